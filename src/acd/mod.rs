@@ -1,0 +1,7 @@
+//! Who takes which call. It has never heard of SIP.
+//!
+//! May import: base.
+
+mod api;
+
+pub use api::*;

@@ -1,0 +1,29 @@
+//! Every limit of the switch, in one place. What is over a limit is refused with a clear answer.
+
+use std::time::Duration;
+
+/// Octets in one SIP message, headers and body (RFC 3261 section 18.1.1 asks for 65,535 on UDP).
+pub const SIP_MESSAGE_MAX: usize = 65_535;
+/// Header fields in one SIP message, after comma lists are counted as one.
+pub const SIP_HEADERS_MAX: usize = 128;
+/// Values in one comma list or of one repeated header (Via, Route, Contact).
+pub const SIP_VALUES_MAX: usize = 70;
+/// A request over this many octets leaves by TCP (RFC 3261 section 18.1.1).
+pub const SIP_UDP_REQUEST_MAX: usize = 1_300;
+/// Octets in one session description.
+pub const SDP_MAX: usize = 8_192;
+/// Media lines in one session description.
+pub const SDP_MEDIA_MAX: usize = 16;
+/// Contacts bound to one address of record at a time.
+pub const BINDINGS_PER_AOR_MAX: usize = 10;
+/// Transactions alive at a time; beyond it new requests get 503.
+pub const TRANSACTIONS_MAX: usize = 400_000;
+/// Legs alive at a time; beyond it new calls get 503.
+pub const LEGS_MAX: usize = 40_000;
+/// Redirections followed for one leg (3xx).
+pub const REDIRECTS_MAX: u8 = 3;
+/// Dialogs that one forked INVITE may open before the rest are refused.
+pub const FORKS_MAX: usize = 8;
+/// Shortest and longest registration that is granted (RFC 3261 section 10.3).
+pub const REGISTER_EXPIRES: (Duration, Duration) =
+    (Duration::from_secs(30), Duration::from_secs(7_200));

@@ -1,0 +1,3 @@
+//! One conversation
+//!
+//! May import:  its legs, its media, its record.:sip, wire and base.

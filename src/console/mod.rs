@@ -1,0 +1,3 @@
+//! The command line.
+//!
+//! May import: the admin protocol only.

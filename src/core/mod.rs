@@ -1,0 +1,3 @@
+//! Where the layers meet. It carries, it never decides.
+//!
+//! May import: call, acd, sip, media, config, wire and base.

@@ -1,0 +1,2 @@
+//! The `pukar` binary.
+fn main() {}

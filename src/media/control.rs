@@ -1,0 +1,100 @@
+//! What the data plane is told, and what it tells. Both cross a queue between two threads, so both
+//! are plain values; both are journalled, so both are serde.
+
+use crate::base::{PortId, TuneId};
+use crate::wire::g711::Law;
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// Bind RTP on the id's slot number and RTCP on the next, at `address`.
+    Open {
+        port: PortId,
+        address: IpAddr,
+    },
+    /// Close it; [`Event::Closed`] follows with its figures.
+    Close {
+        port: PortId,
+    },
+    /// What the last offer/answer agreed. Replaces what was agreed before and reopens learning of
+    /// the far address only where `far.rtp` changed.
+    Agree {
+        port: PortId,
+        far: Far,
+    },
+    /// What comes in on either goes out on the other.
+    Bridge {
+        a: PortId,
+        b: PortId,
+    },
+    /// Undo the bridge that this port is part of, if any.
+    Unbridge {
+        port: PortId,
+    },
+    /// Play to the far end, from the start; replaces what was playing. Stops by itself at the end
+    /// unless `repeat`. While a port plays, nothing is relayed to it.
+    Play {
+        port: PortId,
+        tune: TuneId,
+        repeat: bool,
+    },
+    Stop {
+        port: PortId,
+    },
+    /// Report [`Event::Silent`] when nothing came for this long; `None` never does.
+    Watch {
+        port: PortId,
+        silence: Option<Duration>,
+    },
+}
+
+/// The far end of a port, as its session description says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Far {
+    pub rtp: SocketAddr,
+    pub rtcp: SocketAddr,
+    pub law: Law,
+    /// Payload type of the audio, as the far end wants to receive it.
+    pub audio: u8,
+    /// Payload type of telephone-event (RFC 4733), as the far end wants to receive it.
+    pub event: Option<u8>,
+    /// Whether the far end wants to hear (RFC 3264: it said `sendrecv` or `recvonly`).
+    pub hears: bool,
+    /// Whether the far end will speak (`sendrecv` or `sendonly`).
+    pub speaks: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// The port could not be opened, or its socket broke.
+    Failed { port: PortId, why: String },
+    /// The far end's address is settled: nothing from anywhere else is accepted from now on.
+    Latched { port: PortId, from: SocketAddr },
+    /// Nothing has come from the far end for the time that was asked.
+    Silent { port: PortId },
+    /// The far end is heard again after silence.
+    Heard { port: PortId },
+    /// A key was pressed (RFC 4733): `0`-`9`, `*`, `#`, `A`-`D`.
+    Key { port: PortId, key: char },
+    /// A tune that does not repeat has ended.
+    Played { port: PortId, tune: TuneId },
+    /// The port is closed; these were its figures.
+    Closed { port: PortId, figures: Figures },
+}
+
+/// What one port has seen (RFC 3550 section 6.4 and appendix A).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    pub received: u64,
+    pub sent: u64,
+    /// Expected less received, by sequence numbers.
+    pub lost: i64,
+    /// Interarrival jitter in units of 1/8000 s.
+    pub jitter: u32,
+    /// Packets refused: from a stranger, malformed, or of an unknown payload type.
+    pub refused: u64,
+    /// Mean opinion score estimate, 1.0 to 4.5, by the E-model (ITU-T G.107) from loss and jitter.
+    pub mos: f32,
+}

@@ -1,0 +1,3 @@
+//! What touches the world
+//!
+//! May import:  sockets, clocks, threads, files.:everything below.

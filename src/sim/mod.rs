@@ -1,0 +1,3 @@
+//! The whole world in one thread, under virtual time.
+//!
+//! May import: everything but shell.

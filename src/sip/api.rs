@@ -1,0 +1,248 @@
+//! What the user of the SIP layer sees: legs, what can be done to them, what happens to them.
+//!
+//! A leg is one INVITE session with one far end, from the first INVITE to the end of its dialog.
+//! Whoever uses the layer names a leg by its id, says what should become of it ([`Act`]) and hears
+//! what became of it ([`Notice`]); transactions, retransmissions, ACK, CANCEL, PRACK, session
+//! refreshes, glare, forks and authentication stay inside. Bodies are carried, never read.
+
+use crate::base::{FlowId, LegId, QueryId, TrunkId};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Transport {
+    Udp,
+    Tcp,
+}
+
+/// Where a message came from or goes to. A stream flow is preferred while it is open; after that
+/// the shell connects to `peer`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Hop {
+    pub transport: Transport,
+    /// Our end: the address of the listener (UDP), or the one the connection has.
+    pub local: SocketAddr,
+    pub peer: SocketAddr,
+    pub flow: Option<FlowId>,
+}
+
+/// Everything the layer asks of the world. Timers are set on the clock that it is handed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Effect {
+    Send {
+        hop: Hop,
+        bytes: Bytes,
+    },
+    /// The stream carries no SIP any more (framing is lost): close it.
+    Close {
+        flow: FlowId,
+    },
+    /// Ask the DNS; the answer returns through `UserAgent::answered`.
+    Ask {
+        query: QueryId,
+        name: String,
+        kind: RecordKind,
+    },
+    /// Tell the user of the layer.
+    Notice(Notice),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum RecordKind {
+    Naptr,
+    Srv,
+    /// A and AAAA.
+    Address,
+}
+
+/// What the DNS said (RFC 3263). Order and choice among equals are made here, not by the shell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Record {
+    Naptr { order: u16, preference: u16, service: String, replacement: String },
+    Srv { priority: u16, weight: u16, port: u16, target: String },
+    Address(std::net::IpAddr),
+}
+
+/// A body and its `Content-Type`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Body {
+    pub kind: String,
+    pub bytes: Bytes,
+}
+
+/// Who is calling or called, as the headers say it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Party {
+    /// Decoded user part, or the number of a `tel:` URI. Empty where there is none.
+    pub user: String,
+    pub host: String,
+    /// Display name, unquoted. May be any UTF-8; Latin-1 octets become the characters they mean.
+    pub display: String,
+}
+
+/// A call that arrived: INVITE outside a dialog, from someone who may call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invited {
+    pub from: Party,
+    pub to: Party,
+    /// Request-URI.
+    pub target: Party,
+    /// P-Asserted-Identity, believed only from a trunk (RFC 3325).
+    pub asserted: Option<Party>,
+    /// P-Called-Party-ID (RFC 7315).
+    pub called: Option<Party>,
+    /// Oldest Diversion or History-Info entry: who was called first.
+    pub diverted: Option<Party>,
+    /// Privacy: id (RFC 3323): the caller is withheld.
+    pub private: bool,
+    pub source: Source,
+    pub hop: Hop,
+    pub call_id: String,
+    /// `None`: the peer wants our offer in the 2xx (delayed offer).
+    pub offer: Option<Body>,
+}
+
+/// On whose authority a call came in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Source {
+    /// From an address of this trunk.
+    Trunk(TrunkId),
+    /// From a phone that proved to be this user by digest.
+    User(String),
+}
+
+/// A call to be placed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dial {
+    pub target: Target,
+    pub from: Party,
+    pub to: Party,
+    /// Sent as P-Asserted-Identity where the far end is trusted.
+    pub asserted: Option<Party>,
+    /// Further header lines, name and value; must be clean text.
+    pub headers: Vec<(String, String)>,
+    pub offer: Body,
+}
+
+/// Whom a call is placed to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Target {
+    /// One registered contact, by what [`Notice::Bound`] gave.
+    Contact(Contact),
+    /// A SIP URI; a host name is resolved by RFC 3263.
+    Uri(String),
+    /// A number through a trunk.
+    Trunk { trunk: TrunkId, number: String },
+}
+
+/// A contact that an address of record registered, with the way back to it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Contact {
+    pub uri: String,
+    /// Where its REGISTER came from: used instead of the URI's host, so that NAT and TCP work.
+    pub hop: Hop,
+}
+
+/// What can be done to a leg. What does not fit the leg's state any more is ignored: the notice
+/// that tells why is already on its way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Act {
+    /// 180, or 183 with a body. Sent reliably where the caller requires 100rel.
+    Ring { status: u16, body: Option<Body> },
+    /// 200 to the INVITE: an answer, or our offer where the INVITE had none.
+    Answer { body: Body },
+    /// A final refusal, 3xx to 6xx, of an INVITE that is not answered yet.
+    Refuse { status: u16, cause: Option<Cause>, retry_after: Option<u32> },
+    /// Whatever ends the leg in its state: CANCEL, BYE, 480. The leg is not heard of again.
+    Hangup { cause: Cause },
+    /// A new offer inside the dialog: re-INVITE. Glare and retry are handled inside.
+    Offer { body: Body },
+    /// The answer to [`Notice::Offered`].
+    AnswerOffer { body: Body },
+    /// 488 and the like to [`Notice::Offered`]; the session stays as it was.
+    RefuseOffer { status: u16 },
+}
+
+/// The Reason header field (RFC 3326).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// Q.850 cause, 16 = normal clearing.
+    pub q850: Option<u8>,
+    /// `SIP;cause=200;text="Call completed elsewhere"` and the like.
+    pub sip: Option<u16>,
+    pub text: String,
+}
+
+/// What happened to a leg, or to a registration or trunk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Notice {
+    /// A call came in. The leg exists; 100 has been sent.
+    Invited { leg: LegId, invited: Box<Invited> },
+    /// Our INVITE got a provisional response above 100.
+    Progress { leg: LegId, status: u16, body: Option<Body> },
+    /// Our INVITE got its first 2xx; the ACK has been sent.
+    Answered { leg: LegId, body: Option<Body> },
+    /// Our INVITE failed for good, or could not be sent (408, 503 as RFC 3261 section 8.1.3.1 says).
+    Refused { leg: LegId, status: u16, cause: Cause, retry_after: Option<u32> },
+    /// The ACK of our 2xx came. It carries the answer where our 2xx carried the offer.
+    Confirmed { leg: LegId, answer: Option<Body> },
+    /// A re-INVITE or UPDATE came: answer with `AnswerOffer` or `RefuseOffer` before anything else.
+    /// `None`: the peer wants our offer (re-INVITE without a body); give it with `AnswerOffer`.
+    Offered { leg: LegId, offer: Option<Body> },
+    /// Our offer inside the dialog was answered.
+    OfferAnswered { leg: LegId, answer: Body },
+    /// Our offer was refused; the session stays as it was.
+    OfferRefused { leg: LegId, status: u16 },
+    /// The far end hung up, cancelled, vanished, or broke the rules. The leg is gone.
+    Ended { leg: LegId, why: Ended, cause: Cause },
+    /// The contacts of an address of record, all of them, after a change. Empty: unregistered.
+    Bound { user: String, contacts: Vec<Contact>, why: Rebound },
+    /// A trunk answers, or has stopped answering.
+    TrunkUp { trunk: TrunkId, up: bool },
+    /// Wrong passwords reached the limit for this user and source.
+    Locked { user: String, peer: SocketAddr },
+}
+
+impl Notice {
+    /// The leg that the notice is about, if it is about one.
+    pub fn leg(&self) -> Option<LegId> {
+        match *self {
+            Notice::Invited { leg, .. }
+            | Notice::Progress { leg, .. }
+            | Notice::Answered { leg, .. }
+            | Notice::Refused { leg, .. }
+            | Notice::Confirmed { leg, .. }
+            | Notice::Offered { leg, .. }
+            | Notice::OfferAnswered { leg, .. }
+            | Notice::OfferRefused { leg, .. }
+            | Notice::Ended { leg, .. } => Some(leg),
+            Notice::Bound { .. } | Notice::TrunkUp { .. } | Notice::Locked { .. } => None,
+        }
+    }
+}
+
+/// How a leg ended that its own side did not end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ended {
+    /// BYE.
+    Bye,
+    /// CANCEL before the answer.
+    Cancelled,
+    /// Our 2xx was never acknowledged.
+    NoAck,
+    /// The session was not refreshed (RFC 4028).
+    Expired,
+    /// A request inside the dialog got 408 or 481, or its transport is gone.
+    Lost,
+}
+
+/// Why an address of record has other contacts than before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rebound {
+    Registered,
+    Unregistered,
+    Expired,
+    /// The connection it registered over has closed (RFC 5626).
+    FlowLost,
+}

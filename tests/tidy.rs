@@ -1,0 +1,116 @@
+//! The walls and the habits of the house, as a test: which folder may import which, how long a
+//! file, a function and a line may be, and that every file says what it is.
+
+use std::{fs, path::Path, path::PathBuf};
+
+/// Each folder of `src`, and the folders it may import. Siblings never import each other.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("base", &[]),
+    ("wire", &["base"]),
+    ("sip", &["wire", "base"]),
+    ("acd", &["base"]),
+    ("media", &["wire", "base"]),
+    ("call", &["sip", "media", "wire", "base"]),
+    ("config", &["sip", "acd", "call", "media", "base"]),
+    ("core", &["call", "acd", "sip", "media", "config", "wire", "base"]),
+    ("sim", &["core", "call", "acd", "sip", "media", "config", "wire", "base"]),
+    ("load", &["wire", "base"]),
+    ("shell", &["core", "call", "acd", "sip", "media", "config", "wire", "base"]),
+    ("console", &["shell", "load", "config", "base"]),
+];
+/// Folders that take time, randomness and I/O as arguments, and so may not name these.
+const PURE: &[&str] = &["base", "wire", "sip", "acd", "media", "call", "config", "core", "sim"];
+const IMPURE_WORDS: &[&str] =
+    &["std::net::UdpSocket", "std::net::Tcp", "std::fs", "std::thread", "tokio::", "SystemTime"];
+
+const FILE_LINES_MAX: usize = 600;
+const FUNCTION_LINES_MAX: usize = 70;
+const LINE_WIDTH_MAX: usize = 100;
+
+#[test]
+fn tidy() {
+    let mut complaints = Vec::new();
+    for path in sources(Path::new("src")).into_iter().chain(sources(Path::new("tests"))) {
+        let text = fs::read_to_string(&path).unwrap();
+        check_walls(&path, &text, &mut complaints);
+        check_size(&path, &text, &mut complaints);
+    }
+    assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+}
+
+#[test]
+fn every_folder_has_its_row() {
+    for entry in fs::read_dir("src").unwrap().flatten().filter(|e| e.path().is_dir()) {
+        let name = entry.file_name().into_string().unwrap();
+        assert!(MAY_IMPORT.iter().any(|(folder, _)| *folder == name), "{name} has no row");
+    }
+}
+
+fn check_walls(path: &Path, text: &str, complaints: &mut Vec<String>) {
+    let Some((own, allowed)) =
+        MAY_IMPORT.iter().find(|(folder, _)| path.starts_with(format!("src/{folder}")))
+    else {
+        return;
+    };
+    for (number, line) in text.lines().enumerate() {
+        let mut complain = |what: String| {
+            complaints.push(format!("{}:{}: {what}", path.display(), number + 1));
+        };
+        for (other, _) in MAY_IMPORT.iter().filter(|(other, _)| other != own) {
+            if line.contains(&format!("crate::{other}")) && !allowed.contains(other) {
+                complain(format!("{own} may not import {other}"));
+            }
+        }
+        let code = line.split("//").next().unwrap_or_default();
+        if PURE.contains(own) {
+            for word in IMPURE_WORDS.iter().filter(|word| code.contains(**word)) {
+                complain(format!("{own} is pure and may not name {word}"));
+            }
+        }
+    }
+}
+
+fn check_size(path: &Path, text: &str, complaints: &mut Vec<String>) {
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    if code.lines().count() > FILE_LINES_MAX {
+        complaints.push(format!("{}: longer than {FILE_LINES_MAX} lines", path.display()));
+    }
+    if !text.starts_with("//!") {
+        complaints.push(format!("{}: no `//!` header that says what it is", path.display()));
+    }
+    let mut opened = None;
+    for (number, line) in text.lines().enumerate() {
+        if line.chars().count() > LINE_WIDTH_MAX {
+            let place = format!("{}:{}", path.display(), number + 1);
+            complaints.push(format!("{place}: wider than {LINE_WIDTH_MAX}"));
+        }
+        let indent = line.len() - line.trim_start().len();
+        if line.contains("fn ") && line.trim_end().ends_with('{') {
+            opened = Some((number, indent));
+        }
+        if let Some((start, depth)) = opened
+            && line.trim() == "}"
+            && indent == depth
+        {
+            if number - start > FUNCTION_LINES_MAX {
+                let place = format!("{}:{}", path.display(), start + 1);
+                complaints.push(format!("{place}: longer than {FUNCTION_LINES_MAX} lines"));
+            }
+            opened = None;
+        }
+    }
+}
+
+fn sources(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
