@@ -183,7 +183,7 @@ pub enum Notice {
     Progress { leg: LegId, status: u16, body: Option<Body> },
     /// Our INVITE got its first 2xx; the ACK has been sent.
     Answered { leg: LegId, body: Option<Body> },
-    /// Our INVITE failed for good, or could not be sent (408, 503 as RFC 3261 section 8.1.3.1 says).
+    /// Our INVITE failed for good, or could not be sent (408 or 503, RFC 3261 section 8.1.3.1).
     Refused { leg: LegId, status: u16, cause: Cause, retry_after: Option<u32> },
     /// The ACK of our 2xx came. It carries the answer where our 2xx carried the offer.
     Confirmed { leg: LegId, answer: Option<Body> },

@@ -3,5 +3,7 @@
 //! May import:  transactions, dialogs, registrar, digest.:wire and base.
 
 mod api;
+mod settings;
 
 pub use api::*;
+pub use settings::*;

@@ -1,0 +1,98 @@
+//! The settings of the call layer: what a dialled number means, where an agent's phone is, and
+//! what media looks like.
+
+use crate::base::number::Plan;
+use crate::base::{QueueId, TuneId};
+use crate::wire::g711::Law;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+use std::time::Duration;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    pub lines: Vec<Line>,
+    /// In the order of the agents' ids.
+    pub phones: Vec<Phone>,
+    pub media: MediaSettings,
+    pub plan: Plan,
+    /// Calls alive at a time; beyond it new ones get 503 with Retry-After. Default 10,000.
+    pub max_calls: usize,
+    /// New calls per second that are accepted; beyond it 503 with Retry-After. Default 2,000.
+    pub max_rate: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            lines: Vec::new(),
+            phones: Vec::new(),
+            media: MediaSettings::default(),
+            plan: Plan::default(),
+            max_calls: 10_000,
+            max_rate: 2_000,
+        }
+    }
+}
+
+/// What a dialled number means.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    pub name: String,
+    /// As dialled: `181`, `0755181`, `+917552551234`, `helpline`.
+    pub numbers: Vec<String>,
+    pub goal: Goal,
+    /// Played once before the music; callers may be offered to an agent meanwhile.
+    pub welcome: Option<TuneId>,
+    pub music: Option<TuneId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Goal {
+    /// Answer at once, then wait for an agent.
+    Queue(QueueId),
+    /// Ring this SIP URI and answer when it answers.
+    Dial(String),
+}
+
+/// How an agent is reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phone {
+    /// The agent's id, which is the SIP user name too.
+    pub user: String,
+    /// Shown on other phones. UTF-8.
+    pub name: String,
+    /// A fixed address, for a phone that does not register.
+    pub contact: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MediaSettings {
+    /// Where media ports are bound, and the address that session descriptions carry.
+    pub bind: IpAddr,
+    pub advertise: IpAddr,
+    /// First and last port number, RTP and RTCP.
+    pub ports: (u16, u16),
+    /// In order of preference.
+    pub laws: Vec<Law>,
+    /// Worker threads; ports are dealt to them by number.
+    pub workers: u8,
+    /// A talking party not heard for this long is reported. Default 3 s.
+    pub silence_alarm: Duration,
+    /// A talking party not heard for this long has gone: the call ends. Default 60 s. Zero: never.
+    pub silence_hangup: Duration,
+}
+
+impl Default for MediaSettings {
+    fn default() -> Self {
+        let loopback = IpAddr::from([127, 0, 0, 1]);
+        Self {
+            bind: loopback,
+            advertise: loopback,
+            ports: (20_000, 29_999),
+            laws: vec![Law::A, Law::Mu],
+            workers: 2,
+            silence_alarm: Duration::from_secs(3),
+            silence_hangup: Duration::from_secs(60),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The settings of the SIP layer. Settings, state and statistics are three types.
+
+use super::Transport;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// `User-Agent` and `Server`.
+    pub product: String,
+    /// Our domain and its other names; the realm of every challenge is the first.
+    pub domains: Vec<String>,
+    pub listen: Vec<Listener>,
+    pub users: Vec<User>,
+    /// In the order of their ids.
+    pub trunks: Vec<Trunk>,
+    /// Session-Expires that we ask for (RFC 4028). Default 1800 s, never below `min_se`.
+    pub session_expires: Duration,
+    /// Shortest session interval accepted. Default and least 90 s.
+    pub min_se: Duration,
+    /// Shortest and longest registration granted.
+    pub register: (Duration, Duration),
+    /// Wrong passwords in ten minutes after which a user is refused from that address. Default 10.
+    pub lock_after: u32,
+    /// T1, T2 and T4 of RFC 3261: 500 ms, 4 s, 5 s.
+    pub t1: Duration,
+    pub t2: Duration,
+    pub t4: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            product: "Pukar".into(),
+            domains: Vec::new(),
+            listen: Vec::new(),
+            users: Vec::new(),
+            trunks: Vec::new(),
+            session_expires: Duration::from_secs(1_800),
+            min_se: Duration::from_secs(90),
+            register: crate::base::limits::REGISTER_EXPIRES,
+            lock_after: 10,
+            t1: Duration::from_millis(500),
+            t2: Duration::from_secs(4),
+            t4: Duration::from_secs(5),
+        }
+    }
+}
+
+/// A socket that the shell listens on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listener {
+    pub transport: Transport,
+    pub bind: SocketAddr,
+    /// The address put into Via and Contact. `None`: the one that the message came in on.
+    pub advertise: Option<IpAddr>,
+}
+
+/// Someone who may register and call: an agent's phone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    pub name: String,
+    pub secret: Secret,
+}
+
+/// A carrier, a gateway or another switch, believed by its address.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trunk {
+    pub name: String,
+    /// `host`, `host:port`, `udp:host:port`, `tcp:host:port`; names are resolved by RFC 3263.
+    pub hosts: Vec<String>,
+    /// Ask with OPTIONS this often whether it is alive. Zero: never ask, always believe.
+    pub ping: Duration,
+    /// Credentials for its challenges, where the carrier wants them.
+    pub login: Option<Login>,
+    /// Send REGISTER to it with the login.
+    pub register: bool,
+    /// The number put into From and P-Asserted-Identity of calls to it, where it insists on one.
+    pub identity: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    pub user: String,
+    pub secret: Secret,
+}
+
+/// A password. Never printed, never logged.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
+}
