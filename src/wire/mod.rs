@@ -2,6 +2,10 @@
 //!
 //! In: bytes from a stranger. Out: values, or why not. No state, no time. May import: base.
 
+pub mod dtmf;
 pub mod g711;
+pub mod rtcp;
+pub mod rtp;
 pub mod sdp;
 pub mod sip;
+pub mod wav;
