@@ -2,6 +2,8 @@
 //!
 //! May import:  its legs, its media, its record.:sip, wire and base.
 
+mod api;
 mod settings;
 
+pub use api::*;
 pub use settings::*;

@@ -1,0 +1,193 @@
+//! What the user of the call layer sees: what a call asks for, and what it saw happen.
+
+use crate::base::{AgentId, CallId, Instant, LegId, QueueId, TrunkId};
+use crate::media::control::{Command, Figures};
+use crate::sip::{Act, Cause, Dial};
+use serde::{Deserialize, Serialize};
+
+/// Everything a call asks for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Effect {
+    Act {
+        leg: LegId,
+        act: Act,
+    },
+    /// Place a leg; tell its id with `Calls::placed` before anything else happens.
+    Dial {
+        call: CallId,
+        role: Role,
+        dial: Box<Dial>,
+    },
+    Media(Command),
+    /// Wait in this queue; `arrived` never changes, whatever happens to the call.
+    Join {
+        call: CallId,
+        queue: QueueId,
+        arrived: Instant,
+    },
+    /// Wait no more.
+    Leave {
+        call: CallId,
+    },
+    /// The agent's phone answered; say with `Calls::connect` or `Calls::too_late` what that means.
+    Answered {
+        call: CallId,
+        agent: AgentId,
+    },
+    /// No phone of the agent took the offer.
+    Missed {
+        call: CallId,
+        agent: AgentId,
+        why: Missed,
+    },
+    /// The agent's conversation is over.
+    Released {
+        call: CallId,
+        agent: AgentId,
+    },
+    Fact(Fact),
+}
+
+/// Why no phone of an agent took an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Missed {
+    NoAnswer,
+    Declined,
+    Unreachable,
+}
+
+/// Whose leg it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Role {
+    Caller,
+    Agent(AgentId),
+    /// The far end of a call to a fixed address.
+    Target,
+}
+
+/// What a call saw happen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Fact {
+    Arrived {
+        call: CallId,
+        arrival: Box<Arrival>,
+    },
+    /// The switch itself answered: greeting, music, waiting.
+    SystemAnswered {
+        call: CallId,
+    },
+    LegOpened {
+        call: CallId,
+        leg: LegId,
+        role: Role,
+    },
+    /// Caller and agent (or target) hear each other.
+    Connected {
+        call: CallId,
+        agent: Option<AgentId>,
+    },
+    Held {
+        call: CallId,
+        by: Role,
+        held: bool,
+    },
+    /// A party that should be heard is not, or is heard again.
+    Silent {
+        call: CallId,
+        role: Role,
+        silent: bool,
+    },
+    /// The agent's phone was lost in mid-call; the caller waits again, at the old place.
+    Returned {
+        call: CallId,
+        agent: AgentId,
+    },
+    LegClosed {
+        call: CallId,
+        leg: LegId,
+        role: Role,
+        status: u16,
+        cause: Cause,
+    },
+    /// What the media port of a closed leg has seen.
+    Measured {
+        call: CallId,
+        leg: LegId,
+        figures: Figures,
+    },
+    Ended {
+        call: CallId,
+        end: End,
+    },
+    /// A call that never became one: refused at the door.
+    Refused {
+        arrival: Box<Arrival>,
+        status: u16,
+    },
+}
+
+/// How a call came in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrival {
+    /// Unique and sortable by time: 26 characters, Crockford base 32 (a ULID).
+    pub id: String,
+    pub direction: Direction,
+    /// Name of the line; empty where the number is unknown.
+    pub line: String,
+    pub trunk: Option<TrunkId>,
+    /// Agent's phone that called, where it was one.
+    pub user: Option<String>,
+    /// E.164, or empty where the caller is withheld or has no telephone number.
+    pub caller: String,
+    pub caller_raw: String,
+    pub dialled: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    In,
+    Out,
+    Internal,
+}
+
+/// How a call ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    pub outcome: Outcome,
+    pub by: EndedBy,
+    /// Final SIP status of the caller's leg; 200 where it was answered.
+    pub status: u16,
+    pub q850: Option<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Caller and agent (or target) talked.
+    Answered,
+    /// The caller left before anyone answered.
+    Abandoned,
+    /// The switch refused the call.
+    Refused,
+    /// Nobody was reached, or something broke.
+    Failed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EndedBy {
+    Caller,
+    Agent,
+    Target,
+    /// A supervisor's hand.
+    Admin,
+    /// The caller waited as long as the queue allows.
+    MaxWait,
+    /// The caller was not heard for too long.
+    Silence,
+    /// The far end broke off without a word: no ACK, no refresh, no answer.
+    Lost,
+    /// The switch itself.
+    Switch,
+}

@@ -1,0 +1,53 @@
+//! What comes in. Events are all that the switch ever learns, so in their order, with their times,
+//! they are its memory: each is a plain value that can be written down and read back.
+
+use crate::base::{FlowId, QueryId};
+use crate::config::Settings;
+use crate::media::control::Event as MediaEvent;
+use crate::sip::{Hop, Record};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// Time has passed, nothing else: due timers fire.
+    Tick,
+    /// A datagram, or one whole message of a stream.
+    Sip {
+        hop: Hop,
+        bytes: Bytes,
+    },
+    /// A stream was closed by the peer, or broke.
+    FlowClosed {
+        flow: FlowId,
+    },
+    /// Nothing can be sent there: the connection was refused, or ICMP said so.
+    Unreachable {
+        hop: Hop,
+    },
+    /// The DNS answered; empty where the name does not exist. The seconds it may be kept.
+    Dns {
+        query: QueryId,
+        records: Vec<Record>,
+        ttl: u32,
+    },
+    Media(MediaEvent),
+    /// Someone acts through the admin socket; [`super::Command::Reply`] follows with this number.
+    Admin {
+        request: u64,
+        verb: Verb,
+    },
+    /// New settings, already checked.
+    Reload(Box<Settings>),
+    /// No new calls from now on; [`super::Command::Drained`] follows when the last one is over.
+    Drain,
+}
+
+/// What a supervisor may do. Whatever only reads is answered outside the core, from facts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verb {
+    /// `state` is `ready`, `pause`, `logout` or `end-wrap-up`.
+    SetAgent { agent: String, state: String, reason: String },
+    /// `call` is the id that records and lists show.
+    Hangup { call: String },
+}

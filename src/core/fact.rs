@@ -1,0 +1,39 @@
+//! What happened, numbered without a gap. Records, wallboard, metrics, audit and the simulator's
+//! checks are folds over these; facts never drive behaviour.
+
+use crate::base::{Now, TrunkId};
+use crate::{acd, call};
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fact {
+    /// Counts from 1 over the life of the switch.
+    pub seq: u64,
+    pub at: Now,
+    pub what: What,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum What {
+    Call(call::Fact),
+    Desk(acd::Fact),
+    /// A phone registered, or did so no more; the contacts it has now.
+    Phone {
+        user: String,
+        contacts: Vec<String>,
+        why: String,
+    },
+    Trunk {
+        trunk: TrunkId,
+        up: bool,
+    },
+    /// Too many wrong passwords.
+    Locked {
+        user: String,
+        peer: SocketAddr,
+    },
+    /// The settings were replaced.
+    Reloaded,
+    Draining,
+}

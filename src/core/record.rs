@@ -1,0 +1,83 @@
+//! The rows that every call leaves behind. Column names and meanings are part of the interface.
+
+use crate::base::Wall;
+use crate::call::{Direction, EndedBy, Outcome};
+use serde::{Deserialize, Serialize};
+
+/// A finished row. `Call` comes with its legs, in one row, so that a store writes all or nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Row {
+    Call(CallRecord),
+    AgentState(AgentStateRow),
+}
+
+/// One row a call. Times are UTC; the database shows them in RFC 3339 with milliseconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CallRecord {
+    pub id: String,
+    /// Gapless per switch, from 1.
+    pub seq: u64,
+    pub direction: Direction,
+    pub line: String,
+    pub trunk: String,
+    pub caller: String,
+    pub caller_raw: String,
+    pub dialled: String,
+    pub district: String,
+    pub queue: String,
+    pub agent: String,
+    pub outcome: Outcome,
+    pub ended_by: EndedBy,
+    pub sip_status: u16,
+    pub q850: Option<u8>,
+    pub category: String,
+    pub case_ref: String,
+    pub recording: String,
+    pub arrived_at: Wall,
+    pub system_answered_at: Option<Wall>,
+    pub queued_at: Option<Wall>,
+    pub first_offered_at: Option<Wall>,
+    pub connected_at: Option<Wall>,
+    pub ended_at: Wall,
+    pub wrapped_up_at: Option<Wall>,
+    /// From joining the queue (or arriving) to being connected or leaving.
+    pub wait_ms: u64,
+    pub talk_ms: u64,
+    pub hold_ms: u64,
+    pub wrap_ms: u64,
+    pub offers: u32,
+    pub transfers: u32,
+    pub legs: Vec<LegRow>,
+}
+
+/// One row a leg, with what its media port saw.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LegRow {
+    /// `caller`, `agent` or `target`.
+    pub role: String,
+    pub agent: String,
+    pub opened_at: Wall,
+    pub answered_at: Option<Wall>,
+    pub closed_at: Option<Wall>,
+    pub status: u16,
+    pub q850: Option<u8>,
+    pub packets_received: u64,
+    pub packets_sent: u64,
+    pub packets_lost: i64,
+    pub jitter_ms: f64,
+    pub mos: f64,
+}
+
+/// One row for every state of every agent, written when the state ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentStateRow {
+    /// Gapless per switch, from 1, of its own.
+    pub seq: u64,
+    pub agent: String,
+    /// `off`, `ready`, `paused`, `unreachable`, `offered`, `talking`, `wrap-up`, `resting`.
+    pub state: String,
+    pub reason: String,
+    pub call: String,
+    pub from: Wall,
+    pub until: Wall,
+}
