@@ -1,3 +1,7 @@
-//! What touches the world
+//! What touches the world: sockets, clocks, threads, files. It moves, it never decides.
 //!
-//! May import:  sockets, clocks, threads, files.:everything below.
+//! In: datagrams, connections, signals, the admin socket. Out: what the core commands. May import
+//! everything below; nothing but `console` imports it.
+
+pub mod clock;
+pub mod sys;
