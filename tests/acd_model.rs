@@ -46,10 +46,12 @@ fn history(seed: u64, strategies: &[Strategy]) {
     for _ in 0..STEPS {
         step(&mut rng, &mut world, &mut model, &mut settings, strategies);
         compare(&world, &mut model);
-    }
-    if rng.chance(10) {
-        let text = serde_json::to_string(&world.desk).unwrap();
-        assert_eq!(serde_json::from_str::<Desk>(&text).unwrap(), world.desk);
+        if rng.below(100) == 0 {
+            let text = serde_json::to_string(&world.desk).unwrap();
+            let restored: Desk = serde_json::from_str(&text).unwrap();
+            assert_eq!(restored, world.desk);
+            world.desk = restored;
+        }
     }
 }
 
@@ -87,6 +89,7 @@ fn step(
     settings: &mut Settings,
     strategies: &[Strategy],
 ) {
+    world.out.clear();
     world.now = world.now + ms(rng.below(3) * rng.below(200));
     let now = world.now;
     let agent = pick_agent(rng, world);

@@ -254,10 +254,11 @@ impl Model {
     /// The ids of new names are taken from the desk.
     pub fn reload(&mut self, now: Instant, settings: &Settings, desk: &Desk) {
         let kept = |name: &str| settings.queues.iter().any(|q| q.name == name);
-        for i in (0..self.queues.len()).filter(|&i| !kept(&self.queues[i].1.name)) {
-            for call in self.line(self.queues[i].0).collect::<Vec<_>>() {
+        let queues = self.queues.iter().filter(|(_, queue)| !kept(&queue.name));
+        for queue in queues.map(|&(id, _)| id).collect::<Vec<_>>() {
+            for call in self.line(queue).collect::<Vec<_>>() {
                 self.take_out(now, call);
-                self.out.push(Effect::Expired { call, queue: self.queues[i].0 });
+                self.out.push(Effect::Expired { call, queue });
             }
         }
         self.refresh(now);
