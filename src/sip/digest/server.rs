@@ -224,7 +224,7 @@ impl Uses {
             let step = count - self.highest;
             // The old highest becomes one of those below.
             self.below = match step {
-                1..COUNT_WINDOW => self.below << step | 1 << (step - 1),
+                1..COUNT_WINDOW => (self.below << step) | (1 << (step - 1)),
                 COUNT_WINDOW => 1 << (COUNT_WINDOW - 1),
                 _ => 0,
             };

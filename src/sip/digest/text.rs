@@ -71,10 +71,7 @@ mod tests {
         )
         .unwrap();
         let shown: Vec<_> = params.iter().map(|(n, v)| format!("{n}={v}")).collect();
-        assert_eq!(
-            shown,
-            ["username=ka\"y, b", "realm=r", "nc=00000001", "qop=auth", "uri="]
-        );
+        assert_eq!(shown, ["username=ka\"y, b", "realm=r", "nc=00000001", "qop=auth", "uri="]);
     }
 
     #[test]
