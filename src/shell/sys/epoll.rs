@@ -51,9 +51,8 @@ impl Poller {
 
     /// Sleeps until something is ready or `timeout` has passed; `None` sleeps without end.
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<impl Iterator<Item = Ready>> {
-        let millis = timeout.map_or(-1, |span| {
-            i32::try_from(span.as_micros().div_ceil(1_000)).unwrap_or(i32::MAX)
-        });
+        let millis = timeout
+            .map_or(-1, |span| i32::try_from(span.as_micros().div_ceil(1_000)).unwrap_or(i32::MAX));
         self.ready.clear();
         let at = self.ready.as_mut_ptr();
         // SAFETY: the vector has room for READY_MAX events, and the kernel fills `count` of them.
