@@ -22,8 +22,6 @@ fn outcome(octets: &[u8]) -> String {
     match Message::parse(octets) {
         Ok(_) => "accept".into(),
         Err(rejected) if rejected.is_answerable() => rejected.status.to_string(),
-        // Nobody to answer: what is missing is what an answer copies.
-        Err(rejected) if rejected.reason.starts_with("Missing") => rejected.status.to_string(),
         Err(_) => "discard".into(),
     }
 }
@@ -71,7 +69,7 @@ fn exercise(octets: &[u8]) {
             let _ = (m.expires(), m.min_expires(), m.session_expires(), m.min_se(), m.rack());
             let _ = (m.from.display(), m.from.uri.user_text(), m.from.uri.same(&m.to.uri));
             let _ = m.authorization().map(|a| a.params().count()).sum::<usize>();
-            let _ = m.reasons().map(|r| (r.cause(), r.text())).count();
+            m.reasons().for_each(|r| drop((r.cause(), r.text())));
             let reply = Writer::reply(200, "OK", &m.fields, TopVia::default(), Some("t"));
             let reply = reply.finish();
             let read = Message::parse(&reply).map_err(|r| r.reason).expect("our own reply");
@@ -179,7 +177,7 @@ fn a_stream_of_fixtures_is_cut_as_it_was_joined() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn arbitrary_octets_are_survived(octets in proptest::collection::vec(any::<u8>(), 0..600)) {

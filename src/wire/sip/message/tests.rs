@@ -3,7 +3,7 @@
 use super::*;
 
 const INVITE: &str = "INVITE sip:1070@example.in SIP/2.0\r\n\
-    Via: SIP/2.0/UDP 192.0.2.7:5060;branch=z9hG4bKa1;rport, SIP/2.0/TCP p.example;branch=z9hG4bKb\r\n\
+    Via: SIP/2.0/UDP 192.0.2.7;branch=z9hG4bKa1;rport, SIP/2.0/TCP p.in;branch=z9hG4bKb\r\n\
     v: SIP/2.0/UDP c.example\r\n\
     Max-Forwards: 70\r\n\
     f: \"सीमा\" <sip:+919826012345@example.in>;tag=f1\r\n\
@@ -85,6 +85,7 @@ fn what_can_be_read_in_two_ways_is_refused() {
     refused(&with("CSeq: 7", "CSeq: 4294967296"), 400, "Malformed CSeq");
     refused(&with("To: <", "t: <sip:x@y>\r\nTo: <"), 400, "More than one To");
     refused(&with("tag=f1", "tag=f1;tag=f2"), 400, "Malformed From");
+    refused(&with("tag=f1", "tag"), 400, "Malformed From");
     refused(&with("\"सीमा\"", "\"सीमा"), 400, "Malformed From");
     refused(&with("Forwards: 70", "Forwards: 300"), 400, "Malformed Max-Forwards");
     refused(&with(";rport", ";;,;,,"), 400, "Malformed Via");
