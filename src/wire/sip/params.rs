@@ -1,7 +1,7 @@
 //! Parameters: `;name=value` after a URI, an address or a Via (RFC 3261 section 25.1,
 //! `generic-param`).
 
-use super::lex::{ascii, is_token, quoted_end, take_token, text, trim, trim_start};
+use super::lex::{ascii, class, quoted_end, run, text, trim, trim_start};
 use std::borrow::Cow;
 
 /// The parameters of something, read one by one as they are asked for.
@@ -30,37 +30,42 @@ impl<'a> Params<'a> {
     }
 
     /// Reads the parameter that starts with the `;` at the front of `rest`.
-    fn take(rest: &'a [u8]) -> Option<(Param<'a>, &'a [u8])> {
-        let (name, rest) = take_token(trim_start(rest.strip_prefix(b";")?));
+    fn take(rest: &'a [u8]) -> Option<(Parts<'a>, &'a [u8])> {
+        let after = trim_start(rest.strip_prefix(b";")?);
+        let (name, rest) = after.split_at(run(after, class::TOKEN));
         let rest = trim_start(rest);
         if name.is_empty() {
             return None;
         }
         let Some(after) = rest.strip_prefix(b"=").map(trim_start) else {
-            return at_boundary(rest).then_some((Param { name, value: None }, rest));
+            return at_boundary(rest).then_some(((name, None), rest));
         };
         let end = match after.first()? {
             b'"' => quoted_end(after)?,
-            _ => after.iter().position(|&b| !is_value(b)).unwrap_or(after.len()),
+            _ => run(after, class::VALUE),
         };
         let (value, rest) = after.split_at(end);
         let rest = trim_start(rest);
         let sound = !value.is_empty() && at_boundary(rest);
-        sound.then_some((Param { name, value: Some(value) }, rest))
+        sound.then_some(((name, Some(value)), rest))
+    }
+
+    fn parts(&self) -> impl Iterator<Item = Parts<'a>> + use<'a> {
+        let mut rest = trim_start(self.raw);
+        std::iter::from_fn(move || {
+            let (parts, after) = Self::take(rest)?;
+            rest = after;
+            Some(parts)
+        })
     }
 
     pub fn iter(&self) -> impl Iterator<Item = Param<'a>> + use<'a> {
-        let mut rest = trim_start(self.raw);
-        std::iter::from_fn(move || {
-            let (param, after) = Self::take(rest)?;
-            rest = after;
-            Some(param)
-        })
+        self.parts().map(Param::of)
     }
 
     /// The parameter `name`, whatever its case.
     pub fn find(&self, name: &str) -> Option<Param<'a>> {
-        self.iter().find(|param| param.name.eq_ignore_ascii_case(name))
+        self.parts().find(|parts| is_named(parts, name)).map(Param::of)
     }
 
     pub fn has(&self, name: &str) -> bool {
@@ -77,9 +82,13 @@ impl<'a> Params<'a> {
         self.find(name).map(|param| unquote(param.value.unwrap_or_default()))
     }
 
-    /// How often `name` is there. More than once is an attempt to be read in two ways.
-    pub fn count(&self, name: &str) -> usize {
-        self.iter().filter(|param| param.name.eq_ignore_ascii_case(name)).count()
+    /// Whether `name` is there at most once, and says something where it is: twice is an attempt to
+    /// be read in two ways.
+    pub(super) fn is_clear(&self, name: &str) -> bool {
+        let mut named = self.parts().filter(|parts| is_named(parts, name));
+        let first = named.next();
+        let empty = |parts: Parts<'a>| Param::of(parts).bare().is_empty();
+        first.is_none_or(|parts| !empty(parts) && named.next().is_none())
     }
 
     /// As it stands in the message, from the first `;` on.
@@ -92,7 +101,18 @@ impl<'a> Params<'a> {
     }
 }
 
+/// Name and value as octets.
+type Parts<'a> = (&'a [u8], Option<&'a [u8]>);
+
+fn is_named((name, _): &Parts<'_>, wanted: &str) -> bool {
+    name.eq_ignore_ascii_case(wanted.as_bytes())
+}
+
 impl<'a> Param<'a> {
+    fn of((name, value): Parts<'a>) -> Self {
+        Param { name: ascii(name), value }
+    }
+
     /// The value without its quotes; empty where there is none.
     pub fn bare(&self) -> &'a str {
         ascii(bare(self.value.unwrap_or_default()))
@@ -101,15 +121,6 @@ impl<'a> Param<'a> {
 
 fn at_boundary(rest: &[u8]) -> bool {
     matches!(rest, [] | [b';', ..])
-}
-
-/// What a value may hold unquoted: a token, a host with brackets and colons, and what peers in the
-/// field send besides. Never what could end the value for another reader.
-fn is_value(byte: u8) -> bool {
-    is_token(byte)
-        || matches!(byte, b'[' | b']' | b':' | b'/' | b'&' | b'$' | b'@' | b'(' | b')')
-        || matches!(byte, b'=' | b'?' | b'|' | b'#' | b'{' | b'}' | b'^')
-        || byte >= 0x80
 }
 
 /// `raw` without the quotes around it.
