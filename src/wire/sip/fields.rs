@@ -71,6 +71,11 @@ impl<'a> Fields<'a> {
         self.table.iter().map(|span| self.field(span))
     }
 
+    /// Name and value of every field.
+    pub(super) fn values(&self) -> impl Iterator<Item = (Name, &'a [u8])> + '_ {
+        self.table.iter().map(|span| (span.name, &self.raw[span.value.into()..span.end.into()]))
+    }
+
     /// All fields called `name`.
     pub fn all(&self, name: Name) -> impl Iterator<Item = Field<'a>> + '_ {
         self.table.iter().filter(move |span| span.name == name).map(|span| self.field(span))

@@ -96,21 +96,25 @@ fn name_or_v4(raw: &str) -> Option<Host<'_>> {
 }
 
 fn v4(bytes: &[u8]) -> Option<Ipv4Addr> {
+    if !bytes[0].is_ascii_digit() {
+        return None;
+    }
     let mut octets = [0_u8; 4];
     let (mut at, mut digits) = (0, 0);
     for &b in bytes {
-        if b == b'.' {
+        if b == b'.' && digits > 0 {
             (at, digits) = (at + 1, 0);
             continue;
         }
-        digits += 1;
-        let octet = octets.get_mut(at).filter(|_| b.is_ascii_digit() && digits <= 3)?;
+        let octet = octets.get_mut(at).filter(|_| b.is_ascii_digit())?;
         // A leading zero is octal to some readers.
-        let leading_zero = digits == 2 && *octet == 0;
-        *octet = octet.checked_mul(10)?.checked_add(b - b'0').filter(|_| !leading_zero)?;
+        if digits > 0 && *octet == 0 {
+            return None;
+        }
+        *octet = octet.checked_mul(10)?.checked_add(b - b'0')?;
+        digits += 1;
     }
-    let whole = at == 3 && digits > 0 && !bytes.windows(2).any(|pair| pair == b"..");
-    (whole && bytes[0] != b'.').then(|| octets.into())
+    (at == 3 && digits > 0).then(|| octets.into())
 }
 
 #[cfg(test)]

@@ -45,7 +45,18 @@ const fn classify(b: u8) -> u8 {
 
 /// How many octets at the front are of `class`.
 pub(super) fn run(bytes: &[u8], class: u8) -> usize {
-    bytes.iter().position(|&b| CLASS[b as usize] & class == 0).unwrap_or(bytes.len())
+    let is = |b: u8| CLASS[usize::from(b)] & class != 0;
+    let mut at = 0;
+    // Four at a time: one branch for four look-ups.
+    while let Some(&[a, b, c, d]) = bytes[at..].first_chunk::<4>()
+        && is(a) & is(b) & is(c) & is(d)
+    {
+        at += 4;
+    }
+    while at < bytes.len() && is(bytes[at]) {
+        at += 1;
+    }
+    at
 }
 
 /// Whitespace inside a value: SP, HTAB and the CRLF of a folded line.

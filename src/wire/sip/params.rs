@@ -22,9 +22,23 @@ pub struct Param<'a> {
 impl<'a> Params<'a> {
     /// Reads parameters to the end of `raw`; `None` where anything else is in it.
     pub(super) fn checked(raw: &'a [u8]) -> Option<Self> {
+        Self::checked_once(raw, "")
+    }
+
+    /// Likewise, and `None` too where `once` is there twice, or says nothing: either is an attempt
+    /// to be read in two ways.
+    pub(super) fn checked_once(raw: &'a [u8], once: &str) -> Option<Self> {
         let mut rest = trim_start(raw);
+        let mut seen = false;
         while !rest.is_empty() {
-            (_, rest) = Self::take(rest)?;
+            let (parts, after) = Self::take(rest)?;
+            rest = after;
+            if is_named(&parts, once) {
+                if seen || Param::of(parts).bare().is_empty() {
+                    return None;
+                }
+                seen = true;
+            }
         }
         Some(Self { raw })
     }
@@ -82,15 +96,6 @@ impl<'a> Params<'a> {
         self.find(name).map(|param| unquote(param.value.unwrap_or_default()))
     }
 
-    /// Whether `name` is there at most once, and says something where it is: twice is an attempt to
-    /// be read in two ways.
-    pub(super) fn is_clear(&self, name: &str) -> bool {
-        let mut named = self.parts().filter(|parts| is_named(parts, name));
-        let first = named.next();
-        let empty = |parts: Parts<'a>| Param::of(parts).bare().is_empty();
-        first.is_none_or(|parts| !empty(parts) && named.next().is_none())
-    }
-
     /// As it stands in the message, from the first `;` on.
     pub fn raw(&self) -> &'a [u8] {
         self.raw
@@ -105,7 +110,7 @@ impl<'a> Params<'a> {
 type Parts<'a> = (&'a [u8], Option<&'a [u8]>);
 
 fn is_named((name, _): &Parts<'_>, wanted: &str) -> bool {
-    name.eq_ignore_ascii_case(wanted.as_bytes())
+    name.len() == wanted.len() && name.eq_ignore_ascii_case(wanted.as_bytes())
 }
 
 impl<'a> Param<'a> {
@@ -167,6 +172,14 @@ mod tests {
             assert_eq!(Params::checked(bad.as_bytes()), None, "{bad}");
         }
         assert!(Params::checked(b"").unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_may_be_there_once_is_refused_twice() {
+        assert!(Params::checked_once(b";Tag=1;x", "tag").is_some());
+        for bad in [&b";tag=1;TAG=1"[..], b";tag", b";tag=\"\"", b";tag=\xff"] {
+            assert!(Params::checked_once(bad, "tag").is_none());
+        }
     }
 
     #[test]

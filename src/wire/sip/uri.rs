@@ -36,12 +36,10 @@ pub struct Uri<'a> {
 impl<'a> Uri<'a> {
     /// The whole of `raw` as a URI.
     pub fn parse(raw: &'a str) -> Option<Uri<'a>> {
-        if run(raw.as_bytes(), class::URI) < raw.len() {
-            return None;
-        }
         let (scheme, rest) = scheme(raw)?;
         if let Scheme::Other(name) = scheme {
-            return (is_scheme(name) && !rest.is_empty()).then(|| opaque(raw, name));
+            let sound = is_scheme(name) && !rest.is_empty() && is_clean(rest);
+            return sound.then(|| opaque(raw, name));
         }
         match scheme {
             Scheme::Tel => tel(raw, rest),
@@ -120,6 +118,11 @@ impl fmt::Display for Uri<'_> {
     }
 }
 
+/// Whether nothing is in `part` that would end the URI for some other reader.
+fn is_clean(part: &str) -> bool {
+    run(part.as_bytes(), class::URI) == part.len()
+}
+
 /// The scheme, and what follows its colon.
 fn scheme(raw: &str) -> Option<(Scheme<'_>, &str)> {
     let at = raw.bytes().position(|b| b == b':')?;
@@ -149,7 +152,7 @@ fn opaque<'a>(raw: &'a str, scheme: &'a str) -> Uri<'a> {
 
 fn tel<'a>(raw: &'a str, rest: &'a str) -> Option<Uri<'a>> {
     let (number, params) = rest.split_at(rest.find(';').unwrap_or(rest.len()));
-    let params = Params::checked(params.as_bytes())?;
+    let params = Params::checked(params.as_bytes()).filter(|_| is_clean(rest))?;
     let uri = Uri { scheme: Scheme::Tel, user: Some(number), params, ..opaque(raw, "") };
     (!number.is_empty()).then_some(uri)
 }
@@ -164,12 +167,13 @@ fn hierarchical<'a>(raw: &'a str, scheme: Scheme<'a>, rest: &'a str) -> Option<U
     let headers = tail.get(query + 1..).unwrap_or_default();
     let (user, password) = match at.map(|at| &rest[..at]) {
         None => (None, None),
-        Some(info) => match info.split_once(':') {
+        Some(info) => match info.bytes().position(|b| b == b':') {
             None => (Some(info), None),
-            Some((user, password)) => (Some(user), Some(password)),
+            Some(colon) => (Some(&info[..colon]), Some(&info[colon + 1..])),
         },
     };
-    if user == Some("") {
+    let clean = is_clean(tail) && at.is_none_or(|at| is_clean(&rest[..at]));
+    if user == Some("") || !clean {
         return None;
     }
     Some(Uri { raw, scheme, user, password, host, port, params, headers })
