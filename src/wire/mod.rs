@@ -1,6 +1,7 @@
 //! Bytes to values and back: SIP, SDP, RTP, RTCP, telephone-event, G.711, WAV.
 //!
-//! In: bytes from a stranger. Out: values, or why not. No state, no time. May import: base.
+//! In: octets. Out: values that borrow from them, and octets again. No state, no time.
+//! May import: base.
 
 pub mod dtmf;
 pub mod g711;
