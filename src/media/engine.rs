@@ -1,8 +1,8 @@
 //! The engine of one media worker: a table of ports, and what goes on between them.
 //!
-//! In: [`Engine::command`], [`Engine::packet`], [`Engine::tick`], each with the time. Out: a verdict
-//! on the packet, and [`Effect`]s. Commands may come in any order: one that names a port that is not
-//! open, or an earlier bearer of its number, changes nothing. May import: base, wire.
+//! In: [`Engine::command`], [`Engine::packet`], [`Engine::tick`], each with the time. Out: a
+//! verdict on the packet, and [`Effect`]s. Commands may come in any order: one that names a port
+//! that is not open, or an earlier bearer of its number, changes nothing. May import: base, wire.
 
 use super::control::{Command, Event, Far, Figures};
 use super::effect::{Channel, Effect, Relay};

@@ -4,4 +4,5 @@
 //! everything below; nothing but `console` imports it.
 
 pub mod clock;
+pub mod media;
 pub mod sys;

@@ -42,6 +42,11 @@ impl Poller {
         self.control(libc::EPOLL_CTL_MOD, fd, token, events)
     }
 
+    /// A socket that is closed leaves by itself; this is for one that somebody else will watch.
+    pub fn remove(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_DEL, fd, 0, 0)
+    }
+
     fn control(&self, op: i32, fd: BorrowedFd<'_>, token: u64, events: i32) -> io::Result<()> {
         let mut event = libc::epoll_event { events: events as u32, u64: token };
         let (epoll, fd) = (self.epoll.as_raw_fd(), fd.as_raw_fd());
