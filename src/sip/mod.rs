@@ -1,9 +1,31 @@
-//! The SIP user agent, RFC 3261 and its family
+//! The SIP user agent, RFC 3261 and its family: transactions, dialogs, registrar, digest.
 //!
-//! May import:  transactions, dialogs, registrar, digest.:wire and base.
+//! May import: wire and base.
 
+mod agent;
 mod api;
+mod body;
+mod compose;
+mod derive;
+mod desk;
+mod dialog;
+mod leg;
+mod net;
+mod receive;
+mod request;
+mod route;
+mod session;
 mod settings;
+mod stray;
+mod tag;
+mod transaction;
+mod trunk;
 
+pub mod access;
+pub mod digest;
+pub mod registrar;
+pub mod resolve;
+
+pub use agent::{Counts, UserAgent};
 pub use api::*;
 pub use settings::*;
