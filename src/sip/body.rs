@@ -55,9 +55,9 @@ fn description(bytes: &[u8]) -> Found {
 /// RFC 3261 section 20.11: `handling=optional`.
 fn is_optional(message: &Message) -> bool {
     let value = message.header(Name::ContentDisposition).unwrap_or_default();
-    parameters(value).and_then(|p| p.get("handling")).is_some_and(|h| {
-        h.eq_ignore_ascii_case("optional")
-    })
+    parameters(value)
+        .and_then(|p| p.get("handling"))
+        .is_some_and(|h| h.eq_ignore_ascii_case("optional"))
 }
 
 fn parameters(value: &[u8]) -> Option<Params<'_>> {

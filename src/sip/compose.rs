@@ -4,7 +4,9 @@
 
 use super::dialog::Aimed;
 use super::{Body, Cause, Hop, Party, Settings, Transport};
-use crate::wire::sip::{Fields, Message, Method, Name, TopVia, Via, Writer, percent, phrase, quoted};
+use crate::wire::sip::{
+    Fields, Message, Method, Name, TopVia, Via, Writer, percent, phrase, quoted,
+};
 use bytes::Bytes;
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};

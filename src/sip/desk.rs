@@ -65,12 +65,7 @@ impl Desk<'_, '_> {
     }
 
     /// The ACK of a 2xx, and where it goes.
-    pub fn ack(
-        &mut self,
-        dialog: &Dialog,
-        seq: u32,
-        fill: impl Fn(&mut Writer),
-    ) -> (Hop, Bytes) {
+    pub fn ack(&mut self, dialog: &Dialog, seq: u32, fill: impl Fn(&mut Writer)) -> (Hop, Bytes) {
         let branch = format!("{}{:x}", tag::COOKIE, self.cx.rng.bits());
         let hop = self.net.table.usable(dialog.hop);
         let (method, purpose) = (Method::Ack, Purpose::Open);

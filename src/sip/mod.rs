@@ -8,6 +8,7 @@ mod body;
 mod compose;
 mod derive;
 mod desk;
+mod dial;
 mod dialog;
 mod leg;
 mod net;

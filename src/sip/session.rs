@@ -65,10 +65,9 @@ pub fn agree(asked: Asked, wish: Wish, current: Option<Side>) -> Result<Session,
 /// the interval of our request.
 pub fn accept(expires: Option<u32>, refresher: Option<Side>, asked_for: u32) -> Session {
     match expires {
-        Some(interval) => Session {
-            interval: interval.max(90),
-            refresher: refresher.unwrap_or(Side::Us),
-        },
+        Some(interval) => {
+            Session { interval: interval.max(90), refresher: refresher.unwrap_or(Side::Us) }
+        }
         // "if the UAC still wants to use the session timer (which is purely for its benefit alone),
         // the UAC has to perform a refresh": a lost BYE must not leave a leg for ever.
         None => Session { interval: asked_for, refresher: Side::Us },
@@ -111,10 +110,7 @@ mod tests {
     #[test]
     fn only_who_supports_the_timer_is_asked_to_refresh() {
         let plain = Asked { expires: Some(60), ..Asked::default() };
-        assert_eq!(
-            agree(plain, WISH, None),
-            Ok(Session { interval: 90, refresher: Side::Us })
-        );
+        assert_eq!(agree(plain, WISH, None), Ok(Session { interval: 90, refresher: Side::Us }));
         let able = Asked { supported: true, ..Asked::default() };
         assert_eq!(agree(able, WISH, None).unwrap().refresher, Side::Peer);
         assert_eq!(agree(able, WISH, Some(Side::Us)).unwrap().refresher, Side::Us);

@@ -93,9 +93,7 @@ impl Leg {
         if let Some(offered) = &change.body {
             self.describe(offered);
             let notice = match body::find(message) {
-                body::Found::Description(answer) => {
-                    Notice::OfferAnswered { leg: desk.id, answer }
-                }
+                body::Found::Description(answer) => Notice::OfferAnswered { leg: desk.id, answer },
                 body::Found::None | body::Found::Unknown | body::Found::TooLarge => {
                     Notice::OfferRefused { leg: desk.id, status: 488 }
                 }

@@ -4,8 +4,8 @@ use super::{Leg, Phase};
 use crate::base::{Timer, TransactionId};
 use crate::sip::desk::{Desk, Wanted};
 use crate::sip::transaction::ClientInput;
-use crate::sip::transaction::table::{Machine, Purpose, Transaction, User};
 use crate::sip::transaction::client;
+use crate::sip::transaction::table::{Machine, Purpose, Transaction, User};
 use crate::sip::{Cause, Ended, Notice, compose, derive, tag};
 use crate::wire::sip::Method;
 
@@ -50,12 +50,7 @@ impl Leg {
         }
     }
 
-    pub(super) fn send_cancel(
-        &mut self,
-        desk: &mut Desk,
-        invite: TransactionId,
-        cause: &Cause,
-    ) {
+    pub(super) fn send_cancel(&mut self, desk: &mut Desk, invite: TransactionId, cause: &Cause) {
         let Some(kept) = desk.net.table.get(invite).filter(|t| t.cancel.is_none()) else { return };
         let (hop, secret) = (kept.hop, kept.secret);
         let Some(bytes) = derive::cancel(&kept.bytes, cause) else { return };

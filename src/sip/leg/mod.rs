@@ -6,8 +6,8 @@
 
 pub mod asked;
 pub mod change;
+pub mod check;
 pub mod end;
-pub mod progress;
 pub mod reliable;
 pub mod state;
 pub mod uac;
@@ -74,9 +74,5 @@ impl Leg {
     /// Keeps what we describe our side with, for refreshes.
     pub fn describe(&mut self, body: &Body) {
         self.description = Some(body.clone());
-    }
-
-    pub fn is_early(&self) -> bool {
-        matches!(self.phase, Phase::Calling(_) | Phase::Ringing(_))
     }
 }

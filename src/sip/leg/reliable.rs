@@ -121,13 +121,14 @@ impl Leg {
 /// RFC 3262 section 4: "the UAC ... MUST maintain a sequence number that indicates the most
 /// recently received in-order reliable provisional response", for each fork.
 fn fresh(calling: &mut Calling, tag: u64, rseq: u32) -> bool {
+    let room = calling.forks.len() < limits::FORKS_MAX;
     match calling.forks.iter_mut().find(|fork| fork.tag == tag) {
-        Some(fork) if rseq == fork.rseq.wrapping_add(1) => {
-            fork.rseq = rseq;
-            true
+        Some(fork) => {
+            let next = rseq == fork.rseq.wrapping_add(1);
+            fork.rseq = if next { rseq } else { fork.rseq };
+            next
         }
-        Some(_) => false,
-        None if calling.forks.len() < limits::FORKS_MAX => {
+        None if room => {
             calling.forks.push(Fork { tag, rseq });
             true
         }

@@ -61,6 +61,8 @@ pub struct Calling {
     pub dial: Dial,
     /// Where to go next if this server does not take it (RFC 3263 section 4.3).
     pub next: Vec<Way>,
+    /// The transport was not asked for: names may give any.
+    pub free: bool,
     /// The one under way.
     pub way: Option<Way>,
     /// The INVITE under way; none while names are looked up.
@@ -164,4 +166,58 @@ pub struct Asked {
     /// The request had an offer; without it our answer is one.
     pub offered: bool,
     pub cseq: u32,
+}
+
+impl Leg {
+    pub fn new(secret: u64, dialog: Dialog) -> Self {
+        Self {
+            secret,
+            dialog,
+            phase: Phase::Gone,
+            silent: false,
+            cause: None,
+            trunk: None,
+            unacked: None,
+            change: None,
+            asked: None,
+            session: None,
+            peer: Abilities::default(),
+            fixed: false,
+            min_se: 0,
+            description: None,
+        }
+    }
+}
+
+impl Calling {
+    pub fn new(dial: Dial, free: bool) -> Self {
+        Self {
+            dial,
+            next: Vec::new(),
+            free,
+            way: None,
+            transaction: None,
+            proceeding: false,
+            cancelled: false,
+            redirects: 0,
+            credentials: Vec::new(),
+            challenges: 0,
+            settled: false,
+            forks: Vec::new(),
+        }
+    }
+}
+
+impl Ringing {
+    pub fn new(transaction: TransactionId, offered: bool, reliable: bool) -> Self {
+        Self {
+            transaction,
+            offered,
+            reliable,
+            rseq: 0,
+            pending: None,
+            queued: None,
+            described: false,
+        }
+    }
 }

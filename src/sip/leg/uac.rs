@@ -4,8 +4,10 @@ use super::change::{accepted_session, offer_headers};
 use super::{Calling, Leg, Phase, Way};
 use crate::base::{TransactionId, limits};
 use crate::sip::desk::{Desk, Wanted};
-use crate::sip::transaction::table::Purpose;
-use crate::sip::{Notice, compose, digest, route, stray};
+use crate::sip::receive::Sent;
+use crate::sip::resolve::Server;
+use crate::sip::transaction::table::{Purpose, User};
+use crate::sip::{Notice, compose, digest, route};
 use crate::wire::sip::{Message, Method, Name, Uri, percent, quoted};
 
 /// Challenges answered for one call: one proxy's and the server's, and one of them again when a
@@ -18,6 +20,14 @@ impl Leg {
             Phase::Calling(calling) => Some(calling),
             Phase::Ringing(_) | Phase::Talking | Phase::Leaving | Phase::Gone => None,
         }
+    }
+
+    /// Sets out on these ways.
+    pub fn set_out(&mut self, desk: &mut Desk, ways: Vec<Way>) {
+        if let Some(calling) = self.calling() {
+            calling.next = ways;
+        }
+        self.go(desk, 503);
     }
 
     /// Sends the INVITE to the next server; without one left the call has failed.
@@ -93,7 +103,7 @@ impl Leg {
     /// The first 2xx.
     pub fn answered(&mut self, desk: &mut Desk, message: &Message, transaction: TransactionId) {
         let Some(calling) = self.calling().filter(|c| c.transaction == Some(transaction)) else {
-            return stray::settle(desk.net, desk.cx, message, transaction, desk.out);
+            return;
         };
         let offer = calling.dial.offer.clone();
         let cancelled = calling.cancelled;
@@ -245,39 +255,56 @@ pub fn credentials_name(proxy: bool) -> Name {
 }
 
 /// A session with the strongest challenge in a 401 or 407 that we can answer.
-pub fn digest_session(
-    message: &Message,
-    proxy: bool,
-    desk: &mut Desk,
-) -> Option<digest::Session> {
+pub fn digest_session(message: &Message, proxy: bool, desk: &mut Desk) -> Option<digest::Session> {
     let name = if proxy { Name::ProxyAuthenticate } else { Name::WwwAuthenticate };
     let values: Vec<_> = message.headers(name).map(crate::wire::sip::text).collect();
     digest::Session::new(values.iter().map(|v| &**v), desk.cx.rng)
 }
 
 impl Leg {
-    /// RFC 3261 section 22.2 for requests inside the dialog: once more, with credentials. False:
-    /// we have none.
+    /// RFC 3261 section 22.2 for requests inside the dialog: once more, with credentials. `None`:
+    /// we have none that were not refused already.
     pub fn repeat_with_credentials(
         &mut self,
         desk: &mut Desk,
-        old: TransactionId,
+        sent: &Sent,
+        user: User,
         message: &Message,
     ) -> Option<TransactionId> {
         let proxy = message.status() == Some(407);
         let login = self.trunk.and_then(|trunk| desk.net.login(trunk)).cloned()?;
         let mut session = digest_session(message, proxy, desk)?;
-        let kept = desk.net.table.get(old)?;
-        let (request, user, hop) = (kept.sent.clone(), kept.user, kept.hop);
-        let sent = Message::parse(&request).ok()?;
+        let request = Message::parse(&sent.request).ok()?;
         let name = credentials_name(proxy);
-        if sent.header(name).is_some() && !session.stale() {
+        if request.header(name).is_some() && !session.stale() {
             return None;
         }
-        let method = sent.method();
-        let value = session.answer(&login, method.as_str(), sent.request_uri()?.raw);
+        let method = request.method();
+        let value = session.answer(&login, method.as_str(), request.request_uri()?.raw);
         let seq = self.dialog.next_seq();
-        desk.again(&request, user, hop, seq, Some((name, &value)))
+        desk.again(&sent.request, user, sent.hop, seq, Some((name, &value)))
+    }
+
+    /// A request of this leg goes on in another transaction.
+    pub fn moved(&mut self, old: TransactionId, new: TransactionId) {
+        if let Some(calling) = self.calling().filter(|c| c.transaction == Some(old)) {
+            calling.transaction = Some(new);
+        }
+        if let Some(change) = self.change.as_mut().filter(|c| c.transaction == Some(old)) {
+            change.transaction = Some(new);
+        }
+    }
+
+    /// The servers of the host that is called, found or not (RFC 3263).
+    pub fn located(&mut self, desk: &mut Desk, servers: &[Server]) {
+        let Some(calling) = self.calling().filter(|c| c.transaction.is_none()) else { return };
+        let free = calling.free;
+        let ways = servers.iter().filter_map(|server| {
+            let hop = desk.net.way(server.transport, server.addr)?;
+            Some(Way { hop, free, uri: None })
+        });
+        calling.next = ways.collect();
+        self.go(desk, 503);
     }
 }
 

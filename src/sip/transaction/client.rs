@@ -39,11 +39,9 @@ pub fn step(state: State, input: ClientInput, timing: &Timing) -> (State, Todo) 
         (State::Trying { .. } | State::Proceeding, ClientInput::Provisional) => {
             (State::Proceeding, Todo { tell: true, ..Todo::default() })
         }
-        (
-            State::Trying { .. } | State::Proceeding,
-            ClientInput::Success | ClientInput::Failure,
-        ) => {
-            let todo = Todo { tell: true, repeat: Alarm::Stop, give_up: Alarm::Stop, ..Todo::default() };
+        (State::Trying { .. } | State::Proceeding, ClientInput::Success | ClientInput::Failure) => {
+            let todo =
+                Todo { tell: true, repeat: Alarm::Stop, give_up: Alarm::Stop, ..Todo::default() };
             // Timer K.
             (State::Completed, todo.linger(timing.t4, timing))
         }

@@ -48,9 +48,8 @@ pub fn step(state: State, input: ServerInput, timing: &Timing) -> (State, Todo) 
         // RFC 6026: an ACK that still matches here belongs to the 2xx (RFC 2543 peers).
         (State::Accepted, ServerInput::Ack) => (state, Todo { tell: true, ..Todo::default() }),
         (State::Confirmed | State::Accepted, ServerInput::Forget) => (state, Todo::over()),
-        (
-            State::Proceeding | State::Completed { .. } | State::Confirmed | State::Accepted,
-            _,
-        ) => (state, Todo::default()),
+        (State::Proceeding | State::Completed { .. } | State::Confirmed | State::Accepted, _) => {
+            (state, Todo::default())
+        }
     }
 }

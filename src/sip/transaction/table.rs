@@ -327,7 +327,28 @@ impl Table {
         let least = (peer, TransactionId(0));
         let most = (peer, TransactionId(u64::MAX));
         let found = self.by_peer.range(least..=most).map(|&(_, id)| id);
-        found.filter(move |&id| self.slab.get(id).is_some_and(|t| t.is_waiting() && matches(&t.hop)))
+        found
+            .filter(move |&id| self.slab.get(id).is_some_and(|t| t.is_waiting() && matches(&t.hop)))
+    }
+
+    /// What must always hold between two events.
+    pub fn check(&self) -> Result<(), String> {
+        for (&key, &id) in &self.servers {
+            let keys = self.slab.get(id).map(|t| t.keys);
+            if keys.is_none_or(|k| k.own != key && k.merged != Some(key)) {
+                return Err(format!("a request finds {id:?}, which is not its transaction"));
+            }
+        }
+        for &(peer, id) in &self.by_peer {
+            if self.slab.get(id).is_none_or(|t| t.hop.peer != peer) {
+                return Err(format!("{id:?} is not at {peer}"));
+            }
+        }
+        let clients = self.slab.iter().filter(|(_, t)| t.is_client()).count();
+        match clients == self.by_peer.len() {
+            true => Ok(()),
+            false => Err(format!("{clients} clients, {} on their way", self.by_peer.len())),
+        }
     }
 
     /// Removes a transaction and whatever points to it.
@@ -340,7 +361,9 @@ impl Table {
             self.by_peer.remove(&(transaction.hop.peer, id));
         } else {
             self.servers.remove(&transaction.keys.own);
-            if let Some(merged) = transaction.keys.merged.filter(|m| self.servers.get(m) == Some(&id)) {
+            if let Some(merged) =
+                transaction.keys.merged.filter(|m| self.servers.get(m) == Some(&id))
+            {
                 self.servers.remove(&merged);
             }
         }

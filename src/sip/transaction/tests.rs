@@ -19,7 +19,8 @@ fn millis(alarm: Alarm) -> Option<u128> {
 
 #[test]
 fn an_invite_is_sent_again_at_doubling_intervals_until_something_comes() {
-    let (mut state, todo) = client_invite::step(client_invite::State::new(), ClientInput::Start, &UDP);
+    let (mut state, todo) =
+        client_invite::step(client_invite::State::new(), ClientInput::Start, &UDP);
     assert_eq!((millis(todo.repeat), millis(todo.give_up)), (Some(500), Some(32_000)));
     for expected in [1_000, 2_000, 4_000, 8_000, 16_000] {
         let (next, todo) = client_invite::step(state, ClientInput::Repeat, &UDP);
@@ -44,7 +45,8 @@ fn a_failed_invite_is_acknowledged_as_often_as_the_failure_comes() {
     assert!(todo.ack && !todo.tell);
     let (_, todo) = client_invite::step(state, ClientInput::Forget, &UDP);
     assert!(todo.over);
-    let (_, todo) = client_invite::step(client_invite::State::Proceeding, ClientInput::Failure, &TCP);
+    let (_, todo) =
+        client_invite::step(client_invite::State::Proceeding, ClientInput::Failure, &TCP);
     assert!(todo.ack && todo.over, "timer D is zero where nothing is repeated");
 }
 
