@@ -138,11 +138,8 @@ impl UserAgent {
     /// Whether From names one of our users in one of our domains: then even an address of a trunk
     /// has to prove it, for an agent's phone may sit behind the same address.
     fn claims_user(&self, message: &Message) -> bool {
-        let host = message.from.uri.host.to_string();
-        let settings = &self.net.settings;
-        let user = message.from.uri.user_text();
-        settings.domains.iter().any(|d| d.eq_ignore_ascii_case(&host))
-            && settings.users.iter().any(|known| known.name == user)
+        let uri = &message.from.uri;
+        self.rules.has_user(&uri.user_text()) && uri.host.ip().is_none() && self.is_ours(uri)
     }
 
     /// The user whose password the request proves. `None`: it was answered, statelessly.

@@ -20,6 +20,8 @@ use std::time::Duration;
 pub struct Watch {
     /// Not asked yet: unknown.
     pub up: Option<bool>,
+    /// The resolver looks after the names of its hosts.
+    named: bool,
     /// Which of its servers is asked.
     at: usize,
     /// Call-ID and CSeq of its REGISTER requests, which stay the same and go up.
@@ -38,7 +40,9 @@ impl UserAgent {
         while self.watches.len() < self.net.settings.trunks.len() {
             self.watches.push(Watch { call_id: cx.rng.bits(), ..Watch::default() });
         }
+        self.resolver.unwatch(cx);
         let now = cx.now.instant;
+        self.watches.iter_mut().for_each(|watch| watch.named = false);
         for (slot, trunk) in self.net.settings.trunks.iter().enumerate() {
             let id = TrunkId::new(slot as u32, 0);
             cx.timers.set(Timer::TrunkPing(id), now);
@@ -50,19 +54,28 @@ impl UserAgent {
     }
 
     pub(super) fn ping_trunk(&mut self, cx: &mut Cx, id: TrunkId, out: &mut Vec<Effect>) {
-        for (host, place) in self.trunks.names() {
-            if host.trunk == id
-                && let Some(servers) = self.resolver.watch(cx, &place, Seeker::Trunk(host), out)
-            {
-                self.trunks.learned(host, servers);
-            }
-        }
+        self.name_hosts(cx, id, out);
         let Some(every) = self.net.trunk(id).map(|t| t.ping).filter(|p| !p.is_zero()) else {
             return;
         };
         cx.timers.set(Timer::TrunkPing(id), cx.now.instant + every);
         if let Some(hop) = self.server_hop(id) {
             self.ask_trunk(cx, id, hop, out);
+        }
+    }
+
+    /// Has the names of a trunk's hosts looked up, and looked up again when they run out.
+    fn name_hosts(&mut self, cx: &mut Cx, id: TrunkId, out: &mut Vec<Effect>) {
+        let Some(watch) = self.watches.get_mut(id.slot() as usize).filter(|w| !w.named) else {
+            return;
+        };
+        watch.named = true;
+        for (host, place) in self.trunks.names() {
+            if host.trunk == id
+                && let Some(servers) = self.resolver.watch(cx, &place, Seeker::Trunk(host), out)
+            {
+                self.trunks.learned(host, servers);
+            }
         }
     }
 
