@@ -30,3 +30,6 @@ pub mod resolve;
 pub use agent::{Counts, UserAgent};
 pub use api::*;
 pub use settings::*;
+
+#[cfg(test)]
+mod tests;
