@@ -228,6 +228,11 @@ impl UserAgent {
             kept.bytes = ack;
         }
         let told = self.net.table.client(cx, &self.net.settings, id, input, out);
+        if input == ClientInput::Provisional && matches!(user, User::Leg(_, Purpose::Change)) {
+            // No person is asked about a re-INVITE: its final answer must not be long in coming.
+            let input = ClientInput::Cancelled;
+            self.net.table.client(cx, &self.net.settings, id, input, out);
+        }
         if told == Told::Response {
             let sent = Sent { id, hop, request };
             match user {

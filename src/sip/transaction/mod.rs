@@ -81,7 +81,7 @@ pub enum ClientInput {
     Provisional,
     Success,
     Failure,
-    /// The user has cancelled: a final response must come soon now.
+    /// The user has cancelled, or asks nobody: a final response must come soon now.
     Cancelled,
     Repeat,
     GiveUp,
