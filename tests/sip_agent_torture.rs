@@ -98,8 +98,7 @@ fn every_message_of_rfc_4475_gets_its_answer() {
 
 #[test]
 fn every_message_of_rfc_5118_gets_its_answer() {
-    let wrong = wrong_answers("rfc5118", |folder, name| {
-        folder.join("wire").join(format!("{name}.dat"))
-    });
+    let wrong =
+        wrong_answers("rfc5118", |folder, name| folder.join("wire").join(format!("{name}.dat")));
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
