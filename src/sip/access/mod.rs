@@ -35,7 +35,7 @@ const WRONG_COSTS: u32 = 10;
 const NAME_OCTETS: usize = 128;
 
 /// The part of the settings that decides, indexed. Not state: build it anew from the settings.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rules {
     realm: String,
     lock_after: usize,
