@@ -3,6 +3,7 @@
 
 use pukar::load::{self, Arrivals, Plan, Report, Span, Transport};
 use pukar::wire::g711::Law;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// Ports of their own for each test, as tests run side by side.
@@ -88,4 +89,59 @@ fn the_report_is_readable_by_machines() {
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(value["calls"]["offered"], 0);
     assert!(value["voice"]["lost_in_switch"].is_u64());
+}
+
+/// SIPp, a judge and a peer that is not ours; the tests that need it say so when it is missing.
+fn sipp(args: &[&str]) -> Option<Child> {
+    let mut command = Command::new("sipp");
+    command.args(args).args(["-i", "127.0.0.1", "-nostdin", "-timeout", "30s"]);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());
+    let child = command.current_dir(std::env::temp_dir()).spawn();
+    child.inspect_err(|e| eprintln!("sipp cannot be started, nothing tested: {e}")).ok()
+}
+
+#[test]
+fn sipp_answers_our_callers_and_finds_nothing_wrong() {
+    let Some(mut sipp) = sipp(&["-sn", "uas", "-p", "5997", "-m", "12"]) else { return };
+    let mut plan = direct(12, 55_000);
+    (plan.direct, plan.agents) = (false, 0);
+    plan.target = "127.0.0.1:5997".parse().unwrap();
+    plan.impatient_percent = 100;
+    plan.patience = Span::millis(900, 1_500);
+    let report = run(&plan);
+    assert!(report.passed, "{report}");
+    assert_eq!(report.calls.abandoned, 12, "{report}");
+    assert!(sipp.wait().unwrap().success(), "sipp counts a failed call");
+}
+
+#[test]
+fn sipp_calls_our_agents_and_finds_nothing_wrong() {
+    let mut plan = direct(0, 56_000);
+    (plan.direct, plan.agents, plan.seconds) = (false, 1, 4);
+    plan.agents_at = "127.0.0.1:5996".parse().unwrap();
+    plan.manner.talk = Span::millis(9_000, 9_000);
+    let args = ["-sn", "uac", "127.0.0.1:5996", "-s", "op1", "-p", "5995"];
+    let calls = ["-m", "3", "-l", "1", "-r", "5", "-d", "300"];
+    let mut child = None;
+    let report = load::run(&plan, &mut |_| {
+        child = child.take().or_else(|| sipp(&[args.as_slice(), calls.as_slice()].concat()));
+    });
+    let (Some(mut child), Ok(report)) = (child, report) else { return };
+    assert!(report.passed, "{report}");
+    assert_eq!((report.offers.offered, report.offers.answered), (3, 3), "{report}");
+    assert!(child.wait().unwrap().success(), "sipp counts a failed call");
+}
+
+/// What the tester itself costs with the media of 500 callers and 100 agents: 600 phones that
+/// speak and listen. `cargo test --release --test load -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement; takes a quarter of a minute and most of a core"]
+fn cost_of_six_hundred_phones() {
+    let mut plan = direct(300, 40_000);
+    plan.arrivals = Arrivals::Over(Duration::from_secs(1));
+    plan.manner.talk = Span::millis(10_000, 10_000);
+    plan.caller_ends_percent = 0;
+    plan.seconds = 30;
+    let report = load::run(&plan, &mut |p| eprintln!("{p}")).unwrap();
+    eprintln!("{report}");
 }

@@ -2,7 +2,7 @@
 //!
 //! In: INVITE from the switch, alarms. Out: 180, 200, 486, BYE, REGISTER. May import: wire.
 
-use super::clock::{MILLISECOND, SECOND};
+use super::clock::SECOND;
 use super::digest::{self, Question};
 use super::links::Hop;
 use super::log::{End, LegLog};
@@ -112,9 +112,8 @@ impl Phones<'_> {
         let l = &mut self.legs[leg as usize];
         l.state = State::Up;
         (l.log.answered_at, l.log.status) = (Some(now), 200);
-        l.ok = Some((bytes, 500 * MILLISECOND));
         let shown = l.log.shown;
-        self.alarm(now + 500 * MILLISECOND, Alarm::Repeat2xx(leg));
+        self.await_ack(leg, bytes);
         let talk = self.plan.manner.talk.draw(&mut self.rng);
         self.alarm_in(talk, Alarm::TalkedOut(leg));
         self.speak(leg);

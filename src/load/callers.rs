@@ -202,7 +202,10 @@ impl Phones<'_> {
                 return self.send_invite(leg, Some(header));
             }
         }
-        self.over(leg, if l_left(&self.legs[leg as usize]) { End::Us } else { End::Refused });
+        self.over(
+            leg,
+            if self.legs[leg as usize].state == State::Leaving { End::Us } else { End::Refused },
+        );
     }
 
     /// An agent is on the line: the caller will talk for as long as they meant to.
@@ -248,8 +251,4 @@ impl Phones<'_> {
         self.send(&hop, &bytes);
         self.transactions.asked(self.now, &name, hop, bytes, About::Leg(leg, Method::Cancel));
     }
-}
-
-fn l_left(leg: &Leg) -> bool {
-    leg.state == State::Leaving
 }

@@ -4,10 +4,10 @@
 //! In: requests and responses. Out: requests and responses. May import: wire.
 
 use super::clock::{MILLISECOND, SECOND};
-use super::links::Hop;
+use super::links::{Hop, Link};
 use super::log::End;
 use super::message;
-use super::phones::{Alarm, Phones, State};
+use super::phones::{Alarm, Phones, State, Unacknowledged};
 use super::sdp;
 use super::transactions::{About, Fit};
 use rsip::headers::UntypedHeader;
@@ -109,7 +109,7 @@ impl Phones<'_> {
             l.dialog.target = target;
         }
         let invite = request.method == Method::Invite;
-        let (at, law, now) = (l.at, l.law, self.now);
+        let (at, law) = (l.at, l.law);
         l.versions += 1;
         let version = l.versions;
         let body = if request.body.is_empty() {
@@ -129,8 +129,7 @@ impl Phones<'_> {
         };
         let bytes = self.reply(&request, &key, 200, Some(leg), &body);
         if invite {
-            self.legs[leg as usize].ok = Some((bytes, T1));
-            self.alarm(now + T1, Alarm::Repeat2xx(leg));
+            self.await_ack(leg, bytes);
         }
         self.speak(leg);
     }
@@ -147,18 +146,26 @@ impl Phones<'_> {
         }
     }
 
+    /// RFC 3261 section 13.3.1.4: the 2xx is repeated until its ACK comes.
+    pub fn await_ack(&mut self, leg: u32, bytes: Vec<u8>) {
+        let (since, pause) = (self.now, T1);
+        self.legs[leg as usize].ok = Some(Unacknowledged { bytes, since, pause });
+        self.alarm(since + pause, Alarm::Repeat2xx(leg));
+    }
+
     pub fn repeat_2xx(&mut self, leg: u32) {
         let now = self.now;
         let l = &mut self.legs[leg as usize];
-        let Some((bytes, pause)) = l.ok.as_mut() else { return };
-        *pause = (*pause * 2).min(4 * SECOND);
-        let (hop, bytes, at) = (l.hop, bytes.clone(), now + *pause);
-        if l.log.answered_at.is_some_and(|since| now - since > 64 * T1) {
+        let Some(ok) = l.ok.as_mut() else { return };
+        ok.pause = (ok.pause * 2).min(4 * SECOND);
+        let (since, at) = (ok.since, now + ok.pause);
+        let (hop, bytes) = (l.hop, ok.bytes.clone());
+        if now - since > 64 * T1 {
             let who = l.log.who + 1;
-            self.faults.add(format!("agent {who}: no ACK within 32 s"));
+            self.faults.add(format!("phone {who}: no ACK within 32 s"));
             return self.hang_up(leg);
         }
-        if !matches!(hop.link, super::links::Link::Tcp(_)) {
+        if !matches!(hop.link, Link::Tcp(_)) {
             self.transactions.resent += 1;
             self.send(&hop, &bytes);
         }
@@ -198,7 +205,7 @@ impl Phones<'_> {
         });
         let to = route.or_else(|| message::address_of(&l.dialog.target));
         match (hop.link, to) {
-            (super::links::Link::Udp(_), Some(to)) => self.links.dial(agent, to).unwrap_or(hop),
+            (Link::Udp(_), Some(to)) => self.links.dial(agent, to).unwrap_or(hop),
             _ => hop,
         }
     }

@@ -60,10 +60,6 @@ impl Stream {
         (u64::from(self.last - self.first) + 1).saturating_sub(self.received)
     }
 
-    pub fn delay_mean(&self) -> f64 {
-        if self.received == 0 { 0.0 } else { self.delay_sum as f64 / self.received as f64 }
-    }
-
     /// Counts one packet; returns by how much the number of lost packets changed.
     fn hear(&mut self, stamp: &Stamp, at: u64) -> i64 {
         let before = self.lost() as i64;
@@ -130,7 +126,7 @@ impl Music {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// A speaker not heard before.
-    NewVoice { leg: u32 },
+    NewVoice { delay: u64 },
     /// One more packet of a known speaker.
     Voice { delay: u64, lost: i64 },
     /// No voice of ours, or nothing new.
@@ -205,13 +201,14 @@ impl Ear {
         stream.recoded += u64::from(recoded);
         let duplicates = stream.duplicates;
         let lost = stream.hear(stamp, at);
+        let delay = at.saturating_sub(stamp.sent);
         if known.is_none() {
-            return Notice::NewVoice { leg: stamp.leg };
+            return Notice::NewVoice { delay };
         }
         if stream.duplicates > duplicates {
             return Notice::Other;
         }
-        Notice::Voice { delay: at.saturating_sub(stamp.sent), lost }
+        Notice::Voice { delay, lost }
     }
 }
 
@@ -322,8 +319,8 @@ mod tests {
     #[test]
     fn each_speaker_is_counted_apart_and_music_is_no_voice() {
         let mut ear = Ear::default();
-        assert_eq!(ear.hear(&packet(1, 0, 0), 10), Notice::NewVoice { leg: 1 });
-        assert_eq!(ear.hear(&packet(2, 0, 0), 20), Notice::NewVoice { leg: 2 });
+        assert_eq!(ear.hear(&packet(1, 0, 0), 10), Notice::NewVoice { delay: 10 });
+        assert_eq!(ear.hear(&packet(2, 0, 0), 20), Notice::NewVoice { delay: 20 });
         assert_eq!(ear.hear(&packet(1, 1, 25), 30), Notice::Voice { delay: 5, lost: 0 });
         let silence = RtpPacketBuilder::new().payload_type(0).payload(&[0xff; FRAME]);
         ear.hear(&silence.build().unwrap(), 40);

@@ -51,7 +51,7 @@ pub enum Order {
 /// What the media thread tells the phones.
 #[derive(Debug)]
 pub enum Heard {
-    Voice { leg: u32, from: u32, at: u64 },
+    Voice { leg: u32, at: u64 },
     Finished { leg: u32, media: Box<LegMedia> },
     Stopped { delays: Box<Delays> },
 }
@@ -185,8 +185,9 @@ impl Media {
             self.gauges.received.fetch_add(1, Ordering::Relaxed);
             let at = clock::nanos();
             match phone.media.ear.hear(&buffer[..length], at) {
-                Notice::NewVoice { leg } => {
-                    let _ = self.heard.send(Heard::Voice { leg: speaker.leg, from: leg, at });
+                Notice::NewVoice { delay } => {
+                    self.delays.add(delay);
+                    let _ = self.heard.send(Heard::Voice { leg: speaker.leg, at });
                     let _ = self.phones_waker.wake();
                 }
                 Notice::Voice { delay, lost } => {

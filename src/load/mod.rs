@@ -111,7 +111,12 @@ fn gather(plan: &Plan, progress: &mut dyn FnMut(&Progress)) -> io::Result<Eviden
     finish(phones, threads, own_cpu, clock::nanos() - began)
 }
 
-fn finish(phones: Phones<'_>, threads: Threads, own_cpu: u64, took: u64) -> io::Result<Evidence> {
+fn finish(
+    mut phones: Phones<'_>,
+    threads: Threads,
+    own_cpu: u64,
+    took: u64,
+) -> io::Result<Evidence> {
     let (rtp_drops, sip_drops) = phones.own_drops();
     for (sender, waker) in &phones.orders {
         let _ = sender.send(Order::Stop);
@@ -120,9 +125,13 @@ fn finish(phones: Phones<'_>, threads: Threads, own_cpu: u64, took: u64) -> io::
     let (mut delays, mut cpu) = (Delays::default(), own_cpu);
     for _ in &threads {
         while let Ok(heard) = phones.heard.recv() {
-            if let Heard::Stopped { delays: more } = heard {
-                delays.merge(&more);
-                break;
+            match heard {
+                Heard::Finished { leg, media } => phones.legs[leg as usize].log.media = *media,
+                Heard::Stopped { delays: more } => {
+                    delays.merge(&more);
+                    break;
+                }
+                Heard::Voice { .. } => {}
             }
         }
     }

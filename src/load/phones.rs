@@ -74,11 +74,17 @@ pub(super) struct Leg {
     pub authorized: bool,
     /// The INVITE we were sent, and its transaction.
     pub invite: Option<(Request, String)>,
-    /// Our 2xx until its ACK comes, and the pause before the next repeat.
-    pub ok: Option<(Vec<u8>, u64)>,
+    pub ok: Option<Unacknowledged>,
     /// Our ACK, for a 2xx that comes again.
     pub ack: Option<(Hop, Vec<u8>)>,
     pub versions: u64,
+}
+
+/// Our 2xx, until its ACK comes.
+pub(super) struct Unacknowledged {
+    pub bytes: Vec<u8>,
+    pub since: u64,
+    pub pause: u64,
 }
 
 /// One agent's phone.
@@ -304,7 +310,8 @@ impl Phones<'_> {
     fn settle(&mut self) {
         let all_placed = self.placed == self.plan.callers || self.time_up;
         let quiet = self.open == 0 && self.reports_due == 0;
-        if self.started_at > 0 && all_placed && quiet && !self.settling {
+        let alone = self.plan.callers == 0 && !self.time_up;
+        if self.started_at > 0 && all_placed && quiet && !alone && !self.settling {
             self.settling = true;
             self.alarm(self.now + 300 * MILLISECOND, Alarm::Drained);
         }
@@ -324,7 +331,7 @@ impl Phones<'_> {
                 Alarm::Repeat2xx(leg) => self.repeat_2xx(leg),
                 Alarm::Register(who) => self.register(who),
                 Alarm::TimeUp => self.end_of_time(),
-                Alarm::Drained => self.drained = true,
+                Alarm::Drained => self.leave(),
             }
         }
         let (mut out, mut dead) = (Vec::new(), Vec::new());
@@ -363,10 +370,22 @@ impl Phones<'_> {
         }
     }
 
+    /// Whoever is still in a call says goodbye, unheard; the judge finds that it never ended.
+    fn leave(&mut self) {
+        self.drained = true;
+        for leg in 0..self.legs.len() as u32 {
+            if self.legs[leg as usize].state == State::Up {
+                let log = self.legs[leg as usize].log.clone();
+                self.hang_up(leg);
+                self.legs[leg as usize].log = log;
+            }
+        }
+    }
+
     fn hear(&mut self) {
         while let Ok(heard) = self.heard.try_recv() {
             match heard {
-                Heard::Voice { leg, at, .. } => self.first_voice(leg, at),
+                Heard::Voice { leg, at } => self.first_voice(leg, at),
                 Heard::Finished { leg, media } => {
                     self.legs[leg as usize].log.media = *media;
                     self.reports_due = self.reports_due.saturating_sub(1);
