@@ -1,6 +1,7 @@
-//! Bytes to values and back
+//! Bytes to values and back: SIP, SDP, RTP, RTCP, telephone-event, G.711, WAV.
 //!
-//! May import:  SIP, SDP, RTP, RTCP, telephone-event, G.711, WAV. No state, no time.:base.
+//! In: octets. Out: values that borrow from them, and octets again. No state, no time.
+//! May import: base.
 
 pub mod g711;
 pub mod sip;

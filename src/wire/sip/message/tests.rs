@@ -1,0 +1,1 @@
+//! Messages: what is accepted, what is refused and with which words.
