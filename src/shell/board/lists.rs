@@ -4,7 +4,7 @@
 
 use super::fact_text::of_state;
 use super::fold::{Agent, Board, Call, Queue, Stage};
-use crate::base::{AgentId, Id, Now, QueueId};
+use crate::base::{AgentId, Id, Now};
 use crate::shell::stamp::{optional, rfc3339};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -75,16 +75,21 @@ impl Board {
     }
 
     pub fn queues_list(&self, now: Now) -> Value {
-        let all = self.names.queues.iter().zip(&self.queues).enumerate();
-        all.map(|(slot, (name, queue))| self.queue(slot, name, queue, now)).collect()
+        // Offered and talking, counted in one pass over the calls.
+        let mut busy = vec![(0, 0); self.queues.len()];
+        for call in self.calls.values() {
+            let at = call.queue.and_then(|queue| busy.get_mut(queue.slot() as usize));
+            match (at, call.stage) {
+                (Some(at), Stage::Offered) => at.0 += 1,
+                (Some(at), Stage::Talking) => at.1 += 1,
+                (_, Stage::Arrived | Stage::Waiting) | (None, _) => {}
+            }
+        }
+        let all = self.names.queues.iter().zip(&self.queues).zip(busy);
+        all.map(|((name, queue), busy)| self.queue(name, queue, busy, now)).collect()
     }
 
-    fn queue(&self, slot: usize, name: &str, queue: &Queue, now: Now) -> Value {
-        let id = QueueId::new(slot as u32, 0);
-        let of_queue = |stage| {
-            let here = |call: &&Call| call.queue == Some(id) && call.stage == stage;
-            self.calls.values().filter(here).count()
-        };
+    fn queue(&self, name: &str, queue: &Queue, busy: (usize, usize), now: Now) -> Value {
         let longest = (queue.waiting.iter().filter_map(|call| self.calls.get(call)))
             .map(|call| millis(call.queued.unwrap_or(call.arrived), now))
             .max();
@@ -92,8 +97,8 @@ impl Board {
         json!({
             "name": name,
             "waiting": queue.waiting.len(),
-            "offered": of_queue(Stage::Offered),
-            "talking": of_queue(Stage::Talking),
+            "offered": busy.0,
+            "talking": busy.1,
             "longest_wait_ms": longest.unwrap_or(0),
             "total": {
                 "joined": queue.joined,
@@ -132,8 +137,8 @@ impl Board {
 
     /// `up` is null while nothing is known.
     pub fn trunks_list(&self) -> Value {
-        let all = self.names.trunks.iter().zip(&self.trunks).enumerate();
-        all.map(|(_, (name, up))| {
+        let all = self.names.trunks.iter().zip(&self.trunks);
+        all.map(|(name, up)| {
             let calls = self.calls.values().filter(|call| call.trunk == *name).count();
             json!({"name": name, "up": up, "calls": calls})
         })
