@@ -1,5 +1,23 @@
-//! The data plane, pure
+//! The data plane, pure: ports, their far ends, the relay between two of them, and what is played.
 //!
-//! May import:  ports, relay, player.:wire and base.
+//! In: commands, packets, the time. Out: where a packet goes (rewritten in place), and a few
+//! effects. Holds no socket and reads no clock. May import: wire and base.
 
 pub mod control;
+mod effect;
+mod engine;
+mod hearing;
+mod keys;
+mod latch;
+mod port;
+mod tune;
+mod wheel;
+
+pub use effect::{Channel, Effect, Frame, Relay};
+pub use engine::{Engine, PACKET_MAX};
+pub use hearing::THIN;
+pub use port::Port;
+pub use tune::{FRAME, Tune, Tunes};
+
+#[cfg(test)]
+mod tests;

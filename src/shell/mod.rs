@@ -9,6 +9,7 @@ mod core_loop;
 mod dns;
 mod engine;
 mod lane;
+mod media;
 mod meters;
 mod outlets;
 mod stamp;

@@ -3,5 +3,10 @@
 //! In: octets. Out: values that borrow from them, and octets again. No state, no time.
 //! May import: base.
 
+pub mod dtmf;
 pub mod g711;
+pub mod rtcp;
+pub mod rtp;
+pub mod sdp;
 pub mod sip;
+pub mod wav;

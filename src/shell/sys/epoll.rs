@@ -42,6 +42,11 @@ impl Poller {
         self.control(libc::EPOLL_CTL_MOD, fd, token, events)
     }
 
+    /// A socket that is closed leaves by itself; this is for one that somebody else will watch.
+    pub fn remove(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_DEL, fd, 0, 0)
+    }
+
     fn control(&self, op: i32, fd: BorrowedFd<'_>, token: u64, events: i32) -> io::Result<()> {
         let mut event = libc::epoll_event { events: events as u32, u64: token };
         let (epoll, fd) = (self.epoll.as_raw_fd(), fd.as_raw_fd());
@@ -51,9 +56,8 @@ impl Poller {
 
     /// Sleeps until something is ready or `timeout` has passed; `None` sleeps without end.
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<impl Iterator<Item = Ready>> {
-        let millis = timeout.map_or(-1, |span| {
-            i32::try_from(span.as_micros().div_ceil(1_000)).unwrap_or(i32::MAX)
-        });
+        let millis = timeout
+            .map_or(-1, |span| i32::try_from(span.as_micros().div_ceil(1_000)).unwrap_or(i32::MAX));
         self.ready.clear();
         let at = self.ready.as_mut_ptr();
         // SAFETY: the vector has room for READY_MAX events, and the kernel fills `count` of them.

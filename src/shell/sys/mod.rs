@@ -6,6 +6,7 @@ mod address;
 pub mod epoll;
 pub mod resources;
 pub mod sip_udp;
+pub mod unconnect;
 
 use std::io;
 

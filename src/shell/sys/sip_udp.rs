@@ -147,11 +147,7 @@ impl AsFd for Datagrams {
     }
 }
 
-fn describe(
-    header: &mut libc::msghdr,
-    name: &mut libc::sockaddr_storage,
-    slice: &mut libc::iovec,
-) {
+fn describe(header: &mut libc::msghdr, name: &mut libc::sockaddr_storage, slice: &mut libc::iovec) {
     header.msg_name = (&raw mut *name).cast();
     header.msg_namelen = mem::size_of::<libc::sockaddr_storage>() as libc::socklen_t;
     header.msg_iov = slice;

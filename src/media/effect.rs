@@ -1,0 +1,57 @@
+//! What the data plane asks of the world. May import: base.
+
+use super::control::Event;
+use crate::base::PortId;
+use crate::wire::rtp;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// Which of a port's two sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Channel {
+    /// The id's slot number.
+    Rtp,
+    /// The next.
+    Rtcp,
+}
+
+/// Where the packet just handed in goes: out of this port's socket of the same channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Relay {
+    pub port: PortId,
+    pub to: SocketAddr,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Bind both sockets. Whoever cannot says so with `Engine::broken`.
+    Bind { port: PortId, address: IpAddr },
+    /// Close both sockets.
+    Unbind { port: PortId },
+    /// Tell the core.
+    Tell(Event),
+    /// Send a frame of a tune.
+    Send(Frame),
+    /// `Some`: the RTP socket need take nothing that is not from there. `None`: from anywhere.
+    Connect { port: PortId, peer: Option<SocketAddr> },
+    /// `Some`: of RTP, hand in only this payload type, and of the rest every [`super::THIN`]th
+    /// sequence number; skip the others as cheaply as can be. `None`: hand in all.
+    Thin { port: PortId, event: Option<u8> },
+}
+
+/// One packet of a tune: a header of its own before audio that all listeners share.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frame {
+    pub port: PortId,
+    pub to: SocketAddr,
+    pub header: [u8; rtp::HEADER],
+    pub audio: Arc<[u8]>,
+    /// Where in `audio` the frame begins; it is [`super::FRAME`] octets long.
+    pub at: usize,
+}
+
+impl Frame {
+    pub fn payload(&self) -> &[u8] {
+        &self.audio[self.at..self.at + super::FRAME]
+    }
+}

@@ -1,0 +1,351 @@
+//! The engine of one media worker: a table of ports, and what goes on between them.
+//!
+//! In: [`Engine::command`], [`Engine::packet`], [`Engine::tick`], each with the time. Out: a
+//! verdict on the packet, and [`Effect`]s. Commands may come in any order: one that names a port
+//! that is not open, or an earlier bearer of its number, changes nothing. May import: base, wire.
+
+use super::control::{Command, Event, Far, Figures};
+use super::effect::{Channel, Effect, Relay};
+use super::port::{Playing, Port};
+use super::tune::Tunes;
+use super::wheel::Wheel;
+use crate::base::{Id, Instant, PortId, Rng, TuneId};
+use crate::wire::rtp::Rtp;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Octets in a packet; a longer one is refused.
+pub const PACKET_MAX: usize = 2_048;
+/// How often ports are looked at for silence.
+const REVIEW: Duration = Duration::from_millis(250);
+
+#[derive(Debug)]
+pub struct Engine {
+    table: Table,
+    wheel: Wheel,
+    tunes: Arc<Tunes>,
+    rng: Rng,
+    /// Ports that are watched for silence.
+    watched: usize,
+    review: Instant,
+}
+
+/// Ports by half their number, since they come in pairs: no search on the way of a packet.
+#[derive(Debug, Default)]
+struct Table {
+    ports: Vec<Option<Box<Port>>>,
+    open: usize,
+}
+
+impl Engine {
+    pub fn new(seed: u64, tunes: Arc<Tunes>) -> Self {
+        Self {
+            table: Table::default(),
+            wheel: Wheel::default(),
+            tunes,
+            rng: Rng::new(seed),
+            watched: 0,
+            review: Instant::default(),
+        }
+    }
+
+    pub fn command(&mut self, now: Instant, command: Command, out: &mut Vec<Effect>) {
+        match command {
+            Command::Open { port, address } => self.open(now, port, address, out),
+            Command::Close { port } => self.close(port, out),
+            Command::Agree { port, far } => self.agree(now, port, far, out),
+            Command::Bridge { a, b } => self.bridge(a, b, out),
+            Command::Unbridge { port } => self.unbridge(port, out),
+            Command::Play { port, tune, repeat } => self.play(now, port, tune, repeat, out),
+            Command::Stop { port } => {
+                self.stop(port);
+                self.rethin(port, out);
+            }
+            Command::Watch { port, silence } => self.watch(now, port, silence, out),
+        }
+    }
+
+    /// A packet that came in at `port`. `Some`: send it, as it stands in `bytes` now, from there.
+    #[inline]
+    pub fn packet(
+        &mut self,
+        now: Instant,
+        port: PortId,
+        channel: Channel,
+        from: std::net::SocketAddr,
+        bytes: &mut [u8],
+        out: &mut Vec<Effect>,
+    ) -> Option<Relay> {
+        let near = self.table.get_mut(port)?;
+        if bytes.len() > PACKET_MAX {
+            near.refuse();
+            return None;
+        }
+        match channel {
+            Channel::Rtp => {
+                let Some(mut rtp) = Rtp::new(bytes) else {
+                    near.refuse();
+                    return None;
+                };
+                let content = near.hear(now, from, &rtp, out)?;
+                let peer = near.peer?;
+                self.table.get_mut(peer)?.say(content, &mut rtp)
+            }
+            Channel::Rtcp => {
+                let peer = near.hear_rtcp(from, bytes).then_some(near.peer)??;
+                self.table.get_mut(peer)?.say_rtcp()
+            }
+        }
+    }
+
+    /// What only time brings about: frames of tunes, and the news that someone is silent.
+    pub fn tick(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        while let Some(turn) = self.wheel.turn(now) {
+            let mut at = 0;
+            while let Some(&index) = self.wheel.listeners(turn.slot).get(at) {
+                let Some(port) = self.table.at_mut(index) else {
+                    self.wheel.remove(turn.slot, index);
+                    continue;
+                };
+                out.extend(port.turn(turn.round).map(Effect::Send));
+                if port.ended() {
+                    // The last of the slot takes this one's place.
+                    let id = port.id;
+                    self.played(id, out);
+                } else {
+                    at += 1;
+                }
+            }
+        }
+        if self.watched > 0 && now >= self.review {
+            self.review = now + REVIEW;
+            self.table.iter_mut().for_each(|port| port.review(now, out));
+        }
+    }
+
+    /// When to call [`Engine::tick`] next, if ever.
+    pub fn deadline(&self) -> Option<Instant> {
+        let review = (self.watched > 0).then_some(self.review);
+        [self.wheel.deadline(), review].into_iter().flatten().min()
+    }
+
+    /// The world could not bind this port, or its socket broke.
+    pub fn broken(&mut self, port: PortId, why: String, out: &mut Vec<Effect>) {
+        if self.release(port).is_some() {
+            out.push(Effect::Tell(Event::Failed { port, why }));
+        }
+    }
+
+    /// Gives a port away with all that it knows, so that another engine can [`Engine::adopt`] it.
+    /// Its bridge, if any, ends.
+    pub fn release(&mut self, port: PortId) -> Option<Box<Port>> {
+        self.table.get_mut(port)?;
+        self.part(port);
+        if let Some(slot) = self.table.get_mut(port)?.playing.as_ref().map(|p| p.slot) {
+            self.wheel.remove(slot, index(port));
+        }
+        let taken = self.table.remove(port)?;
+        self.watched -= usize::from(taken.silence.is_some());
+        Some(taken)
+    }
+
+    pub fn adopt(&mut self, now: Instant, mut port: Box<Port>) {
+        if self.table.at_mut(index(port.id)).is_some() {
+            return;
+        }
+        if let Some(playing) = &mut port.playing {
+            playing.slot = self.wheel.add(now, index(port.id));
+        }
+        self.watched += usize::from(port.silence.is_some());
+        self.table.insert(port);
+    }
+
+    pub fn figures(&self, port: PortId) -> Option<Figures> {
+        self.table.get(port).map(Port::figures)
+    }
+
+    /// Ports that are open.
+    pub fn len(&self) -> usize {
+        self.table.open
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.table.open == 0
+    }
+
+    fn open(&mut self, now: Instant, port: PortId, address: IpAddr, out: &mut Vec<Effect>) {
+        if let Some(before) = self.table.at_mut(index(port)).map(|before| before.id) {
+            let newer = port.generation().wrapping_sub(before.generation()) as i32;
+            if newer <= 0 {
+                return;
+            }
+            self.close(before, out);
+        }
+        let dice = self.rng.bits();
+        self.table.insert(Box::new(Port::new(port, address, now, dice)));
+        out.push(Effect::Bind { port, address });
+    }
+
+    fn close(&mut self, port: PortId, out: &mut Vec<Effect>) {
+        let peer = self.table.get(port).and_then(|port| port.peer);
+        if let Some(closed) = self.release(port) {
+            out.push(Effect::Unbind { port });
+            out.push(Effect::Tell(Event::Closed { port, figures: closed.figures() }));
+        }
+        if let Some(peer) = peer {
+            self.rethin(peer, out);
+        }
+    }
+
+    fn agree(&mut self, now: Instant, port: PortId, far: Far, out: &mut Vec<Effect>) {
+        let Some(near) = self.table.get_mut(port) else { return };
+        near.agree(now, far, out);
+        self.guard(port);
+        self.rethin(port, out);
+    }
+
+    fn bridge(&mut self, a: PortId, b: PortId, out: &mut Vec<Effect>) {
+        if a == b || self.table.get(a).is_none() || self.table.get(b).is_none() {
+            return;
+        }
+        self.unbridge(a, out);
+        self.unbridge(b, out);
+        for (one, other) in [(a, b), (b, a)] {
+            if let Some(port) = self.table.get_mut(one) {
+                port.peer = Some(other);
+                port.rethin(out);
+            }
+            self.guard(one);
+        }
+    }
+
+    fn unbridge(&mut self, port: PortId, out: &mut Vec<Effect>) {
+        if let Some(peer) = self.part(port) {
+            self.rethin(peer, out);
+        }
+        self.rethin(port, out);
+    }
+
+    /// Ends the bridge that `port` is part of; returns its other end.
+    fn part(&mut self, port: PortId) -> Option<PortId> {
+        let peer = self.table.get_mut(port)?.peer.take()?;
+        if let Some(other) = self.table.get_mut(peer) {
+            other.peer = None;
+        }
+        Some(peer)
+    }
+
+    fn play(
+        &mut self,
+        now: Instant,
+        port: PortId,
+        id: TuneId,
+        repeat: bool,
+        out: &mut Vec<Effect>,
+    ) {
+        self.stop(port);
+        let Some(near) = self.table.get_mut(port) else { return };
+        match self.tunes.find(id).filter(|tune| tune.frames() > 0) {
+            Some(tune) => {
+                let slot = self.wheel.add(now, index(port));
+                let tune = tune.clone();
+                near.playing = Some(Playing { id, tune, repeat, slot, frame: 0 });
+            }
+            // Nobody waits for a tune that there is not.
+            None if !repeat => out.push(Effect::Tell(Event::Played { port, tune: id })),
+            None => {}
+        }
+        near.rethin(out);
+    }
+
+    fn stop(&mut self, port: PortId) -> Option<TuneId> {
+        let playing = self.table.get_mut(port)?.playing.take()?;
+        self.wheel.remove(playing.slot, index(port));
+        Some(playing.id)
+    }
+
+    fn played(&mut self, port: PortId, out: &mut Vec<Effect>) {
+        if let Some(tune) = self.stop(port) {
+            out.push(Effect::Tell(Event::Played { port, tune }));
+        }
+        self.rethin(port, out);
+    }
+
+    fn watch(
+        &mut self,
+        now: Instant,
+        port: PortId,
+        silence: Option<Duration>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(near) = self.table.get_mut(port) else { return };
+        if self.watched == 0 {
+            self.review = now + REVIEW;
+        }
+        self.watched -= usize::from(near.silence.is_some());
+        self.watched += usize::from(silence.is_some());
+        near.watch(now, silence);
+        near.rethin(out);
+    }
+
+    fn rethin(&mut self, port: PortId, out: &mut Vec<Effect>) {
+        if let Some(port) = self.table.get_mut(port) {
+            port.rethin(out);
+        }
+    }
+
+    /// Two ports that are each other's far end would send one packet to and fro for ever.
+    fn guard(&mut self, port: PortId) {
+        let Some(far) = self.table.get(port).and_then(|port| port.far) else { return };
+        let at = u32::from(far.rtp.port()) / 2;
+        let ours = self.table.at_mut(at).is_some_and(|other| other.address == far.rtp.ip());
+        if let Some(port) = self.table.get_mut(port) {
+            port.looped = ours;
+        }
+    }
+}
+
+fn index(port: PortId) -> u32 {
+    port.slot() / 2
+}
+
+impl Table {
+    #[inline]
+    fn get(&self, id: PortId) -> Option<&Port> {
+        let port = self.ports.get(index(id) as usize)?.as_deref()?;
+        (port.id == id).then_some(port)
+    }
+
+    #[inline]
+    fn get_mut(&mut self, id: PortId) -> Option<&mut Port> {
+        let port = self.ports.get_mut(index(id) as usize)?.as_deref_mut()?;
+        (port.id == id).then_some(port)
+    }
+
+    fn at_mut(&mut self, index: u32) -> Option<&mut Port> {
+        self.ports.get_mut(index as usize)?.as_deref_mut()
+    }
+
+    /// A port number has 16 bits; what has more is nobody's.
+    fn insert(&mut self, port: Box<Port>) {
+        let at = index(port.id) as usize;
+        if at > usize::from(u16::MAX) / 2 {
+            return;
+        }
+        if self.ports.len() <= at {
+            self.ports.resize_with(at + 1, || None);
+        }
+        self.open += usize::from(self.ports[at].replace(port).is_none());
+    }
+
+    fn remove(&mut self, id: PortId) -> Option<Box<Port>> {
+        self.get(id)?;
+        self.open -= 1;
+        self.ports[index(id) as usize].take()
+    }
+
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Port> {
+        self.ports.iter_mut().flatten().map(|port| &mut **port)
+    }
+}

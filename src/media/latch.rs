@@ -1,0 +1,183 @@
+//! Where the far end really is. Phones behind a NAT send from elsewhere than their session
+//! description says (RFC 4961 asks that both be one); strangers send too, and must not be heard.
+//!
+//! In: the address that was said, and the source of each packet. Out: whether it is the far end.
+//!
+//! - What was said is believed at once, and beats everyone else for as long as nothing is settled.
+//! - Until it is heard, another source may prove itself by a run of packets of one stream. The less
+//!   likely it is by its address, the longer the run: a spray over many ports proves nothing.
+//! - It is then taken on trial. During the trial the said address takes over with one packet, and
+//!   another source by a run of its own if the first has fallen silent.
+//! - After that nobody else is heard until another address is agreed.
+//!
+//! May import: base.
+
+use crate::base::Instant;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// Learning ends this long after the first packet from anywhere.
+const LEARN_FOR: Duration = Duration::from_secs(30);
+/// ... or after this many packets from strangers.
+const LEARN_PACKETS: u16 = 1_000;
+/// How long a source that is not the said one is on trial.
+const TRIAL: Duration = Duration::from_secs(2);
+/// A source on trial that is silent for this long may be replaced.
+const FALTER: Duration = Duration::from_millis(200);
+/// Packets of a run: same host, other port; said address unreachable from here; none of these.
+const RUN_SAME_HOST: u8 = 2;
+const RUN_NAT: u8 = 3;
+const RUN_ELSEWHERE: u8 = 25;
+/// Sources watched at a time.
+const CANDIDATES: usize = 4;
+
+#[derive(Clone, Debug, Default)]
+pub struct Latch {
+    said: Option<SocketAddr>,
+    state: State,
+    candidates: [Option<Candidate>; CANDIDATES],
+    /// When the first packet after the agreement came, and how many strangers' came since.
+    since: Option<Instant>,
+    strangers: u16,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Learning,
+    Trial {
+        at: SocketAddr,
+        until: Instant,
+        heard: Instant,
+    },
+    Settled(SocketAddr),
+}
+
+/// A source that may become the far end.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    from: SocketAddr,
+    ssrc: u32,
+    sequence: u16,
+    run: u8,
+}
+
+/// What a packet's source is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    Stranger,
+    Far,
+    /// The far end, settled with this packet.
+    Settled,
+}
+
+impl Latch {
+    /// The address of a new agreement. 0.0.0.0 (hold, RFC 2543) says nothing about where the far
+    /// end is. Returns whether learning starts anew.
+    pub fn agree(&mut self, said: SocketAddr) -> bool {
+        if said.ip().is_unspecified() || said.port() == 0 || self.said == Some(said) {
+            return false;
+        }
+        // The far end may have announced the very address that it had been learned at.
+        if self.state == State::Settled(said) {
+            self.said = Some(said);
+            return false;
+        }
+        *self = Self { said: Some(said), ..Self::default() };
+        true
+    }
+
+    /// Where to send.
+    pub fn far(&self) -> Option<SocketAddr> {
+        match self.state {
+            State::Learning => self.said,
+            State::Trial { at, .. } | State::Settled(at) => Some(at),
+        }
+    }
+
+    pub fn settled(&self) -> Option<SocketAddr> {
+        match self.state {
+            State::Settled(at) => Some(at),
+            State::Learning | State::Trial { .. } => None,
+        }
+    }
+
+    /// A well-formed packet of an agreed payload type.
+    pub fn packet(&mut self, now: Instant, from: SocketAddr, ssrc: u32, sequence: u16) -> Source {
+        match &mut self.state {
+            State::Settled(at) if *at == from => Source::Far,
+            State::Settled(_) => Source::Stranger,
+            State::Learning | State::Trial { .. } if self.said == Some(from) => self.settle(from),
+            State::Trial { at, until, .. } if *at == from && now >= *until => self.settle(from),
+            State::Trial { at, heard, .. } if *at == from => {
+                *heard = now;
+                Source::Far
+            }
+            State::Trial { heard, .. } if now.since(*heard) < FALTER => Source::Stranger,
+            State::Learning | State::Trial { .. } => self.learn(now, from, ssrc, sequence),
+        }
+    }
+
+    fn settle(&mut self, at: SocketAddr) -> Source {
+        self.state = State::Settled(at);
+        self.candidates = [None; CANDIDATES];
+        Source::Settled
+    }
+
+    fn learn(&mut self, now: Instant, from: SocketAddr, ssrc: u32, sequence: u16) -> Source {
+        let Some(said) = self.said else { return Source::Stranger };
+        let since = *self.since.get_or_insert(now);
+        if now.since(since) > LEARN_FOR || self.strangers >= LEARN_PACKETS {
+            return Source::Stranger;
+        }
+        self.strangers += 1;
+        if self.run(from, ssrc, sequence) < needed(said, from) {
+            return Source::Stranger;
+        }
+        self.candidates = [None; CANDIDATES];
+        self.state = State::Trial { at: from, until: now + TRIAL, heard: now };
+        Source::Far
+    }
+
+    /// How many packets of one stream, in order, this source has sent.
+    fn run(&mut self, from: SocketAddr, ssrc: u32, sequence: u16) -> u8 {
+        let known = self.candidates.iter_mut().flatten().find(|c| c.from == from);
+        if let Some(candidate) = known {
+            let ahead = sequence.wrapping_sub(candidate.sequence);
+            let follows = candidate.ssrc == ssrc && (1..=8).contains(&ahead);
+            candidate.run = if follows { candidate.run.saturating_add(1) } else { 1 };
+            (candidate.ssrc, candidate.sequence) = (ssrc, sequence);
+            return candidate.run;
+        }
+        let weakest = self.candidates.iter_mut().min_by_key(|c| c.map_or(0, |c| c.run));
+        if let Some(place) = weakest {
+            *place = Some(Candidate { from, ssrc, sequence, run: 1 });
+        }
+        1
+    }
+}
+
+fn needed(said: SocketAddr, from: SocketAddr) -> u8 {
+    if said.ip() == from.ip() {
+        RUN_SAME_HOST
+    } else if is_private(said.ip()) {
+        RUN_NAT
+    } else {
+        RUN_ELSEWHERE
+    }
+}
+
+/// Whether the address means something only inside a site: RFC 1918, 6598, 4193, link-local.
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let [first, second, ..] = v4.octets();
+            let carrier_nat = first == 100 && second & 0xc0 == 64;
+            v4.is_private() || v4.is_loopback() || v4.is_link_local() || carrier_nat
+        }
+        IpAddr::V6(v6) => {
+            let first = v6.segments()[0];
+            v6.is_loopback() || first & 0xfe00 == 0xfc00 || first & 0xffc0 == 0xfe80
+        }
+    }
+}

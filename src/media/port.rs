@@ -1,0 +1,316 @@
+//! One port: who its far end is, what has been heard from there, what is said to it.
+//!
+//! In: agreements, packets, turns to speak. Out: whether a packet is believed and where another
+//! goes. Knows no other port but its peer's id. May import: base, wire.
+
+use super::control::{Event, Far, Figures};
+use super::effect::{Effect, Frame, Relay};
+use super::hearing::Hearing;
+use super::keys::Keys;
+use super::latch::{Latch, Source};
+use super::tune::{FRAME, Tune};
+use crate::base::{Instant, PortId, TuneId};
+use crate::wire::g711::Law;
+use crate::wire::rtp::{Header, Rtp, looks_like_rtcp};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// Payload type of telephone-event wherever we are the ones to choose; far ends that answer with
+/// another one may still send under ours (RFC 3264 section 6.1).
+const EVENT: u8 = 101;
+/// Payload type of comfort noise (RFC 3389): a sign of life that nobody asked for.
+const COMFORT: u8 = 13;
+/// Below this a watch for silence needs every packet.
+const THIN_WATCH: Duration = Duration::from_secs(3);
+
+#[derive(Debug)]
+pub struct Port {
+    pub(super) id: PortId,
+    pub(super) address: IpAddr,
+    pub(super) far: Option<Far>,
+    pub(super) peer: Option<PortId>,
+    pub(super) playing: Option<Playing>,
+    pub(super) silence: Option<Duration>,
+    /// Its far end is one of our own ports: what is sent there would come back for ever.
+    pub(super) looped: bool,
+    latch: Latch,
+    /// Where RTCP was first heard from.
+    rtcp: Option<SocketAddr>,
+    hearing: Hearing,
+    keys: Keys,
+    sent: u64,
+    refused: u64,
+    voice: Voice,
+    heard: Instant,
+    silent: bool,
+    thin: Option<u8>,
+}
+
+/// What is being played, and how far it has come.
+#[derive(Debug)]
+pub(super) struct Playing {
+    pub id: TuneId,
+    pub tune: Tune,
+    pub repeat: bool,
+    pub slot: usize,
+    pub frame: usize,
+}
+
+/// Our own stream to the far end; it is the same one for every tune.
+#[derive(Debug)]
+struct Voice {
+    ssrc: u32,
+    sequence: u16,
+    timestamp: u32,
+    /// Of the last frame that was sent.
+    round: Option<u64>,
+}
+
+/// What a packet holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    Audio(Law),
+    Event,
+    Comfort,
+}
+
+impl Port {
+    pub fn id(&self) -> PortId {
+        self.id
+    }
+
+    /// `dice`: for what a stranger should not guess of our own stream (RFC 3550 section 5.1).
+    pub(super) fn new(id: PortId, address: IpAddr, now: Instant, dice: u64) -> Self {
+        Self {
+            id,
+            address,
+            far: None,
+            peer: None,
+            playing: None,
+            silence: None,
+            looped: false,
+            latch: Latch::default(),
+            rtcp: None,
+            hearing: Hearing::default(),
+            keys: Keys::default(),
+            sent: 0,
+            refused: 0,
+            voice: Voice {
+                ssrc: dice as u32,
+                sequence: (dice >> 32) as u16,
+                timestamp: (dice >> 24) as u32,
+                round: None,
+            },
+            heard: now,
+            silent: false,
+            thin: None,
+        }
+    }
+
+    pub(super) fn agree(&mut self, now: Instant, far: Far, out: &mut Vec<Effect>) {
+        let settled = self.latch.settled().is_some();
+        let elsewhere = self.latch.agree(far.rtp);
+        if elsewhere && settled {
+            out.push(Effect::Connect { port: self.id, peer: None });
+        }
+        if elsewhere || self.far.is_some_and(|before| before.rtcp != far.rtcp) {
+            self.rtcp = None;
+        }
+        if far.speaks && self.far.is_none_or(|before| !before.speaks) {
+            self.heard = now;
+        }
+        self.far = Some(far);
+    }
+
+    pub(super) fn watch(&mut self, now: Instant, silence: Option<Duration>) {
+        self.silence = silence;
+        self.heard = now;
+        self.silent = false;
+    }
+
+    /// Tells of silence once. A far end that has said it will not speak is not silent.
+    pub(super) fn review(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        let expected = self.far.is_none_or(|far| far.speaks);
+        let over = self.silence.is_some_and(|silence| now.since(self.heard) >= silence);
+        if over && expected && !self.silent {
+            self.silent = true;
+            out.push(Effect::Tell(Event::Silent { port: self.id }));
+        }
+    }
+
+    /// A packet on the RTP socket: what it holds, if it is to be believed.
+    #[inline]
+    pub(super) fn hear(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        rtp: &Rtp,
+        out: &mut Vec<Effect>,
+    ) -> Option<Content> {
+        let Some(content) = self.content(rtp.payload_type()) else {
+            self.refused += 1;
+            return None;
+        };
+        match self.latch.packet(now, from, rtp.ssrc(), rtp.sequence()) {
+            Source::Far => {}
+            Source::Settled => self.settled(from, out),
+            Source::Stranger => {
+                self.refused += 1;
+                return None;
+            }
+        }
+        self.hearing.packet(rtp.ssrc(), rtp.sequence(), self.thin.is_some());
+        self.heard = now;
+        if self.silent {
+            self.silent = false;
+            out.push(Effect::Tell(Event::Heard { port: self.id }));
+        }
+        match content {
+            Content::Audio(_) => self.hearing.arrived(now, rtp.timestamp()),
+            Content::Event => {
+                if let Some(key) = self.keys.heard(rtp.ssrc(), rtp.timestamp(), rtp.payload()) {
+                    out.push(Effect::Tell(Event::Key { port: self.id, key }));
+                }
+            }
+            Content::Comfort => {}
+        }
+        self.far.filter(|far| far.speaks).map(|_| content)
+    }
+
+    fn settled(&mut self, from: SocketAddr, out: &mut Vec<Effect>) {
+        out.push(Effect::Tell(Event::Latched { port: self.id, from }));
+        out.push(Effect::Connect { port: self.id, peer: Some(from) });
+        self.rethin(out);
+    }
+
+    pub(super) fn refuse(&mut self) {
+        self.refused += 1;
+    }
+
+    #[inline]
+    fn content(&self, payload_type: u8) -> Option<Content> {
+        let far = self.far?;
+        if payload_type == far.audio {
+            return Some(Content::Audio(far.law));
+        }
+        if Some(payload_type) == far.event {
+            return Some(Content::Event);
+        }
+        // Whoever offered or was offered both laws may change from one to the other at will.
+        match payload_type {
+            COMFORT => Some(Content::Comfort),
+            EVENT => Some(Content::Event),
+            _ => Law::of_static(payload_type).map(Content::Audio),
+        }
+    }
+
+    /// Makes the peer's packet one of this port's, in place, and says where it goes. The header
+    /// stays as it is but for the payload type, so that RTCP stays true.
+    #[inline]
+    pub(super) fn say(&mut self, content: Content, rtp: &mut Rtp) -> Option<Relay> {
+        let far = self.far.filter(|_| self.playing.is_none())?;
+        let to = self.listens()?;
+        match content {
+            Content::Audio(law) => {
+                if law != far.law {
+                    law.convert(rtp.payload_mut());
+                }
+                rtp.set_payload_type(far.audio);
+            }
+            Content::Event => rtp.set_payload_type(far.event?),
+            Content::Comfort => return None,
+        }
+        self.sent += 1;
+        Some(Relay { port: self.id, to })
+    }
+
+    /// Where the far end listens, if it does.
+    #[inline]
+    fn listens(&self) -> Option<SocketAddr> {
+        let hears = self.far.is_some_and(|far| far.hears) && !self.looped;
+        self.latch.far().filter(|_| hears)
+    }
+
+    pub(super) fn hear_rtcp(&mut self, from: SocketAddr, bytes: &[u8]) -> bool {
+        let well_formed = looks_like_rtcp(bytes) && bytes.len().is_multiple_of(4);
+        let believed = well_formed && self.is_rtcp_source(from);
+        self.refused += u64::from(!believed);
+        believed
+    }
+
+    /// The address that was said, or the host that RTP has settled on; the first to speak stays.
+    fn is_rtcp_source(&mut self, from: SocketAddr) -> bool {
+        let Some(far) = self.far else { return false };
+        match self.rtcp {
+            Some(at) => at == from,
+            None => {
+                let host = self.latch.settled().is_some_and(|at| at.ip() == from.ip());
+                let believed = host || from == far.rtcp;
+                self.rtcp = believed.then_some(from);
+                believed
+            }
+        }
+    }
+
+    pub(super) fn say_rtcp(&self) -> Option<Relay> {
+        let far = self.far.filter(|_| self.playing.is_none())?;
+        let rtp = self.listens()?;
+        let behind_nat = rtp != far.rtp;
+        let guess = SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1));
+        let to = self.rtcp.unwrap_or(if behind_nat { guess } else { far.rtcp });
+        Some(Relay { port: self.id, to })
+    }
+
+    /// Asks that most packets of a caller who only waits be skipped unread.
+    pub(super) fn rethin(&mut self, out: &mut Vec<Effect>) {
+        let patient = self.silence.is_none_or(|silence| silence >= THIN_WATCH);
+        let waits = self.playing.is_some() && self.peer.is_none() && patient;
+        let settled = self.latch.settled().is_some();
+        let event = self.far.map(|far| far.event.unwrap_or(EVENT));
+        let thin = event.filter(|_| waits && settled);
+        if thin != self.thin {
+            self.thin = thin;
+            out.push(Effect::Thin { port: self.id, event: thin });
+        }
+    }
+
+    /// Its turn to be played a frame. Time passes for one who is on hold too; before anything is
+    /// agreed the tune waits. Whether that was the last one is for [`Port::ended`].
+    pub(super) fn turn(&mut self, round: u64) -> Option<Frame> {
+        let far = self.far?;
+        let to = self.listens();
+        let playing = self.playing.as_mut()?;
+        let at = playing.frame * FRAME;
+        let audio = playing.tune.audio(far.law);
+        playing.frame += 1;
+        if playing.repeat && playing.frame >= playing.tune.frames() {
+            playing.frame = 0;
+        }
+        let to = to.filter(|_| at < audio.len())?;
+        let rounds = self.voice.round.map_or(1, |before| round.saturating_sub(before));
+        let marker = self.voice.round.is_none() || rounds != 1;
+        let voice = &mut self.voice;
+        voice.timestamp = voice.timestamp.wrapping_add((rounds as u32).wrapping_mul(FRAME as u32));
+        voice.sequence = voice.sequence.wrapping_add(1);
+        voice.round = Some(round);
+        self.sent += 1;
+        let header = Header {
+            marker,
+            payload_type: far.audio,
+            sequence: voice.sequence,
+            timestamp: voice.timestamp,
+            ssrc: voice.ssrc,
+        };
+        let (port, header) = (self.id, header.bytes());
+        Some(Frame { port, to, header, audio: audio.clone(), at })
+    }
+
+    /// Whether what it plays has come to its end.
+    pub(super) fn ended(&self) -> bool {
+        self.playing.as_ref().is_some_and(|p| !p.repeat && p.frame >= p.tune.frames())
+    }
+
+    pub(super) fn figures(&self) -> Figures {
+        self.hearing.figures(self.sent, self.refused)
+    }
+}

@@ -1,0 +1,175 @@
+//! Who is believed to be the far end: NAT, and everyone who would like to be heard in its place.
+
+use super::*;
+
+const A: &str = "203.0.113.5:4000";
+const STRANGER: &str = "198.51.100.66:6666";
+
+fn bridged(a: Far) -> World {
+    let mut world = World::with(&[(port(30_000), a), (port(30_002), far("192.0.2.50:5000"))]);
+    world.bridge(port(30_000), port(30_002));
+    world
+}
+
+fn latched(from: &str) -> Event {
+    Event::Latched { port: port(30_000), from: address(from) }
+}
+
+#[test]
+fn the_said_address_is_believed_at_once() {
+    let mut world = bridged(far(A));
+    assert_eq!(world.stream(port(30_000), A, 1, 1), 1);
+    assert_eq!(world.events(), [latched(A)]);
+}
+
+#[test]
+fn q41_every_kind_of_nat_is_learned_within_60_ms_or_half_a_second() {
+    for (said, real, lost) in [
+        ("203.0.113.5:4000", "203.0.113.5:4000", 0),
+        ("203.0.113.5:4000", "203.0.113.5:61000", 1),
+        ("10.0.0.7:4000", "203.0.113.9:61000", 2),
+        ("192.168.1.7:4000", "10.9.9.9:61000", 2),
+        ("100.64.3.3:4000", "203.0.113.9:61000", 2),
+        ("[fd00::7]:4000", "[2001:db8::9]:61000", 2),
+        ("203.0.113.5:4000", "203.0.113.6:4000", 24),
+    ] {
+        let mut world = bridged(far(said));
+        assert_eq!(world.stream(port(30_000), real, 1, 200), 200 - lost, "{said} at {real}");
+        assert_eq!(world.events(), [latched(real)], "{said} at {real}");
+        let back = world.rtp(port(30_002), "192.0.2.50:5000", &mut voice(1)).unwrap();
+        assert_eq!(back.to, address(real));
+    }
+}
+
+#[test]
+fn nobody_is_heard_before_something_is_agreed() {
+    let mut world = World::new();
+    world.open(port(30_000));
+    assert_eq!(world.stream(port(30_000), A, 1, 50), 0);
+    assert_eq!(world.figures(port(30_000)).refused, 50);
+}
+
+#[test]
+fn strangers_are_refused_and_counted_once_the_far_end_is_settled() {
+    let mut world = bridged(far(A));
+    world.stream(port(30_000), A, 1, 10);
+    assert_eq!(world.stream(port(30_000), STRANGER, 11, 500), 0);
+    assert_eq!(world.stream(port(30_000), "203.0.113.5:4001", 11, 500), 0);
+    let figures = world.figures(port(30_000));
+    assert_eq!((figures.received, figures.refused, figures.lost), (10, 1_000, 0));
+    let back = world.rtp(port(30_002), "192.0.2.50:5000", &mut voice(1)).unwrap();
+    assert_eq!(back.to, address(A));
+}
+
+#[test]
+fn a_spray_over_the_ports_while_they_learn_wins_nothing() {
+    let mut world = bridged(far("10.0.0.7:4000"));
+    for n in 0..50u16 {
+        let from = format!("198.51.100.{n}:6666");
+        assert_eq!(world.rtp(port(30_000), &from, &mut voice(n * 7)), None);
+    }
+    assert_eq!(world.stream(port(30_000), "203.0.113.9:61000", 1, 150), 148);
+    assert_eq!(world.events(), [latched("203.0.113.9:61000")]);
+}
+
+#[test]
+fn an_injected_stream_loses_to_the_said_address() {
+    let mut world = bridged(far("10.0.0.7:4000"));
+    world.stream(port(30_000), STRANGER, 1, 50);
+    assert_eq!(world.events(), []);
+    assert!(world.rtp(port(30_000), "10.0.0.7:4000", &mut voice(9_000)).is_some());
+    assert_eq!(world.events(), [latched("10.0.0.7:4000")]);
+    assert_eq!(world.stream(port(30_000), STRANGER, 51, 50), 0);
+}
+
+#[test]
+fn a_burst_that_falls_silent_loses_to_the_phone_that_goes_on() {
+    let mut world = bridged(far("10.0.0.7:4000"));
+    world.stream(port(30_000), STRANGER, 1, 4);
+    world.stream(port(30_000), "203.0.113.9:61000", 500, 200);
+    assert_eq!(world.events(), [latched("203.0.113.9:61000")]);
+}
+
+#[test]
+fn a_stranger_with_another_public_address_needs_half_a_second_of_silence_from_the_far_end() {
+    let mut world = bridged(far(A));
+    world.stream(port(30_000), STRANGER, 1, 20);
+    assert_eq!(world.stream(port(30_000), A, 1, 1), 1);
+    assert_eq!(world.stream(port(30_000), STRANGER, 21, 100), 0);
+}
+
+#[test]
+fn learning_ends() {
+    let mut world = bridged(far("10.0.0.7:4000"));
+    for n in 0..1_200u16 {
+        world.rtp(port(30_000), &format!("198.51.100.6:{}", 1_000 + n), &mut voice(n * 9));
+    }
+    assert_eq!(world.stream(port(30_000), "203.0.113.9:61000", 1, 100), 0);
+    assert_eq!(world.stream(port(30_000), "10.0.0.7:4000", 1, 1), 1);
+}
+
+#[test]
+fn packets_of_an_unknown_type_teach_nothing() {
+    let mut world = bridged(far(A));
+    assert_eq!(world.rtp(port(30_000), A, &mut packet(18, 1, &[0; 20])), None);
+    assert_eq!(world.events(), []);
+    assert_eq!(world.figures(port(30_000)).refused, 1);
+}
+
+#[test]
+fn another_address_agreed_reopens_learning_and_the_same_one_does_not() {
+    let mut world = bridged(far(A));
+    let near = port(30_000);
+    world.stream(near, "203.0.113.5:61000", 1, 200);
+    world.out.clear();
+    world.command(Command::Agree { port: near, far: mu(far(A)) });
+    assert_eq!(world.stream(near, STRANGER, 1, 60), 0);
+    assert_eq!(world.stream(near, "203.0.113.5:61000", 201, 1), 1);
+    world.command(Command::Agree { port: near, far: far("203.0.113.77:4000") });
+    assert!(world.out.contains(&Effect::Connect { port: near, peer: None }));
+    assert_eq!(world.stream(near, "203.0.113.5:61000", 202, 5), 0);
+    assert_eq!(world.stream(near, "203.0.113.77:4000", 1, 5), 5);
+    assert_eq!(world.events(), [latched("203.0.113.77:4000")]);
+}
+
+#[test]
+fn hold_by_0_0_0_0_keeps_what_was_learned() {
+    let mut world = bridged(far(A));
+    let near = port(30_000);
+    world.stream(near, A, 1, 5);
+    world.out.clear();
+    let held = Far { hears: false, ..far("0.0.0.0:4000") };
+    world.command(Command::Agree { port: near, far: held });
+    assert_eq!(world.rtp(port(30_002), "192.0.2.50:5000", &mut voice(1)), None);
+    world.command(Command::Agree { port: near, far: far(A) });
+    let back = world.rtp(port(30_002), "192.0.2.50:5000", &mut voice(2)).unwrap();
+    assert_eq!(back.to, address(A));
+    assert_eq!(world.stream(near, STRANGER, 1, 60), 0);
+    assert!(!world.out.iter().any(|e| matches!(e, Effect::Connect { port, .. } if *port == near)));
+}
+
+#[test]
+fn rtcp_follows_the_far_end() {
+    let report = || vec![0x80, 201, 0, 1, 0, 0, 0, 9];
+    let mut world = bridged(far("10.0.0.7:4000"));
+    let (near, other) = (port(30_000), port(30_002));
+    assert_eq!(world.rtcp(near, "203.0.113.9:61001", &mut report()), None);
+    world.stream(near, "203.0.113.9:61000", 1, 150);
+    let guess = world.rtcp(other, "192.0.2.50:5001", &mut report()).unwrap();
+    assert_eq!(guess, Relay { port: near, to: address("203.0.113.9:61001") });
+    let there = world.rtcp(near, "203.0.113.9:61777", &mut report()).unwrap();
+    assert_eq!(there, Relay { port: other, to: address("192.0.2.50:5001") });
+    let back = world.rtcp(other, "192.0.2.50:5001", &mut report()).unwrap();
+    assert_eq!(back.to, address("203.0.113.9:61777"));
+    assert_eq!(world.rtcp(near, STRANGER, &mut report()), None);
+    assert_eq!(world.rtcp(near, "203.0.113.9:61777", &mut [0x80, 201, 0]), None);
+    assert_eq!(world.rtcp(near, "203.0.113.9:61777", &mut voice(1)), None);
+}
+
+#[test]
+fn two_ports_that_are_each_others_far_end_do_not_play_ping_pong() {
+    let (a, b) = (port(30_000), port(30_002));
+    let mut world = World::with(&[(a, far("192.0.2.1:30002")), (b, far("192.0.2.1:30000"))]);
+    world.bridge(a, b);
+    assert_eq!(world.rtp(a, "192.0.2.1:30002", &mut voice(1)), None);
+}

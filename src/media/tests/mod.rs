@@ -1,0 +1,136 @@
+//! The data plane as its users and its enemies see it.
+
+mod far_end;
+mod playing;
+mod relaying;
+
+use super::control::{Command, Event, Far, Figures};
+use super::{Channel, Effect, Engine, Frame, Relay, Tune, Tunes};
+use crate::base::{Id, Instant, PortId, TuneId};
+use crate::wire::g711::Law;
+use crate::wire::rtp::Header;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub const MUSIC: TuneId = TuneId(0);
+/// Five frames.
+pub const PROMPT: TuneId = TuneId(1);
+
+/// An engine, a clock, and what came out.
+pub struct World {
+    pub engine: Engine,
+    pub now: Instant,
+    pub out: Vec<Effect>,
+}
+
+pub fn port(number: u32) -> PortId {
+    PortId::new(number, 1)
+}
+
+pub fn address(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+/// A far end that speaks and hears A-law at `rtp`, RTCP at the next port.
+pub fn far(rtp: &str) -> Far {
+    let rtp = address(rtp);
+    let rtcp = SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1));
+    Far { rtp, rtcp, law: Law::A, audio: 8, event: Some(101), hears: true, speaks: true }
+}
+
+pub fn mu(far: Far) -> Far {
+    Far { law: Law::Mu, audio: 0, ..far }
+}
+
+pub fn packet(payload_type: u8, sequence: u16, payload: &[u8]) -> Vec<u8> {
+    let timestamp = u32::from(sequence) * 160;
+    let header = Header { marker: false, payload_type, sequence, timestamp, ssrc: 77 };
+    [&header.bytes()[..], payload].concat()
+}
+
+pub fn voice(sequence: u16) -> Vec<u8> {
+    packet(8, sequence, &[0xd5; 160])
+}
+
+impl World {
+    pub fn new() -> Self {
+        let mut tunes = Tunes::default();
+        tunes.insert(MUSIC, Tune::new(&vec![1_000; 160 * 50]));
+        tunes.insert(PROMPT, Tune::new(&[2_000; 160 * 4 + 1]));
+        Self { engine: Engine::new(1, Arc::new(tunes)), now: Instant(1_000_000), out: Vec::new() }
+    }
+
+    /// A world with these ports open and agreed.
+    pub fn with(ports: &[(PortId, Far)]) -> Self {
+        let mut world = Self::new();
+        for &(port, far) in ports {
+            world.open(port);
+            world.command(Command::Agree { port, far });
+        }
+        world.out.clear();
+        world
+    }
+
+    pub fn command(&mut self, command: Command) {
+        self.engine.command(self.now, command, &mut self.out);
+    }
+
+    pub fn open(&mut self, port: PortId) {
+        let address = "192.0.2.1".parse().unwrap();
+        self.command(Command::Open { port, address });
+    }
+
+    pub fn bridge(&mut self, a: PortId, b: PortId) {
+        self.command(Command::Bridge { a, b });
+    }
+
+    pub fn rtp(&mut self, port: PortId, from: &str, bytes: &mut [u8]) -> Option<Relay> {
+        let from = address(from);
+        self.engine.packet(self.now, port, Channel::Rtp, from, bytes, &mut self.out)
+    }
+
+    pub fn rtcp(&mut self, port: PortId, from: &str, bytes: &mut [u8]) -> Option<Relay> {
+        let from = address(from);
+        self.engine.packet(self.now, port, Channel::Rtcp, from, bytes, &mut self.out)
+    }
+
+    /// A stream of `count` packets, 20 ms apart, from the sequence number `first` on; how many of
+    /// them were relayed.
+    pub fn stream(&mut self, port: PortId, from: &str, first: u16, count: u16) -> usize {
+        let mut relayed = 0;
+        for n in 0..count {
+            self.pass(20);
+            relayed += usize::from(self.rtp(port, from, &mut voice(first + n)).is_some());
+        }
+        relayed
+    }
+
+    /// Lets time go by, a millisecond at a time.
+    pub fn pass(&mut self, millis: u64) {
+        for _ in 0..millis {
+            self.now = self.now + Duration::from_millis(1);
+            self.engine.tick(self.now, &mut self.out);
+        }
+    }
+
+    pub fn events(&mut self) -> Vec<Event> {
+        let told = self.out.drain(..).filter_map(|effect| match effect {
+            Effect::Tell(event) => Some(event),
+            _ => None,
+        });
+        told.collect()
+    }
+
+    pub fn frames(&mut self) -> Vec<Frame> {
+        let sent = self.out.drain(..).filter_map(|effect| match effect {
+            Effect::Send(frame) => Some(frame),
+            _ => None,
+        });
+        sent.collect()
+    }
+
+    pub fn figures(&self, port: PortId) -> Figures {
+        self.engine.figures(port).unwrap()
+    }
+}

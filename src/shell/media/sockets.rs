@@ -1,0 +1,165 @@
+//! The two sockets of a port (RFC 3550 section 11: RTP even, RTCP odd, one after the other).
+//!
+//! In: bytes and addresses. Out: the same, the other way. May import: base, media.
+
+use crate::base::{Id, PortId};
+use crate::media::{Channel, THIN};
+use crate::shell::sys::unconnect::unconnect;
+use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// RFC 3246, Expedited Forwarding, in the upper six bits of the octet.
+const EXPEDITED: u32 = 46 << 2;
+/// Room for a second of packets while a worker is late; a flood at a port fills no more.
+const RECEIVE_BUFFER: usize = 64 << 10;
+
+#[derive(Debug)]
+pub struct Pair {
+    pub port: PortId,
+    rtp: UdpSocket,
+    rtcp: UdpSocket,
+    /// Where the RTP socket is connected to.
+    peer: Option<SocketAddr>,
+}
+
+impl Pair {
+    pub fn bind(port: PortId, address: IpAddr) -> io::Result<Self> {
+        let number = u16::try_from(port.slot()).ok().filter(|n| *n > 0 && *n < u16::MAX);
+        let number = number.ok_or_else(|| io::Error::other("no such port number"))?;
+        let rtp = bind(SocketAddr::new(address, number))?;
+        let rtcp = bind(SocketAddr::new(address, number + 1))?;
+        Ok(Self { port, rtp, rtcp, peer: None })
+    }
+
+    pub fn fd(&self, channel: Channel) -> BorrowedFd<'_> {
+        self.socket(channel).as_fd()
+    }
+
+    fn socket(&self, channel: Channel) -> &UdpSocket {
+        match channel {
+            Channel::Rtp => &self.rtp,
+            Channel::Rtcp => &self.rtcp,
+        }
+    }
+
+    /// The sender is always asked for: before `connect` took effect, others may have been queued.
+    pub fn receive(&self, channel: Channel, room: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.socket(channel).recv_from(room)
+    }
+
+    pub fn send(&self, channel: Channel, to: SocketAddr, bytes: &[u8]) -> io::Result<usize> {
+        let connected = channel == Channel::Rtp && self.peer == Some(to);
+        let attempt = || match connected {
+            true => self.rtp.send(bytes),
+            false => self.socket(channel).send_to(bytes, to),
+        };
+        match attempt() {
+            // The far end's host said that nobody was listening for an earlier packet. That is told
+            // once, in place of sending; by now somebody may be.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => attempt(),
+            result => result,
+        }
+    }
+
+    /// From now on the kernel drops what comes from anywhere else, and sending looks up no route.
+    pub fn connect(&mut self, peer: Option<SocketAddr>) -> io::Result<()> {
+        self.peer = None;
+        match peer {
+            Some(to) => self.rtp.connect(to)?,
+            None => unconnect(self.rtp.as_fd())?,
+        }
+        self.peer = peer;
+        Ok(())
+    }
+
+    /// Has the kernel drop most RTP; see `media::Effect::Thin`.
+    pub fn thin(&self, event: Option<u8>) -> io::Result<()> {
+        let socket = SockRef::from(&self.rtp);
+        match event {
+            Some(event) => socket.attach_filter(&filter(event)),
+            None => socket.detach_filter(),
+        }
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+    let kind = Type::DGRAM.nonblocking().cloexec();
+    let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+        socket.set_tclass_v6(EXPEDITED)?;
+    } else {
+        socket.set_tos_v4(EXPEDITED)?;
+    }
+    socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
+/// A classic BPF program (socket(7), SO_ATTACH_FILTER). A UDP socket's filter sees the datagram
+/// from its UDP header on, so RTP begins at 8. A load behind the end of a packet drops it.
+fn filter(event: u8) -> [SockFilter; 8] {
+    const LOAD_OCTET: u16 = (libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16;
+    const AND: u16 = (libc::BPF_ALU | libc::BPF_AND | libc::BPF_K) as u16;
+    const JUMP_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+    const { assert!(THIN.is_power_of_two() && THIN <= 256) };
+    [
+        SockFilter::new(LOAD_OCTET, 0, 0, 8 + 1),
+        SockFilter::new(AND, 0, 0, 0x7f),
+        SockFilter::new(JUMP_EQUAL, 3, 0, u32::from(event)),
+        SockFilter::new(LOAD_OCTET, 0, 0, 8 + 3),
+        SockFilter::new(AND, 0, 0, u32::from(THIN - 1)),
+        SockFilter::new(JUMP_EQUAL, 0, 1, 0),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+        SockFilter::new(RETURN, 0, 0, 0),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::rtp::Header;
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    fn pair() -> Pair {
+        let free = |n: &u32| Pair::bind(PortId::new(*n, 0), HERE).ok();
+        (41_000..42_000).step_by(2).find_map(|n| free(&n)).unwrap()
+    }
+
+    #[test]
+    fn a_port_that_is_taken_cannot_be_bound() {
+        let taken = pair();
+        assert!(Pair::bind(taken.port, HERE).is_err());
+        assert!(Pair::bind(PortId::new(70_000, 0), HERE).is_err());
+    }
+
+    #[test]
+    fn a_thinned_socket_passes_keys_and_every_32nd_number_and_no_more() {
+        let pair = pair();
+        let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let number = pair.port.slot() as u16;
+        phone.connect((HERE, number)).unwrap();
+        let send = |payload_type: u8, sequence: u16| {
+            let (marker, timestamp, ssrc) = (true, 1, 2);
+            let header = Header { marker, payload_type, sequence, timestamp, ssrc };
+            phone.send(&header.bytes()).unwrap();
+        };
+        let heard = || {
+            let mut room = [0; 64];
+            std::iter::from_fn(|| pair.receive(Channel::Rtp, &mut room).ok()).count()
+        };
+        pair.thin(Some(101)).unwrap();
+        (1..=320).for_each(|n| send(8, n));
+        phone.send(b"x").unwrap();
+        assert_eq!(heard(), 10);
+        (1..=31).for_each(|n| send(101, n));
+        assert_eq!(heard(), 31);
+        pair.thin(None).unwrap();
+        (1..=31).for_each(|n| send(8, n));
+        assert_eq!(heard(), 31);
+    }
+}

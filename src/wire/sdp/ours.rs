@@ -1,0 +1,118 @@
+//! Our side of a session: the offer, and the answer or later offer that mirrors every `m=` line of
+//! what the far end has said (RFC 3264 sections 6 and 8). May import: base.
+
+use super::{Attribute, Codec, Direction, Fmtp, Map, Media, Origin, Place, Session};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// What we say of ourselves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ours {
+    /// `o=`: the same for the life of the leg.
+    pub id: u64,
+    /// `o=`: one more each time that anything of the description changes.
+    pub version: u64,
+    pub address: IpAddr,
+    /// Where we want RTP; RTCP goes to the next.
+    pub port: u16,
+    /// In an offer, all that we know, dearest first; in an answer, the chosen one under the payload
+    /// type that the offer gave it.
+    pub codecs: Vec<Codec>,
+    /// Payload type of telephone-event; in an answer, the offer's.
+    pub event: Option<u8>,
+    pub direction: Direction,
+}
+
+/// Milliseconds of audio in the packets that we ask for.
+const PTIME: u16 = 20;
+
+impl Ours {
+    /// A first offer: one audio line.
+    pub fn offer(&self) -> Session {
+        self.session("0 0".into(), vec![self.audio("RTP/AVP")])
+    }
+
+    /// The answer to `theirs`, or a later offer in the same dialog: the audio on line `line`, every
+    /// other line refused with port 0. RFC 3264 section 8: lines are never taken away.
+    pub fn mirror(&self, theirs: &Session, line: usize) -> Session {
+        let media = theirs.media.iter().enumerate().map(|(at, media)| {
+            if at == line { self.audio(&media.transport) } else { media.refused() }
+        });
+        self.session(theirs.timing.clone(), media.collect())
+    }
+
+    fn session(&self, timing: String, media: Vec<Media>) -> Session {
+        Session {
+            origin: Origin {
+                user: "-".into(),
+                id: self.id,
+                version: self.version,
+                address: self.address.to_string(),
+            },
+            name: "-".into(),
+            connection: Some(Place::Address(self.address)),
+            timing,
+            direction: None,
+            attributes: Vec::new(),
+            media,
+        }
+    }
+
+    fn audio(&self, transport: &str) -> Media {
+        let mut media = Media {
+            kind: "audio".into(),
+            port: self.port,
+            transport: transport.into(),
+            ..Media::bare()
+        };
+        for codec in &self.codecs {
+            media.speak(codec.payload, codec.law.name());
+        }
+        if let Some(event) = self.event {
+            media.speak(event, "telephone-event");
+            // RFC 4733 section 2.4.1: the keys 0-9, *, #, A-D.
+            media.fmtp.push(Fmtp { format: event.to_string(), parameters: "0-15".into() });
+        }
+        media.ptime = Some(PTIME);
+        media.direction = Some(self.direction);
+        media
+    }
+}
+
+impl Media {
+    /// This line as an answer refuses it: same kind, transport and formats, port 0.
+    pub fn refused(&self) -> Media {
+        let attributes = self.attributes.iter().filter(|attribute| attribute.name == "mid");
+        Media {
+            kind: self.kind.clone(),
+            transport: self.transport.clone(),
+            formats: self.formats.clone(),
+            attributes: attributes.cloned().collect::<Vec<Attribute>>(),
+            ..Media::bare()
+        }
+    }
+
+    fn speak(&mut self, payload: u8, encoding: &str) {
+        self.formats.push(payload.to_string());
+        self.maps.push(Map { payload, encoding: encoding.into(), rate: 8_000, rest: None });
+    }
+
+    /// A line with nothing on it.
+    pub(super) fn bare() -> Media {
+        Media {
+            kind: String::new(),
+            port: 0,
+            transport: String::new(),
+            formats: Vec::new(),
+            connection: None,
+            maps: Vec::new(),
+            fmtp: Vec::new(),
+            ptime: None,
+            maxptime: None,
+            direction: None,
+            rtcp: None,
+            rtcp_mux: false,
+            attributes: Vec::new(),
+        }
+    }
+}

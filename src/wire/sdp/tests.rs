@@ -1,0 +1,204 @@
+//! Session descriptions as phones and carriers write them, and as attackers do.
+
+use super::*;
+use crate::base::limits::{SDP_MAX, SDP_MEDIA_MAX};
+use crate::wire::g711::Law;
+use std::net::SocketAddr;
+
+const PHONE: &str = "v=0\r\no=- 20518 7 IN IP4 203.0.113.1\r\ns= \r\nc=IN IP4 203.0.113.1\r\n\
+    t=0 0\r\na=X-nat:0\r\nm=audio 54400 RTP/AVP 18 8 0 101\r\na=rtpmap:18 G729/8000\r\n\
+    a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\n\
+    a=ptime:20\r\na=maxptime:40.5\r\na=rtcp:53020 IN IP4 203.0.113.9\r\na=sendrecv\r\n";
+
+fn parse(text: &str) -> Session {
+    Session::parse(text.as_bytes()).unwrap()
+}
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+fn ours() -> Ours {
+    Ours {
+        id: 5,
+        version: 1,
+        address: "192.0.2.7".parse().unwrap(),
+        port: 30_000,
+        codecs: vec![Codec { law: Law::A, payload: 8 }, Codec { law: Law::Mu, payload: 0 }],
+        event: Some(101),
+        direction: Direction::SendRecv,
+    }
+}
+
+#[test]
+fn a_phones_offer_is_read() {
+    let session = parse(PHONE);
+    assert_eq!((session.origin.id, session.origin.version), (20_518, 7));
+    let media = &session.media[0];
+    assert_eq!((media.ptime, media.maxptime), (Some(20), Some(40)));
+    let audio = session.audio().unwrap();
+    assert_eq!(audio.rtp, address("203.0.113.1:54400"));
+    assert_eq!(audio.rtcp, address("203.0.113.9:53020"));
+    let [first, second] = audio.codecs[..] else { panic!("{:?}", audio.codecs) };
+    assert_eq!((first.law, first.payload), (Law::A, 8));
+    assert_eq!((second.law, second.payload), (Law::Mu, 0));
+    assert_eq!((audio.event, audio.direction), (Some(101), Direction::SendRecv));
+    assert_eq!(audio.codec(Law::Mu), Some(second));
+}
+
+#[test]
+fn what_is_printed_reads_the_same() {
+    for text in [PHONE.to_string(), ours().offer().to_string()] {
+        let session = parse(&text);
+        assert_eq!(parse(&session.to_string()), session);
+    }
+}
+
+#[test]
+fn our_offer_is_what_rfc_8866_prescribes() {
+    let expected = "v=0\r\no=- 5 1 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\n\
+        m=audio 30000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
+        a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n";
+    assert_eq!(ours().offer().to_string(), expected);
+}
+
+#[test]
+fn dynamic_payload_types_are_known_by_their_map() {
+    let session = parse(
+        "v=0\nm=audio 4000 RTP/AVP 96 97 98\nc=IN IP6 2001:db8::1\na=rtpmap:96 pcmu/8000/1\n\
+         a=rtpmap:97 PCMA/16000\na=rtpmap:98 telephone-event/48000\n",
+    );
+    let audio = session.audio().unwrap();
+    assert_eq!(audio.codecs, vec![Codec { law: Law::Mu, payload: 96 }]);
+    assert_eq!(audio.event, None);
+    assert_eq!(audio.rtcp, address("[2001:db8::1]:4001"));
+}
+
+#[test]
+fn a_static_type_with_another_map_means_what_the_map_says() {
+    let session = parse(
+        "v=0\nc=IN IP4 192.0.2.1\nm=audio 4000 RTP/AVP 8 0\na=rtpmap:8 PCMU/8000\n\
+         a=rtpmap:0 L16/8000\n",
+    );
+    assert_eq!(session.audio().unwrap().codecs, vec![Codec { law: Law::Mu, payload: 8 }]);
+}
+
+#[test]
+fn hold_is_read_in_all_its_forms() {
+    let held = |c: &str, session: &str, media: &str| {
+        let text = format!("v=0\nc=IN IP4 {c}\n{session}\nm=audio 4000 RTP/AVP 8\n{media}\n");
+        parse(&text).audio().unwrap().held()
+    };
+    assert!(!held("192.0.2.1", "", ""));
+    assert!(held("192.0.2.1", "", "a=sendonly"));
+    assert!(held("192.0.2.1", "a=inactive", ""));
+    assert!(!held("192.0.2.1", "a=inactive", "a=recvonly"));
+    assert!(held("0.0.0.0", "", "a=sendrecv"));
+}
+
+#[test]
+fn a_line_has_its_own_address_or_the_sessions() {
+    let session = parse("v=0\nc=IN IP4 192.0.2.1\nm=audio 4000 RTP/AVP 8\nc=IN IP4 192.0.2.2\n");
+    assert_eq!(session.audio().unwrap().rtp, address("192.0.2.2:4000"));
+    let named = parse("v=0\nc=IN IP4 192.0.2.1\nm=audio 4000 RTP/AVP 8\nc=IN IP4 x.example\n");
+    assert_eq!(named.audio(), Err(Unusable::NoAddress));
+    let group = parse("v=0\nc=IN IP4 224.2.1.1/127\nm=audio 4000 RTP/AVP 8\n");
+    assert_eq!(group.audio(), Err(Unusable::NoAddress));
+}
+
+#[test]
+fn what_cannot_be_served_says_why() {
+    let why = |media: &str| parse(&format!("v=0\nc=IN IP4 192.0.2.1\n{media}\n")).audio();
+    assert_eq!(why(""), Err(Unusable::NoAudio));
+    assert_eq!(why("m=video 4000 RTP/AVP 8"), Err(Unusable::NoAudio));
+    assert_eq!(why("m=audio 4000 RTP/SAVP 8"), Err(Unusable::NoAudio));
+    assert_eq!(why("m=audio 0 RTP/AVP 8"), Err(Unusable::NoAudio));
+    assert_eq!(why("m=audio 4000 RTP/AVP 18"), Err(Unusable::NoCodec));
+}
+
+#[test]
+fn an_answer_mirrors_every_line_of_the_offer() {
+    let offer = parse(
+        "v=0\nc=IN IP4 192.0.2.1\nt=5 6\nm=video 4000 RTP/AVP 96\na=mid:v\n\
+         m=audio 4002 RTP/SAVP 8\nm=audio 4004 RTP/AVP 97 100\na=rtpmap:97 PCMA/8000\n\
+         a=rtpmap:100 telephone-event/8000\nm=audio 4006 RTP/AVP 8\nm=image 5 udptl t38\n",
+    );
+    let audio = offer.audio().unwrap();
+    let ours = Ours {
+        codecs: vec![audio.codec(Law::A).unwrap()],
+        event: audio.event,
+        direction: audio.direction.reversed(),
+        ..ours()
+    };
+    let answer = ours.mirror(&offer, audio.line);
+    let lines: Vec<String> = answer
+        .media
+        .iter()
+        .map(|m| format!("{} {} {} {}", m.kind, m.port, m.transport, m.formats.join(" ")))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "video 0 RTP/AVP 96",
+            "audio 0 RTP/SAVP 8",
+            "audio 30000 RTP/AVP 97 100",
+            "audio 0 RTP/AVP 8",
+            "image 0 UDPTL t38"
+        ]
+    );
+    assert_eq!(answer.timing, "5 6");
+    assert_eq!(parse(&answer.to_string()), answer);
+    assert_eq!(answer.audio().unwrap().line, 2);
+}
+
+#[test]
+fn directions_reverse_and_meet() {
+    use Direction::{Inactive, RecvOnly, SendOnly, SendRecv};
+    assert_eq!((SendOnly.reversed(), SendRecv.reversed()), (RecvOnly, SendRecv));
+    assert_eq!((SendRecv.and(SendOnly), RecvOnly.and(SendOnly)), (SendOnly, Inactive));
+}
+
+#[test]
+fn q45_a_malformed_description_costs_no_more_than_its_own_size() {
+    let parse = |text: &str| Session::parse(text.as_bytes());
+    assert_eq!(parse(&"a".repeat(SDP_MAX + 1)), Err(Error::TooLong));
+    assert_eq!(parse(""), Err(Error::NotSdp));
+    assert_eq!(parse("v=1\r\n"), Err(Error::NotSdp));
+    assert_eq!(parse("v=0\nm=audio 70000 RTP/AVP 0\n"), Err(Error::Line(2)));
+    assert_eq!(parse("v=0\nm=audio 4000/99999999999 RTP/AVP\n"), Err(Error::Line(2)));
+    assert_eq!(parse("v=0\nc=IN IP4\n"), Err(Error::Line(2)));
+    assert_eq!(parse("v=0\nrubbish\n"), Err(Error::Line(2)));
+    let many = "m=audio 1 RTP/AVP 0\n".repeat(SDP_MEDIA_MAX + 1);
+    assert_eq!(parse(&format!("v=0\n{many}")), Err(Error::TooManyMedia));
+    let ignored =
+        "v=0\nm=audio 4 RTP/AVP 0\na=ptime:-1\na=rtpmap:300 x/1\na=rtpmap:\na=fmtp:1\na=\n";
+    assert_eq!(parse(ignored).unwrap().media[0].attributes.len(), 5);
+}
+
+#[test]
+fn octets_that_are_not_utf_8_cost_no_call() {
+    let mut bytes = PHONE.as_bytes().to_vec();
+    let name = PHONE.find("s= ").unwrap();
+    bytes.splice(name + 2..name + 3, *b"caf\xe9");
+    assert!(Session::parse(&bytes).unwrap().audio().is_ok());
+}
+
+proptest::proptest! {
+    #[test]
+    fn q45_no_bytes_bring_the_parser_down(bytes in proptest::collection::vec(0u8..=255, 0..600)) {
+        let _ = Session::parse(&bytes);
+    }
+
+    #[test]
+    fn q45_no_cut_or_swap_of_a_real_one_brings_it_down(
+        at in 0..PHONE.len(), to in 0..PHONE.len(), byte in 0u8..=255
+    ) {
+        let mut bytes = PHONE.as_bytes().to_vec();
+        bytes[at] = byte;
+        bytes.truncate(to);
+        if let Ok(session) = Session::parse(&bytes) {
+            let _ = session.audio();
+            proptest::prop_assert!(Session::parse(session.to_string().as_bytes()).is_ok());
+        }
+    }
+}
