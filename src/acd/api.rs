@@ -109,6 +109,36 @@ pub enum AgentState {
     Resting,
 }
 
+impl AgentState {
+    /// As records and wallboards call it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            AgentState::Off => "off",
+            AgentState::Ready => "ready",
+            AgentState::Paused { .. } => "paused",
+            AgentState::Unreachable => "unreachable",
+            AgentState::Offered { .. } => "offered",
+            AgentState::Talking { .. } => "talking",
+            AgentState::WrapUp { .. } => "wrap-up",
+            AgentState::Resting => "resting",
+        }
+    }
+
+    /// Why, where a reason was given.
+    pub fn reason(&self) -> &str {
+        match self {
+            AgentState::Paused { reason } => reason,
+            AgentState::Off
+            | AgentState::Ready
+            | AgentState::Unreachable
+            | AgentState::Offered { .. }
+            | AgentState::Talking { .. }
+            | AgentState::WrapUp { .. }
+            | AgentState::Resting => "",
+        }
+    }
+}
+
 /// What the queue engine saw happen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fact {

@@ -232,6 +232,7 @@ impl Desk {
                     && who.rest_until.is_some_and(|until| until <= now)
                 {
                     who.rest_until = None;
+                    turn.cx.timers.cancel(timer);
                     self.settle(&mut turn, agent);
                 }
             }

@@ -50,7 +50,9 @@ pub enum Timer {
     MaxWait(CallId),
     /// A dialled party has let it ring for long enough.
     DialTimeout(CallId),
-    /// The call was answered but its media port never came up, or its goodbye is over.
+    /// A talking party has been silent for so long that it must have gone.
+    Silence(LegId),
+    /// The media figures of an ended call are late; its record is closed without them.
     CallGuard(CallId),
     /// The queue looks again at what only time changes.
     QueueReview(QueueId),

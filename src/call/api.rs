@@ -1,5 +1,6 @@
 //! What the user of the call layer sees: what a call asks for, and what it saw happen.
 
+use super::side::Side;
 use crate::base::{AgentId, CallId, Instant, LegId, QueueId, TrunkId};
 use crate::media::control::{Command, Figures};
 use crate::sip::{Act, Cause, Dial};
@@ -16,6 +17,7 @@ pub enum Effect {
     Dial {
         call: CallId,
         role: Role,
+        side: Box<Side>,
         dial: Box<Dial>,
     },
     Media(Command),

@@ -1,9 +1,24 @@
-//! One conversation
+//! One conversation: its legs, offer and answer, what a dialled number means.
 //!
-//! May import:  its legs, its media, its record.:sip, wire and base.
+//! In: notices about legs, events of media ports, the queue engine's decisions. Out: [`Effect`]s.
+//! Knows no agent's state, no queue, no socket. May import: sip, media (its commands), wire, base.
 
 mod api;
+mod call;
+mod calls;
+mod gate;
+mod leg;
+mod notices;
+mod ports;
+mod routing;
 mod settings;
+mod side;
+mod talking;
+mod waiting;
 
 pub use api::*;
+pub use call::Call;
+pub use calls::{Calls, Io};
+pub use leg::{Leg, Stage};
 pub use settings::*;
+pub use side::Side;

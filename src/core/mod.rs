@@ -3,15 +3,26 @@
 //! In: [`Event`]s with their time. Out: [`Command`]s and [`Fact`]s. Knows no socket, clock, thread
 //! or file. May import: call, acd, sip, media, config, wire and base.
 
+mod carry;
+mod check;
 mod command;
 mod event;
 mod fact;
+mod ledger;
+mod open;
 mod record;
+mod switch;
 
 pub use command::Command;
 pub use event::{Event, Verb};
 pub use fact::{Fact, What};
 pub use record::{AgentStateRow, CallRecord, LegRow, Row};
+pub use switch::{Snapshot, State, Switch};
+
+use std::time::Duration;
+
+/// How long the record of an ended call waits for the figures of its media ports.
+const FIGURES_WAIT: Duration = Duration::from_secs(5);
 
 /// Where `Switch::handle` puts what it decided. Cleared and reused by the caller.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,8 +1,12 @@
-//! The SIP user agent, RFC 3261 and its family
+//! The SIP user agent, RFC 3261 and its family: transactions, dialogs, registrar, digest.
 //!
-//! May import:  transactions, dialogs, registrar, digest.:wire and base.
+//! May import: wire and base.
 
+pub mod access;
 mod api;
+pub mod digest;
+pub mod registrar;
+pub mod resolve;
 mod settings;
 
 pub use api::*;

@@ -1,0 +1,158 @@
+//! What a decision of the queue engine costs, in CPU time, by agents and by waiting callers.
+//!
+//! `cargo bench --bench acd`. A busy cycle is three inputs and one match: a caller joins a full
+//! queue, an agent ends a call and is offered the next caller, and answers. An idle cycle is three
+//! inputs and one match as well: a caller joins, the longest idle of all free agents is offered
+//! the call, answers, and ends it. Ten queues, every agent serves three.
+
+use pukar::acd::{AgentSettings, Desk, Effect, QueueSettings, Settings, Strategy};
+use pukar::base::{AgentId, CallId, Cx, Instant, Now, QueueId, Rng, Timers, Wall};
+use std::collections::VecDeque;
+use std::hint::black_box;
+use std::time::Duration;
+
+const QUEUES: u64 = 10;
+const CYCLES: u64 = 50_000;
+
+struct Bench {
+    desk: Desk,
+    now: Instant,
+    rng: Rng,
+    timers: Timers,
+    out: Vec<Effect>,
+    next_call: u64,
+    ringing: Vec<(CallId, AgentId)>,
+    talking: VecDeque<(CallId, AgentId)>,
+}
+
+macro_rules! input {
+    ($bench:ident, $method:ident, $($argument:expr),*) => {{
+        $bench.now = $bench.now + Duration::from_micros(7);
+        let now = Now { instant: $bench.now, wall: Wall(0) };
+        let mut cx = Cx { now, rng: &mut $bench.rng, timers: &mut $bench.timers };
+        black_box($bench.desk.$method(&mut cx, $($argument),*, &mut $bench.out));
+        $bench.collect();
+    }};
+}
+
+impl Bench {
+    fn new(agents: usize, strategy: Strategy) -> Self {
+        let mut bench = Self {
+            desk: Desk::default(),
+            now: Instant(1),
+            rng: Rng::new(1),
+            timers: Timers::default(),
+            out: Vec::new(),
+            next_call: 0,
+            ringing: Vec::new(),
+            talking: VecDeque::new(),
+        };
+        let settings = settings(agents, strategy);
+        input!(bench, reload, &settings);
+        bench
+    }
+
+    fn collect(&mut self) {
+        for effect in self.out.drain(..) {
+            if let Effect::Offer { call, agent } = effect {
+                self.ringing.push((call, agent));
+            }
+        }
+    }
+
+    fn join(&mut self) {
+        let call = CallId(self.next_call);
+        let queue = QueueId(self.next_call % QUEUES);
+        self.next_call += 1;
+        let arrived = self.now;
+        input!(self, join, call, queue, arrived);
+    }
+
+    fn answer(&mut self) {
+        if let Some((call, agent)) = self.ringing.pop() {
+            self.ringing.clear();
+            input!(self, answered, call, agent);
+            self.talking.push_back((call, agent));
+        }
+    }
+
+    fn release(&mut self) {
+        if let Some((call, agent)) = self.talking.pop_front() {
+            input!(self, released, call, agent);
+        }
+    }
+}
+
+fn settings(agents: usize, strategy: Strategy) -> Settings {
+    let queue = |i: u64| QueueSettings {
+        name: format!("queue{i}"),
+        skills: vec![format!("skill{i}")],
+        strategy,
+        weight: (i % 3) as u32,
+        ring_for: Duration::from_secs(20),
+        max_wait: Duration::from_secs(1_800),
+        wrap_up: Duration::ZERO,
+        pause_after: 3,
+        rest: Duration::from_secs(5),
+    };
+    let agent = |i: u64| AgentSettings {
+        id: format!("op{i}"),
+        skills: (0..3).map(|k| format!("skill{}", (i + 3 * k) % QUEUES)).collect(),
+        ready: true,
+        fixed: true,
+    };
+    Settings {
+        queues: (0..QUEUES).map(queue).collect(),
+        agents: (0..agents as u64).map(agent).collect(),
+    }
+}
+
+fn main() {
+    println!("{:<34} {:>10} {:>10}", "cycle (3 inputs, 1 match)", "ns/cycle", "ns/input");
+    for agents in [10, 1_000, 20_000] {
+        let mut bench = Bench::new(agents, Strategy::LongestIdle);
+        report(&format!("idle, {agents} agents"), CYCLES, || {
+            bench.join();
+            bench.answer();
+            bench.release();
+        });
+        for waiting in [100, 1_000, 10_000] {
+            let mut bench = Bench::new(agents, Strategy::LongestIdle);
+            while bench.talking.len() < agents {
+                bench.join();
+                bench.answer();
+            }
+            (0..waiting).for_each(|_| bench.join());
+            report(&format!("busy, {agents} agents, {waiting} waiting"), CYCLES, || {
+                bench.join();
+                bench.release();
+                bench.answer();
+            });
+        }
+    }
+    let mut bench = Bench::new(166, Strategy::RingAll);
+    report("ring all, about 50 phones a call", 2_000, || {
+        bench.join();
+        bench.answer();
+        bench.release();
+    });
+    let settings = settings(20_000, Strategy::LongestIdle);
+    let mut bench = Bench::new(20_000, Strategy::LongestIdle);
+    report("reload, 20000 agents (one input)", 5, || input!(bench, reload, &settings));
+}
+
+fn report(name: &str, cycles: u64, mut cycle: impl FnMut()) {
+    (0..cycles / 10).for_each(|_| cycle());
+    let start = cpu_time();
+    (0..cycles).for_each(|_| cycle());
+    let nanos = (cpu_time() - start).as_nanos() as u64 / cycles;
+    println!("{name:<34} {nanos:>10} {:>10}", nanos / 3);
+}
+
+/// CPU time of this process: what others do on the machine is not in it.
+fn cpu_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a valid place for the one value that the call writes.
+    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}

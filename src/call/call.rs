@@ -1,0 +1,81 @@
+//! One conversation: a caller, the phones that ring for them, whoever talks with them.
+
+use super::leg::{Leg, Stage};
+use super::{Goal, Role};
+use crate::base::{AgentId, Instant, LegId, TuneId};
+use crate::sip::{Body, Party};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// As records and lists show it.
+    pub name: String,
+    pub goal: Goal,
+    pub welcome: Option<TuneId>,
+    pub music: Option<TuneId>,
+    pub arrived: Instant,
+    pub caller: Leg,
+    /// Shown on the phones that ring.
+    pub shown: Party,
+    /// The caller's offer, until it is answered.
+    pub offer: Option<Body>,
+    /// Phones that ring, and the one that talks.
+    pub others: Vec<Leg>,
+    /// The leg that the caller talks with.
+    pub talks_with: Option<LegId>,
+    /// Whether they ever talked with anyone.
+    pub was_connected: bool,
+}
+
+impl Call {
+    pub fn leg(&self, id: LegId) -> Option<&Leg> {
+        self.legs().find(|leg| leg.id == id)
+    }
+
+    pub fn leg_mut(&mut self, id: LegId) -> Option<&mut Leg> {
+        std::iter::once(&mut self.caller).chain(&mut self.others).find(|leg| leg.id == id)
+    }
+
+    pub fn legs(&self) -> impl Iterator<Item = &Leg> {
+        std::iter::once(&self.caller).chain(&self.others)
+    }
+
+    /// The party at the other end from `id`, while the two talk.
+    pub fn peer_of(&self, id: LegId) -> Option<&Leg> {
+        let with = self.talks_with?;
+        if id == self.caller.id {
+            self.leg(with)
+        } else if id == with {
+            Some(&self.caller)
+        } else {
+            None
+        }
+    }
+
+    pub fn peer_of_mut(&mut self, id: LegId) -> Option<&mut Leg> {
+        let peer = self.peer_of(id)?.id;
+        self.leg_mut(peer)
+    }
+
+    /// The agent that the caller talks with.
+    pub fn agent(&self) -> Option<AgentId> {
+        match self.leg(self.talks_with?)?.role {
+            Role::Agent(agent) => Some(agent),
+            Role::Caller | Role::Target => None,
+        }
+    }
+
+    /// The leg of this agent that has answered.
+    pub fn answered_by(&self, agent: AgentId) -> Option<&Leg> {
+        self.others.iter().find(|leg| leg.role == Role::Agent(agent) && leg.stage == Stage::Up)
+    }
+
+    pub fn rings_at(&self, agent: AgentId) -> bool {
+        self.others.iter().any(|leg| leg.role == Role::Agent(agent))
+    }
+
+    pub fn take_other(&mut self, id: LegId) -> Option<Leg> {
+        let at = self.others.iter().position(|leg| leg.id == id)?;
+        Some(self.others.remove(at))
+    }
+}

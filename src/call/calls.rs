@@ -1,0 +1,266 @@
+//! All calls: the door where they come in, and the way from a leg or a port to its call.
+//!
+//! In: notices of the SIP layer, events of the data plane, the queue engine's decisions (brought by
+//! the core). Out: [`Effect`]s. Knows no agent's state and no queue's order.
+
+use super::call::Call;
+use super::gate::Gate;
+use super::leg::{Leg, Stage};
+use super::ports::Ports;
+use super::side::Side;
+use super::{Arrival, Effect, End, EndedBy, Fact, Goal, Line, Outcome, Role, Settings, routing};
+use crate::base::{CallId, Cx, LegId, PortId, Slab, Timer};
+use crate::media::control::Command;
+use crate::sip::{Act, Body, Cause, Invited};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Calls {
+    pub(super) table: Slab<CallId, Call>,
+    pub(super) by_leg: BTreeMap<LegId, CallId>,
+    /// Ports in use, and those whose figures are still to come.
+    pub(super) by_port: BTreeMap<PortId, (CallId, LegId)>,
+    pub(super) ports: Ports,
+    gate: Gate,
+}
+
+/// What every call needs to act: time and dice, settings, and a place for what it decides.
+pub struct Io<'a, 'c> {
+    pub cx: &'a mut Cx<'c>,
+    pub settings: &'a Settings,
+    /// Our domain: the host part of the numbers that we show.
+    pub host: &'a str,
+    pub out: &'a mut Vec<Effect>,
+}
+
+impl Io<'_, '_> {
+    pub(super) fn fact(&mut self, fact: Fact) {
+        self.out.push(Effect::Fact(fact));
+    }
+
+    pub(super) fn media(&mut self, command: Command) {
+        self.out.push(Effect::Media(command));
+    }
+}
+
+impl Calls {
+    pub fn new(settings: &Settings, cx: &Cx) -> Self {
+        Self {
+            table: Slab::default(),
+            by_leg: BTreeMap::new(),
+            by_port: BTreeMap::new(),
+            ports: Ports::new(settings.media.ports, settings.media.workers),
+            gate: Gate::new(settings, cx.now.instant),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    pub fn get(&self, call: CallId) -> Option<&Call> {
+        self.table.get(call)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (CallId, &Call)> {
+        self.table.iter()
+    }
+
+    pub fn call_of(&self, leg: LegId) -> Option<CallId> {
+        self.by_leg.get(&leg).copied()
+    }
+
+    /// The call that records and lists show under this id.
+    pub fn named(&self, name: &str) -> Option<CallId> {
+        self.table.iter().find(|(_, call)| call.name == name).map(|(id, _)| id)
+    }
+
+    pub fn ports_taken(&self) -> usize {
+        self.ports.taken()
+    }
+
+    /// Ports whose figures are still to come.
+    pub fn ports_open(&self) -> usize {
+        self.by_port.len()
+    }
+
+    /// No new calls from now on.
+    pub fn drain(&mut self) {
+        self.gate.draining = true;
+    }
+
+    /// A call is at the door.
+    pub fn invited(&mut self, io: &mut Io, leg: LegId, invited: Invited) {
+        let line = routing::line(io.settings, &invited);
+        let arrival = routing::arrival(io.settings, &invited, line, io.cx.now, io.cx.rng);
+        let now = io.cx.now.instant;
+        if let Err(seconds) = self.gate.admit(io.settings, self.table.len(), now, io.cx.rng) {
+            return refuse(io, leg, arrival, 503, Some(seconds));
+        }
+        let Some(line) = line else {
+            return refuse(io, leg, arrival, 404, None);
+        };
+        let Some(port) = self.ports.take() else {
+            return refuse(io, leg, arrival, 503, Some(10));
+        };
+        let mut side = Side::new(port, io.cx.rng);
+        match first_description(&mut side, line, &invited, io.settings) {
+            Ok(description) => self.accept(io, leg, invited, line, arrival, side, description),
+            Err(status) => {
+                self.ports.give_back(port);
+                refuse(io, leg, arrival, status, None);
+            }
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn accept(
+        &mut self,
+        io: &mut Io,
+        leg: LegId,
+        invited: Invited,
+        line: &Line,
+        arrival: Arrival,
+        side: Side,
+        description: Option<Body>,
+    ) {
+        let port = side.port;
+        let call = self.table.insert(Call {
+            name: arrival.id.clone(),
+            goal: line.goal.clone(),
+            welcome: line.welcome,
+            music: line.music,
+            arrived: io.cx.now.instant,
+            shown: routing::shown(&invited, io.host),
+            caller: Leg::new(leg, Role::Caller, side, Stage::Trying),
+            offer: invited.offer,
+            others: Vec::new(),
+            talks_with: None,
+            was_connected: false,
+        });
+        self.by_leg.insert(leg, call);
+        self.by_port.insert(port, (call, leg));
+        io.fact(Fact::Arrived { call, arrival: Box::new(arrival) });
+        io.fact(Fact::LegOpened { call, leg, role: Role::Caller });
+        io.media(Command::Open { port, address: io.settings.media.bind });
+        match (&line.goal, description) {
+            (Goal::Queue(queue), Some(body)) => self.greet(io, call, *queue, body),
+            (Goal::Dial(uri), _) => self.dial_target(io, call, uri.clone()),
+            (Goal::Queue(_), None) => unreachable!("a queue call is answered with a description"),
+        }
+    }
+
+    /// Forgets a leg of this call that is over, with its port.
+    pub(super) fn bury(&mut self, io: &mut Io, call: CallId, leg: &Leg, status: u16, cause: Cause) {
+        self.by_leg.remove(&leg.id);
+        self.ports.give_back(leg.side.port);
+        io.cx.timers.cancel(Timer::Silence(leg.id));
+        io.out.push(leg.close());
+        let (leg, role) = (leg.id, leg.role);
+        io.fact(Fact::LegClosed { call, leg, role, status, cause });
+    }
+
+    /// Ends the call: every leg but `gone`, which has ended already, is hung up.
+    pub(super) fn finish(&mut self, io: &mut Io, id: CallId, end: End, gone: Option<LegId>) {
+        let Some(call) = self.table.remove(id) else { return };
+        match (call.agent(), &call.goal) {
+            (Some(agent), _) => io.out.push(Effect::Released { call: id, agent }),
+            (None, Goal::Queue(_)) => io.out.push(Effect::Leave { call: id }),
+            (None, Goal::Dial(_)) => io.cx.timers.cancel(Timer::DialTimeout(id)),
+        }
+        let cause = Cause { q850: end.q850.or(Some(16)), ..Cause::default() };
+        for leg in call.legs() {
+            if Some(leg.id) != gone {
+                let refuse = leg.role == Role::Caller && leg.stage != Stage::Up;
+                io.out.push(match refuse {
+                    true => leg.act(Act::Refuse {
+                        status: end.status,
+                        cause: Some(cause.clone()),
+                        retry_after: None,
+                    }),
+                    false => leg.hang_up(cause.clone()),
+                });
+            }
+            let status = if leg.stage == Stage::Up { 200 } else { end.status };
+            self.bury(io, id, leg, status, cause.clone());
+        }
+        io.fact(Fact::Ended { call: id, end });
+    }
+
+    /// Ends the call by a supervisor's hand.
+    pub fn hang_up(&mut self, io: &mut Io, id: CallId) {
+        if let Some(call) = self.table.get(id) {
+            let end = call.end(EndedBy::Admin, 480, Some(16));
+            self.finish(io, id, end, None);
+        }
+    }
+
+    /// Every internal law; the simulator asks after each event.
+    pub fn check(&self) -> Result<(), String> {
+        for (id, call) in self.table.iter() {
+            for leg in call.legs() {
+                if self.by_leg.get(&leg.id) != Some(&id) {
+                    return Err(format!("{id:?}: {:?} does not lead back to it", leg.id));
+                }
+                if self.by_port.get(&leg.side.port) != Some(&(id, leg.id)) {
+                    return Err(format!("{id:?}: {:?} is not its own", leg.side.port));
+                }
+            }
+            if call.talks_with.is_some_and(|with| call.leg(with).is_none()) {
+                return Err(format!("{id:?} talks with a leg that is gone"));
+            }
+        }
+        let legs: usize = self.table.iter().map(|(_, call)| call.legs().count()).sum();
+        if legs != self.by_leg.len() || legs != self.ports.taken() {
+            let (known, ports) = (self.by_leg.len(), self.ports.taken());
+            return Err(format!("{legs} legs, {known} known by id, {ports} ports taken"));
+        }
+        Ok(())
+    }
+}
+
+impl Call {
+    /// How a call ends now, given who ended it.
+    pub(super) fn end(&self, by: EndedBy, status: u16, q850: Option<u8>) -> End {
+        let outcome = match (self.was_connected, by) {
+            (true, _) => Outcome::Answered,
+            (false, EndedBy::Caller) => Outcome::Abandoned,
+            (false, _) => Outcome::Failed,
+        };
+        let answered = self.caller.stage == Stage::Up;
+        End { outcome, by, status: if answered { 200 } else { status }, q850 }
+    }
+}
+
+/// What the caller is sent first: the answer to their offer, our offer where they sent none, or
+/// nothing yet where the far end is to speak first. The error is the status that refuses them.
+fn first_description(
+    side: &mut Side,
+    line: &Line,
+    invited: &Invited,
+    settings: &Settings,
+) -> Result<Option<Body>, u16> {
+    match (&line.goal, &invited.offer) {
+        (Goal::Queue(_), Some(offer)) => side.answer(&settings.media, offer).map(Some),
+        (Goal::Queue(_), None) => Ok(Some(side.offer(&settings.media, None))),
+        // Only a look: the answer is made when the far end has answered.
+        (Goal::Dial(_), Some(offer)) => side.clone().answer(&settings.media, offer).map(|_| None),
+        (Goal::Dial(_), None) => Ok(None),
+    }
+}
+
+fn refuse(io: &mut Io, leg: LegId, arrival: Arrival, status: u16, retry_after: Option<u32>) {
+    let q850 = match status {
+        404 => Some(1),
+        488 => Some(65),
+        _ => Some(42),
+    };
+    let cause = Some(Cause { q850, ..Cause::default() });
+    io.out.push(Effect::Act { leg, act: Act::Refuse { status, cause, retry_after } });
+    io.fact(Fact::Refused { arrival: Box::new(arrival), status });
+}

@@ -1,0 +1,62 @@
+//! One leg of a call: a SIP leg, its role, and its media side.
+
+use super::side::Side;
+use super::{Effect, MediaSettings, Role};
+use crate::base::LegId;
+use crate::media::control::Command;
+use crate::sip::{Act, Cause};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leg {
+    pub id: LegId,
+    pub role: Role,
+    pub side: Side,
+    pub stage: Stage,
+    /// A tune is playing to it.
+    pub hears_tune: bool,
+    /// It has put the other party on hold.
+    pub holds: bool,
+    /// It should be heard and is not.
+    pub silent: bool,
+    /// Its port was taken away after the offer had left; a new offer follows its answer.
+    pub moved: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Stage {
+    /// Invited, and nothing heard yet.
+    Trying,
+    Ringing,
+    /// Answered; its media may still be unknown (delayed offer).
+    Up,
+}
+
+impl Leg {
+    pub fn new(id: LegId, role: Role, side: Side, stage: Stage) -> Self {
+        Self { id, role, side, stage, hears_tune: false, holds: false, silent: false, moved: false }
+    }
+
+    pub fn act(&self, act: Act) -> Effect {
+        Effect::Act { leg: self.id, act }
+    }
+
+    pub fn hang_up(&self, cause: Cause) -> Effect {
+        self.act(Act::Hangup { cause })
+    }
+
+    /// Tells the data plane what was agreed.
+    pub fn agree(&self) -> Option<Effect> {
+        self.side.command().map(Effect::Media)
+    }
+
+    /// A later offer: the same codec, on whatever port the leg has now.
+    pub fn offer_again(&mut self, media: &MediaSettings) -> Effect {
+        let body = self.side.offer(media, self.side.law());
+        self.act(Act::Offer { body })
+    }
+
+    pub fn close(&self) -> Effect {
+        Effect::Media(Command::Close { port: self.side.port })
+    }
+}

@@ -1,0 +1,215 @@
+//! What happened to a leg or a port, brought to its call.
+
+use super::calls::{Calls, Io};
+use super::leg::Stage;
+use super::{Effect, EndedBy, Fact, Missed, Role};
+use crate::base::{CallId, LegId, PortId};
+use crate::media::control::{Command, Event};
+use crate::sip::{Act, Body, Cause, Ended, Notice};
+
+impl Calls {
+    /// A notice about a leg. One about a leg that is no longer known means nothing: its call has
+    /// let go of it.
+    pub fn notice(&mut self, io: &mut Io, notice: Notice) {
+        if let Notice::Invited { leg, invited } = notice {
+            return self.invited(io, leg, *invited);
+        }
+        let Some(id) = notice.leg().and_then(|leg| self.call_of(leg)) else { return };
+        match notice {
+            Notice::Progress { leg, status, body } => self.progress(io, id, leg, status, body),
+            Notice::Answered { leg, body } => self.answered(io, id, leg, body),
+            Notice::Refused { leg, status, cause, .. } => {
+                self.refused(io, id, leg, status, cause);
+            }
+            Notice::Confirmed { leg, answer: Some(answer) }
+            | Notice::OfferAnswered { leg, answer } => self.accepted(io, id, leg, &answer),
+            Notice::Offered { leg, offer } => self.offered(io, id, leg, offer),
+            Notice::Ended { leg, why, cause } => self.leg_ended(io, id, leg, why, cause),
+            Notice::Confirmed { answer: None, .. }
+            | Notice::OfferRefused { .. }
+            | Notice::Invited { .. }
+            | Notice::Bound { .. }
+            | Notice::TrunkUp { .. }
+            | Notice::Locked { .. } => {}
+        }
+    }
+
+    fn progress(&mut self, io: &mut Io, id: CallId, leg: LegId, status: u16, body: Option<Body>) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        let Some(other) = call.leg_mut(leg) else { return };
+        if other.stage == Stage::Trying {
+            other.stage = Stage::Ringing;
+        }
+        // An agent's ringing is not the caller's business: they hear music. A dialled party's is.
+        if other.role != Role::Target || call.caller.stage == Stage::Up {
+            return;
+        }
+        let early = body.filter(|body| other_accepts(call, io, leg, body));
+        let Some(call) = self.table.get_mut(id) else { return };
+        let answer = early.and_then(|_| {
+            let offer = call.offer.clone()?;
+            call.caller.side.answer(&io.settings.media, &offer).ok()
+        });
+        let status = if answer.is_some() { 183 } else { status };
+        io.out.push(call.caller.act(Act::Ring { status, body: answer.clone() }));
+        if answer.is_some() {
+            io.out.extend(call.caller.agree());
+            let ports: Vec<PortId> = call.legs().map(|leg| leg.side.port).collect();
+            if let [a, b] = ports[..] {
+                io.media(Command::Bridge { a, b });
+            }
+        }
+    }
+
+    fn answered(&mut self, io: &mut Io, id: CallId, leg: LegId, body: Option<Body>) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        let taken = call.talks_with.is_some();
+        let Some(other) = call.leg_mut(leg) else { return };
+        let usable = body.is_some_and(|body| other.side.accept(&io.settings.media, &body).is_ok());
+        if !usable || taken {
+            let cause = Cause { q850: Some(if taken { 16 } else { 65 }), ..Cause::default() };
+            io.out.push(other.hang_up(cause.clone()));
+            return self.refused(io, id, leg, 488, cause);
+        }
+        other.stage = Stage::Up;
+        io.out.extend(other.agree());
+        if std::mem::take(&mut other.moved) {
+            io.out.push(other.offer_again(&io.settings.media));
+        }
+        match other.role {
+            Role::Agent(agent) => io.out.push(Effect::Answered { call: id, agent }),
+            Role::Target => self.target_answered(io, id, leg),
+            Role::Caller => {}
+        }
+    }
+
+    fn refused(&mut self, io: &mut Io, id: CallId, leg: LegId, status: u16, cause: Cause) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        let Some(gone) = call.take_other(leg) else { return };
+        self.bury(io, id, &gone, status, cause.clone());
+        let Some(call) = self.table.get(id) else { return };
+        match gone.role {
+            Role::Agent(agent) if !call.rings_at(agent) => {
+                let why = missed(status, gone.stage);
+                io.out.push(Effect::Missed { call: id, agent, why });
+            }
+            Role::Target => {
+                let status = if status < 400 { 480 } else { status };
+                let end = call.end(EndedBy::Target, status, cause.q850);
+                self.finish(io, id, end, None);
+            }
+            Role::Agent(_) | Role::Caller => {}
+        }
+    }
+
+    /// The answer to an offer of ours: in the ACK, or to a re-INVITE.
+    fn accepted(&mut self, io: &mut Io, id: CallId, leg: LegId, answer: &Body) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        let Some(this) = call.leg_mut(leg) else { return };
+        match this.side.accept(&io.settings.media, answer) {
+            Ok(()) => self.agreed(io, id, leg),
+            Err(_) if this.role == Role::Caller => {
+                let end = call.end(EndedBy::Switch, 488, Some(65));
+                self.finish(io, id, end, None);
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn leg_ended(&mut self, io: &mut Io, id: CallId, leg: LegId, why: Ended, cause: Cause) {
+        let Some(call) = self.table.get(id) else { return };
+        let Some(gone) = call.leg(leg) else { return };
+        let silent = match why {
+            Ended::Bye | Ended::Cancelled => false,
+            Ended::NoAck | Ended::Expired | Ended::Lost => true,
+        };
+        let q850 = cause.q850;
+        match gone.role {
+            Role::Caller => {
+                let by = if silent { EndedBy::Lost } else { EndedBy::Caller };
+                let end = call.end(by, 487, q850);
+                self.finish(io, id, end, Some(leg));
+            }
+            Role::Agent(_) if call.peer_of(leg).is_none() => {
+                self.refused(io, id, leg, 480, cause);
+            }
+            Role::Agent(_) if silent => self.lost(io, id, leg, cause),
+            Role::Agent(_) => {
+                let end = call.end(EndedBy::Agent, 200, q850);
+                self.finish(io, id, end, Some(leg));
+            }
+            Role::Target => {
+                let by = if silent { EndedBy::Lost } else { EndedBy::Target };
+                let end = call.end(by, 480, q850);
+                self.finish(io, id, end, Some(leg));
+            }
+        }
+    }
+
+    /// What the data plane tells.
+    pub fn media(&mut self, io: &mut Io, event: Event) {
+        match event {
+            Event::Failed { port, .. } => self.port_failed(io, port),
+            Event::Silent { port } => self.silence(io, port, true),
+            Event::Heard { port } => self.silence(io, port, false),
+            Event::Played { port, .. } => {
+                if let Some(&(id, _)) = self.by_port.get(&port) {
+                    self.played(io, id);
+                }
+            }
+            Event::Closed { port, figures } => {
+                if let Some((call, leg)) = self.by_port.remove(&port) {
+                    io.fact(Fact::Measured { call, leg, figures });
+                }
+            }
+            Event::Latched { .. } | Event::Key { .. } => {}
+        }
+    }
+
+    /// The system did not grant a port, or took it away: the leg moves to another.
+    fn port_failed(&mut self, io: &mut Io, port: PortId) {
+        let Some((id, leg)) = self.by_port.remove(&port) else { return };
+        let known = self.table.get(id).and_then(|call| call.leg(leg)).map(|leg| leg.side.port);
+        if known != Some(port) {
+            // Closed already: there will be no figures.
+            return io.fact(Fact::Measured { call: id, leg, figures: Default::default() });
+        }
+        let next = self.ports.take_beside(port);
+        self.by_port.insert(next.unwrap_or(port), (id, leg));
+        let Some(call) = self.table.get_mut(id) else { return };
+        let Some(next) = next else {
+            let end = call.end(EndedBy::Switch, 503, Some(42));
+            self.finish(io, id, end, None);
+            self.by_port.remove(&port);
+            return;
+        };
+        self.ports.give_back(port);
+        let Some(this) = call.leg_mut(leg) else { return };
+        this.side.move_to(next);
+        io.media(Command::Open { port: next, address: io.settings.media.bind });
+        io.out.extend(this.agree());
+        if this.stage == Stage::Up {
+            io.out.push(this.offer_again(&io.settings.media));
+        } else {
+            this.moved = true;
+        }
+        self.resume_media(io, id, leg);
+    }
+}
+
+fn other_accepts(call: &mut super::call::Call, io: &mut Io, leg: LegId, body: &Body) -> bool {
+    let Some(other) = call.leg_mut(leg) else { return false };
+    let accepted = other.side.accept(&io.settings.media, body).is_ok();
+    io.out.extend(other.agree().filter(|_| accepted));
+    accepted
+}
+
+/// What a final answer says of the phone that gave it.
+fn missed(status: u16, stage: Stage) -> Missed {
+    match status {
+        486 | 600 | 603 | 300..=399 => Missed::Declined,
+        480 | 487 => Missed::NoAnswer,
+        408 if stage != Stage::Trying => Missed::NoAnswer,
+        _ => Missed::Unreachable,
+    }
+}

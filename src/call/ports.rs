@@ -1,0 +1,103 @@
+//! Which media ports are free. Ports are chosen here, in the core, so that a restarted switch knows
+//! them; whether the system grants one is the shell's word, and comes back as an event.
+//!
+//! A port is a pair, RTP on an even number and RTCP on the next (RFC 3550 section 11). Pairs are
+//! dealt to media workers by number; the two legs of a call live on one worker.
+
+use crate::base::{Id, PortId};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ports {
+    first: u16,
+    /// For each worker the free pairs, the longest unused first: a late packet for the last user
+    /// of a port should find nobody.
+    free: Vec<VecDeque<u16>>,
+    /// How often each pair was used, by `(number - first) / 2`.
+    uses: Vec<u32>,
+    taken: usize,
+}
+
+impl Ports {
+    /// All pairs from `first` to `last`, both included; an odd first number is skipped.
+    pub fn new((first, last): (u16, u16), workers: u8) -> Self {
+        let first = first + first % 2;
+        let pairs = (usize::from(last) + 1).saturating_sub(usize::from(first)) / 2;
+        let mut ports = Self {
+            first,
+            free: vec![VecDeque::new(); usize::from(workers.max(1))],
+            uses: vec![0; pairs],
+            taken: 0,
+        };
+        for pair in 0..pairs {
+            let number = first + 2 * pair as u16;
+            let worker = ports.worker(number);
+            ports.free[worker].push_back(number);
+        }
+        ports
+    }
+
+    /// A pair on whichever worker has most of them free. `None`: all are taken.
+    pub fn take(&mut self) -> Option<PortId> {
+        let worker = (0..self.free.len()).max_by_key(|&w| (self.free[w].len(), usize::MAX - w))?;
+        self.take_from(worker)
+    }
+
+    /// A pair on the same worker as `sibling`, so that the two can be bridged.
+    pub fn take_beside(&mut self, sibling: PortId) -> Option<PortId> {
+        self.take_from(self.worker(sibling.slot() as u16))
+    }
+
+    pub fn give_back(&mut self, port: PortId) {
+        let number = port.slot() as u16;
+        let worker = self.worker(number);
+        self.free[worker].push_back(number);
+        self.taken -= 1;
+    }
+
+    pub fn taken(&self) -> usize {
+        self.taken
+    }
+
+    fn take_from(&mut self, worker: usize) -> Option<PortId> {
+        let number = self.free[worker].pop_front()?;
+        let uses = &mut self.uses[usize::from((number - self.first) / 2)];
+        *uses = uses.wrapping_add(1);
+        self.taken += 1;
+        Some(PortId::new(u32::from(number), *uses))
+    }
+
+    fn worker(&self, number: u16) -> usize {
+        usize::from(number / 2) % self.free.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_are_even_distinct_and_run_out_cleanly() {
+        let mut ports = Ports::new((20_001, 20_009), 2);
+        let taken: Vec<PortId> = std::iter::from_fn(|| ports.take()).collect();
+        let mut numbers: Vec<u32> = taken.iter().map(|p| p.slot()).collect();
+        numbers.sort();
+        assert_eq!(numbers, [20_002, 20_004, 20_006, 20_008]);
+        assert_eq!((ports.take(), ports.taken()), (None, 4));
+        ports.give_back(taken[0]);
+        let again = ports.take().unwrap();
+        assert_eq!(again.slot(), taken[0].slot());
+        assert_ne!(again, taken[0], "a new use is a new id");
+    }
+
+    #[test]
+    fn both_legs_of_a_call_live_on_one_worker() {
+        let mut ports = Ports::new((20_000, 20_099), 4);
+        for _ in 0..12 {
+            let caller = ports.take().unwrap();
+            let agent = ports.take_beside(caller).unwrap();
+            assert_eq!((caller.slot() / 2) % 4, (agent.slot() / 2) % 4);
+        }
+    }
+}

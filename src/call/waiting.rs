@@ -1,0 +1,146 @@
+//! A caller who waits: answered first and queued second, since carriers cut a ringing call after
+//! 30 to 90 s; then welcome, music, and the phones that ring for them.
+
+use super::calls::{Calls, Io};
+use super::leg::{Leg, Stage};
+use super::side::Side;
+use super::{Effect, EndedBy, Fact, Missed, Role};
+use crate::base::{AgentId, CallId, LegId, QueueId, TuneId};
+use crate::media::control::Command;
+use crate::sip::{Act, Body, Cause, Dial, Party, Target};
+
+impl Calls {
+    /// Answers the caller, plays the welcome and the music, and joins the queue.
+    pub(super) fn greet(&mut self, io: &mut Io, id: CallId, queue: QueueId, body: Body) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        call.caller.stage = Stage::Up;
+        call.offer = None;
+        io.out.push(call.caller.act(Act::Answer { body }));
+        io.out.extend(call.caller.agree());
+        io.fact(Fact::SystemAnswered { call: id });
+        let (tune, arrived) = (call.welcome.or(call.music), call.arrived);
+        self.play_waiting(io, id, tune);
+        io.out.push(Effect::Join { call: id, queue, arrived });
+    }
+
+    /// Plays to a waiting caller. The welcome comes once; everything else repeats.
+    fn play_waiting(&mut self, io: &mut Io, id: CallId, tune: Option<TuneId>) {
+        let Some((call, tune)) = self.table.get_mut(id).zip(tune) else { return };
+        call.caller.hears_tune = true;
+        let (port, repeat) = (call.caller.side.port, call.welcome != Some(tune));
+        io.media(Command::Play { port, tune, repeat });
+    }
+
+    /// A tune that does not repeat is over: the music goes on.
+    pub(super) fn played(&mut self, io: &mut Io, id: CallId) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        // The welcome is heard once in a call; after that it is music that a caller returns to.
+        call.welcome = None;
+        if call.talks_with.is_none() {
+            let music = call.music;
+            self.play_waiting(io, id, music);
+        }
+    }
+
+    /// Rings the agent's phones, all of them at once.
+    /// `known` is the agent's place in the settings' phones.
+    pub fn offer(
+        &mut self,
+        io: &mut Io,
+        id: CallId,
+        agent: AgentId,
+        known: Option<usize>,
+        phones: Vec<Target>,
+    ) {
+        let Some(call) = self.table.get(id) else { return };
+        let user = known.and_then(|at| io.settings.phones.get(at));
+        let to = Party {
+            user: user.map_or(String::new(), |phone| phone.user.clone()),
+            host: io.host.to_string(),
+            display: user.map_or(String::new(), |phone| phone.name.clone()),
+        };
+        let (beside, law) = (call.caller.side.port, call.caller.side.law());
+        let mut placed = false;
+        for target in phones {
+            let Some(port) = self.ports.take_beside(beside) else { break };
+            let mut side = Box::new(Side::new(port, io.cx.rng));
+            let offer = side.offer(&io.settings.media, law);
+            let Some(call) = self.table.get(id) else { return };
+            let (from, to) = (call.shown.clone(), to.clone());
+            let dial = Dial { target, from, to, asserted: None, headers: Vec::new(), offer };
+            let role = Role::Agent(agent);
+            io.out.push(Effect::Dial { call: id, role, side, dial: Box::new(dial) });
+            placed = true;
+        }
+        if !placed {
+            io.out.push(Effect::Missed { call: id, agent, why: Missed::Unreachable });
+        }
+    }
+
+    /// The leg of an [`Effect::Dial`] has this id.
+    pub fn placed(&mut self, io: &mut Io, id: CallId, role: Role, side: Side, leg: LegId) {
+        let port = side.port;
+        let new = Leg::new(leg, role, side, Stage::Trying);
+        let Some(call) = self.table.get_mut(id) else {
+            self.ports.give_back(port);
+            return io.out.push(new.hang_up(Cause::default()));
+        };
+        call.others.push(new);
+        self.by_leg.insert(leg, id);
+        self.by_port.insert(port, (id, leg));
+        io.media(Command::Open { port, address: io.settings.media.bind });
+        io.fact(Fact::LegOpened { call: id, leg, role });
+    }
+
+    /// Stops the agent's phones, unless one of them is the one that the caller talks with.
+    pub fn withdraw(&mut self, io: &mut Io, id: CallId, agent: AgentId, elsewhere: bool) {
+        let cause = if elsewhere { answered_elsewhere() } else { Cause::default() };
+        self.hang_up_phones(io, id, agent, cause);
+    }
+
+    /// The agent's phone answered, but the call is no longer theirs.
+    pub fn too_late(&mut self, io: &mut Io, id: CallId, agent: AgentId) {
+        self.hang_up_phones(io, id, agent, answered_elsewhere());
+    }
+
+    /// The caller has waited as long as the queue allows, or the queue is gone.
+    pub fn expired(&mut self, io: &mut Io, id: CallId) {
+        if let Some(call) = self.table.get(id) {
+            let end = call.end(EndedBy::MaxWait, 480, Some(16));
+            self.finish(io, id, end, None);
+        }
+    }
+
+    pub(super) fn hang_up_phones(&mut self, io: &mut Io, id: CallId, agent: AgentId, cause: Cause) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        let with = call.talks_with;
+        let ringing = |leg: &Leg| leg.role == Role::Agent(agent) && Some(leg.id) != with;
+        let (stopped, kept) = std::mem::take(&mut call.others).into_iter().partition(ringing);
+        call.others = kept;
+        let stopped: Vec<Leg> = stopped;
+        for leg in stopped {
+            io.out.push(leg.hang_up(cause.clone()));
+            let status = if leg.stage == Stage::Up { 200 } else { 487 };
+            self.bury(io, id, &leg, status, cause.clone());
+        }
+    }
+
+    /// The agent's phone vanished in mid-call: the caller waits again, at the old place.
+    pub(super) fn return_to_queue(&mut self, io: &mut Io, id: CallId, agent: AgentId) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        call.talks_with = None;
+        let (arrived, music, port) = (call.arrived, call.music, call.caller.side.port);
+        let super::Goal::Queue(queue) = call.goal else { return };
+        io.media(Command::Unbridge { port });
+        io.media(Command::Watch { port, silence: None });
+        io.out.push(Effect::Released { call: id, agent });
+        io.fact(Fact::Returned { call: id, agent });
+        self.play_waiting(io, id, music);
+        io.out.push(Effect::Join { call: id, queue, arrived });
+    }
+}
+
+/// RFC 3326: phones do not list such a call as missed.
+pub(super) fn answered_elsewhere() -> Cause {
+    Cause { q850: None, sip: Some(200), text: "Call completed elsewhere".into() }
+}

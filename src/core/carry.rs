@@ -1,0 +1,158 @@
+//! Carries each effect of a layer to the layer that it concerns, or out.
+
+use super::ledger::Names;
+use super::{Command, Out, Switch, What};
+use crate::acd::{self, Desk, Miss, Withdrawn};
+use crate::base::{AgentId, CallId, Id, Now, QueueId, TrunkId};
+use crate::call;
+use crate::sip::{self, Notice, Target};
+
+/// Something that one layer has asked for.
+#[derive(Debug)]
+pub(super) enum Work {
+    Sip(sip::Effect),
+    Desk(acd::Effect),
+    Call(call::Effect),
+}
+
+impl Switch {
+    /// Carries until nothing is left.
+    pub(super) fn settle(&mut self, now: Now, out: &mut Out) {
+        while let Some(work) = self.work.pop_front() {
+            match work {
+                Work::Sip(effect) => self.carry_sip(now, effect, out),
+                Work::Desk(effect) => self.carry_desk(now, effect, out),
+                Work::Call(effect) => self.carry_call(now, effect, out),
+            }
+        }
+        out.commands.extend(self.spare.rows.drain(..).map(|row| Command::Store(Box::new(row))));
+    }
+
+    fn carry_sip(&mut self, now: Now, effect: sip::Effect, out: &mut Out) {
+        match effect {
+            sip::Effect::Send { hop, bytes } => out.commands.push(Command::Send { hop, bytes }),
+            sip::Effect::Close { flow } => out.commands.push(Command::Close { flow }),
+            sip::Effect::Ask { query, name, kind } => {
+                out.commands.push(Command::Ask { query, name, kind });
+            }
+            sip::Effect::Notice(notice) => self.carry_notice(now, notice, out),
+        }
+    }
+
+    fn carry_notice(&mut self, now: Now, notice: Notice, out: &mut Out) {
+        match notice {
+            Notice::Bound { user, contacts, why } => {
+                if let Some(agent) = self.state.desk.agent_id(&user) {
+                    let reachable = !contacts.is_empty();
+                    self.desk(now, |desk, cx, out| desk.reachable(cx, agent, reachable, out));
+                }
+                let contacts = contacts.into_iter().map(|contact| contact.uri).collect();
+                let why = format!("{why:?}").to_lowercase();
+                self.fact(now, What::Phone { user, contacts, why }, out);
+            }
+            Notice::TrunkUp { trunk, up } => self.fact(now, What::Trunk { trunk, up }, out),
+            Notice::Locked { user, peer } => self.fact(now, What::Locked { user, peer }, out),
+            Notice::Invited { .. }
+            | Notice::Progress { .. }
+            | Notice::Answered { .. }
+            | Notice::Refused { .. }
+            | Notice::Confirmed { .. }
+            | Notice::Offered { .. }
+            | Notice::OfferAnswered { .. }
+            | Notice::OfferRefused { .. }
+            | Notice::Ended { .. } => self.calls(now, |calls, io| calls.notice(io, notice)),
+        }
+    }
+
+    fn carry_desk(&mut self, now: Now, effect: acd::Effect, out: &mut Out) {
+        match effect {
+            acd::Effect::Offer { call, agent } => {
+                let (phones, known) = self.phones_of(agent);
+                self.calls(now, |calls, io| calls.offer(io, call, agent, known, phones));
+            }
+            acd::Effect::Withdraw { call, agent, why } => {
+                let elsewhere = why == Withdrawn::AnsweredElsewhere;
+                self.calls(now, |calls, io| calls.withdraw(io, call, agent, elsewhere));
+            }
+            acd::Effect::Expired { call, .. } => {
+                self.calls(now, |calls, io| calls.expired(io, call))
+            }
+            acd::Effect::Fact(fact) => self.fact(now, What::Desk(fact), out),
+        }
+    }
+
+    fn carry_call(&mut self, now: Now, effect: call::Effect, out: &mut Out) {
+        match effect {
+            call::Effect::Act { leg, act } => {
+                self.sip(now, |ua, cx, out| ua.act(cx, leg, act, out))
+            }
+            call::Effect::Dial { call, role, side, dial } => {
+                let leg = self.sip(now, |ua, cx, out| ua.invite(cx, *dial, out));
+                self.calls(now, |calls, io| calls.placed(io, call, role, *side, leg));
+            }
+            call::Effect::Media(command) => out.commands.push(Command::Media(command)),
+            call::Effect::Join { call, queue, arrived } => {
+                self.desk(now, |desk, cx, out| desk.join(cx, call, queue, arrived, out));
+            }
+            call::Effect::Leave { call } => {
+                self.desk(now, |desk, cx, out| desk.leave(cx, call, out))
+            }
+            call::Effect::Answered { call, agent } => self.answered(now, call, agent),
+            call::Effect::Missed { call, agent, why } => {
+                let miss = match why {
+                    call::Missed::NoAnswer => Miss::NoAnswer,
+                    call::Missed::Declined => Miss::Declined,
+                    call::Missed::Unreachable => Miss::Unreachable,
+                };
+                self.desk(now, |desk, cx, out| desk.missed(cx, call, agent, miss, out));
+            }
+            call::Effect::Released { call, agent } => {
+                self.desk(now, |desk, cx, out| desk.released(cx, call, agent, out));
+            }
+            call::Effect::Fact(fact) => self.fact(now, What::Call(fact), out),
+        }
+    }
+
+    /// An agent's phone answered: the desk says whether the call is theirs.
+    fn answered(&mut self, now: Now, call: CallId, agent: AgentId) {
+        if self.desk(now, |desk, cx, out| desk.answered(cx, call, agent, out)) {
+            self.calls(now, |calls, io| calls.connect(io, call, agent));
+        } else {
+            self.calls(now, |calls, io| calls.too_late(io, call, agent));
+        }
+    }
+
+    /// Where the agent's phones are: the fixed address, or whatever has registered. And which of
+    /// the settings' phones it is.
+    fn phones_of(&self, agent: AgentId) -> (Vec<Target>, Option<usize>) {
+        let Some(name) = self.state.desk.agent_name(agent) else { return (Vec::new(), None) };
+        let known = self.phones.get(name).copied();
+        let fixed = known.and_then(|at| self.settings.call.phones[at].contact.clone());
+        let targets = match fixed {
+            Some(uri) => vec![Target::Uri(uri)],
+            None => self.state.sip.contacts(name).into_iter().map(Target::Contact).collect(),
+        };
+        (targets, known)
+    }
+}
+
+/// The names of what only the core knows all of.
+pub(super) struct Known<'a> {
+    pub desk: &'a Desk,
+    pub trunks: &'a [sip::Trunk],
+}
+
+impl Names for Known<'_> {
+    fn agent(&self, agent: AgentId) -> String {
+        self.desk.agent_name(agent).unwrap_or_default().to_string()
+    }
+
+    fn queue(&self, queue: QueueId) -> String {
+        self.desk.queue_settings(queue).map_or(String::new(), |queue| queue.name.clone())
+    }
+
+    fn trunk(&self, trunk: TrunkId) -> String {
+        let trunk = self.trunks.get(trunk.slot() as usize);
+        trunk.map_or(String::new(), |trunk| trunk.name.clone())
+    }
+}

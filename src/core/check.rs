@@ -1,0 +1,108 @@
+//! The laws of the switch, asked by the simulator after every event.
+
+use super::Switch;
+use crate::acd::AgentState;
+use crate::base::CallId;
+use crate::call::Goal;
+use std::collections::BTreeSet;
+
+impl Switch {
+    /// Conservation, and every layer's own laws. The error says which law is broken.
+    pub fn check(&self) -> Result<(), String> {
+        let state = &self.state;
+        state.sip.check()?;
+        state.desk.check()?;
+        state.desk.check_timers(&state.timers)?;
+        state.calls.check()?;
+        self.check_conservation()
+    }
+
+    /// A live queue call is waiting, offered or talking, exactly one of them, and known to the
+    /// desk; the desk knows no other; no agent is on a call that has ended, or on two.
+    fn check_conservation(&self) -> Result<(), String> {
+        let (calls, desk) = (&self.state.calls, &self.state.desk);
+        let queued = |(id, call): (CallId, &crate::call::Call)| {
+            matches!(call.goal, Goal::Queue(_)).then_some(id)
+        };
+        let live: BTreeSet<CallId> = calls.iter().filter_map(queued).collect();
+        let known: BTreeSet<CallId> = desk.calls().collect();
+        if live != known {
+            let lost: Vec<_> = live.difference(&known).collect();
+            let ghosts: Vec<_> = known.difference(&live).collect();
+            return Err(format!("calls the desk has lost: {lost:?}; ghosts it keeps: {ghosts:?}"));
+        }
+        let mut talking = BTreeSet::new();
+        for (agent, agent_state) in desk.agents() {
+            match agent_state {
+                AgentState::Talking { call } => {
+                    if !talking.insert(*call) {
+                        return Err(format!("two agents talk on {call:?}"));
+                    }
+                    let with = calls.get(*call).and_then(|call| call.agent());
+                    if with != Some(agent) {
+                        return Err(format!("{agent:?} talks on {call:?}, which has {with:?}"));
+                    }
+                }
+                AgentState::Offered { call } => {
+                    if !calls.get(*call).is_some_and(|call| call.rings_at(agent)) {
+                        return Err(format!("{agent:?} is offered {call:?}, but no phone rings"));
+                    }
+                }
+                AgentState::Off
+                | AgentState::Ready
+                | AgentState::Paused { .. }
+                | AgentState::Unreachable
+                | AgentState::WrapUp { .. }
+                | AgentState::Resting => {}
+            }
+        }
+        for (id, call) in calls.iter() {
+            if let Some(agent) = call.agent()
+                && desk.state(agent) != Some(&AgentState::Talking { call: id })
+            {
+                return Err(format!("{id:?} has {agent:?}, who is {:?}", desk.state(agent)));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl super::State {
+    /// Nothing is under way: no call, no transaction, no record in the making.
+    pub fn is_quiet(&self) -> bool {
+        self.calls.is_empty()
+            && self.calls.ports_open() == 0
+            && self.ledger.open() == 0
+            && self.sip.is_quiet()
+            && self.desk.agents().all(|(_, agent)| is_rested(agent))
+    }
+
+    /// What must hold when everyone has gone home.
+    pub fn at_rest(&self) -> Result<(), String> {
+        if let Some((id, state)) = self.desk.agents().find(|(_, state)| !is_rested(state)) {
+            return Err(format!("{id:?} is still {state:?}"));
+        }
+        if self.calls.ports_taken() > 0 {
+            return Err(format!("{} ports are still taken", self.calls.ports_taken()));
+        }
+        Ok(())
+    }
+
+    /// Calls whose record is not written yet.
+    pub fn open_records(&self) -> impl Iterator<Item = CallId> {
+        self.ledger.calls()
+    }
+}
+
+fn is_rested(state: &AgentState) -> bool {
+    match state {
+        AgentState::Off
+        | AgentState::Ready
+        | AgentState::Paused { .. }
+        | AgentState::Unreachable => true,
+        AgentState::Offered { .. }
+        | AgentState::Talking { .. }
+        | AgentState::WrapUp { .. }
+        | AgentState::Resting => false,
+    }
+}

@@ -1,0 +1,165 @@
+//! The books: facts in, finished rows out. A record is a fold over the facts of its call and is
+//! closed when the call has ended, its media figures have come and its wrap-up is over.
+
+use super::fact::{Fact, What};
+use super::open::Open;
+use super::record::{AgentStateRow, Row};
+use crate::acd::{self, AgentState};
+use crate::base::{AgentId, CallId, Now, QueueId, TrunkId};
+use crate::call;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ledger {
+    open: BTreeMap<CallId, Open>,
+    /// Calls that agents are on or wrap up, and since when, and what the row will say.
+    agents: BTreeMap<AgentId, (Now, AgentState)>,
+    calls_written: u64,
+    states_written: u64,
+}
+
+/// What ids are called outside.
+pub trait Names {
+    fn agent(&self, agent: AgentId) -> String;
+    fn queue(&self, queue: QueueId) -> String;
+    fn trunk(&self, trunk: TrunkId) -> String;
+}
+
+impl Ledger {
+    /// Calls whose record is not written yet.
+    pub fn open(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Takes in a fact; finished rows go to `rows`.
+    pub fn fold(&mut self, fact: &Fact, names: &dyn Names, rows: &mut Vec<Row>) {
+        match &fact.what {
+            What::Call(what) => self.fold_call(fact.at, what, names, rows),
+            What::Desk(what) => self.fold_desk(fact.at, what, names, rows),
+            What::Phone { .. }
+            | What::Trunk { .. }
+            | What::Locked { .. }
+            | What::Reloaded
+            | What::Draining => {}
+        }
+    }
+
+    /// The figures of an ended call are late: close its record without them.
+    pub fn give_up(&mut self, call: CallId, rows: &mut Vec<Row>) {
+        if let Some(open) = self.open.get_mut(&call) {
+            open.stop_waiting();
+            self.close_if_done(call, rows);
+        }
+    }
+
+    /// When the first of the records was opened that are still open; for tests.
+    pub fn calls(&self) -> impl Iterator<Item = CallId> {
+        self.open.keys().copied()
+    }
+
+    fn fold_call(&mut self, at: Now, what: &call::Fact, names: &dyn Names, rows: &mut Vec<Row>) {
+        use call::Fact;
+        let call = match what {
+            Fact::Arrived { call, arrival } => {
+                self.open.insert(*call, Open::new(at, arrival, names));
+                return;
+            }
+            Fact::Refused { arrival, status } => {
+                let open = Open::refused(at, arrival, *status, names);
+                return self.write(open, rows);
+            }
+            Fact::SystemAnswered { call }
+            | Fact::LegOpened { call, .. }
+            | Fact::Connected { call, .. }
+            | Fact::Held { call, .. }
+            | Fact::Silent { call, .. }
+            | Fact::Returned { call, .. }
+            | Fact::LegClosed { call, .. }
+            | Fact::Measured { call, .. }
+            | Fact::Ended { call, .. } => *call,
+        };
+        if let Some(open) = self.open.get_mut(&call) {
+            open.fold_call(at, what, names);
+            self.close_if_done(call, rows);
+        }
+    }
+
+    fn fold_desk(&mut self, at: Now, what: &acd::Fact, names: &dyn Names, rows: &mut Vec<Row>) {
+        use acd::Fact;
+        match what {
+            Fact::Queued { call, queue } => {
+                if let Some(open) = self.open.get_mut(call) {
+                    open.queued(at, names.queue(*queue));
+                }
+            }
+            Fact::Offered { call, .. } => {
+                if let Some(open) = self.open.get_mut(call) {
+                    open.offered(at);
+                }
+            }
+            Fact::Agent { agent, state } => self.agent(at, *agent, state, names, rows),
+            Fact::Unqueued { .. } | Fact::Missed { .. } | Fact::Taken { .. } => {}
+        }
+    }
+
+    /// An agent's state is written when it ends; the end of a wrap-up closes the call's record.
+    fn agent(
+        &mut self,
+        at: Now,
+        agent: AgentId,
+        state: &AgentState,
+        names: &dyn Names,
+        rows: &mut Vec<Row>,
+    ) {
+        if let AgentState::WrapUp { call } = state
+            && let Some(open) = self.open.get_mut(call)
+        {
+            open.wrap_up_began(at);
+        }
+        let Some((since, before)) = self.agents.insert(agent, (at, state.clone())) else { return };
+        self.states_written += 1;
+        let call = call_of(&before);
+        rows.push(Row::AgentState(AgentStateRow {
+            seq: self.states_written,
+            agent: names.agent(agent),
+            state: before.name().into(),
+            reason: before.reason().into(),
+            call: call.and_then(|c| self.open.get(&c)).map_or(String::new(), |o| o.id().into()),
+            from: since.wall,
+            until: at.wall,
+        }));
+        if let AgentState::WrapUp { call } = before
+            && let Some(open) = self.open.get_mut(&call)
+        {
+            open.wrap_up_ended(at);
+            self.close_if_done(call, rows);
+        }
+    }
+
+    fn close_if_done(&mut self, call: CallId, rows: &mut Vec<Row>) {
+        if self.open.get(&call).is_some_and(Open::is_done)
+            && let Some(open) = self.open.remove(&call)
+        {
+            self.write(open, rows);
+        }
+    }
+
+    fn write(&mut self, open: Open, rows: &mut Vec<Row>) {
+        self.calls_written += 1;
+        rows.push(Row::Call(open.into_record(self.calls_written)));
+    }
+}
+
+fn call_of(state: &AgentState) -> Option<CallId> {
+    match state {
+        AgentState::Offered { call }
+        | AgentState::Talking { call }
+        | AgentState::WrapUp { call } => Some(*call),
+        AgentState::Off
+        | AgentState::Ready
+        | AgentState::Paused { .. }
+        | AgentState::Unreachable
+        | AgentState::Resting => None,
+    }
+}

@@ -1,0 +1,233 @@
+//! A call record in the making: what the facts of one call have said so far.
+
+use super::ledger::Names;
+use super::record::{CallRecord, LegRow};
+use crate::base::{Instant, LegId, Now, Wall};
+use crate::call::{Arrival, End, EndedBy, Fact, Outcome, Role};
+use crate::media::control::Figures;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Open {
+    record: CallRecord,
+    legs: Vec<OpenLeg>,
+    ended: bool,
+    wrapping_since: Option<Instant>,
+    /// The clock of whatever runs now: the wait, the talk, the hold.
+    waiting_since: Option<Instant>,
+    talking_since: Option<Instant>,
+    held_since: Option<Instant>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct OpenLeg {
+    id: LegId,
+    row: LegRow,
+    measured: bool,
+}
+
+impl Open {
+    pub fn new(at: Now, arrival: &Arrival, names: &dyn Names) -> Self {
+        let trunk = arrival.trunk.map_or(String::new(), |trunk| names.trunk(trunk));
+        Self {
+            record: blank(at.wall, arrival, trunk),
+            legs: Vec::new(),
+            ended: false,
+            wrapping_since: None,
+            waiting_since: Some(at.instant),
+            talking_since: None,
+            held_since: None,
+        }
+    }
+
+    /// The whole record of a call that was turned away at the door.
+    pub fn refused(at: Now, arrival: &Arrival, status: u16, names: &dyn Names) -> Self {
+        let mut open = Self::new(at, arrival, names);
+        let by = EndedBy::Switch;
+        open.end(at, &End { outcome: Outcome::Refused, by, status, q850: None });
+        open
+    }
+
+    pub fn id(&self) -> &str {
+        &self.record.id
+    }
+
+    pub fn queued(&mut self, at: Now, queue: String) {
+        self.record.queued_at.get_or_insert(at.wall);
+        self.record.queue = queue;
+        self.waiting_since.get_or_insert(at.instant);
+    }
+
+    pub fn offered(&mut self, at: Now) {
+        self.record.first_offered_at.get_or_insert(at.wall);
+        self.record.offers += 1;
+    }
+
+    pub fn wrap_up_began(&mut self, at: Now) {
+        self.wrapping_since = Some(at.instant);
+    }
+
+    pub fn wrap_up_ended(&mut self, at: Now) {
+        add(&mut self.record.wrap_ms, self.wrapping_since.take(), at);
+        self.record.wrapped_up_at = Some(at.wall);
+    }
+
+    pub fn fold_call(&mut self, at: Now, fact: &Fact, names: &dyn Names) {
+        match fact {
+            Fact::SystemAnswered { .. } => {
+                self.record.system_answered_at.get_or_insert(at.wall);
+                self.leg_answered(at, Role::Caller);
+            }
+            Fact::LegOpened { leg, role, .. } => self.open_leg(at, *leg, *role, names),
+            Fact::Connected { agent, .. } => {
+                self.record.connected_at.get_or_insert(at.wall);
+                add(&mut self.record.wait_ms, self.waiting_since.take(), at);
+                self.talking_since = Some(at.instant);
+                self.leg_answered(at, Role::Caller);
+                match agent {
+                    Some(agent) => {
+                        self.record.agent = names.agent(*agent);
+                        self.leg_answered(at, Role::Agent(*agent));
+                    }
+                    None => self.leg_answered(at, Role::Target),
+                }
+            }
+            Fact::Held { held: true, .. } => {
+                self.held_since.get_or_insert(at.instant);
+            }
+            Fact::Held { held: false, .. } => {
+                add(&mut self.record.hold_ms, self.held_since.take(), at);
+            }
+            Fact::Returned { .. } => {
+                self.stop_talking(at);
+                self.waiting_since = Some(at.instant);
+            }
+            Fact::LegClosed { leg, status, cause, .. } => {
+                if let Some(open) = self.legs.iter_mut().find(|open| open.id == *leg) {
+                    open.row.closed_at = Some(at.wall);
+                    open.row.status = *status;
+                    open.row.q850 = cause.q850;
+                }
+            }
+            Fact::Measured { leg, figures, .. } => {
+                if let Some(open) = self.legs.iter_mut().find(|open| open.id == *leg) {
+                    open.measure(figures);
+                }
+            }
+            Fact::Ended { end, .. } => self.end(at, end),
+            Fact::Arrived { .. } | Fact::Refused { .. } | Fact::Silent { .. } => {}
+        }
+    }
+
+    /// Nothing more will come: neither figures nor the end of a wrap-up.
+    pub fn is_done(&self) -> bool {
+        let measured = self.legs.iter().all(|leg| leg.measured);
+        self.ended && measured && self.wrapping_since.is_none()
+    }
+
+    pub fn stop_waiting(&mut self) {
+        self.legs.iter_mut().for_each(|leg| leg.measured = true);
+    }
+
+    pub fn into_record(self, seq: u64) -> CallRecord {
+        let legs = self.legs.into_iter().map(|leg| leg.row).collect();
+        CallRecord { seq, legs, ..self.record }
+    }
+
+    fn open_leg(&mut self, at: Now, id: LegId, role: Role, names: &dyn Names) {
+        let (role, agent) = match role {
+            Role::Caller => ("caller", String::new()),
+            Role::Agent(agent) => ("agent", names.agent(agent)),
+            Role::Target => ("target", String::new()),
+        };
+        let row = LegRow { role: role.into(), agent, opened_at: at.wall, ..LegRow::default() };
+        self.legs.push(OpenLeg { id, row, measured: false });
+    }
+
+    fn leg_answered(&mut self, at: Now, role: Role) {
+        let name = match role {
+            Role::Caller => "caller",
+            Role::Agent(_) => "agent",
+            Role::Target => "target",
+        };
+        let agent = &self.record.agent;
+        let row = self.legs.iter_mut().rev().map(|leg| &mut leg.row).find(|row| {
+            row.role == name && row.closed_at.is_none() && (name != "agent" || row.agent == *agent)
+        });
+        if let Some(row) = row {
+            row.answered_at.get_or_insert(at.wall);
+        }
+    }
+
+    fn stop_talking(&mut self, at: Now) {
+        add(&mut self.record.hold_ms, self.held_since.take(), at);
+        add(&mut self.record.talk_ms, self.talking_since.take(), at);
+    }
+
+    fn end(&mut self, at: Now, end: &End) {
+        self.stop_talking(at);
+        add(&mut self.record.wait_ms, self.waiting_since.take(), at);
+        self.record.outcome = end.outcome;
+        self.record.ended_by = end.by;
+        self.record.sip_status = end.status;
+        self.record.q850 = end.q850;
+        self.record.ended_at = at.wall;
+        self.ended = true;
+    }
+}
+
+impl OpenLeg {
+    fn measure(&mut self, figures: &Figures) {
+        self.measured = true;
+        self.row.packets_received = figures.received;
+        self.row.packets_sent = figures.sent;
+        self.row.packets_lost = figures.lost;
+        // 8 units of 1/8000 s are a millisecond.
+        self.row.jitter_ms = f64::from(figures.jitter) / 8.0;
+        self.row.mos = (f64::from(figures.mos) * 100.0).round() / 100.0;
+    }
+}
+
+/// Adds the time from `since` to now, in milliseconds.
+fn add(total: &mut u64, since: Option<Instant>, at: Now) {
+    if let Some(since) = since {
+        *total += at.instant.since(since).as_millis() as u64;
+    }
+}
+
+fn blank(arrived_at: Wall, arrival: &Arrival, trunk: String) -> CallRecord {
+    CallRecord {
+        id: arrival.id.clone(),
+        seq: 0,
+        direction: arrival.direction,
+        line: arrival.line.clone(),
+        trunk,
+        caller: arrival.caller.clone(),
+        caller_raw: arrival.caller_raw.clone(),
+        dialled: arrival.dialled.clone(),
+        district: String::new(),
+        queue: String::new(),
+        agent: String::new(),
+        outcome: Outcome::Failed,
+        ended_by: EndedBy::Switch,
+        sip_status: 0,
+        q850: None,
+        category: String::new(),
+        case_ref: String::new(),
+        recording: String::new(),
+        arrived_at,
+        system_answered_at: None,
+        queued_at: None,
+        first_offered_at: None,
+        connected_at: None,
+        ended_at: arrived_at,
+        wrapped_up_at: None,
+        wait_ms: 0,
+        talk_ms: 0,
+        hold_ms: 0,
+        wrap_ms: 0,
+        offers: 0,
+        transfers: 0,
+        legs: Vec::new(),
+    }
+}

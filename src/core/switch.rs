@@ -1,0 +1,287 @@
+//! The switch: every event goes to the layer that it concerns, every effect to the layer that it
+//! asks for. What a layer asks for waits in one line, first come, first carried.
+
+use super::carry::Work;
+use super::ledger::Ledger;
+use super::{Command, Event, Fact, Out, Verb, What};
+use crate::acd::{self, Desk, Wish};
+use crate::base::{AgentId, Cx, Instant, Now, Rng, Timer, Timers};
+use crate::call::{self, Calls, Io};
+use crate::config::Settings;
+use crate::sip::{self, UserAgent};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+
+#[derive(Debug)]
+pub struct Switch {
+    pub(super) settings: Settings,
+    pub(super) state: State,
+    /// Where in `settings.call.phones` a user is.
+    pub(super) phones: BTreeMap<String, usize>,
+    /// What still has to be carried; empty between events.
+    pub(super) work: VecDeque<Work>,
+    /// Reused from event to event; empty in between.
+    pub(super) spare: Spare,
+}
+
+/// Everything that the switch knows: what a snapshot holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    pub(super) rng: Rng,
+    pub(super) timers: Timers,
+    pub(super) sip: UserAgent,
+    pub(super) desk: Desk,
+    pub(super) calls: Calls,
+    pub(super) ledger: Ledger,
+    pub(super) facts: u64,
+    pub(super) draining: bool,
+    pub(super) drained: bool,
+}
+
+/// All of the switch's memory, as a plain value.
+pub type Snapshot = State;
+
+#[derive(Debug, Default)]
+pub(super) struct Spare {
+    sip: Vec<sip::Effect>,
+    desk: Vec<acd::Effect>,
+    call: Vec<call::Effect>,
+    pub(super) rows: Vec<super::Row>,
+}
+
+/// The halves of a switch that a layer needs at once: itself, and what is handed to it.
+macro_rules! cx {
+    ($self:ident, $now:expr) => {
+        &mut Cx { now: $now, rng: &mut $self.state.rng, timers: &mut $self.state.timers }
+    };
+}
+
+impl Switch {
+    /// A switch that has seen nothing yet. The first facts, the state of every agent, go to `out`.
+    pub fn new(settings: Settings, seed: u64, now: Now, out: &mut Out) -> Self {
+        let (mut rng, mut timers) = (Rng::new(seed), Timers::default());
+        let mut effects = (Vec::new(), Vec::new());
+        let cx = &mut Cx { now, rng: &mut rng, timers: &mut timers };
+        let sip = UserAgent::new(cx, settings.sip.clone(), &mut effects.0);
+        let desk = Desk::new(cx, &settings.acd, &mut effects.1);
+        let calls = Calls::new(&settings.call, cx);
+        let state = State {
+            sip,
+            desk,
+            calls,
+            ledger: Ledger::default(),
+            facts: 0,
+            draining: false,
+            drained: false,
+            rng,
+            timers,
+        };
+        let mut switch = Self::restore(settings, state);
+        switch.work.extend(effects.0.into_iter().map(Work::Sip));
+        switch.work.extend(effects.1.into_iter().map(Work::Desk));
+        switch.settle(now, out);
+        switch
+    }
+
+    /// The one way in. `out` gets what follows, in order; nothing else needs to be asked.
+    pub fn handle(&mut self, now: Now, event: Event, out: &mut Out) {
+        while let Some(timer) = self.state.timers.pop_due(now.instant) {
+            self.expire(now, timer);
+            self.settle(now, out);
+        }
+        self.event(now, event, out);
+        self.settle(now, out);
+        if self.state.draining && !self.state.drained && self.is_idle() {
+            self.state.drained = true;
+            out.commands.push(Command::Drained);
+        }
+    }
+
+    /// When to call `handle` next if nothing else happens, and why.
+    pub fn next_deadline(&self) -> Option<(Instant, Timer)> {
+        self.state.timers.next()
+    }
+
+    pub fn snapshot(&self) -> Snapshot {
+        self.state.clone()
+    }
+
+    pub fn restore(settings: Settings, snapshot: Snapshot) -> Self {
+        let mut switch = Self {
+            settings,
+            state: snapshot,
+            phones: BTreeMap::new(),
+            work: VecDeque::new(),
+            spare: Spare::default(),
+        };
+        switch.index_phones();
+        switch
+    }
+
+    /// The state, to look at: for checks and tests.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    fn event(&mut self, now: Now, event: Event, out: &mut Out) {
+        match event {
+            Event::Tick => {}
+            Event::Sip { hop, bytes } => {
+                self.sip(now, |ua, cx, out| ua.receive(cx, hop, &bytes, out));
+            }
+            Event::FlowClosed { flow } => {
+                self.sip(now, |ua, cx, out| ua.flow_closed(cx, flow, out))
+            }
+            Event::Unreachable { hop } => self.sip(now, |ua, cx, out| ua.unreachable(cx, hop, out)),
+            Event::Dns { query, records, ttl } => {
+                self.sip(now, |ua, cx, out| ua.answered(cx, query, records, ttl, out));
+            }
+            Event::Media(event) => self.calls(now, |calls, io| calls.media(io, event)),
+            Event::Admin { request, verb } => {
+                let result = self.act(now, verb);
+                out.commands.push(Command::Reply { request, result });
+            }
+            Event::Reload(settings) => self.reload(now, *settings, out),
+            Event::Drain => {
+                self.state.draining = true;
+                self.state.calls.drain();
+                self.fact(now, What::Draining, out);
+            }
+        }
+    }
+
+    fn expire(&mut self, now: Now, timer: Timer) {
+        match timer {
+            Timer::Retransmit(_)
+            | Timer::GiveUp(_)
+            | Timer::Forget(_)
+            | Timer::Repeat2xx(_)
+            | Timer::NoAck(_)
+            | Timer::RepeatProvisional(_)
+            | Timer::KeepRinging(_)
+            | Timer::Refresh(_)
+            | Timer::SessionExpired(_)
+            | Timer::RetryOffer(_)
+            | Timer::Bury(_)
+            | Timer::BindingExpires(_)
+            | Timer::DnsSilent(_)
+            | Timer::TrunkPing(_)
+            | Timer::TrunkRegister(_) => self.sip(now, |ua, cx, out| ua.expire(cx, timer, out)),
+            Timer::RingTimeout(..)
+            | Timer::WrapUp(_)
+            | Timer::Rest(_)
+            | Timer::MaxWait(_)
+            | Timer::QueueReview(_) => self.desk(now, |desk, cx, out| desk.expire(cx, timer, out)),
+            Timer::DialTimeout(call) => self.calls(now, |calls, io| calls.dial_timeout(io, call)),
+            Timer::Silence(leg) => self.calls(now, |calls, io| calls.silence_over(io, leg)),
+            Timer::CallGuard(call) => self.state.ledger.give_up(call, &mut self.spare.rows),
+        }
+    }
+
+    /// A supervisor's act: done, or why not.
+    fn act(&mut self, now: Now, verb: Verb) -> Result<String, String> {
+        match verb {
+            Verb::SetAgent { agent, state, reason } => {
+                let id = self.agent(&agent)?;
+                let wish = match state.as_str() {
+                    "ready" => Wish::Ready,
+                    "pause" => Wish::Pause { reason },
+                    "logout" => Wish::LogOut,
+                    "end-wrap-up" => Wish::EndWrapUp,
+                    _ => {
+                        return Err(format!(
+                            "\"{state}\" is no state: say ready, pause, logout or end-wrap-up"
+                        ));
+                    }
+                };
+                let mut done = Ok(());
+                self.desk(now, |desk, cx, out| done = desk.wish(cx, id, wish, out));
+                done.map(|()| format!("{agent}: {state}")).map_err(|why| why.to_string())
+            }
+            Verb::Hangup { call } => {
+                let id = self.state.calls.named(&call);
+                let id = id.ok_or_else(|| format!("no live call {call}: see `pukar calls`"))?;
+                self.calls(now, |calls, io| calls.hang_up(io, id));
+                Ok(format!("{call}: hung up"))
+            }
+        }
+    }
+
+    fn agent(&self, name: &str) -> Result<AgentId, String> {
+        let id = self.state.desk.agent_id(name);
+        id.ok_or_else(|| format!("no agent \"{name}\": see `pukar agents`"))
+    }
+
+    fn reload(&mut self, now: Now, settings: Settings, out: &mut Out) {
+        self.settings = settings;
+        self.index_phones();
+        let settings = self.settings.sip.clone();
+        self.sip(now, |ua, cx, out| ua.reload(cx, settings, out));
+        let settings = self.settings.acd.clone();
+        self.desk(now, |desk, cx, out| desk.reload(cx, &settings, out));
+        self.rename_queues();
+        self.fact(now, What::Reloaded, out);
+    }
+
+    /// Queues keep their ids over a reload, so their place in the new settings is no longer theirs.
+    fn rename_queues(&mut self) {
+        let Settings { acd, call, .. } = &mut self.settings;
+        for line in &mut call.lines {
+            if let call::Goal::Queue(queue) = &mut line.goal
+                && let Some(named) = acd.queues.get(crate::base::Id::slot(*queue) as usize)
+                && let Some(id) = self.state.desk.queue_id(&named.name)
+            {
+                *queue = id;
+            }
+        }
+    }
+
+    fn index_phones(&mut self) {
+        let phones = self.settings.call.phones.iter().enumerate();
+        self.phones = phones.map(|(at, phone)| (phone.user.clone(), at)).collect();
+    }
+
+    fn is_idle(&self) -> bool {
+        self.state.calls.is_empty() && self.state.ledger.open() == 0
+    }
+
+    pub(super) fn sip<R>(
+        &mut self,
+        now: Now,
+        act: impl FnOnce(&mut UserAgent, &mut Cx, &mut Vec<sip::Effect>) -> R,
+    ) -> R {
+        let done = act(&mut self.state.sip, cx!(self, now), &mut self.spare.sip);
+        self.work.extend(self.spare.sip.drain(..).map(Work::Sip));
+        done
+    }
+
+    pub(super) fn desk<R>(
+        &mut self,
+        now: Now,
+        act: impl FnOnce(&mut Desk, &mut Cx, &mut Vec<acd::Effect>) -> R,
+    ) -> R {
+        let done = act(&mut self.state.desk, cx!(self, now), &mut self.spare.desk);
+        self.work.extend(self.spare.desk.drain(..).map(Work::Desk));
+        done
+    }
+
+    pub(super) fn calls(&mut self, now: Now, act: impl FnOnce(&mut Calls, &mut Io)) {
+        let host = self.settings.sip.domains.first().map_or("pukar.invalid", String::as_str);
+        let settings = &self.settings.call;
+        let io = &mut Io { cx: cx!(self, now), settings, host, out: &mut self.spare.call };
+        act(&mut self.state.calls, io);
+        self.work.extend(self.spare.call.drain(..).map(Work::Call));
+    }
+
+    pub(super) fn fact(&mut self, now: Now, what: What, out: &mut Out) {
+        self.state.facts += 1;
+        if let What::Call(call::Fact::Ended { call, .. }) = what {
+            self.state.timers.set(Timer::CallGuard(call), now.instant + super::FIGURES_WAIT);
+        }
+        let fact = Fact { seq: self.state.facts, at: now, what };
+        let State { ledger, desk, .. } = &mut self.state;
+        let names = super::carry::Known { desk, trunks: &self.settings.sip.trunks };
+        ledger.fold(&fact, &names, &mut self.spare.rows);
+        out.facts.push(fact);
+    }
+}

@@ -1,0 +1,112 @@
+//! The data plane as the simulator has it: which ports are open, and whether the commands that the
+//! switch gives make sense. No audio flows here; the real engine has tests of its own.
+
+use crate::base::{Id, PortId};
+use crate::media::control::{Command, Event, Far, Figures};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+#[derive(Debug, Default)]
+pub struct Ports {
+    open: BTreeMap<PortId, Port>,
+    /// Ports that the system refused, which the switch may not know yet.
+    refused: BTreeMap<PortId, ()>,
+    pub opened: u64,
+}
+
+#[derive(Debug, Default)]
+struct Port {
+    far: Option<Far>,
+    peer: Option<PortId>,
+    pub watch: Option<Duration>,
+}
+
+/// What follows from a command, and after how long.
+pub struct Follows(pub Duration, pub Event);
+
+impl Ports {
+    pub fn open(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Carries out a command. `refuse` makes an `Open` fail. The error is a broken law.
+    pub fn command(&mut self, command: &Command, refuse: bool) -> Result<Option<Follows>, String> {
+        let soon = Duration::from_millis(2);
+        match *command {
+            Command::Open { port, .. } => {
+                if let Some(twin) = self.open.keys().find(|open| open.slot() == port.slot()) {
+                    return Err(format!("{port:?} opened while {twin:?} is open"));
+                }
+                if refuse {
+                    self.refused.insert(port, ());
+                    let why = "address already in use".into();
+                    return Ok(Some(Follows(soon, Event::Failed { port, why })));
+                }
+                self.opened += 1;
+                self.open.insert(port, Port::default());
+                Ok(None)
+            }
+            Command::Close { port } => {
+                if self.refused.remove(&port).is_some() {
+                    return Ok(None);
+                }
+                self.known(port, command)?;
+                self.open.remove(&port);
+                let figures = Figures::default();
+                Ok(Some(Follows(soon, Event::Closed { port, figures })))
+            }
+            Command::Agree { port, far } => {
+                if let Some(port) = self.known(port, command)? {
+                    port.far = Some(far);
+                }
+                Ok(None)
+            }
+            Command::Bridge { a, b } => {
+                for (one, other) in [(a, b), (b, a)] {
+                    if let Some(port) = self.known(one, command)? {
+                        port.peer = Some(other);
+                    }
+                }
+                Ok(None)
+            }
+            Command::Unbridge { port } | Command::Stop { port } => {
+                self.known(port, command)?;
+                Ok(None)
+            }
+            Command::Play { port, tune, repeat } => {
+                let known = self.known(port, command)?.is_some();
+                let end = (known && !repeat).then_some(Event::Played { port, tune });
+                Ok(end.map(|event| Follows(Duration::from_secs(3), event)))
+            }
+            Command::Watch { port, silence } => {
+                if let Some(port) = self.known(port, command)? {
+                    port.watch = silence;
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// The ports that listen for the phone at this address and are to report its silence.
+    pub fn watching(&self, phone: std::net::IpAddr) -> Vec<(PortId, Duration)> {
+        let watched = |(id, port): (&PortId, &Port)| {
+            let far = port.far.filter(|far| far.rtp.ip() == phone)?;
+            far.speaks.then_some((*id, port.watch?))
+        };
+        self.open.iter().filter_map(watched).collect()
+    }
+
+    pub fn is_open(&self, port: PortId) -> bool {
+        self.open.contains_key(&port)
+    }
+
+    fn known(&mut self, port: PortId, command: &Command) -> Result<Option<&mut Port>, String> {
+        if self.refused.contains_key(&port) {
+            return Ok(None);
+        }
+        match self.open.get_mut(&port) {
+            Some(port) => Ok(Some(port)),
+            None => Err(format!("{command:?} names a port that is not open")),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! One session of a simulated phone: just enough of RFC 3261 to be a fair, or an unfair, peer.
+//! Written apart from the switch's own SIP layer, so that the two check each other.
+
+use crate::wire::sip::{Message, Name};
+use std::fmt::Write;
+use std::net::SocketAddr;
+
+#[derive(Clone, Debug)]
+pub struct Session {
+    pub call_id: String,
+    pub tag: String,
+    /// The other end's whole From or To value, with its tag once that is known.
+    pub remote: String,
+    /// Our own From or To value, without the tag.
+    pub local: String,
+    /// Where requests inside the dialog go.
+    pub target: String,
+    pub peer: SocketAddr,
+    pub stage: Stage,
+    pub cseq: u32,
+    /// What is repeated until something comes: INVITE, 200, BYE.
+    pub repeating: Option<Vec<u8>>,
+    /// The INVITE that was sent or received.
+    pub invite: Vec<u8>,
+    /// Counts repeats, so that a stale wake-up means nothing.
+    pub round: u32,
+    /// We want out: hang up as soon as the rules allow it.
+    pub leaving: bool,
+    /// Provisional responses have been seen, so that CANCEL may be sent.
+    pub provisional: bool,
+    pub was_up: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// We sent an INVITE.
+    Calling,
+    /// We were sent an INVITE and have not given a final answer.
+    Asked,
+    Up,
+    /// We sent BYE.
+    Leaving,
+    Over,
+}
+
+impl Session {
+    /// A request of ours inside the dialog (or the first INVITE).
+    pub fn request(&mut self, method: &str, address: SocketAddr, branch: u64, sdp: bool) -> Vec<u8> {
+        if !matches!(method, "ACK" | "CANCEL") {
+            self.cseq += 1;
+        }
+        let mut text = String::new();
+        let _ = write!(
+            text,
+            "{method} {} SIP/2.0\r\nVia: SIP/2.0/UDP {address};rport;branch=z9hG4bK{branch:x}\r\n\
+             From: {};tag={}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {} {method}\r\n\
+             Contact: <sip:phone@{address}>\r\nMax-Forwards: 70\r\nAllow: INVITE, ACK, BYE, CANCEL\r\n",
+            self.target, self.local, self.tag, self.remote, self.call_id, self.cseq,
+        );
+        finish(text, sdp.then_some(address))
+    }
+
+    /// CANCEL repeats the INVITE's Via, From, To, Call-ID and CSeq number (RFC 3261 section 9.1).
+    pub fn cancel(&self) -> Option<Vec<u8>> {
+        let invite = Message::parse(&self.invite).ok()?;
+        let raw = |name| Some(String::from_utf8_lossy(invite.header(name)?).into_owned());
+        let text = format!(
+            "CANCEL {} SIP/2.0\r\nVia: {}\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\n\
+             CSeq: {} CANCEL\r\nMax-Forwards: 70\r\n",
+            self.target,
+            raw(Name::Via)?,
+            raw(Name::From)?,
+            raw(Name::To)?,
+            self.call_id,
+            invite.cseq.seq,
+        );
+        Some(finish(text, None))
+    }
+
+    /// The ACK of a refusal goes in the INVITE's transaction (RFC 3261 section 17.1.1.3).
+    pub fn ack_of_refusal(&self, response: &Message) -> Option<Vec<u8>> {
+        let invite = Message::parse(&self.invite).ok()?;
+        let raw = |m: &Message, name| Some(String::from_utf8_lossy(m.header(name)?).into_owned());
+        let text = format!(
+            "ACK {} SIP/2.0\r\nVia: {}\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {} ACK\r\n\
+             Max-Forwards: 70\r\n",
+            self.target,
+            raw(&invite, Name::Via)?,
+            raw(&invite, Name::From)?,
+            raw(response, Name::To)?,
+            self.call_id,
+            invite.cseq.seq,
+        );
+        Some(finish(text, None))
+    }
+}
+
+/// A response to `request`, with our tag.
+pub fn response(
+    request: &Message,
+    status: u16,
+    tag: &str,
+    address: SocketAddr,
+    sdp: bool,
+) -> Vec<u8> {
+    let mut text = format!("SIP/2.0 {status} Whatever\r\n");
+    for via in request.headers(Name::Via) {
+        let _ = write!(text, "Via: {}\r\n", String::from_utf8_lossy(via));
+    }
+    let raw = |name| String::from_utf8_lossy(request.header(name).unwrap_or_default()).into_owned();
+    let to = raw(Name::To);
+    let tag = if to.contains("tag=") { String::new() } else { format!(";tag={tag}") };
+    let _ = write!(
+        text,
+        "From: {}\r\nTo: {to}{tag}\r\nCall-ID: {}\r\nCSeq: {}\r\nContact: <sip:phone@{address}>\r\n",
+        raw(Name::From),
+        raw(Name::CallId),
+        raw(Name::CSeq),
+    );
+    finish(text, sdp.then_some(address))
+}
+
+fn finish(mut head: String, sdp: Option<SocketAddr>) -> Vec<u8> {
+    let body = sdp.map_or(String::new(), |address| {
+        format!(
+            "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
+             m=audio 4000 RTP/AVP 8 0 101\r\na=rtpmap:101 telephone-event/8000\r\n",
+            ip = address.ip()
+        )
+    });
+    if !body.is_empty() {
+        head.push_str("Content-Type: application/sdp\r\n");
+    }
+    let _ = write!(head, "Content-Length: {}\r\n\r\n{body}", body.len());
+    head.into_bytes()
+}

@@ -1,0 +1,246 @@
+//! The server's half of digest: challenges, and what an answer to one is worth.
+//!
+//! A nonce carries its own time under a keyed hash, so that challenging costs no memory. Memory is
+//! spent only on nonces that a right password has used, and there to count their uses.
+//!
+//! In: credentials, a secret, the time. Out: [`Checked`]. Knows no users, no sources.
+
+use super::text::{digest_params, quoted};
+use super::{Algorithm, Hash, Question};
+use crate::base::{Instant, Now, Rng};
+use crate::sip::Secret;
+use crate::sip::registrar::alike_uri;
+use serde::{Deserialize, Serialize};
+use siphasher::sip128::{Hasher128, SipHasher24};
+use std::collections::BTreeMap;
+use std::hash::Hasher;
+use std::time::Duration;
+use subtle::ConstantTimeEq;
+
+/// How long a nonce may be answered. A phone that registers every half hour is challenged anew
+/// each time, which costs one round trip and no work.
+const NONCE_LIFE: Duration = Duration::from_secs(300);
+/// Nonces whose uses are counted at a time.
+const NONCES_MAX: usize = 65_536;
+/// How far behind the highest count a late request may be (requests overtake each other on UDP).
+const COUNT_WINDOW: u32 = 64;
+
+/// What a client sent in Authorization or Proxy-Authorization.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    pub username: String,
+    pub realm: String,
+    nonce: String,
+    uri: String,
+    response: String,
+    algorithm: Algorithm,
+    /// `nc` as sent, its value, and `cnonce`.
+    counted: Option<(String, u32, String)>,
+}
+
+impl Credentials {
+    /// From the text of one header field value. `None`: another scheme, not well-formed, or of a
+    /// kind that we never asked for.
+    pub fn parse(value: &str) -> Option<Self> {
+        let mut params = digest_params(value)?;
+        let mut take = |name: &str| {
+            let at = params.iter().position(|(n, _)| n == name)?;
+            Some(params.swap_remove(at).1)
+        };
+        let algorithm = Algorithm::parse(take("algorithm").as_deref())?;
+        let counted = match take("qop") {
+            Some(qop) if qop.eq_ignore_ascii_case("auth") => {
+                let nc = take("nc").filter(|nc| nc.len() == 8)?;
+                let count = u32::from_str_radix(&nc, 16).ok().filter(|&count| count > 0)?;
+                Some((nc, count, take("cnonce")?))
+            }
+            Some(_) => return None,
+            // RFC 3261 section 22.4 keeps RFC 2069 clients in; they know MD5 only.
+            None if algorithm.hash == Hash::Md5 && !algorithm.session => None,
+            None => return None,
+        };
+        Some(Self {
+            username: take("username")?,
+            realm: take("realm")?,
+            nonce: take("nonce")?,
+            uri: take("uri")?,
+            response: take("response")?,
+            algorithm,
+            counted,
+        })
+    }
+
+    /// The response is compared without telling by its time how much of it was right.
+    fn answers(&self, method: &str, password: &str) -> bool {
+        let right = Question {
+            algorithm: self.algorithm,
+            username: &self.username,
+            realm: &self.realm,
+            nonce: &self.nonce,
+            counted: self.counted.as_ref().map(|(nc, _, cnonce)| (nc.as_str(), cnonce.as_str())),
+            method,
+            uri: &self.uri,
+        }
+        .response(password);
+        let given = self.response.to_ascii_lowercase();
+        right.as_bytes().ct_eq(given.as_bytes()).into()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checked {
+    Right,
+    Wrong,
+    /// The nonce is too old, not ours, or used before: challenge again with `stale=true`. Nothing
+    /// is said about the password, so that an old nonce is no way to try one.
+    Stale,
+    /// It belongs to another request than it came in: 400.
+    Unfit,
+}
+
+/// A nonce by its time and number. In this order the oldest comes first.
+type Serial = (Instant, u32);
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verifier {
+    key: (u64, u64),
+    issued: u32,
+    used: BTreeMap<Serial, Uses>,
+    /// Nonces up to this one are too old: their uses are counted no more.
+    forgotten: Option<Serial>,
+}
+
+/// The counts seen with one nonce: the highest, and which of those just below it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Uses {
+    highest: u32,
+    below: u64,
+    /// Answered without `qop`: good for one request.
+    spent: bool,
+}
+
+impl Verifier {
+    pub fn new(rng: &mut Rng) -> Self {
+        let key = (rng.bits(), rng.bits());
+        Self { key, issued: 0, used: BTreeMap::new(), forgotten: None }
+    }
+
+    /// Values of the WWW-Authenticate (or Proxy-Authenticate) header fields. RFC 8760 section 2.4:
+    /// the topmost is the one that we prefer.
+    pub fn challenge(&mut self, now: Now, realm: &str, stale: bool) -> Vec<String> {
+        self.issued = self.issued.wrapping_add(1);
+        let nonce = self.nonce(realm, (now.instant, self.issued));
+        let realm = quoted(realm);
+        let stale = if stale { ", stale=true" } else { "" };
+        ["SHA-256", "MD5"]
+            .map(|name| {
+                format!(
+                    "Digest realm={realm}, nonce=\"{nonce}\", algorithm={name}, \
+                     qop=\"auth\"{stale}"
+                )
+            })
+            .to_vec()
+    }
+
+    /// `secret` is `None` for a user that does not exist; that takes as long. `request` is method
+    /// and Request-URI.
+    pub fn check(
+        &mut self,
+        now: Now,
+        given: &Credentials,
+        secret: Option<&Secret>,
+        (method, uri): (&str, &str),
+    ) -> Checked {
+        // RFC 7616 section 3.4.6: "If they are not equivalent, the server SHOULD return 400".
+        if !alike_uri(&given.uri, uri) {
+            return Checked::Unfit;
+        }
+        let Some(serial) = self.ours(now, &given.realm, &given.nonce) else {
+            return Checked::Stale;
+        };
+        let nobody = format!("{:016x}", self.key.0);
+        let right = given.answers(method, secret.map_or(nobody.as_str(), |s| s.0.as_str()));
+        if !right || secret.is_none() {
+            return Checked::Wrong;
+        }
+        let count = given.counted.as_ref().map(|&(_, count, _)| count);
+        if self.count(now, serial, count) { Checked::Right } else { Checked::Stale }
+    }
+
+    /// Time, number and a keyed hash over both and the realm, all hexadecimal.
+    fn nonce(&self, realm: &str, (at, number): Serial) -> String {
+        let mut mac = SipHasher24::new_with_keys(self.key.0, self.key.1);
+        mac.write_u64(at.0);
+        mac.write_u32(number);
+        mac.write(realm.as_bytes());
+        let mac = mac.finish128();
+        format!("{:016x}{number:08x}{:016x}{:016x}", at.0, mac.h1, mac.h2)
+    }
+
+    /// The time and number of a nonce that we made and that may still be answered.
+    fn ours(&self, now: Now, realm: &str, nonce: &str) -> Option<Serial> {
+        let at = Instant(u64::from_str_radix(nonce.get(..16)?, 16).ok()?);
+        let number = u32::from_str_radix(nonce.get(16..24)?, 16).ok()?;
+        let genuine = self.nonce(realm, (at, number));
+        let genuine: bool = genuine.as_bytes().ct_eq(nonce.as_bytes()).into();
+        let young = at <= now.instant && now.instant.since(at) < NONCE_LIFE;
+        let counted = self.forgotten.is_none_or(|last| last < (at, number));
+        (genuine && young && counted).then_some((at, number))
+    }
+
+    /// Notes one use of a nonce by a right password. False: it was used like this before.
+    fn count(&mut self, now: Now, serial: Serial, count: Option<u32>) -> bool {
+        let fresh = match (self.used.get_mut(&serial), count) {
+            (Some(uses), Some(count)) => uses.note(count),
+            (Some(_), None) => false,
+            (None, count) => {
+                let uses = Uses { highest: count.unwrap_or(0), below: 0, spent: count.is_none() };
+                self.used.insert(serial, uses);
+                true
+            }
+        };
+        self.forget_old(now);
+        fresh
+    }
+
+    /// What is evicted can never be answered again: a full table costs a challenge, not safety.
+    fn forget_old(&mut self, now: Now) {
+        while let Some((&oldest, _)) = self.used.first_key_value() {
+            if self.used.len() <= NONCES_MAX && now.instant.since(oldest.0) < NONCE_LIFE {
+                return;
+            }
+            self.used.pop_first();
+            self.forgotten = self.forgotten.max(Some(oldest));
+        }
+    }
+}
+
+impl Uses {
+    fn note(&mut self, count: u32) -> bool {
+        if self.spent {
+            return false;
+        }
+        if count > self.highest {
+            let step = count - self.highest;
+            // The old highest becomes one of those below.
+            self.below = match step {
+                1..COUNT_WINDOW => (self.below << step) | (1 << (step - 1)),
+                COUNT_WINDOW => 1 << (COUNT_WINDOW - 1),
+                _ => 0,
+            };
+            self.highest = count;
+            return true;
+        }
+        let behind = self.highest - count;
+        if behind == 0 || behind > COUNT_WINDOW {
+            return false;
+        }
+        let bit = 1 << (behind - 1);
+        let fresh = self.below & bit == 0;
+        self.below |= bit;
+        fresh
+    }
+}
+
+#[cfg(test)]
+mod tests;
