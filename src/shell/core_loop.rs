@@ -3,6 +3,7 @@
 //! event, executes the commands and hands on the facts; then it sleeps until something comes or the
 //! next deadline is due. It waits for nobody else: whoever lags finds a bounded queue.
 
+use super::board::Names;
 use super::clock::Clock;
 use super::engine::{Engine, Journal};
 use super::lane::InboxEnd;
@@ -98,7 +99,7 @@ impl<E: Engine + 'static> CoreLoop<E> {
     fn run(&mut self, mut poller: Poller, mut out: Out) -> io::Result<Over> {
         let mut batch = Vec::new();
         let mut ready = Vec::new();
-        let mut drained = self.execute(self.clock.now(), &mut out, &poller);
+        let mut drained = self.execute(&mut out, &poller);
         while !self.handle.stop.load(Ordering::SeqCst) {
             if drained {
                 return Ok(Over::Drained);
@@ -175,21 +176,25 @@ impl<E: Engine + 'static> CoreLoop<E> {
         let mut drained = false;
         let mut started = self.clock.instant();
         for event in batch.drain(..) {
-            if let Event::Reload(settings) = &event {
-                self.outlets.names_change(settings);
-            }
+            let reload = match &event {
+                Event::Reload(settings) => Some(settings.clone()),
+                _ => None,
+            };
             self.engine.handle(now, event, out);
+            if let Some(settings) = reload {
+                self.outlets.names(Names::of(&settings, self.engine.names()));
+            }
             let ended = self.clock.instant();
             self.meters.handle_us.record(ended.since(started).as_micros() as f64);
             self.meters.events.increment(1);
-            drained |= self.execute(now, out, poller);
+            drained |= self.execute(out, poller);
             started = self.clock.instant();
         }
         drained
     }
 
     /// Does what the core asked for; true where it said that the last call is over.
-    fn execute(&mut self, now: Now, out: &mut Out, poller: &Poller) -> bool {
+    fn execute(&mut self, out: &mut Out, poller: &Poller) -> bool {
         let mut drained = false;
         self.meters.commands.increment(out.commands.len() as u64);
         self.meters.facts.increment(out.facts.len() as u64);
@@ -206,7 +211,7 @@ impl<E: Engine + 'static> CoreLoop<E> {
                 Command::Close { flow } => self.outlets.streams.close(flow),
                 Command::Ask { query, name, kind } => self.outlets.ask(query, name, kind),
                 Command::Media(command) => self.outlets.media(command),
-                Command::Store(row) => self.outlets.row(now, *row),
+                Command::Store(row) => self.outlets.row(*row),
                 Command::Reply { request, result } => self.outlets.reply(request, result),
                 Command::Drained => drained = true,
             }

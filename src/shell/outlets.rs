@@ -4,8 +4,7 @@ use super::board::{Names, News};
 use super::dns::Question;
 use super::lane::Lane;
 use super::tcp::Streams;
-use crate::base::{Id, Now, PortId, QueryId};
-use crate::config::Settings;
+use crate::base::QueryId;
 use crate::core::{Fact, Row};
 use crate::media::control::Command as MediaCommand;
 use crate::sip::RecordKind;
@@ -15,8 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::oneshot;
 
 pub struct Outlets {
-    /// One a worker.
-    pub media: Vec<Lane<MediaCommand>>,
+    pub media: Lane<MediaCommand>,
     pub rows: Lane<Row>,
     pub board: Lane<News>,
     pub questions: Lane<Question>,
@@ -25,22 +23,11 @@ pub struct Outlets {
 }
 
 impl Outlets {
-    /// A port is dealt to a worker by its number; a bridge concerns the workers of both its ports.
     pub fn media(&mut self, command: MediaCommand) {
-        let workers = self.media.len();
-        if workers == 0 {
-            return;
-        }
-        let dealt_to = |port: PortId| (port.slot() / 2) as usize % workers;
-        let (first, second) = ports(&command);
-        let first = dealt_to(first);
-        if let Some(other) = second.map(dealt_to).filter(|other| *other != first) {
-            self.media[other].put(command.clone());
-        }
-        self.media[first].put(command);
+        self.media.put(command);
     }
 
-    pub fn row(&mut self, _: Now, row: Row) {
+    pub fn row(&mut self, row: Row) {
         self.rows.put(row);
     }
 
@@ -50,8 +37,9 @@ impl Outlets {
         }
     }
 
-    pub fn names_change(&mut self, settings: &Settings) {
-        self.board.put(News::Names(Names::of(settings)));
+    /// The settings were replaced; what follows is told in these names.
+    pub fn names(&mut self, names: Names) {
+        self.board.put(News::Names(names));
     }
 
     pub fn ask(&mut self, query: QueryId, name: String, kind: RecordKind) {
@@ -63,30 +51,17 @@ impl Outlets {
     }
 
     pub fn flush(&mut self) {
-        self.media.iter_mut().for_each(Lane::flush);
+        self.media.flush();
         self.rows.flush();
         self.board.flush();
         self.questions.flush();
     }
 
     pub fn has_waiting(&self) -> bool {
-        self.media.iter().any(Lane::has_waiting)
+        self.media.has_waiting()
             || self.rows.has_waiting()
             || self.board.has_waiting()
             || self.questions.has_waiting()
-    }
-}
-
-fn ports(command: &MediaCommand) -> (PortId, Option<PortId>) {
-    match *command {
-        MediaCommand::Bridge { a, b } => (a, Some(b)),
-        MediaCommand::Open { port, .. }
-        | MediaCommand::Close { port }
-        | MediaCommand::Agree { port, .. }
-        | MediaCommand::Unbridge { port }
-        | MediaCommand::Play { port, .. }
-        | MediaCommand::Stop { port }
-        | MediaCommand::Watch { port, .. } => (port, None),
     }
 }
 

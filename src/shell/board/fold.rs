@@ -19,9 +19,9 @@ pub struct Board {
     pub(super) started: Now,
     pub(super) draining: bool,
     pub(super) calls: BTreeMap<CallId, Call>,
+    pub(super) agents: BTreeMap<AgentId, Agent>,
+    pub(super) queues: BTreeMap<QueueId, Queue>,
     /// In the order of their ids.
-    pub(super) agents: Vec<Agent>,
-    pub(super) queues: Vec<Queue>,
     pub(super) trunks: Vec<Option<bool>>,
     pub(super) counts: Counts,
     phones: BTreeMap<String, Vec<String>>,
@@ -90,8 +90,8 @@ impl Board {
             started,
             draining: false,
             calls: BTreeMap::new(),
-            agents: Vec::new(),
-            queues: Vec::new(),
+            agents: BTreeMap::new(),
+            queues: BTreeMap::new(),
             trunks: Vec::new(),
             counts: Counts::default(),
             phones: BTreeMap::new(),
@@ -119,20 +119,23 @@ impl Board {
         &self.ring
     }
 
-    /// New settings. Slots follow the configuration, so what is known goes with its name.
+    /// New settings. Agents and queues keep their ids, and what is known of them; trunks are known
+    /// by their place, so theirs goes with the name.
     pub fn rename(&mut self, names: Names) {
-        let mut agents: BTreeMap<String, Agent> =
-            self.names.agents.iter().map(|a| a.0.clone()).zip(self.agents.drain(..)).collect();
-        let mut queues: BTreeMap<String, Queue> =
-            self.names.queues.iter().cloned().zip(self.queues.drain(..)).collect();
+        let started = self.started;
+        let fresh = || Agent { state: AgentState::Off, since: started, taken: 0, missed: 0 };
+        for (id, ..) in &names.agents {
+            self.agents.entry(*id).or_insert_with(fresh);
+        }
+        self.agents.retain(|id, _| names.agents.iter().any(|(kept, ..)| kept == id));
+        for (id, _) in &names.queues {
+            self.queues.entry(*id).or_default();
+        }
+        self.queues.retain(|id, _| names.queues.iter().any(|(kept, _)| kept == id));
         let mut trunks: BTreeMap<String, Option<bool>> =
             self.names.trunks.iter().cloned().zip(self.trunks.drain(..)).collect();
-        let fresh = || Agent { state: AgentState::Off, since: self.started, taken: 0, missed: 0 };
-        self.agents =
-            names.agents.iter().map(|a| agents.remove(&a.0).unwrap_or_else(fresh)).collect();
-        self.queues = names.queues.iter().map(|q| queues.remove(q).unwrap_or_default()).collect();
         self.trunks = names.trunks.iter().map(|t| trunks.remove(t).unwrap_or_default()).collect();
-        self.names = names;
+        self.names = names.after(&self.names);
     }
 
     pub fn take(&mut self, fact: &Fact) {
@@ -185,7 +188,7 @@ impl Board {
                     Outcome::Failed => self.counts.failed += 1,
                 }
                 self.calls.remove(call);
-                self.queues.iter_mut().for_each(|queue| drop(queue.waiting.remove(call)));
+                self.queues.values_mut().for_each(|queue| drop(queue.waiting.remove(call)));
             }
             call::Fact::Refused { .. } => {
                 self.counts.arrived += 1;
@@ -206,14 +209,14 @@ impl Board {
                     call.queued.get_or_insert(at);
                     call.stage = Stage::Waiting;
                 });
-                if let Some(queue) = self.queues.get_mut(queue.slot() as usize) {
+                if let Some(queue) = self.queues.get_mut(queue) {
                     queue.joined += 1;
                     queue.waiting.insert(*call);
                 }
             }
             acd::Fact::Unqueued { call, queue } => {
                 let waited = self.waited(*call, at);
-                if let Some(queue) = self.queues.get_mut(queue.slot() as usize) {
+                if let Some(queue) = self.queues.get_mut(queue) {
                     queue.waiting.remove(call);
                     queue.left += 1;
                     queue.longest = queue.longest.max(waited);
@@ -228,13 +231,13 @@ impl Board {
                         (call.stage, call.agent) = (Stage::Waiting, None);
                     }
                 });
-                if let Some(agent) = self.agents.get_mut(agent.slot() as usize) {
+                if let Some(agent) = self.agents.get_mut(agent) {
                     agent.missed += 1;
                 }
             }
             acd::Fact::Taken { call, agent } => self.taken(*call, *agent, at),
             acd::Fact::Agent { agent, state } => {
-                if let Some(agent) = self.agents.get_mut(agent.slot() as usize) {
+                if let Some(agent) = self.agents.get_mut(agent) {
                     (agent.state, agent.since) = (state.clone(), at);
                 }
             }
@@ -242,12 +245,12 @@ impl Board {
     }
 
     fn taken(&mut self, call: CallId, agent: AgentId, at: Now) {
-        if let Some(agent) = self.agents.get_mut(agent.slot() as usize) {
+        if let Some(agent) = self.agents.get_mut(&agent) {
             agent.taken += 1;
         }
         let waited = self.waited(call, at);
         let queue = self.calls.get(&call).and_then(|call| call.queue);
-        if let Some(queue) = queue.and_then(|queue| self.queues.get_mut(queue.slot() as usize)) {
+        if let Some(queue) = queue.and_then(|queue| self.queues.get_mut(&queue)) {
             queue.waiting.remove(&call);
             queue.taken += 1;
             queue.in_time += u64::from(waited <= SERVICE_LEVEL);

@@ -4,7 +4,7 @@
 
 use super::fact_text::of_state;
 use super::fold::{Agent, Board, Call, Queue, Stage};
-use crate::base::{AgentId, Id, Now};
+use crate::base::{AgentId, Now, QueueId};
 use crate::shell::stamp::{optional, rfc3339};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ impl Board {
     pub fn status(&self, now: Now) -> Value {
         let stage = |stage| self.calls.values().filter(|call| call.stage == stage).count();
         let mut agents: BTreeMap<&str, u64> = BTreeMap::new();
-        for agent in &self.agents {
+        for agent in self.agents.values() {
             *agents.entry(of_state(&agent.state).0).or_default() += 1;
         }
         json!({
@@ -76,20 +76,25 @@ impl Board {
 
     pub fn queues_list(&self, now: Now) -> Value {
         // Offered and talking, counted in one pass over the calls.
-        let mut busy = vec![(0, 0); self.queues.len()];
+        let mut busy: BTreeMap<QueueId, (u64, u64)> = BTreeMap::new();
         for call in self.calls.values() {
-            let at = call.queue.and_then(|queue| busy.get_mut(queue.slot() as usize));
-            match (at, call.stage) {
-                (Some(at), Stage::Offered) => at.0 += 1,
-                (Some(at), Stage::Talking) => at.1 += 1,
-                (_, Stage::Arrived | Stage::Waiting) | (None, _) => {}
+            let Some(queue) = call.queue else { continue };
+            let busy = busy.entry(queue).or_default();
+            match call.stage {
+                Stage::Offered => busy.0 += 1,
+                Stage::Talking => busy.1 += 1,
+                Stage::Arrived | Stage::Waiting => {}
             }
         }
-        let all = self.names.queues.iter().zip(&self.queues).zip(busy);
-        all.map(|((name, queue), busy)| self.queue(name, queue, busy, now)).collect()
+        let all = self.names.queues.iter();
+        all.filter_map(|(id, name)| {
+            let busy = busy.get(id).copied().unwrap_or_default();
+            Some(self.queue(name, self.queues.get(id)?, busy, now))
+        })
+        .collect()
     }
 
-    fn queue(&self, name: &str, queue: &Queue, busy: (usize, usize), now: Now) -> Value {
+    fn queue(&self, name: &str, queue: &Queue, busy: (u64, u64), now: Now) -> Value {
         let longest = (queue.waiting.iter().filter_map(|call| self.calls.get(call)))
             .map(|call| millis(call.queued.unwrap_or(call.arrived), now))
             .max();
@@ -112,13 +117,15 @@ impl Board {
     }
 
     pub fn agents_list(&self, now: Now) -> Value {
-        let all = self.names.agents.iter().zip(&self.agents).enumerate();
-        all.map(|(slot, ((id, name), agent))| self.agent(slot, id, name, agent, now)).collect()
+        let all = self.names.agents.iter();
+        all.filter_map(|(id, name, display)| {
+            Some(self.agent(*id, name, display, self.agents.get(id)?, now))
+        })
+        .collect()
     }
 
-    fn agent(&self, slot: usize, id: &str, name: &str, agent: &Agent, now: Now) -> Value {
+    fn agent(&self, own: AgentId, id: &str, name: &str, agent: &Agent, now: Now) -> Value {
         let (state, reason, call) = of_state(&agent.state);
-        let own = AgentId::new(slot as u32, 0);
         let caller = call.and_then(|call| self.calls.get(&call)).filter(|c| c.agent == Some(own));
         json!({
             "id": id,
