@@ -2,12 +2,34 @@
 //!
 //! May import: wire and base.
 
-pub mod access;
+mod agent;
 mod api;
+mod body;
+mod compose;
+mod derive;
+mod desk;
+mod dial;
+mod dialog;
+mod leg;
+mod net;
+mod receive;
+mod request;
+mod route;
+mod session;
+mod settings;
+mod stray;
+mod tag;
+mod transaction;
+mod trunk;
+
+pub mod access;
 pub mod digest;
 pub mod registrar;
 pub mod resolve;
-mod settings;
 
+pub use agent::{Counts, UserAgent};
 pub use api::*;
 pub use settings::*;
+
+#[cfg(test)]
+mod tests;

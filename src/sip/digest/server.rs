@@ -98,16 +98,15 @@ pub enum Checked {
     Unfit,
 }
 
-/// A nonce by its time and number. In this order the oldest comes first.
-type Serial = (Instant, u32);
-
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verifier {
     key: (u64, u64),
-    issued: u32,
-    used: BTreeMap<Serial, Uses>,
+    /// The time in the last nonce. Each gets a time of its own, which is its name here.
+    issued: Instant,
+    /// Oldest first.
+    used: BTreeMap<Instant, Uses>,
     /// Nonces up to this one are too old: their uses are counted no more.
-    forgotten: Option<Serial>,
+    forgotten: Option<Instant>,
 }
 
 /// The counts seen with one nonce: the highest, and which of those just below it.
@@ -122,14 +121,14 @@ struct Uses {
 impl Verifier {
     pub fn new(rng: &mut Rng) -> Self {
         let key = (rng.bits(), rng.bits());
-        Self { key, issued: 0, used: BTreeMap::new(), forgotten: None }
+        Self { key, issued: Instant(0), used: BTreeMap::new(), forgotten: None }
     }
 
     /// Values of the WWW-Authenticate (or Proxy-Authenticate) header fields. RFC 8760 section 2.4:
     /// the topmost is the one that we prefer.
     pub fn challenge(&mut self, now: Now, realm: &str, stale: bool) -> Vec<String> {
-        self.issued = self.issued.wrapping_add(1);
-        let nonce = self.nonce(realm, (now.instant, self.issued));
+        self.issued = now.instant.max(Instant(self.issued.0 + 1));
+        let nonce = self.nonce(realm, self.issued);
         let realm = quoted(realm);
         let stale = if stale { ", stale=true" } else { "" };
         ["SHA-256", "MD5"]
@@ -155,7 +154,7 @@ impl Verifier {
         if !alike_uri(&given.uri, uri) {
             return Checked::Unfit;
         }
-        let Some(serial) = self.ours(now, &given.realm, &given.nonce) else {
+        let Some(issued) = self.ours(now, &given.realm, &given.nonce) else {
             return Checked::Stale;
         };
         let nobody = format!("{:016x}", self.key.0);
@@ -164,38 +163,36 @@ impl Verifier {
             return Checked::Wrong;
         }
         let count = given.counted.as_ref().map(|&(_, count, _)| count);
-        if self.count(now, serial, count) { Checked::Right } else { Checked::Stale }
+        if self.count(now, issued, count) { Checked::Right } else { Checked::Stale }
     }
 
-    /// Time, number and a keyed hash over both and the realm, all hexadecimal.
-    fn nonce(&self, realm: &str, (at, number): Serial) -> String {
+    /// Its time and a keyed hash over that and the realm, in hexadecimal.
+    fn nonce(&self, realm: &str, at: Instant) -> String {
         let mut mac = SipHasher24::new_with_keys(self.key.0, self.key.1);
         mac.write_u64(at.0);
-        mac.write_u32(number);
         mac.write(realm.as_bytes());
         let mac = mac.finish128();
-        format!("{:016x}{number:08x}{:016x}{:016x}", at.0, mac.h1, mac.h2)
+        format!("{:016x}{:016x}{:016x}", at.0, mac.h1, mac.h2)
     }
 
-    /// The time and number of a nonce that we made and that may still be answered.
-    fn ours(&self, now: Now, realm: &str, nonce: &str) -> Option<Serial> {
+    /// The time in a nonce that we made and that may still be answered.
+    fn ours(&self, now: Now, realm: &str, nonce: &str) -> Option<Instant> {
         let at = Instant(u64::from_str_radix(nonce.get(..16)?, 16).ok()?);
-        let number = u32::from_str_radix(nonce.get(16..24)?, 16).ok()?;
-        let genuine = self.nonce(realm, (at, number));
+        let genuine = self.nonce(realm, at);
         let genuine: bool = genuine.as_bytes().ct_eq(nonce.as_bytes()).into();
-        let young = at <= now.instant && now.instant.since(at) < NONCE_LIFE;
-        let counted = self.forgotten.is_none_or(|last| last < (at, number));
-        (genuine && young && counted).then_some((at, number))
+        let young = now.instant.since(at) < NONCE_LIFE;
+        let counted = self.forgotten.is_none_or(|last| last < at);
+        (genuine && young && counted).then_some(at)
     }
 
     /// Notes one use of a nonce by a right password. False: it was used like this before.
-    fn count(&mut self, now: Now, serial: Serial, count: Option<u32>) -> bool {
-        let fresh = match (self.used.get_mut(&serial), count) {
+    fn count(&mut self, now: Now, issued: Instant, count: Option<u32>) -> bool {
+        let fresh = match (self.used.get_mut(&issued), count) {
             (Some(uses), Some(count)) => uses.note(count),
             (Some(_), None) => false,
             (None, count) => {
                 let uses = Uses { highest: count.unwrap_or(0), below: 0, spent: count.is_none() };
-                self.used.insert(serial, uses);
+                self.used.insert(issued, uses);
                 true
             }
         };
@@ -206,7 +203,7 @@ impl Verifier {
     /// What is evicted can never be answered again: a full table costs a challenge, not safety.
     fn forget_old(&mut self, now: Now) {
         while let Some((&oldest, _)) = self.used.first_key_value() {
-            if self.used.len() <= NONCES_MAX && now.instant.since(oldest.0) < NONCE_LIFE {
+            if self.used.len() <= NONCES_MAX && now.instant.since(oldest) < NONCE_LIFE {
                 return;
             }
             self.used.pop_first();

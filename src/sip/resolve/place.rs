@@ -1,8 +1,13 @@
 //! A place to find, and a server found there.
+//!
+//! In: text of a setting, or the parts of a URI. Out: values.
 
 use crate::sip::Transport;
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+
+/// RFC 3261 section 19.1.2.
+pub const DEFAULT_PORT: u16 = 5_060;
 
 /// What a URI or a setting says about where: of a URI, `maddr` goes before the host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -15,13 +20,78 @@ pub struct Place {
 
 impl Place {
     /// `host`, `host:port`, `udp:host:port`, `tcp:[2001:db8::1]:port` and so on.
-    pub fn parse(_text: &str) -> Option<Self> {
-        None
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if text.parse::<IpAddr>().is_ok() {
+            return Some(Self { host: text.to_string(), port: None, transport: None });
+        }
+        let (transport, rest) = match text.split_once(':') {
+            Some((word, rest)) if word.eq_ignore_ascii_case("udp") => (Some(Transport::Udp), rest),
+            Some((word, rest)) if word.eq_ignore_ascii_case("tcp") => (Some(Transport::Tcp), rest),
+            _ => (None, text),
+        };
+        let (host, port) = match rest.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') && rest.parse::<IpAddr>().is_err() => {
+                (host, Some(port.parse().ok().filter(|&port| port > 0)?))
+            }
+            _ => (rest, None),
+        };
+        let place = Self { host: host.to_string(), port, transport };
+        (place.numeric().is_some() || is_name(host)).then_some(place)
     }
+
+    /// The address, where the host is one.
+    pub fn numeric(&self) -> Option<IpAddr> {
+        let bare = self.host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+        bare.unwrap_or(&self.host).parse().ok()
+    }
+}
+
+/// Letters, digits, hyphens and dots; a top label of digits only is a broken address.
+fn is_name(host: &str) -> bool {
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_'))
+    };
+    let name = host.strip_suffix('.').unwrap_or(host);
+    let top = name.rsplit('.').next().unwrap_or_default();
+    name.len() <= 253 && name.split('.').all(label) && !top.bytes().all(|c| c.is_ascii_digit())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Server {
     pub transport: Transport,
     pub addr: SocketAddr,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_a_setting_is_read() {
+        use Transport::{Tcp, Udp};
+        for (text, host, port, transport) in [
+            ("sbc.carrier.in", "sbc.carrier.in", None, None),
+            ("sbc.carrier.in:5070", "sbc.carrier.in", Some(5_070), None),
+            ("127.0.0.1:5070", "127.0.0.1", Some(5_070), None),
+            ("UDP:sbc", "sbc", None, Some(Udp)),
+            ("tcp:sbc:5070", "sbc", Some(5_070), Some(Tcp)),
+            ("tcp:[2001:db8::1]:5070", "[2001:db8::1]", Some(5_070), Some(Tcp)),
+            ("[2001:db8::1]", "[2001:db8::1]", None, None),
+            ("2001:db8::1", "2001:db8::1", None, None),
+            ("udp:2001:db8::1", "2001:db8::1", None, Some(Udp)),
+        ] {
+            let place = Place { host: host.into(), port, transport };
+            assert_eq!(Place::parse(text), Some(place), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_place_is_refused() {
+        for text in ["", "udp:", ":5060", "a b", "sbc:0", "sbc:99999", "sbc:x", "1.2.3", "a..b"] {
+            assert_eq!(Place::parse(text), None, "{text}");
+        }
+    }
 }

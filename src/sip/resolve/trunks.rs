@@ -1,10 +1,12 @@
 //! Which trunk an address belongs to.
+//!
+//! In: the settings, and what the resolver finds. Out: the trunk of a peer, the servers of a trunk.
 
-use super::{Place, Server};
-use crate::base::TrunkId;
+use super::place::{Place, Server};
+use crate::base::{Id, TrunkId};
 use crate::sip::{Settings, Transport};
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// One entry of `Trunk::hosts`, by the order of the settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -15,30 +17,150 @@ pub struct TrunkHost {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Trunks {
-    sites: Vec<(TrunkHost, Place)>,
+    /// In the order of the settings.
+    sites: Vec<Site>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Site {
+    host: TrunkHost,
+    place: Place,
+    servers: Vec<Server>,
 }
 
 impl Trunks {
-    /// Numeric hosts are known at once.
-    pub fn new(_settings: &Settings) -> Self {
-        Self::default()
+    /// Numeric hosts are known at once; what cannot be read is left to the settings' own check.
+    pub fn new(settings: &Settings) -> Self {
+        let mut sites = Vec::new();
+        for (slot, trunk) in (0..).zip(&settings.trunks) {
+            for (host, text) in (0..).zip(&trunk.hosts) {
+                let Some(place) = Place::parse(text) else { continue };
+                let host = TrunkHost { trunk: TrunkId::new(slot, 0), host };
+                let servers = place.numeric().map(|ip| place.at(ip)).into_iter().collect();
+                sites.push(Site { host, place, servers });
+            }
+        }
+        Self { sites }
     }
 
     /// Hosts to find: give each to [`super::Resolver::watch`], and what it finds to `learned`.
     pub fn names(&self) -> Vec<(TrunkHost, Place)> {
-        self.sites.clone()
+        let named = self.sites.iter().filter(|site| site.place.numeric().is_none());
+        named.map(|site| (site.host, site.place.clone())).collect()
     }
 
     /// Nothing found keeps what is known: a dead DNS must not lock a carrier out.
-    pub fn learned(&mut self, _host: TrunkHost, _servers: Vec<Server>) {}
+    pub fn learned(&mut self, host: TrunkHost, servers: Vec<Server>) {
+        let site = self.sites.iter_mut().find(|site| site.host == host);
+        if let Some(site) = site.filter(|_| !servers.is_empty()) {
+            site.servers = servers;
+        }
+    }
 
-    /// The trunk that a request from this address belongs to.
-    pub fn whose(&self, _transport: Transport, _peer: SocketAddr) -> Option<TrunkId> {
-        None
+    /// The trunk that a request from this address belongs to. A port in the settings counts, so
+    /// that phones and a gateway may share a host; but a stream comes from any port of its host.
+    pub fn whose(&self, transport: Transport, peer: SocketAddr) -> Option<TrunkId> {
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let ranked = self.sites.iter().filter_map(|site| Some((site.fits(transport, peer)?, site)));
+        ranked.min_by_key(|&(rank, _)| rank).map(|(_, site)| site.host.trunk)
     }
 
     /// All known servers of a trunk, in the order of its hosts.
-    pub fn servers(&self, _trunk: TrunkId) -> Vec<Server> {
-        Vec::new()
+    pub fn servers(&self, trunk: TrunkId) -> Vec<Server> {
+        let sites = self.sites.iter().filter(|site| site.host.trunk == trunk);
+        sites.flat_map(|site| site.servers.iter().copied()).collect()
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    Exact,
+    Host,
+}
+
+impl Site {
+    fn fits(&self, transport: Transport, peer: SocketAddr) -> Option<Fit> {
+        // RFC 3263 section 4.1: a port without a transport means UDP.
+        let only = match (self.place.transport, self.place.port) {
+            (Some(transport), _) => Some(transport),
+            (None, Some(_)) => Some(Transport::Udp),
+            (None, None) => None,
+        };
+        if only.is_some_and(|only| only != transport) {
+            return None;
+        }
+        let same_ip = |server: &&Server| server.addr.ip().to_canonical() == peer.ip();
+        let mut here = self.servers.iter().filter(same_ip).peekable();
+        here.peek()?;
+        if here.any(|server| server.addr.port() == peer.port()) {
+            return Some(Fit::Exact);
+        }
+        (self.place.port.is_none() || transport == Transport::Tcp).then_some(Fit::Host)
+    }
+}
+
+impl Place {
+    fn at(&self, ip: IpAddr) -> Server {
+        let port = self.port.unwrap_or(super::place::DEFAULT_PORT);
+        let transport = self.transport.unwrap_or(Transport::Udp);
+        Server { transport, addr: SocketAddr::new(ip, port) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sip::Trunk;
+
+    fn trunks(hosts: &[&[&str]]) -> Trunks {
+        let trunk = |hosts: &&[&str]| Trunk {
+            hosts: hosts.iter().map(|host| host.to_string()).collect(),
+            ..Trunk::default()
+        };
+        let trunks = hosts.iter().map(trunk).collect();
+        Trunks::new(&Settings { trunks, ..Settings::default() })
+    }
+
+    fn udp(trunks: &Trunks, peer: &str) -> Option<u64> {
+        trunks.whose(Transport::Udp, peer.parse().unwrap()).map(|trunk| trunk.0)
+    }
+
+    fn tcp(trunks: &Trunks, peer: &str) -> Option<u64> {
+        trunks.whose(Transport::Tcp, peer.parse().unwrap()).map(|trunk| trunk.0)
+    }
+
+    #[test]
+    fn an_address_without_a_port_is_the_trunk_whatever_the_port() {
+        let trunks = trunks(&[&["192.0.2.1"], &["2001:db8::1"]]);
+        assert_eq!(udp(&trunks, "192.0.2.1:9999"), Some(0));
+        assert_eq!(tcp(&trunks, "[::ffff:192.0.2.1]:5060"), Some(0));
+        assert_eq!(tcp(&trunks, "[2001:db8::1]:40000"), Some(1));
+        assert_eq!(udp(&trunks, "192.0.2.2:5060"), None);
+    }
+
+    #[test]
+    fn a_port_tells_trunks_and_phones_on_one_host_apart() {
+        let trunks = trunks(&[&["127.0.0.1:5070"], &["127.0.0.1:5080", "tcp:192.0.2.1:5070"]]);
+        assert_eq!(udp(&trunks, "127.0.0.1:5070"), Some(0));
+        assert_eq!(udp(&trunks, "127.0.0.1:5080"), Some(1));
+        assert_eq!(udp(&trunks, "127.0.0.1:6001"), None);
+        assert_eq!(tcp(&trunks, "127.0.0.1:5070"), None);
+        assert_eq!(tcp(&trunks, "192.0.2.1:33333"), Some(1));
+        assert_eq!(udp(&trunks, "192.0.2.1:5070"), None);
+    }
+
+    #[test]
+    fn a_name_is_the_trunk_once_it_is_found_and_stays_when_the_dns_dies() {
+        let mut trunks = trunks(&[&["192.0.2.1", "sbc.carrier.in"]]);
+        let (host, place) = trunks.names().remove(0);
+        assert_eq!((host.host, place.host.as_str()), (1, "sbc.carrier.in"));
+        assert_eq!(udp(&trunks, "192.0.2.9:5060"), None);
+        let addr = "192.0.2.9:5060".parse().unwrap();
+        let server = Server { transport: Transport::Udp, addr };
+        trunks.learned(host, vec![server]);
+        trunks.learned(host, vec![]);
+        assert_eq!(udp(&trunks, "192.0.2.9:1024"), Some(0));
+        assert_eq!(trunks.servers(TrunkId(0)).len(), 2);
+        assert_eq!(trunks.servers(TrunkId(0))[1], server);
     }
 }

@@ -64,13 +64,11 @@ pub struct Rejected<'a> {
 }
 
 impl<'a> Rejected<'a> {
-    /// Whether a refusal can be sent: it is a request and no ACK, and a Via, From, To, Call-ID and
-    /// CSeq are there to be copied, sound or not.
+    /// Whether a refusal can be sent: it is a request, no ACK, and has a Via, sound or not. Of the
+    /// other lines the answer copies what is there (RFC 4475 section 3.3.1).
     pub fn is_answerable(&self) -> bool {
-        let copied = [Name::Via, Name::From, Name::To, Name::CallId, Name::CSeq];
-        self.is_request
-            && self.method != Some(Method::Ack)
-            && copied.into_iter().all(|name| self.fields.first(name).is_some())
+        let ack = self.method == Some(Method::Ack);
+        self.is_request && !ack && self.fields.first(Name::Via).is_some()
     }
 
     /// The first Via, where it can be read at all.

@@ -104,7 +104,8 @@ impl Name {
     }
 
     /// Whether a message may hold this field only once (RFC 3261 section 7.3.1: the field's grammar
-    /// is not a comma list). Two of them are two truths, and a guess which one holds.
+    /// is not a comma list). Two of them are two truths, and a guess which one holds. Fields that
+    /// only inform, User-Agent and the like, may be doubled: no call should fail of it.
     pub(super) fn is_single(self) -> bool {
         use Name::*;
         matches!(
@@ -114,17 +115,13 @@ impl Name {
                 | ContentLength
                 | ContentType
                 | CSeq
-                | Date
                 | Event
                 | Expires
                 | From
                 | MaxForwards
-                | MimeVersion
                 | MinExpires
                 | MinSe
-                | Organization
                 | PCalledPartyId
-                | Priority
                 | RAck
                 | ReferTo
                 | ReferredBy
@@ -132,13 +129,9 @@ impl Name {
                 | ReplyTo
                 | RetryAfter
                 | RSeq
-                | Server
                 | SessionExpires
-                | Subject
                 | SubscriptionState
-                | Timestamp
                 | To
-                | UserAgent
         )
     }
 }

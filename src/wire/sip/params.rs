@@ -21,7 +21,7 @@ pub struct Param<'a> {
 
 impl<'a> Params<'a> {
     /// Reads parameters to the end of `raw`; `None` where anything else is in it.
-    pub(super) fn checked(raw: &'a [u8]) -> Option<Self> {
+    pub fn checked(raw: &'a [u8]) -> Option<Self> {
         let mut rest = trim_start(raw);
         while !rest.is_empty() {
             (_, rest) = Self::take(rest)?;

@@ -1,6 +1,6 @@
 //! Small header values: CSeq, RAck, Session-Expires, Reason.
 
-use super::lex::{number, seconds, take_token, trim, trim_start, whole_token};
+use super::lex::{is_ws, number, seconds, take_token, trim, trim_start, whole_token};
 use super::method::Method;
 use super::params::Params;
 use std::borrow::Cow;
@@ -16,7 +16,7 @@ impl<'a> CSeq<'a> {
     /// Beyond 2^32-1 it is no CSeq (RFC 4475 section 3.1.2.4).
     pub fn parse(raw: &'a [u8]) -> Option<CSeq<'a>> {
         let (digits, rest) = split_digits(trim(raw));
-        let method = whole_token(trim_start(rest)).filter(|_| !rest.is_empty())?;
+        let method = whole_token(trim_start(rest)).filter(|_| is_ws(rest[0]))?;
         Some(CSeq { number: number(digits)?, method: Method::of(method) })
     }
 }

@@ -137,11 +137,24 @@ fn the_table_of_used_nonces_is_bounded_and_eviction_opens_no_door() {
     let mut session = session(&verifier.challenge(at(1), "pukar", false));
     let given = answer(&mut session, "correct horse");
     assert_eq!(check(&mut verifier, at(1), &given), Checked::Right);
-    for number in 0..NONCES_MAX as u32 {
-        assert!(verifier.count(at(2), (at(2).instant, number), Some(1)));
+    for number in 0..NONCES_MAX as u64 {
+        assert!(verifier.count(at(2), Instant(2_000_000 + number), Some(1)));
     }
     assert_eq!(verifier.used.len(), NONCES_MAX);
     assert_eq!(check(&mut verifier, at(3), &given), Checked::Stale);
-    verifier.count(at(400), (at(400).instant, 0), Some(1));
+    verifier.count(at(400), at(400).instant, Some(1));
     assert_eq!(verifier.used.len(), 1);
+}
+
+#[test]
+fn a_restored_verifier_still_knows_its_nonces_and_their_uses() {
+    let mut verifier = verifier();
+    let mut session = session(&verifier.challenge(at(1), "pukar", false));
+    let first = answer(&mut session, "correct horse");
+    assert_eq!(check(&mut verifier, at(2), &first), Checked::Right);
+    let text = serde_json::to_string(&verifier).unwrap();
+    let mut verifier: Verifier = serde_json::from_str(&text).unwrap();
+    assert_eq!(check(&mut verifier, at(2), &first), Checked::Stale);
+    let second = answer(&mut session, "correct horse");
+    assert_eq!(check(&mut verifier, at(2), &second), Checked::Right);
 }

@@ -67,9 +67,9 @@ fn sound<'a>(
     let required = |name, reason| fields.first(name).ok_or(bad(reason));
     let via = top_via(fields)?;
     let from = NameAddr::parse(required(Name::From, "Missing From")?);
-    let from = from.filter(|a| a.params.count("tag") < 2).ok_or(bad("Malformed From"))?;
+    let from = from.filter(has_clear_tag).ok_or(bad("Malformed From"))?;
     let to = NameAddr::parse(required(Name::To, "Missing To")?);
-    let to = to.filter(|a| a.params.count("tag") < 2).ok_or(bad("Malformed To"))?;
+    let to = to.filter(has_clear_tag).ok_or(bad("Malformed To"))?;
     let call_id = call_id(required(Name::CallId, "Missing Call-ID")?);
     let call_id = call_id.ok_or(bad("Malformed Call-ID"))?;
     let cseq = CSeq::parse(required(Name::CSeq, "Missing CSeq")?).ok_or(bad("Malformed CSeq"))?;
@@ -81,6 +81,11 @@ fn sound<'a>(
     }
     acted_on(fields)?;
     Ok(Sound { start, body: cut_body(raw, fields, body)?, via, from, to, call_id, cseq })
+}
+
+/// One tag that says something, or none at all.
+fn has_clear_tag(address: &NameAddr<'_>) -> bool {
+    address.params.count("tag") == usize::from(address.tag().is_some())
 }
 
 fn start_line(line: &[u8]) -> Result<Start<'_>, Refusal> {

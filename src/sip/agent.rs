@@ -1,0 +1,279 @@
+//! The user agent: legs, transactions, registrar and trunks behind one door.
+//!
+//! In: datagrams and framed stream messages, the DNS's answers, timers, what the user of the layer
+//! wants. Out: [`Effect`]s, and timers on the clock that is handed in. It carries; the machines
+//! beside it decide. May import: wire and base.
+
+use super::access::{Access, Rules};
+use super::desk::Desk;
+use super::leg::{Leg, Phase};
+use super::net::Net;
+use super::registrar::{Change, Registrar};
+use super::resolve::{Answer, Found, Resolver, Server, TrunkHost, Trunks};
+use super::tag::HashKey;
+use super::transaction::table::{Purpose, Table, Told, User};
+use super::transaction::{ClientInput, ServerInput};
+use super::trunk::Watch;
+use super::{Act, Effect, Hop, Notice, Settings};
+use crate::base::{Cx, FlowId, LegId, QueryId, Slab, Timer, TransactionId};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct UserAgent {
+    pub(super) net: Net,
+    pub(super) legs: Slab<LegId, Leg>,
+    pub(super) access: Access,
+    pub(super) rules: Rules,
+    pub(super) registrar: Registrar,
+    pub(super) resolver: Resolver<Seeker>,
+    pub(super) trunks: Trunks,
+    pub(super) watches: Vec<Watch>,
+}
+
+/// Who waits for the DNS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Seeker {
+    Leg(LegId),
+    Trunk(TrunkHost),
+}
+
+/// How much is alive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub legs: usize,
+    pub transactions: usize,
+    pub bindings: usize,
+}
+
+impl UserAgent {
+    pub fn new(settings: Settings, cx: &mut Cx) -> Self {
+        let mut agent = Self {
+            access: Access::new(cx.rng),
+            rules: Rules::new(&settings),
+            registrar: Registrar::default(),
+            resolver: Resolver::default(),
+            trunks: Trunks::new(&settings),
+            watches: Vec::new(),
+            legs: Slab::default(),
+            net: Net {
+                key: HashKey(cx.rng.bits(), cx.rng.bits()),
+                table: Table::default(),
+                settings,
+            },
+        };
+        agent.watch_trunks(cx);
+        agent
+    }
+
+    /// Live calls go on; what is new holds for what comes.
+    pub fn reload(&mut self, cx: &mut Cx, settings: Settings) {
+        self.rules = Rules::new(&settings);
+        self.trunks = Trunks::new(&settings);
+        self.net.settings = settings;
+        self.watch_trunks(cx);
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.net.settings
+    }
+
+    pub fn counts(&self) -> Counts {
+        Counts {
+            legs: self.legs.len(),
+            transactions: self.net.table.len(),
+            bindings: self.registrar.len(),
+        }
+    }
+
+    /// Neither a leg nor a transaction is alive.
+    pub fn is_quiet(&self) -> bool {
+        self.legs.is_empty() && self.net.table.is_empty()
+    }
+
+    /// Whether a notice about this leg may still come.
+    pub fn is_live(&self, leg: LegId) -> bool {
+        self.legs.get(leg).is_some_and(|leg| !leg.silent)
+    }
+
+    /// The contacts of an address of record, newest first.
+    pub fn contacts(&self, user: &str) -> Vec<super::Contact> {
+        self.registrar.contacts(user)
+    }
+
+    /// What the user of the layer wants of a leg.
+    pub fn act(&mut self, cx: &mut Cx, leg: LegId, act: Act, out: &mut Vec<Effect>) {
+        self.with_leg(cx, leg, out, |leg, desk| leg.act(desk, act));
+    }
+
+    pub fn expire(&mut self, cx: &mut Cx, timer: Timer, out: &mut Vec<Effect>) {
+        let repeat = (ClientInput::Repeat, ServerInput::Repeat);
+        let give_up = (ClientInput::GiveUp, ServerInput::GiveUp);
+        let forget = (ClientInput::Forget, ServerInput::Forget);
+        match timer {
+            Timer::Retransmit(id) => self.expire_transaction(cx, id, repeat, out),
+            Timer::GiveUp(id) => self.expire_transaction(cx, id, give_up, out),
+            Timer::Forget(id) => self.expire_transaction(cx, id, forget, out),
+            Timer::Repeat2xx(leg)
+            | Timer::NoAck(leg)
+            | Timer::RepeatProvisional(leg)
+            | Timer::KeepRinging(leg)
+            | Timer::Refresh(leg)
+            | Timer::SessionExpired(leg)
+            | Timer::RetryOffer(leg)
+            | Timer::Bury(leg) => {
+                self.with_leg(cx, leg, out, |leg, desk| leg.expire(desk, timer));
+            }
+            Timer::BindingExpires(binding) => {
+                let change = self.registrar.expired(cx, binding);
+                bound(change, out);
+            }
+            Timer::DnsSilent(query) => {
+                let found = self.resolver.silent(cx, query, out);
+                self.found(cx, found, out);
+            }
+            Timer::TrunkPing(trunk) => self.ping_trunk(cx, trunk, out),
+            Timer::TrunkRegister(trunk) => self.register_with_trunk(cx, trunk, out),
+            Timer::RingTimeout(..)
+            | Timer::WrapUp(_)
+            | Timer::Rest(_)
+            | Timer::MaxWait(_)
+            | Timer::DialTimeout(_)
+            | Timer::CallGuard(_)
+            | Timer::QueueReview(_) => {}
+        }
+    }
+
+    fn expire_transaction(
+        &mut self,
+        cx: &mut Cx,
+        id: TransactionId,
+        inputs: (ClientInput, ServerInput),
+        out: &mut Vec<Effect>,
+    ) {
+        let user = self.net.table.get(id).map(|kept| kept.user);
+        let told = self.net.table.expire(cx, &self.net.settings, id, inputs, out);
+        if let (Told::Timeout, Some(user)) = (told, user) {
+            // RFC 3261 section 8.1.3.1: "When a timeout error is received from the transaction
+            // layer, it MUST be treated as if a 408 (Request Timeout) status code has been
+            // received."
+            self.no_answer(cx, id, user, 408, out);
+        }
+    }
+
+    /// A client transaction ended without a response.
+    fn no_answer(
+        &mut self,
+        cx: &mut Cx,
+        id: TransactionId,
+        user: User,
+        status: u16,
+        out: &mut Vec<Effect>,
+    ) {
+        match user {
+            User::Nobody => {}
+            User::Leg(leg, purpose) => {
+                self.with_leg(cx, leg, out, |leg, desk| match purpose {
+                    Purpose::Open => leg.failed(desk, id, status, None),
+                    Purpose::Change => leg.change_failed(desk, id, 408, None),
+                    Purpose::Bye => leg.left(),
+                    Purpose::Prack | Purpose::Cancel => {}
+                });
+            }
+            User::Ping(trunk) => self.ping_answered(cx, trunk, false, out),
+            User::Register(trunk) => self.registration_failed(cx, trunk),
+        }
+    }
+
+    /// A stream has closed.
+    pub fn flow_closed(&mut self, cx: &mut Cx, flow: FlowId, out: &mut Vec<Effect>) {
+        let lost = self.net.table.flow_closed(flow);
+        self.transport_failed(cx, lost, out);
+        for change in self.registrar.flow_closed(cx, flow) {
+            bound(Some(change), out);
+        }
+    }
+
+    /// Nothing can be sent this way: the connection was refused, or ICMP said so.
+    pub fn unreachable(&mut self, cx: &mut Cx, hop: Hop, out: &mut Vec<Effect>) {
+        let lost = self.net.table.unreachable(hop);
+        self.transport_failed(cx, lost, out);
+    }
+
+    fn transport_failed(&mut self, cx: &mut Cx, lost: Vec<TransactionId>, out: &mut Vec<Effect>) {
+        for id in lost {
+            let Some(gone) = self.net.table.remove(cx, id) else { continue };
+            // RFC 3261 section 18.1.1: "If this causes ... attempts to establish the connection
+            // [to] result in ... ICMP Protocol Not Supported, or ... a TCP reset, the element
+            // SHOULD retry the request, using UDP."
+            let again = gone
+                .datagram
+                .and_then(|hop| self.net.again(cx, &gone.bytes, gone.user, hop, None, None, out));
+            match (again, gone.user) {
+                (Some(new), User::Leg(leg, _)) => {
+                    self.with_leg(cx, leg, out, |leg, _| leg.moved(id, new));
+                }
+                (Some(_), _) => {}
+                // Section 8.1.3.1: "If a fatal transport error is reported by the transport layer
+                // ... the condition MUST be treated as a 503 (Service Unavailable) status code."
+                (None, user) => self.no_answer(cx, id, user, 503, out),
+            }
+        }
+    }
+
+    /// What the DNS said.
+    pub fn answered(&mut self, cx: &mut Cx, query: QueryId, answer: Answer, out: &mut Vec<Effect>) {
+        let found = self.resolver.answered(cx, query, answer, out);
+        self.found(cx, found, out);
+    }
+
+    fn found(&mut self, cx: &mut Cx, found: Vec<Found<Seeker>>, out: &mut Vec<Effect>) {
+        for Found { token, servers } in found {
+            match token {
+                Seeker::Leg(leg) => self.leg_found(cx, leg, &servers, out),
+                Seeker::Trunk(host) => self.trunks.learned(host, servers),
+            }
+        }
+    }
+
+    pub(super) fn leg_found(
+        &mut self,
+        cx: &mut Cx,
+        leg: LegId,
+        servers: &[Server],
+        out: &mut Vec<Effect>,
+    ) {
+        self.with_leg(cx, leg, out, |leg, desk| leg.located(desk, servers));
+    }
+
+    /// Runs `work` on a leg, and removes it if that was its end.
+    pub(super) fn with_leg<R>(
+        &mut self,
+        cx: &mut Cx,
+        id: LegId,
+        out: &mut Vec<Effect>,
+        work: impl FnOnce(&mut Leg, &mut Desk) -> R,
+    ) -> Option<R> {
+        let leg = self.legs.get_mut(id)?;
+        let mut desk = Desk { id, cx, net: &mut self.net, out };
+        let result = work(leg, &mut desk);
+        if leg.phase == Phase::Gone {
+            leg.quiet(&mut desk);
+            self.legs.remove(id);
+        }
+        Some(result)
+    }
+
+    /// What must always hold between two events.
+    pub fn check(&self) -> Result<(), String> {
+        for (id, leg) in self.legs.iter() {
+            leg.check(&self.net).map_err(|what| format!("{id:?}: {what}"))?;
+        }
+        self.net.table.check()
+    }
+}
+
+pub(super) fn bound(change: Option<Change>, out: &mut Vec<Effect>) {
+    if let Some(Change { user, contacts, why }) = change {
+        out.push(Effect::Notice(Notice::Bound { user, contacts, why }));
+    }
+}

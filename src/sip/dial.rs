@@ -1,0 +1,143 @@
+//! Calls that we place: from a [`Dial`] to the ways to its target.
+//!
+//! In: whom to call. Out: a leg that calls, or waits for the DNS. May import: wire and base.
+
+use super::agent::{Seeker, UserAgent};
+use super::dialog::Dialog;
+use super::leg::{Calling, Leg, Phase, Way, uac};
+use super::resolve::{Place, Server};
+use super::{Dial, Effect, Hop, Target, Transport};
+use super::{compose, tag};
+use crate::base::{Cx, LegId, TrunkId, limits};
+use crate::wire::sip::{Uri, percent};
+use std::net::{Ipv4Addr, SocketAddr};
+
+/// Where a call can go, or what has to be found first.
+enum Aim {
+    Ways(Vec<Way>),
+    Find(Place),
+    Nowhere,
+}
+
+impl UserAgent {
+    /// Places a call. What becomes of it is told by notices, even that it could not be placed.
+    pub fn invite(&mut self, cx: &mut Cx, dial: Dial, out: &mut Vec<Effect>) -> LegId {
+        let id = self.legs.next_key();
+        let secret = cx.rng.bits();
+        let full = self.legs.len() >= limits::LEGS_MAX;
+        let (uri, aim) = if full { (String::new(), Aim::Nowhere) } else { self.aim(&dial) };
+        let trunk = match dial.target {
+            Target::Trunk { trunk, .. } => Some(trunk),
+            Target::Contact(_) | Target::Uri(_) => None,
+        };
+        let fixed = matches!(dial.target, Target::Contact(_));
+        let dialog = self.new_dialog(cx, &dial, uri, trunk, &tag::tag(id, secret));
+        let calling = Calling::new(dial, !fixed);
+        let leg = Leg {
+            phase: Phase::Calling(Box::new(calling)),
+            trunk,
+            fixed,
+            ..Leg::new(secret, dialog)
+        };
+        self.legs.insert(leg);
+        match aim {
+            Aim::Ways(ways) => self.set_out(cx, id, ways, out),
+            Aim::Nowhere => self.set_out(cx, id, Vec::new(), out),
+            Aim::Find(place) => {
+                let seeker = Seeker::Leg(id);
+                if let Some(servers) = self.resolver.find(cx, &place, seeker, out) {
+                    self.leg_found(cx, id, &servers, out);
+                }
+            }
+        }
+        id
+    }
+
+    fn set_out(&mut self, cx: &mut Cx, id: LegId, ways: Vec<Way>, out: &mut Vec<Effect>) {
+        self.with_leg(cx, id, out, |leg, desk| leg.set_out(desk, ways));
+    }
+
+    fn new_dialog(
+        &self,
+        cx: &mut Cx,
+        dial: &Dial,
+        uri: String,
+        trunk: Option<TrunkId>,
+        own_tag: &str,
+    ) -> Dialog {
+        let identity = trunk.and_then(|t| self.net.trunk(t)).and_then(|t| t.identity.clone());
+        let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let hop = Hop { transport: Transport::Udp, local: nowhere, peer: nowhere, flow: None };
+        let domain = self.net.settings.domains.first().map_or("anonymous.invalid", |d| d);
+        let to_host = Uri::parse(&uri).map_or(domain.to_string(), |uri| uri.host.to_string());
+        let to_host = if dial.to.host.is_empty() { &to_host } else { &dial.to.host };
+        Dialog {
+            call_id: format!("{:x}{:x}", cx.rng.bits(), cx.rng.bits()).into(),
+            local: uac::from_text(dial, identity.as_deref(), domain, own_tag).into(),
+            remote: compose::address(&dial.to, to_host).into(),
+            remote_tag: "".into(),
+            local_seq: 0,
+            remote_seq: None,
+            target: uri.into(),
+            routes: Box::default(),
+            hop,
+            free: false,
+            caller: true,
+        }
+    }
+
+    /// The Request-URI, and the ways to it.
+    fn aim(&self, dial: &Dial) -> (String, Aim) {
+        match &dial.target {
+            Target::Contact(contact) => {
+                let way = Way { hop: contact.hop, free: false, uri: None };
+                (contact.uri.clone(), Aim::Ways(vec![way]))
+            }
+            Target::Uri(text) => match Uri::parse(text).filter(Uri::is_sip) {
+                Some(uri) => (text.clone(), self.aim_at(&uri)),
+                None => (text.clone(), Aim::Nowhere),
+            },
+            Target::Trunk { trunk, number } => self.aim_at_trunk(*trunk, number),
+        }
+    }
+
+    fn aim_at(&self, uri: &Uri) -> Aim {
+        let transport = match uri.transport() {
+            None => None,
+            Some(name) if name.eq_ignore_ascii_case("udp") => Some(Transport::Udp),
+            Some(name) if name.eq_ignore_ascii_case("tcp") => Some(Transport::Tcp),
+            Some(_) => return Aim::Nowhere,
+        };
+        let host = uri.maddr().unwrap_or(uri.host);
+        let Some(ip) = host.ip() else {
+            return Aim::Find(Place { host: host.to_string(), port: uri.port, transport });
+        };
+        let peer = SocketAddr::new(ip, uri.port.unwrap_or(5060));
+        let free = transport.is_none();
+        let hop = self.net.way(transport.unwrap_or(Transport::Udp), peer);
+        Aim::Ways(hop.map(|hop| Way { hop, free, uri: None }).into_iter().collect())
+    }
+
+    /// All servers of a trunk, each under its own name, unless the trunk is known by one.
+    fn aim_at_trunk(&self, trunk: TrunkId, number: &str) -> (String, Aim) {
+        let Some(settings) = self.net.trunk(trunk) else { return (String::new(), Aim::Nowhere) };
+        let first = settings.hosts.first().map(String::as_str);
+        let place = first.and_then(Place::parse);
+        let name = place.as_ref().map(|p| p.host.clone()).filter(|host| !is_numeric(host));
+        let fixed = first.is_some_and(|host| host.starts_with("udp:") || host.starts_with("tcp:"));
+        let number = percent(number);
+        let ways = self.trunks.servers(trunk).into_iter().filter_map(|server: Server| {
+            let hop = self.net.way(server.transport, server.addr)?;
+            let host = name.clone().unwrap_or_else(|| server.addr.to_string());
+            let uri = Some(format!("sip:{number}@{host}"));
+            Some(Way { hop, free: !fixed && server.transport == Transport::Udp, uri })
+        });
+        let ways: Vec<Way> = ways.collect();
+        let uri = ways.first().and_then(|way| way.uri.clone()).unwrap_or_default();
+        (uri, Aim::Ways(ways))
+    }
+}
+
+fn is_numeric(host: &str) -> bool {
+    host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
+}

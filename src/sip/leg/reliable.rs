@@ -1,0 +1,137 @@
+//! Reliable provisional responses, RFC 3262: sent where the caller requires them, acknowledged
+//! where the callee sends them.
+
+use super::{Calling, Fork, Leg, Phase, Provisional, Queued};
+use crate::base::{Timer, TransactionId, limits};
+use crate::sip::desk::{Desk, Wanted};
+use crate::sip::transaction::table::Purpose;
+use crate::sip::{Body, Cause, Ended, Notice};
+use crate::wire::sip::{Message, Method, Name};
+
+impl Leg {
+    /// RFC 3262 section 3.
+    pub(super) fn ring_reliably(&mut self, desk: &mut Desk, status: u16, body: Option<Body>) {
+        let Some(ringing) = self.ringing() else { return };
+        // The first reliable response to an INVITE without an offer would have to make one (section
+        // 5); ours is made by the 2xx, and ringing can be left out.
+        if !ringing.offered {
+            return;
+        }
+        // "the UAS MUST NOT send a second reliable provisional response until the first is
+        // acknowledged".
+        if ringing.pending.is_some() {
+            ringing.queued = Some(Queued::Ring { status, body });
+            return;
+        }
+        // "The value of the header field for the first reliable provisional response in a
+        // transaction MUST be between 1 and 2**31 - 1."
+        ringing.rseq = match ringing.rseq {
+            0 => 1 + desk.cx.rng.below(1 << 30) as u32,
+            last => last + 1,
+        };
+        let body = body.filter(|_| !ringing.described);
+        ringing.described |= body.is_some();
+        let interval = desk.net.settings.t1;
+        ringing.pending = Some(Provisional { interval, sent: desk.cx.now.instant });
+        let (transaction, rseq) = (ringing.transaction, ringing.rseq);
+        self.respond_dialog(desk, transaction, status, body.as_ref(), |writer| {
+            writer.header(Name::Require, "100rel").header(Name::RSeq, rseq);
+        });
+        let at = desk.cx.now.instant + interval;
+        desk.cx.timers.set(Timer::RepeatProvisional(desk.id), at);
+    }
+
+    pub fn repeat_provisional(&mut self, desk: &mut Desk) {
+        let (now, t1) = (desk.cx.now.instant, desk.net.settings.t1);
+        let Some(ringing) = self.ringing() else { return };
+        let transaction = ringing.transaction;
+        let Some(pending) = &mut ringing.pending else { return };
+        // "If a reliable provisional response is retransmitted for 64*T1 seconds without reception
+        // of a corresponding PRACK, the UAS SHOULD reject the original request with a 5xx".
+        if now.since(pending.sent) >= t1 * 64 {
+            let (leg, cause) = (desk.id, Cause::default());
+            self.tell(desk, Notice::Ended { leg, why: Ended::Lost, cause });
+            return self.refuse(desk, 504, None, None);
+        }
+        // "retransmissions ... doubles for each", without the cap of T2.
+        pending.interval *= 2;
+        let at = now + pending.interval;
+        desk.net.table.send(transaction, desk.out);
+        desk.cx.timers.set(Timer::RepeatProvisional(desk.id), at);
+    }
+
+    /// PRACK came.
+    pub(super) fn pracked(
+        &mut self,
+        desk: &mut Desk,
+        message: &Message,
+        transaction: TransactionId,
+    ) {
+        let matches = self.ringing().is_some_and(|ringing| {
+            ringing.pending.is_some()
+                && message.rack().is_some_and(|rack| {
+                    rack.rseq == ringing.rseq && rack.cseq.method == Method::Invite
+                })
+        });
+        // "If a PRACK request is received by the UA core that does not match any unacknowledged
+        // reliable provisional response, the UAS MUST respond to the PRACK with a 481".
+        if !matches {
+            return self.reply(desk, transaction, 481);
+        }
+        self.reply(desk, transaction, 200);
+        desk.cx.timers.cancel(Timer::RepeatProvisional(desk.id));
+        let Some(ringing) = self.ringing() else { return };
+        ringing.pending = None;
+        match ringing.queued.take() {
+            Some(Queued::Ring { status, body }) => self.ring(desk, status, body),
+            Some(Queued::Answer { body }) => self.answer(desk, body),
+            None => {}
+        }
+    }
+
+    /// Acknowledges a reliable provisional response of the callee. False: it is none, or a repeat,
+    /// or out of order, and not to be told again.
+    pub(super) fn prack(&mut self, desk: &mut Desk, message: &Message) -> bool {
+        let Some(rseq) = message.rseq() else { return true };
+        if !message.require().any(|option| option.eq_ignore_ascii_case("100rel")) {
+            return true;
+        }
+        let Some(tag) = message.to.tag() else { return false };
+        let hash = desk.net.key.hash([tag.as_bytes()]) as u64;
+        let Phase::Calling(calling) = &mut self.phase else { return false };
+        if !fresh(calling, hash, rseq) {
+            return false;
+        }
+        let mut early = self.dialog.clone();
+        early.answered_by(message);
+        early.hop = crate::sip::route::way(desk.net, &early, early.hop, self.fixed);
+        if self.dialog.remote_tag.is_empty() {
+            self.dialog = early.clone();
+        }
+        let seq = self.dialog.next_seq();
+        let invite = message.cseq.number;
+        let wanted = Wanted { method: Method::Prack, seq, purpose: Purpose::Prack, body: None };
+        desk.request(&early, wanted, |writer| {
+            writer.header(Name::RAck, format_args!("{rseq} {invite} INVITE"));
+        });
+        true
+    }
+}
+
+/// RFC 3262 section 4: "the UAC ... MUST maintain a sequence number that indicates the most
+/// recently received in-order reliable provisional response", for each fork.
+fn fresh(calling: &mut Calling, tag: u64, rseq: u32) -> bool {
+    let room = calling.forks.len() < limits::FORKS_MAX;
+    match calling.forks.iter_mut().find(|fork| fork.tag == tag) {
+        Some(fork) => {
+            let next = rseq == fork.rseq.wrapping_add(1);
+            fork.rseq = if next { rseq } else { fork.rseq };
+            next
+        }
+        None if room => {
+            calling.forks.push(Fork { tag, rseq });
+            true
+        }
+        None => false,
+    }
+}

@@ -1,0 +1,223 @@
+//! What is kept of a leg. Small once the call stands: what only the opening or a change needs is in
+//! a box that goes away with it.
+
+use crate::base::{Instant, TransactionId, TrunkId};
+use crate::sip::dialog::Dialog;
+use crate::sip::session::Session;
+use crate::sip::{Body, Cause, Dial, Hop};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Leg {
+    /// The random part of our tag.
+    pub secret: u64,
+    pub dialog: Dialog,
+    pub phase: Phase,
+    /// The user has hung up, or was told the end: no more notices.
+    pub silent: bool,
+    /// Why the user hung up, for a BYE that must wait for an ACK.
+    pub cause: Option<Box<Cause>>,
+    /// Whose login answers challenges, and who is trusted with identities.
+    pub trunk: Option<TrunkId>,
+    /// Our 2xx whose ACK has not come.
+    pub unacked: Option<Unacked>,
+    /// An offer or a refresh of ours: waiting, or on its way.
+    pub change: Option<Box<Change>>,
+    /// A re-INVITE or UPDATE of the peer that the user has to answer.
+    pub asked: Option<Asked>,
+    pub session: Option<Session>,
+    pub peer: Abilities,
+    /// The peer is a phone behind the hop it was heard on; where its URIs point means nothing.
+    pub fixed: bool,
+    /// Shortest session interval that somebody on the way insisted on (RFC 4028 section 7.3).
+    pub min_se: u32,
+    /// What we last described our side with: a refresh by re-INVITE repeats it.
+    pub description: Option<Body>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Phase {
+    /// Our INVITE has no final answer yet.
+    Calling(Box<Calling>),
+    /// The peer's INVITE has none.
+    Ringing(Box<Ringing>),
+    Talking,
+    /// Our BYE is on its way; nothing else happens here any more.
+    Leaving,
+    /// Over. Seen by nobody but the keeper of the legs, who removes it at once.
+    Gone,
+}
+
+/// What the peer says it can do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Abilities {
+    pub update: bool,
+    pub timer: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Calling {
+    pub dial: Dial,
+    /// Where to go next if this server does not take it (RFC 3263 section 4.3).
+    pub next: Vec<Way>,
+    /// The transport was not asked for: names may give any.
+    pub free: bool,
+    /// The one under way.
+    pub way: Option<Way>,
+    /// The INVITE under way; none while names are looked up.
+    pub transaction: Option<TransactionId>,
+    /// A provisional response came: CANCEL may be sent (RFC 3261 section 9.1).
+    pub proceeding: bool,
+    pub cancelled: bool,
+    pub redirects: u8,
+    /// What answers the challenges of proxies (true) and servers (false), and how many there were.
+    pub credentials: Vec<(bool, String)>,
+    pub challenges: u8,
+    /// Our offer was answered in a reliable provisional response.
+    pub settled: bool,
+    pub forks: Vec<Fork>,
+}
+
+/// A way to a server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Way {
+    pub hop: Hop,
+    /// The transport was not asked for: a large request may take TCP instead.
+    pub free: bool,
+    /// The Request-URI for this server, where it is not the one before.
+    pub uri: Option<String>,
+}
+
+/// An early dialog of a forked INVITE that sends reliable provisional responses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fork {
+    /// A hash of the remote tag.
+    pub tag: u64,
+    pub rseq: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ringing {
+    pub transaction: TransactionId,
+    /// The INVITE had an offer; without it our 2xx makes one.
+    pub offered: bool,
+    /// The peer requires 100rel.
+    pub reliable: bool,
+    /// RSeq of the last reliable provisional response.
+    pub rseq: u32,
+    pub pending: Option<Provisional>,
+    /// What waits for the PRACK (RFC 3262 section 3).
+    pub queued: Option<Queued>,
+    /// The answer, or our offer, went out in a reliable provisional response.
+    pub described: bool,
+}
+
+/// A reliable provisional response that is repeated until its PRACK.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Provisional {
+    pub interval: Duration,
+    pub sent: Instant,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Queued {
+    Ring { status: u16, body: Option<Body> },
+    Answer { body: Body },
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Unacked {
+    /// Keeps the 2xx.
+    pub transaction: TransactionId,
+    pub cseq: u32,
+    pub interval: Duration,
+    /// Our 2xx carried an offer; the ACK answers it.
+    pub offer: bool,
+    /// It is the 2xx that opened the dialog.
+    pub opening: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// `None`: only a refresh.
+    pub body: Option<Body>,
+    pub transaction: Option<TransactionId>,
+    pub method: Refresh,
+    /// RFC 3261 section 14.1: not before the timer fires.
+    pub waiting: bool,
+    pub tries: u8,
+    pub challenged: bool,
+    pub seq: u32,
+    /// What to offer when this is through.
+    pub next: Option<Body>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refresh {
+    Invite,
+    Update,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    pub transaction: TransactionId,
+    pub invite: bool,
+    /// The request had an offer; without it our answer is one.
+    pub offered: bool,
+    pub cseq: u32,
+}
+
+impl Leg {
+    pub fn new(secret: u64, dialog: Dialog) -> Self {
+        Self {
+            secret,
+            dialog,
+            phase: Phase::Gone,
+            silent: false,
+            cause: None,
+            trunk: None,
+            unacked: None,
+            change: None,
+            asked: None,
+            session: None,
+            peer: Abilities::default(),
+            fixed: false,
+            min_se: 0,
+            description: None,
+        }
+    }
+}
+
+impl Calling {
+    pub fn new(dial: Dial, free: bool) -> Self {
+        Self {
+            dial,
+            next: Vec::new(),
+            free,
+            way: None,
+            transaction: None,
+            proceeding: false,
+            cancelled: false,
+            redirects: 0,
+            credentials: Vec::new(),
+            challenges: 0,
+            settled: false,
+            forks: Vec::new(),
+        }
+    }
+}
+
+impl Ringing {
+    pub fn new(transaction: TransactionId, offered: bool, reliable: bool) -> Self {
+        Self {
+            transaction,
+            offered,
+            reliable,
+            rseq: 0,
+            pending: None,
+            queued: None,
+            described: false,
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Requests of the peer inside the dialog: RFC 3261 section 12.2.2.
+
+use super::{Leg, Phase};
+use crate::base::TransactionId;
+use crate::sip::desk::Desk;
+use crate::sip::{Ended, Hop, body, compose, route, tag};
+use crate::wire::sip::{Message, Method, Name, Writer};
+
+impl Leg {
+    /// A request that a new transaction keeps, and that is known to be of this dialog.
+    pub fn within(
+        &mut self,
+        desk: &mut Desk,
+        message: &Message,
+        transaction: TransactionId,
+        hop: Hop,
+    ) {
+        if !self.dialog.take_seq(message.cseq.number) {
+            return self.reply(desk, transaction, 500);
+        }
+        let unknown = compose::unknown_options(message);
+        if !unknown.is_empty() && message.method() != Method::Bye {
+            let own_tag = tag::tag(desk.id, self.secret);
+            let fill = |w: &mut Writer| {
+                w.header(Name::Unsupported, unknown);
+            };
+            return desk.respond(transaction, 420, &own_tag, fill, None);
+        }
+        if self.fixed && self.dialog.routes.is_empty() {
+            // The phone's NAT, or its connection, has changed since.
+            self.dialog.hop = hop;
+        }
+        match message.method() {
+            Method::Bye => self.hung_up(desk, message, transaction),
+            Method::Invite => self.reinvited(desk, message, transaction),
+            Method::Update => self.updated(desk, message, transaction),
+            Method::Prack => self.pracked(desk, message, transaction),
+            Method::Info if message.body.is_empty() => self.reply(desk, transaction, 200),
+            Method::Info => self.unsupported_body(desk, transaction),
+            Method::Options => self.reply(desk, transaction, 200),
+            Method::Ack
+            | Method::Cancel
+            | Method::Register
+            | Method::Refer
+            | Method::Notify
+            | Method::Subscribe
+            | Method::Message
+            | Method::Publish => self.not_served(desk, transaction, 405),
+            Method::Other(_) => self.not_served(desk, transaction, 501),
+        }
+    }
+
+    fn not_served(&self, desk: &mut Desk, transaction: TransactionId, status: u16) {
+        let own_tag = tag::tag(desk.id, self.secret);
+        let fill = |w: &mut Writer| {
+            w.header(Name::Allow, compose::ALLOW);
+        };
+        desk.respond(transaction, status, &own_tag, fill, None);
+    }
+
+    fn hung_up(&mut self, desk: &mut Desk, message: &Message, transaction: TransactionId) {
+        if matches!(self.phase, Phase::Calling(_)) {
+            // RFC 3261 section 15: "The callee's UA MAY send a BYE on a confirmed dialog, but MUST
+            // NOT send a BYE on an early dialog."
+            return self.reply(desk, transaction, 481);
+        }
+        self.reply(desk, transaction, 200);
+        if let Phase::Ringing(ringing) = &self.phase {
+            let invite = ringing.transaction;
+            self.reply(desk, invite, 487);
+        }
+        self.over(desk, Ended::Bye, compose::cause_of(message));
+    }
+
+    /// Target refresh, RFC 3261 section 12.2.1.2 and 12.2.2.
+    pub(super) fn refresh_target(&mut self, desk: &Desk, message: &Message) {
+        let Some(contact) = message.contact().filter(|c| c.uri.is_sip()) else { return };
+        if *contact.uri.raw != *self.dialog.target {
+            self.dialog.target = contact.uri.raw.into();
+            let seen = self.dialog.hop;
+            self.dialog.hop = route::way(desk.net, &self.dialog, seen, self.fixed);
+        }
+    }
+
+    /// What the peer says it can do.
+    pub fn note_abilities(&mut self, message: &Message) {
+        if message.header(Name::Allow).is_some() {
+            self.peer.update = message.tokens(Name::Allow).any(|method| method == "UPDATE");
+        }
+        self.peer.timer |= message.supports("timer");
+    }
+
+    /// Whether the message's description may be read as an answer.
+    pub(super) fn answer_in(message: &Message) -> Option<crate::sip::Body> {
+        match body::find(message) {
+            body::Found::Description(body) => Some(body),
+            body::Found::None | body::Found::Unknown | body::Found::TooLarge => None,
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! Requests outside a dialog: RFC 3261 section 8.2, and who may make them.
+//!
+//! In: a request that no transaction and no dialog claims. Out: a refusal that leaves no trace, a
+//! registration, or a new leg. May import: wire and base.
+
+use super::access::{Knock, Verdict};
+use super::agent::{UserAgent, bound};
+use super::body::{self, Found};
+use super::dialog::{Dialog, record_route};
+use super::leg::{Abilities, Leg, Phase, Ringing};
+use super::registrar::{Asked, Contacts, Outcome, Register};
+use super::session::{self, TooSmall};
+use super::transaction::table::{Purpose, User};
+use super::{Body, Effect, Hop, Invited, Notice, Party, Source};
+use super::{compose, route, tag};
+use crate::base::{Cx, LegId, TransactionId, limits};
+use crate::wire::sip::{Contact, Message, Method, Name, NameAddr, Scheme, Uri, Writer, text};
+
+impl UserAgent {
+    /// RFC 3261 section 8.2, in its order, except that a request is only worth a challenge when it
+    /// could be served at all.
+    pub(super) fn outside(
+        &mut self,
+        cx: &mut Cx,
+        hop: Hop,
+        message: &Message,
+        key: u128,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(uri) = message.request_uri() else { return };
+        let method = message.method();
+        let allow = |writer: &mut Writer| {
+            writer.header(Name::Allow, compose::ALLOW);
+        };
+        match method {
+            // Section 8.2.1: "If the UAS recognizes but does not support the method of a request,
+            // it MUST generate a 405 ... MUST also add an Allow header field"; section 21.5.2 for
+            // one that it does not recognize.
+            Method::Other(_) => return self.refuse(hop, message, 501, allow, out),
+            Method::Refer
+            | Method::Notify
+            | Method::Subscribe
+            | Method::Message
+            | Method::Publish => return self.refuse(hop, message, 405, allow, out),
+            // They belong to a dialog or transaction, and there is none.
+            Method::Bye | Method::Prack | Method::Update | Method::Info => {
+                return self.refuse(hop, message, 481, |_| {}, out);
+            }
+            Method::Ack | Method::Cancel => return,
+            Method::Invite | Method::Options | Method::Register => {}
+        }
+        if let Scheme::Other(_) = uri.scheme {
+            return self.refuse(hop, message, 416, |_| {}, out);
+        }
+        // Section 8.2.2.2: the same request came by another path.
+        if self.net.table.server(self.merged_key(message)).is_some() {
+            return self.refuse(hop, message, 482, |_| {}, out);
+        }
+        let unknown = compose::unknown_options(message);
+        if !unknown.is_empty() {
+            let fill = |writer: &mut Writer| {
+                writer.header(Name::Unsupported, unknown);
+            };
+            return self.refuse(hop, message, 420, fill, out);
+        }
+        match method {
+            Method::Options => self.options(hop, message, out),
+            Method::Register => self.register(cx, hop, message, key, out),
+            _ => self.invited(cx, hop, message, key, out),
+        }
+    }
+
+    /// Section 11.2. It costs nothing: the answer is made anew for every repeat.
+    fn options(&mut self, hop: Hop, message: &Message, out: &mut Vec<Effect>) {
+        let fill = |writer: &mut Writer| {
+            writer
+                .header(Name::Allow, compose::ALLOW)
+                .header(Name::Accept, compose::ACCEPT)
+                .header(Name::Supported, compose::supported());
+        };
+        self.refuse(hop, message, 200, fill, out);
+    }
+
+    fn invited(
+        &mut self,
+        cx: &mut Cx,
+        hop: Hop,
+        message: &Message,
+        key: u128,
+        out: &mut Vec<Effect>,
+    ) {
+        let offer = match body::find(message) {
+            Found::None => None,
+            Found::Description(offer) => Some(offer),
+            Found::TooLarge => return self.refuse(hop, message, 513, |_| {}, out),
+            // Section 8.2.3: "the UAS MUST reject the request with a 415 ... The response MUST
+            // contain an Accept header field".
+            Found::Unknown => {
+                let fill = |writer: &mut Writer| {
+                    writer.header(Name::Accept, compose::ACCEPT);
+                };
+                return self.refuse(hop, message, 415, fill, out);
+            }
+        };
+        if !accepts_sdp(message) {
+            return self.refuse(hop, message, 406, |_| {}, out);
+        }
+        let asked = super::leg::uas::asked_session(message);
+        if let Err(TooSmall(least)) = session::agree(asked, self.net.wish(), None) {
+            let fill = |writer: &mut Writer| {
+                writer.header(Name::MinSe, least);
+            };
+            return self.refuse(hop, message, 422, fill, out);
+        }
+        let Some(source) = self.source(cx, hop, message, out) else { return };
+        if self.legs.len() >= limits::LEGS_MAX {
+            return self.busy(cx, hop, message, out);
+        }
+        self.open_leg(cx, hop, message, key, (source, offer), out);
+    }
+
+    /// On whose authority an INVITE comes. `None`: it was answered.
+    fn source(
+        &mut self,
+        cx: &mut Cx,
+        hop: Hop,
+        message: &Message,
+        out: &mut Vec<Effect>,
+    ) -> Option<Source> {
+        if !self.claims_user(message)
+            && let Some(trunk) = self.trunks.whose(hop.transport, hop.peer)
+        {
+            return Some(Source::Trunk(trunk));
+        }
+        self.authenticate(cx, hop, message, out).map(Source::User)
+    }
+
+    /// Whether From names one of our users in one of our domains: then even an address of a trunk
+    /// has to prove it, for an agent's phone may sit behind the same address.
+    fn claims_user(&self, message: &Message) -> bool {
+        let uri = &message.from.uri;
+        self.rules.has_user(&uri.user_text()) && uri.host.ip().is_none() && self.is_ours(uri)
+    }
+
+    /// The user whose password the request proves. `None`: it was answered, statelessly.
+    fn authenticate(
+        &mut self,
+        cx: &mut Cx,
+        hop: Hop,
+        message: &Message,
+        out: &mut Vec<Effect>,
+    ) -> Option<String> {
+        let values: Vec<_> = message.headers(Name::Authorization).map(text).collect();
+        let answers: Vec<&str> = values.iter().map(|value| &**value).collect();
+        let knock = Knock {
+            method: message.method().as_str(),
+            uri: message.request_uri().map_or("", |uri| uri.raw),
+            answers: &answers,
+            peer: hop.peer,
+        };
+        let retry = |seconds: Option<u32>| {
+            move |writer: &mut Writer| {
+                if let Some(seconds) = seconds {
+                    writer.header(Name::RetryAfter, seconds);
+                }
+            }
+        };
+        match self.access.judge(cx, &self.rules, knock) {
+            Verdict::Accept(user) => return Some(user),
+            Verdict::Challenge { values, .. } => {
+                let fill = |writer: &mut Writer| {
+                    for value in &values {
+                        writer.header(Name::WwwAuthenticate, value);
+                    }
+                };
+                self.refuse(hop, message, 401, fill, out);
+            }
+            Verdict::Forbid { retry_after, locked } => {
+                self.refuse(hop, message, 403, retry(retry_after), out);
+                if let Some(user) = locked {
+                    out.push(Effect::Notice(Notice::Locked { user, peer: hop.peer }));
+                }
+            }
+            Verdict::Unfit => self.refuse(hop, message, 400, |_| {}, out),
+            Verdict::Busy { retry_after } => {
+                self.refuse(hop, message, 503, retry(Some(retry_after)), out);
+            }
+        }
+        None
+    }
+
+    fn open_leg(
+        &mut self,
+        cx: &mut Cx,
+        hop: Hop,
+        message: &Message,
+        key: u128,
+        (source, offer): (Source, Option<Body>),
+        out: &mut Vec<Effect>,
+    ) {
+        let id = self.legs.next_key();
+        let secret = cx.rng.bits();
+        let user = User::Leg(id, Purpose::Open);
+        let transaction = self.open_server(message, hop, key, user);
+        let leg = self.new_leg(message, hop, (id, secret, transaction), &source, offer.is_some());
+        let own_tag = tag::tag(id, secret);
+        self.legs.insert(leg);
+        self.net.respond(cx, transaction, 100, &own_tag, |_| {}, None, out);
+        let invited = Box::new(invited(message, hop, source, offer));
+        out.push(Effect::Notice(Notice::Invited { leg: id, invited }));
+    }
+
+    fn new_leg(
+        &self,
+        message: &Message,
+        hop: Hop,
+        (id, secret, transaction): (LegId, u64, TransactionId),
+        source: &Source,
+        offered: bool,
+    ) -> Leg {
+        let field = |name| text(message.header(name).unwrap_or_default());
+        let contact = message.contact().filter(|c| c.uri.is_sip());
+        let (fixed, trunk) = match source {
+            Source::Trunk(trunk) => (false, Some(*trunk)),
+            Source::User(_) => (true, None),
+        };
+        // RFC 3261 section 12.1.1: "The remote target MUST be set to the URI from the Contact header
+        // field of the request." Peers of RFC 2543 may send none; From is their next best.
+        let target = contact.map_or(message.from.uri.raw, |contact| contact.uri.raw);
+        let mut dialog = Dialog {
+            call_id: message.call_id.into(),
+            local: format!("{};tag={}", field(Name::To), tag::tag(id, secret)).into(),
+            remote: field(Name::From).into(),
+            remote_tag: message.from.tag().unwrap_or_default().into(),
+            local_seq: 0,
+            remote_seq: Some(message.cseq.number),
+            target: target.into(),
+            routes: record_route(message),
+            hop,
+            free: false,
+            caller: false,
+        };
+        dialog.hop = route::way(&self.net, &dialog, hop, fixed);
+        dialog.free = !fixed && route::is_free(&dialog);
+        let reliable = message.require().any(|option| option.eq_ignore_ascii_case("100rel"));
+        let mut leg = Leg {
+            phase: Phase::Ringing(Box::new(Ringing::new(transaction, offered, reliable))),
+            trunk,
+            fixed,
+            ..Leg::new(secret, dialog)
+        };
+        leg.peer = Abilities::default();
+        leg.note_abilities(message);
+        leg
+    }
+
+    /// RFC 3261 section 10.3.
+    fn register(
+        &mut self,
+        cx: &mut Cx,
+        hop: Hop,
+        message: &Message,
+        key: u128,
+        out: &mut Vec<Effect>,
+    ) {
+        let aor = message.to.uri;
+        if !aor.is_sip() || aor.user.is_none() {
+            return self.refuse(hop, message, 400, |_| {}, out);
+        }
+        if !self.is_ours(&aor) {
+            return self.refuse(hop, message, 404, |_| {}, out);
+        }
+        let Some(user) = self.authenticate(cx, hop, message, out) else { return };
+        if user != aor.user_text() {
+            return self.refuse(hop, message, 403, |_| {}, out);
+        }
+        let Some(contacts) = contacts(message) else {
+            return self.refuse(hop, message, 400, |_| {}, out);
+        };
+        let expires = message.header(Name::Expires).map(text);
+        let register = Register {
+            user: &user,
+            contacts,
+            expires: expires.as_deref(),
+            call_id: message.call_id,
+            cseq: message.cseq.number,
+            hop,
+            outbound: message.supports("outbound"),
+        };
+        let outcome = self.registrar.register(cx, self.net.settings.register, &register);
+        // The repeat of a REGISTER gets the answer that the first one got.
+        let id = self.open_server(message, hop, key, User::Nobody);
+        let tag = self.stateless_tag(message);
+        match outcome {
+            Outcome::Registered { contacts, outbound, change } => {
+                let fill = |writer: &mut Writer| {
+                    for contact in &contacts {
+                        writer.header(Name::Contact, contact);
+                    }
+                    if outbound {
+                        writer.header(Name::Require, "outbound");
+                    }
+                };
+                self.net.respond(cx, id, 200, &tag, fill, None, out);
+                bound(change, out);
+            }
+            Outcome::Refused { status, min_expires, .. } => {
+                let fill = |writer: &mut Writer| {
+                    if let Some(seconds) = min_expires {
+                        writer.header(Name::MinExpires, seconds);
+                    }
+                };
+                self.net.respond(cx, id, status, &tag, fill, None, out);
+            }
+        }
+    }
+
+    /// One of our domains, or an address: nobody but we would be asked at it.
+    fn is_ours(&self, uri: &Uri) -> bool {
+        let host = uri.host.to_string();
+        let domains = &self.net.settings.domains;
+        uri.host.ip().is_some()
+            || domains.is_empty()
+            || domains.iter().any(|domain| domain.eq_ignore_ascii_case(&host))
+    }
+}
+
+/// The Contact values of a REGISTER. `None`: `*` beside others.
+fn contacts<'a>(message: &'a Message<'a>) -> Option<Contacts<'a>> {
+    let mut asked = Vec::new();
+    let mut all = false;
+    for contact in message.contacts() {
+        match contact {
+            Contact::All => all = true,
+            Contact::At(address) => {
+                let params = address.params.iter();
+                let params = params.map(|p| (p.name, p.value.map(|_| p.bare()))).collect();
+                asked.push(Asked { uri: address.uri.raw, params });
+            }
+        }
+    }
+    match (all, asked.is_empty()) {
+        (true, true) => Some(Contacts::All),
+        (true, false) => None,
+        (false, _) => Some(Contacts::These(asked)),
+    }
+}
+
+/// RFC 3261 section 20.1: without an Accept header field, application/sdp is assumed.
+fn accepts_sdp(message: &Message) -> bool {
+    let mut named = false;
+    let accepted = message.values(Name::Accept).any(|value| {
+        named = true;
+        let kind = value.split(|&b| b == b';').next().unwrap_or_default().trim_ascii();
+        let ranges = [&b"application/sdp"[..], b"application/*", b"*/*"];
+        ranges.iter().any(|range| kind.eq_ignore_ascii_case(range))
+    });
+    accepted || !named
+}
+
+fn invited(message: &Message, hop: Hop, source: Source, offer: Option<Body>) -> Invited {
+    let trusted = matches!(source, Source::Trunk(_));
+    let asserted = message.p_asserted_identity().next().filter(|_| trusted);
+    // Diversion has the newest first, History-Info the oldest; a single entry of the latter only
+    // says who is called now.
+    let history: Vec<NameAddr> = message.history_info().collect();
+    let oldest = history.first().filter(|_| history.len() > 1).copied();
+    let diverted = message.diversion().last().or(oldest);
+    Invited {
+        from: party(&message.from),
+        to: party(&message.to),
+        target: message.request_uri().map(|uri| party_of(&uri)).unwrap_or_default(),
+        asserted: asserted.as_ref().map(party),
+        called: message.p_called_party_id().as_ref().map(party),
+        diverted: diverted.as_ref().map(party),
+        private: message.privacy().any(|p| ["id", "user", "header"].contains(&p)),
+        source,
+        hop,
+        call_id: message.call_id.into(),
+        offer,
+    }
+}
+
+fn party(address: &NameAddr) -> Party {
+    Party { display: address.display().into_owned(), ..party_of(&address.uri) }
+}
+
+fn party_of(uri: &Uri) -> Party {
+    Party { user: uri.user_text().into_owned(), host: uri.host.to_string(), display: String::new() }
+}

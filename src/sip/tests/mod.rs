@@ -1,0 +1,4 @@
+//! The user agent from outside: raw text in and out, and pairs of agents over a virtual wire.
+
+mod pair;
+mod world;

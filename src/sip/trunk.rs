@@ -1,0 +1,233 @@
+//! Trunks that are watched: OPTIONS pings, and registration where a carrier wants it
+//! (RFC 3261 sections 10.2 and 11).
+//!
+//! In: timers and answers. Out: requests, and [`Notice::TrunkUp`]. May import: wire and base.
+
+use super::agent::{Seeker, UserAgent};
+use super::compose::{self, Head};
+use super::leg::uac::credentials_name;
+use super::receive::Sent;
+use super::transaction::client;
+use super::transaction::table::{Machine, Transaction, User};
+use super::{Effect, Hop, Notice, digest, tag};
+use crate::base::{Cx, Id, Timer, TrunkId};
+use crate::wire::sip::{Message, Method, Name, text};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// What is known of a trunk.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watch {
+    /// Not asked yet: unknown.
+    pub up: Option<bool>,
+    /// The resolver looks after the names of its hosts.
+    named: bool,
+    /// Which of its servers is asked.
+    at: usize,
+    /// Call-ID and CSeq of its REGISTER requests, which stay the same and go up.
+    call_id: u64,
+    seq: u32,
+}
+
+/// After a registration that failed.
+const REGISTER_AGAIN: Duration = Duration::from_secs(60);
+const REGISTER_EXPIRES: u32 = 3_600;
+
+impl UserAgent {
+    /// Looks at every trunk as soon as timers run.
+    pub(super) fn watch_trunks(&mut self, cx: &mut Cx) {
+        self.watches.truncate(self.net.settings.trunks.len());
+        while self.watches.len() < self.net.settings.trunks.len() {
+            self.watches.push(Watch { call_id: cx.rng.bits(), ..Watch::default() });
+        }
+        self.resolver.unwatch(cx);
+        let now = cx.now.instant;
+        self.watches.iter_mut().for_each(|watch| watch.named = false);
+        for (slot, trunk) in self.net.settings.trunks.iter().enumerate() {
+            let id = TrunkId::new(slot as u32, 0);
+            cx.timers.set(Timer::TrunkPing(id), now);
+            match trunk.register && trunk.login.is_some() {
+                true => cx.timers.set(Timer::TrunkRegister(id), now),
+                false => cx.timers.cancel(Timer::TrunkRegister(id)),
+            }
+        }
+    }
+
+    pub(super) fn ping_trunk(&mut self, cx: &mut Cx, id: TrunkId, out: &mut Vec<Effect>) {
+        self.name_hosts(cx, id, out);
+        let Some(every) = self.net.trunk(id).map(|t| t.ping).filter(|p| !p.is_zero()) else {
+            return;
+        };
+        cx.timers.set(Timer::TrunkPing(id), cx.now.instant + every);
+        if let Some(hop) = self.server_hop(id) {
+            self.ask_trunk(cx, id, hop, out);
+        }
+    }
+
+    /// Has the names of a trunk's hosts looked up, and looked up again when they run out.
+    fn name_hosts(&mut self, cx: &mut Cx, id: TrunkId, out: &mut Vec<Effect>) {
+        let Some(watch) = self.watches.get_mut(id.slot() as usize).filter(|w| !w.named) else {
+            return;
+        };
+        watch.named = true;
+        for (host, place) in self.trunks.names() {
+            if host.trunk == id
+                && let Some(servers) = self.resolver.watch(cx, &place, Seeker::Trunk(host), out)
+            {
+                self.trunks.learned(host, servers);
+            }
+        }
+    }
+
+    /// The server of a trunk that is asked now.
+    fn server_hop(&self, id: TrunkId) -> Option<Hop> {
+        let servers = self.trunks.servers(id);
+        let at = self.watches.get(id.slot() as usize)?.at;
+        let server = servers.get(at % servers.len().max(1))?;
+        self.net.way(server.transport, server.addr)
+    }
+
+    fn ask_trunk(&mut self, cx: &mut Cx, id: TrunkId, hop: Hop, out: &mut Vec<Effect>) {
+        let uri = format!("sip:{}", hop.peer);
+        let from = format!("<sip:{}>", compose::advertised(&self.net.settings, &hop));
+        let call_id = format!("{:x}{:x}", cx.rng.bits(), cx.rng.bits());
+        let to = (Method::Options, uri.as_str(), from.as_str(), call_id.as_str(), 1);
+        self.send_outside(cx, to, hop, User::Ping(id), None, out);
+    }
+
+    /// A request outside a dialog whose From and To are the same.
+    fn send_outside(
+        &mut self,
+        cx: &mut Cx,
+        (method, uri, own, call_id, seq): (Method, &str, &str, &str, u32),
+        hop: Hop,
+        user: User,
+        contact: Option<&str>,
+        out: &mut Vec<Effect>,
+    ) {
+        let secret = cx.rng.bits();
+        let branch = tag::branch(self.net.table.next_id(), secret);
+        let from = format!("{own};tag={:x}", cx.rng.bits());
+        let to = match method {
+            Method::Register => own.to_string(),
+            _ => format!("<{uri}>"),
+        };
+        let mut writer = compose::request(&Head {
+            method,
+            uri,
+            branch: &branch,
+            hop: &hop,
+            settings: &self.net.settings,
+            from: &from,
+            to: &to,
+            call_id,
+            seq,
+        });
+        if let Some(contact) = contact {
+            writer.header(Name::Contact, contact).header(Name::Expires, REGISTER_EXPIRES);
+        }
+        let bytes = compose::finish(writer, None);
+        let machine = Machine::Client(client::State::new());
+        let transaction = Transaction::client(machine, hop, bytes, user, secret);
+        self.net.open_client(cx, transaction, out);
+    }
+
+    /// A server of a trunk answered our OPTIONS, or did not. Any answer is a sign of life.
+    pub(super) fn ping_answered(
+        &mut self,
+        cx: &mut Cx,
+        trunk: TrunkId,
+        alive: bool,
+        out: &mut Vec<Effect>,
+    ) {
+        let servers = self.trunks.servers(trunk).len();
+        let Some(watch) = self.watches.get_mut(trunk.slot() as usize) else { return };
+        if !alive {
+            watch.at = (watch.at + 1) % servers.max(1);
+            // Not all have been asked: the next may serve.
+            if watch.at != 0 {
+                if let Some(hop) = self.server_hop(trunk) {
+                    self.ask_trunk(cx, trunk, hop, out);
+                }
+                return;
+            }
+        }
+        if watch.up != Some(alive) {
+            watch.up = Some(alive);
+            out.push(Effect::Notice(Notice::TrunkUp { trunk, up: alive }));
+        }
+    }
+
+    pub(super) fn register_with_trunk(&mut self, cx: &mut Cx, id: TrunkId, out: &mut Vec<Effect>) {
+        cx.timers.set(Timer::TrunkRegister(id), cx.now.instant + REGISTER_AGAIN);
+        let Some(login) = self.net.login(id).cloned() else { return };
+        let Some(hop) = self.server_hop(id) else { return };
+        let Some(watch) = self.watches.get_mut(id.slot() as usize) else { return };
+        watch.seq += 1;
+        let (call_id, seq) = (format!("{:x}", watch.call_id), watch.seq);
+        let uri = format!("sip:{}", hop.peer);
+        let own = format!("<sip:{}@{}>", crate::wire::sip::percent(&login.user), hop.peer);
+        let contact = compose::contact(&self.net.settings, &hop);
+        let to = (Method::Register, uri.as_str(), own.as_str(), call_id.as_str(), seq);
+        self.send_outside(cx, to, hop, User::Register(id), Some(&contact), out);
+    }
+
+    /// The carrier answered our REGISTER.
+    pub(super) fn registered(
+        &mut self,
+        cx: &mut Cx,
+        id: TrunkId,
+        sent: Sent,
+        message: &Message,
+        out: &mut Vec<Effect>,
+    ) {
+        match message.status() {
+            Some(200..=299) => {
+                let granted = message.contacts().filter_map(|c| c.address()).find_map(|contact| {
+                    contact.params.get("expires").and_then(|e| e.parse::<u32>().ok())
+                });
+                let granted = granted.or(message.expires()).unwrap_or(REGISTER_EXPIRES);
+                // Early enough to try twice more before it runs out.
+                let pause = Duration::from_secs(u64::from(granted.clamp(30, 86_400) / 2));
+                cx.timers.set(Timer::TrunkRegister(id), cx.now.instant + pause);
+            }
+            Some(status @ (401 | 407)) => {
+                if self.register_again(cx, id, sent, message, status == 407, out).is_none() {
+                    self.registration_failed(cx, id);
+                }
+            }
+            Some(200..) => self.registration_failed(cx, id),
+            Some(_) | None => {}
+        }
+    }
+
+    fn register_again(
+        &mut self,
+        cx: &mut Cx,
+        id: TrunkId,
+        sent: Sent,
+        message: &Message,
+        proxy: bool,
+        out: &mut Vec<Effect>,
+    ) -> Option<()> {
+        let login = self.net.login(id).cloned()?;
+        let challenge = if proxy { Name::ProxyAuthenticate } else { Name::WwwAuthenticate };
+        let values: Vec<_> = message.headers(challenge).map(text).collect();
+        let mut session = digest::Session::new(values.iter().map(|v| &**v), cx.rng)?;
+        let request = Message::parse(&sent.request).ok()?;
+        let name = credentials_name(proxy);
+        if request.header(name).is_some() && !session.stale() {
+            return None;
+        }
+        let value = session.answer(&login, "REGISTER", request.request_uri()?.raw);
+        let watch = self.watches.get_mut(id.slot() as usize)?;
+        watch.seq += 1;
+        let (seq, user) = (Some(watch.seq), User::Register(id));
+        let credentials = Some((name, value.as_str()));
+        self.net.again(cx, &sent.request, user, sent.hop, seq, credentials, out).map(|_| ())
+    }
+
+    pub(super) fn registration_failed(&mut self, cx: &mut Cx, id: TrunkId) {
+        cx.timers.set(Timer::TrunkRegister(id), cx.now.instant + REGISTER_AGAIN);
+    }
+}
