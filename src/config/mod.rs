@@ -1,13 +1,9 @@
 //! Text to settings; every mistake at once; opens no file.
 //!
-//! May import: sip, acd, call and base.
+//! In: the text of one or more TOML files, and a way to look up environment variables. Out:
+//! [`Settings`], or every [`Mistake`] with its file, its line and what to write instead. Knows
+//! nothing of the file system, the network or what runs. May import: sip, acd, call and base.
 
-use serde::{Deserialize, Serialize};
+mod settings;
 
-/// Placeholder until the configuration lands; the shape is that of the whole switch.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Settings {
-    pub sip: crate::sip::Settings,
-    pub acd: crate::acd::Settings,
-    pub call: crate::call::Settings,
-}
+pub use settings::*;

@@ -9,12 +9,14 @@ mod command;
 mod event;
 mod fact;
 mod ledger;
+mod names;
 mod open;
 mod record;
 mod switch;
 
 pub use command::Command;
 pub use event::{Event, Verb};
+pub use names::Names;
 pub use fact::{Fact, What};
 pub use record::{AgentStateRow, CallRecord, LegRow, Row};
 pub use switch::{Snapshot, State, Switch};

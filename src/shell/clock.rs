@@ -3,7 +3,7 @@
 //! In: nothing. Out: [`Now`]. Everything below the shell is handed time and never takes it.
 
 use crate::base::{Instant, Now, Wall};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 /// Counts microseconds from its start; copies of it agree with each other.
 #[derive(Clone, Copy, Debug)]
@@ -30,10 +30,4 @@ impl Clock {
     pub fn instant(&self) -> Instant {
         Instant(self.origin.elapsed().as_micros() as u64)
     }
-}
-
-/// The time `span` from now, for waits outside the core.
-#[allow(clippy::disallowed_methods)]
-pub fn deadline(span: Duration) -> std::time::Instant {
-    std::time::Instant::now() + span
 }

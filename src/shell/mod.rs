@@ -3,6 +3,16 @@
 //! In: datagrams, connections, signals, the admin socket. Out: what the core commands. May import
 //! everything below; nothing but `console` imports it.
 
-pub mod clock;
-pub mod media;
-pub mod sys;
+mod board;
+mod clock;
+mod core_loop;
+mod dns;
+mod engine;
+mod lane;
+mod media;
+mod meters;
+mod outlets;
+mod stamp;
+mod sys;
+mod tcp;
+mod udp;

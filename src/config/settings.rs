@@ -1,0 +1,191 @@
+//! Everything the switch is told before it starts, checked. Paths are relative to the directory
+//! that the switch is started in.
+
+use crate::base::TuneId;
+use crate::{acd, call, sip};
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Shown on wallboards and reports. UTF-8.
+    pub name: String,
+    /// A name of the IANA time zone database; days and shifts are counted in it.
+    pub timezone: String,
+    /// The folder that everything written goes to, unless a key says otherwise.
+    pub data: PathBuf,
+    /// How long an orderly stop waits for live calls.
+    pub drain: Duration,
+    pub log: Level,
+    pub sip: sip::Settings,
+    pub acd: acd::Settings,
+    pub call: call::Settings,
+    /// The folder of prompts, `<language>/<name>.wav`.
+    pub prompts: PathBuf,
+    /// What is played to callers, in the order of their ids.
+    pub tunes: Vec<Tune>,
+    pub stores: Vec<Store>,
+    pub admin: Admin,
+    /// What an agent keys in to log in, in the order of the agents' ids.
+    pub pins: Vec<Option<sip::Secret>>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            name: "Pukar".into(),
+            timezone: "Asia/Kolkata".into(),
+            data: "data".into(),
+            drain: Duration::from_secs(300),
+            log: Level::Info,
+            sip: sip::Settings::default(),
+            acd: acd::Settings::default(),
+            call: call::Settings::default(),
+            prompts: "prompts".into(),
+            tunes: Vec::new(),
+            stores: vec![Store::Sqlite { path: "data/records.db".into() }],
+            admin: Admin::default(),
+            pins: Vec::new(),
+        }
+    }
+}
+
+/// A prompt or a piece of music.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tune {
+    /// As the configuration names it: `hi/welcome`, `music`, `tone`.
+    pub name: String,
+    /// `None`: the built-in tone, which needs no file.
+    pub file: Option<PathBuf>,
+}
+
+/// Where call records go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Store {
+    Sqlite { path: PathBuf },
+    JsonLines { path: PathBuf },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Admin {
+    /// The Unix socket that `pukar status` and the other commands talk to.
+    pub socket: PathBuf,
+    /// Wallboard, API and `/metrics`. `None`: off.
+    pub http: Option<SocketAddr>,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { socket: "data/pukar.sock".into(), http: None }
+    }
+}
+
+/// What is worth a line in the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Level {
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+impl Level {
+    pub const ALL: [(&str, Level); 5] = [
+        ("error", Level::Error),
+        ("warn", Level::Warn),
+        ("info", Level::Info),
+        ("debug", Level::Debug),
+        ("trace", Level::Trace),
+    ];
+
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, level)| *level == self).map_or("info", |(name, _)| name)
+    }
+}
+
+impl Settings {
+    /// The same switch, but whatever the run writes goes under `dir`: what lay under the data
+    /// folder keeps its place in it, and what lay elsewhere keeps its whole path below `dir`.
+    pub fn with_data(mut self, dir: &Path) -> Self {
+        let old = std::mem::replace(&mut self.data, dir.to_path_buf());
+        for store in &mut self.stores {
+            let (Store::Sqlite { path } | Store::JsonLines { path }) = store;
+            *path = moved(path, &old, dir);
+        }
+        self.admin.socket = moved(&self.admin.socket, &old, dir);
+        self
+    }
+
+    /// Puts `found`, the address that the rest of the network knows this machine by, wherever the
+    /// configuration says "auto" and listens on every interface. Only the shell can find it out.
+    pub fn with_address(mut self, found: IpAddr) -> Self {
+        for listener in &mut self.sip.listen {
+            if listener.advertise.is_none() && listener.bind.ip().is_unspecified() {
+                listener.advertise = Some(found);
+            }
+        }
+        if self.call.media.advertise.is_unspecified() {
+            self.call.media.advertise = found;
+        }
+        self
+    }
+
+    /// Whether [`Settings::with_address`] has anything to do.
+    pub fn wants_address(&self) -> bool {
+        self.call.media.advertise.is_unspecified()
+            || (self.sip.listen.iter())
+                .any(|at| at.advertise.is_none() && at.bind.ip().is_unspecified())
+    }
+
+    pub fn tune(&self, tune: TuneId) -> Option<&Tune> {
+        self.tunes.get(tune.0 as usize)
+    }
+}
+
+fn moved(path: &Path, old: &Path, dir: &Path) -> PathBuf {
+    let rest = path.strip_prefix(old).or_else(|_| path.strip_prefix("data")).unwrap_or(path);
+    let plain = rest.components().filter(|part| matches!(part, Component::Normal(_)));
+    dir.join(plain.collect::<PathBuf>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_folder_from_the_command_line_takes_everything_with_it() {
+        let mut settings = Settings::default();
+        settings.stores.push(Store::JsonLines { path: "/srv/export/calls.jsonl".into() });
+        let settings = settings.with_data(Path::new("/tmp/try"));
+        assert_eq!(settings.data, Path::new("/tmp/try"));
+        assert_eq!(settings.admin.socket, Path::new("/tmp/try/pukar.sock"));
+        assert_eq!(
+            settings.stores,
+            [
+                Store::Sqlite { path: "/tmp/try/records.db".into() },
+                Store::JsonLines { path: "/tmp/try/srv/export/calls.jsonl".into() },
+            ]
+        );
+    }
+
+    #[test]
+    fn an_address_that_was_found_fills_only_what_is_auto() {
+        let mut settings = Settings::default();
+        assert!(!settings.wants_address());
+        settings.call.media.advertise = IpAddr::from([0, 0, 0, 0]);
+        settings.sip.listen = vec![sip::Listener {
+            transport: sip::Transport::Udp,
+            bind: "0.0.0.0:5060".parse().unwrap(),
+            advertise: None,
+        }];
+        let found = IpAddr::from([10, 1, 2, 3]);
+        let settings = settings.with_address(found);
+        assert!(!settings.wants_address());
+        assert_eq!(settings.sip.listen[0].advertise, Some(found));
+        assert_eq!(settings.call.media.advertise, found);
+    }
+}

@@ -1,0 +1,146 @@
+//! One fact as a line of JSON, in the words of the configuration and with the ids of the records.
+
+use super::fold::Board;
+use crate::acd::{self, AgentState, Miss, MissedBecause, Withdrawn};
+use crate::base::{AgentId, CallId};
+use crate::call::{self, Arrival, Role};
+use crate::core::{Fact, What};
+use crate::shell::stamp::rfc3339;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+pub fn render(board: &Board, fact: &Fact) -> Arc<str> {
+    let (kind, details) = match &fact.what {
+        What::Call(fact) => of_call(board, fact),
+        What::Desk(fact) => of_desk(board, fact),
+        What::Phone { user, contacts, why } => {
+            ("phone.bound", json!({"user": user, "contacts": contacts, "why": why}))
+        }
+        What::Trunk { trunk, up } => {
+            ("trunk.state", json!({"trunk": board.names.trunk(*trunk), "up": up}))
+        }
+        What::Locked { user, peer } => ("phone.locked", json!({"user": user, "peer": peer})),
+        What::Reloaded => ("switch.reloaded", json!({})),
+        What::Draining => ("switch.draining", json!({})),
+    };
+    let mut line = Map::new();
+    line.insert("seq".into(), fact.seq.into());
+    line.insert("at".into(), rfc3339(fact.at.wall).into());
+    line.insert("kind".into(), kind.into());
+    if let Value::Object(details) = details {
+        line.extend(details);
+    }
+    Value::Object(line).to_string().into()
+}
+
+fn of_call(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
+    let id = |call: &CallId| board.public(*call).to_string();
+    match fact {
+        call::Fact::Arrived { arrival, .. } => ("call.arrived", of_arrival(board, arrival)),
+        call::Fact::SystemAnswered { call } => ("call.system_answered", json!({"call": id(call)})),
+        call::Fact::LegOpened { call, role, leg } => (
+            "call.leg_opened",
+            json!({"call": id(call), "leg": format!("{leg:?}"), "role": of_role(board, *role)}),
+        ),
+        call::Fact::Connected { call, agent } => (
+            "call.connected",
+            json!({"call": id(call), "agent": agent.map(|agent| board.names.agent(agent))}),
+        ),
+        call::Fact::Held { call, by, held } => {
+            ("call.held", json!({"call": id(call), "by": of_role(board, *by), "held": held}))
+        }
+        call::Fact::Silent { call, role, silent } => (
+            "call.silent",
+            json!({"call": id(call), "role": of_role(board, *role), "silent": silent}),
+        ),
+        call::Fact::Returned { call, agent } => {
+            ("call.returned", json!({"call": id(call), "agent": board.names.agent(*agent)}))
+        }
+        call::Fact::LegClosed { call, leg, role, status, cause } => (
+            "call.leg_closed",
+            json!({"call": id(call), "leg": format!("{leg:?}"), "role": of_role(board, *role),
+                   "status": status, "q850": cause.q850}),
+        ),
+        call::Fact::Measured { call, leg, figures } => (
+            "call.measured",
+            json!({"call": id(call), "leg": format!("{leg:?}"), "received": figures.received,
+                   "sent": figures.sent, "lost": figures.lost,
+                   "jitter_ms": f64::from(figures.jitter) / 8.0, "mos": figures.mos}),
+        ),
+        call::Fact::Ended { call, end } => (
+            "call.ended",
+            json!({"call": id(call), "outcome": end.outcome, "ended_by": end.by,
+                   "status": end.status, "q850": end.q850}),
+        ),
+        call::Fact::Refused { arrival, status } => {
+            let mut details = of_arrival(board, arrival);
+            details["status"] = (*status).into();
+            ("call.refused", details)
+        }
+    }
+}
+
+fn of_arrival(board: &Board, arrival: &Arrival) -> Value {
+    json!({"call": arrival.id, "direction": arrival.direction, "line": arrival.line,
+           "trunk": arrival.trunk.map(|trunk| board.names.trunk(trunk)), "user": arrival.user,
+           "caller": arrival.caller, "dialled": arrival.dialled})
+}
+
+fn of_desk(board: &Board, fact: &acd::Fact) -> (&'static str, Value) {
+    let about = |call: &CallId, agent: &AgentId| json!({"call": board.public(*call), "agent": board.names.agent(*agent)});
+    let queue = |call: &CallId, queue| json!({"call": board.public(*call), "queue": board.names.queue(queue)});
+    match fact {
+        acd::Fact::Queued { call, queue: at } => ("queue.joined", queue(call, *at)),
+        acd::Fact::Unqueued { call, queue: at } => ("queue.left", queue(call, *at)),
+        acd::Fact::Offered { call, agent } => ("agent.offered", about(call, agent)),
+        acd::Fact::Missed { call, agent, why } => {
+            let mut details = about(call, agent);
+            details["why"] = of_miss(*why).into();
+            ("agent.missed", details)
+        }
+        acd::Fact::Taken { call, agent } => ("agent.taken", about(call, agent)),
+        acd::Fact::Agent { agent, state } => {
+            let (state, reason, call) = of_state(state);
+            let call = call.map(|call| board.public(call));
+            let agent = board.names.agent(*agent);
+            (
+                "agent.state",
+                json!({"agent": agent, "state": state, "reason": reason, "call": call}),
+            )
+        }
+    }
+}
+
+/// A state of an agent: its name, its reason, its call.
+pub fn of_state(state: &AgentState) -> (&'static str, &str, Option<CallId>) {
+    match state {
+        AgentState::Off => ("off", "", None),
+        AgentState::Ready => ("ready", "", None),
+        AgentState::Paused { reason } => ("paused", reason, None),
+        AgentState::Unreachable => ("unreachable", "", None),
+        AgentState::Offered { call } => ("offered", "", Some(*call)),
+        AgentState::Talking { call } => ("talking", "", Some(*call)),
+        AgentState::WrapUp { call } => ("wrap-up", "", Some(*call)),
+        AgentState::Resting => ("resting", "", None),
+    }
+}
+
+fn of_miss(why: MissedBecause) -> &'static str {
+    match why {
+        MissedBecause::Phone(Miss::NoAnswer) => "no-answer",
+        MissedBecause::Phone(Miss::Declined) => "declined",
+        MissedBecause::Phone(Miss::Unreachable) => "unreachable",
+        MissedBecause::Withdrawn(Withdrawn::RingTimeout) => "ring-timeout",
+        MissedBecause::Withdrawn(Withdrawn::AnsweredElsewhere) => "answered-elsewhere",
+        MissedBecause::Withdrawn(Withdrawn::CallerGone) => "caller-gone",
+        MissedBecause::Withdrawn(Withdrawn::AgentGone) => "agent-gone",
+    }
+}
+
+fn of_role(board: &Board, role: Role) -> String {
+    match role {
+        Role::Caller => "caller".into(),
+        Role::Agent(agent) => format!("agent:{}", board.names.agent(agent)),
+        Role::Target => "target".into(),
+    }
+}

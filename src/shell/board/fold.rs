@@ -1,0 +1,305 @@
+//! The fold itself: what each fact changes on the board.
+
+use super::fact_text;
+use super::names::Names;
+use super::ring::Ring;
+use crate::acd::{self, AgentState};
+use crate::base::{AgentId, CallId, Id, Now, QueueId};
+use crate::call::{self, Arrival, Direction, Outcome};
+use crate::core::{Fact, What};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Answered within this long counts for the service level.
+pub const SERVICE_LEVEL: Duration = Duration::from_secs(20);
+
+#[derive(Debug)]
+pub struct Board {
+    pub(super) names: Names,
+    pub(super) started: Now,
+    pub(super) draining: bool,
+    pub(super) calls: BTreeMap<CallId, Call>,
+    pub(super) agents: BTreeMap<AgentId, Agent>,
+    pub(super) queues: BTreeMap<QueueId, Queue>,
+    /// In the order of their ids.
+    pub(super) trunks: Vec<Option<bool>>,
+    pub(super) counts: Counts,
+    phones: BTreeMap<String, Vec<String>>,
+    last: u64,
+    ring: Ring,
+}
+
+#[derive(Debug)]
+pub(super) struct Call {
+    pub id: String,
+    pub direction: Direction,
+    pub line: String,
+    pub trunk: String,
+    pub caller: String,
+    pub dialled: String,
+    pub stage: Stage,
+    pub queue: Option<QueueId>,
+    pub agent: Option<AgentId>,
+    pub arrived: Now,
+    pub queued: Option<Now>,
+    pub connected: Option<Now>,
+    pub held: bool,
+    pub silent: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Arrived,
+    Waiting,
+    Offered,
+    Talking,
+}
+
+#[derive(Debug)]
+pub(super) struct Agent {
+    pub state: AgentState,
+    pub since: Now,
+    pub taken: u64,
+    pub missed: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    pub waiting: BTreeSet<CallId>,
+    pub joined: u64,
+    pub taken: u64,
+    pub in_time: u64,
+    pub left: u64,
+    pub longest: Duration,
+}
+
+/// Since the switch started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub arrived: u64,
+    pub answered: u64,
+    pub abandoned: u64,
+    pub refused: u64,
+    pub failed: u64,
+}
+
+impl Board {
+    pub fn new(names: Names, started: Now) -> Self {
+        let mut board = Self {
+            names: Names::default(),
+            started,
+            draining: false,
+            calls: BTreeMap::new(),
+            agents: BTreeMap::new(),
+            queues: BTreeMap::new(),
+            trunks: Vec::new(),
+            counts: Counts::default(),
+            phones: BTreeMap::new(),
+            last: 0,
+            ring: Ring::default(),
+        };
+        board.rename(names);
+        board
+    }
+
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    pub fn live(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// The number of the newest fact.
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
+    pub fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
+    /// New settings. Agents and queues keep their ids, and what is known of them; trunks are known
+    /// by their place, so theirs goes with the name.
+    pub fn rename(&mut self, names: Names) {
+        let started = self.started;
+        let fresh = || Agent { state: AgentState::Off, since: started, taken: 0, missed: 0 };
+        for (id, ..) in &names.agents {
+            self.agents.entry(*id).or_insert_with(fresh);
+        }
+        self.agents.retain(|id, _| names.agents.iter().any(|(kept, ..)| kept == id));
+        for (id, _) in &names.queues {
+            self.queues.entry(*id).or_default();
+        }
+        self.queues.retain(|id, _| names.queues.iter().any(|(kept, _)| kept == id));
+        let mut trunks: BTreeMap<String, Option<bool>> =
+            self.names.trunks.iter().cloned().zip(self.trunks.drain(..)).collect();
+        self.trunks = names.trunks.iter().map(|t| trunks.remove(t).unwrap_or_default()).collect();
+        self.names = names.after(&self.names);
+    }
+
+    pub fn take(&mut self, fact: &Fact) {
+        // Rendered first: an ended call still has its public id.
+        let text = fact_text::render(self, fact);
+        self.last = fact.seq;
+        match &fact.what {
+            What::Call(fact_of_call) => self.take_call(fact.at, fact_of_call),
+            What::Desk(fact_of_desk) => self.take_desk(fact.at, fact_of_desk),
+            What::Phone { user, contacts, .. } => {
+                self.phones.remove(user);
+                if !contacts.is_empty() {
+                    self.phones.insert(user.clone(), contacts.clone());
+                }
+            }
+            What::Trunk { trunk, up } => {
+                if let Some(trunk) = self.trunks.get_mut(trunk.slot() as usize) {
+                    *trunk = Some(*up);
+                }
+            }
+            What::Draining => self.draining = true,
+            What::Locked { .. } | What::Reloaded => {}
+        }
+        self.ring.push(fact.seq, text);
+    }
+
+    fn take_call(&mut self, at: Now, fact: &call::Fact) {
+        match fact {
+            call::Fact::Arrived { call, arrival } => {
+                self.counts.arrived += 1;
+                self.calls.insert(*call, Call::new(at, arrival, &self.names));
+            }
+            call::Fact::Connected { call, agent } => self.change(*call, |call| {
+                call.stage = Stage::Talking;
+                call.connected.get_or_insert(at);
+                call.agent = *agent;
+            }),
+            call::Fact::Held { call, held, .. } => self.change(*call, |call| call.held = *held),
+            call::Fact::Silent { call, silent, .. } => {
+                self.change(*call, |call| call.silent = *silent);
+            }
+            call::Fact::Returned { call, .. } => self.change(*call, |call| {
+                (call.stage, call.agent) = (Stage::Waiting, None);
+            }),
+            call::Fact::Ended { call, end } => {
+                match end.outcome {
+                    Outcome::Answered => self.counts.answered += 1,
+                    Outcome::Abandoned => self.counts.abandoned += 1,
+                    Outcome::Refused => self.counts.refused += 1,
+                    Outcome::Failed => self.counts.failed += 1,
+                }
+                self.calls.remove(call);
+                self.queues.values_mut().for_each(|queue| drop(queue.waiting.remove(call)));
+            }
+            call::Fact::Refused { .. } => {
+                self.counts.arrived += 1;
+                self.counts.refused += 1;
+            }
+            call::Fact::SystemAnswered { .. }
+            | call::Fact::LegOpened { .. }
+            | call::Fact::LegClosed { .. }
+            | call::Fact::Measured { .. } => {}
+        }
+    }
+
+    fn take_desk(&mut self, at: Now, fact: &acd::Fact) {
+        match fact {
+            acd::Fact::Queued { call, queue } => {
+                self.change(*call, |call| {
+                    call.queue = Some(*queue);
+                    call.queued.get_or_insert(at);
+                    call.stage = Stage::Waiting;
+                });
+                if let Some(queue) = self.queues.get_mut(queue) {
+                    queue.joined += 1;
+                    queue.waiting.insert(*call);
+                }
+            }
+            acd::Fact::Unqueued { call, queue } => {
+                let waited = self.waited(*call, at);
+                if let Some(queue) = self.queues.get_mut(queue) {
+                    queue.waiting.remove(call);
+                    queue.left += 1;
+                    queue.longest = queue.longest.max(waited);
+                }
+            }
+            acd::Fact::Offered { call, agent } => self.change(*call, |call| {
+                (call.stage, call.agent) = (Stage::Offered, Some(*agent));
+            }),
+            acd::Fact::Missed { call, agent, .. } => {
+                self.change(*call, |call| {
+                    if call.stage == Stage::Offered && call.agent == Some(*agent) {
+                        (call.stage, call.agent) = (Stage::Waiting, None);
+                    }
+                });
+                if let Some(agent) = self.agents.get_mut(agent) {
+                    agent.missed += 1;
+                }
+            }
+            acd::Fact::Taken { call, agent } => self.taken(*call, *agent, at),
+            acd::Fact::Agent { agent, state } => {
+                if let Some(agent) = self.agents.get_mut(agent) {
+                    (agent.state, agent.since) = (state.clone(), at);
+                }
+            }
+        }
+    }
+
+    fn taken(&mut self, call: CallId, agent: AgentId, at: Now) {
+        if let Some(agent) = self.agents.get_mut(&agent) {
+            agent.taken += 1;
+        }
+        let waited = self.waited(call, at);
+        let queue = self.calls.get(&call).and_then(|call| call.queue);
+        if let Some(queue) = queue.and_then(|queue| self.queues.get_mut(&queue)) {
+            queue.waiting.remove(&call);
+            queue.taken += 1;
+            queue.in_time += u64::from(waited <= SERVICE_LEVEL);
+            queue.longest = queue.longest.max(waited);
+        }
+        self.change(call, |call| call.agent = Some(agent));
+    }
+
+    fn waited(&self, call: CallId, at: Now) -> Duration {
+        let queued = self.calls.get(&call).and_then(|call| call.queued);
+        queued.map_or(Duration::ZERO, |queued| at.instant.since(queued.instant))
+    }
+
+    fn change(&mut self, call: CallId, change: impl FnOnce(&mut Call)) {
+        if let Some(call) = self.calls.get_mut(&call) {
+            change(call);
+        }
+    }
+
+    /// The id that records and people use for a call; empty where it is not on the board.
+    pub(super) fn public(&self, call: CallId) -> &str {
+        self.calls.get(&call).map_or("", |call| &call.id)
+    }
+
+    pub(super) fn contacts(&self, user: &str) -> usize {
+        self.phones.get(user).map_or(0, Vec::len)
+    }
+}
+
+impl Call {
+    fn new(at: Now, arrival: &Arrival, names: &Names) -> Self {
+        Self {
+            id: arrival.id.clone(),
+            direction: arrival.direction,
+            line: arrival.line.clone(),
+            trunk: arrival.trunk.map(|trunk| names.trunk(trunk)).unwrap_or_default(),
+            caller: match arrival.caller.as_str() {
+                "" => arrival.caller_raw.clone(),
+                e164 => e164.to_string(),
+            },
+            dialled: arrival.dialled.clone(),
+            stage: Stage::Arrived,
+            queue: None,
+            agent: None,
+            arrived: at,
+            queued: None,
+            connected: None,
+            held: false,
+            silent: false,
+        }
+    }
+}

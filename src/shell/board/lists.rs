@@ -1,0 +1,158 @@
+//! What the board shows: the results of `status` and of the lists, as JSON.
+//!
+//! Times are RFC 3339 in UTC, spans are milliseconds, what is not there is null or empty.
+
+use super::fact_text::of_state;
+use super::fold::{Agent, Board, Call, Queue, Stage};
+use crate::base::{AgentId, Now, QueueId};
+use crate::shell::stamp::{optional, rfc3339};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+impl Board {
+    /// One screen: the switch, its calls, its agents by state, its queues.
+    pub fn status(&self, now: Now) -> Value {
+        let stage = |stage| self.calls.values().filter(|call| call.stage == stage).count();
+        let mut agents: BTreeMap<&str, u64> = BTreeMap::new();
+        for agent in self.agents.values() {
+            *agents.entry(of_state(&agent.state).0).or_default() += 1;
+        }
+        json!({
+            "name": self.names.switch,
+            "version": env!("CARGO_PKG_VERSION"),
+            "started_at": rfc3339(self.started.wall),
+            "uptime_ms": millis(self.started, now),
+            "draining": self.draining,
+            "last_fact": self.last(),
+            "calls": {
+                "live": self.calls.len(),
+                "waiting": stage(Stage::Waiting),
+                "offered": stage(Stage::Offered),
+                "talking": stage(Stage::Talking),
+            },
+            "total": {
+                "arrived": self.counts.arrived,
+                "answered": self.counts.answered,
+                "abandoned": self.counts.abandoned,
+                "refused": self.counts.refused,
+                "failed": self.counts.failed,
+            },
+            "agents": agents,
+            "queues": self.queues_list(now),
+            "trunks": self.trunks_list(),
+        })
+    }
+
+    pub fn calls_list(&self, now: Now) -> Value {
+        self.calls.values().map(|call| self.call(call, now)).collect()
+    }
+
+    fn call(&self, call: &Call, now: Now) -> Value {
+        let waits_until = call.connected.unwrap_or(now);
+        json!({
+            "id": call.id,
+            "direction": call.direction,
+            "state": match call.stage {
+                Stage::Arrived => "arrived",
+                Stage::Waiting => "waiting",
+                Stage::Offered => "offered",
+                Stage::Talking => "talking",
+            },
+            "line": call.line,
+            "trunk": call.trunk,
+            "caller": call.caller,
+            "dialled": call.dialled,
+            "queue": call.queue.map(|queue| self.names.queue(queue)),
+            "agent": call.agent.map(|agent| self.names.agent(agent)),
+            "arrived_at": rfc3339(call.arrived.wall),
+            "queued_at": optional(call.queued.map(|at| at.wall)),
+            "connected_at": optional(call.connected.map(|at| at.wall)),
+            "wait_ms": millis(call.queued.unwrap_or(call.arrived), waits_until),
+            "talk_ms": call.connected.map_or(0, |at| millis(at, now)),
+            "held": call.held,
+            "silent": call.silent,
+        })
+    }
+
+    pub fn queues_list(&self, now: Now) -> Value {
+        // Offered and talking, counted in one pass over the calls.
+        let mut busy: BTreeMap<QueueId, (u64, u64)> = BTreeMap::new();
+        for call in self.calls.values() {
+            let Some(queue) = call.queue else { continue };
+            let busy = busy.entry(queue).or_default();
+            match call.stage {
+                Stage::Offered => busy.0 += 1,
+                Stage::Talking => busy.1 += 1,
+                Stage::Arrived | Stage::Waiting => {}
+            }
+        }
+        let all = self.names.queues.iter();
+        all.filter_map(|(id, name)| {
+            let busy = busy.get(id).copied().unwrap_or_default();
+            Some(self.queue(name, self.queues.get(id)?, busy, now))
+        })
+        .collect()
+    }
+
+    fn queue(&self, name: &str, queue: &Queue, busy: (u64, u64), now: Now) -> Value {
+        let longest = (queue.waiting.iter().filter_map(|call| self.calls.get(call)))
+            .map(|call| millis(call.queued.unwrap_or(call.arrived), now))
+            .max();
+        let ended = queue.taken + queue.left;
+        json!({
+            "name": name,
+            "waiting": queue.waiting.len(),
+            "offered": busy.0,
+            "talking": busy.1,
+            "longest_wait_ms": longest.unwrap_or(0),
+            "total": {
+                "joined": queue.joined,
+                "answered": queue.taken,
+                "left": queue.left,
+                "longest_wait_ms": queue.longest.as_millis() as u64,
+            },
+            // Answered within 20 s, of all that were answered or left; null before the first.
+            "service_level": (ended > 0).then(|| queue.in_time as f64 / ended as f64),
+        })
+    }
+
+    pub fn agents_list(&self, now: Now) -> Value {
+        let all = self.names.agents.iter();
+        all.filter_map(|(id, name, display)| {
+            Some(self.agent(*id, name, display, self.agents.get(id)?, now))
+        })
+        .collect()
+    }
+
+    fn agent(&self, own: AgentId, id: &str, name: &str, agent: &Agent, now: Now) -> Value {
+        let (state, reason, call) = of_state(&agent.state);
+        let caller = call.and_then(|call| self.calls.get(&call)).filter(|c| c.agent == Some(own));
+        json!({
+            "id": id,
+            "name": name,
+            "state": state,
+            "reason": reason,
+            "call": call.map(|call| self.public(call)),
+            "caller": caller.map(|call| &call.caller),
+            "since": rfc3339(agent.since.wall),
+            "for_ms": millis(agent.since, now),
+            "contacts": self.contacts(id),
+            "taken": agent.taken,
+            "missed": agent.missed,
+        })
+    }
+
+    /// `up` is null while nothing is known.
+    pub fn trunks_list(&self) -> Value {
+        let all = self.names.trunks.iter().zip(&self.trunks);
+        all.map(|(name, up)| {
+            let calls = self.calls.values().filter(|call| call.trunk == *name).count();
+            json!({"name": name, "up": up, "calls": calls})
+        })
+        .collect()
+    }
+}
+
+fn millis(from: Now, until: Now) -> u64 {
+    until.instant.since(from.instant).as_millis() as u64
+}

@@ -1,0 +1,111 @@
+//! Counters and histograms, and their text for Prometheus. No listener: whoever may read them asks
+//! the admin socket, or a web server that has its own rules.
+//!
+//! A handle is looked up once and kept; counting is one atomic addition.
+
+use metrics::{Counter, Gauge, Histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+
+const SPANS_US: [f64; 12] =
+    [1., 2., 5., 10., 20., 50., 100., 200., 500., 1_000., 10_000., 100_000.];
+
+/// The metrics of one running switch.
+pub struct Metrics {
+    recorder: PrometheusRecorder,
+    handle: PrometheusHandle,
+}
+
+/// What the core loop counts.
+pub struct LoopMeters {
+    pub events: Counter,
+    pub commands: Counter,
+    pub facts: Counter,
+    pub datagrams_in: Counter,
+    pub datagrams_out: Counter,
+    pub datagrams_dropped: Counter,
+    pub handle_us: Histogram,
+    pub batch: Histogram,
+    /// How late the loop came to a deadline.
+    pub late_us: Histogram,
+}
+
+/// What the rest of the shell counts.
+#[derive(Clone)]
+pub struct ShellMeters {
+    pub calls: Counter,
+    pub calls_live: Gauge,
+    pub connections: Gauge,
+    pub connections_refused: Counter,
+    pub stream_messages: Counter,
+    pub rows: Counter,
+    pub rows_stored: Counter,
+    pub store_failures: Counter,
+    pub admin_requests: Counter,
+}
+
+impl Metrics {
+    pub fn new() -> Self {
+        let recorder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_us".into()), &SPANS_US)
+            .expect("there are buckets")
+            .build_recorder();
+        let handle = recorder.handle();
+        Self { recorder, handle }
+    }
+
+    pub fn for_loop(&self) -> LoopMeters {
+        metrics::with_local_recorder(&self.recorder, || LoopMeters {
+            events: metrics::counter!("pukar_events_total"),
+            commands: metrics::counter!("pukar_commands_total"),
+            facts: metrics::counter!("pukar_facts_total"),
+            datagrams_in: metrics::counter!("pukar_sip_datagrams_received_total"),
+            datagrams_out: metrics::counter!("pukar_sip_datagrams_sent_total"),
+            datagrams_dropped: metrics::counter!("pukar_sip_datagrams_dropped_total"),
+            handle_us: metrics::histogram!("pukar_handle_us"),
+            batch: metrics::histogram!("pukar_batch_events"),
+            late_us: metrics::histogram!("pukar_deadline_late_us"),
+        })
+    }
+
+    pub fn for_shell(&self) -> ShellMeters {
+        metrics::with_local_recorder(&self.recorder, || ShellMeters {
+            calls: metrics::counter!("pukar_calls_total"),
+            calls_live: metrics::gauge!("pukar_calls_live"),
+            connections: metrics::gauge!("pukar_connections"),
+            connections_refused: metrics::counter!("pukar_connections_refused_total"),
+            stream_messages: metrics::counter!("pukar_sip_stream_messages_total"),
+            rows: metrics::counter!("pukar_rows_total"),
+            rows_stored: metrics::counter!("pukar_rows_stored_total"),
+            store_failures: metrics::counter!("pukar_store_failures_total"),
+            admin_requests: metrics::counter!("pukar_admin_requests_total"),
+        })
+    }
+
+    /// Text for Prometheus, exposition format 0.0.4.
+    pub fn render(&self) -> String {
+        self.handle.render()
+    }
+
+    /// Folds what the histograms have collected; called every few seconds, so that a switch whose
+    /// metrics nobody reads does not keep every sample.
+    pub fn tidy_up(&self) {
+        self.handle.run_upkeep();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_switches_in_one_process_count_apart() {
+        let (one, two) = (Metrics::new(), Metrics::new());
+        one.for_loop().events.increment(3);
+        one.for_loop().handle_us.record(7.0);
+        two.for_loop().events.increment(1);
+        let text = one.render();
+        assert!(text.contains("pukar_events_total 3"), "{text}");
+        assert!(text.contains("pukar_handle_us_bucket{le=\"10\"} 1"), "{text}");
+        assert!(two.render().contains("pukar_events_total 1"));
+    }
+}

@@ -1,0 +1,96 @@
+//! Everything that the core's commands and facts leave through, except UDP.
+
+use super::board::{Names, News};
+use super::dns::Question;
+use super::lane::Lane;
+use super::tcp::Streams;
+use crate::base::QueryId;
+use crate::core::{Fact, Row};
+use crate::media::control::Command as MediaCommand;
+use crate::sip::RecordKind;
+use dashmap::DashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::oneshot;
+
+pub struct Outlets {
+    pub media: Lane<MediaCommand>,
+    pub rows: Lane<Row>,
+    pub board: Lane<News>,
+    pub questions: Lane<Question>,
+    pub streams: Streams,
+    pub replies: Replies,
+}
+
+impl Outlets {
+    pub fn media(&mut self, command: MediaCommand) {
+        self.media.put(command);
+    }
+
+    pub fn row(&mut self, row: Row) {
+        self.rows.put(row);
+    }
+
+    pub fn facts(&mut self, facts: &mut Vec<Fact>) {
+        if !facts.is_empty() {
+            self.board.put(News::Facts(std::mem::take(facts)));
+        }
+    }
+
+    /// The settings were replaced; what follows is told in these names.
+    pub fn names(&mut self, names: Names) {
+        self.board.put(News::Names(names));
+    }
+
+    pub fn ask(&mut self, query: QueryId, name: String, kind: RecordKind) {
+        self.questions.put(Question { query, name, kind });
+    }
+
+    pub fn reply(&mut self, request: u64, result: Result<String, String>) {
+        self.replies.answer(request, result);
+    }
+
+    pub fn flush(&mut self) {
+        self.media.flush();
+        self.rows.flush();
+        self.board.flush();
+        self.questions.flush();
+    }
+
+    pub fn has_waiting(&self) -> bool {
+        self.media.has_waiting()
+            || self.rows.has_waiting()
+            || self.board.has_waiting()
+            || self.questions.has_waiting()
+    }
+}
+
+type Answer = Result<String, String>;
+
+/// Admin requests that the core has yet to answer.
+#[derive(Clone, Default)]
+pub struct Replies {
+    open: Arc<DashMap<u64, oneshot::Sender<Answer>>>,
+    last: Arc<AtomicU64>,
+}
+
+impl Replies {
+    /// A new request number, and where its answer will come.
+    pub fn open(&self) -> (u64, oneshot::Receiver<Answer>) {
+        let request = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        let (sender, receiver) = oneshot::channel();
+        self.open.insert(request, sender);
+        (request, receiver)
+    }
+
+    /// Whoever asked has stopped waiting.
+    pub fn forget(&self, request: u64) {
+        self.open.remove(&request);
+    }
+
+    fn answer(&self, request: u64, result: Answer) {
+        if let Some((_, sender)) = self.open.remove(&request) {
+            let _ = sender.send(result);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Finished rows on their way into the stores: at least once on the way, once in effect.
+//!
+//! In: rows from the core, through a bounded queue. They are first appended to the outbox, a log on
+//! disk, and from there every store is fed by a thread of its own, in order, at its own pace. A
+//! store that is slow or away costs disk, not memory and not calls; what it has is remembered by a
+//! cursor, and a row that comes twice is told by its key.
+
+mod columns;
+mod feeder;
+mod jsonl;
+mod outbox;
+mod query;
+mod sqlite;
+
+pub use jsonl::JsonLines;
+pub use query::{Filter, query};
+pub use sqlite::Sqlite;
+
+use super::lane::Lane;
+use super::meters::ShellMeters;
+use crate::config;
+use crate::core::Row;
+use crossbeam_channel as channel;
+use feeder::Shared;
+use outbox::Outbox;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Rows between the core and the outbox, and those that the core keeps when the disk hangs.
+const QUEUED: usize = 8_192;
+const WAITING_MAX: usize = 262_144;
+/// Rows appended to the outbox at once.
+const APPENDED: usize = 1_024;
+
+/// A place where rows end up.
+pub trait Store: Send {
+    /// Writes all of `rows`, or none. A row that it has already is not written again.
+    fn write(&mut self, rows: &[Row]) -> Result<(), String>;
+}
+
+/// Opens a store; called again whenever a write has failed.
+pub type Opener = Box<dyn Fn() -> Result<Box<dyn Store>, String> + Send>;
+
+/// A store, by a name that stays the same from one start to the next.
+pub struct Place {
+    pub name: String,
+    pub open: Opener,
+}
+
+/// The threads that bring rows into the stores.
+pub struct Stores {
+    shared: Arc<Shared>,
+    appender: JoinHandle<()>,
+    feeders: Vec<JoinHandle<()>>,
+}
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Rows are gathered for this long, so that one transaction holds many.
+    pub gather: Duration,
+    /// The first and the longest pause after a failure.
+    pub retry: (Duration, Duration),
+    /// Tries that a store gets when the switch stops; what it does not take waits in the outbox.
+    pub last_tries: u32,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            gather: Duration::from_millis(200),
+            retry: (Duration::from_millis(250), Duration::from_secs(30)),
+            last_tries: 3,
+        }
+    }
+}
+
+/// Starts the threads. The lane is for the core loop; dropping it, then [`Stores::finish`], brings
+/// everything to rest.
+pub fn start(
+    outbox: &Path,
+    places: Vec<Place>,
+    pace: Pace,
+    meters: ShellMeters,
+) -> Result<(Lane<Row>, Stores), String> {
+    let mut log = Outbox::open(outbox).map_err(|e| {
+        format!("{}: the outbox of records cannot be written: {e}", outbox.display())
+    })?;
+    let names = places.iter().map(|place| place.name.clone()).collect();
+    let shared = Arc::new(Shared::new(outbox, names, log.end()));
+    let (sender, receiver) = channel::bounded::<Row>(QUEUED);
+    let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
+        let thread = std::thread::Builder::new().name(name.into());
+        thread.spawn(work).map_err(|e| format!("a thread for records cannot be started: {e}"))
+    };
+    let mut feeders = Vec::new();
+    for (n, place) in places.into_iter().enumerate() {
+        let (shared, meters) = (Arc::clone(&shared), meters.clone());
+        let feed = move || feeder::feed(&shared, n, &place, pace, &meters);
+        feeders.push(spawn("store", Box::new(feed))?);
+    }
+    let ends = Arc::clone(&shared);
+    let append = move || append_all(&receiver, &mut log, &ends, pace, &meters);
+    let appender = spawn("outbox", Box::new(append))?;
+    let lane = Lane::new("rows", Box::new(sender), WAITING_MAX);
+    Ok((lane, Stores { shared, appender, feeders }))
+}
+
+impl Stores {
+    /// Waits until every row is in every store, as far as the stores take them. The lane must be
+    /// gone by now.
+    pub fn finish(self) {
+        self.shared.hurry();
+        let _ = self.appender.join();
+        self.shared.close();
+        for feeder in self.feeders {
+            let _ = feeder.join();
+        }
+    }
+}
+
+fn append_all(
+    rows: &channel::Receiver<Row>,
+    log: &mut Outbox,
+    shared: &Shared,
+    pace: Pace,
+    meters: &ShellMeters,
+) {
+    while let Ok(first) = rows.recv() {
+        let mut batch = vec![first];
+        batch.extend(rows.try_iter().take(APPENDED));
+        let (mut pause, mut tries_left) = (pace.retry.0, pace.last_tries);
+        while let Err(error) = log.append(&batch) {
+            tracing::error!(
+                rows = batch.len(),
+                "call records cannot be written to {}: {error}. They are kept in memory and tried \
+                 again; free some room on that disk",
+                log.place().display()
+            );
+            meters.store_failures.increment(1);
+            tries_left -= u32::from(shared.pause(pause));
+            if tries_left == 0 {
+                return;
+            }
+            pause = (pause * 2).min(pace.retry.1);
+        }
+        meters.rows.increment(batch.len() as u64);
+        shared.appended(log.end());
+    }
+}
+
+/// What the configuration asks for.
+pub fn places(stores: &[config::Store]) -> Vec<Place> {
+    let place = |store: &config::Store| match store.clone() {
+        config::Store::Sqlite { path } => Place {
+            name: name_of("sqlite", &path),
+            open: Box::new(move || Ok(Box::new(Sqlite::open(&path)?))),
+        },
+        config::Store::JsonLines { path } => Place {
+            name: name_of("jsonl", &path),
+            open: Box::new(move || Ok(Box::new(JsonLines::open(&path)?))),
+        },
+    };
+    stores.iter().map(place).collect()
+}
+
+/// `sqlite-data-records.db`: fit for a file name.
+fn name_of(kind: &str, path: &Path) -> String {
+    let plain = |c: char| if c.is_alphanumeric() || c == '.' { c } else { '-' };
+    let name: String = path.to_string_lossy().chars().map(plain).collect();
+    format!("{kind}-{}", name.trim_start_matches('-'))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+//! The outbox: an append-only log of rows in segments, one row a line as JSON. What has been
+//! appended has reached the disk. A line that a power cut left unfinished is cut off at the start.
+
+use crate::core::Row;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// A segment is followed by another when it is longer than this.
+const SEGMENT_MAX: u64 = 16 << 20;
+
+/// A place in the log: a segment, and octets into it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    pub segment: u64,
+    pub offset: u64,
+}
+
+pub struct Outbox {
+    dir: PathBuf,
+    file: File,
+    end: Position,
+}
+
+impl Outbox {
+    pub fn open(dir: &Path) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        let segment = segments(dir)?.last().copied().unwrap_or(1);
+        let mut file = open_segment(dir, segment)?;
+        let whole = whole_lines(&mut file)?;
+        file.set_len(whole)?;
+        file.seek(SeekFrom::Start(whole))?;
+        Ok(Self { dir: dir.into(), file, end: Position { segment, offset: whole } })
+    }
+
+    /// Everything before it is on disk.
+    pub fn end(&self) -> Position {
+        self.end
+    }
+
+    pub fn place(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Appends all rows, or none.
+    pub fn append(&mut self, rows: &[Row]) -> io::Result<()> {
+        if self.end.offset > SEGMENT_MAX {
+            self.file = open_segment(&self.dir, self.end.segment + 1)?;
+            self.end = Position { segment: self.end.segment + 1, offset: 0 };
+        }
+        let mut text = Vec::new();
+        for row in rows {
+            serde_json::to_writer(&mut text, row)?;
+            text.push(b'\n');
+        }
+        let written = self.file.write_all(&text).and_then(|()| self.file.sync_data());
+        if let Err(error) = written {
+            // Half a batch would be followed by the whole one.
+            self.file.set_len(self.end.offset)?;
+            self.file.seek(SeekFrom::Start(self.end.offset))?;
+            return Err(error);
+        }
+        self.end.offset += text.len() as u64;
+        Ok(())
+    }
+}
+
+/// Rows from `from` up to `end`, at most about `limit`, and the place after them. A line that is no
+/// row is left out and logged: it was written by a version that this one cannot read.
+pub fn read(
+    dir: &Path,
+    from: Position,
+    end: Position,
+    limit: usize,
+) -> io::Result<(Vec<Row>, Position)> {
+    let (mut rows, mut at) = (Vec::new(), from);
+    while at < end && rows.len() < limit {
+        let mut file = match File::open(segment_path(dir, at.segment)) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound && at.segment < end.segment => {
+                at = Position { segment: at.segment + 1, offset: 0 };
+                continue;
+            }
+            Err(e) => return Err(e),
+        };
+        file.seek(SeekFrom::Start(at.offset))?;
+        let stop = if at.segment == end.segment { end.offset } else { u64::MAX };
+        let mut lines = BufReader::new(file);
+        let mut line = Vec::new();
+        while rows.len() < limit && at.offset < stop {
+            line.clear();
+            let len = lines.read_until(b'\n', &mut line)?;
+            if len == 0 {
+                break;
+            }
+            at.offset += len as u64;
+            match serde_json::from_slice(&line) {
+                Ok(row) => rows.push(row),
+                Err(error) => tracing::error!(
+                    segment = at.segment,
+                    before = at.offset,
+                    "a line of the outbox is no row and is left out: {error}"
+                ),
+            }
+        }
+        if at.segment < end.segment && rows.len() < limit {
+            at = Position { segment: at.segment + 1, offset: 0 };
+        }
+    }
+    Ok((rows, at))
+}
+
+/// Removes the segments that nobody needs any more.
+pub fn remove_before(dir: &Path, segment: u64) {
+    for old in segments(dir).unwrap_or_default().into_iter().filter(|s| *s < segment) {
+        let _ = fs::remove_file(segment_path(dir, old));
+    }
+}
+
+/// How far a store has come, or the start of what is left.
+pub fn load_cursor(dir: &Path, name: &str) -> Position {
+    let text = fs::read_to_string(cursor_path(dir, name)).unwrap_or_default();
+    let mut numbers = text.split_whitespace().filter_map(|word| word.parse().ok());
+    match (numbers.next(), numbers.next()) {
+        (Some(segment), Some(offset)) => Position { segment, offset },
+        _ => {
+            let first = segments(dir).unwrap_or_default().first().copied();
+            Position { segment: first.unwrap_or(1), offset: 0 }
+        }
+    }
+}
+
+pub fn save_cursor(dir: &Path, name: &str, at: Position) -> io::Result<()> {
+    let path = cursor_path(dir, name);
+    let fresh = path.with_extension("new");
+    fs::write(&fresh, format!("{} {}\n", at.segment, at.offset))?;
+    fs::rename(fresh, path)
+}
+
+fn cursor_path(dir: &Path, name: &str) -> PathBuf {
+    dir.join(format!("{name}.cursor"))
+}
+
+fn segment_path(dir: &Path, segment: u64) -> PathBuf {
+    dir.join(format!("{segment:012}.rows"))
+}
+
+fn segments(dir: &Path) -> io::Result<Vec<u64>> {
+    let number = |entry: fs::DirEntry| {
+        let name = entry.file_name().into_string().ok()?;
+        name.strip_suffix(".rows")?.parse().ok()
+    };
+    let mut found: Vec<u64> = fs::read_dir(dir)?.flatten().filter_map(number).collect();
+    found.sort_unstable();
+    Ok(found)
+}
+
+fn open_segment(dir: &Path, segment: u64) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options.open(segment_path(dir, segment))
+}
+
+/// Octets up to and with the last line end.
+fn whole_lines(file: &mut File) -> io::Result<u64> {
+    let mut all = Vec::new();
+    file.read_to_end(&mut all)?;
+    Ok(memchr::memrchr(b'\n', &all).map_or(0, |at| at as u64 + 1))
+}

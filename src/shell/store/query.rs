@@ -1,0 +1,104 @@
+//! Reading finished calls back, through a connection that can only read: the writer is not
+//! disturbed, and a question cannot change anything.
+
+use super::columns::{CALLS, LEGS, Table};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags, params_from_iter};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::Duration;
+
+/// Rows in one answer.
+const LIMIT_MAX: usize = 10_000;
+
+/// Which calls. Everything left out restricts nothing.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Filter {
+    pub id: Option<String>,
+    /// Arrived at or after; RFC 3339.
+    pub since: Option<String>,
+    /// Arrived before.
+    pub until: Option<String>,
+    pub line: Option<String>,
+    pub queue: Option<String>,
+    pub agent: Option<String>,
+    pub caller: Option<String>,
+    pub outcome: Option<String>,
+    /// Calls after this id, in the order of ids: the way to the next page.
+    pub after: Option<String>,
+    /// Default 1000, at most 10000.
+    pub limit: Option<usize>,
+    /// With the legs of each call.
+    pub legs: bool,
+}
+
+/// Finished calls as JSON objects, oldest first.
+pub fn query(database: &Path, filter: &Filter) -> Result<Value, String> {
+    let limit = filter.limit.unwrap_or(1_000).clamp(1, LIMIT_MAX);
+    let (since, until) = (moment(filter.since.as_ref())?, moment(filter.until.as_ref())?);
+    let conditions = [
+        ("id = ?", filter.id.as_ref()),
+        ("arrived_at >= ?", since.as_ref()),
+        ("arrived_at < ?", until.as_ref()),
+        ("line = ?", filter.line.as_ref()),
+        ("queue = ?", filter.queue.as_ref()),
+        ("agent = ?", filter.agent.as_ref()),
+        ("caller = ?", filter.caller.as_ref()),
+        ("outcome = ?", filter.outcome.as_ref()),
+        ("id > ?", filter.after.as_ref()),
+    ];
+    let given: Vec<_> = conditions.iter().filter_map(|(c, value)| Some((c, (*value)?))).collect();
+    let clause: String = given.iter().map(|(condition, _)| format!(" AND {condition}")).collect();
+    let values: Vec<&String> = given.iter().map(|(_, value)| *value).collect();
+    let read = || {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(database, flags)?;
+        connection.busy_timeout(Duration::from_secs(2))?;
+        let tail = format!("WHERE 1{clause} ORDER BY id LIMIT {limit}");
+        let mut calls = select(&connection, &CALLS, &tail, &values)?;
+        for call in calls.iter_mut().filter(|_| filter.legs) {
+            let id = call["id"].as_str().unwrap_or_default().to_string();
+            let tail = "WHERE call = ? ORDER BY n";
+            call["legs"] = json!(select(&connection, &LEGS, tail, &[&id])?);
+        }
+        Ok(json!(calls))
+    };
+    read().map_err(|e: rusqlite::Error| format!("{}: {e}", database.display()))
+}
+
+fn select(
+    connection: &Connection,
+    table: &Table,
+    tail: &str,
+    values: &[&String],
+) -> rusqlite::Result<Vec<Value>> {
+    let names: Vec<_> = table.columns.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+    let sql = format!("SELECT {} FROM {} {tail}", names.join(", "), table.name);
+    let mut statement = connection.prepare(&sql)?;
+    let rows = statement.query_map(params_from_iter(values), |row| {
+        let values = (0..names.len()).map(|n| Ok(to_json(row.get_ref(n)?)));
+        Ok(table.object(values.collect::<rusqlite::Result<_>>()?))
+    })?;
+    rows.collect()
+}
+
+fn to_json(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(whole) => json!(whole),
+        ValueRef::Real(number) => json!(number),
+        ValueRef::Text(text) => json!(String::from_utf8_lossy(text)),
+        ValueRef::Blob(_) => Value::Null,
+    }
+}
+
+/// Text compares like time only where it has the one form that is stored.
+fn moment(text: Option<&String>) -> Result<Option<String>, String> {
+    let Some(text) = text else { return Ok(None) };
+    let stamp: jiff::Timestamp = text.parse().map_err(|_| {
+        format!("`{text}` is no time; write it like 2026-11-22T06:00:00+05:30 or ...T00:30:00Z")
+    })?;
+    Ok(Some(crate::shell::stamp::rfc3339(crate::base::Wall(stamp.as_microsecond()))))
+}

@@ -1,0 +1,54 @@
+//! Connections that we open. The flow exists, and can be written to, before it is connected.
+
+use super::{Full, Parcel, Streams, connection};
+use crate::core::Event;
+use crate::sip::Hop;
+use std::io;
+use std::net::SocketAddr;
+use tokio::net::{TcpSocket, TcpStream};
+
+/// Opens a connection to the peer of `hop` and sends `first` on it.
+pub(super) fn start(streams: &Streams, hop: Hop, first: Parcel) {
+    let shared = &streams.0;
+    let mut end = match streams.admit(hop.peer) {
+        Ok(end) => end,
+        Err(full) => {
+            let limit = match full {
+                Full::All => "all connections there may be are open",
+                Full::Source => "this peer has all the connections it may have",
+            };
+            tracing::warn!(peer = %hop.peer, "not connected: {limit}");
+            return shared.tell(Event::Unreachable { hop });
+        }
+    };
+    if let Err(back) = shared.put(end.id, first) {
+        shared.tell(Event::Unreachable { hop: back.hop.unwrap_or(hop) });
+    }
+    let streams = streams.clone();
+    shared.runtime.spawn(async move {
+        let within = streams.0.limits.connect_within;
+        let connected = tokio::time::timeout(within, open(hop.local, hop.peer)).await;
+        match connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+            Ok(stream) => connection::run(streams, end, stream).await,
+            Err(error) => {
+                tracing::info!(peer = %hop.peer, "not connected: {error}");
+                // Closed first, so that nothing more is queued for it.
+                streams.0.drop_flow(end.id);
+                let mut unsent = Vec::new();
+                while let Some(parcel) = end.queue.recv().await {
+                    unsent.push(parcel);
+                }
+                streams.release(end.id, end.peer, unsent, false).await;
+            }
+        }
+    });
+}
+
+/// From the address that the core wants to be seen, where it names one.
+async fn open(local: SocketAddr, peer: SocketAddr) -> io::Result<TcpStream> {
+    let socket = if peer.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if !local.ip().is_unspecified() && local.is_ipv4() == peer.is_ipv4() {
+        socket.bind(SocketAddr::new(local.ip(), 0))?;
+    }
+    socket.connect(peer).await
+}

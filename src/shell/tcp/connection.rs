@@ -1,0 +1,170 @@
+//! One connection: octets in, whole messages out, and back. Two tasks, so that a peer that does not
+//! read cannot keep its own messages from us, nor the other way round.
+
+use super::{FlowEnd, Limits, Parcel, Shared, Streams};
+use crate::base::FlowId;
+use crate::core::Event;
+use crate::sip::{Hop, Transport};
+use crate::wire::sip::{Frame, Framer, PONG};
+use bytes::{Bytes, BytesMut};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Sleep, sleep, timeout};
+
+/// Octets read at a time.
+const PIECE: usize = 8_192;
+
+/// Why a connection ended.
+#[derive(Debug)]
+enum Why {
+    Peer,
+    Broke(io::Error),
+    Slow,
+    Idle,
+    NotSip,
+    Ours,
+}
+
+/// Serves a connection until it ends, and tells the core that it did.
+pub(super) async fn run(streams: Streams, end: FlowEnd, stream: TcpStream) {
+    let FlowEnd { id, peer, queue, octets, gone } = end;
+    prepare(&stream);
+    let local = stream.local_addr().unwrap_or(peer);
+    let hop = Hop { transport: Transport::Tcp, local, peer, flow: Some(id) };
+    let (read, write) = stream.into_split();
+    let shared = Arc::clone(&streams.0);
+    let writer = tokio::spawn(write_all(Arc::clone(&shared), id, write, queue, octets));
+    let why = read_all(&shared, hop, read, gone).await;
+    match why {
+        Why::Peer | Why::Ours | Why::Idle => tracing::debug!(%peer, ?why, "connection closed"),
+        Why::Broke(_) => tracing::debug!(%peer, ?why, "connection lost"),
+        Why::Slow | Why::NotSip => tracing::info!(%peer, ?why, "connection closed"),
+    }
+    shared.drop_flow(id);
+    let unsent = writer.await.unwrap_or_default();
+    streams.release(id, peer, unsent, true).await;
+}
+
+/// No delay, and a dead peer is found by the kernel (RFC 1122 section 4.2.3.6), NAT or not.
+fn prepare(stream: &TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let socket = socket2::SockRef::from(stream);
+    let probes = socket2::TcpKeepalive::new()
+        .with_time(Duration::from_secs(60))
+        .with_interval(Duration::from_secs(15))
+        .with_retries(4);
+    let _ = socket.set_tcp_keepalive(&probes);
+    let _ = socket.set_tcp_user_timeout(Some(Duration::from_secs(30)));
+}
+
+async fn read_all(
+    shared: &Shared,
+    hop: Hop,
+    mut read: OwnedReadHalf,
+    mut gone: oneshot::Receiver<()>,
+) -> Why {
+    let mut framer = Framer::default();
+    let mut piece = BytesMut::with_capacity(PIECE);
+    // A connection that has said nothing yet has less time than one that has.
+    let mut patience = Patience::new(&shared.limits);
+    loop {
+        piece.clear();
+        let got = tokio::select! {
+            got = read.read_buf(&mut piece) => got,
+            _ = &mut gone => return Why::Ours,
+            () = &mut patience.alarm => return patience.lost(),
+        };
+        match got {
+            Ok(0) => return Why::Peer,
+            Ok(_) => framer.feed(&piece),
+            Err(error) => return Why::Broke(error),
+        }
+        let mut whole = false;
+        while let Some(frame) = framer.next_frame() {
+            whole = true;
+            match frame {
+                Frame::Message(bytes) => {
+                    shared.meters.stream_messages.increment(1);
+                    if shared.inbox.stream(Event::Sip { hop, bytes }).await.is_err() {
+                        return Why::Ours;
+                    }
+                }
+                Frame::Ping => {
+                    let pong = Parcel { hop: None, bytes: Bytes::from_static(PONG) };
+                    let _ = hop.flow.map(|flow| shared.put(flow, pong));
+                }
+                Frame::Broken(_) => return Why::NotSip,
+            }
+        }
+        patience.after_read(whole, framer.pending());
+    }
+}
+
+/// How long a connection may stay as it is.
+struct Patience {
+    limits: Limits,
+    alarm: Pin<Box<Sleep>>,
+    half: bool,
+}
+
+impl Patience {
+    fn new(limits: &Limits) -> Self {
+        let alarm = Box::pin(sleep(limits.message_within));
+        Self { limits: *limits, alarm, half: true }
+    }
+
+    /// The time of a message runs from its first octet and is not prolonged by single octets.
+    fn after_read(&mut self, whole: bool, pending: usize) {
+        let half = pending > 0;
+        if half && self.half && !whole {
+            return;
+        }
+        self.half = half;
+        let span = if half { self.limits.message_within } else { self.limits.idle };
+        self.alarm = Box::pin(sleep(span));
+    }
+
+    fn lost(&self) -> Why {
+        if self.half { Why::Slow } else { Why::Idle }
+    }
+}
+
+/// Writes what is queued until the flow is dropped and the queue empty. Returns what was not
+/// written.
+async fn write_all(
+    shared: Arc<Shared>,
+    id: FlowId,
+    mut write: OwnedWriteHalf,
+    mut queue: mpsc::Receiver<Parcel>,
+    octets: Arc<AtomicUsize>,
+) -> Vec<Parcel> {
+    let within = shared.limits.write_within;
+    while let Some(parcel) = queue.recv().await {
+        let written = timeout(within, write.write_all(&parcel.bytes)).await;
+        octets.fetch_sub(parcel.bytes.len(), Ordering::Relaxed);
+        if !matches!(written, Ok(Ok(()))) {
+            shared.drop_flow(id);
+            let mut unsent = vec![parcel];
+            while let Some(parcel) = queue.recv().await {
+                unsent.push(parcel);
+            }
+            return unsent;
+        }
+    }
+    let _ = timeout(within, write.shutdown()).await;
+    Vec::new()
+}
+
+/// For the listener's log: a connection that was not admitted.
+pub(super) fn refuse(shared: &Shared, peer: SocketAddr, why: &str) {
+    shared.meters.connections_refused.increment(1);
+    tracing::info!(%peer, "connection refused: {why}");
+}

@@ -1,0 +1,58 @@
+//! Connections that others open.
+
+use super::{Full, Streams, connection};
+use crate::shell::udp::listen_sentence;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+/// Connections that the kernel keeps until they are accepted.
+const BACKLOG: i32 = 1_024;
+/// When no more files can be opened, how long until the next try.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// A bound listener, or a sentence that says why there is none.
+pub fn bind(at: SocketAddr) -> Result<TcpListener, String> {
+    let bound = || {
+        use socket2::{Domain, Protocol, Socket, Type};
+        let socket = Socket::new(Domain::for_address(at), Type::STREAM, Some(Protocol::TCP))?;
+        if at.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        // A listener of ours that has just gone does not stand in the way of the next.
+        socket.set_reuse_address(true)?;
+        socket.bind(&at.into())?;
+        socket.listen(BACKLOG)?;
+        socket.set_nonblocking(true)?;
+        Ok(TcpListener::from(socket))
+    };
+    bound().map_err(|e: io::Error| listen_sentence("tcp", at, &e))
+}
+
+impl Streams {
+    /// Accepts connections until the runtime ends. Called inside the runtime.
+    pub fn listen(&self, listener: TcpListener) -> io::Result<()> {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let streams = self.clone();
+        tokio::spawn(async move {
+            loop {
+                match listener.accept().await {
+                    Ok((stream, peer)) => match streams.admit(peer) {
+                        Ok(end) => {
+                            tokio::spawn(connection::run(streams.clone(), end, stream));
+                        }
+                        Err(Full::All) => connection::refuse(&streams.0, peer, "no room"),
+                        Err(Full::Source) => {
+                            connection::refuse(&streams.0, peer, "too many from this address");
+                        }
+                    },
+                    Err(error) => {
+                        tracing::warn!("a connection could not be accepted: {error}");
+                        tokio::time::sleep(BREATH).await;
+                    }
+                }
+            }
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,243 @@
+//! SIP over TCP (RFC 3261 section 18): who is connected, and how a message finds its connection.
+//!
+//! In: messages from the core, connections from the world. Out: whole messages and closed flows, as
+//! events. A peer that sends half a message, sends nothing, or does not read is closed; it never
+//! slows the core, which only puts messages into bounded queues.
+
+mod connect;
+mod connection;
+mod listen;
+
+pub use listen::bind;
+
+use super::lane::Inbox;
+use super::meters::ShellMeters;
+use crate::base::{FlowId, Slab};
+use crate::core::Event;
+use crate::sip::Hop;
+use bytes::Bytes;
+use dashmap::DashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+
+/// What one peer, and all of them together, may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub connections: usize,
+    /// A whole call centre may sit behind one address.
+    pub per_source: usize,
+    /// Messages and octets that wait for one peer to read them.
+    pub queued: usize,
+    pub queued_octets: usize,
+    /// From the first octet of a message to its last, and from connecting to the first message.
+    pub message_within: Duration,
+    /// Without a message or a ping. Longer than any registration that is granted.
+    pub idle: Duration,
+    /// For the peer to take what is written to it.
+    pub write_within: Duration,
+    pub connect_within: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            per_source: 1_000,
+            queued: 256,
+            queued_octets: 1 << 20,
+            message_within: Duration::from_secs(10),
+            idle: Duration::from_secs(7_500),
+            write_within: Duration::from_secs(10),
+            connect_within: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Every connection. Cheap to clone.
+#[derive(Clone)]
+pub struct Streams(Arc<Shared>);
+
+struct Shared {
+    flows: DashMap<FlowId, Flow>,
+    by_peer: DashMap<SocketAddr, FlowId>,
+    per_source: DashMap<IpAddr, usize>,
+    /// Who has which id. The slab gives them out dense, with generations.
+    ids: Mutex<Slab<FlowId, ()>>,
+    open: AtomicUsize,
+    limits: Limits,
+    inbox: Inbox,
+    runtime: Handle,
+    meters: ShellMeters,
+}
+
+/// One connection, open or being opened. Dropping it closes the connection when what is queued has
+/// been written.
+struct Flow {
+    peer: SocketAddr,
+    queue: mpsc::Sender<Parcel>,
+    octets: Arc<AtomicUsize>,
+    _alive: oneshot::Sender<()>,
+}
+
+/// A message on its way to a peer, and where the core wanted it to go.
+struct Parcel {
+    hop: Option<Hop>,
+    bytes: Bytes,
+}
+
+/// The connection's own end of its [`Flow`].
+struct FlowEnd {
+    id: FlowId,
+    peer: SocketAddr,
+    queue: mpsc::Receiver<Parcel>,
+    octets: Arc<AtomicUsize>,
+    gone: oneshot::Receiver<()>,
+}
+
+/// Why a connection cannot be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Full {
+    All,
+    Source,
+}
+
+impl Streams {
+    pub fn new(limits: Limits, inbox: Inbox, runtime: Handle, meters: ShellMeters) -> Self {
+        Self(Arc::new(Shared {
+            flows: DashMap::new(),
+            by_peer: DashMap::new(),
+            per_source: DashMap::new(),
+            ids: Mutex::default(),
+            open: AtomicUsize::new(0),
+            limits,
+            inbox,
+            runtime,
+            meters,
+        }))
+    }
+
+    /// On the flow that the hop names while it is open, else on any connection to the peer, else on
+    /// a new one (RFC 3261 section 18.1.1 and 18.2.2). Never waits.
+    pub fn send(&self, hop: Hop, bytes: Bytes) {
+        let shared = &self.0;
+        let mut parcel = Parcel { hop: Some(hop), bytes };
+        let by_peer = || shared.by_peer.get(&hop.peer).map(|entry| *entry);
+        for flow in [hop.flow, by_peer()].into_iter().flatten() {
+            match shared.put(flow, parcel) {
+                Ok(()) => return,
+                Err(back) => parcel = back,
+            }
+        }
+        connect::start(self, hop, parcel);
+    }
+
+    /// Closes a connection, after what is queued for it has been written.
+    pub fn close(&self, flow: FlowId) {
+        self.0.drop_flow(flow);
+    }
+
+    /// Connections open or being opened.
+    pub fn open(&self) -> usize {
+        self.0.open.load(Ordering::Relaxed)
+    }
+
+    /// Makes room for one more connection with `peer`.
+    fn admit(&self, peer: SocketAddr) -> Result<FlowEnd, Full> {
+        let shared = &self.0;
+        let Limits { connections, per_source, queued, .. } = shared.limits;
+        if shared.open.fetch_add(1, Ordering::Relaxed) >= connections {
+            shared.open.fetch_sub(1, Ordering::Relaxed);
+            return Err(Full::All);
+        }
+        {
+            let mut count = shared.per_source.entry(peer.ip()).or_default();
+            if *count >= per_source {
+                shared.open.fetch_sub(1, Ordering::Relaxed);
+                return Err(Full::Source);
+            }
+            *count += 1;
+        }
+        shared.meters.connections.increment(1.0);
+        let id = shared.ids.lock().unwrap_or_else(|e| e.into_inner()).insert(());
+        let (queue, queue_end) = mpsc::channel(queued);
+        let (alive, gone) = oneshot::channel();
+        let octets = Arc::new(AtomicUsize::new(0));
+        let flow = Flow { peer, queue, octets: Arc::clone(&octets), _alive: alive };
+        shared.flows.insert(id, flow);
+        shared.by_peer.insert(peer, id);
+        Ok(FlowEnd { id, peer, queue: queue_end, octets, gone })
+    }
+
+    /// The connection is over, or never was. What was queued and not written comes back as
+    /// unreachable, so that nobody waits for an answer to it.
+    async fn release(&self, id: FlowId, peer: SocketAddr, unsent: Vec<Parcel>, opened: bool) {
+        let shared = &self.0;
+        shared.drop_flow(id);
+        shared.meters.connections.decrement(1.0);
+        if let dashmap::Entry::Occupied(mut count) = shared.per_source.entry(peer.ip()) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+        if opened {
+            let _ = shared.inbox.stream(Event::FlowClosed { flow: id }).await;
+        }
+        for hop in unsent.into_iter().filter_map(|parcel| parcel.hop) {
+            let _ = shared.inbox.stream(Event::Unreachable { hop }).await;
+        }
+        shared.ids.lock().unwrap_or_else(|e| e.into_inner()).remove(id);
+        shared.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    /// Queues a message for a peer; gives it back where the connection is not there. A peer that
+    /// leaves too much unread loses its connection.
+    fn put(&self, flow: FlowId, parcel: Parcel) -> Result<(), Parcel> {
+        let Some(entry) = self.flows.get(&flow) else { return Err(parcel) };
+        let len = parcel.bytes.len();
+        let before = entry.octets.fetch_add(len, Ordering::Relaxed);
+        let refused = if before + len > self.limits.queued_octets {
+            parcel
+        } else {
+            match entry.queue.try_send(parcel) {
+                Ok(()) => return Ok(()),
+                Err(mpsc::error::TrySendError::Full(parcel)) => parcel,
+                Err(mpsc::error::TrySendError::Closed(parcel)) => {
+                    entry.octets.fetch_sub(len, Ordering::Relaxed);
+                    return Err(parcel);
+                }
+            }
+        };
+        let peer = entry.peer;
+        drop(entry);
+        tracing::warn!(%peer, "this peer does not read what it is sent: its connection is closed");
+        self.drop_flow(flow);
+        if let Some(hop) = refused.hop {
+            self.tell(Event::Unreachable { hop });
+        }
+        Ok(())
+    }
+
+    fn drop_flow(&self, flow: FlowId) {
+        if let Some((_, dropped)) = self.flows.remove(&flow) {
+            self.by_peer.remove_if(&dropped.peer, |_, current| *current == flow);
+        }
+    }
+
+    /// Tells the core something from a place that may not wait.
+    fn tell(&self, event: Event) {
+        let inbox = self.inbox.clone();
+        self.runtime.spawn(async move {
+            let _ = inbox.stream(event).await;
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

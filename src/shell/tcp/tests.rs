@@ -1,0 +1,189 @@
+//! Connections over loopback: limits, slow peers, deaf peers, reuse.
+
+use super::*;
+use crate::shell::lane::{InboxEnd, inbox};
+use crate::shell::meters::Metrics;
+use crate::shell::sys::epoll::{Poller, Waker};
+use crate::sip::Transport;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use tokio::runtime::Runtime;
+
+const OPTIONS: &[u8] = b"OPTIONS sip:a SIP/2.0\r\nContent-Length: 0\r\n\r\n";
+
+struct World {
+    _runtime: Runtime,
+    streams: Streams,
+    at: SocketAddr,
+    end: InboxEnd,
+    waker: Arc<Waker>,
+    poller: Poller,
+    seen: std::collections::VecDeque<Event>,
+}
+
+impl World {
+    fn new(limits: Limits) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let waker = Arc::new(Waker::new().unwrap());
+        let (inbox, end) = inbox(Arc::clone(&waker));
+        let meters = Metrics::new().for_shell();
+        let streams = Streams::new(limits, inbox, runtime.handle().clone(), meters);
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let at = listener.local_addr().unwrap();
+        runtime.block_on(async { streams.listen(listener) }).unwrap();
+        let poller = Poller::new().unwrap();
+        poller.add(waker.as_fd(), 0).unwrap();
+        let seen = std::collections::VecDeque::new();
+        Self { _runtime: runtime, streams, at, end, waker, poller, seen }
+    }
+
+    /// The next event, as the core loop would come to it.
+    fn event(&mut self) -> Event {
+        loop {
+            if let Some(event) = self.seen.pop_front() {
+                return event;
+            }
+            self.waker.about_to_sleep();
+            let mut batch = Vec::new();
+            self.end.take(&mut batch);
+            if batch.is_empty() {
+                let woken = self.poller.wait(Some(Duration::from_secs(10))).unwrap().count();
+                assert_eq!(woken, 1, "nothing came");
+                self.waker.clear();
+            }
+            self.seen.extend(batch);
+        }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.at).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream
+    }
+}
+
+fn hop_of(event: &Event) -> Hop {
+    match event {
+        Event::Sip { hop, .. } => *hop,
+        other => panic!("no message: {other:?}"),
+    }
+}
+
+#[test]
+fn messages_come_whole_and_answers_leave_on_the_same_connection() {
+    let mut world = World::new(Limits::default());
+    let mut phone = world.connect();
+    phone.write_all(&OPTIONS[..20]).unwrap();
+    phone.write_all(&[&OPTIONS[20..], b"\r\n\r\n", OPTIONS].concat()).unwrap();
+    let first = world.event();
+    let hop = hop_of(&first);
+    assert_eq!((hop.local, hop.peer), (world.at, phone.local_addr().unwrap()));
+    assert_eq!(hop_of(&world.event()), hop);
+    let mut pong = [0; 2];
+    phone.read_exact(&mut pong).unwrap();
+    assert_eq!(&pong, b"\r\n");
+    // By its flow, and without a flow by its peer.
+    world.streams.send(hop, Bytes::from_static(b"one"));
+    world.streams.send(Hop { flow: None, ..hop }, Bytes::from_static(b"two"));
+    let mut answers = [0; 6];
+    phone.read_exact(&mut answers).unwrap();
+    assert_eq!(&answers, b"onetwo");
+    drop(phone);
+    assert_eq!(world.event(), Event::FlowClosed { flow: hop.flow.unwrap() });
+}
+
+#[test]
+fn closing_lets_what_was_queued_out_first() {
+    let mut world = World::new(Limits::default());
+    let mut phone = world.connect();
+    phone.write_all(OPTIONS).unwrap();
+    let hop = hop_of(&world.event());
+    world.streams.send(hop, Bytes::from_static(b"SIP/2.0 400 Bad Request\r\n\r\n"));
+    world.streams.close(hop.flow.unwrap());
+    let mut all = String::new();
+    phone.read_to_string(&mut all).unwrap();
+    assert!(all.starts_with("SIP/2.0 400"));
+    assert_eq!(world.event(), Event::FlowClosed { flow: hop.flow.unwrap() });
+}
+
+#[test]
+fn half_a_message_is_waited_for_only_so_long() {
+    let limits = Limits { message_within: Duration::from_millis(100), ..Limits::default() };
+    let mut world = World::new(limits);
+    let mut slow = world.connect();
+    slow.write_all(OPTIONS).unwrap();
+    let flow = hop_of(&world.event()).flow.unwrap();
+    slow.write_all(&OPTIONS[..9]).unwrap();
+    assert_eq!(world.event(), Event::FlowClosed { flow });
+    let mut silent = world.connect();
+    assert_eq!(silent.read(&mut [0]).unwrap(), 0, "who says nothing at all is closed too");
+}
+
+#[test]
+fn what_is_not_sip_is_closed() {
+    let mut world = World::new(Limits::default());
+    let mut stranger = world.connect();
+    stranger.write_all(b"GET / HTTP/1.1\r\nContent-Length: nonsense\r\n\r\n").unwrap();
+    assert!(matches!(world.event(), Event::FlowClosed { .. }));
+    assert_eq!(stranger.read(&mut [0]).unwrap_or(0), 0);
+}
+
+#[test]
+fn one_address_gets_no_more_than_its_share() {
+    let mut world = World::new(Limits { per_source: 2, ..Limits::default() });
+    let mut phones = [world.connect(), world.connect()];
+    for phone in &mut phones {
+        phone.write_all(OPTIONS).unwrap();
+        world.event();
+    }
+    let mut third = world.connect();
+    assert_eq!(third.read(&mut [0]).unwrap_or(0), 0);
+    let [first, _second] = phones;
+    drop(first);
+    assert!(matches!(world.event(), Event::FlowClosed { .. }));
+    let mut fourth = world.connect();
+    fourth.write_all(OPTIONS).unwrap();
+    hop_of(&world.event());
+}
+
+#[test]
+fn a_peer_that_does_not_read_is_closed_and_blocks_nobody() {
+    let write_within = Duration::from_millis(200);
+    let mut world = World::new(Limits { queued: 4, write_within, ..Limits::default() });
+    let mut deaf = world.connect();
+    deaf.write_all(OPTIONS).unwrap();
+    let hop = hop_of(&world.event());
+    let big = Bytes::from(vec![b'x'; 60_000]);
+    for _ in 0..2_000 {
+        if world.streams.0.flows.contains_key(&hop.flow.unwrap()) {
+            world.streams.send(hop, big.clone());
+        }
+    }
+    assert!(!world.streams.0.flows.contains_key(&hop.flow.unwrap()));
+    // The peer's side of the news: unreachable, and closed.
+    let news = [world.event(), world.event()];
+    assert!(news.iter().any(|event| matches!(event, Event::Unreachable { .. })), "{news:?}");
+}
+
+#[test]
+fn a_connection_is_opened_once_and_a_refused_one_is_told() {
+    let mut world = World::new(Limits::default());
+    let trunk = TcpListener::bind("127.0.0.1:0").unwrap();
+    let hop = |peer| Hop { transport: Transport::Tcp, local: world.at, peer, flow: None };
+    let to_trunk = hop(trunk.local_addr().unwrap());
+    world.streams.send(to_trunk, Bytes::from_static(b"one"));
+    world.streams.send(to_trunk, Bytes::from_static(b"two"));
+    let (mut accepted, _) = trunk.accept().unwrap();
+    let mut both = [0; 6];
+    accepted.read_exact(&mut both).unwrap();
+    assert_eq!((&both, world.streams.open()), (b"onetwo", 1));
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let to_nobody = hop(gone);
+    world.streams.send(to_nobody, Bytes::from_static(b"anyone?"));
+    assert_eq!(world.event(), Event::Unreachable { hop: to_nobody });
+}
