@@ -6,6 +6,7 @@
 use super::lane::{Inbox, Outlet};
 use crate::base::QueryId;
 use crate::core::Event;
+use crate::sip::resolve::Answer;
 use crate::sip::{Record, RecordKind};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::proto::rr::{RData, RecordType};
@@ -55,7 +56,12 @@ pub fn start(inbox: Inbox) -> Desk {
                 let asked = answer(resolver.as_deref(), &question);
                 if let Ok(Some((records, ttl))) = tokio::time::timeout(PATIENCE, asked).await {
                     let query = question.query;
-                    let _ = inbox.control(Event::Dns { query, records, ttl }).await;
+                    let ttl = Duration::from_secs(u64::from(ttl));
+                    let answer = match records.is_empty() {
+                        true => Answer::Missing,
+                        false => Answer::Found { records, ttl },
+                    };
+                    let _ = inbox.control(Event::Dns { query, answer }).await;
                 }
                 drop(place);
             });

@@ -4,7 +4,9 @@
 //! A handle is looked up once and kept; counting is one atomic addition.
 
 use metrics::{Counter, Gauge, Histogram};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_exporter_prometheus::{
+    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
 
 const SPANS_US: [f64; 12] =
     [1., 2., 5., 10., 20., 50., 100., 200., 500., 1_000., 10_000., 100_000.];
