@@ -5,5 +5,6 @@
 mod api;
 mod settings;
 
+pub use crate::wire::g711::Law;
 pub use api::*;
 pub use settings::*;
