@@ -27,7 +27,6 @@ impl<'a, 'l> Section<'a, 'l> {
         Self { table, name: name.into(), known: Vec::new(), log }
     }
 
-
     /// Whether the key stands here, whatever it holds.
     pub fn has(&self, key: &str) -> bool {
         self.table.entries.contains_key(key)
