@@ -111,7 +111,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 }
 
 /// `did you mean "x"?`, or what there is to choose from.
-pub fn choose<'a>(word: &str, known: &[&'a str], kind: &str) -> String {
+pub fn choose(word: &str, known: &[&str], kind: &str) -> String {
     if let Some(candidate) = nearest(word, known.iter().copied()) {
         return format!("did you mean \"{candidate}\"?");
     }

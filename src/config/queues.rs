@@ -100,9 +100,10 @@ pub fn check_skills(staffing: &[Staffing], acd: &acd::Settings, unsure: bool, lo
             let instead = format!("{instead} (staffed = false if nobody is to serve it)");
             log.add(skill.place, what, instead);
         }
-        let served = acd.agents.iter().any(|agent| {
-            skills.iter().all(|skill| agent.skills.iter().any(|had| *had == skill.it))
-        });
+        let served = acd
+            .agents
+            .iter()
+            .any(|agent| skills.iter().all(|skill| agent.skills.contains(&skill.it)));
         if let (true, false, Some(first)) = (known, served, skills.first()) {
             let what = format!("no agent has all the skills of queue \"{queue}\"");
             log.add(first.place, what, "give one agent all of them, or ask for fewer");
