@@ -62,6 +62,26 @@ pub enum Wish {
     EndWrapUp,
 }
 
+/// Why a wish was not granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refused {
+    /// No such agent, or no longer.
+    UnknownAgent,
+    /// There is no wrap-up to end.
+    NotInWrapUp,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::UnknownAgent => "there is no such agent",
+            Self::NotInWrapUp => "the agent is not in wrap-up",
+        })
+    }
+}
+
+impl std::error::Error for Refused {}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AgentState {
     /// Logged out.
@@ -105,7 +125,8 @@ pub enum Fact {
         call: CallId,
         agent: AgentId,
     },
-    /// The offer ended without an answer.
+    /// The offer ended without an answer. After `Taken`: the answer came to nothing, and the
+    /// caller is back in the line, at the old place.
     Missed {
         call: CallId,
         agent: AgentId,

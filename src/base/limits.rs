@@ -32,3 +32,5 @@ pub const FORKS_MAX: usize = 8;
 /// Shortest and longest registration that is granted (RFC 3261 section 10.3).
 pub const REGISTER_EXPIRES: (Duration, Duration) =
     (Duration::from_secs(30), Duration::from_secs(7_200));
+/// The least rest of an agent between a missed offer and the next one.
+pub const REST_MIN: Duration = Duration::from_millis(100);

@@ -1,0 +1,98 @@
+//! One agent, and the one function that says what state an agent is in.
+//!
+//! The state is never stored as such and edited: it follows from what the agent wants (`Duty`),
+//! what the agent does (`Task`), whether a phone is there and whether a rest is due. No order of
+//! events can therefore leave anybody in a state that nothing accounts for.
+
+use super::{AgentSettings, AgentState};
+use crate::base::{CallId, Instant, QueueId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Agent {
+    pub name: String,
+    pub skills: BTreeSet<String>,
+    pub fixed: bool,
+    /// A phone is registered. A fixed agent needs none.
+    pub registered: bool,
+    pub duty: Duty,
+    pub task: Task,
+    /// No offer before this. Set by every offer that failed on the agent's side, and kept over
+    /// pauses and log-ins: whoever flips the status is offered one call a rest, not one a flip.
+    pub rest_until: Option<Instant>,
+    /// The idle clock: when the agent last became ready. An offer that ended through nobody's
+    /// fault of this side (answered elsewhere, caller gone) leaves it alone; a call, a pause, a
+    /// rest, a lost phone start it again. So a missed call sends its agent to the end of the line,
+    /// and nobody gains a place by being away.
+    pub idle_since: Instant,
+    /// Missed offers in a row.
+    pub misses: u32,
+    /// No longer configured; goes when the call in hand and its wrap-up are over.
+    pub retired: bool,
+    /// The queues whose every skill the agent has, in order.
+    pub serves: Vec<QueueId>,
+    /// The state as last made known.
+    pub shown: AgentState,
+}
+
+/// What the agent wants, or was told, to be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum Duty {
+    Off,
+    On,
+    Paused(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum Task {
+    Nothing,
+    Offered(CallId),
+    Talking(CallId),
+    WrapUp { call: CallId, until: Instant },
+}
+
+impl Agent {
+    pub fn new(settings: &AgentSettings) -> Self {
+        Self {
+            name: settings.id.clone(),
+            skills: settings.skills.iter().cloned().collect(),
+            fixed: settings.fixed,
+            registered: false,
+            duty: if settings.ready { Duty::On } else { Duty::Off },
+            task: Task::Nothing,
+            rest_until: None,
+            idle_since: Instant::default(),
+            misses: 0,
+            retired: false,
+            serves: Vec::new(),
+            shown: AgentState::Off,
+        }
+    }
+
+    pub fn reachable(&self) -> bool {
+        self.fixed || self.registered
+    }
+
+    /// May not be rung just now, whatever the task.
+    pub fn withheld(&self) -> bool {
+        self.retired || self.duty != Duty::On || !self.reachable()
+    }
+
+    pub fn state(&self) -> AgentState {
+        match self.task {
+            Task::Offered(call) => return AgentState::Offered { call },
+            Task::Talking(call) => return AgentState::Talking { call },
+            Task::WrapUp { call, .. } => return AgentState::WrapUp { call },
+            Task::Nothing => {}
+        }
+        match &self.duty {
+            _ if self.retired => AgentState::Off,
+            Duty::Off => AgentState::Off,
+            Duty::Paused(reason) => AgentState::Paused { reason: reason.clone() },
+            Duty::On if !self.reachable() => AgentState::Unreachable,
+            Duty::On if self.rest_until.is_some() => AgentState::Resting,
+            Duty::On => AgentState::Ready,
+        }
+    }
+}

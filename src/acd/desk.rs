@@ -1,0 +1,252 @@
+//! The desk: what happens to callers and agents, one input at a time.
+//!
+//! In: callers who join and leave, what phones did, what agents want, timers. Out: offers,
+//! withdrawals, facts. Every input ends with `decide`, so nobody eligible is ever idle while an
+//! eligible caller waits. Does not know what a phone is. May import: base.
+
+use super::agent::{Agent, Duty, Task};
+use super::queue::{Caller, Queue, Stage};
+use super::{Effect, Fact, Miss, MissedBecause, Refused, Wish, Withdrawn};
+use crate::base::{AgentId, CallId, Cx, Instant, QueueId, Slab, Timer};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Callers, agents and queues, and who rings for whom.
+///
+/// An offer is named by its call and its agent: whoever drives the desk tells the legs of two
+/// offers of the same pair apart, and reports only about the living one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Desk {
+    pub(super) queues: Slab<QueueId, Queue>,
+    pub(super) agents: Slab<AgentId, Agent>,
+    pub(super) callers: BTreeMap<CallId, Caller>,
+    pub(super) queue_names: BTreeMap<String, QueueId>,
+    pub(super) agent_names: BTreeMap<String, AgentId>,
+}
+
+/// One input under way: what it was handed, and the queues in which a match may have come up.
+pub(super) struct Turn<'a, 'c> {
+    pub cx: &'a mut Cx<'c>,
+    pub out: &'a mut Vec<Effect>,
+    pub touched: Vec<QueueId>,
+}
+
+impl<'a, 'c> Turn<'a, 'c> {
+    pub fn new(cx: &'a mut Cx<'c>, out: &'a mut Vec<Effect>) -> Self {
+        Self { cx, out, touched: Vec::new() }
+    }
+
+    pub fn now(&self) -> Instant {
+        self.cx.now.instant
+    }
+
+    pub fn fact(&mut self, fact: Fact) {
+        self.out.push(Effect::Fact(fact));
+    }
+}
+
+impl Desk {
+    /// A caller comes to a queue, or moves to another one. `arrived` is the first arrival at the
+    /// switch; a caller whom the desk knows already keeps the one it knows. Joining the queue in
+    /// which one waits already changes nothing.
+    pub fn join(
+        &mut self,
+        cx: &mut Cx<'_>,
+        call: CallId,
+        queue: QueueId,
+        arrived: Instant,
+        out: &mut Vec<Effect>,
+    ) {
+        let mut turn = Turn::new(cx, out);
+        let waits_here = |c: &Caller| c.queue == queue && !matches!(c.stage, Stage::Talking { .. });
+        if self.callers.get(&call).is_some_and(waits_here) {
+            return;
+        }
+        let arrived = self.remove(&mut turn, call).map_or(arrived, |before| before.arrived);
+        if self.queues.contains(queue) {
+            let joined = turn.now();
+            self.callers.insert(call, Caller { queue, arrived, joined, stage: Stage::Waiting });
+            turn.fact(Fact::Queued { call, queue });
+            self.line_up(&mut turn, call);
+            self.arm_max_wait(&mut turn, call, joined);
+        } else {
+            turn.out.push(Effect::Expired { call, queue });
+        }
+        self.decide(turn);
+    }
+
+    /// The caller hung up or was moved elsewhere. In conversation this ends it, like `released`.
+    pub fn leave(&mut self, cx: &mut Cx<'_>, call: CallId, out: &mut Vec<Effect>) {
+        let mut turn = Turn::new(cx, out);
+        self.remove(&mut turn, call);
+        self.decide(turn);
+    }
+
+    /// The phone failed to take the offer. The caller keeps the place, the agent rests.
+    ///
+    /// After `answered` it means that the answer came to nothing (no ACK, no media, hung up at
+    /// once): the caller is back in the old place in the same breath, and all who rang ring again.
+    ///
+    /// `NoAnswer` and `Unreachable` count towards the automatic pause: in both the agent was
+    /// called and cannot be had. `Declined` does not: somebody, or a phone set not to disturb, is
+    /// there and said no; the rest bounds how often it is asked.
+    pub fn missed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        call: CallId,
+        agent: AgentId,
+        miss: Miss,
+        out: &mut Vec<Effect>,
+    ) {
+        let mut turn = Turn::new(cx, out);
+        let counts = match miss {
+            Miss::NoAnswer | Miss::Unreachable => true,
+            Miss::Declined => false,
+        };
+        match self.task(agent) {
+            Task::Offered(c) if c == call => {
+                self.miss(&mut turn, call, agent, MissedBecause::Phone(miss), counts);
+            }
+            Task::Talking(c) if c == call => {
+                self.fall_back(&mut turn, call, agent, miss, counts);
+            }
+            Task::Nothing | Task::Offered(_) | Task::Talking(_) | Task::WrapUp { .. } => {}
+        }
+        self.decide(turn);
+    }
+
+    /// The phone answered. True: the agent has the call, and nobody else rings for it any more.
+    /// False: too late, hang that phone up.
+    pub fn answered(
+        &mut self,
+        cx: &mut Cx<'_>,
+        call: CallId,
+        agent: AgentId,
+        out: &mut Vec<Effect>,
+    ) -> bool {
+        let mut turn = Turn::new(cx, out);
+        match self.task(agent) {
+            Task::Offered(c) if c == call => {}
+            Task::Talking(c) => return c == call,
+            Task::Nothing | Task::Offered(_) | Task::WrapUp { .. } => return false,
+        }
+        let Some(caller) = self.callers.get_mut(&call) else { return false };
+        let Some(queue) = self.queues.get_mut(caller.queue) else { return false };
+        queue.ringing.remove(&(caller.arrived, call));
+        let talking = Stage::Talking { agent, wrap_up: queue.settings.wrap_up };
+        let before = std::mem::replace(&mut caller.stage, talking);
+        turn.cx.timers.cancel(Timer::MaxWait(call));
+        turn.cx.timers.cancel(Timer::RingTimeout(call, agent));
+        self.set_task(&mut turn, agent, Task::Talking(call));
+        turn.fact(Fact::Taken { call, agent });
+        if let Stage::Offered(others) = before {
+            for other in others.into_iter().filter(|&other| other != agent) {
+                let why = MissedBecause::Withdrawn(Withdrawn::AnsweredElsewhere);
+                self.drop_offer(&mut turn, call, other, why);
+                self.settle(&mut turn, other);
+            }
+        }
+        self.decide(turn);
+        true
+    }
+
+    /// The conversation is over: the call leaves the desk, the agent wraps up.
+    pub fn released(
+        &mut self,
+        cx: &mut Cx<'_>,
+        call: CallId,
+        agent: AgentId,
+        out: &mut Vec<Effect>,
+    ) {
+        if self.task(agent) == Task::Talking(call) {
+            self.leave(cx, call, out);
+        }
+    }
+
+    /// What an agent, a supervisor or the roster wants. It takes effect at once, but for a call in
+    /// hand and its wrap-up, which come first; an offer in hand is withdrawn. Only `EndWrapUp`
+    /// ends a wrap-up early: not `Ready`, and not a pause and a return.
+    pub fn wish(
+        &mut self,
+        cx: &mut Cx<'_>,
+        agent: AgentId,
+        wish: Wish,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Refused> {
+        let mut turn = Turn::new(cx, out);
+        let who = self.agents.get_mut(agent).ok_or(Refused::UnknownAgent)?;
+        match wish {
+            Wish::Ready => {
+                if who.duty != Duty::On {
+                    who.misses = 0;
+                }
+                who.duty = Duty::On;
+            }
+            Wish::Pause { reason } => who.duty = Duty::Paused(reason),
+            Wish::LogOut => who.duty = Duty::Off,
+            Wish::EndWrapUp => match who.task {
+                Task::WrapUp { .. } => self.end_wrap_up(&mut turn, agent),
+                Task::Nothing | Task::Offered(_) | Task::Talking(_) => {
+                    return Err(Refused::NotInWrapUp);
+                }
+            },
+        }
+        self.interrupt(&mut turn, agent);
+        self.settle(&mut turn, agent);
+        self.decide(turn);
+        Ok(())
+    }
+
+    /// A phone of the agent registered, or the last one went. A conversation goes on regardless.
+    pub fn reachable(
+        &mut self,
+        cx: &mut Cx<'_>,
+        agent: AgentId,
+        reachable: bool,
+        out: &mut Vec<Effect>,
+    ) {
+        let mut turn = Turn::new(cx, out);
+        let Some(who) = self.agents.get_mut(agent) else { return };
+        who.registered = reachable;
+        self.interrupt(&mut turn, agent);
+        self.settle(&mut turn, agent);
+        self.decide(turn);
+    }
+
+    /// One of the desk's timers fired. One that nothing waits for any more is ignored.
+    pub fn expire(&mut self, cx: &mut Cx<'_>, timer: Timer, out: &mut Vec<Effect>) {
+        let mut turn = Turn::new(cx, out);
+        let now = turn.now();
+        match timer {
+            Timer::RingTimeout(call, agent) if self.task(agent) == Task::Offered(call) => {
+                let why = MissedBecause::Withdrawn(Withdrawn::RingTimeout);
+                self.miss(&mut turn, call, agent, why, true);
+            }
+            Timer::WrapUp(agent) => {
+                if matches!(self.task(agent), Task::WrapUp { until, .. } if until <= now) {
+                    self.end_wrap_up(&mut turn, agent);
+                }
+            }
+            Timer::Rest(agent) => {
+                if let Some(who) = self.agents.get_mut(agent)
+                    && who.rest_until.is_some_and(|until| until <= now)
+                {
+                    who.rest_until = None;
+                    self.settle(&mut turn, agent);
+                }
+            }
+            Timer::MaxWait(call) if self.unanswered(call) => self.give_up(&mut turn, call),
+            // A queue has nothing yet that only time changes; the other timers are not the desk's.
+            _ => {}
+        }
+        self.decide(turn);
+    }
+
+    fn task(&self, agent: AgentId) -> Task {
+        self.agents.get(agent).map_or(Task::Nothing, |who| who.task)
+    }
+
+    fn unanswered(&self, call: CallId) -> bool {
+        self.callers.get(&call).is_some_and(|c| !matches!(c.stage, Stage::Talking { .. }))
+    }
+}

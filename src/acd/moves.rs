@@ -1,0 +1,229 @@
+//! The moves that inputs are made of: out of the line and back, off an offer, into a rest.
+//!
+//! Each keeps both sides of a pair, their timers and the ordered sets in step.
+
+use super::agent::{Duty, Task};
+use super::desk::{Desk, Turn};
+use super::queue::{Caller, Stage};
+use super::{AgentState, Effect, Fact, Miss, MissedBecause, Withdrawn};
+use crate::base::{AgentId, CallId, Instant, QueueId, Timer, limits};
+use std::time::Duration;
+
+impl Desk {
+    /// Takes a call out of the desk and frees whoever rang for it or talked.
+    pub(super) fn remove(&mut self, turn: &mut Turn<'_, '_>, call: CallId) -> Option<Caller> {
+        let caller = self.callers.remove(&call)?;
+        turn.cx.timers.cancel(Timer::MaxWait(call));
+        let queue = caller.queue;
+        if let Some(line) = self.queues.get_mut(queue) {
+            line.waiting.remove(&(caller.arrived, call));
+            line.ringing.remove(&(caller.arrived, call));
+        }
+        match &caller.stage {
+            Stage::Waiting => turn.fact(Fact::Unqueued { call, queue }),
+            Stage::Offered(agents) => {
+                turn.fact(Fact::Unqueued { call, queue });
+                for &agent in agents {
+                    let why = MissedBecause::Withdrawn(Withdrawn::CallerGone);
+                    self.drop_offer(turn, call, agent, why);
+                    self.settle(turn, agent);
+                }
+            }
+            &Stage::Talking { agent, wrap_up } => self.wrap_up(turn, call, agent, wrap_up),
+        }
+        Some(caller)
+    }
+
+    /// The desk lets go of a call that nobody answered; the core decides what becomes of it.
+    pub(super) fn give_up(&mut self, turn: &mut Turn<'_, '_>, call: CallId) {
+        if let Some(caller) = self.remove(turn, call) {
+            turn.out.push(Effect::Expired { call, queue: caller.queue });
+        }
+    }
+
+    /// An offer ended without an answer through this agent, who rests now.
+    pub(super) fn miss(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        call: CallId,
+        agent: AgentId,
+        why: MissedBecause,
+        counts: bool,
+    ) {
+        self.drop_offer(turn, call, agent, why);
+        let Some(caller) = self.callers.get_mut(&call) else { return };
+        let queue = caller.queue;
+        if let Stage::Offered(agents) = &mut caller.stage {
+            agents.remove(&agent);
+            if agents.is_empty() {
+                self.line_up(turn, call);
+            }
+        }
+        self.rest(turn, agent, queue, counts);
+    }
+
+    /// The agent may not be rung any more: an offer in hand is withdrawn.
+    pub(super) fn interrupt(&mut self, turn: &mut Turn<'_, '_>, agent: AgentId) {
+        let Some(who) = self.agents.get(agent) else { return };
+        let Task::Offered(call) = who.task else { return };
+        let serves = |caller: &Caller| who.serves.binary_search(&caller.queue).is_ok();
+        if who.withheld() || !self.callers.get(&call).is_some_and(serves) {
+            let why = MissedBecause::Withdrawn(Withdrawn::AgentGone);
+            self.miss(turn, call, agent, why, false);
+        }
+    }
+
+    /// An answer came to nothing: the caller is back in the old place.
+    pub(super) fn fall_back(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        call: CallId,
+        agent: AgentId,
+        miss: Miss,
+        counts: bool,
+    ) {
+        let Some(queue) = self.callers.get(&call).map(|caller| caller.queue) else { return };
+        if let Some(who) = self.agents.get_mut(agent) {
+            who.task = Task::Nothing;
+        }
+        turn.fact(Fact::Missed { call, agent, why: MissedBecause::Phone(miss) });
+        match self.queues.get(queue).map(|line| line.settings.ring_for) {
+            Some(ring_for) => {
+                self.line_up(turn, call);
+                // The wait is not over through somebody else's failure: one more ring, at least.
+                let soonest = turn.now() + ring_for;
+                self.arm_max_wait(turn, call, soonest);
+            }
+            None => {
+                self.callers.remove(&call);
+                turn.fact(Fact::Unqueued { call, queue });
+                turn.out.push(Effect::Expired { call, queue });
+            }
+        }
+        self.rest(turn, agent, queue, counts);
+    }
+
+    /// Puts a caller for whom no phone rings into the line, at the place of the first arrival.
+    pub(super) fn line_up(&mut self, turn: &mut Turn<'_, '_>, call: CallId) {
+        let Some(caller) = self.callers.get_mut(&call) else { return };
+        let Some(queue) = self.queues.get_mut(caller.queue) else { return };
+        caller.stage = Stage::Waiting;
+        queue.ringing.remove(&(caller.arrived, call));
+        queue.waiting.insert((caller.arrived, call));
+        turn.touched.push(caller.queue);
+    }
+
+    /// Sets the end of the wait, counted from joining this queue, but not before `soonest`.
+    pub(super) fn arm_max_wait(&mut self, turn: &mut Turn<'_, '_>, call: CallId, soonest: Instant) {
+        let Some(caller) = self.callers.get(&call) else { return };
+        let max_wait =
+            self.queues.get(caller.queue).map_or(Duration::ZERO, |q| q.settings.max_wait);
+        if max_wait.is_zero() {
+            turn.cx.timers.cancel(Timer::MaxWait(call));
+        } else {
+            turn.cx.timers.set(Timer::MaxWait(call), (caller.joined + max_wait).max(soonest));
+        }
+    }
+
+    /// The agent's half of an offer that is over. The caller's half and `settle` are not done here.
+    pub(super) fn drop_offer(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        call: CallId,
+        agent: AgentId,
+        why: MissedBecause,
+    ) {
+        turn.cx.timers.cancel(Timer::RingTimeout(call, agent));
+        if let Some(who) = self.agents.get_mut(agent) {
+            who.task = Task::Nothing;
+        }
+        if let MissedBecause::Withdrawn(why) = why {
+            turn.out.push(Effect::Withdraw { call, agent, why });
+        }
+        turn.fact(Fact::Missed { call, agent, why });
+    }
+
+    /// An offer failed on the agent's side: no further one for a while, and after too many in a
+    /// row none until the agent asks for it.
+    fn rest(&mut self, turn: &mut Turn<'_, '_>, agent: AgentId, queue: QueueId, counts: bool) {
+        let settings = self.queues.get(queue).map(|line| &line.settings);
+        let rest = settings.map_or(limits::REST_MIN, |s| s.rest.max(limits::REST_MIN));
+        let pause_after = settings.map_or(0, |s| s.pause_after);
+        let Some(who) = self.agents.get_mut(agent) else { return };
+        let until = turn.now() + rest;
+        who.rest_until = Some(until);
+        turn.cx.timers.set(Timer::Rest(agent), until);
+        if counts {
+            who.misses = who.misses.saturating_add(1);
+            if who.duty == Duty::On && pause_after > 0 && who.misses >= pause_after {
+                let calls = if who.misses == 1 { "call" } else { "calls" };
+                who.duty = Duty::Paused(format!("missed {} {calls}", who.misses));
+            }
+        }
+        self.settle(turn, agent);
+    }
+
+    /// A conversation ended well: misses in a row are over, and the after-call work begins.
+    fn wrap_up(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        call: CallId,
+        agent: AgentId,
+        wrap_up: Duration,
+    ) {
+        let Some(who) = self.agents.get_mut(agent) else { return };
+        who.misses = 0;
+        if wrap_up.is_zero() {
+            self.set_task(turn, agent, Task::Nothing);
+            return;
+        }
+        let until = turn.now() + wrap_up;
+        turn.cx.timers.set(Timer::WrapUp(agent), until);
+        self.set_task(turn, agent, Task::WrapUp { call, until });
+    }
+
+    pub(super) fn end_wrap_up(&mut self, turn: &mut Turn<'_, '_>, agent: AgentId) {
+        turn.cx.timers.cancel(Timer::WrapUp(agent));
+        self.set_task(turn, agent, Task::Nothing);
+    }
+
+    pub(super) fn set_task(&mut self, turn: &mut Turn<'_, '_>, agent: AgentId, task: Task) {
+        if let Some(who) = self.agents.get_mut(agent) {
+            who.task = task;
+        }
+        self.settle(turn, agent);
+    }
+
+    /// Makes an agent's state known after whatever changed it, and keeps the sets of free agents
+    /// in step. A retired agent with nothing in hand goes here.
+    pub(super) fn settle(&mut self, turn: &mut Turn<'_, '_>, agent: AgentId) {
+        let Some(who) = self.agents.get_mut(agent) else { return };
+        let state = who.state();
+        if state != who.shown {
+            let before = std::mem::replace(&mut who.shown, state.clone());
+            if before == AgentState::Ready {
+                for &queue in &who.serves {
+                    if let Some(queue) = self.queues.get_mut(queue) {
+                        queue.free.remove(&(who.idle_since, agent));
+                    }
+                }
+            }
+            if state == AgentState::Ready {
+                if !matches!(before, AgentState::Offered { .. }) {
+                    who.idle_since = turn.now();
+                }
+                for &id in &who.serves {
+                    let Some(queue) = self.queues.get_mut(id) else { continue };
+                    queue.free.insert((who.idle_since, agent));
+                    turn.touched.push(id);
+                }
+            }
+            turn.fact(Fact::Agent { agent, state });
+        }
+        if who.retired && who.task == Task::Nothing {
+            turn.cx.timers.cancel(Timer::Rest(agent));
+            self.agent_names.remove(&who.name);
+            self.agents.remove(agent);
+        }
+    }
+}
