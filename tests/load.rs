@@ -135,7 +135,7 @@ fn sipp_calls_our_agents_and_finds_nothing_wrong() {
 /// What the tester itself costs with the media of 500 callers and 100 agents: 600 phones that
 /// speak and listen. `cargo test --release --test load -- --ignored --nocapture`
 #[test]
-#[ignore = "a measurement; takes a quarter of a minute and most of a core"]
+#[ignore = "a measurement; takes a quarter of a minute"]
 fn cost_of_six_hundred_phones() {
     let mut plan = direct(300, 40_000);
     plan.arrivals = Arrivals::Over(Duration::from_secs(1));
