@@ -4,7 +4,9 @@
 //! A handle is looked up once and kept; counting is one atomic addition.
 
 use metrics::{Counter, Gauge, Histogram};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_exporter_prometheus::{
+    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
 
 const SPANS_US: [f64; 12] =
     [1., 2., 5., 10., 20., 50., 100., 200., 500., 1_000., 10_000., 100_000.];
@@ -41,6 +43,10 @@ pub struct ShellMeters {
     pub rows_stored: Counter,
     pub store_failures: Counter,
     pub admin_requests: Counter,
+    pub packets_in: Counter,
+    pub packets_out: Counter,
+    pub packets_unsent: Counter,
+    pub media_events_lost: Counter,
 }
 
 impl Metrics {
@@ -78,6 +84,10 @@ impl Metrics {
             rows_stored: metrics::counter!("pukar_rows_stored_total"),
             store_failures: metrics::counter!("pukar_store_failures_total"),
             admin_requests: metrics::counter!("pukar_admin_requests_total"),
+            packets_in: metrics::counter!("pukar_media_packets_received_total"),
+            packets_out: metrics::counter!("pukar_media_packets_sent_total"),
+            packets_unsent: metrics::counter!("pukar_media_packets_unsent_total"),
+            media_events_lost: metrics::counter!("pukar_media_events_lost_total"),
         })
     }
 

@@ -259,12 +259,8 @@ mod tests {
         udp.watch(&poller).unwrap();
         let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
         phone.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        let hop = |peer| Hop {
-            transport: Transport::Udp,
-            local: udp.addresses()[0],
-            peer,
-            flow: None,
-        };
+        let hop =
+            |peer| Hop { transport: Transport::Udp, local: udp.addresses()[0], peer, flow: None };
         let (good, bad) = (hop(phone.local_addr().unwrap()), hop("192.0.2.1:0".parse().unwrap()));
         for n in 0..40u8 {
             if n == 20 {

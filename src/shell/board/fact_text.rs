@@ -103,10 +103,7 @@ fn of_desk(board: &Board, fact: &acd::Fact) -> (&'static str, Value) {
             let (state, reason, call) = of_state(state);
             let call = call.map(|call| board.public(call));
             let agent = board.names.agent(*agent);
-            (
-                "agent.state",
-                json!({"agent": agent, "state": state, "reason": reason, "call": call}),
-            )
+            ("agent.state", json!({"agent": agent, "state": state, "reason": reason, "call": call}))
         }
     }
 }
