@@ -4,7 +4,8 @@
 use crate::base::{FlowId, QueryId};
 use crate::config::Settings;
 use crate::media::control::Event as MediaEvent;
-use crate::sip::{Hop, Record};
+use crate::sip::Hop;
+use crate::sip::resolve::Answer;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -25,11 +26,10 @@ pub enum Event {
     Unreachable {
         hop: Hop,
     },
-    /// The DNS answered; empty where the name does not exist. The seconds it may be kept.
+    /// The DNS answered.
     Dns {
         query: QueryId,
-        records: Vec<Record>,
-        ttl: u32,
+        answer: Answer,
     },
     Media(MediaEvent),
     /// Someone acts through the admin socket; [`super::Command::Reply`] follows with this number.

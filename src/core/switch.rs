@@ -12,7 +12,6 @@ use crate::sip::{self, UserAgent};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
-#[derive(Debug)]
 pub struct Switch {
     pub(super) settings: Settings,
     pub(super) state: State,
@@ -25,7 +24,7 @@ pub struct Switch {
 }
 
 /// Everything that the switch knows: what a snapshot holds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct State {
     pub(super) rng: Rng,
     pub(super) timers: Timers,
@@ -60,10 +59,10 @@ impl Switch {
     /// A switch that has seen nothing yet. The first facts, the state of every agent, go to `out`.
     pub fn new(settings: Settings, seed: u64, now: Now, out: &mut Out) -> Self {
         let (mut rng, mut timers) = (Rng::new(seed), Timers::default());
-        let mut effects = (Vec::new(), Vec::new());
+        let mut effects = Vec::new();
         let cx = &mut Cx { now, rng: &mut rng, timers: &mut timers };
-        let sip = UserAgent::new(cx, settings.sip.clone(), &mut effects.0);
-        let desk = Desk::new(cx, &settings.acd, &mut effects.1);
+        let sip = UserAgent::new(settings.sip.clone(), cx);
+        let desk = Desk::new(cx, &settings.acd, &mut effects);
         let calls = Calls::new(&settings.call, cx);
         let state = State {
             sip,
@@ -77,8 +76,7 @@ impl Switch {
             timers,
         };
         let mut switch = Self::restore(settings, state);
-        switch.work.extend(effects.0.into_iter().map(Work::Sip));
-        switch.work.extend(effects.1.into_iter().map(Work::Desk));
+        switch.work.extend(effects.into_iter().map(Work::Desk));
         switch.settle(now, out);
         switch
     }
@@ -133,8 +131,8 @@ impl Switch {
                 self.sip(now, |ua, cx, out| ua.flow_closed(cx, flow, out))
             }
             Event::Unreachable { hop } => self.sip(now, |ua, cx, out| ua.unreachable(cx, hop, out)),
-            Event::Dns { query, records, ttl } => {
-                self.sip(now, |ua, cx, out| ua.answered(cx, query, records, ttl, out));
+            Event::Dns { query, answer } => {
+                self.sip(now, |ua, cx, out| ua.answered(cx, query, answer, out));
             }
             Event::Media(event) => self.calls(now, |calls, io| calls.media(io, event)),
             Event::Admin { request, verb } => {
@@ -216,7 +214,7 @@ impl Switch {
         self.settings = settings;
         self.index_phones();
         let settings = self.settings.sip.clone();
-        self.sip(now, |ua, cx, out| ua.reload(cx, settings, out));
+        self.sip(now, |ua, cx, _| ua.reload(cx, settings));
         let settings = self.settings.acd.clone();
         self.desk(now, |desk, cx, out| desk.reload(cx, &settings, out));
         self.rename_queues();

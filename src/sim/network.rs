@@ -18,6 +18,10 @@ pub struct Network {
 }
 
 impl Network {
+    pub fn new(loss: u64, repeats: u64, delay: Duration) -> Self {
+        Self { loss, repeats, delay, cut: BTreeMap::new() }
+    }
+
     pub fn cut_off(&mut self, address: SocketAddr, until: Instant) {
         self.cut.insert(address, until);
     }

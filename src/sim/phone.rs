@@ -32,7 +32,6 @@ pub struct Phone {
     /// A phone that has lost its power: hears and says nothing.
     pub dead: bool,
     pub sessions: BTreeMap<String, Session>,
-    serial: u64,
 }
 
 /// What a phone wants done.
@@ -45,7 +44,11 @@ pub enum Do {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wake {
     /// Send again whatever is repeated, if it is still this round.
-    Repeat { round: u32, interval: Duration, left: u8 },
+    Repeat {
+        round: u32,
+        interval: Duration,
+        left: u8,
+    },
     Ring,
     Answer,
     HangUp,
@@ -59,7 +62,7 @@ const REPEATS: u8 = 10;
 
 impl Phone {
     pub fn new(address: SocketAddr, habits: Habits) -> Self {
-        Self { address, habits, dead: false, sessions: BTreeMap::new(), serial: 0 }
+        Self { address, habits, dead: false, sessions: BTreeMap::new() }
     }
 
     pub fn is_idle(&self) -> bool {
@@ -142,7 +145,7 @@ impl Phone {
             Start::Request { method, .. } => {
                 self.asked(from, &call_id, &message, method, bytes, rng, out);
             }
-            Start::Response { code, .. } => self.told(&call_id, &message, code, rng, out),
+            Start::Response { status: code, .. } => self.told(&call_id, &message, code, rng, out),
         }
     }
 
@@ -218,7 +221,8 @@ impl Phone {
             was_up: false,
         };
         self.sessions.insert(call_id.into(), session);
-        let plans = [(self.habits.ring_after, Wake::Ring), (self.habits.answer_after, Wake::Answer)];
+        let plans =
+            [(self.habits.ring_after, Wake::Ring), (self.habits.answer_after, Wake::Answer)];
         for (after, what) in plans {
             if let Some(after) = after {
                 out.push(Do::Wake { after, call_id: call_id.into(), what });
@@ -227,7 +231,13 @@ impl Phone {
     }
 
     /// A repeated INVITE, or one inside the dialog, which is agreed to at once.
-    fn invited_again(&mut self, call_id: &str, message: &Message, from: SocketAddr, out: &mut Vec<Do>) {
+    fn invited_again(
+        &mut self,
+        call_id: &str,
+        message: &Message,
+        from: SocketAddr,
+        out: &mut Vec<Do>,
+    ) {
         let address = self.address;
         let Some(session) = self.sessions.get_mut(call_id) else { return };
         let inside = message.to.tag().is_some();

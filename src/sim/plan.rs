@@ -115,11 +115,8 @@ impl Plan {
             ..MediaSettings::default()
         };
         settings.sip.domains = vec!["helpline.example".into()];
-        settings.sip.listen = vec![Listener {
-            transport: Transport::Udp,
-            bind: switch_address(),
-            advertise: None,
-        }];
+        settings.sip.listen =
+            vec![Listener { transport: Transport::Udp, bind: switch_address(), advertise: None }];
         settings.sip.trunks = vec![Trunk {
             name: "bsnl".into(),
             hosts: (0..self.callers).map(|n| caller_address(n).to_string()).collect(),

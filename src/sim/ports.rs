@@ -96,10 +96,6 @@ impl Ports {
         self.open.iter().filter_map(watched).collect()
     }
 
-    pub fn is_open(&self, port: PortId) -> bool {
-        self.open.contains_key(&port)
-    }
-
     fn known(&mut self, port: PortId, command: &Command) -> Result<Option<&mut Port>, String> {
         if self.refused.contains_key(&port) {
             return Ok(None);

@@ -45,7 +45,13 @@ pub enum Stage {
 
 impl Session {
     /// A request of ours inside the dialog (or the first INVITE).
-    pub fn request(&mut self, method: &str, address: SocketAddr, branch: u64, sdp: bool) -> Vec<u8> {
+    pub fn request(
+        &mut self,
+        method: &str,
+        address: SocketAddr,
+        branch: u64,
+        sdp: bool,
+    ) -> Vec<u8> {
         if !matches!(method, "ACK" | "CANCEL") {
             self.cseq += 1;
         }
@@ -72,7 +78,7 @@ impl Session {
             raw(Name::From)?,
             raw(Name::To)?,
             self.call_id,
-            invite.cseq.seq,
+            invite.cseq.number,
         );
         Some(finish(text, None))
     }
@@ -89,7 +95,7 @@ impl Session {
             raw(&invite, Name::From)?,
             raw(response, Name::To)?,
             self.call_id,
-            invite.cseq.seq,
+            invite.cseq.number,
         );
         Some(finish(text, None))
     }

@@ -74,12 +74,8 @@ impl World {
         let mut out = Out::default();
         let now = Now { instant: Instant(0), wall: Wall(START) };
         let switch = Switch::new(plan.settings(), rng.bits(), now, &mut out);
-        let network = Network {
-            loss: plan.faults.loss,
-            repeats: plan.faults.repeats,
-            delay: Duration::from_millis(if plan.faults.loss > 0 { 120 } else { 10 }),
-            ..Network::default()
-        };
+        let delay = Duration::from_millis(if plan.faults.loss > 0 { 120 } else { 10 });
+        let network = Network::new(plan.faults.loss, plan.faults.repeats, delay);
         let mut world = Self {
             seed,
             now: Instant(0),
@@ -153,7 +149,10 @@ impl World {
             3 => habits.answer_after = None,
             4 => (habits.ring_after, habits.answer_after) = (None, None),
             5 => habits.answers_cancelled = true,
-            6 => habits.answer_after = Some(Duration::from_micros(11_900_000 + self.rng.below(200_000))),
+            6 => {
+                habits.answer_after =
+                    Some(Duration::from_micros(11_900_000 + self.rng.below(200_000)))
+            }
             7 => (habits.ring_after, habits.answer_after) = (None, Some(Duration::ZERO)),
             _ => habits.refreshes_after = Some(Duration::from_secs(1)),
         }
@@ -266,7 +265,9 @@ impl World {
         let mut out = Out::default();
         let now = Now { instant: self.now, wall: Wall(START + self.now.0 as i64) };
         format!("{now:?} {event:?}").hash(&mut self.log);
+        if std::env::var("SIM_TRACE").is_ok() { if let Event::Sip { bytes, .. } = &event { eprintln!(">> {}", String::from_utf8_lossy(bytes)); } else { eprintln!(">> {event:?}"); } }
         self.switch.handle(now, event, &mut out);
+        if std::env::var("SIM_TRACE").is_ok() { for c in &out.commands { if let Command::Send { bytes, .. } = c { eprintln!("<< {}", String::from_utf8_lossy(bytes)); } else { eprintln!("<< {c:?}"); } } for f in &out.facts { eprintln!("== {f:?}"); } }
         format!("{out:?}").hash(&mut self.log);
         for fact in &out.facts {
             self.facts += 1;
@@ -359,9 +360,8 @@ impl World {
             return Err(format!("{} media ports are still open", self.ports.open()));
         }
         self.switch.state().at_rest()?;
-        let count = |outcome| {
-            self.records.iter().filter(|record| record.outcome == outcome).count() as u64
-        };
+        let count =
+            |outcome| self.records.iter().filter(|record| record.outcome == outcome).count() as u64;
         Ok(Verdict {
             arrived: self.arrived,
             answered: count(call::Outcome::Answered),

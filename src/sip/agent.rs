@@ -138,6 +138,7 @@ impl UserAgent {
             | Timer::Rest(_)
             | Timer::MaxWait(_)
             | Timer::DialTimeout(_)
+            | Timer::Silence(_)
             | Timer::CallGuard(_)
             | Timer::QueueReview(_) => {}
         }

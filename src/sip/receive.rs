@@ -28,14 +28,17 @@ impl UserAgent {
 
     /// A message that cannot be acted on is refused without leaving a trace here.
     fn rejected(&mut self, hop: Hop, rejected: &Rejected, out: &mut Vec<Effect>) {
-        if let Some(via) = rejected.via().filter(|_| rejected.is_answerable()) {
-            let parts = [rejected.fields.first(Name::CallId).unwrap_or_default(), via.raw];
-            let tag = format!("{:x}", self.net.key.hash(parts) as u64);
+        if rejected.is_answerable() {
+            let via = rejected.via();
+            let head = rejected.fields.first(Name::Via).unwrap_or_default();
+            let call_id = rejected.fields.first(Name::CallId).unwrap_or_default();
+            let tag = format!("{:x}", self.net.key.hash([call_id, head]) as u64);
             let status = (rejected.status, Some(rejected.reason));
             let (settings, fields) = (&self.net.settings, &rejected.fields);
-            let writer = compose::response(settings, fields, Some(&via), &hop, status, &tag);
-            let bytes = compose::finish(writer, None);
-            out.push(Effect::Send { hop: net::back(&via, &hop).0, bytes });
+            let writer = compose::response(settings, fields, via.as_ref(), &hop, status, &tag);
+            // A Via that cannot be read does not say where to; the message came from somewhere.
+            let hop = via.map_or(hop, |via| net::back(&via, &hop).0);
+            out.push(Effect::Send { hop, bytes: compose::finish(writer, None) });
         }
         // RFC 3261 section 18.3: where a stream's length is in doubt, so is all that follows.
         let lost = !rejected.is_answerable() || rejected.reason.contains("Content-Length");

@@ -242,3 +242,98 @@ pub fn header<'a>(message: &'a str, name: &str) -> &'a str {
 pub fn status(message: &str) -> u16 {
     message.strip_prefix("SIP/2.0 ").and_then(|m| m[..3].parse().ok()).unwrap_or(0)
 }
+
+/// An INVITE of the trunk; `more` are further header lines, each with its line end.
+pub fn invite(more: &str, body: &str) -> String {
+    let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\n" };
+    format!(
+        "INVITE sip:181@192.0.2.1 SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.2;branch=z9hG4bKi;rport\n\
+         From: <sip:9826012345@192.0.2.2>;tag=f\nTo: <sip:181@192.0.2.1>\nCall-ID: c1\n\
+         CSeq: 1 INVITE\nContact: <sip:gw@192.0.2.2:5060>\nMax-Forwards: 70\n{more}{kind}\
+         Content-Length: {}\n\n{body}",
+        body.replace('\n', "\r\n").len()
+    )
+}
+
+/// A request in the dialog that `response` of ours opened.
+pub fn within(method: &str, seq: u32, response: &str, more: &str, body: &str) -> String {
+    let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\n" };
+    let number = if method == "ACK" { 1 } else { seq };
+    format!(
+        "{method} sip:192.0.2.1:5060 SIP/2.0\n\
+         Via: SIP/2.0/UDP 192.0.2.2;branch=z9hG4bK{method}{seq};rport\n\
+         From: {}\nTo: {}\nCall-ID: {}\nCSeq: {number} {method}\n\
+         Contact: <sip:gw@192.0.2.2:5060>\nMax-Forwards: 70\n{more}{kind}\
+         Content-Length: {}\n\n{body}",
+        header(response, "From"),
+        header(response, "To"),
+        header(response, "Call-ID"),
+        body.replace('\n', "\r\n").len()
+    )
+}
+
+/// A response to a request of ours.
+pub fn answer(request: &str, status: u16, tag: &str, more: &str, body: &str) -> String {
+    let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\n" };
+    let to = header(request, "To");
+    let to =
+        if to.contains(";tag=") || status == 100 { to.into() } else { format!("{to};tag={tag}") };
+    format!(
+        "SIP/2.0 {status} Something\nVia: {}\nFrom: {}\nTo: {to}\nCall-ID: {}\nCSeq: {}\n\
+         Contact: <sip:gw{tag}@192.0.2.2:5060>\n{more}{kind}Content-Length: {}\n\n{body}",
+        header(request, "Via"),
+        header(request, "From"),
+        header(request, "Call-ID"),
+        header(request, "CSeq"),
+        body.replace('\n', "\r\n").len()
+    )
+}
+
+/// First lines, without what follows the status or the URI.
+pub fn starts(messages: &[String]) -> Vec<&str> {
+    let word = |m: &'_ String| m.len().min(if m.starts_with("SIP") { 11 } else { 7 });
+    messages.iter().map(|m| m[..word(m)].split(" sip").next().unwrap_or("").trim()).collect()
+}
+
+impl World {
+    /// The leg of the call that came last.
+    pub fn invited(&mut self) -> LegId {
+        let notices = self.take_notices(0);
+        let last = notices.iter().rev().find_map(|notice| match notice {
+            Notice::Invited { leg, .. } => Some(*leg),
+            _ => None,
+        });
+        last.unwrap_or_else(|| panic!("{notices:?}"))
+    }
+
+    /// What an action sends at once.
+    pub fn acts(&mut self, leg: LegId, act: Act) -> Vec<String> {
+        self.take_sent(0);
+        self.act(0, leg, act);
+        self.take_sent(0)
+    }
+
+    /// What is sent while time passes.
+    pub fn wait(&mut self, seconds: u64) -> Vec<String> {
+        self.take_sent(0);
+        self.run(Duration::from_secs(seconds));
+        self.take_sent(0)
+    }
+
+    /// An answered call from the trunk: its leg, and our 200.
+    pub fn talking(&mut self, more: &str) -> (LegId, String) {
+        self.say(&invite(more, "v=0 offer\n"));
+        let leg = self.invited();
+        let ok = self.acts(leg, Act::Answer { body: sdp("v=0 answer\r\n") }).remove(0);
+        self.say(&within("ACK", 1, &ok, "", ""));
+        assert_eq!(self.take_notices(0), [Notice::Confirmed { leg, answer: None }]);
+        (leg, ok)
+    }
+
+    /// A call that we placed, and its INVITE.
+    pub fn calling(&mut self) -> (LegId, String) {
+        self.take_sent(0);
+        let leg = self.dial(0);
+        (leg, self.take_sent(0).remove(0))
+    }
+}

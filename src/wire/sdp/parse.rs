@@ -144,7 +144,10 @@ fn media_attribute(media: &mut Media, value: &str) {
         "ptime" => millis(rest).map(|ptime| media.ptime = Some(ptime)),
         "maxptime" => millis(rest).map(|ptime| media.maxptime = Some(ptime)),
         "rtcp" => rtcp(rest).map(|rtcp| media.rtcp = Some(rtcp)),
-        "rtcp-mux" => Some(media.rtcp_mux = true),
+        "rtcp-mux" => {
+            media.rtcp_mux = true;
+            Some(())
+        }
         _ => None,
     };
     if known.is_none() {

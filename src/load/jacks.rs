@@ -1,0 +1,99 @@
+//! The RTP sockets of the test: one even port for each phone in a call, used again after a rest.
+//!
+//! In: asks for a port. Out: slot and socket; and how many packets the tester's own kernel threw
+//! away. Knows nothing of calls. May import: nothing of ours.
+
+use super::clock::SECOND;
+use super::links;
+use std::collections::{BTreeSet, VecDeque};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+/// A port rests this long, so that late packets of its last call are over.
+const REST: u64 = 2 * SECOND;
+/// Holds 2 s of voice; the kernel counts about 900 octets for each small packet.
+const BUFFER: usize = 256 << 10;
+
+pub struct Jacks {
+    next: u16,
+    ports: Vec<SocketAddr>,
+    resting: VecDeque<(u64, usize)>,
+}
+
+pub struct Jack {
+    pub slot: usize,
+    pub at: SocketAddr,
+    /// A new socket, to be handed to the media thread.
+    pub socket: Option<std::net::UdpSocket>,
+}
+
+impl Jacks {
+    pub fn new(from: u16) -> Self {
+        Self { next: from & !1, ports: Vec::new(), resting: VecDeque::new() }
+    }
+
+    pub fn take(&mut self, now: u64, ip: IpAddr) -> io::Result<Jack> {
+        let rested =
+            self.resting.iter().position(|&(at, slot)| at <= now && self.ports[slot].ip() == ip);
+        if let Some((_, slot)) = rested.and_then(|place| self.resting.remove(place)) {
+            return Ok(Jack { slot, at: self.ports[slot], socket: None });
+        }
+        while self.next < u16::MAX - 1 {
+            let at = SocketAddr::new(ip, self.next);
+            self.next += 2;
+            if let Ok(socket) = links::udp(at, BUFFER) {
+                self.ports.push(at);
+                return Ok(Jack { slot: self.ports.len() - 1, at, socket: Some(socket) });
+            }
+        }
+        Err(io::Error::other("no RTP port is free; give a lower --rtp-from"))
+    }
+
+    pub fn give_back(&mut self, now: u64, slot: usize) {
+        self.resting.push_back((now + REST, slot));
+    }
+
+    /// The ports in use so far.
+    pub fn ports(&self) -> BTreeSet<u16> {
+        self.ports.iter().map(SocketAddr::port).collect()
+    }
+}
+
+/// Packets that the kernel dropped because a socket of ours on one of `ports` was full.
+pub fn dropped(ports: &BTreeSet<u16>) -> u64 {
+    let table = std::fs::read_to_string("/proc/self/net/udp").unwrap_or_default();
+    dropped_in(&table, ports)
+}
+
+fn dropped_in(table: &str, ports: &BTreeSet<u16>) -> u64 {
+    let rows = table.lines().skip(1).filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let port = words.nth(1)?.rsplit_once(':')?.1;
+        let port = u16::from_str_radix(port, 16).ok()?;
+        ports.contains(&port).then(|| words.last()?.parse::<u64>().ok())?
+    });
+    rows.sum()
+}
+
+/// CPU time of this thread so far, in nanoseconds.
+pub fn thread_cpu() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_drops_are_read_for_our_ports_only() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt \
+                     uid  timeout inode ref pointer drops\n\
+                     1: 0100007F:9C40 00000000:0000 07 00000000:00000000 00:00000000 00000000 \
+                     0 0 1 2 ffff 7\n\
+                     2: 0100007F:1388 00000000:0000 07 00000000:00000000 00:00000000 00000000 \
+                     0 0 1 2 ffff 9\n";
+        assert_eq!(dropped_in(table, &BTreeSet::from([40_000])), 7);
+        assert_eq!(dropped_in(table, &BTreeSet::from([1, 5_000])), 9);
+    }
+}

@@ -1,0 +1,255 @@
+//! Calls that we place: RFC 3261 sections 8.1.3, 9.1, 13.2, 18.1.1 and 22, RFC 3262, RFC 3263.
+
+use super::world::*;
+use crate::sip::*;
+
+#[test]
+fn an_invite_says_who_calls_and_what_we_can_do() {
+    let mut world = World::single(|s| s.trunks[0].identity = Some("07552551234".into()));
+    let (_, invite) = world.calling();
+    assert!(invite.starts_with("INVITE sip:181@192.0.2.2:5060 SIP/2.0\r\n"), "{invite}");
+    assert!(header(&invite, "From").starts_with("<sip:07552551234@helpline.example>;tag="));
+    assert!(header(&invite, "Via").starts_with("SIP/2.0/UDP 192.0.2.1:5060;rport;branch=z9hG4bK"));
+    assert_eq!(header(&invite, "Session-Expires"), "1800");
+    assert_eq!(header(&invite, "Supported"), "100rel, timer");
+    assert_eq!(header(&invite, "Max-Forwards"), "70");
+    assert!(
+        invite
+            .ends_with("Content-Type: application/sdp\r\nContent-Length: 11\r\n\r\nv=0 offer\r\n")
+    );
+}
+
+#[test]
+fn the_first_2xx_wins_and_each_other_fork_is_acknowledged_and_ended() {
+    let mut world = World::single(|_| {});
+    let (leg, invite) = world.calling();
+    let first =
+        world.say(&answer(&invite, 200, "a", "Record-Route: <sip:192.0.2.9;lr>\n", "v=0 a\n"));
+    assert_eq!(starts(&first), ["ACK"]);
+    assert!(first[0].starts_with("ACK sip:gwa@192.0.2.2:5060 "));
+    assert_eq!(header(&first[0], "Route"), "<sip:192.0.2.9;lr>");
+    let body = Some(sdp("v=0 a\r\n"));
+    assert_eq!(world.take_notices(0), [Notice::Answered { leg, body }]);
+    let other = world.say(&answer(&invite, 200, "b", "", "v=0 b\n"));
+    assert_eq!(starts(&other), ["ACK", "BYE"]);
+    assert!(other[1].starts_with("BYE sip:gwb@"));
+    assert_eq!(starts(&world.say(&answer(&invite, 200, "b", "", "v=0 b\n"))), ["ACK"]);
+    assert_eq!(world.say(&answer(&invite, 200, "a", "", "v=0 a\n")), first);
+    assert!(world.take_notices(0).is_empty());
+}
+
+#[test]
+fn forks_are_bounded() {
+    let mut world = World::single(|_| {});
+    let (_, invite) = world.calling();
+    let sent: usize = (0..100)
+        .map(|n| world.say(&answer(&invite, 200, &format!("t{n}"), "", "v=0\n")).len())
+        .sum();
+    assert_eq!(sent, 1 + 2 * (crate::base::limits::FORKS_MAX - 1));
+}
+
+#[test]
+fn a_cancel_waits_for_a_provisional_answer() {
+    let mut world = World::single(|_| {});
+    let (leg, invite) = world.calling();
+    let cause = Cause { sip: Some(200), q850: None, text: "Call completed elsewhere".into() };
+    assert!(world.acts(leg, Act::Hangup { cause }).is_empty());
+    let sent = world.say(&answer(&invite, 100, "", "", ""));
+    assert_eq!(starts(&sent), ["CANCEL"]);
+    assert_eq!(header(&sent[0], "Via"), header(&invite, "Via"));
+    assert_eq!(header(&sent[0], "CSeq"), "1 CANCEL");
+    assert_eq!(header(&sent[0], "Reason"), "SIP;cause=200;text=\"Call completed elsewhere\"");
+    world.say(&answer(&sent[0], 200, "x", "", ""));
+    assert_eq!(starts(&world.say(&answer(&invite, 487, "x", "", ""))), ["ACK"]);
+    assert_eq!(world.nodes[0].agent.counts().legs, 0);
+    assert!(world.take_notices(0).is_empty());
+    world.wait(40);
+    assert!(world.is_quiet());
+}
+
+#[test]
+fn an_answer_that_crosses_the_cancel_is_acknowledged_and_ended() {
+    let mut world = World::single(|_| {});
+    let (leg, invite) = world.calling();
+    world.say(&answer(&invite, 180, "x", "", ""));
+    assert_eq!(starts(&world.acts(leg, Act::Hangup { cause: Cause::default() })), ["CANCEL"]);
+    let sent = world.say(&answer(&invite, 200, "x", "", "v=0\n"));
+    assert_eq!(starts(&sent), ["ACK", "BYE"]);
+    assert!(world.take_notices(0).iter().all(|n| matches!(n, Notice::Progress { .. })));
+    world.say(&answer(&sent[1], 200, "", "", ""));
+    world.wait(40);
+    assert!(world.is_quiet());
+}
+
+#[test]
+fn nobody_answers_and_the_call_is_refused_with_408() {
+    let mut world = World::single(|_| {});
+    let (leg, _) = world.calling();
+    let sent = world.wait(33);
+    assert_eq!(starts(&sent), ["INVITE"; 6]);
+    let (status, cause, retry_after) = (408, Cause::default(), None);
+    assert_eq!(world.take_notices(0), [Notice::Refused { leg, status, cause, retry_after }]);
+    assert!(world.is_quiet());
+}
+
+#[test]
+fn a_refusal_says_why() {
+    let mut world = World::single(|_| {});
+    let (leg, invite) = world.calling();
+    let more = "Reason: Q.850;cause=17;text=\"User busy\"\nRetry-After: 30 (lunch)\n";
+    let sent = world.say(&answer(&invite, 486, "x", more, ""));
+    assert_eq!(starts(&sent), ["ACK"]);
+    assert_eq!(header(&sent[0], "Via"), header(&invite, "Via"));
+    let cause = Cause { q850: Some(17), sip: None, text: "User busy".into() };
+    let refused = Notice::Refused { leg, status: 486, cause, retry_after: Some(30) };
+    assert_eq!(world.take_notices(0), [refused]);
+    assert_eq!(world.say(&answer(&invite, 486, "x", more, "")), sent, "the ACK again");
+}
+
+#[test]
+fn a_reliable_provisional_answer_is_acknowledged_once_and_in_order() {
+    let mut world = World::single(|_| {});
+    let (leg, invite) = world.calling();
+    let rung = |rseq: u32| {
+        answer(&invite, 183, "x", &format!("Require: 100rel\nRSeq: {rseq}\n"), "v=0 early\n")
+    };
+    let sent = world.say(&rung(7));
+    assert!(sent[0].starts_with("PRACK sip:gwx@192.0.2.2:5060 "));
+    assert_eq!((header(&sent[0], "RAck"), header(&sent[0], "CSeq")), ("7 1 INVITE", "2 PRACK"));
+    assert!(world.say(&rung(7)).is_empty(), "a repeat");
+    assert!(world.say(&rung(9)).is_empty(), "out of order");
+    assert_eq!(world.take_notices(0).len(), 1);
+    world.say(&answer(&sent[0], 200, "", "", ""));
+    let sent = world.say(&answer(&invite, 200, "x", "", ""));
+    assert_eq!(header(&sent[0], "CSeq"), "1 ACK");
+    assert_eq!(world.take_notices(0), [Notice::Answered { leg, body: None }]);
+}
+
+#[test]
+fn a_challenge_is_answered_once_with_the_trunks_login() {
+    let login = Login { user: "u".into(), secret: Secret("p".into()) };
+    let mut world = World::single(|s| s.trunks[0].login = Some(login));
+    let (leg, invite) = world.calling();
+    let challenge = "Proxy-Authenticate: Digest realm=\"carrier\", nonce=\"n1\", qop=\"auth\"\n";
+    let sent = world.say(&answer(&invite, 407, "x", challenge, ""));
+    assert_eq!(starts(&sent), ["ACK", "INVITE"]);
+    assert!(header(&sent[1], "Proxy-Authorization").contains("username=\"u\""));
+    assert_eq!(header(&sent[1], "CSeq"), "2 INVITE");
+    assert_eq!(header(&sent[1], "Call-ID"), header(&invite, "Call-ID"));
+    let again = "Proxy-Authenticate: Digest realm=\"carrier\", nonce=\"n2\", qop=\"auth\"\n";
+    assert_eq!(starts(&world.say(&answer(&sent[1], 407, "y", again, ""))), ["ACK"]);
+    let (status, cause, retry_after) = (407, Cause::default(), None);
+    assert_eq!(world.take_notices(0), [Notice::Refused { leg, status, cause, retry_after }]);
+}
+
+#[test]
+fn a_bye_is_challenged_too() {
+    let login = Login { user: "u".into(), secret: Secret("p".into()) };
+    let mut world = World::single(|s| s.trunks[0].login = Some(login));
+    let (leg, invite) = world.calling();
+    world.say(&answer(&invite, 200, "x", "", "v=0\n"));
+    let bye = world.acts(leg, Act::Hangup { cause: Cause::default() });
+    let challenge = "WWW-Authenticate: Digest realm=\"carrier\", nonce=\"n1\"\n";
+    let sent = world.say(&answer(&bye[0], 401, "", challenge, ""));
+    assert_eq!(starts(&sent), ["BYE"]);
+    assert!(header(&sent[0], "Authorization").starts_with("Digest "));
+    assert_eq!(header(&sent[0], "CSeq"), "3 BYE");
+    world.say(&answer(&sent[0], 200, "", "", ""));
+    assert_eq!(world.nodes[0].agent.counts().legs, 0);
+}
+
+#[test]
+fn a_longer_session_is_granted_where_it_is_asked() {
+    let mut world = World::single(|_| {});
+    let (_, invite) = world.calling();
+    let sent = world.say(&answer(&invite, 422, "x", "Min-SE: 3600\n", ""));
+    assert_eq!(starts(&sent), ["ACK", "INVITE"]);
+    assert_eq!(header(&sent[1], "Session-Expires"), "3600");
+    assert_eq!(header(&sent[1], "Min-SE"), "3600");
+    assert_eq!(starts(&world.say(&answer(&sent[1], 422, "x", "Min-SE: 3600\n", ""))), ["ACK"]);
+}
+
+#[test]
+fn a_redirection_is_followed_on_the_same_host_only() {
+    let mut world = World::single(|_| {});
+    let (_, invite) = world.calling();
+    let to = |uri: &str| format!("Contact: <{uri}>\n");
+    let moved = |request: &str, uri: &str| {
+        answer(request, 302, "x", &to(uri), "").replacen(
+            "Contact: <sip:gwx@192.0.2.2:5060>\n",
+            "",
+            1,
+        )
+    };
+    let sent = world.say(&moved(&invite, "sip:182@192.0.2.2"));
+    assert_eq!(starts(&sent), ["ACK", "INVITE"]);
+    assert!(sent[1].starts_with("INVITE sip:182@192.0.2.2 SIP/2.0"));
+    assert_eq!(starts(&world.say(&moved(&sent[1], "sip:1900@203.0.113.1"))), ["ACK"]);
+    assert!(matches!(world.take_notices(0)[..], [Notice::Refused { status: 302, .. }]));
+}
+
+#[test]
+fn the_next_server_is_tried_when_one_is_out_of_service() {
+    let hosts = || vec!["192.0.2.2:5060".into(), "192.0.2.3:5060".into(), "192.0.2.4:5060".into()];
+    let mut world = World::single(|s| s.trunks[0].hosts = hosts());
+    let (leg, invite) = world.calling();
+    let sent = world.say(&answer(&invite, 503, "x", "", ""));
+    assert_eq!(starts(&sent), ["ACK", "INVITE"]);
+    assert!(sent[1].starts_with("INVITE sip:181@192.0.2.3:5060 "));
+    world.take_sent(0);
+    let hop = Hop { transport: Transport::Udp, local: addr(1), peer: addr(3), flow: None };
+    world.with(0, |agent, cx, out| agent.unreachable(cx, hop, out));
+    assert!(world.take_sent(0)[0].starts_with("INVITE sip:181@192.0.2.4:5060 "));
+    let hop = Hop { peer: addr(4), ..hop };
+    world.with(0, |agent, cx, out| agent.unreachable(cx, hop, out));
+    let (status, cause, retry_after) = (503, Cause::default(), None);
+    assert_eq!(world.take_notices(0), [Notice::Refused { leg, status, cause, retry_after }]);
+}
+
+#[test]
+fn a_large_request_goes_by_tcp_and_by_udp_if_that_fails() {
+    let mut world = World::single(|s| s.trunks[0].hosts = vec!["192.0.2.2".into()]);
+    let mut large = dial();
+    large.offer = sdp(&"a=x\r\n".repeat(300));
+    world.take_sent(0);
+    world.with(0, |agent, cx, out| agent.invite(cx, large, out));
+    let invite = world.take_sent(0).remove(0);
+    assert!(header(&invite, "Via").starts_with("SIP/2.0/TCP "), "{invite}");
+    let hop = Hop { transport: Transport::Tcp, local: addr(1), peer: addr(2), flow: None };
+    world.with(0, |agent, cx, out| agent.unreachable(cx, hop, out));
+    let again = world.take_sent(0).remove(0);
+    assert!(header(&again, "Via").starts_with("SIP/2.0/UDP "));
+    assert_eq!(header(&again, "CSeq"), header(&invite, "CSeq"));
+    assert_eq!(starts(&world.say(&answer(&again, 200, "x", "", "v=0\n"))), ["ACK"]);
+}
+
+#[test]
+fn a_trunk_is_asked_whether_it_lives() {
+    let ping = std::time::Duration::from_secs(30);
+    let mut world = World::single(|s| s.trunks[0].ping = ping);
+    let ask = world.take_sent(0).remove(0);
+    assert!(ask.starts_with("OPTIONS sip:192.0.2.2:5060 "));
+    world.say(&answer(&ask, 404, "x", "", ""));
+    let trunk = crate::base::TrunkId(0);
+    assert_eq!(world.take_notices(0), [Notice::TrunkUp { trunk, up: true }]);
+    world.wait(63);
+    assert_eq!(world.take_notices(0), [Notice::TrunkUp { trunk, up: false }]);
+}
+
+#[test]
+fn a_trunk_that_wants_a_registration_gets_it_and_again() {
+    let login = Login { user: "u".into(), secret: Secret("p".into()) };
+    let mut world = World::single(|s| {
+        (s.trunks[0].login, s.trunks[0].register) = (Some(login), true);
+    });
+    let first = world.take_sent(0).remove(0);
+    assert!(first.starts_with("REGISTER sip:192.0.2.2:5060 "));
+    let challenge = "WWW-Authenticate: Digest realm=\"carrier\", nonce=\"n1\", qop=\"auth\"\n";
+    let second = world.say(&answer(&first, 401, "x", challenge, "")).remove(0);
+    assert!(header(&second, "Authorization").contains("uri=\"sip:192.0.2.2:5060\""));
+    assert_eq!(header(&second, "CSeq"), "2 REGISTER");
+    world.say(&answer(&second, 200, "x", "Expires: 120\n", ""));
+    let again = world.wait(61);
+    assert!(again[0].starts_with("REGISTER"), "{again:?}");
+    assert_eq!(header(&again[0], "Call-ID"), header(&first, "Call-ID"));
+}

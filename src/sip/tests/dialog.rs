@@ -1,0 +1,168 @@
+//! Inside a call: RFC 3261 sections 12.2, 14 and 15, RFC 3311, RFC 4028.
+
+use super::world::*;
+use crate::sip::*;
+
+#[test]
+fn a_bye_ends_the_call_once_and_its_repeat_is_answered_again() {
+    let mut world = World::single(|_| {});
+    let (leg, ok) = world.talking("");
+    let bye = within("BYE", 2, &ok, "Reason: Q.850;cause=16\n", "");
+    assert_eq!(starts(&world.say(&bye)), ["SIP/2.0 200"]);
+    let cause = Cause { q850: Some(16), ..Cause::default() };
+    assert_eq!(world.take_notices(0), [Notice::Ended { leg, why: Ended::Bye, cause }]);
+    assert_eq!(starts(&world.say(&bye)), ["SIP/2.0 200"]);
+    assert_eq!(starts(&world.say(&within("BYE", 3, &ok, "", ""))), ["SIP/2.0 481"]);
+    world.act(0, leg, Act::Hangup { cause: Cause::default() });
+    assert!(world.take_notices(0).is_empty() && world.take_sent(0).is_empty());
+    world.wait(40);
+    assert!(world.is_quiet());
+}
+
+#[test]
+fn a_lower_sequence_number_is_refused() {
+    let mut world = World::single(|_| {});
+    let (_, ok) = world.talking("");
+    assert_eq!(starts(&world.say(&within("OPTIONS", 5, &ok, "", ""))), ["SIP/2.0 200"]);
+    assert_eq!(starts(&world.say(&within("INFO", 4, &ok, "", ""))), ["SIP/2.0 500"]);
+    assert_eq!(starts(&world.say(&within("INFO", 6, &ok, "", ""))), ["SIP/2.0 200"]);
+    assert_eq!(starts(&world.say(&within("INFO", 7, &ok, "", "x\n"))), ["SIP/2.0 415"]);
+    assert_eq!(
+        starts(&world.say(&within("REFER", 8, &ok, "Refer-To: <sip:x>\n", ""))),
+        ["SIP/2.0 405"]
+    );
+}
+
+#[test]
+fn a_reinvite_is_the_users_to_answer() {
+    let mut world = World::single(|_| {});
+    let (leg, ok) = world.talking("");
+    let held = within("INVITE", 2, &ok, "", "v=0 hold\n");
+    assert_eq!(starts(&world.say(&held)), ["SIP/2.0 100"]);
+    let offer = Some(sdp("v=0 hold\r\n"));
+    assert_eq!(world.take_notices(0), [Notice::Offered { leg, offer }]);
+    // Another offer before the answer has to wait, and BYE would end both.
+    let second = world.say(&within("INVITE", 3, &ok, "", "v=0 more\n"));
+    assert_eq!(status(&second[0]), 500);
+    assert!(header(&second[0], "Retry-After").parse::<u32>().unwrap() <= 10);
+    assert_eq!(starts(&world.say(&within("UPDATE", 4, &ok, "", "v=0 more\n"))), ["SIP/2.0 500"]);
+    let sent = world.acts(leg, Act::AnswerOffer { body: sdp("v=0 held\r\n") });
+    assert_eq!((status(&sent[0]), header(&sent[0], "CSeq")), (200, "2 INVITE"));
+    assert_eq!(starts(&world.say(&within("INVITE", 5, &ok, "", "v=0 x\n"))), ["SIP/2.0 491"]);
+    let ack = within("ACK", 2, &ok, "", "").replace("CSeq: 1 ", "CSeq: 2 ");
+    world.say(&ack);
+    let repeated = world.wait(10);
+    assert!(repeated.iter().all(|m| status(m) >= 400), "only what has no ACK is repeated");
+    world.say(&within("INVITE", 6, &ok, "", "v=0 y\n"));
+    world.take_notices(0);
+    assert_eq!(starts(&world.acts(leg, Act::RefuseOffer { status: 488 })), ["SIP/2.0 488"]);
+    assert!(world.nodes[0].agent.is_live(leg));
+}
+
+#[test]
+fn a_reinvite_without_an_offer_wants_ours() {
+    let mut world = World::single(|_| {});
+    let (leg, ok) = world.talking("");
+    world.say(&within("INVITE", 2, &ok, "", ""));
+    assert_eq!(world.take_notices(0), [Notice::Offered { leg, offer: None }]);
+    world.acts(leg, Act::AnswerOffer { body: sdp("v=0 ours\r\n") });
+    let ack = within("ACK", 2, &ok, "", "v=0 theirs\n").replace("CSeq: 1 ", "CSeq: 2 ");
+    world.say(&ack);
+    let answer = Some(sdp("v=0 theirs\r\n"));
+    assert_eq!(world.take_notices(0), [Notice::Confirmed { leg, answer }]);
+}
+
+#[test]
+fn an_offer_of_ours_is_acknowledged_and_glare_is_tried_again() {
+    let mut world = World::single(|_| {});
+    let (leg, ok) = world.talking("");
+    let sent = world.acts(leg, Act::Offer { body: sdp("v=0 new\r\n") });
+    assert!(sent[0].starts_with("INVITE sip:gw@192.0.2.2:5060 "));
+    assert_eq!(starts(&world.say(&within("INVITE", 2, &ok, "", "v=0 x\n"))), ["SIP/2.0 491"]);
+    assert_eq!(starts(&world.say(&answer(&sent[0], 491, "", "", ""))), ["ACK"]);
+    // We did not make the Call-ID: within two seconds.
+    let again: Vec<_> = world.wait(2).into_iter().filter(|m| m.starts_with("INVITE")).collect();
+    assert_eq!(again.len(), 1);
+    let sent = world.say(&answer(&again[0], 200, "", "", "v=0 yes\n"));
+    assert_eq!(starts(&sent), ["ACK"]);
+    assert_eq!(
+        header(&sent[0], "CSeq").split(' ').next(),
+        header(&again[0], "CSeq").split(' ').next()
+    );
+    let body = sdp("v=0 yes\r\n");
+    assert_eq!(world.take_notices(0), [Notice::OfferAnswered { leg, answer: body }]);
+    let twice = world.say(&answer(&again[0], 200, "", "", "v=0 yes\n"));
+    assert_eq!(twice, sent, "the ACK again");
+}
+
+#[test]
+fn a_refused_offer_leaves_the_call_and_a_481_ends_it() {
+    let mut world = World::single(|_| {});
+    let (leg, _) = world.talking("");
+    let sent = world.acts(leg, Act::Offer { body: sdp("v=0 new\r\n") });
+    world.say(&answer(&sent[0], 488, "", "", ""));
+    assert_eq!(world.take_notices(0), [Notice::OfferRefused { leg, status: 488 }]);
+    let sent = world.acts(leg, Act::Offer { body: sdp("v=0 new\r\n") });
+    assert_eq!(starts(&world.say(&answer(&sent[0], 481, "", "", ""))), ["ACK", "BYE"]);
+    let cause = Cause::default();
+    assert_eq!(world.take_notices(0), [Notice::Ended { leg, why: Ended::Lost, cause }]);
+}
+
+#[test]
+fn the_side_that_was_asked_to_refresh_does_so_by_update() {
+    let mut world = World::single(|_| {});
+    let more = "Supported: timer\nSession-Expires: 200;refresher=uas\nAllow: INVITE, ACK, UPDATE\n";
+    let (leg, ok) = world.talking(more);
+    assert_eq!(header(&ok, "Session-Expires"), "200;refresher=uas");
+    let sent = world.wait(101);
+    assert_eq!(starts(&sent)[0], "UPDATE");
+    assert_eq!(header(&sent[0], "Session-Expires"), "200;refresher=uac");
+    assert!(sent[0].contains("Content-Length: 0"));
+    world.say(&answer(&sent[0], 200, "", "Session-Expires: 200;refresher=uac\n", ""));
+    let sent = world.wait(101);
+    assert_eq!(starts(&sent)[0], "UPDATE");
+    // The peer has vanished: the refresh is not answered.
+    let sent = world.wait(40);
+    assert!(sent.last().unwrap().starts_with("BYE"));
+    let cause = Cause::default();
+    assert_eq!(world.take_notices(0), [Notice::Ended { leg, why: Ended::Lost, cause }]);
+}
+
+#[test]
+fn without_update_a_reinvite_with_our_last_description_refreshes() {
+    let mut world = World::single(|_| {});
+    let more = "Session-Expires: 200\nAllow: INVITE, ACK\n";
+    let (_, ok) = world.talking(more);
+    assert_eq!(header(&ok, "Session-Expires"), "200;refresher=uas");
+    let sent = world.wait(101);
+    assert_eq!(starts(&sent)[0], "INVITE");
+    assert!(sent[0].ends_with("v=0 answer\r\n"));
+    assert_eq!(starts(&world.say(&answer(&sent[0], 200, "", "", "v=0 same\n"))), ["ACK"]);
+    assert!(world.take_notices(0).is_empty());
+}
+
+#[test]
+fn a_session_that_the_peer_does_not_refresh_expires() {
+    let mut world = World::single(|_| {});
+    let (leg, ok) = world.talking("Supported: timer\nSession-Expires: 90\n");
+    assert_eq!(header(&ok, "Session-Expires"), "90;refresher=uac");
+    assert_eq!(header(&ok, "Require"), "timer");
+    world.wait(50);
+    let refresh = within("UPDATE", 2, &ok, "Supported: timer\nSession-Expires: 90\n", "");
+    let sent = world.say(&refresh);
+    assert_eq!((status(&sent[0]), header(&sent[0], "Session-Expires")), (200, "90;refresher=uac"));
+    assert!(world.wait(59).is_empty());
+    assert_eq!(starts(&world.wait(2))[0], "BYE");
+    let cause = Cause::default();
+    assert_eq!(world.take_notices(0), [Notice::Ended { leg, why: Ended::Expired, cause }]);
+}
+
+#[test]
+fn a_new_contact_is_where_the_next_request_goes() {
+    let mut world = World::single(|_| {});
+    let (leg, ok) = world.talking("");
+    let moved = within("UPDATE", 2, &ok, "", "").replace("gw@192.0.2.2:5060", "gw@192.0.2.2:5099");
+    world.say(&moved);
+    let sent = world.acts(leg, Act::Hangup { cause: Cause::default() });
+    assert!(sent[0].starts_with("BYE sip:gw@192.0.2.2:5099 "));
+}
