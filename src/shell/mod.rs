@@ -6,13 +6,13 @@
 mod admin;
 mod board;
 mod checks;
-mod clock;
+pub mod clock;
 mod core_loop;
 mod dns;
 mod engine;
 mod lane;
 mod log;
-mod media;
+pub mod media;
 mod meters;
 mod outlets;
 mod run;

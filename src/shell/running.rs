@@ -119,7 +119,9 @@ impl Running {
             handle: ground.handle.clone(),
         };
         let (over_sender, over) = watch::channel(None);
-        let tell = move |how| drop(over_sender.send_replace(Some(how)));
+        let tell = move |how| {
+            over_sender.send_replace(Some(how));
+        };
         let core = core.start(first, tell).map_err(no_thread)?;
         Ok(Self {
             runtime: Some(ground.runtime),
