@@ -28,7 +28,7 @@ impl<'a> NameAddr<'a> {
         if let Some(inner) = rest.strip_prefix(b"<") {
             let end = memchr::memchr(b'>', inner)?;
             let uri = Uri::parse(std::str::from_utf8(&inner[..end]).ok()?)?;
-            let params = Params::checked(&inner[end + 1..])?;
+            let params = Params::checked_once(&inner[end + 1..], "tag")?;
             let raw_display = trim(display);
             return is_display(raw_display).then_some(NameAddr { raw_display, uri, params });
         }
@@ -48,7 +48,7 @@ impl<'a> NameAddr<'a> {
             return None;
         }
         let uri = Uri::parse(std::str::from_utf8(uri).ok()?)?;
-        Some(NameAddr { raw_display: b"", uri, params: Params::checked(params)? })
+        Some(NameAddr { raw_display: b"", uri, params: Params::checked_once(params, "tag")? })
     }
 
     /// The display name as people read it; empty where there is none.

@@ -1,6 +1,6 @@
 //! The header section as a table of spans (RFC 3261 sections 7.3 and 7.3.1).
 
-use super::lex::is_token;
+use super::lex::{class, is_ws, run};
 use super::name::Name;
 use crate::base::limits::SIP_HEADERS_MAX;
 
@@ -71,6 +71,11 @@ impl<'a> Fields<'a> {
         self.table.iter().map(|span| self.field(span))
     }
 
+    /// Name and value of every field.
+    pub(super) fn values(&self) -> impl Iterator<Item = (Name, &'a [u8])> + '_ {
+        self.table.iter().map(|span| (span.name, &self.raw[span.value.into()..span.end.into()]))
+    }
+
     /// All fields called `name`.
     pub fn all(&self, name: Name) -> impl Iterator<Item = Field<'a>> + '_ {
         self.table.iter().filter(move |span| span.name == name).map(|span| self.field(span))
@@ -127,11 +132,8 @@ impl Scan<'_> {
     /// Enters the line from `start` to `end`: `name *WS ":" value`.
     fn add(&mut self, start: usize, end: usize) {
         let raw = self.fields.raw;
-        let mut at = start;
-        while at < end && is_token(raw[at]) {
-            at += 1;
-        }
-        let name_end = at;
+        let name_end = start + run(&raw[start..end], class::TOKEN);
+        let mut at = name_end;
         while at < end && matches!(raw[at], b' ' | b'\t') {
             at += 1;
         }
@@ -141,11 +143,11 @@ impl Scan<'_> {
         }
         let colon = at;
         at += 1;
-        while at < end && super::lex::is_ws(raw[at]) {
+        while at < end && is_ws(raw[at]) {
             at += 1;
         }
         let mut value_end = end;
-        while value_end > at && super::lex::is_ws(raw[value_end - 1]) {
+        while value_end > at && is_ws(raw[value_end - 1]) {
             value_end -= 1;
         }
         let name = Name::find(&raw[start..name_end]);

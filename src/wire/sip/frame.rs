@@ -106,7 +106,7 @@ impl Framer {
 /// How long the body is that follows `head`. RFC 3261 section 18.3: on a stream Content-Length must
 /// be there; where it is not, no body is the only safe reading. `None`: framing is lost.
 fn body_length(head: &[u8]) -> Option<usize> {
-    let start = memchr::memmem::find(head, b"\r\n")? + 2;
+    let start = memchr::memchr(b'\n', head)? + 1;
     let scan = Fields::scan(head, start.min(head.len()));
     if scan.error.is_some() || scan.fields.all(Name::ContentLength).nth(1).is_some() {
         return None;

@@ -1,6 +1,6 @@
 //! Hosts: a name, an IPv4 address or a bracketed IPv6 reference (RFC 3261 section 25.1, RFC 5118).
 
-use super::lex::number;
+use super::lex::{class, number, run};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -27,18 +27,27 @@ impl<'a> Host<'a> {
 
     /// `host [ ":" port ]`, the whole of `raw`. The IPv6 form must be bracketed.
     pub fn parse_with_port(raw: &'a str) -> Option<(Host<'a>, Option<u16>)> {
-        let end = match raw.as_bytes().first()? {
-            b'[' => raw.find(']')? + 1,
-            _ => raw.bytes().position(|b| b == b':').unwrap_or(raw.len()),
+        match Self::take_with_port(raw)? {
+            (host, port, "") => Some((host, port)),
+            _ => None,
+        }
+    }
+
+    /// `host [ ":" port ]` at the front of `raw`, and what follows.
+    pub(super) fn take_with_port(raw: &'a str) -> Option<(Host<'a>, Option<u16>, &'a str)> {
+        let (host, rest) = if raw.starts_with('[') {
+            let (host, rest) = raw.split_at(raw.find(']')? + 1);
+            (Host::parse(host)?, rest)
+        } else {
+            let (host, rest) = raw.split_at(run(raw.as_bytes(), class::HOST));
+            (name_or_v4(host)?, rest)
         };
-        let (host, rest) = raw.split_at(end);
-        let host = if host.starts_with('[') { Host::parse(host)? } else { name_or_v4(host)? };
-        let port = match rest.strip_prefix(':') {
-            Some(digits) => Some(number(digits.as_bytes())?),
-            None if rest.is_empty() => None,
-            None => return None,
+        let Some(after) = rest.strip_prefix(':') else {
+            return Some((host, None, rest));
         };
-        Some((host, port))
+        let digits = after.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(after.len());
+        let (port, rest) = after.split_at(digits);
+        Some((host, Some(number(port.as_bytes())?), rest))
     }
 
     pub fn ip(self) -> Option<IpAddr> {
@@ -80,17 +89,32 @@ fn v6(inner: &str) -> Option<Ipv6Addr> {
 
 fn name_or_v4(raw: &str) -> Option<Host<'_>> {
     let bytes = raw.as_bytes();
-    let allowed = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-    if bytes.is_empty() || !bytes.iter().all(allowed) {
+    if bytes.is_empty() || run(bytes, class::HOST) < bytes.len() {
         return None;
     }
-    // A top label starts with a letter, so what ends in a digit-led label must be an address.
-    if bytes[0].is_ascii_digit()
-        && let Ok(ip) = raw.parse()
-    {
-        return Some(Host::V4(ip));
+    Some(v4(bytes).map_or(Host::Name(raw), Host::V4))
+}
+
+fn v4(bytes: &[u8]) -> Option<Ipv4Addr> {
+    if !bytes[0].is_ascii_digit() {
+        return None;
     }
-    Some(Host::Name(raw))
+    let mut octets = [0_u8; 4];
+    let (mut at, mut digits) = (0, 0);
+    for &b in bytes {
+        if b == b'.' && digits > 0 {
+            (at, digits) = (at + 1, 0);
+            continue;
+        }
+        let octet = octets.get_mut(at).filter(|_| b.is_ascii_digit())?;
+        // A leading zero is octal to some readers.
+        if digits > 0 && *octet == 0 {
+            return None;
+        }
+        *octet = octet.checked_mul(10)?.checked_add(b - b'0')?;
+        digits += 1;
+    }
+    (at == 3 && digits > 0).then(|| octets.into())
 }
 
 #[cfg(test)]
@@ -113,6 +137,16 @@ mod tests {
         }
         assert_eq!(Host::parse("2001:db8::9:255"), Host::parse("[2001:db8::9:255]"));
         assert!(Host::Name("A.example").same(Host::Name("a.EXAMPLE")));
+    }
+
+    #[test]
+    fn four_numbers_are_an_address_and_anything_else_is_a_name() {
+        assert_eq!(Host::parse("255.0.10.1"), Some(Host::V4([255, 0, 10, 1].into())));
+        for name in
+            ["1.2.3", "1.2.3.4.5", "256.1.1.1", "01.2.3.4", "1..2.3", ".1.2.3", "1.2.3.", "1"]
+        {
+            assert_eq!(Host::parse(name), Some(Host::Name(name)));
+        }
     }
 
     #[test]

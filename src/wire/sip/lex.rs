@@ -6,22 +6,58 @@ use std::borrow::Cow;
 /// Parameters of a URI that take part in a comparison; more are refused nobody, only not compared.
 pub(super) const COMPARED_MAX: usize = 32;
 
-/// `token` characters.
-pub(super) const fn is_token(byte: u8) -> bool {
-    TOKEN[byte as usize]
+/// Classes of octets, one bit each, so that one look-up for each octet answers.
+pub(super) mod class {
+    /// `token`.
+    pub const TOKEN: u8 = 1;
+    /// What a parameter value may hold unquoted: a token, a host with brackets and colons, and what
+    /// peers in the field send besides. Never what could end the value for another reader.
+    pub const VALUE: u8 = 2;
+    /// Host names and IPv4 addresses; the underscore is tolerated.
+    pub const HOST: u8 = 4;
+    /// What may stand in a URI: not what would end it for some other reader.
+    pub const URI: u8 = 8;
 }
 
-static TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
+static CLASS: [u8; 256] = {
+    let mut table = [0; 256];
     let mut byte = 0;
     while byte < 256 {
-        let b = byte as u8;
-        table[byte] = b.is_ascii_alphanumeric()
-            || matches!(b, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~');
+        table[byte] = classify(byte as u8);
         byte += 1;
     }
     table
 };
+
+const fn classify(b: u8) -> u8 {
+    let token = b.is_ascii_alphanumeric()
+        || matches!(b, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~');
+    let value = token
+        || matches!(b, b'[' | b']' | b':' | b'/' | b'&' | b'$' | b'@' | b'(' | b')' | b'=' | b'?')
+        || matches!(b, b'|' | b'#' | b'{' | b'}' | b'^' | 0x80..);
+    let host = b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    let uri = b > b' ' && b != 0x7f && !matches!(b, b'<' | b'>' | b'"');
+    (if token { class::TOKEN } else { 0 })
+        | (if value { class::VALUE } else { 0 })
+        | (if host { class::HOST } else { 0 })
+        | (if uri { class::URI } else { 0 })
+}
+
+/// How many octets at the front are of `class`.
+pub(super) fn run(bytes: &[u8], class: u8) -> usize {
+    let is = |b: u8| CLASS[usize::from(b)] & class != 0;
+    let mut at = 0;
+    // Four at a time: one branch for four look-ups.
+    while let Some(&[a, b, c, d]) = bytes[at..].first_chunk::<4>()
+        && is(a) & is(b) & is(c) & is(d)
+    {
+        at += 4;
+    }
+    while at < bytes.len() && is(bytes[at]) {
+        at += 1;
+    }
+    at
+}
 
 /// Whitespace inside a value: SP, HTAB and the CRLF of a folded line.
 pub(super) const fn is_ws(byte: u8) -> bool {
@@ -49,8 +85,7 @@ pub(super) fn trim(bytes: &[u8]) -> &[u8] {
 
 /// Splits off the token at the front; it may be empty.
 pub(super) fn take_token(bytes: &[u8]) -> (&str, &[u8]) {
-    let end = bytes.iter().position(|&b| !is_token(b)).unwrap_or(bytes.len());
-    let (token, rest) = bytes.split_at(end);
+    let (token, rest) = bytes.split_at(run(bytes, class::TOKEN));
     (ascii(token), rest)
 }
 

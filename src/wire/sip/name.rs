@@ -90,12 +90,13 @@ impl Name {
         if raw.len() < 2 {
             return raw.first().map_or(Name::Other, |&letter| compact(letter));
         }
-        match SLOTS[slot(raw)].checked_sub(1) {
-            Some(at) if ALL[at as usize].0.as_bytes().eq_ignore_ascii_case(raw) => {
-                ALL[at as usize].1
-            }
-            _ => Name::Other,
-        }
+        let Some(at) = SLOTS[slot(raw)].checked_sub(1) else {
+            return Name::Other;
+        };
+        // Nearly everybody writes the name as the RFC does, and octets compare fast.
+        let (text, name) = ALL[usize::from(at)];
+        let same = text.as_bytes() == raw || text.as_bytes().eq_ignore_ascii_case(raw);
+        if same { name } else { Name::Other }
     }
 
     /// The name as it is written; empty for [`Name::Other`].

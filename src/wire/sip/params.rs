@@ -1,7 +1,7 @@
 //! Parameters: `;name=value` after a URI, an address or a Via (RFC 3261 section 25.1,
 //! `generic-param`).
 
-use super::lex::{ascii, is_token, quoted_end, take_token, text, trim, trim_start};
+use super::lex::{ascii, class, quoted_end, run, text, trim, trim_start};
 use std::borrow::Cow;
 
 /// The parameters of something, read one by one as they are asked for.
@@ -22,45 +22,64 @@ pub struct Param<'a> {
 impl<'a> Params<'a> {
     /// Reads parameters to the end of `raw`; `None` where anything else is in it.
     pub fn checked(raw: &'a [u8]) -> Option<Self> {
+        Self::checked_once(raw, "")
+    }
+
+    /// Likewise, and `None` too where `once` is there twice, or says nothing: either is an attempt
+    /// to be read in two ways.
+    pub(super) fn checked_once(raw: &'a [u8], once: &str) -> Option<Self> {
         let mut rest = trim_start(raw);
+        let mut seen = false;
         while !rest.is_empty() {
-            (_, rest) = Self::take(rest)?;
+            let (parts, after) = Self::take(rest)?;
+            rest = after;
+            if is_named(&parts, once) {
+                if seen || Param::of(parts).bare().is_empty() {
+                    return None;
+                }
+                seen = true;
+            }
         }
         Some(Self { raw })
     }
 
     /// Reads the parameter that starts with the `;` at the front of `rest`.
-    fn take(rest: &'a [u8]) -> Option<(Param<'a>, &'a [u8])> {
-        let (name, rest) = take_token(trim_start(rest.strip_prefix(b";")?));
+    fn take(rest: &'a [u8]) -> Option<(Parts<'a>, &'a [u8])> {
+        let after = trim_start(rest.strip_prefix(b";")?);
+        let (name, rest) = after.split_at(run(after, class::TOKEN));
         let rest = trim_start(rest);
         if name.is_empty() {
             return None;
         }
         let Some(after) = rest.strip_prefix(b"=").map(trim_start) else {
-            return at_boundary(rest).then_some((Param { name, value: None }, rest));
+            return at_boundary(rest).then_some(((name, None), rest));
         };
         let end = match after.first()? {
             b'"' => quoted_end(after)?,
-            _ => after.iter().position(|&b| !is_value(b)).unwrap_or(after.len()),
+            _ => run(after, class::VALUE),
         };
         let (value, rest) = after.split_at(end);
         let rest = trim_start(rest);
         let sound = !value.is_empty() && at_boundary(rest);
-        sound.then_some((Param { name, value: Some(value) }, rest))
+        sound.then_some(((name, Some(value)), rest))
+    }
+
+    fn parts(&self) -> impl Iterator<Item = Parts<'a>> + use<'a> {
+        let mut rest = trim_start(self.raw);
+        std::iter::from_fn(move || {
+            let (parts, after) = Self::take(rest)?;
+            rest = after;
+            Some(parts)
+        })
     }
 
     pub fn iter(&self) -> impl Iterator<Item = Param<'a>> + use<'a> {
-        let mut rest = trim_start(self.raw);
-        std::iter::from_fn(move || {
-            let (param, after) = Self::take(rest)?;
-            rest = after;
-            Some(param)
-        })
+        self.parts().map(Param::of)
     }
 
     /// The parameter `name`, whatever its case.
     pub fn find(&self, name: &str) -> Option<Param<'a>> {
-        self.iter().find(|param| param.name.eq_ignore_ascii_case(name))
+        self.parts().find(|parts| is_named(parts, name)).map(Param::of)
     }
 
     pub fn has(&self, name: &str) -> bool {
@@ -77,11 +96,6 @@ impl<'a> Params<'a> {
         self.find(name).map(|param| unquote(param.value.unwrap_or_default()))
     }
 
-    /// How often `name` is there. More than once is an attempt to be read in two ways.
-    pub fn count(&self, name: &str) -> usize {
-        self.iter().filter(|param| param.name.eq_ignore_ascii_case(name)).count()
-    }
-
     /// As it stands in the message, from the first `;` on.
     pub fn raw(&self) -> &'a [u8] {
         self.raw
@@ -92,7 +106,18 @@ impl<'a> Params<'a> {
     }
 }
 
+/// Name and value as octets.
+type Parts<'a> = (&'a [u8], Option<&'a [u8]>);
+
+fn is_named((name, _): &Parts<'_>, wanted: &str) -> bool {
+    name.len() == wanted.len() && name.eq_ignore_ascii_case(wanted.as_bytes())
+}
+
 impl<'a> Param<'a> {
+    fn of((name, value): Parts<'a>) -> Self {
+        Param { name: ascii(name), value }
+    }
+
     /// The value without its quotes; empty where there is none.
     pub fn bare(&self) -> &'a str {
         ascii(bare(self.value.unwrap_or_default()))
@@ -101,15 +126,6 @@ impl<'a> Param<'a> {
 
 fn at_boundary(rest: &[u8]) -> bool {
     matches!(rest, [] | [b';', ..])
-}
-
-/// What a value may hold unquoted: a token, a host with brackets and colons, and what peers in the
-/// field send besides. Never what could end the value for another reader.
-fn is_value(byte: u8) -> bool {
-    is_token(byte)
-        || matches!(byte, b'[' | b']' | b':' | b'/' | b'&' | b'$' | b'@' | b'(' | b')')
-        || matches!(byte, b'=' | b'?' | b'|' | b'#' | b'{' | b'}' | b'^')
-        || byte >= 0x80
 }
 
 /// `raw` without the quotes around it.
@@ -156,6 +172,14 @@ mod tests {
             assert_eq!(Params::checked(bad.as_bytes()), None, "{bad}");
         }
         assert!(Params::checked(b"").unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_may_be_there_once_is_refused_twice() {
+        assert!(Params::checked_once(b";Tag=1;x", "tag").is_some());
+        for bad in [&b";tag=1;TAG=1"[..], b";tag", b";tag=\"\"", b";tag=\xff"] {
+            assert!(Params::checked_once(bad, "tag").is_none());
+        }
     }
 
     #[test]

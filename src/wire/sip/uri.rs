@@ -2,7 +2,7 @@
 
 use super::escape::{unit, unpercent};
 use super::host::Host;
-use super::lex::{COMPARED_MAX, is_ws};
+use super::lex::{COMPARED_MAX, class, run};
 use super::params::Params;
 use std::borrow::Cow;
 use std::fmt;
@@ -36,18 +36,11 @@ pub struct Uri<'a> {
 impl<'a> Uri<'a> {
     /// The whole of `raw` as a URI.
     pub fn parse(raw: &'a str) -> Option<Uri<'a>> {
-        if raw.bytes().any(is_foreign) {
-            return None;
+        let (scheme, rest) = scheme(raw)?;
+        if let Scheme::Other(name) = scheme {
+            let sound = is_scheme(name) && !rest.is_empty() && is_clean(rest);
+            return sound.then(|| opaque(raw, name));
         }
-        let colon = memchr::memchr(b':', raw.as_bytes())?;
-        let (scheme, rest) = (&raw[..colon], &raw[colon + 1..]);
-        let scheme = match scheme {
-            _ if scheme.eq_ignore_ascii_case("sip") => Scheme::Sip,
-            _ if scheme.eq_ignore_ascii_case("sips") => Scheme::Sips,
-            _ if scheme.eq_ignore_ascii_case("tel") => Scheme::Tel,
-            _ if is_scheme(scheme) && !rest.is_empty() => return Some(opaque(raw, scheme)),
-            _ => return None,
-        };
         match scheme {
             Scheme::Tel => tel(raw, rest),
             _ => hierarchical(raw, scheme, rest),
@@ -125,9 +118,18 @@ impl fmt::Display for Uri<'_> {
     }
 }
 
-/// What stands in no URI at all, and would end it for some other reader.
-fn is_foreign(byte: u8) -> bool {
-    is_ws(byte) || byte.is_ascii_control() || matches!(byte, b'<' | b'>' | b'"')
+/// Whether nothing is in `part` that would end the URI for some other reader.
+fn is_clean(part: &str) -> bool {
+    run(part.as_bytes(), class::URI) == part.len()
+}
+
+/// The scheme, and what follows its colon.
+fn scheme(raw: &str) -> Option<(Scheme<'_>, &str)> {
+    let at = raw.bytes().position(|b| b == b':')?;
+    let (name, rest) = (&raw[..at], &raw[at + 1..]);
+    let known = [("sip", Scheme::Sip), ("sips", Scheme::Sips), ("tel", Scheme::Tel)];
+    let found = known.into_iter().find(|(text, _)| text.eq_ignore_ascii_case(name));
+    Some((found.map_or(Scheme::Other(name), |(_, scheme)| scheme), rest))
 }
 
 fn is_scheme(scheme: &str) -> bool {
@@ -150,7 +152,7 @@ fn opaque<'a>(raw: &'a str, scheme: &'a str) -> Uri<'a> {
 
 fn tel<'a>(raw: &'a str, rest: &'a str) -> Option<Uri<'a>> {
     let (number, params) = rest.split_at(rest.find(';').unwrap_or(rest.len()));
-    let params = Params::checked(params.as_bytes())?;
+    let params = Params::checked(params.as_bytes()).filter(|_| is_clean(rest))?;
     let uri = Uri { scheme: Scheme::Tel, user: Some(number), params, ..opaque(raw, "") };
     (!number.is_empty()).then_some(uri)
 }
@@ -158,23 +160,20 @@ fn tel<'a>(raw: &'a str, rest: &'a str) -> Option<Uri<'a>> {
 /// `userinfo@host:port;params?headers`. The user part may hold `;`, `?` and `:`, but never `@`, so
 /// the first `@` ends it (RFC 4475 section 3.1.1.9).
 fn hierarchical<'a>(raw: &'a str, scheme: Scheme<'a>, rest: &'a str) -> Option<Uri<'a>> {
-    let bytes = rest.as_bytes();
-    let at = memchr::memchr(b'@', bytes);
-    let start = at.map_or(0, |at| at + 1);
-    let tail = &bytes[start..];
-    let host_end = start + memchr::memchr2(b';', b'?', tail).unwrap_or(tail.len());
-    let query = memchr::memchr(b'?', &bytes[host_end..]).map_or(rest.len(), |at| host_end + at);
-    let (host, port) = Host::parse_with_port(&rest[start..host_end])?;
-    let params = Params::checked(&bytes[host_end..query])?;
-    let headers = rest.get(query + 1..).unwrap_or_default();
-    let userinfo = at.map(|at| &rest[..at]);
-    let (user, password) = match userinfo.map(|info| info.split_once(':').unwrap_or((info, ""))) {
-        Some((user, password)) => {
-            (Some(user), userinfo.filter(|info| info.contains(':')).map(|_| password))
-        }
+    let at = memchr::memchr(b'@', rest.as_bytes());
+    let (host, port, tail) = Host::take_with_port(&rest[at.map_or(0, |at| at + 1)..])?;
+    let query = memchr::memchr(b'?', tail.as_bytes()).unwrap_or(tail.len());
+    let params = Params::checked(&tail.as_bytes()[..query])?;
+    let headers = tail.get(query + 1..).unwrap_or_default();
+    let (user, password) = match at.map(|at| &rest[..at]) {
         None => (None, None),
+        Some(info) => match info.bytes().position(|b| b == b':') {
+            None => (Some(info), None),
+            Some(colon) => (Some(&info[..colon]), Some(&info[colon + 1..])),
+        },
     };
-    if user == Some("") {
+    let clean = is_clean(tail) && at.is_none_or(|at| is_clean(&rest[..at]));
+    if user == Some("") || !clean {
         return None;
     }
     Some(Uri { raw, scheme, user, password, host, port, params, headers })

@@ -37,7 +37,7 @@ impl<'a> Via<'a> {
         }
         let end = memchr::memchr(b';', sent_by).unwrap_or(sent_by.len());
         let (host, port) = sent_by_parts(trim(&sent_by[..end]))?;
-        let params = Params::checked(&sent_by[end..])?;
+        let params = Params::checked_once(&sent_by[end..], "branch")?;
         Some(Via { transport, host, port, params, raw })
     }
 

@@ -15,7 +15,7 @@ pub(super) fn parse(raw: &[u8]) -> Result<Message<'_>, Rejected<'_>> {
     while let [b'\r', b'\n', rest @ ..] = raw {
         raw = rest;
     }
-    let line_end = memchr::memmem::find(raw, b"\r\n").unwrap_or(raw.len());
+    let line_end = line_end(raw);
     let (line, start_status) = (&raw[..line_end], start_line(&raw[..line_end]));
     let scan = Fields::scan(raw, (line_end + 2).min(raw.len()));
     let verdict = start_status.and_then(|start| {
@@ -38,6 +38,12 @@ pub(super) fn parse(raw: &[u8]) -> Result<Message<'_>, Rejected<'_>> {
         }),
         Err((status, reason)) => Err(reject(line, status, reason, scan.fields)),
     }
+}
+
+/// Where the start line ends. A CR or LF by itself in it is no part of any word, so it is refused.
+fn line_end(raw: &[u8]) -> usize {
+    let ends = memchr::memchr_iter(b'\n', raw).filter(|&at| at > 0 && raw[at - 1] == b'\r');
+    ends.map(|at| at - 1).next().unwrap_or(raw.len())
 }
 
 /// The parts of a message that only a sound one has.
@@ -67,9 +73,9 @@ fn sound<'a>(
     let required = |name, reason| fields.first(name).ok_or(bad(reason));
     let via = top_via(fields)?;
     let from = NameAddr::parse(required(Name::From, "Missing From")?);
-    let from = from.filter(has_clear_tag).ok_or(bad("Malformed From"))?;
+    let from = from.ok_or(bad("Malformed From"))?;
     let to = NameAddr::parse(required(Name::To, "Missing To")?);
-    let to = to.filter(has_clear_tag).ok_or(bad("Malformed To"))?;
+    let to = to.ok_or(bad("Malformed To"))?;
     let call_id = call_id(required(Name::CallId, "Missing Call-ID")?);
     let call_id = call_id.ok_or(bad("Malformed Call-ID"))?;
     let cseq = CSeq::parse(required(Name::CSeq, "Missing CSeq")?).ok_or(bad("Malformed CSeq"))?;
@@ -81,11 +87,6 @@ fn sound<'a>(
     }
     acted_on(fields)?;
     Ok(Sound { start, body: cut_body(raw, fields, body)?, via, from, to, call_id, cseq })
-}
-
-/// One tag that says something, or none at all.
-fn has_clear_tag(address: &NameAddr<'_>) -> bool {
-    address.params.count("tag") == usize::from(address.tag().is_some())
 }
 
 fn start_line(line: &[u8]) -> Result<Start<'_>, Refusal> {
@@ -144,8 +145,7 @@ fn top_via<'a>(fields: &Fields<'a>) -> Result<Via<'a>, Refusal> {
             if count > SIP_VALUES_MAX {
                 return Err(bad("Too many Via values"));
             }
-            let via = Via::parse(value).filter(|via| via.params.count("branch") < 2);
-            let via = via.ok_or(bad("Malformed Via"))?;
+            let via = Via::parse(value).ok_or(bad("Malformed Via"))?;
             top.get_or_insert(via);
         }
     }
@@ -161,15 +161,14 @@ fn call_id(raw: &[u8]) -> Option<&str> {
 /// The fields that the switch acts on must say something; of the others, noise is ignored.
 fn acted_on(fields: &Fields<'_>) -> Result<(), Refusal> {
     let mut values = 0;
-    for field in fields.iter() {
-        let value = field.value;
+    for (name, value) in fields.values() {
         let mut each = |sound: fn(&[u8]) -> bool| {
             List::new(value).all(|item| {
                 values += 1;
                 values <= 4 * SIP_VALUES_MAX && sound(item)
             })
         };
-        let (sound, reason) = match field.name {
+        let (sound, reason) = match name {
             Name::Contact => (each(|v| Contact::parse(v).is_some()), "Malformed Contact"),
             Name::Route => (each(|v| NameAddr::parse(v).is_some()), "Malformed Route"),
             Name::RecordRoute => (each(|v| NameAddr::parse(v).is_some()), "Malformed Record-Route"),

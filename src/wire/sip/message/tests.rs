@@ -98,6 +98,14 @@ fn what_can_be_read_in_two_ways_is_refused() {
 }
 
 #[test]
+fn a_tag_that_is_no_text_is_refused() {
+    let octets: Vec<u8> = INVITE.bytes().collect();
+    let at = INVITE.find("tag=f1").unwrap() + 4;
+    let foreign = [&octets[..at], &b"\xff"[..], &octets[at + 2..]].concat();
+    assert_eq!(Message::parse(&foreign).unwrap_err().reason, "Malformed From");
+}
+
+#[test]
 fn a_request_line_has_three_words() {
     let line = "INVITE sip:1070@example.in SIP/2.0";
     for (bad, reason) in [
