@@ -78,7 +78,7 @@ pub enum Verdict {
     Accept(String),
     /// 401 with one WWW-Authenticate each (or 407 and Proxy-Authenticate).
     Challenge { stale: bool, values: Vec<String> },
-    /// 403. With `retry_after` seconds while the user is locked from this source; `locked` names
+    /// 403, with Retry-After in seconds while the user is locked from this source. `locked` names
     /// the user when this very request was the last straw (`Notice::Locked`).
     Forbid { retry_after: Option<u32>, locked: Option<String> },
     /// 400: the credentials belong to another request.

@@ -2,6 +2,9 @@
 //!
 //! In: one header field value. Out: its parameters with quotes and escapes undone, and back.
 
+/// Parameters of one value; RFC 7616 knows thirteen.
+const PARAMS_MAX: usize = 32;
+
 /// The parameters of a Digest value. `None`: another scheme, not well-formed, or one twice.
 pub fn digest_params(value: &str) -> Option<Vec<(String, String)>> {
     let (scheme, mut rest) = value.trim().split_once(|c: char| c.is_ascii_whitespace())?;
@@ -16,7 +19,10 @@ pub fn digest_params(value: &str) -> Option<Vec<(String, String)>> {
         }
         let (name, after) = rest.split_once('=')?;
         let name = name.trim().to_ascii_lowercase();
-        if name.is_empty() || params.iter().any(|(other, _)| *other == name) {
+        if name.is_empty()
+            || params.len() == PARAMS_MAX
+            || params.iter().any(|(other, _)| *other == name)
+        {
             return None;
         }
         let (value, after) = take_value(after.trim_start())?;

@@ -79,13 +79,14 @@ impl Registrar {
             }
         };
         let before = self.contacts(register.user);
+        let binds = wishes.iter().flatten().any(Wish::lasts);
         let outbound = wishes.iter().flatten().any(|w| w.instance.is_some() && w.lasts());
         match wishes {
             None => self.remove_all(cx, register.user),
             Some(wishes) => self.grant(cx, register, wishes),
         }
         let contacts = self.contacts(register.user);
-        let why = if contacts.is_empty() { Rebound::Unregistered } else { Rebound::Registered };
+        let why = if binds { Rebound::Registered } else { Rebound::Unregistered };
         let user = register.user.to_string();
         let change = (contacts != before).then_some(Change { user, contacts, why });
         let contacts = self.listed(cx.now.instant, register.user);

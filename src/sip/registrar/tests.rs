@@ -154,7 +154,7 @@ fn one_contact_unbinds_and_the_others_stay() {
     let mut desk = Desk::new();
     desk.register(&["sip:a@h", "sip:b@h"], None);
     let left = change(desk.register(&["sip:a@h"], Some("0"))).unwrap();
-    assert_eq!((left.contacts.len(), left.why), (1, Rebound::Registered));
+    assert_eq!((left.contacts.len(), left.why), (1, Rebound::Unregistered));
     assert_eq!(change(desk.register(&["sip:nobody@h"], Some("0"))), None);
     assert_eq!(desk.uris(), ["sip:b@h"]);
 }

@@ -7,10 +7,11 @@ use super::Question;
 use super::place::{DEFAULT_PORT, Place, Server};
 use crate::base::Rng;
 use crate::sip::{Record, RecordKind, Transport};
+use std::cmp::Reverse;
 use std::net::{IpAddr, SocketAddr};
 
-/// Services taken from NAPTR, targets from SRV, servers in the end: whoever runs a zone must not
-/// make us ask or try for ever.
+/// Services taken from NAPTR, targets of each service, servers in the end: whoever runs a zone
+/// must not make us ask or try for ever.
 const SERVICES_MAX: usize = 4;
 const TARGETS_MAX: usize = 8;
 const SERVERS_MAX: usize = 16;
@@ -67,7 +68,6 @@ pub fn locate<'a>(
     if targets.is_empty() && !withheld {
         targets.push(itself);
     }
-    targets.truncate(TARGETS_MAX);
     addresses(&targets, known)
 }
 
@@ -131,6 +131,9 @@ fn ordered(records: &[Record], rng: &mut Rng) -> Vec<(String, u16)> {
             Record::Srv { .. } | Record::Naptr { .. } | Record::Address(_) => None,
         })
         .collect();
+    // The same targets each time, whatever the lot, so that their addresses are asked for once.
+    left.sort_by_key(|&(priority, weight, ..)| (priority, Reverse(weight)));
+    left.truncate(TARGETS_MAX);
     // "Place all those with weight 0 at the beginning of the list."
     left.sort();
     let mut chosen = Vec::with_capacity(left.len());
@@ -207,6 +210,18 @@ mod tests {
         assert!((7_100..7_550).contains(&first["heavy"]), "{first:?}");
         assert!((2_250..2_650).contains(&first["light"]), "{first:?}");
         assert!((170..330).contains(&first["zero"]), "{first:?}");
+    }
+
+    #[test]
+    fn of_many_targets_the_same_few_are_kept() {
+        let records: Vec<_> = (0..40).map(|n| srv(n / 20, n, &format!("t{n}"))).collect();
+        let mut rng = Rng::new(2);
+        for _ in 0..100 {
+            let mut order = ordered(&records, &mut rng);
+            order.sort();
+            let names: Vec<_> = order.iter().map(|(name, _)| name.as_str()).collect();
+            assert_eq!(names, ["t12", "t13", "t14", "t15", "t16", "t17", "t18", "t19"]);
+        }
     }
 
     #[test]
