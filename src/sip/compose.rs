@@ -17,10 +17,8 @@ pub const ACCEPT: &str = "application/sdp";
 /// Option tags that a peer may require of us.
 pub const SUPPORTED: &[&str] = &["100rel", "timer"];
 
-/// Reads better than a list in a header line.
-pub fn supported() -> String {
-    SUPPORTED.join(", ")
-}
+/// The same for a header line.
+pub const SUPPORTED_LINE: &str = "100rel, timer";
 
 pub struct Head<'a> {
     pub method: Method<'a>,
@@ -151,7 +149,8 @@ pub fn address(party: &Party, host: impl fmt::Display) -> String {
     text
 }
 
-/// The options in Require that we do not have, as Unsupported lists them (RFC 3261 section 8.2.2.3).
+/// The options in Require that we do not have, as Unsupported lists them (RFC 3261 section
+/// 8.2.2.3).
 pub fn unknown_options(message: &Message) -> String {
     let known = |option: &str| SUPPORTED.iter().any(|own| own.eq_ignore_ascii_case(option));
     let unknown: Vec<&str> = message.require().filter(|option| !known(option)).collect();

@@ -91,7 +91,10 @@ impl Book {
 }
 
 fn life(seed: u64, rude: Rude) {
-    let mut world = World::pair(seed, rude);
+    lives(World::pair(seed, rude), seed);
+}
+
+fn lives(mut world: World, seed: u64) {
     let mut books = [Book::default(), Book::default()];
     let mut dialled = 0;
     for _ in 0..120 {
@@ -136,6 +139,12 @@ fn life(seed: u64, rude: Rude) {
 #[test]
 fn calls_end_quietly_on_a_good_network() {
     (0..40).for_each(|seed| life(seed, Rude { delay: 20, ..Rude::default() }));
+}
+
+#[test]
+fn calls_end_quietly_on_streams_too() {
+    let rude = Rude { delay: 50, ..Rude::default() };
+    (0..40).for_each(|seed| lives(World::pair_over("tcp", 3_000 + seed, rude), seed));
 }
 
 #[test]

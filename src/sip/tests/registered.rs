@@ -138,7 +138,8 @@ fn a_closed_stream_takes_its_contacts_and_its_requests_along() {
 #[test]
 fn a_response_whose_stream_has_closed_goes_to_the_sent_by_address() {
     let mut world = world();
-    let text = invite("", "v=0 offer\n").replace("SIP/2.0/UDP 192.0.2.2", "SIP/2.0/TCP 192.0.2.2:5062");
+    let text =
+        invite("", "v=0 offer\n").replace("SIP/2.0/UDP 192.0.2.2", "SIP/2.0/TCP 192.0.2.2:5062");
     let own = Hop { peer: "192.0.2.2:39999".parse().unwrap(), ..hop(Transport::Tcp) };
     let bytes = text.replace('\n', "\r\n");
     // A gateway that is trusted by its address.
