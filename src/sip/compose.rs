@@ -89,11 +89,15 @@ fn top_via(via: Option<&Via>, hop: &Hop) -> TopVia {
 }
 
 pub fn finish(writer: Writer, body: Option<&Body>) -> Bytes {
-    match body {
+    keep(match body {
         Some(body) => writer.finish_with(&body.kind, &body.bytes),
         None => writer.finish(),
-    }
-    .into()
+    })
+}
+
+/// Octets that a transaction may keep for half a minute: no more than there are.
+pub fn keep(octets: Vec<u8>) -> Bytes {
+    octets.into_boxed_slice().into()
 }
 
 pub fn route(writer: &mut Writer, route: Aimed) {
