@@ -16,8 +16,8 @@ mod switch;
 
 pub use command::Command;
 pub use event::{Event, Verb};
-pub use names::Names;
 pub use fact::{Fact, What};
+pub use names::Names;
 pub use record::{AgentStateRow, CallRecord, LegRow, Row};
 pub use switch::{Snapshot, State, Switch};
 

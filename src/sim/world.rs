@@ -30,6 +30,10 @@ pub struct World {
     names: BTreeMap<String, ()>,
     log: std::hash::DefaultHasher,
     steps: u64,
+    /// Work on the agenda other than ticks.
+    pending: usize,
+    /// When the one tick that counts is planned.
+    tick: Option<Instant>,
 }
 
 /// What one seed came to.
@@ -58,6 +62,8 @@ enum Work {
 
 /// Longer than any of these days may last.
 const LAST: Instant = Instant(6 * 3_600 * 1_000_000);
+/// More events than any of these days may hold.
+const STEPS_MAX: u64 = 200_000;
 const START: i64 = 1_586_000_000_000_000;
 
 impl World {
@@ -92,6 +98,8 @@ impl World {
             names: BTreeMap::new(),
             log: std::hash::DefaultHasher::new(),
             steps: 0,
+            pending: 0,
+            tick: None,
             plan,
         };
         world.facts = out.facts.len() as u64;
@@ -171,6 +179,14 @@ impl World {
             }
             self.now = self.now.max(at);
             self.steps += 1;
+            if self.steps > STEPS_MAX {
+                return Err(format!("the world does not come to rest; next: {work:?}"));
+            }
+            match work {
+                Work::Tick if self.tick != Some(at) => continue,
+                Work::Tick => self.tick = None,
+                _ => self.pending -= 1,
+            }
             self.perform(work)?;
             if self.is_over() {
                 break;
@@ -181,11 +197,9 @@ impl World {
 
     /// Everyone has called and hung up, and the switch has nothing left to do for anyone.
     fn is_over(&self) -> bool {
-        let waiting_for = |work: &Work| !matches!(work, Work::Tick);
-        let state = self.switch.state();
-        self.phones.values().all(|phone| phone.dead || phone.is_idle())
-            && !self.agenda.values().any(waiting_for)
-            && state.is_quiet()
+        self.pending == 0
+            && self.phones.values().all(|phone| phone.dead || phone.is_idle())
+            && self.switch.state().is_quiet()
     }
 
     fn perform(&mut self, work: Work) -> Result<(), String> {
@@ -265,9 +279,26 @@ impl World {
         let mut out = Out::default();
         let now = Now { instant: self.now, wall: Wall(START + self.now.0 as i64) };
         format!("{now:?} {event:?}").hash(&mut self.log);
-        if std::env::var("SIM_TRACE").is_ok() { if let Event::Sip { bytes, .. } = &event { eprintln!(">> {}", String::from_utf8_lossy(bytes)); } else { eprintln!(">> {event:?}"); } }
+        if std::env::var("SIM_TRACE").is_ok() {
+            if let Event::Sip { bytes, .. } = &event {
+                eprintln!(">> {}", String::from_utf8_lossy(bytes));
+            } else {
+                eprintln!(">> {event:?}");
+            }
+        }
         self.switch.handle(now, event, &mut out);
-        if std::env::var("SIM_TRACE").is_ok() { for c in &out.commands { if let Command::Send { bytes, .. } = c { eprintln!("<< {}", String::from_utf8_lossy(bytes)); } else { eprintln!("<< {c:?}"); } } for f in &out.facts { eprintln!("== {f:?}"); } }
+        if std::env::var("SIM_TRACE").is_ok() {
+            for c in &out.commands {
+                if let Command::Send { bytes, .. } = c {
+                    eprintln!("<< {}", String::from_utf8_lossy(bytes));
+                } else {
+                    eprintln!("<< {c:?}");
+                }
+            }
+            for f in &out.facts {
+                eprintln!("== {f:?}");
+            }
+        }
         format!("{out:?}").hash(&mut self.log);
         for fact in &out.facts {
             self.facts += 1;
@@ -372,14 +403,20 @@ impl World {
         })
     }
 
+    /// One tick is planned, for the next deadline; one that an earlier deadline has overtaken
+    /// means nothing when its time comes.
     fn wake_later(&mut self) {
-        if let Some((at, _)) = self.switch.next_deadline() {
-            self.at(at.max(self.now), Work::Tick);
+        let Some((at, _)) = self.switch.next_deadline() else { return };
+        let at = at.max(self.now);
+        if self.tick.is_none_or(|planned| at < planned) {
+            self.tick = Some(at);
+            self.at(at, Work::Tick);
         }
     }
 
     fn at(&mut self, at: Instant, work: Work) {
         self.serial += 1;
+        self.pending += usize::from(!matches!(work, Work::Tick));
         self.agenda.insert((at, self.serial), work);
     }
 }
