@@ -23,10 +23,12 @@ pub fn demo(args: DemoArgs) -> Result<(), Fault> {
     let folder = std::env::temp_dir().join(format!("pukar-demo-{}", std::process::id()));
     let (callers_at, agents_at) = free_addresses().map_err(|e| format!("no free port: {e}"))?;
     let text = configuration(&args, callers_at, agents_at);
-    let settings = config::parse(&[("demo".into(), text)], &|_| None).map_err(|mistakes| {
+    let mut settings = config::parse(&[("demo".into(), text)], &|_| None).map_err(|mistakes| {
         let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
         Fault::work(format!("the demo's own configuration: {}", mistakes.join("; ")))
     })?;
+    // Whatever port is free: no configuration may ask for that, as nobody would find it.
+    settings.sip.listen.iter_mut().for_each(|listener| listener.bind.set_port(0));
     let running = Running::start(settings.with_data(&folder), Options::default())?;
     let target = running.listens()[0].1;
     let say = |line: String| if args.json { eprintln!("{line}") } else { println!("{line}") };
@@ -112,7 +114,7 @@ fn configuration(args: &DemoArgs, callers_at: SocketAddr, agents_at: SocketAddr)
 name = "Demo helpline"
 log = "warn"
 [sip]
-listen = ["udp:127.0.0.1:0"]
+listen = ["udp:127.0.0.1:5060"]
 domain = "demo.invalid"
 [media]
 ports = "10000-31999"
