@@ -1,5 +1,6 @@
 //! Whole days of calls under virtual time. Every law is checked after every event; a failing seed
-//! is a bug report: `SEED=17 cargo test --test simulation one_seed -- --nocapture`.
+//! is a bug report: `SEED=17 cargo test --test simulation one_seed -- --nocapture`, and
+//! `SIM_TRACE=1` before it prints all that was said.
 
 use pukar::base::Rng;
 use pukar::sim::{Plan, World};
@@ -40,11 +41,18 @@ fn the_same_seed_is_the_same_day() {
 #[test]
 fn one_seed() {
     if let Some(seed) = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()) {
-        eprintln!("{:#?}", rude(seed));
+        let run = match std::env::var_os("SIM_TRACE") {
+            Some(_) => World::run_traced,
+            None => World::run,
+        };
+        eprintln!("{:#?}", run(seed, plan(seed)));
     }
 }
 
 fn rude(seed: u64) -> Result<pukar::sim::Verdict, String> {
-    let plan = Plan::rude(&mut Rng::new(seed ^ 0x9e37_79b9_7f4a_7c15));
-    World::run(seed, plan)
+    World::run(seed, plan(seed))
+}
+
+fn plan(seed: u64) -> Plan {
+    Plan::rude(&mut Rng::new(seed ^ 0x9e37_79b9_7f4a_7c15))
 }

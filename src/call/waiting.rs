@@ -5,7 +5,7 @@ use super::calls::{Calls, Io};
 use super::leg::{Leg, Stage};
 use super::side::Side;
 use super::{Effect, EndedBy, Fact, Missed, Role};
-use crate::base::{AgentId, CallId, LegId, QueueId, TuneId};
+use crate::base::{AgentId, CallId, LegId, QueueId, Timer, TuneId};
 use crate::media::control::Command;
 use crate::sip::{Act, Body, Cause, Dial, Party, Target};
 
@@ -129,6 +129,9 @@ impl Calls {
     pub(super) fn return_to_queue(&mut self, io: &mut Io, id: CallId, agent: AgentId) {
         let Some(call) = self.table.get_mut(id) else { return };
         call.talks_with = None;
+        // Whoever waits is not listened to: nothing could ever end a silence that is counted on.
+        call.caller.silent = false;
+        io.cx.timers.cancel(Timer::Silence(call.caller.id));
         let (arrived, music, port) = (call.arrived, call.music, call.caller.side.port);
         let super::Goal::Queue(queue) = call.goal else { return };
         io.media(Command::Unbridge { port });

@@ -10,6 +10,7 @@ mod phone;
 mod plan;
 mod ports;
 mod session;
+mod trace;
 mod world;
 
 pub use network::Network;

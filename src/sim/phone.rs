@@ -80,6 +80,7 @@ impl Phone {
             peer: switch,
             stage: Stage::Calling,
             cseq: 0,
+            accepted: 0,
             repeating: None,
             invite: Vec::new(),
             round: 0,
@@ -171,8 +172,7 @@ impl Phone {
             Method::Invite => self.invited_again(call_id, message, from, out),
             Method::Ack => {
                 if let Some(session) = self.sessions.get_mut(call_id) {
-                    session.repeating = None;
-                    session.round += 1;
+                    session.stop_repeating("SIP/2.0");
                     if session.leaving {
                         self.leave(call_id, rng, out);
                     }
@@ -213,6 +213,7 @@ impl Phone {
             peer: from,
             stage: Stage::Asked,
             cseq: 100,
+            accepted: 0,
             repeating: None,
             invite: bytes.to_vec(),
             round: 0,
@@ -296,15 +297,15 @@ impl Phone {
         match (message.cseq.method, code) {
             (Method::Invite, 100..200) => {
                 session.provisional = true;
-                session.repeating = None;
+                session.stop_repeating("INVITE");
                 if session.leaving && session.stage == Stage::Calling {
                     let cancel = session.cancel();
                     out.extend(cancel.map(|bytes| Do::Send { to: session.peer, bytes }));
                 }
             }
             (Method::Invite, 200..300) => {
-                session.repeating = None;
-                session.round += 1;
+                session.stop_repeating("INVITE");
+                session.accepted = message.cseq.number;
                 let to = message.header(Name::To).unwrap_or_default();
                 session.remote = String::from_utf8_lossy(to).into_owned();
                 if let Some(contact) = message.contact() {
@@ -323,8 +324,7 @@ impl Phone {
                 }
             }
             (Method::Invite, _) => {
-                session.repeating = None;
-                session.round += 1;
+                session.stop_repeating("INVITE");
                 let ack = session.ack_of_refusal(message);
                 out.extend(ack.map(|bytes| Do::Send { to: session.peer, bytes }));
                 if session.stage == Stage::Calling {

@@ -18,6 +18,8 @@ pub struct Session {
     pub peer: SocketAddr,
     pub stage: Stage,
     pub cseq: u32,
+    /// The number of the INVITE whose 2xx came last.
+    pub accepted: u32,
     /// What is repeated until something comes: INVITE, 200, BYE.
     pub repeating: Option<Vec<u8>>,
     /// The INVITE that was sent or received.
@@ -44,6 +46,14 @@ pub enum Stage {
 }
 
 impl Session {
+    /// What begins like this has been heard.
+    pub fn stop_repeating(&mut self, start: &str) {
+        if self.repeating.as_ref().is_some_and(|bytes| bytes.starts_with(start.as_bytes())) {
+            self.repeating = None;
+            self.round += 1;
+        }
+    }
+
     /// A request of ours inside the dialog (or the first INVITE).
     pub fn request(
         &mut self,
@@ -52,16 +62,17 @@ impl Session {
         branch: u64,
         sdp: bool,
     ) -> Vec<u8> {
-        if !matches!(method, "ACK" | "CANCEL") {
-            self.cseq += 1;
-        }
+        // RFC 3261 section 13.2.2.4: "The sequence number of the CSeq header field in the ACK MUST
+        // be the same as the INVITE being acknowledged".
+        let seq = if method == "ACK" { self.accepted } else { self.cseq + 1 };
+        self.cseq = self.cseq.max(seq);
         let mut text = String::new();
         let _ = write!(
             text,
             "{method} {} SIP/2.0\r\nVia: SIP/2.0/UDP {address};rport;branch=z9hG4bK{branch:x}\r\n\
              From: {};tag={}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {} {method}\r\n\
              Contact: <sip:phone@{address}>\r\nMax-Forwards: 70\r\nAllow: INVITE, ACK, BYE, CANCEL\r\n",
-            self.target, self.local, self.tag, self.remote, self.call_id, self.cseq,
+            self.target, self.local, self.tag, self.remote, self.call_id, seq,
         );
         finish(text, sdp.then_some(address))
     }

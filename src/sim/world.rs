@@ -4,6 +4,7 @@ use super::network::Network;
 use super::phone::{Do, Habits, Phone, Wake};
 use super::plan::{Plan, agent_address, caller_address, switch_address};
 use super::ports::{Follows, Ports};
+use super::trace;
 use crate::base::{Instant, Now, Rng, Wall};
 use crate::call;
 use crate::core::{CallRecord, Command, Event, Out, Row, Snapshot, Switch, Verb, What};
@@ -34,6 +35,8 @@ pub struct World {
     pending: usize,
     /// When the one tick that counts is planned.
     tick: Option<Instant>,
+    /// Prints what goes in and what comes out, for whoever looks into a failing seed.
+    trace: bool,
 }
 
 /// What one seed came to.
@@ -69,9 +72,18 @@ const START: i64 = 1_586_000_000_000_000;
 impl World {
     /// Lives through a day. The error names the law that was broken, and when.
     pub fn run(seed: u64, plan: Plan) -> Result<Verdict, String> {
-        let mut world = Self::new(seed, plan);
-        world.live().map_err(|why| {
-            format!("seed {seed}, event {}, at {} us: {why}", world.steps, world.now.0)
+        Self::new(seed, plan).through()
+    }
+
+    /// The same, and prints every event, command and fact.
+    pub fn run_traced(seed: u64, plan: Plan) -> Result<Verdict, String> {
+        let world = Self::new(seed, plan);
+        Self { trace: true, ..world }.through()
+    }
+
+    fn through(mut self) -> Result<Verdict, String> {
+        self.live().map_err(|why| {
+            format!("seed {}, event {}, at {} us: {why}", self.seed, self.steps, self.now.0)
         })
     }
 
@@ -100,6 +112,7 @@ impl World {
             steps: 0,
             pending: 0,
             tick: None,
+            trace: false,
             plan,
         };
         world.facts = out.facts.len() as u64;
@@ -279,25 +292,12 @@ impl World {
         let mut out = Out::default();
         let now = Now { instant: self.now, wall: Wall(START + self.now.0 as i64) };
         format!("{now:?} {event:?}").hash(&mut self.log);
-        if std::env::var("SIM_TRACE").is_ok() {
-            if let Event::Sip { bytes, .. } = &event {
-                eprintln!(">> {}", String::from_utf8_lossy(bytes));
-            } else {
-                eprintln!(">> {event:?}");
-            }
+        if self.trace {
+            trace::event(now, &event);
         }
         self.switch.handle(now, event, &mut out);
-        if std::env::var("SIM_TRACE").is_ok() {
-            for c in &out.commands {
-                if let Command::Send { bytes, .. } = c {
-                    eprintln!("<< {}", String::from_utf8_lossy(bytes));
-                } else {
-                    eprintln!("<< {c:?}");
-                }
-            }
-            for f in &out.facts {
-                eprintln!("== {f:?}");
-            }
+        if self.trace {
+            trace::out(&out);
         }
         format!("{out:?}").hash(&mut self.log);
         for fact in &out.facts {
