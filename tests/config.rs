@@ -126,8 +126,8 @@ skills = ["operator"]
          need; write \"20000-29999\"",
         "8: codecs \"PCMX\" is no codec that we have; did you mean \"PCMA\"?",
         "11: queue \"generel\" does not exist; did you mean \"general\"?",
-        "14: no agent has the skill \"operater\"; did you mean \"operator\"? (staffed = false if nobody \
-         is to serve it)",
+        "14: no agent has the skill \"operater\"; did you mean \"operator\"? (staffed = false if \
+         nobody is to serve it)",
         "15: unknown key \"strategi\" in [[queue]]; did you mean \"strategy\"?",
         "18: secret is in the environment variable NOT_SET, which is not set; set NOT_SET before \
          starting pukar",

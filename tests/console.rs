@@ -59,7 +59,8 @@ fn check_says_no_mistakes_or_all_of_them() {
     assert_eq!(
         err,
         format!(
-            "{name}/a.toml:1: unknown key \"swich\" in the configuration; did you mean \"switch\"?\n\
+            "{name}/a.toml:1: unknown key \"swich\" in the configuration; did you mean \
+             \"switch\"?\n\
              {name}/b.toml:2: lock_after = 0 is out of range; write a number from 1 to 1000\n\
              pukar: 2 mistakes in {name}\n"
         )

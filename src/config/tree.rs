@@ -125,6 +125,10 @@ fn remedy(message: &str, text: &str, place: Place) -> String {
     let bare = value.split('#').next().unwrap_or_default().trim().trim_matches('"');
     if message.contains("quoted") && !bare.is_empty() {
         format!("text stands in quotes: write {key} = \"{bare}\"")
+    } else if message.contains("boolean") && !bare.is_empty() {
+        format!("write {key} = {}", bare.to_lowercase())
+    } else if line.contains('=') && value.is_empty() {
+        format!("write a value after {key} =, or take the line out")
     } else if message.contains("duplicate key") {
         format!(
             "keep one {} and take the other out",

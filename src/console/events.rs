@@ -48,7 +48,8 @@ mod tests {
     #[test]
     fn an_event_is_one_line() {
         let event = json!({"seq": 7, "at": "2026-11-22T06:12:09.120Z", "kind": "agent.state",
-                           "agent": "op1", "state": "paused", "reason": "चाय का समय", "call": null});
+                           "agent": "op1", "state": "paused", "reason": "चाय का समय",
+                           "call": null});
         assert_eq!(
             line(&event),
             "7 2026-11-22T06:12:09.120Z agent.state agent=op1 state=paused \

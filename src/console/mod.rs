@@ -1,9 +1,9 @@
 //! The command line: what was asked for, a client of the admin socket, and tables for people.
 //!
 //! In: words, and the answers of a running switch. Out: text on stdout, one line on stderr where
-//! something went wrong, and an exit status: 0 done, 1 a failure at work, 2 a usage or configuration
-//! fault. `run`, `demo` and `load` are handed to whoever does them ([`Hands`]). Knows nothing of
-//! calls or queues beyond the JSON of the admin protocol. May import: config.
+//! something went wrong, and an exit status: 0 done, 1 a failure at work, 2 a fault of usage or
+//! configuration. `run`, `demo` and `load` are handed to whoever does them ([`Hands`]). Knows
+//! nothing of calls or queues beyond the JSON of the admin protocol. May import: config.
 
 mod args;
 mod client;

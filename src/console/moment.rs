@@ -17,7 +17,7 @@ pub fn read(raw: &str, ends: bool, now: &Zoned) -> Result<String, Fault> {
     match found {
         Some(at) => Ok(format!("{at:.3}")),
         None => Err(Fault::usage(format!(
-            "\"{raw}\" is no moment; write 2026-11-22, 2026-11-22T06:00, or \"2h\" for two hours ago"
+            "\"{raw}\" is no moment; write 2026-11-22, 2026-11-22T06:00, or 2h for 2 hours ago"
         ))),
     }
 }

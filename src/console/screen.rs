@@ -200,7 +200,8 @@ mod tests {
     #[test]
     fn a_screen_shows_what_is_there_and_a_dash_for_what_is_not() {
         let rows = json!([
-            {"name": "सामान्य", "waiting": 12, "longest_wait_ms": 3_909_000, "service_level": 0.875},
+            {"name": "सामान्य", "waiting": 12, "longest_wait_ms": 3_909_000,
+             "service_level": 0.875},
             {"name": "health", "waiting": 0, "longest_wait_ms": 0, "service_level": null},
         ]);
         let text = queues(&rows);

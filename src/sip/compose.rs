@@ -17,10 +17,8 @@ pub const ACCEPT: &str = "application/sdp";
 /// Option tags that a peer may require of us.
 pub const SUPPORTED: &[&str] = &["100rel", "timer"];
 
-/// Reads better than a list in a header line.
-pub fn supported() -> String {
-    SUPPORTED.join(", ")
-}
+/// The same for a header line.
+pub const SUPPORTED_LINE: &str = "100rel, timer";
 
 pub struct Head<'a> {
     pub method: Method<'a>,
@@ -91,11 +89,15 @@ fn top_via(via: Option<&Via>, hop: &Hop) -> TopVia {
 }
 
 pub fn finish(writer: Writer, body: Option<&Body>) -> Bytes {
-    match body {
+    keep(match body {
         Some(body) => writer.finish_with(&body.kind, &body.bytes),
         None => writer.finish(),
-    }
-    .into()
+    })
+}
+
+/// Octets that a transaction may keep for half a minute: no more than there are.
+pub fn keep(octets: Vec<u8>) -> Bytes {
+    octets.into_boxed_slice().into()
 }
 
 pub fn route(writer: &mut Writer, route: Aimed) {
@@ -151,7 +153,8 @@ pub fn address(party: &Party, host: impl fmt::Display) -> String {
     text
 }
 
-/// The options in Require that we do not have, as Unsupported lists them (RFC 3261 section 8.2.2.3).
+/// The options in Require that we do not have, as Unsupported lists them (RFC 3261 section
+/// 8.2.2.3).
 pub fn unknown_options(message: &Message) -> String {
     let known = |option: &str| SUPPORTED.iter().any(|own| own.eq_ignore_ascii_case(option));
     let unknown: Vec<&str> = message.require().filter(|option| !known(option)).collect();

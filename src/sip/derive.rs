@@ -17,7 +17,7 @@ pub fn ack(request: &[u8], response: &Message) -> Option<Bytes> {
     // "If the INVITE request whose response is being acknowledged had Route header fields, those
     // header fields MUST appear in the ACK."
     writer.copy(&invite.fields, Name::Route);
-    Some(writer.finish().into())
+    Some(compose::keep(writer.finish()))
 }
 
 /// RFC 3261 section 9.1: "The Request-URI, Call-ID, To, the numeric part of CSeq, and From header
@@ -27,7 +27,7 @@ pub fn cancel(request: &[u8], cause: &Cause) -> Option<Bytes> {
     let mut writer = beside(&invite, Method::Cancel, &invite)?;
     writer.copy(&invite.fields, Name::Route);
     compose::reason(&mut writer, cause);
-    Some(writer.finish().into())
+    Some(compose::keep(writer.finish()))
 }
 
 fn beside(invite: &Message, method: Method, to: &Message) -> Option<Writer> {
@@ -82,7 +82,7 @@ pub fn again(request: &[u8], new: &Again) -> Option<Bytes> {
         writer.header(name, value);
     }
     Some(match old.header(Name::ContentType) {
-        Some(kind) => writer.finish_with(&String::from_utf8_lossy(kind), old.body).into(),
-        None => writer.finish().into(),
+        Some(kind) => compose::keep(writer.finish_with(&String::from_utf8_lossy(kind), old.body)),
+        None => compose::keep(writer.finish()),
     })
 }

@@ -4,12 +4,12 @@
 
 use super::compose::{self, Head};
 use super::dialog::Dialog;
-use super::net::Net;
+use super::net::{Give, Net};
 use super::transaction::table::{Machine, Purpose, Transaction, User};
 use super::transaction::{client, client_invite};
 use super::{Body, Effect, Hop, Notice, Transport, tag};
 use crate::base::{Cx, LegId, TransactionId, limits};
-use crate::wire::sip::{Method, Name, Writer};
+use crate::wire::sip::{Message, Method, Name, Writer};
 use bytes::Bytes;
 
 pub struct Desk<'a, 'c> {
@@ -121,6 +121,18 @@ impl Desk<'_, '_> {
         fill: impl FnOnce(&mut Writer),
         body: Option<&Body>,
     ) {
-        self.net.respond(self.cx, transaction, status, tag, fill, body, self.out);
+        self.net.respond(self.cx, transaction, &Give { status, tag, body }, fill, self.out);
+    }
+
+    /// The same, to a request that is at hand.
+    pub fn give(
+        &mut self,
+        message: &Message,
+        transaction: TransactionId,
+        (status, tag): (u16, &str),
+        fill: impl FnOnce(&mut Writer),
+    ) {
+        let give = Give { status, tag, body: None };
+        self.net.give(self.cx, transaction, message, &give, fill, self.out);
     }
 }

@@ -21,6 +21,13 @@ pub struct Net {
     pub table: Table,
 }
 
+/// A response to be given.
+pub struct Give<'a> {
+    pub status: u16,
+    pub tag: &'a str,
+    pub body: Option<&'a Body>,
+}
+
 impl Net {
     pub fn open_client(
         &mut self,
@@ -32,34 +39,46 @@ impl Net {
     }
 
     /// Responds to a request that a transaction keeps.
-    #[expect(clippy::too_many_arguments, reason = "a response has as many parts")]
     pub fn respond(
         &mut self,
         cx: &mut Cx,
         id: TransactionId,
-        status: u16,
-        tag: &str,
+        give: &Give,
         fill: impl FnOnce(&mut Writer),
-        body: Option<&Body>,
         out: &mut Vec<Effect>,
     ) {
-        let Some(transaction) = self.table.get_mut(id) else { return };
-        let request = match status {
-            100..=199 => transaction.request.clone(),
-            _ => std::mem::take(&mut transaction.request),
-        };
-        let Ok(message) = Message::parse(&request) else { return };
-        let hop = transaction.source;
-        let (via, status_line) = (Some(&message.via), (status, None));
+        let Some(kept) = self.table.get(id) else { return };
+        let request = kept.request.clone();
+        if let Ok(message) = Message::parse(&request) {
+            self.give(cx, id, &message, give, fill, out);
+        }
+    }
+
+    /// Responds to a request that is at hand.
+    pub fn give(
+        &mut self,
+        cx: &mut Cx,
+        id: TransactionId,
+        message: &Message,
+        give: &Give,
+        fill: impl FnOnce(&mut Writer),
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(kept) = self.table.get_mut(id) else { return };
+        let (hop, status) = (kept.source, give.status);
+        if status >= 200 {
+            kept.request = Bytes::new();
+        }
+        let (via, line) = (Some(&message.via), (status, None));
         let mut writer =
-            compose::response(&self.settings, &message.fields, via, &hop, status_line, tag);
+            compose::response(&self.settings, &message.fields, via, &hop, line, give.tag);
         // RFC 3261 section 12.1.1: "The UAS MUST copy all Record-Route header field values from the
         // request into the response".
         if (101..=299).contains(&status) && message.method() == Method::Invite {
             writer.copy(&message.fields, Name::RecordRoute);
         }
         fill(&mut writer);
-        let bytes = compose::finish(writer, body);
+        let bytes = compose::finish(writer, give.body);
         self.table.respond(cx, &self.settings, id, status, bytes, out);
     }
 

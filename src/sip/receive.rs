@@ -60,7 +60,12 @@ impl UserAgent {
         if method == Method::Cancel {
             return self.cancel(cx, hop, message, out);
         }
-        if self.net.table.len() >= limits::TRANSACTIONS_MAX {
+        // What belongs to a call may still be served when nothing new is: it is what ends calls.
+        let most = match message.to.tag() {
+            None => limits::TRANSACTIONS_MAX,
+            Some(_) => limits::TRANSACTIONS_MAX + limits::TRANSACTIONS_MAX / 4,
+        };
+        if self.net.table.len() >= most {
             return self.busy(cx, hop, message, out);
         }
         if message.to.tag().is_none() {

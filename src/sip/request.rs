@@ -8,6 +8,7 @@ use super::agent::{UserAgent, bound};
 use super::body::{self, Found};
 use super::dialog::{Dialog, record_route};
 use super::leg::{Abilities, Leg, Phase, Ringing};
+use super::net::Give;
 use super::registrar::{Asked, Contacts, Outcome, Register};
 use super::session::{self, TooSmall};
 use super::transaction::table::{Purpose, User};
@@ -76,7 +77,7 @@ impl UserAgent {
             writer
                 .header(Name::Allow, compose::ALLOW)
                 .header(Name::Accept, compose::ACCEPT)
-                .header(Name::Supported, compose::supported());
+                .header(Name::Supported, compose::SUPPORTED_LINE);
         };
         self.refuse(hop, message, 200, fill, out);
     }
@@ -205,7 +206,8 @@ impl UserAgent {
         let leg = self.new_leg(message, hop, (id, secret, transaction), &source, offer.is_some());
         let own_tag = tag::tag(id, secret);
         self.legs.insert(leg);
-        self.net.respond(cx, transaction, 100, &own_tag, |_| {}, None, out);
+        let give = Give { status: 100, tag: &own_tag, body: None };
+        self.net.give(cx, transaction, message, &give, |_| {}, out);
         let invited = Box::new(invited(message, hop, source, offer));
         out.push(Effect::Notice(Notice::Invited { leg: id, invited }));
     }
@@ -224,8 +226,8 @@ impl UserAgent {
             Source::Trunk(trunk) => (false, Some(*trunk)),
             Source::User(_) => (true, None),
         };
-        // RFC 3261 section 12.1.1: "The remote target MUST be set to the URI from the Contact header
-        // field of the request." Peers of RFC 2543 may send none; From is their next best.
+        // RFC 3261 section 12.1.1: "The remote target MUST be set to the URI from the Contact
+        // header field of the request." Peers of RFC 2543 may send none; From is their next best.
         let target = contact.map_or(message.from.uri.raw, |contact| contact.uri.raw);
         let mut dialog = Dialog {
             call_id: message.call_id.into(),
@@ -243,8 +245,9 @@ impl UserAgent {
         dialog.hop = route::way(&self.net, &dialog, hop, fixed);
         dialog.free = !fixed && route::is_free(&dialog);
         let reliable = message.require().any(|option| option.eq_ignore_ascii_case("100rel"));
+        let asked = super::leg::uas::asked_session(message);
         let mut leg = Leg {
-            phase: Phase::Ringing(Box::new(Ringing::new(transaction, offered, reliable))),
+            phase: Phase::Ringing(Box::new(Ringing::new(transaction, asked, (offered, reliable)))),
             trunk,
             fixed,
             ..Leg::new(secret, dialog)
@@ -301,7 +304,8 @@ impl UserAgent {
                         writer.header(Name::Require, "outbound");
                     }
                 };
-                self.net.respond(cx, id, 200, &tag, fill, None, out);
+                let give = Give { status: 200, tag: &tag, body: None };
+                self.net.give(cx, id, message, &give, fill, out);
                 bound(change, out);
             }
             Outcome::Refused { status, min_expires, .. } => {
@@ -310,7 +314,8 @@ impl UserAgent {
                         writer.header(Name::MinExpires, seconds);
                     }
                 };
-                self.net.respond(cx, id, status, &tag, fill, None, out);
+                let give = Give { status, tag: &tag, body: None };
+                self.net.give(cx, id, message, &give, fill, out);
             }
         }
     }

@@ -20,7 +20,7 @@ pub struct Session {
 }
 
 /// What a session refresh request says: INVITE or UPDATE.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
     pub expires: Option<u32>,
     /// The peer of a request is its UAC: `refresher=uac` is the peer, `uas` is us.

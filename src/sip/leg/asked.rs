@@ -91,7 +91,8 @@ impl Leg {
         }
         let cseq = message.cseq.number;
         self.note_abilities(message);
-        self.asked = Some(Asked { transaction, invite, offered: offer.is_some(), cseq });
+        let (offered, session) = (offer.is_some(), super::uas::asked_session(message));
+        self.asked = Some(Asked { transaction, invite, offered, cseq, session });
         self.tell(desk, Notice::Offered { leg: desk.id, offer });
     }
 
@@ -102,7 +103,8 @@ impl Leg {
         }
         self.note_abilities(message);
         self.refresh_target(desk, message);
-        self.accept_update(desk, transaction, None);
+        let asked = super::uas::asked_session(message);
+        self.accept_update(desk, transaction, asked, None);
     }
 
     fn interval_too_small(
@@ -124,9 +126,15 @@ impl Leg {
         true
     }
 
-    fn accept_update(&mut self, desk: &mut Desk, transaction: TransactionId, body: Option<&Body>) {
+    fn accept_update(
+        &mut self,
+        desk: &mut Desk,
+        transaction: TransactionId,
+        asked: session::Asked,
+        body: Option<&Body>,
+    ) {
         if matches!(self.phase, Phase::Talking) {
-            self.agree_session(desk, transaction);
+            self.agree_session(desk, asked);
         }
         let (session, able) = (self.session, self.peer.timer);
         self.respond_dialog(desk, transaction, 200, body, |writer| {
@@ -148,10 +156,11 @@ impl Leg {
         match asked.invite {
             true => {
                 let way = (!asked.offered, false);
-                self.accept(desk, asked.transaction, asked.cseq, Some(&body), way);
+                let request = (asked.cseq, asked.session);
+                self.accept(desk, asked.transaction, request, Some(&body), way);
             }
             false => {
-                self.accept_update(desk, asked.transaction, Some(&body));
+                self.accept_update(desk, asked.transaction, asked.session, Some(&body));
                 self.try_change(desk);
             }
         }

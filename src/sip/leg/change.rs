@@ -212,7 +212,7 @@ pub(super) fn offer_headers(
     min_se: u32,
 ) {
     writer.header(Name::Allow, compose::ALLOW);
-    writer.header(Name::Supported, compose::supported());
+    writer.header(Name::Supported, compose::SUPPORTED_LINE);
     match refresher {
         None => writer.header(Name::SessionExpires, expires),
         Some(side) => {

@@ -3,7 +3,7 @@
 
 use crate::base::{Instant, TransactionId, TrunkId};
 use crate::sip::dialog::Dialog;
-use crate::sip::session::Session;
+use crate::sip::session::{self, Session};
 use crate::sip::{Body, Cause, Dial, Hop};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -107,6 +107,7 @@ pub struct Ringing {
     /// RSeq of the last reliable provisional response.
     pub rseq: u32,
     pub pending: Option<Provisional>,
+    pub session: session::Asked,
     /// What waits for the PRACK (RFC 3262 section 3).
     pub queued: Option<Queued>,
     /// The answer, or our offer, went out in a reliable provisional response.
@@ -166,6 +167,7 @@ pub struct Asked {
     /// The request had an offer; without it our answer is one.
     pub offered: bool,
     pub cseq: u32,
+    pub session: session::Asked,
 }
 
 impl Leg {
@@ -209,11 +211,16 @@ impl Calling {
 }
 
 impl Ringing {
-    pub fn new(transaction: TransactionId, offered: bool, reliable: bool) -> Self {
+    pub fn new(
+        transaction: TransactionId,
+        session: session::Asked,
+        (offered, reliable): (bool, bool),
+    ) -> Self {
         Self {
             transaction,
             offered,
             reliable,
+            session,
             rseq: 0,
             pending: None,
             queued: None,

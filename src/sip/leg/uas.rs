@@ -48,15 +48,15 @@ impl Leg {
             ringing.queued = Some(Queued::Answer { body });
             return;
         }
-        let (transaction, offered, described) =
-            (ringing.transaction, ringing.offered, ringing.described);
+        let (transaction, asked) = (ringing.transaction, ringing.session);
+        let (offered, described) = (ringing.offered, ringing.described);
         desk.cx.timers.cancel(Timer::KeepRinging(desk.id));
         desk.cx.timers.cancel(Timer::RepeatProvisional(desk.id));
         let Some(seq) = self.dialog.remote_seq else { return };
         self.describe(&body);
         self.phase = Phase::Talking;
         let body = (!described).then_some(body);
-        self.accept(desk, transaction, seq, body.as_ref(), (!offered, true));
+        self.accept(desk, transaction, (seq, asked), body.as_ref(), (!offered, true));
     }
 
     /// 2xx to an INVITE or re-INVITE, and the wait for its ACK. `(offer, opening)`: whether our
@@ -65,11 +65,11 @@ impl Leg {
         &mut self,
         desk: &mut Desk,
         transaction: TransactionId,
-        cseq: u32,
+        (cseq, asked): (u32, session::Asked),
         body: Option<&Body>,
         (offer, opening): (bool, bool),
     ) {
-        self.agree_session(desk, transaction);
+        self.agree_session(desk, asked);
         let session = self.session;
         let peer = self.peer;
         self.respond_dialog(desk, transaction, 200, body, |writer| {
@@ -87,10 +87,7 @@ impl Leg {
     }
 
     /// RFC 4028 section 9: the UAS decides on interval and refresher.
-    pub(super) fn agree_session(&mut self, desk: &mut Desk, transaction: TransactionId) {
-        let Some(kept) = desk.net.table.get(transaction) else { return };
-        let Ok(request) = Message::parse(&kept.request) else { return };
-        let asked = asked_session(&request);
+    pub(super) fn agree_session(&mut self, desk: &mut Desk, asked: session::Asked) {
         self.peer.timer = asked.supported;
         let current = self.session.map(|s| s.refresher);
         if let Ok(session) = session::agree(asked, desk.net.wish(), current) {
@@ -116,7 +113,7 @@ impl Leg {
             |writer| {
                 writer.header(Name::Contact, contact);
                 writer.header(Name::Allow, compose::ALLOW);
-                writer.header(Name::Supported, compose::supported());
+                writer.header(Name::Supported, compose::SUPPORTED_LINE);
                 fill(writer);
             },
             body,

@@ -64,7 +64,8 @@ impl Leg {
             // NOT send a BYE on an early dialog."
             return self.reply(desk, transaction, 481);
         }
-        self.reply(desk, transaction, 200);
+        let own_tag = tag::tag(desk.id, self.secret);
+        desk.give(message, transaction, (200, &own_tag), |_| {});
         if let Phase::Ringing(ringing) = &self.phase {
             let invite = ringing.transaction;
             self.reply(desk, invite, 487);

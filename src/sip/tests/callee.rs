@@ -216,3 +216,31 @@ fn a_peer_of_rfc_2543_can_call_and_hang_up() {
     assert_eq!(world.take_notices(0), [Notice::Confirmed { leg, answer: None }]);
     assert_eq!(starts(&world.say(&within("BYE", 2, &ok, "", ""))), ["SIP/2.0 200"]);
 }
+
+#[test]
+fn too_many_calls_are_told_so() {
+    let mut world = World::single(|_| {});
+    world.careful = false;
+    for n in 0..crate::base::limits::LEGS_MAX {
+        let number = |text: String| text.replace("z9hG4bKi", &format!("z9hG4bK{n}"));
+        world.say(&number(invite("", "")).replace("Call-ID: c1", &format!("Call-ID: {n}")));
+        world.nodes[0].notices.clear();
+    }
+    let refusal = world.say(&invite("", "")).remove(0);
+    assert_eq!(status(&refusal), 503);
+    assert!((1..=10).contains(&header(&refusal, "Retry-After").parse().unwrap()));
+    assert!(world.take_notices(0).is_empty());
+}
+
+#[test]
+fn a_leg_that_talks_is_small() {
+    let mut world = World::single(|_| {});
+    let (leg, _) = world.talking("Supported: timer\nSession-Expires: 1800\n");
+    world.wait(40);
+    assert_eq!(world.nodes[0].agent.counts().transactions, 0);
+    let kept = world.nodes[0].agent.legs.get(leg).unwrap();
+    let inline = std::mem::size_of_val(kept);
+    let strings = kept.dialog.local.len() + kept.dialog.remote.len() + kept.dialog.target.len();
+    assert!(inline + strings < 1_500, "{inline} + {strings}");
+    assert!(std::mem::size_of::<crate::sip::transaction::table::Transaction>() < 700);
+}

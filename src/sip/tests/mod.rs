@@ -4,4 +4,5 @@ mod callee;
 mod caller;
 mod dialog;
 mod pair;
+mod registered;
 mod world;

@@ -91,7 +91,10 @@ impl Book {
 }
 
 fn life(seed: u64, rude: Rude) {
-    let mut world = World::pair(seed, rude);
+    lives(World::pair(seed, rude), seed);
+}
+
+fn lives(mut world: World, seed: u64) {
     let mut books = [Book::default(), Book::default()];
     let mut dialled = 0;
     for _ in 0..120 {
@@ -139,15 +142,21 @@ fn calls_end_quietly_on_a_good_network() {
 }
 
 #[test]
+fn calls_end_quietly_on_streams_too() {
+    let rude = Rude { delay: 50, ..Rude::default() };
+    (0..40).for_each(|seed| lives(World::pair_over("tcp", 3_000 + seed, rude), seed));
+}
+
+#[test]
 fn calls_end_quietly_on_a_rude_network() {
-    for seed in 0..400 {
+    for seed in 0..120 {
         life(1_000 + seed, Rude { loss: 15, duplicates: 15, delay: 300, late: 20_000 });
     }
 }
 
 #[test]
 fn calls_end_quietly_on_a_network_that_loses_most() {
-    (0..200).for_each(|s| {
+    (0..60).for_each(|s| {
         life(2_000 + s, Rude { loss: 60, duplicates: 5, delay: 2_000, late: 60_000 })
     });
 }

@@ -69,9 +69,17 @@ impl Node {
 impl World {
     /// Two agents that are each other's trunk.
     pub fn pair(seed: u64, rude: Rude) -> Self {
+        Self::pair_over("udp", seed, rude)
+    }
+
+    pub fn pair_over(transport: &str, seed: u64, rude: Rude) -> Self {
         let (a, b) = (addr(1), addr(2));
-        let nodes =
-            vec![Node::new(a, settings(a, b), seed), Node::new(b, settings(b, a), seed ^ 0x5555)];
+        let node = |own, far: SocketAddr, seed| {
+            let mut settings = settings(own, far);
+            settings.trunks[0].hosts = vec![format!("{transport}:{far}")];
+            Node::new(own, settings, seed)
+        };
+        let nodes = vec![node(a, b, seed), node(b, a, seed ^ 0x5555)];
         let mut world = Self {
             now: Now { instant: Instant(1_000_000), wall: Wall(1_800_000_000_000_000) },
             nodes,

@@ -1,0 +1,189 @@
+//! Phones: REGISTER, calls from and to registered contacts, streams that close, names to look up.
+
+use super::world::*;
+use crate::base::{FlowId, QueryId, Rng};
+use crate::sip::digest::Session;
+use crate::sip::resolve::Answer;
+use crate::sip::*;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+fn phone() -> SocketAddr {
+    "198.51.100.7:40001".parse().unwrap()
+}
+
+fn world() -> World {
+    World::single(|settings| {
+        let secret = Secret("s3cret".into());
+        settings.users = vec![User { name: "op1".into(), secret }];
+    })
+}
+
+fn hop(transport: Transport) -> Hop {
+    let flow = (transport == Transport::Tcp).then_some(FlowId(5));
+    Hop { transport, local: addr(1), peer: phone(), flow }
+}
+
+/// What a message from the phone is answered with.
+fn hear(world: &mut World, text: &str, transport: Transport) -> Vec<String> {
+    let bytes = text.replace('\n', "\r\n");
+    world.take_sent(0);
+    let hop = hop(transport);
+    world.with(0, |agent, cx, out| agent.receive(cx, hop, bytes.as_bytes(), out));
+    world.take_sent(0)
+}
+
+/// `method` of op1, to `uri`, answering the challenge in `refusal`.
+fn proven(method: &str, uri: &str, refusal: &str) -> String {
+    let challenges: Vec<&str> =
+        refusal.lines().filter_map(|l| l.strip_prefix("WWW-Authenticate: ")).collect();
+    let mut session = Session::new(challenges, &mut Rng::new(3)).unwrap();
+    let login = Login { user: "op1".into(), secret: Secret("s3cret".into()) };
+    format!("Authorization: {}\n", session.answer(&login, method, uri))
+}
+
+fn register(seq: u32, transport: &str, more: &str) -> String {
+    format!(
+        "REGISTER sip:helpline.example SIP/2.0\n\
+         Via: SIP/2.0/{transport} 10.0.0.9:5060;branch=z9hG4bKr{seq};rport\n\
+         From: <sip:op1@helpline.example>;tag=p\nTo: <sip:op1@helpline.example>\nCall-ID: reg\n\
+         CSeq: {seq} REGISTER\nContact: <sip:op1@10.0.0.9:5060>\nExpires: 300\n{more}\
+         Content-Length: 0\n\n"
+    )
+}
+
+fn registered(world: &mut World, transport: Transport) -> Contact {
+    let name = if transport == Transport::Tcp { "TCP" } else { "UDP" };
+    let refusal = hear(world, &register(1, name, ""), transport).remove(0);
+    assert_eq!(status(&refusal), 401);
+    let proof = proven("REGISTER", "sip:helpline.example", &refusal);
+    let ok = hear(world, &register(2, name, &proof), transport).remove(0);
+    assert_eq!(status(&ok), 200, "{ok}");
+    assert!(header(&ok, "Contact").contains("<sip:op1@10.0.0.9:5060>"));
+    let notices = world.take_notices(0);
+    let [Notice::Bound { user, contacts, why }] = &notices[..] else { panic!("{notices:?}") };
+    assert_eq!((&**user, *why), ("op1", Rebound::Registered));
+    contacts[0].clone()
+}
+
+#[test]
+fn a_phone_registers_and_is_called_where_it_came_from() {
+    let mut world = world();
+    let contact = registered(&mut world, Transport::Udp);
+    assert_eq!(contact.hop, hop(Transport::Udp));
+    let dial = Dial { target: Target::Contact(contact), ..dial() };
+    let leg = world.with(0, |agent, cx, out| agent.invite(cx, dial, out));
+    let invite = world.take_sent(0).remove(0);
+    assert!(invite.starts_with("INVITE sip:op1@10.0.0.9:5060 SIP/2.0"));
+    let ok = answer(&invite, 200, "x", "", "v=0\n").replace("gwx@192.0.2.2", "op1@10.0.0.9");
+    let ack = hear(&mut world, &ok, Transport::Udp).remove(0);
+    assert!(ack.starts_with("ACK sip:op1@10.0.0.9:5060 "));
+    // Its private address means nothing here: the ACK went where the REGISTER came from.
+    let leg_hop = world.nodes[0].agent.legs.get(leg).unwrap().dialog.hop;
+    assert_eq!(leg_hop.peer, phone());
+}
+
+#[test]
+fn the_repeat_of_a_register_gets_its_answer_again() {
+    let mut world = world();
+    let refusal = hear(&mut world, &register(1, "UDP", ""), Transport::Udp).remove(0);
+    let text = register(2, "UDP", &proven("REGISTER", "sip:helpline.example", &refusal));
+    let first = hear(&mut world, &text, Transport::Udp);
+    assert_eq!(hear(&mut world, &text, Transport::Udp), first);
+    assert_eq!(world.take_notices(0).len(), 1);
+}
+
+#[test]
+fn nobody_registers_for_another() {
+    let mut world = world();
+    let refusal = hear(&mut world, &register(1, "UDP", ""), Transport::Udp).remove(0);
+    let proof = proven("REGISTER", "sip:helpline.example", &refusal);
+    let other = register(2, "UDP", &proof).replace("To: <sip:op1@", "To: <sip:op2@");
+    assert_eq!(status(&hear(&mut world, &other, Transport::Udp)[0]), 403);
+    let elsewhere = register(3, "UDP", "").replace("To: <sip:op1@helpline", "To: <sip:op1@other");
+    assert_eq!(status(&hear(&mut world, &elsewhere, Transport::Udp)[0]), 404);
+}
+
+#[test]
+fn a_phone_calls_as_its_user() {
+    let mut world = world();
+    let text = invite("", "v=0 offer\n").replace("9826012345@192.0.2.2", "op1@helpline.example");
+    let refusal = hear(&mut world, &text, Transport::Udp).remove(0);
+    assert_eq!(status(&refusal), 401);
+    let proof = proven("INVITE", "sip:181@192.0.2.1", &refusal);
+    let text = text.replace("z9hG4bKi", "z9hG4bKj").replace("CSeq: 1", "CSeq: 2");
+    let text = text.replace("Max-Forwards: 70\n", &format!("Max-Forwards: 70\n{proof}"));
+    assert_eq!(starts(&hear(&mut world, &text, Transport::Udp)), ["SIP/2.0 100"]);
+    let notices = world.take_notices(0);
+    let [Notice::Invited { invited, .. }] = &notices[..] else { panic!("{notices:?}") };
+    assert_eq!(invited.source, Source::User("op1".into()));
+}
+
+#[test]
+fn a_closed_stream_takes_its_contacts_and_its_requests_along() {
+    let mut world = world();
+    let contact = registered(&mut world, Transport::Tcp);
+    let dial = Dial { target: Target::Contact(contact), ..dial() };
+    let leg = world.with(0, |agent, cx, out| agent.invite(cx, dial, out));
+    assert!(world.take_sent(0)[0].contains("SIP/2.0/TCP"));
+    world.with(0, |agent, cx, out| agent.flow_closed(cx, FlowId(5), out));
+    let (status, cause, retry_after) = (503, Cause::default(), None);
+    let lost = Notice::Bound { user: "op1".into(), contacts: vec![], why: Rebound::FlowLost };
+    let refused = Notice::Refused { leg, status, cause, retry_after };
+    assert_eq!(world.take_notices(0), [refused, lost]);
+    world.run(Duration::from_secs(40));
+    assert!(world.is_quiet());
+}
+
+#[test]
+fn a_response_whose_stream_has_closed_goes_to_the_sent_by_address() {
+    let mut world = world();
+    let text =
+        invite("", "v=0 offer\n").replace("SIP/2.0/UDP 192.0.2.2", "SIP/2.0/TCP 192.0.2.2:5062");
+    let own = Hop { peer: "192.0.2.2:39999".parse().unwrap(), ..hop(Transport::Tcp) };
+    let bytes = text.replace('\n', "\r\n");
+    // A gateway that is trusted by its address.
+    let mut settings = world.nodes[0].agent.settings().clone();
+    settings.trunks[0].hosts = vec!["tcp:192.0.2.2".into()];
+    world.with(0, |agent, cx, _| agent.reload(cx, settings));
+    world.with(0, |agent, cx, out| agent.receive(cx, own, bytes.as_bytes(), out));
+    let leg = world.invited();
+    world.with(0, |agent, cx, out| agent.flow_closed(cx, FlowId(5), out));
+    let mut out = Vec::new();
+    world.with(0, |agent, cx, _| {
+        agent.act(cx, leg, Act::Ring { status: 180, body: None }, &mut out);
+    });
+    let [Effect::Send { hop, .. }] = &out[..] else { panic!("{out:?}") };
+    assert_eq!((hop.flow, hop.peer), (None, "192.0.2.2:5062".parse().unwrap()));
+}
+
+#[test]
+fn a_name_is_looked_up_before_the_call_goes_out() {
+    let mut world = world();
+    let dial = Dial { target: Target::Uri("sip:x@gw.example:5070".into()), ..dial() };
+    let mut asked = Vec::new();
+    let leg = world.with(0, |agent, cx, _| agent.invite(cx, dial, &mut asked));
+    let [Effect::Ask { query, name, kind }] = &asked[..] else { panic!("{asked:?}") };
+    assert_eq!((&**name, *kind), ("gw.example", RecordKind::Address));
+    assert!(world.take_sent(0).is_empty());
+    let records = vec![Record::Address("192.0.2.77".parse().unwrap())];
+    let found = Answer::Found { records, ttl: Duration::from_secs(60) };
+    let query: QueryId = *query;
+    world.with(0, |agent, cx, out| agent.answered(cx, query, found, out));
+    assert!(world.take_sent(0)[0].starts_with("INVITE sip:x@gw.example:5070 "));
+    let hangup = Act::Hangup { cause: Cause::default() };
+    world.act(0, leg, hangup);
+}
+
+#[test]
+fn a_name_that_nobody_knows_is_a_call_that_is_refused() {
+    let mut world = world();
+    let dial = Dial { target: Target::Uri("sip:x@gw.example:5070".into()), ..dial() };
+    let mut asked = Vec::new();
+    let leg = world.with(0, |agent, cx, _| agent.invite(cx, dial, &mut asked));
+    let [Effect::Ask { query, .. }] = &asked[..] else { panic!("{asked:?}") };
+    let query: QueryId = *query;
+    world.with(0, |agent, cx, out| agent.answered(cx, query, Answer::Missing, out));
+    let (status, cause, retry_after) = (503, Cause::default(), None);
+    assert_eq!(world.take_notices(0), [Notice::Refused { leg, status, cause, retry_after }]);
+}
