@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+/// Agents, queues, lines and trunks in one configuration.
+pub const AGENTS_MAX: usize = 10_000;
+pub const QUEUES_MAX: usize = 1_000;
+pub const LINES_MAX: usize = 10_000;
+pub const TRUNKS_MAX: usize = 1_000;
 /// Octets in one SIP message, headers and body (RFC 3261 section 18.1.1 asks for 65,535 on UDP).
 pub const SIP_MESSAGE_MAX: usize = 65_535;
 /// Header fields in one SIP message, after comma lists are counted as one.

@@ -16,6 +16,7 @@ mod side;
 mod talking;
 mod waiting;
 
+pub use crate::wire::g711::Law;
 pub use api::*;
 pub use call::Call;
 pub use calls::{Calls, Io};

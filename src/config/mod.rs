@@ -4,6 +4,111 @@
 //! [`Settings`], or every [`Mistake`] with its file, its line and what to write instead. Knows
 //! nothing of the file system, the network or what runs. May import: sip, acd, call and base.
 
+mod agents;
+mod mistake;
+mod queues;
+mod routes;
+mod secret;
+mod section;
 mod settings;
+mod switch;
+mod tree;
+mod value;
 
+pub use mistake::Mistake;
 pub use settings::*;
+
+use mistake::{Log, Place};
+use section::{Section, kind};
+use tree::{Table, Value};
+
+/// Looks up an environment variable.
+pub type Env<'e> = &'e dyn Fn(&str) -> Option<String>;
+
+/// Reads the files, each a name and its text, as one configuration.
+pub fn parse(files: &[(String, String)], env: Env) -> Result<Settings, Vec<Mistake>> {
+    let mut log = Log::new(files.iter().map(|(name, _)| name.clone()).collect());
+    let root = tree::read(files, &mut log);
+    let settings = read(&root, env, &mut log);
+    let mistakes = log.finish();
+    if mistakes.is_empty() { Ok(settings) } else { Err(mistakes) }
+}
+
+fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
+    let empty = Table::default();
+    let mut top = Section::new(root, "the configuration", log);
+    let mut settings = Settings::default();
+    let found = [
+        single(&mut top, "switch"),
+        single(&mut top, "sip"),
+        single(&mut top, "media"),
+        single(&mut top, "records"),
+        single(&mut top, "admin"),
+        single(&mut top, "limits"),
+        single(&mut top, "numbers"),
+    ];
+    let [switch, sip, media, records, admin, limits, numbers] = found.map(|t| t.unwrap_or(&empty));
+    let trunks = list(&mut top, "trunk");
+    let queues = list(&mut top, "queue");
+    let agents = list(&mut top, "agent");
+    let lines = list(&mut top, "line");
+    top.later(&["shift", "district"]);
+    top.done();
+
+    switch::switch(switch, &mut settings, log);
+    switch::records(records, &mut settings, log);
+    switch::limits(limits, &mut settings, log);
+    switch::numbers(numbers, &mut settings, log);
+    let advertise = switch::sip(sip, &mut settings, log);
+    switch::admin(admin, &mut settings, log);
+    routes::trunks(&trunks, env, &mut settings, log);
+    let staffing = queues::queues(&queues, &mut settings, log);
+    agents::agents(&agents, env, &mut settings, log);
+    queues::check_skills(&staffing, &settings.acd, log.unsure(&agents), log);
+    let [music, welcome] = switch::media(media, advertise, &mut settings, log);
+    let given = routes::Given { welcome, music, unsure: log.unsure(&queues) };
+    routes::lines(&lines, given, &mut settings, log);
+    settings
+}
+
+/// `[name]`: a table that stands once.
+fn single<'a>(top: &mut Section<'a, '_>, key: &'static str) -> Option<&'a Table> {
+    let node = top.node(key)?;
+    match &node.value {
+        Value::Table(table) => return Some(table),
+        Value::List(_) => {
+            let place = top.place_of(key);
+            top.log.add(place, format!("[[{key}]] stands only once"), format!("write [{key}]"));
+        }
+        value => {
+            let what = format!("{key} must be a section, not {}", kind(value));
+            top.log.add(node.place, what, format!("write [{key}] and its keys below it"));
+        }
+    }
+    None
+}
+
+/// `[[name]]`: as many tables as there are.
+fn list<'a>(top: &mut Section<'a, '_>, key: &'static str) -> Vec<&'a Table> {
+    let Some(node) = top.node(key) else {
+        return Vec::new();
+    };
+    let instead = format!("write [[{key}]], once for each");
+    let (nodes, place): (&[tree::Node], Place) = match &node.value {
+        Value::List(nodes) => (nodes, node.place),
+        value => {
+            let what = format!("{key} must be a list of sections, not {}", kind(value));
+            top.log.add(node.place, what, instead);
+            return Vec::new();
+        }
+    };
+    let tables = nodes.iter().filter_map(|node| match &node.value {
+        Value::Table(table) => Some(table),
+        _ => None,
+    });
+    let tables: Vec<&Table> = tables.collect();
+    if tables.len() < nodes.len() {
+        top.log.add(place, format!("{key} must be a list of sections"), instead);
+    }
+    tables
+}

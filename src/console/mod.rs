@@ -1,3 +1,110 @@
-//! The command line.
+//! The command line: what was asked for, a client of the admin socket, and tables for people.
 //!
-//! May import: the admin protocol only.
+//! In: words, and the answers of a running switch. Out: text on stdout, one line on stderr where
+//! something went wrong, and an exit status: 0 done, 1 a failure at work, 2 a usage or configuration
+//! fault. `run`, `demo` and `load` are handed to whoever does them ([`Hands`]). Knows nothing of
+//! calls or queues beyond the JSON of the admin protocol. May import: config.
+
+mod args;
+mod client;
+mod events;
+mod files;
+mod moment;
+mod records;
+mod screen;
+mod table;
+
+pub use args::{Cli, Command, DemoArgs, RunArgs};
+pub use client::Client;
+pub use files::read_settings;
+
+use clap::Parser;
+use serde_json::json;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// What the console does not do itself.
+pub struct Hands<L> {
+    pub run: fn(RunArgs) -> Result<(), Fault>,
+    pub demo: fn(DemoArgs) -> Result<(), Fault>,
+    pub load: fn(L) -> Result<(), Fault>,
+}
+
+/// Why a command failed: one line that says what, where and what to do; and the exit status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub exit: u8,
+    /// Empty where everything has been said already.
+    pub line: String,
+}
+
+impl Fault {
+    /// A fault of the command line or the configuration.
+    pub fn usage(line: impl Into<String>) -> Self {
+        Self { exit: 2, line: line.into() }
+    }
+
+    /// A failure at work.
+    pub fn work(line: impl Into<String>) -> Self {
+        Self { exit: 1, line: line.into() }
+    }
+
+    /// The output is closed (`pukar calls | head`): nothing is wrong, and there is nobody to tell.
+    fn unheard() -> Self {
+        Self { exit: 0, line: String::new() }
+    }
+}
+
+impl From<String> for Fault {
+    fn from(line: String) -> Self {
+        Self::work(line)
+    }
+}
+
+/// Reads the command line, does what it says, and tells how it went.
+pub fn main<L: clap::Args>(hands: &Hands<L>) -> ExitCode {
+    match dispatch(Cli::<L>::parse(), hands) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            if !fault.line.is_empty() {
+                let _ = writeln!(io::stderr(), "pukar: {}", fault.line);
+            }
+            ExitCode::from(fault.exit)
+        }
+    }
+}
+
+fn dispatch<L: clap::Args>(cli: Cli<L>, hands: &Hands<L>) -> Result<(), Fault> {
+    let client = Client::new(cli.socket);
+    match cli.command {
+        Command::Run(args) => (hands.run)(args),
+        Command::Demo(args) => (hands.demo)(args),
+        Command::Load(args) => (hands.load)(args),
+        Command::Check { config } => files::check(&config),
+        Command::Status(view) => screen::show(&client, &screen::STATUS, view),
+        Command::Calls(view) => screen::show(&client, &screen::CALLS, view),
+        Command::Queues(view) => screen::show(&client, &screen::QUEUES, view),
+        Command::Agents(view) => screen::show(&client, &screen::AGENTS, view),
+        Command::Trunks(view) => screen::show(&client, &screen::TRUNKS, view),
+        Command::Records(args) => records::show(&client, &args),
+        Command::Events { from, json } => events::follow(&client, from, json),
+        Command::Agent { id, state, reason } => {
+            let params = json!({"agent": id, "state": state.name(), "reason": reason});
+            client.call("agents.set", params).map(drop)
+        }
+        Command::Call { id, act: args::CallAct::Hangup } => {
+            client.call("calls.hangup", json!({"call": id})).map(drop)
+        }
+        Command::Reload => client.call("config.reload", json!({})).map(drop),
+    }
+}
+
+/// Writes to stdout; a reader that has gone away ends the command quietly.
+fn print(text: &str) -> Result<(), Fault> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Err(Fault::unheard()),
+        Err(e) => Err(Fault::work(format!("cannot write to stdout: {e}"))),
+    }
+}

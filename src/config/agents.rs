@@ -1,0 +1,197 @@
+//! `[[agent]]`: who takes calls. `id = "agent{1-500}"` is five hundred of them, and `{}` in the
+//! other keys is the number of each.
+
+use super::Env;
+use super::mistake::{Log, Place, Wrong, wrong};
+use super::section::{At, Section};
+use super::settings::Settings;
+use super::tree::Table;
+use super::{secret, value};
+use crate::acd::AgentSettings;
+use crate::base::limits;
+use crate::call::Phone;
+use crate::sip::User;
+use std::collections::BTreeMap;
+
+pub fn agents(tables: &[&Table], env: Env, settings: &mut Settings, log: &mut Log) {
+    let mut seen = Seen::default();
+    for table in tables {
+        let mut section = Section::new(table, "[[agent]]", log);
+        let written = Written::read(&mut section);
+        let place = section.place_of("id");
+        section.done();
+        let Some(ids) = &written.ids else { continue };
+        if settings.acd.agents.len() + ids.it.len() > limits::AGENTS_MAX {
+            let what = format!("more than {} agents", limits::AGENTS_MAX);
+            log.add(place, what, "take some out, or run a second switch");
+            continue;
+        }
+        for (id, number) in ids.it.each() {
+            // One mistake a table: the other four hundred of a range would repeat it.
+            if written.agent(&id, &number, env, &mut seen, settings, log).is_none() {
+                break;
+            }
+        }
+    }
+}
+
+/// Where each id and each contact stands.
+#[derive(Default)]
+struct Seen {
+    ids: BTreeMap<String, Place>,
+    contacts: BTreeMap<String, Place>,
+}
+
+/// The keys of one table, before the numbers are filled in.
+struct Written {
+    ids: Option<At<Ids>>,
+    name: Option<At<String>>,
+    secret: Option<At<String>>,
+    pin: Option<At<String>>,
+    contact: Option<At<String>>,
+    skills: Vec<String>,
+    ready: bool,
+}
+
+impl Written {
+    fn read(section: &mut Section) -> Self {
+        section.missing("id", "\"op1\"");
+        let ids = section.text("id", Ids::read);
+        let raw = |text: &str| Ok(text.to_string());
+        let mut written = Self {
+            name: section.text("name", raw),
+            secret: secret::written(section, "secret"),
+            pin: section.text("pin", raw),
+            contact: section.text("contact", raw),
+            skills: section
+                .texts_or_none("skills", value::name)
+                .unwrap_or_default()
+                .into_iter()
+                .map(|skill| skill.it)
+                .collect(),
+            ready: section.flag("ready").unwrap_or(false),
+            ids,
+        };
+        if !section.has("secret") && !section.has("contact") && section.has("id") {
+            let what = "this agent's phone can neither register nor be reached".into();
+            let instead = "write secret = \"env:NAME\" or contact = \"sip:op1@10.0.0.5:5060\"";
+            section.lacking(what, instead.into());
+        }
+        let many = written.ids.as_ref().is_some_and(|ids| ids.it.len() > 1);
+        if let Some(contact) = written.contact.take_if(|at| many && !at.it.contains("{}")) {
+            let what = format!("contact \"{}\" is the same for all of them", contact.it);
+            section.log.add(contact.place, what, "put {} where the number of each belongs");
+        }
+        written
+    }
+
+    fn agent(
+        &self,
+        id: &str,
+        number: &str,
+        env: Env,
+        seen: &mut Seen,
+        settings: &mut Settings,
+        log: &mut Log,
+    ) -> Option<()> {
+        let place = self.ids.as_ref()?.place;
+        let mut sound = true;
+        if let Some(first) = seen.ids.insert(id.into(), place) {
+            let what = format!("agent \"{id}\" is already at {}", log.name(first));
+            log.add(place, what, "give every agent an id of their own");
+            sound = false;
+        }
+        let mut fill = |at: &Option<At<String>>, key: &str, read: &dyn Fn(&str) -> Read| {
+            let at = at.as_ref()?;
+            let text = at.it.replace("{}", number);
+            read(&text)
+                .map_err(|Wrong { what, instead }| {
+                    sound = false;
+                    let shown = if key == "secret" || key == "pin" { "" } else { &text };
+                    let what =
+                        format!("{key} {shown}{}{what}", if shown.is_empty() { "" } else { " " });
+                    log.add(at.place, what, instead);
+                })
+                .ok()
+        };
+        let name = fill(&self.name, "name", &value::words);
+        let contact = fill(&self.contact, "contact", &value::uri);
+        let pin = fill(&self.pin, "pin", &|raw| value::digits(raw, 4, 12));
+        let secret = fill(&self.secret, "secret", &|raw| Ok(secret::reveal(raw, id, env)?.0));
+        if let (Some(uri), Some(at)) = (&contact, &self.contact)
+            && let Some(first) = seen.contacts.insert(uri.clone(), at.place)
+        {
+            let what = format!("contact {uri} is already another agent's, at {}", log.name(first));
+            log.add(at.place, what, "give every agent a phone of their own");
+            sound = false;
+        }
+        settings.acd.agents.push(AgentSettings {
+            id: id.into(),
+            skills: self.skills.clone(),
+            ready: self.ready,
+            fixed: contact.is_some(),
+        });
+        let name = name.unwrap_or_else(|| id.into());
+        settings.call.phones.push(Phone { user: id.into(), name, contact });
+        settings.pins.push(pin.map(crate::sip::Secret));
+        let user = |secret| User { name: id.into(), secret: crate::sip::Secret(secret) };
+        settings.sip.users.extend(secret.map(user));
+        sound.then_some(())
+    }
+}
+
+type Read = Result<String, Wrong>;
+
+/// `op1`, or `agent{1-500}`: what stands before and after the number, and the numbers.
+#[derive(Clone, Debug)]
+struct Ids {
+    before: String,
+    after: String,
+    numbers: Option<(u32, u32)>,
+    /// `{01-24}` counts 01, 02, …
+    width: usize,
+}
+
+impl Ids {
+    fn read(raw: &str) -> Result<Self, Wrong> {
+        let Some((before, rest)) = raw.split_once('{') else {
+            let id = value::user(raw)?;
+            return Ok(Self { before: id, after: String::new(), numbers: None, width: 0 });
+        };
+        let example = "write it as \"agent{1-500}\"";
+        let Some(((from, to), after)) =
+            rest.split_once('}').and_then(|(range, after)| Some((range.split_once('-')?, after)))
+        else {
+            return wrong("is no range of ids", example);
+        };
+        let (Ok(first), Ok(last)) = (from.parse::<u32>(), to.parse::<u32>()) else {
+            return wrong("is no range of ids", example);
+        };
+        if last < first {
+            return wrong("counts backwards", format!("write \"{before}{{{to}-{from}}}{after}\""));
+        }
+        if (last - first) as usize >= limits::AGENTS_MAX {
+            let instead = format!("keep to {} agents", limits::AGENTS_MAX);
+            return wrong("is too many agents", instead);
+        }
+        value::user(&format!("{before}1{after}"))?;
+        let width = if from.starts_with('0') && from.len() > 1 { from.len() } else { 0 };
+        let (before, after) = (before.to_string(), after.to_string());
+        Ok(Self { before, after, numbers: Some((first, last)), width })
+    }
+
+    fn len(&self) -> usize {
+        self.numbers.map_or(1, |(first, last)| (last - first) as usize + 1)
+    }
+
+    /// Each id, and its number as written: empty where there is only one.
+    fn each(&self) -> impl Iterator<Item = (String, String)> {
+        let (first, last) = self.numbers.unwrap_or((0, 0));
+        (first..=last).map(move |n| {
+            let width = self.width;
+            let number = if self.numbers.is_some() { format!("{n:0width$}") } else { "{}".into() };
+            let inner = if self.numbers.is_some() { number.as_str() } else { "" };
+            (format!("{}{inner}{}", self.before, self.after), number.clone())
+        })
+    }
+}

@@ -1,0 +1,168 @@
+//! `[[trunk]]` and `[[line]]`: where calls come from, and what a dialled number means.
+
+use super::Env;
+use super::mistake::{Log, choose};
+use super::section::{At, Section};
+use super::settings::{Settings, Tune};
+use super::tree::Table;
+use super::{secret, value};
+use crate::base::{QueueId, TuneId, limits, number};
+use crate::call::{Goal, Line};
+use crate::sip::Trunk;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The tune that needs no file.
+const TONE: &str = "tone";
+
+pub fn trunks(tables: &[&Table], env: Env, settings: &mut Settings, log: &mut Log) {
+    let mut names = BTreeMap::new();
+    let mut hosts = BTreeMap::new();
+    for table in tables {
+        let mut section = Section::new(table, "[[trunk]]", log);
+        let place = section.place_of("name");
+        let (trunk, peers) = trunk(&mut section, env);
+        section.done();
+        if let Some(first) = names.insert(trunk.name.clone(), place)
+            && !trunk.name.is_empty()
+        {
+            let what = format!("trunk \"{}\" is already at {}", trunk.name, log.name(first));
+            log.add(place, what, "give it another name");
+        }
+        for peer in peers {
+            if let Some(first) = hosts.insert(peer.it.clone(), peer.place) {
+                let what = format!("host \"{}\" is already at {}", peer.it, log.name(first));
+                log.add(peer.place, what, "keep it in one trunk, or nobody knows whose call it is");
+            }
+        }
+        settings.sip.trunks.push(trunk);
+    }
+    if let Some(table) = tables.get(limits::TRUNKS_MAX) {
+        let what = format!("{} trunks are too many", tables.len());
+        log.add(table.place, what, format!("keep to {}", limits::TRUNKS_MAX));
+    }
+}
+
+fn trunk(section: &mut Section, env: Env) -> (Trunk, Vec<At<String>>) {
+    section.missing("name", "\"bsnl\"");
+    section.missing("hosts", "[\"10.0.0.9:5060\"]");
+    let name = section.text("name", value::name).map_or(String::new(), |at| at.it);
+    let hosts = section.texts("hosts", value::peer);
+    let hosts = hosts.unwrap_or_default();
+    let ping = section.span("ping", 0..=3_600_000).unwrap_or(Duration::from_secs(30));
+    if (1..1_000).contains(&ping.as_millis()) {
+        let place = section.place_of("ping");
+        section.log.add(place, "ping is too often", "write \"1s\" or more, or \"0s\" for never");
+    }
+    let login = secret::login(section, "login", env);
+    let register = secret::login(section, "register", env);
+    if section.has("login") && section.has("register") {
+        let place = section.place_of("login");
+        section.log.add(place, "login and register stand together", "keep register alone");
+    }
+    let identity = section.text("identity", value::number).map(|at| at.it);
+    let trunk = Trunk {
+        name,
+        hosts: hosts.iter().map(|at| at.it.clone()).collect(),
+        ping,
+        register: register.is_some(),
+        login: register.or(login),
+        identity,
+    };
+    (trunk, hosts)
+}
+
+/// What lines are given by the rest of the configuration.
+pub struct Given {
+    /// What a line plays where it does not say so itself.
+    pub welcome: Option<String>,
+    pub music: Option<String>,
+    /// Some queue could not be read, and may be the one that a line names.
+    pub unsure: bool,
+}
+
+pub fn lines(tables: &[&Table], given: Given, settings: &mut Settings, log: &mut Log) {
+    let mut names = BTreeMap::new();
+    let mut dialled = BTreeMap::new();
+    for table in tables {
+        let mut section = Section::new(table, "[[line]]", log);
+        let numbers = line_numbers(&mut section);
+        let goal = goal(&mut section, settings, given.unsure);
+        let first = numbers.first().map_or(String::new(), |at| at.it.clone());
+        let place = section.place_of(if section.has("name") { "name" } else { "numbers" });
+        let name = section.text("name", value::words).map_or(first, |at| at.it);
+        let welcome = played(&mut section, "welcome", &given.welcome, settings);
+        let music = played(&mut section, "music", &given.music, settings);
+        section.done();
+        if let Some(first) = names.insert(name.clone(), place)
+            && table.entries.contains_key("name")
+        {
+            let what = format!("line \"{name}\" is already at {}", log.name(first));
+            log.add(place, what, "give it another name");
+        }
+        for at in &numbers {
+            let key = number::e164(&at.it, &settings.call.plan).unwrap_or(at.it.clone());
+            if let Some(first) = dialled.insert(key, at.place) {
+                let what = format!("number \"{}\" is already at {}", at.it, log.name(first));
+                log.add(at.place, what, "keep it on one line");
+            }
+        }
+        let numbers = numbers.into_iter().map(|at| at.it).collect();
+        settings.call.lines.extend(goal.map(|goal| Line { name, numbers, goal, welcome, music }));
+    }
+    if let Some(table) = tables.get(limits::LINES_MAX) {
+        let what = format!("{} lines are too many", tables.len());
+        log.add(table.place, what, format!("keep to {}", limits::LINES_MAX));
+    }
+}
+
+fn line_numbers(section: &mut Section) -> Vec<At<String>> {
+    section.missing("numbers", "[\"181\"]");
+    section.texts("numbers", value::number).unwrap_or_default()
+}
+
+fn goal(section: &mut Section, settings: &Settings, unsure: bool) -> Option<Goal> {
+    let queues: Vec<&str> = settings.acd.queues.iter().map(|q| q.name.as_str()).collect();
+    let queue = section.text("queue", |raw| Ok(raw.to_string()));
+    let to = section.text("to", value::uri);
+    match (section.has("queue"), section.has("to")) {
+        (false, false) => {
+            let instead = "write queue = \"general\", or to = \"sip:someone@10.0.0.5\"";
+            section.lacking("[[line]] leads nowhere".into(), instead.into());
+        }
+        (true, true) => {
+            let place = section.place_of("to");
+            section.log.add(place, "[[line]] has both queue and to", "keep one of them");
+        }
+        (true, false) | (false, true) => {}
+    }
+    if let Some(to) = to {
+        return Some(Goal::Dial(to.it));
+    }
+    let queue = queue?;
+    let found = queues.iter().position(|name| *name == queue.it);
+    if found.is_none() && !unsure {
+        let what = format!("queue \"{}\" does not exist", queue.it);
+        section.log.add(queue.place, what, choose(&queue.it, &queues, "queues"));
+    }
+    found.map(|position| Goal::Queue(QueueId(position as u64)))
+}
+
+/// The tune that a line names, or else the one that all lines have; `""` is silence.
+fn played(
+    section: &mut Section,
+    key: &'static str,
+    default: &Option<String>,
+    settings: &mut Settings,
+) -> Option<TuneId> {
+    let name = match section.text_or_none(key, value::prompt) {
+        Some(own) => own.map(|at| at.it),
+        None => default.clone(),
+    }?;
+    if let Some(known) = settings.tunes.iter().position(|tune| tune.name == name) {
+        return Some(TuneId(known as u64));
+    }
+    let file = (name != TONE).then(|| settings.prompts.join(format!("{name}.wav")));
+    settings.tunes.push(Tune { name, file });
+    Some(TuneId(settings.tunes.len() as u64 - 1))
+}

@@ -1,0 +1,258 @@
+//! The sections that stand once: `[switch]`, `[sip]`, `[media]`, `[records]`, `[admin]`,
+//! `[limits]`, `[numbers]`.
+
+use super::mistake::{Log, Wrong, choose};
+use super::section::{At, Section};
+use super::settings::{Level, Settings, Store};
+use super::tree::Table;
+use super::value;
+use crate::base::limits;
+use crate::call::{Law, MediaSettings};
+use crate::sip::Listener;
+use jiff::tz::TimeZoneDatabase;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+const CODECS: [(&str, Law); 2] = [("PCMA", Law::A), ("PCMU", Law::Mu)];
+
+pub fn switch(table: &Table, settings: &mut Settings, log: &mut Log) {
+    let mut section = Section::new(table, "[switch]", log);
+    if let Some(name) = section.text("name", value::words) {
+        settings.name = name.it;
+    }
+    if let Some(timezone) = section.text("timezone", timezone) {
+        settings.timezone = timezone.it;
+    }
+    if let Some(data) = section.text("data", |raw| Ok(raw.to_string())) {
+        settings.data = data.it.into();
+    }
+    if let Some(drain) = section.span("drain", 0..=86_400_000) {
+        settings.drain = drain;
+    }
+    let level = section.text("log", |raw| {
+        let names: Vec<&str> = Level::ALL.iter().map(|(name, _)| *name).collect();
+        let known = Level::ALL.iter().find(|(name, _)| *name == raw).map(|(_, level)| *level);
+        known.ok_or_else(|| unknown("is no log level", raw, &names, "levels"))
+    });
+    settings.log = level.map_or(settings.log, |at| at.it);
+    section.done();
+    settings.stores = vec![Store::Sqlite { path: settings.data.join("records.db") }];
+    settings.admin.socket = settings.data.join("pukar.sock");
+}
+
+fn unknown(what: &str, raw: &str, known: &[&str], kind: &str) -> Wrong {
+    Wrong { what: what.into(), instead: choose(raw, known, kind) }
+}
+
+fn timezone(raw: &str) -> Result<String, Wrong> {
+    let zones = TimeZoneDatabase::bundled();
+    if let Ok(zone) = zones.get(raw) {
+        return Ok(zone.iana_name().unwrap_or(raw).to_string());
+    }
+    let names: Vec<String> = zones.available().map(|name| name.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let instead = match super::mistake::nearest(raw, names) {
+        Some(name) => format!("did you mean \"{name}\"?"),
+        None => "write an IANA name such as \"Asia/Kolkata\"".into(),
+    };
+    Err(Wrong { what: "is no time zone".into(), instead })
+}
+
+/// The address to advertise, if it is written.
+pub fn sip(table: &Table, settings: &mut Settings, log: &mut Log) -> Option<IpAddr> {
+    let mut section = Section::new(table, "[sip]", log);
+    let sip = &mut settings.sip;
+    let advertise = section.text("advertise", value::advertised).and_then(|at| at.it);
+    let listen = section.texts("listen", value::listener);
+    if listen.is_none() {
+        let bind = SocketAddr::from(([0, 0, 0, 0], 5_060));
+        sip.listen = [crate::sip::Transport::Udp, crate::sip::Transport::Tcp]
+            .map(|transport| Listener { transport, bind, advertise })
+            .into();
+    }
+    let mut seen = BTreeMap::new();
+    for At { it: (transport, bind), place } in listen.unwrap_or_default() {
+        if let Some(first) = seen.insert((transport, bind), place) {
+            let what = format!("{bind} is listened on twice, first at {}", section.log.name(first));
+            section.log.add(place, what, "take one out");
+        }
+        sip.listen.push(Listener { transport, bind, advertise });
+    }
+    let domains = section.texts("domain", value::domain).unwrap_or_default();
+    sip.domains = domains.into_iter().map(|at| at.it).collect();
+    if sip.domains.is_empty() {
+        sip.domains.push("pukar".into());
+    }
+    timers(&mut section, sip);
+    sip.lock_after = section.number("lock_after", 1..=1_000).unwrap_or(sip.lock_after);
+    section.done();
+    advertise
+}
+
+fn timers(section: &mut Section, sip: &mut crate::sip::Settings) {
+    sip.min_se = section.span("min_se", 90_000..=86_400_000).unwrap_or(sip.min_se);
+    sip.session_expires =
+        section.span("session_expires", 90_000..=86_400_000).unwrap_or(sip.session_expires);
+    if sip.session_expires < sip.min_se {
+        let place = section.place_of("session_expires");
+        let instead = format!("write \"{}\" or more", value::show(sip.min_se.as_millis() as u64));
+        section.log.add(place, "session_expires is shorter than min_se", instead);
+    }
+    let (least, most) = limits::REGISTER_EXPIRES;
+    let range = least.as_millis() as u64..=most.as_millis() as u64;
+    sip.register = (
+        section.span("register_min", range.clone()).unwrap_or(least),
+        section.span("register_max", range).unwrap_or(most),
+    );
+    if sip.register.0 > sip.register.1 {
+        let place = section.place_of("register_min");
+        let instead = "write the shorter one into register_min";
+        section.log.add(place, "register_min is longer than register_max", instead);
+    }
+}
+
+/// Reads `[media]` and checks it against the agents; gives the music and the welcome of lines that
+/// have none of their own.
+pub fn media(
+    table: &Table,
+    advertise: Option<IpAddr>,
+    settings: &mut Settings,
+    log: &mut Log,
+) -> [Option<String>; 2] {
+    let mut section = Section::new(table, "[media]", log);
+    let listen = settings.sip.listen.first().map(|at| at.bind.ip());
+    let address = section.text("address", value::address).map(|at| at.it);
+    let own = section.text("advertise", value::advertised).and_then(|at| at.it);
+    let defaults = MediaSettings::default();
+    let bind = address.or(listen).unwrap_or(defaults.bind);
+    settings.call.media = MediaSettings {
+        bind,
+        advertise: own.or(advertise).unwrap_or(bind),
+        ports: ports(&mut section, settings).unwrap_or(defaults.ports),
+        laws: laws(&mut section).unwrap_or(defaults.laws),
+        workers: section.number("workers", 1..=64).map_or(defaults.workers, |n| n as u8),
+        silence_alarm: section
+            .span("silence_alarm", 500..=3_600_000)
+            .unwrap_or(defaults.silence_alarm),
+        silence_hangup: section
+            .span("silence_hangup", 0..=86_400_000)
+            .unwrap_or(defaults.silence_hangup),
+    };
+    let media = &settings.call.media;
+    if media.silence_hangup > Duration::ZERO && media.silence_hangup <= media.silence_alarm {
+        let place = section.place_of("silence_hangup");
+        let instead = "make silence_hangup longer, or \"0s\" for never";
+        section.log.add(place, "silence_hangup is not longer than silence_alarm", instead);
+    }
+    if let Some(prompts) = section.text("prompts", |raw| Ok(raw.to_string())) {
+        settings.prompts = prompts.it.into();
+    }
+    let music = section.text_or_none("music", value::prompt);
+    let welcome = section.text_or_none("welcome", value::prompt);
+    section.done();
+    let music = music.map_or(Some("tone".into()), |at| at.map(|at| at.it));
+    [music, welcome.flatten().map(|at| at.it)]
+}
+
+/// The port range: wide enough for every agent to talk, and clear of the SIP listeners.
+fn ports(section: &mut Section, settings: &Settings) -> Option<(u16, u16)> {
+    let at = section.text("ports", value::ports)?;
+    let (first, last) = at.it;
+    let pairs = (usize::from(last) - usize::from(first)).div_ceil(2);
+    let agents = settings.acd.agents.len();
+    if pairs < 2 * agents {
+        let what = format!("ports \"{first}-{last}\" hold {} calls for {agents} agents", pairs / 2);
+        let end = usize::from(first) + 4 * agents - 1;
+        let instead = match u16::try_from(end) {
+            Ok(end) => format!("a call takes four ports: write \"{first}-{end}\" or more"),
+            Err(_) => "a call takes four ports: begin lower and take more".into(),
+        };
+        section.log.add(at.place, what, instead);
+    }
+    let within = |listener: &&Listener| (first..=last).contains(&listener.bind.port());
+    if let Some(listener) = settings.sip.listen.iter().find(within) {
+        let what =
+            format!("ports \"{first}-{last}\" take in the SIP port {}", listener.bind.port());
+        section.log.add(at.place, what, "move one of them out of the other's way");
+    }
+    Some(at.it)
+}
+
+fn laws(section: &mut Section) -> Option<Vec<Law>> {
+    let names: Vec<&str> = CODECS.iter().map(|(name, _)| *name).collect();
+    let found = section.texts("codecs", |raw| {
+        let known = CODECS.iter().find(|(name, _)| *name == raw).map(|(_, law)| *law);
+        known.ok_or_else(|| unknown("is no codec that we have", raw, &names, "codecs"))
+    })?;
+    let mut laws = Vec::new();
+    for At { it: law, place } in &found {
+        if laws.contains(law) {
+            section.log.add(*place, "a codec stands twice", "take one out");
+        }
+        laws.push(*law);
+    }
+    Some(laws)
+}
+
+pub fn records(table: &Table, settings: &mut Settings, log: &mut Log) {
+    let mut section = Section::new(table, "[records]", log);
+    if let Some(found) = section.texts("stores", value::store) {
+        settings.stores.clear();
+        for At { it: store, place } in found {
+            if settings.stores.contains(&store) {
+                section.log.add(place, "a store stands twice", "take one out");
+            }
+            settings.stores.push(store);
+        }
+    }
+    section.done();
+}
+
+pub fn admin(table: &Table, settings: &mut Settings, log: &mut Log) {
+    let mut section = Section::new(table, "[admin]", log);
+    // A Unix socket's path has 108 octets on Linux, the last of them zero.
+    let socket = section.text("socket", |raw| match raw.len() {
+        0..108 => Ok(raw.to_string()),
+        _ => super::mistake::wrong("is too long for a socket", "write a path below 108 octets"),
+    });
+    if let Some(socket) = socket {
+        settings.admin.socket = socket.it.into();
+    }
+    if let Some(Some(http)) = section.text_or_none("http", value::socket) {
+        let tcp = crate::sip::Transport::Tcp;
+        let clash = |at: &&Listener| at.transport == tcp && at.bind.port() == http.it.port();
+        if settings.sip.listen.iter().any(|at| clash(&at)) {
+            let what = format!("http {} is a port of SIP over TCP too", http.it);
+            section.log.add(http.place, what, "give one of them another port");
+        }
+        settings.admin.http = Some(http.it);
+    }
+    section.done();
+}
+
+pub fn limits(table: &Table, settings: &mut Settings, log: &mut Log) {
+    let mut section = Section::new(table, "[limits]", log);
+    let call = &mut settings.call;
+    let calls = section.number("max_calls", 1..=(limits::LEGS_MAX / 2) as u32);
+    call.max_calls = calls.map_or(call.max_calls, |n| n as usize);
+    call.max_rate = section.number("max_rate", 1..=100_000).unwrap_or(call.max_rate);
+    section.done();
+}
+
+pub fn numbers(table: &Table, settings: &mut Settings, log: &mut Log) {
+    let mut section = Section::new(table, "[numbers]", log);
+    let plan = &mut settings.call.plan;
+    if let Some(country) = section.text("country", |raw| value::digits(raw, 1, 3)) {
+        plan.country = country.it;
+    }
+    let area = section.text_or_none("area", |raw| match raw.strip_prefix('0') {
+        Some(rest) => Err(Wrong {
+            what: "begins with 0".into(),
+            instead: format!("write it without: \"{rest}\""),
+        }),
+        None => value::digits(raw, 2, 4),
+    });
+    plan.area = area.flatten().map_or(String::new(), |at| at.it);
+    section.done();
+}

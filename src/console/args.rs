@@ -1,0 +1,189 @@
+//! The commands and their options.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Pukar, a telephony switch and call-distribution engine for government helplines.
+#[derive(Debug, Parser)]
+#[command(name = "pukar", version, infer_subcommands = false, arg_required_else_help = true)]
+pub struct Cli<L: Args> {
+    #[command(subcommand)]
+    pub command: Command<L>,
+    /// The admin socket of the running switch.
+    #[arg(long, global = true, default_value = "data/pukar.sock", value_name = "PATH")]
+    pub socket: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command<L: Args> {
+    /// Run the switch in the foreground; SIGTERM drains it, SIGHUP reloads its configuration.
+    Run(RunArgs),
+    /// Report every mistake in the configuration, with its line and what to write instead.
+    Check {
+        /// A TOML file, or a folder of them read together.
+        #[arg(long, default_value = CONFIG, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Run a whole helpline on this machine, with callers and agents, and judge it.
+    Demo(DemoArgs),
+    /// Place calls against any SIP target, and judge it.
+    Load(L),
+    /// The switch on one screen.
+    Status(View),
+    /// Live calls.
+    Calls(View),
+    /// Queues: who waits, for how long, and how well they are served.
+    Queues(View),
+    /// Agents and what each is doing.
+    Agents(View),
+    /// Trunks, and whether they answer.
+    Trunks(View),
+    /// Call records.
+    Records(RecordsArgs),
+    /// Set what an agent is doing.
+    Agent {
+        /// The agent's id, such as op1.
+        id: String,
+        state: AgentWish,
+        /// Why the agent pauses.
+        #[arg(default_value = "")]
+        reason: String,
+    },
+    /// Act on a live call.
+    Call {
+        /// The call's id, as `pukar calls` shows it.
+        id: String,
+        act: CallAct,
+    },
+    /// Read the configuration again; live calls go on.
+    Reload,
+    /// Everything that happens, as it happens.
+    Events {
+        /// Begin with this number, to go on where an earlier run ended.
+        #[arg(long, value_name = "SEQ")]
+        from: Option<u64>,
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+const CONFIG: &str = "config/helpline.toml";
+
+#[derive(Clone, Debug, Args)]
+pub struct RunArgs {
+    /// A TOML file, or a folder of them read together.
+    #[arg(long, default_value = CONFIG, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Put everything that the run writes into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct DemoArgs {
+    /// How many call in all.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    pub callers: u32,
+    /// How many answer.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub agents: u32,
+    /// How long it takes.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub seconds: u32,
+    /// The result as one JSON object, and nothing else, on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How a screen is shown.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct View {
+    /// JSON for machines, one object a line.
+    #[arg(long)]
+    pub json: bool,
+    /// Show it again every second, until Ctrl-C.
+    #[arg(long)]
+    pub watch: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct RecordsArgs {
+    /// Calls that arrived from then on: 2026-11-22, 2026-11-22T06:00, RFC 3339, or 2h ago as "2h".
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<String>,
+    /// Calls that arrived before then; a date alone means until its end.
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<String>,
+    /// Calls of this line only.
+    #[arg(long)]
+    pub line: Option<String>,
+    /// At most this many calls, the oldest first; without it, all of them.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+    /// Comma-separated values with a header, every column.
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+    /// One JSON object a line, every column.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum AgentWish {
+    Ready,
+    Pause,
+    Logout,
+    EndWrapUp,
+}
+
+impl AgentWish {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Pause => "pause",
+            Self::Logout => "logout",
+            Self::EndWrapUp => "end-wrap-up",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum CallAct {
+    Hangup,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[derive(Debug, Args)]
+    struct Nothing {}
+
+    fn parse(line: &str) -> Result<Cli<Nothing>, clap::Error> {
+        Cli::try_parse_from(std::iter::once("pukar").chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::<Nothing>::command().debug_assert();
+        for line in [
+            "run --config config --data /tmp/x",
+            "check",
+            "demo --callers 10 --agents 2 --seconds 5 --json",
+            "status --watch",
+            "calls --json --socket /tmp/x.sock",
+            "records --since 2h --line 181 --csv",
+            "agent op1 pause lunch",
+            "agent op1 end-wrap-up",
+            "call c1 hangup",
+            "events --from 7",
+        ] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+        for line in ["", "rum", "agent op1", "agent op1 sleep", "records --csv --json"] {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+}

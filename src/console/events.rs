@@ -1,0 +1,58 @@
+//! `pukar events`: what happens, one fact a line, each with its number.
+
+use super::client::Client;
+use super::{Fault, print};
+use serde_json::{Value, json};
+
+pub fn follow(client: &Client, from: Option<u64>, as_json: bool) -> Result<(), Fault> {
+    let params = from.map_or(json!({}), |from| json!({"from": from}));
+    client.follow("events.subscribe", params, |event| {
+        print(&if as_json { format!("{event}\n") } else { line(event) })
+    })
+}
+
+/// `1207 2026-11-22T06:12:09.120Z call.arrived call=… caller=…`
+fn line(event: &Value) -> String {
+    let Some(fields) = event.as_object() else {
+        return format!("{event}\n");
+    };
+    let mut line = String::new();
+    for key in ["seq", "at", "kind"] {
+        if let Some(value) = fields.get(key) {
+            line.push_str(&plain(value));
+            line.push(' ');
+        }
+    }
+    for (key, value) in fields {
+        if !matches!(key.as_str(), "seq" | "at" | "kind") && !value.is_null() {
+            line.push_str(&format!("{key}={} ", plain(value)));
+        }
+    }
+    line.truncate(line.trim_end().len());
+    line.push('\n');
+    line
+}
+
+/// Text without quotes where it has no space in it, so that `cut` and `grep` are happy.
+fn plain(value: &Value) -> String {
+    match value.as_str() {
+        Some(text) if !text.is_empty() && !text.contains([' ', '"', '=']) => text.into(),
+        _ => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_line() {
+        let event = json!({"seq": 7, "at": "2026-11-22T06:12:09.120Z", "kind": "agent.state",
+                           "agent": "op1", "state": "paused", "reason": "चाय का समय", "call": null});
+        assert_eq!(
+            line(&event),
+            "7 2026-11-22T06:12:09.120Z agent.state agent=op1 state=paused \
+             reason=\"चाय का समय\"\n"
+        );
+    }
+}

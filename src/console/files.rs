@@ -1,0 +1,93 @@
+//! Configuration files: reads them for `check`, and for whoever runs the switch.
+
+use super::{Fault, print};
+use crate::config::{self, Mistake, Settings};
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+/// Octets in one configuration file.
+const FILE_MAX: u64 = 16 << 20;
+
+/// The settings of a file, or of a folder of `*.toml` read together in the order of their names.
+/// All mistakes are on stderr when this fails. `data`: where everything written is to go instead.
+pub fn read_settings(path: &Path, data: Option<&Path>) -> Result<Settings, Fault> {
+    let settings = match config::parse(&texts(path)?, &|name| std::env::var(name).ok()) {
+        Ok(settings) => settings,
+        Err(mistakes) => return Err(report(path, &mistakes)),
+    };
+    Ok(match data {
+        Some(dir) => settings.with_data(dir),
+        None => settings,
+    })
+}
+
+/// `pukar check`.
+pub fn check(path: &Path) -> Result<(), Fault> {
+    let settings = read_settings(path, None)?;
+    let missing: Vec<_> = (settings.tunes.iter().filter_map(|tune| tune.file.as_ref()))
+        .filter(|file| !file.is_file())
+        .map(|file| format!("{}: no such prompt; record it, or take it out", file.display()))
+        .collect();
+    if !missing.is_empty() {
+        let _ = writeln!(std::io::stderr(), "{}", missing.join("\n"));
+        return Err(Fault::usage(format!("{} prompts are missing", missing.len())));
+    }
+    print(&format!(
+        "{}: no mistakes; {} lines, {} queues, {} agents, {} trunks\n",
+        path.display(),
+        settings.call.lines.len(),
+        settings.acd.queues.len(),
+        settings.acd.agents.len(),
+        settings.sip.trunks.len(),
+    ))
+}
+
+fn report(path: &Path, mistakes: &[Mistake]) -> Fault {
+    let mut text = String::new();
+    for mistake in mistakes {
+        text.push_str(&format!("{mistake}\n"));
+    }
+    let _ = std::io::stderr().write_all(text.as_bytes());
+    let many = if mistakes.len() == 1 { "mistake" } else { "mistakes" };
+    Fault::usage(format!("{} {many} in {}", mistakes.len(), path.display()))
+}
+
+/// The files and their text.
+fn texts(path: &Path) -> Result<Vec<(String, String)>, Fault> {
+    if !path.is_dir() {
+        return Ok(vec![(path.display().to_string(), text(path)?)]);
+    }
+    let unreadable = |e| Fault::usage(format!("cannot read {}: {e}", path.display()));
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path).map_err(unreadable)? {
+        let file = entry.map_err(unreadable)?.path();
+        let hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
+        if !hidden && file.extension().is_some_and(|end| end == "toml") {
+            files.push(file);
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        let line = format!("no .toml file in {}; put one there", path.display());
+        return Err(Fault::usage(line));
+    }
+    files.iter().map(|file| Ok((file.display().to_string(), text(file)?))).collect()
+}
+
+fn text(path: &Path) -> Result<String, Fault> {
+    let name = path.display();
+    let why = |e: std::io::Error| match e.kind() {
+        std::io::ErrorKind::NotFound => {
+            Fault::usage(format!("no configuration at {name}; name one with --config FILE"))
+        }
+        std::io::ErrorKind::InvalidData => {
+            Fault::usage(format!("{name} is not UTF-8; save it as UTF-8"))
+        }
+        _ => Fault::usage(format!("cannot read {name}: {e}")),
+    };
+    if fs::metadata(path).map_err(why)?.len() > FILE_MAX {
+        return Err(Fault::usage(format!("{name} is over {FILE_MAX} octets; split it")));
+    }
+    fs::read_to_string(path).map_err(why)
+}

@@ -1,0 +1,364 @@
+//! The configuration as its users meet it: the shipped files work, and every kind of mistake is
+//! reported with its line and what to write instead, all of them at once.
+
+use pukar::acd::Strategy;
+use pukar::call::{Goal, Law};
+use pukar::config::{Mistake, Settings, Store, parse};
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+fn read(files: &[(&str, &str)]) -> Result<Settings, Vec<Mistake>> {
+    let files: Vec<_> = files.iter().map(|(n, t)| (n.to_string(), t.to_string())).collect();
+    parse(&files, &|name| (name == "OP1_SECRET").then(|| "correct horse".into()))
+}
+
+fn shipped(path: &str) -> Settings {
+    let text = std::fs::read_to_string(path).unwrap();
+    parse(&[(path.into(), text)], &|_| None).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"))
+}
+
+/// The lines of all mistakes in `text`.
+fn mistakes(text: &str) -> Vec<String> {
+    let found = read(&[("f.toml", text)]).expect_err("the text has mistakes");
+    found.iter().map(ToString::to_string).collect()
+}
+
+/// `text` has exactly one mistake, and it reads `f.toml:` and `expected`.
+#[track_caller]
+fn one(text: &str, expected: &str) {
+    assert_eq!(mistakes(text), [format!("f.toml:{expected}")]);
+}
+
+#[test]
+fn nothing_at_all_is_a_configuration() {
+    let settings = read(&[]).unwrap();
+    assert_eq!(settings.timezone, "Asia/Kolkata");
+    assert_eq!(settings.sip.listen.len(), 2);
+    assert!(settings.wants_address());
+    assert_eq!(settings.stores, [Store::Sqlite { path: "data/records.db".into() }]);
+    let there_and_back: Settings =
+        serde_json::from_str(&serde_json::to_string(&settings).unwrap()).unwrap();
+    assert_eq!(there_and_back, settings);
+}
+
+#[test]
+fn the_example_works_from_a_fresh_clone() {
+    let settings = shipped("config/helpline.toml");
+    assert_eq!(settings.name, "राज्य हेल्पलाइन");
+    let names: Vec<_> = settings.call.phones.iter().map(|phone| phone.name.as_str()).collect();
+    assert_eq!(names, ["सीमा", "राजेश", "अंजलि", "डॉ. मीना"]);
+    assert_eq!(settings.call.lines.len(), 2);
+    assert_eq!(settings.call.lines[1].goal, Goal::Queue(pukar::base::QueueId(1)));
+    assert_eq!(settings.acd.queues[0].strategy, Strategy::LongestIdle);
+    assert_eq!(settings.pins.len(), settings.acd.agents.len());
+    assert_eq!(settings.call.media.laws, [Law::A, Law::Mu]);
+}
+
+#[test]
+fn the_example_states_the_defaults() {
+    let (stated, default) = (shipped("config/helpline.toml"), read(&[]).unwrap());
+    let without_names = |mut settings: Settings| {
+        settings.sip.domains = default.sip.domains.clone();
+        settings.sip.trunks.clear();
+        settings.sip
+    };
+    assert_eq!(without_names(stated.clone()), default.sip);
+    assert_eq!(stated.call.media, default.call.media);
+    assert_eq!(
+        (stated.drain, stated.log, stated.admin),
+        (default.drain, default.log, default.admin)
+    );
+    assert_eq!((stated.data, stated.stores), (default.data, default.stores));
+}
+
+#[test]
+fn the_kit_has_five_hundred_agents_and_a_line_for_each_measurement() {
+    let settings = shipped("benches/kit.toml").with_data(Path::new("/tmp/kit"));
+    assert_eq!(settings.acd.agents.len(), 500);
+    assert!(settings.acd.agents.iter().all(|agent| agent.ready && agent.fixed));
+    let last = settings.call.phones.last().unwrap();
+    assert_eq!(last.user, "agent500");
+    assert_eq!(last.contact.as_deref(), Some("sip:agent500@127.0.0.3:5094"));
+    assert_eq!(settings.call.lines[2].goal, Goal::Dial("sip:any@127.0.0.3:5094".into()));
+    assert!(settings.call.lines.iter().all(|line| line.music.is_some()));
+    assert_eq!(settings.call.media.laws, [Law::Mu, Law::A]);
+    assert_eq!(settings.call.media.advertise, IpAddr::from([127, 0, 0, 1]));
+    assert_eq!(settings.acd.queues[0].wrap_up, Duration::ZERO);
+    let nobody = &settings.acd.queues[1].skills;
+    assert!(settings.acd.agents.iter().all(|agent| !agent.skills.contains(&nobody[0])));
+    assert_eq!(settings.stores, [Store::Sqlite { path: "/tmp/kit/records.db".into() }]);
+    assert!(!settings.wants_address());
+}
+
+#[test]
+fn ten_mistakes_are_ten_reports_with_their_lines() {
+    let text = r#"[switch]
+timezone = "Asia/Kolkatta"
+drain = 20s
+[sip]
+listen = ["udp:0.0.0.0:5060", "udp:0.0.0.0:5060"]
+[media]
+ports = "20001-29999"
+codecs = ["PCMA", "PCMX"]
+[[line]]
+numbers = ["181"]
+queue = "generel"
+[[queue]]
+name = "general"
+skills = ["operater"]
+strategi = "ring-all"
+[[agent]]
+id = "op1"
+secret = "env:NOT_SET"
+skills = ["operator"]
+[[agent]]
+id = "op1"
+contact = "sip:op1@127.0.0.1:6001"
+skills = ["operator"]
+"#;
+    let found = mistakes(text);
+    let expected = [
+        "2: timezone \"Asia/Kolkatta\" is no time zone; did you mean \"Asia/Kolkata\"?",
+        "3: ",
+        "5: 0.0.0.0:5060 is listened on twice, first at f.toml:5; take one out",
+        "7: ports \"20001-29999\" does not begin even and end odd, as pairs of RTP and RTCP ports \
+         need; write \"20000-29999\"",
+        "8: codecs \"PCMX\" is no codec that we have; did you mean \"PCMA\"?",
+        "11: queue \"generel\" does not exist; did you mean \"general\"?",
+        "14: no agent has the skill \"operater\"; did you mean \"operator\"? (staffed = false if nobody \
+         is to serve it)",
+        "15: unknown key \"strategi\" in [[queue]]; did you mean \"strategy\"?",
+        "18: secret is in the environment variable NOT_SET, which is not set; set NOT_SET before \
+         starting pukar",
+        "21: agent \"op1\" is already at f.toml:17; give every agent an id of their own",
+    ];
+    assert_eq!(found.len(), 10, "{found:#?}");
+    for line in expected {
+        let line = format!("f.toml:{line}");
+        assert!(found.iter().any(|f| f.starts_with(&line)), "{line}\nnot in\n{found:#?}");
+    }
+    assert!(found[1].contains("write drain = \"20s\""), "{}", found[1]);
+}
+
+#[test]
+fn a_syntax_error_hides_nothing_after_it() {
+    let text = "[switch\nname = 3\n[sip]\nlock_after = \"x\"\n[media]\ncodecs = [\"PCMA\"\n\
+                workers = 0\n[limits]\nmax_calls = 1 2\nmax_rate = 0\n[[line]]\nnumbers = oops\n";
+    let found = mistakes(text);
+    let lines: Vec<_> = found.iter().map(|f| f.split(':').nth(1).unwrap()).collect();
+    assert_eq!(lines, ["1", "4", "6", "7", "9", "10", "12"], "{found:#?}");
+}
+
+#[test]
+fn keys_that_nobody_knows_are_set_right() {
+    one("[swich]\n", "1: unknown key \"swich\" in the configuration; did you mean \"switch\"?");
+    one("[sip]\nlisen = []\n", "2: unknown key \"lisen\" in [sip]; did you mean \"listen\"?");
+    one(
+        "[admin]\ncolour = 1\n",
+        "2: unknown key \"colour\" in [admin]; the keys of [admin] are socket, http",
+    );
+}
+
+#[test]
+fn what_belongs_to_a_later_step_is_refused_not_ignored() {
+    let later = "is not supported yet; take it out";
+    one("[[shift]]\n", &format!("1: \"shift\" in the configuration {later}"));
+    one("[[district]]\n", &format!("1: \"district\" in the configuration {later}"));
+    let overflow = "[[queue]]\nname = \"q\"\n[[queue.overflow]]\nafter = \"60s\"\n";
+    one(overflow, &format!("3: \"overflow\" in [[queue]] {later}"));
+    one(
+        "[records]\nstores = [\"postgres:x\", \"jsonl:x\"]\n",
+        "2: stores \"postgres:x\" is not supported yet; use sqlite: or jsonl: for now",
+    );
+}
+
+#[test]
+fn values_of_the_wrong_type_are_set_right() {
+    one("[switch]\nname = 5\n", "2: name must be text in quotes, not a number; write name = \"5\"");
+    one(
+        "[sip]\nlock_after = \"5\"\n",
+        "2: lock_after must be a whole number, not text; write lock_after = 5",
+    );
+    one("[switch]\ndrain = 20\n", "2: drain = 20 has no unit; write drain = \"20s\"");
+    one(
+        "[queue]\nname = \"q\"\n",
+        "1: queue must be a list of sections, not a table; write \
+         [[queue]], once for each",
+    );
+    one("[[sip]]\n", "1: [[sip]] stands only once; write [sip]");
+}
+
+#[test]
+fn values_out_of_range_are_set_right() {
+    one("[media]\nworkers = -1\n", "2: workers = -1 is out of range; write a number from 1 to 64");
+    one(
+        "[limits]\nmax_calls = 99999999999999999999\n",
+        "2: max_calls is too large; write a number \
+         from 1 to 20000",
+    );
+    one(
+        "[sip]\nmin_se = \"5s\"\n",
+        "2: min_se \"5s\" is out of range; write a duration from \
+         \"1m30s\" to \"24h\"",
+    );
+    one(
+        "[switch]\nname = \" \"\n",
+        "2: name is empty; write something between the quotes, or \
+         leave name out",
+    );
+    one(
+        "[sip]\nsession_expires = \"2m\"\nmin_se = \"5m\"\n",
+        "2: session_expires is shorter than \
+         min_se; write \"5m\" or more",
+    );
+}
+
+const AGENT: &str = "[[agent]]\nid = \"op1\"\ncontact = \"sip:op1@127.0.0.1:6001\"\n";
+
+#[test]
+fn ports_must_hold_the_agents_and_miss_the_listeners() {
+    let text = "[media]\nports = \"20000-20099\"\n[[agent]]\nid = \"a{1-100}\"\n\
+                contact = \"sip:a{}@127.0.0.1\"\n";
+    one(
+        text,
+        "2: ports \"20000-20099\" hold 25 calls for 100 agents; a call takes four ports: \
+         write \"20000-20399\" or more",
+    );
+    one(
+        "[media]\nports = \"5000-6001\"\n",
+        "2: ports \"5000-6001\" take in the SIP port 5060; \
+         move one of them out of the other's way",
+    );
+}
+
+#[test]
+fn duplicates_name_both_places() {
+    let line = "[[line]]\nnumbers = [\"0755-2551234\"]\nto = \"sip:a@b\"\n";
+    let same = line.replace("0755-2551234", "+917552551234");
+    one(
+        &format!("{line}{same}"),
+        "5: number \"+917552551234\" is already at f.toml:2; keep it on \
+         one line",
+    );
+    let queue = "[[queue]]\nname = \"q\"\n";
+    one(&format!("{queue}{queue}"), "4: queue \"q\" is already at f.toml:2; give it another name");
+    one(
+        &format!("{AGENT}{}", AGENT.replace("\"op1\"", "\"op2\"")),
+        "6: contact sip:op1@127.0.0.1:6001 is already another agent's, at f.toml:3; give every \
+         agent a phone of their own",
+    );
+    let trunk = "[[trunk]]\nname = \"a\"\nhosts = [\"10.0.0.9\"]\n";
+    one(
+        &format!("{trunk}{}", trunk.replace("\"a\"", "\"b\"")),
+        "6: host \"10.0.0.9\" is already \
+         at f.toml:3; keep it in one trunk, or nobody knows whose call it is",
+    );
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    one("[[queue]]\n", "1: [[queue]] has no name; write name = \"general\"");
+    one(
+        "[[line]]\nnumbers = [\"181\"]\n",
+        "1: [[line]] leads nowhere; write queue = \"general\", \
+         or to = \"sip:someone@10.0.0.5\"",
+    );
+    one(
+        "[[agent]]\nid = \"op1\"\n",
+        "1: this agent's phone can neither register nor be reached; \
+         write secret = \"env:NAME\" or contact = \"sip:op1@10.0.0.5:5060\"",
+    );
+    one(
+        "[[trunk]]\nname = \"b\"\n",
+        "1: [[trunk]] has no hosts; write hosts = \
+         [\"10.0.0.9:5060\"]",
+    );
+}
+
+#[test]
+fn a_queue_that_nobody_can_serve_is_a_mistake_unless_it_says_so() {
+    let agent = format!("{AGENT}skills = [\"operator\"]\n");
+    one(
+        &format!("{agent}[[queue]]\nname = \"q\"\nskills = [\"operater\"]\n"),
+        "7: no agent has \
+         the skill \"operater\"; did you mean \"operator\"? (staffed = false if nobody is to \
+         serve it)",
+    );
+    assert!(read(&[("f", &format!("{agent}[[queue]]\nname = \"q\"\nstaffed = false\n"))]).is_ok());
+}
+
+#[test]
+fn a_strategy_must_be_one_that_we_have() {
+    one(
+        "[[queue]]\nname = \"q\"\nstrategy = \"longest\"\n",
+        "3: strategy \"longest\" is no \
+         strategy; the strategies are longest-idle, ring-all",
+    );
+}
+
+#[test]
+fn secrets_come_from_the_environment_and_are_never_repeated() {
+    let settings =
+        read(&[("f", "[[agent]]\nid = \"op1\"\nsecret = \"env:OP1_SECRET\"\n")]).unwrap();
+    assert_eq!(settings.sip.users[0].secret.0, "correct horse");
+    assert!(!format!("{settings:?}").contains("correct horse"));
+    one(
+        "[[agent]]\nid = \"op1\"\nsecret = \"tiger\"\n",
+        "3: secret is too short; use at least 8 \
+         characters, best \"env:NAME\"",
+    );
+    one(
+        "[[agent]]\nid = \"operator1\"\nsecret = \"operator1\"\n",
+        "3: secret is the name of its \
+         user; choose one that cannot be guessed",
+    );
+}
+
+#[test]
+fn a_trunk_may_log_in_or_register() {
+    let trunk = "[[trunk]]\nname = \"bsnl\"\nhosts = [\"tcp:sip.bsnl.example\"]\n";
+    let login = "{ user = \"u\", secret = \"env:OP1_SECRET\" }";
+    let settings = read(&[("f", &format!("{trunk}register = {login}\n"))]).unwrap();
+    assert!(settings.sip.trunks[0].register);
+    assert_eq!(settings.sip.trunks[0].login.as_ref().unwrap().user, "u");
+    one(
+        &format!("{trunk}login = {{ user = \"u\" }}\n"),
+        "4: login has no \
+         secret; write secret = \"env:NAME\"",
+    );
+}
+
+#[test]
+fn a_range_of_agents_fills_in_the_number_of_each() {
+    let text = "[[agent]]\nid = \"desk{08-11}\"\nname = \"डेस्क {}\"\n\
+                contact = \"sip:d{}@10.0.0.1\"\n";
+    let settings = read(&[("f", text)]).unwrap();
+    let phones: Vec<_> = settings.call.phones.iter().map(|p| (&*p.user, &*p.name)).collect();
+    let names = ["08", "09", "10", "11"].map(|n| (format!("desk{n}"), format!("डेस्क {n}")));
+    assert_eq!(phones, names.each_ref().map(|(user, name)| (&**user, &**name)));
+    assert_eq!(settings.call.phones[1].contact.as_deref(), Some("sip:d09@10.0.0.1"));
+    one(
+        "[[agent]]\nid = \"a{1-9}\"\ncontact = \"sip:a@10.0.0.1\"\n",
+        "3: contact \
+         \"sip:a@10.0.0.1\" is the same for all of them; put {} where the number of each belongs",
+    );
+}
+
+#[test]
+fn several_files_are_one_configuration() {
+    let first = ("a.toml", "[switch]\nname = \"A\"\n[[queue]]\nname = \"q\"\n");
+    let second = ("b.toml", "[switch]\nlog = \"debug\"\n[[queue]]\nname = \"r\"\n");
+    let settings = read(&[first, second]).unwrap();
+    assert_eq!((&*settings.name, settings.acd.queues.len()), ("A", 2));
+    let clash = ("c.toml", "[switch]\nname = \"C\"\n[[queue]]\nname = \"q\"\n");
+    let found: Vec<_> =
+        read(&[first, clash]).unwrap_err().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        found,
+        [
+            "c.toml:2: key \"name\" stands in two files, first at a.toml:2; keep one of them",
+            "c.toml:4: queue \"q\" is already at a.toml:4; give it another name",
+        ]
+    );
+}

@@ -1,0 +1,144 @@
+//! The command line as its users meet it: exit statuses, one line on stderr, what goes over the
+//! admin socket. The switch here is a few lines that answer what they are told to.
+
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::thread::JoinHandle;
+
+fn pukar(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_pukar")).args(arguments).output().unwrap()
+}
+
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("console-{name}"));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// Gives one answer after the other, one to a connection, and then what was asked.
+fn switch(socket: &Path, answers: Vec<Value>) -> JoinHandle<Vec<Value>> {
+    let listener = UnixListener::bind(socket).unwrap();
+    std::thread::spawn(move || {
+        let answer = |answer: Value| {
+            let (stream, _) = listener.accept().unwrap();
+            let mut line = String::new();
+            BufReader::new(&stream).read_line(&mut line).unwrap();
+            let lines = answer.as_array().cloned().unwrap_or_else(|| vec![answer]);
+            let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+            (&stream).write_all(text.as_bytes()).unwrap();
+            let mut request: Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(request["jsonrpc"], "2.0");
+            json!([request["method"].take(), request["params"].take()])
+        };
+        answers.into_iter().map(answer).collect()
+    })
+}
+
+/// Standard output, standard error and the exit status.
+fn said(output: &Output) -> (String, String, i32) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (text(&output.stdout), text(&output.stderr), output.status.code().unwrap())
+}
+
+#[test]
+fn check_says_no_mistakes_or_all_of_them() {
+    let (out, err, exit) = said(&pukar(&["check"]));
+    assert_eq!((&*err, exit), ("", 0));
+    assert!(out.starts_with("config/helpline.toml: no mistakes; 2 lines, 2 queues"), "{out}");
+
+    let folder = folder("check");
+    std::fs::write(folder.join("a.toml"), "[swich]\n").unwrap();
+    std::fs::write(folder.join("b.toml"), "[sip]\nlock_after = 0\n").unwrap();
+    let name = folder.display();
+    let (out, err, exit) = said(&pukar(&["check", "--config", folder.to_str().unwrap()]));
+    assert_eq!((&*out, exit), ("", 2));
+    assert_eq!(
+        err,
+        format!(
+            "{name}/a.toml:1: unknown key \"swich\" in the configuration; did you mean \"switch\"?\n\
+             {name}/b.toml:2: lock_after = 0 is out of range; write a number from 1 to 1000\n\
+             pukar: 2 mistakes in {name}\n"
+        )
+    );
+    let (_, err, exit) = said(&pukar(&["check", "--config", "nowhere.toml"]));
+    assert_eq!(exit, 2);
+    assert_eq!(err, "pukar: no configuration at nowhere.toml; name one with --config FILE\n");
+}
+
+#[test]
+fn a_switch_that_is_not_there_is_one_line_and_a_failure() {
+    let (out, err, exit) = said(&pukar(&["status", "--socket", "/nowhere/pukar.sock"]));
+    assert_eq!((&*out, exit), ("", 1));
+    assert!(err.contains("start one with `pukar run`") && err.lines().count() == 1, "{err}");
+}
+
+#[test]
+fn lists_are_tables_for_people_and_json_for_machines() {
+    let socket = folder("lists").join("s");
+    let rows = json!([{"name": "bsnl", "up": true, "calls": 3}]);
+    let answer = json!({"jsonrpc": "2.0", "id": 1, "result": rows});
+    let switch = switch(&socket, vec![answer.clone(), answer]);
+    let path = socket.to_str().unwrap();
+    let (out, _, exit) = said(&pukar(&["trunks", "--socket", path]));
+    assert_eq!((&*out, exit), ("TRUNK  IS  CALLS\nbsnl   up      3\n", 0));
+    let (out, _, _) = said(&pukar(&["trunks", "--json", "--socket", path]));
+    assert_eq!(serde_json::from_str::<Value>(&out).unwrap(), rows);
+    assert_eq!(switch.join().unwrap(), vec![json!(["trunks.list", {}]); 2]);
+}
+
+#[test]
+fn a_supervisor_acts_and_hears_why_not() {
+    let socket = folder("acts").join("s");
+    let done = json!({"jsonrpc": "2.0", "id": 1, "result": {}});
+    let error = json!({"code": -32602, "message": "there is no call c9"});
+    let refused = json!({"jsonrpc": "2.0", "id": 1, "error": error});
+    let switch = switch(&socket, vec![done, refused]);
+    let path = socket.to_str().unwrap();
+    let (_, err, exit) = said(&pukar(&["agent", "op1", "pause", "चाय", "--socket", path]));
+    assert_eq!((&*err, exit), ("", 0));
+    let (_, err, exit) = said(&pukar(&["call", "c9", "hangup", "--socket", path]));
+    assert_eq!((&*err, exit), ("pukar: there is no call c9\n", 1));
+    assert_eq!(
+        switch.join().unwrap(),
+        [
+            json!(["agents.set", {"agent": "op1", "state": "pause", "reason": "चाय"}]),
+            json!(["calls.hangup", {"call": "c9"}]),
+        ]
+    );
+}
+
+#[test]
+fn events_follow_until_the_switch_goes_away() {
+    let socket = folder("events").join("s");
+    let fact = json!({"seq": 7, "at": "T", "kind": "call.ended", "call": "c1"});
+    let answer = json!([
+        {"jsonrpc": "2.0", "id": 1, "result": {"from": 7}},
+        {"jsonrpc": "2.0", "method": "event", "params": fact},
+    ]);
+    let switch = switch(&socket, vec![answer]);
+    let path = socket.to_str().unwrap();
+    let (out, err, exit) = said(&pukar(&["events", "--from", "7", "--socket", path]));
+    assert_eq!((&*out, exit), ("7 T call.ended call=c1\n", 1));
+    assert!(err.contains("closed the connection"), "{err}");
+    assert_eq!(switch.join().unwrap(), [json!(["events.subscribe", {"from": 7}])]);
+}
+
+#[test]
+fn records_come_page_by_page() {
+    let socket = folder("records").join("s");
+    let row = |n: usize| json!({"id": format!("c{n}"), "line": "181", "wait_ms": 1200});
+    let page = |rows: Vec<Value>| json!({"jsonrpc": "2.0", "id": 1, "result": rows});
+    let pages = vec![page((0..1_000).map(row).collect()), page(vec![row(1_000)])];
+    let switch = switch(&socket, pages);
+    let path = socket.to_str().unwrap();
+    let arguments = ["records", "--since", "2026-11-22T00:00:00Z", "--json", "--socket", path];
+    let (out, _, exit) = said(&pukar(&arguments));
+    assert_eq!((out.lines().count(), exit), (1_001, 0));
+    let asked = switch.join().unwrap();
+    assert_eq!(asked[0][1], json!({"since": "2026-11-22T00:00:00.000Z", "limit": 1000}));
+    assert_eq!(asked[1][1]["after"], "c999");
+}
