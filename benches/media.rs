@@ -28,13 +28,14 @@ const ROUNDS: usize = 5;
 fn main() {
     let seconds = std::env::args().filter_map(|a| a.parse().ok()).next().unwrap_or(3);
     raise_open_files();
+    // First, while the heap holds nothing that could be used again.
+    memory(2_000);
     engine_alone();
     for (phones, rate) in [(200, 50), (1_000, 50), (64, 0)] {
         relay_against_bare(phones, rate, seconds);
     }
     calls(100, seconds * 2);
     listeners(500, seconds * 2);
-    memory(2_000);
 }
 
 /// The decision alone, without any system call.
@@ -213,7 +214,7 @@ fn memory(count: usize) {
     let before = resident();
     crowd.open(&handle);
     std::thread::park_timeout(Duration::from_secs(1));
-    println!("\n{count} ports: {} octets each", (resident() - before) / count as u64);
+    println!("{count} ports: {} octets each", (resident() - before) / count as u64);
 }
 
 struct Crowd {

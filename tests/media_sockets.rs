@@ -153,6 +153,7 @@ fn a_listener_that_talks_is_thinned_and_its_keys_still_come() {
     let media = Media::start(1);
     let phone = media.phone(20_030, Law::A);
     media.put(Command::Play { port: phone.port, tune: MUSIC, repeat: true });
+    phone.hear();
     phone.say(8, 1, 0xd5);
     assert!(matches!(media.event(), Event::Latched { .. }));
     phone.hear();

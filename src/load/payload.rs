@@ -131,7 +131,7 @@ const fn sixteen(mask: u8) -> [u8; 16] {
         // mu-law octet too.
         let sign = if (symbol as u8) & 8 == 0 { 0x80 } else { 0 };
         let plain = sign | ((symbol as u8) & 7) << 4 | 8;
-        codes[symbol] = if mask == 0x55 { plain ^ 0x55 } else { (plain ^ 0x7f) & 0xff };
+        codes[symbol] = if mask == 0x55 { plain ^ 0x55 } else { plain ^ 0x7f };
         symbol += 1;
     }
     codes
@@ -189,7 +189,14 @@ mod tests {
     use super::*;
 
     fn stamp(law: Law, seq: u32) -> Stamp {
-        Stamp { agent: seq % 2 == 0, law, who: 77, leg: 40_123, seq, sent: 1 << 41 | 12_345 }
+        Stamp {
+            agent: seq.is_multiple_of(2),
+            law,
+            who: 77,
+            leg: 40_123,
+            seq,
+            sent: 1 << 41 | 12_345,
+        }
     }
 
     /// The octet of `to` whose sample lies nearest, as a transcoder finds it.

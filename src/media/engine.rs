@@ -150,15 +150,17 @@ impl Engine {
         Some(taken)
     }
 
-    pub fn adopt(&mut self, now: Instant, mut port: Box<Port>) {
+    /// False: its number is taken here, and it is lost.
+    pub fn adopt(&mut self, now: Instant, mut port: Box<Port>) -> bool {
         if self.table.at_mut(index(port.id)).is_some() {
-            return;
+            return false;
         }
         if let Some(playing) = &mut port.playing {
             playing.slot = self.wheel.add(now, index(port.id));
         }
         self.watched += usize::from(port.silence.is_some());
         self.table.insert(port);
+        true
     }
 
     pub fn figures(&self, port: PortId) -> Option<Figures> {

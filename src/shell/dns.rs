@@ -1,5 +1,5 @@
-//! The questions of RFC 3263 to the DNS. One task a question; silence is the core's timer, which
-//! knows how long a call may wait, so a question that fails or hangs is simply not answered.
+//! The questions of RFC 3263 to the DNS. One task a question; how long a call may wait for an
+//! answer is the core's timer.
 //!
 //! In: [`Question`]. Out: [`Event::Dns`]. Chooses nothing among the answers.
 
@@ -21,8 +21,8 @@ const QUEUED: usize = 1_024;
 const UNDER_WAY: usize = 256;
 /// RFC 3263 leaves the time to us: longer than timer B would help nobody.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long it is remembered that a name does not exist, where the answer does not say.
-const NOTHING_TTL: u32 = 30;
+/// An address written as a name is its own answer.
+const LITERAL_TTL: Duration = Duration::from_secs(86_400);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
@@ -53,16 +53,9 @@ pub fn start(inbox: Inbox) -> Desk {
             let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
             let (resolver, inbox) = (resolver.clone(), inbox.clone());
             tokio::spawn(async move {
-                let asked = answer(resolver.as_deref(), &question);
-                if let Ok(Some((records, ttl))) = tokio::time::timeout(PATIENCE, asked).await {
-                    let query = question.query;
-                    let ttl = Duration::from_secs(u64::from(ttl));
-                    let answer = match records.is_empty() {
-                        true => Answer::Missing,
-                        false => Answer::Found { records, ttl },
-                    };
-                    let _ = inbox.control(Event::Dns { query, answer }).await;
-                }
+                let asked = ask(resolver.as_deref(), &question);
+                let answer = tokio::time::timeout(PATIENCE, asked).await.unwrap_or(Answer::Failed);
+                let _ = inbox.control(Event::Dns { query: question.query, answer }).await;
                 drop(place);
             });
         }
@@ -84,15 +77,12 @@ fn resolver() -> Option<TokioResolver> {
     }
 }
 
-/// `None`: no answer, as opposed to the answer that there is nothing.
-async fn answer(
-    resolver: Option<&TokioResolver>,
-    question: &Question,
-) -> Option<(Vec<Record>, u32)> {
-    if let Ok(address) = question.name.trim_matches(['[', ']']).parse::<IpAddr>() {
-        return Some((vec![Record::Address(address)], u32::MAX));
+async fn ask(resolver: Option<&TokioResolver>, question: &Question) -> Answer {
+    let bare = question.name.trim_matches(['[', ']']);
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return Answer::Found { records: vec![Record::Address(address)], ttl: LITERAL_TTL };
     }
-    let resolver = resolver?;
+    let Some(resolver) = resolver else { return Answer::Failed };
     // A final dot: the name is whole, no search domain is tried.
     let name = format!("{}.", question.name.trim_end_matches('.'));
     match question.kind {
@@ -103,40 +93,39 @@ async fn answer(
                 look_up(resolver, &name, RecordType::A),
                 look_up(resolver, &name, RecordType::AAAA)
             );
-            match (v4, v6) {
-                (Some((mut records, ttl)), Some((more, other))) => {
-                    let ttl = match (records.is_empty(), more.is_empty()) {
-                        (false, true) => ttl,
-                        (true, false) => other,
-                        _ => ttl.min(other),
-                    };
-                    records.extend(more);
-                    Some((records, ttl))
-                }
-                (Some(found), None) | (None, Some(found)) if !found.0.is_empty() => Some(found),
-                _ => None,
-            }
+            both(v4, v6)
         }
     }
 }
 
-async fn look_up(
-    resolver: &TokioResolver,
-    name: &str,
-    kind: RecordType,
-) -> Option<(Vec<Record>, u32)> {
+/// One family is enough; only two refusals make "no such name".
+fn both(v4: Answer, v6: Answer) -> Answer {
+    match (v4, v6) {
+        (Answer::Found { mut records, ttl }, Answer::Found { records: more, ttl: other }) => {
+            records.extend(more);
+            Answer::Found { records, ttl: ttl.min(other) }
+        }
+        (found @ Answer::Found { .. }, _) | (_, found @ Answer::Found { .. }) => found,
+        (Answer::Missing, Answer::Missing) => Answer::Missing,
+        (Answer::Failed, _) | (_, Answer::Failed) => Answer::Failed,
+    }
+}
+
+async fn look_up(resolver: &TokioResolver, name: &str, kind: RecordType) -> Answer {
     match resolver.lookup(name, kind).await {
         Ok(lookup) => {
             let answers = lookup.answers();
-            let ttl = answers.iter().map(|record| record.ttl).min().unwrap_or(NOTHING_TTL);
-            Some((answers.iter().filter_map(|record| translate(&record.data)).collect(), ttl))
+            let records: Vec<_> = answers.iter().filter_map(|r| translate(&r.data)).collect();
+            let ttl = answers.iter().map(|record| record.ttl).min().unwrap_or_default();
+            match records.is_empty() {
+                true => Answer::Missing,
+                false => Answer::Found { records, ttl: Duration::from_secs(ttl.into()) },
+            }
         }
-        Err(error) if error.is_no_records_found() || error.is_nx_domain() => {
-            Some((Vec::new(), NOTHING_TTL))
-        }
+        Err(error) if error.is_no_records_found() || error.is_nx_domain() => Answer::Missing,
         Err(error) => {
             tracing::info!(name, "the DNS gave no answer: {error}");
-            None
+            Answer::Failed
         }
     }
 }
@@ -160,5 +149,28 @@ fn translate(data: &RData) -> Option<Record> {
             replacement: host(naptr.replacement.to_utf8()),
         }),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(address: [u8; 4], seconds: u64) -> Answer {
+        let records = vec![Record::Address(IpAddr::from(address))];
+        Answer::Found { records, ttl: Duration::from_secs(seconds) }
+    }
+
+    #[test]
+    fn one_family_of_addresses_is_enough() {
+        let here = || found([192, 0, 2, 1], 60);
+        assert_eq!(both(here(), Answer::Failed), here());
+        assert_eq!(both(Answer::Missing, here()), here());
+        assert_eq!(both(Answer::Missing, Answer::Missing), Answer::Missing);
+        assert_eq!(both(Answer::Missing, Answer::Failed), Answer::Failed);
+        let Answer::Found { records, ttl } = both(here(), found([192, 0, 2, 2], 30)) else {
+            panic!("two addresses are an answer");
+        };
+        assert_eq!((records.len(), ttl), (2, Duration::from_secs(30)));
     }
 }

@@ -43,6 +43,10 @@ pub struct ShellMeters {
     pub rows_stored: Counter,
     pub store_failures: Counter,
     pub admin_requests: Counter,
+    pub packets_in: Counter,
+    pub packets_out: Counter,
+    pub packets_unsent: Counter,
+    pub media_events_lost: Counter,
 }
 
 impl Metrics {
@@ -80,6 +84,10 @@ impl Metrics {
             rows_stored: metrics::counter!("pukar_rows_stored_total"),
             store_failures: metrics::counter!("pukar_store_failures_total"),
             admin_requests: metrics::counter!("pukar_admin_requests_total"),
+            packets_in: metrics::counter!("pukar_media_packets_received_total"),
+            packets_out: metrics::counter!("pukar_media_packets_sent_total"),
+            packets_unsent: metrics::counter!("pukar_media_packets_unsent_total"),
+            media_events_lost: metrics::counter!("pukar_media_events_lost_total"),
         })
     }
 

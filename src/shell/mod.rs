@@ -3,16 +3,29 @@
 //! In: datagrams, connections, signals, the admin socket. Out: what the core commands. May import
 //! everything below; nothing but `console` imports it.
 
+mod admin;
 mod board;
-mod clock;
+mod checks;
+pub mod clock;
 mod core_loop;
 mod dns;
 mod engine;
 mod lane;
-mod media;
+mod log;
+pub mod media;
 mod meters;
 mod outlets;
+mod run;
+mod running;
 mod stamp;
+mod store;
 mod sys;
 mod tcp;
+mod tunes;
 mod udp;
+
+pub use admin::Reload;
+pub use core_loop::Over;
+pub use run::run;
+pub use running::{Options, Running};
+pub use store::Filter;

@@ -2,7 +2,8 @@
 
 use super::board::{Names, News};
 use super::dns::Question;
-use super::lane::Lane;
+use super::lane::{Lane, Outlet};
+use super::media;
 use super::tcp::Streams;
 use crate::base::QueryId;
 use crate::core::{Fact, Row};
@@ -88,9 +89,15 @@ impl Replies {
         self.open.remove(&request);
     }
 
-    fn answer(&self, request: u64, result: Answer) {
+    pub fn answer(&self, request: u64, result: Answer) {
         if let Some((_, sender)) = self.open.remove(&request) {
             let _ = sender.send(result);
         }
+    }
+}
+
+impl Outlet<MediaCommand> for media::Handle {
+    fn put(&self, command: MediaCommand) -> Result<(), MediaCommand> {
+        media::Handle::put(self, command)
     }
 }

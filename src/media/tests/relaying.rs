@@ -175,7 +175,7 @@ fn a_port_that_moves_to_another_engine_keeps_what_it_knows() {
     one.stream(NEAR(), A, 1, 10);
     let moved = one.engine.release(NEAR()).unwrap();
     assert_eq!(one.stream(PEER(), B, 1, 1), 0);
-    other.engine.adopt(other.now, moved);
+    assert!(other.engine.adopt(other.now, moved));
     other.stream(NEAR(), A, 11, 5);
     assert_eq!(other.stream(NEAR(), "198.51.100.1:1", 16, 50), 0);
     let figures = other.figures(NEAR());

@@ -188,7 +188,9 @@ impl Board {
                     Outcome::Failed => self.counts.failed += 1,
                 }
                 self.calls.remove(call);
-                self.queues.values_mut().for_each(|queue| drop(queue.waiting.remove(call)));
+                for queue in self.queues.values_mut() {
+                    queue.waiting.remove(call);
+                }
             }
             call::Fact::Refused { .. } => {
                 self.counts.arrived += 1;

@@ -94,3 +94,6 @@ impl BoardReader {
         self.latest.clone()
     }
 }
+
+#[cfg(test)]
+mod tests;

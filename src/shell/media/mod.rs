@@ -16,7 +16,7 @@ use crossbeam_channel::{self as channel, Receiver, Sender};
 use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::thread::{self, JoinHandle};
 use worker::{Parcel, Worker, port_of};
 
@@ -51,13 +51,6 @@ pub struct Counters {
     pub lost_events: AtomicU64,
 }
 
-impl Counters {
-    fn sent(&self, ok: bool) {
-        let counter = if ok { &self.sent } else { &self.unsent };
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
 enum Order {
     Command(Command),
     /// The port goes to another worker, ...
@@ -82,9 +75,18 @@ pub struct Workers {
 /// Gives commands to the workers, in order; for the core's thread.
 pub struct Handle {
     lines: Vec<Line>,
-    /// Which worker has a port, by half its slot. A port is dealt by its number, and moves when it
-    /// is bridged to one that another worker has.
-    owners: RefCell<Vec<u8>>,
+    /// By half the slot. A port is dealt by its number, and moves when it is bridged to one that
+    /// another worker has. Its successor of the same number begins where it ended: there the number
+    /// is free for certain.
+    places: RefCell<Vec<Place>>,
+    /// Open ports of each worker.
+    loads: RefCell<Vec<usize>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    worker: usize,
+    open: bool,
 }
 
 #[derive(Clone)]
@@ -107,8 +109,9 @@ impl Workers {
             workers.lines.push(Line { orders, waker });
             workers.threads.push(thread::Builder::new().name(name).spawn(|| worker.run())?);
         }
-        let lines = workers.lines.clone();
-        Ok((workers, Handle { lines, owners: RefCell::default() }))
+        let (lines, loads) = (workers.lines.clone(), vec![0; workers.lines.len()]);
+        let places = RefCell::default();
+        Ok((workers, Handle { lines, places, loads: RefCell::new(loads) }))
     }
 
     pub fn counters(&self) -> Arc<Counters> {
@@ -132,48 +135,71 @@ impl Drop for Workers {
 impl Handle {
     /// Gives it back where a worker's queue is full.
     pub fn put(&self, command: Command) -> Result<(), Command> {
-        let worker = self.owner(port_of(&command));
-        if let Command::Bridge { b, .. } = command
-            && self.owner(b) != worker
-            && !self.bring(b, worker)
+        if let Command::Bridge { a, b } = command
+            && !self.bring_together(a, b)
         {
             return Err(command);
         }
-        self.lines[worker].put(Order::Command(command)).map_err(|order| match order {
+        let port = port_of(&command);
+        let opens = match command {
+            Command::Open { .. } => Some(true),
+            Command::Close { .. } => Some(false),
+            _ => None,
+        };
+        let worker = self.place(port).worker;
+        let order = Order::Command(command);
+        self.lines[worker].put(order).map_err(|order| match order {
             Order::Command(command) => command,
             Order::Give { .. } | Order::Take { .. } | Order::Stop => {
                 unreachable!("what comes back is what was put")
             }
-        })
+        })?;
+        if let Some(open) = opens {
+            self.set_place(port, Place { worker, open });
+        }
+        Ok(())
     }
 
-    /// Moves a port to another worker. False: no room for the orders, and nothing has happened.
-    fn bring(&self, port: PortId, worker: usize) -> bool {
-        let (from, to) = (&self.lines[self.owner(port)], &self.lines[worker]);
+    /// Has one worker carry both ports, so that no packet crosses threads. False: there is no room
+    /// for the orders, and nothing has happened.
+    fn bring_together(&self, a: PortId, b: PortId) -> bool {
+        let (at_a, at_b) = (self.place(a), self.place(b));
+        if at_a.worker == at_b.worker || !at_a.open || !at_b.open {
+            return true;
+        }
+        let loads = self.loads.borrow().clone();
+        let lighter = loads[at_a.worker] < loads[at_b.worker];
+        let (port, from, to) = match lighter {
+            true => (b, at_b.worker, at_a.worker),
+            false => (a, at_a.worker, at_b.worker),
+        };
+        let (giver, taker) = (&self.lines[from], &self.lines[to]);
         // Only this thread fills the queues, so what is free now stays free.
-        if from.orders.len() + 1 > ORDERS_QUEUED || to.orders.len() + 2 > ORDERS_QUEUED {
+        if giver.orders.len() + 1 > ORDERS_QUEUED || taker.orders.len() + 2 > ORDERS_QUEUED {
             return false;
         }
         let (parcel, end) = channel::bounded(1);
-        let given = from.put(Order::Give { port, to: parcel }).is_ok();
-        let taken = given && to.put(Order::Take { from: end }).is_ok();
-        self.set_owner(port, worker);
+        let given = giver.put(Order::Give { port, to: parcel }).is_ok();
+        let taken = given && taker.put(Order::Take { from: end }).is_ok();
+        self.set_place(port, Place { worker: to, open: true });
         taken
     }
 
-    fn owner(&self, port: PortId) -> usize {
+    fn place(&self, port: PortId) -> Place {
         let at = port.slot() as usize / 2;
-        let owner = self.owners.borrow().get(at).copied().unwrap_or(u8::MAX);
-        if owner == u8::MAX { at % self.lines.len() } else { usize::from(owner) }
+        let dealt = Place { worker: at % self.lines.len(), open: false };
+        self.places.borrow().get(at).copied().unwrap_or(dealt)
     }
 
-    fn set_owner(&self, port: PortId, worker: usize) {
+    fn set_place(&self, port: PortId, place: Place) {
         let at = port.slot() as usize / 2;
-        let mut owners = self.owners.borrow_mut();
-        if owners.len() <= at {
-            owners.resize(at + 1, u8::MAX);
+        let (mut places, mut loads) = (self.places.borrow_mut(), self.loads.borrow_mut());
+        for next in places.len()..=at {
+            places.push(Place { worker: next % self.lines.len(), open: false });
         }
-        owners[at] = worker as u8;
+        let before = std::mem::replace(&mut places[at], place);
+        loads[before.worker] -= usize::from(before.open);
+        loads[place.worker] += usize::from(place.open);
     }
 }
 

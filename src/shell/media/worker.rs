@@ -32,6 +32,27 @@ pub struct Parcel {
     pair: Box<Pair>,
 }
 
+#[derive(Default)]
+struct Tally {
+    received: u64,
+    sent: u64,
+    unsent: u64,
+}
+
+impl Tally {
+    fn sent(&mut self, ok: bool) {
+        self.sent += u64::from(ok);
+        self.unsent += u64::from(!ok);
+    }
+
+    fn add_to(&mut self, counters: &Counters) {
+        let Self { received, sent, unsent } = std::mem::take(self);
+        counters.received.fetch_add(received, Ordering::Relaxed);
+        counters.sent.fetch_add(sent, Ordering::Relaxed);
+        counters.unsent.fetch_add(unsent, Ordering::Relaxed);
+    }
+}
+
 pub struct Worker {
     engine: Engine,
     /// By half the slot, as in the engine.
@@ -43,6 +64,8 @@ pub struct Worker {
     sink: Sink,
     backlog: VecDeque<Event>,
     counters: Arc<Counters>,
+    /// Not in `counters` yet: threads that share a number slow each other down.
+    tally: Tally,
     out: Vec<Effect>,
     ready: Vec<u64>,
 }
@@ -67,6 +90,7 @@ impl Worker {
             sink: Arc::clone(&setup.sink),
             backlog: VecDeque::new(),
             counters,
+            tally: Tally::default(),
             out: Vec::new(),
             ready: Vec::new(),
         })
@@ -75,19 +99,21 @@ impl Worker {
     /// Works until it is told to stop.
     pub fn run(mut self) {
         let mut room = [0; PACKET_MAX + 1];
+        let mut now = self.clock.instant();
         loop {
-            let now = self.clock.instant();
             if !self.obey(now) {
                 return;
             }
             self.engine.tick(now, &mut self.out);
             self.execute();
             self.tell_backlog();
-            if let Err(error) = self.sleep() {
+            self.tally.add_to(&self.counters);
+            if let Err(error) = self.sleep(now) {
                 tracing::error!(%error, "a media worker cannot wait for its sockets and stops");
                 return;
             }
-            let now = self.clock.instant();
+            // Once a turn: on some machines it costs as much as a small system call.
+            now = self.clock.instant();
             let mut ready = std::mem::take(&mut self.ready);
             for token in ready.drain(..) {
                 self.receive(now, token, &mut room);
@@ -128,17 +154,18 @@ impl Worker {
     /// here: so of two workers that wait for each other's, one is always ahead. Whoever has nothing
     /// to send hangs up.
     fn take(&mut self, now: Instant, from: &Receiver<Parcel>) {
-        if let Ok(Parcel { port, pair }) = from.recv() {
-            self.engine.adopt(now, port);
+        if let Ok(Parcel { port, pair }) = from.recv()
+            && self.engine.adopt(now, port)
+        {
             self.keep(pair);
         }
     }
 
     /// Waits for sockets, orders, or the next frame of a tune.
-    fn sleep(&mut self) -> io::Result<()> {
+    fn sleep(&mut self, now: Instant) -> io::Result<()> {
         self.waker.about_to_sleep();
         let busy = !self.orders.is_empty();
-        let deadline = self.engine.deadline().map(|at| at.since(self.clock.instant()));
+        let deadline = self.engine.deadline().map(|at| at.since(now));
         let lagging = (!self.backlog.is_empty()).then_some(Duration::from_millis(1));
         let timeout =
             if busy { Some(Duration::ZERO) } else { deadline.into_iter().chain(lagging).min() };
@@ -161,12 +188,12 @@ impl Worker {
         let Ok((size, from)) = pair.receive(channel, room) else { return };
         let bytes = &mut room[..size];
         let relay = self.engine.packet(now, pair.port, channel, from, bytes, &mut self.out);
-        self.counters.received.fetch_add(1, Ordering::Relaxed);
+        self.tally.received += 1;
         if let Some(relay) = relay
             && let Some(Some(pair)) = self.pairs.get(place(relay.port))
         {
             let sent = pair.send(channel, relay.to, &room[..size]);
-            self.counters.sent(sent.is_ok());
+            self.tally.sent(sent.is_ok());
         }
         if !self.out.is_empty() {
             self.execute();
@@ -236,13 +263,13 @@ impl Worker {
 
     /// Header and audio are put together on the stack: for 172 octets that is cheaper than to have
     /// the kernel gather them.
-    fn send(&self, frame: &Frame) {
+    fn send(&mut self, frame: &Frame) {
         let Some(Some(pair)) = self.pairs.get(place(frame.port)) else { return };
         let mut packet = [0; HEADER + FRAME];
         packet[..HEADER].copy_from_slice(&frame.header);
         packet[HEADER..].copy_from_slice(frame.payload());
         let sent = pair.send(Channel::Rtp, frame.to, &packet);
-        self.counters.sent(sent.is_ok());
+        self.tally.sent(sent.is_ok());
     }
 
     fn tell(&mut self, event: Event) {

@@ -74,9 +74,8 @@ fn object(row: &Row) -> Value {
         Row::Call(call) => {
             let mut object = CALLS.object(columns::of_call(call));
             let legs = call.legs.iter().enumerate();
-            object["legs"] = legs
-                .map(|(n, leg)| LEGS.object(columns::of_leg(&call.id, n + 1, leg)))
-                .collect();
+            object["legs"] =
+                legs.map(|(n, leg)| LEGS.object(columns::of_leg(&call.id, n + 1, leg))).collect();
             ("calls", object)
         }
         Row::AgentState(state) => {

@@ -13,7 +13,7 @@ mod query;
 mod sqlite;
 
 pub use jsonl::JsonLines;
-pub use query::{Filter, query};
+pub use query::{Filter, count, query};
 pub use sqlite::Sqlite;
 
 use super::lane::Lane;
@@ -174,4 +174,4 @@ fn name_of(kind: &str, path: &Path) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -53,9 +53,7 @@ pub fn query(database: &Path, filter: &Filter) -> Result<Value, String> {
     let clause: String = given.iter().map(|(condition, _)| format!(" AND {condition}")).collect();
     let values: Vec<&String> = given.iter().map(|(_, value)| *value).collect();
     let read = || {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(database, flags)?;
-        connection.busy_timeout(Duration::from_secs(2))?;
+        let connection = open(database)?;
         let tail = format!("WHERE 1{clause} ORDER BY id LIMIT {limit}");
         let mut calls = select(&connection, &CALLS, &tail, &values)?;
         for call in calls.iter_mut().filter(|_| filter.legs) {
@@ -66,6 +64,23 @@ pub fn query(database: &Path, filter: &Filter) -> Result<Value, String> {
         Ok(json!(calls))
     };
     read().map_err(|e: rusqlite::Error| format!("{}: {e}", database.display()))
+}
+
+/// How many finished calls the database holds.
+pub fn count(database: &Path) -> Result<u64, String> {
+    let read = || {
+        let connection = open(database)?;
+        connection.query_row("SELECT count(*) FROM calls", [], |row| row.get::<_, i64>(0))
+    };
+    let sentence = |e: rusqlite::Error| format!("{}: {e}", database.display());
+    read().map(|count| count as u64).map_err(sentence)
+}
+
+fn open(database: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(database, flags)?;
+    connection.busy_timeout(Duration::from_secs(2))?;
+    Ok(connection)
 }
 
 fn select(

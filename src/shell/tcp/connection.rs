@@ -44,8 +44,8 @@ pub(super) async fn run(streams: Streams, end: FlowEnd, stream: TcpStream) {
     let writer = tokio::spawn(write_all(Arc::clone(&shared), id, write, queue, octets));
     let why = read_all(&shared, hop, read, gone).await;
     match why {
+        Why::Broke(error) => tracing::debug!(%peer, "connection lost: {error}"),
         Why::Peer | Why::Ours | Why::Idle => tracing::debug!(%peer, ?why, "connection closed"),
-        Why::Broke(_) => tracing::debug!(%peer, ?why, "connection lost"),
         Why::Slow | Why::NotSip => tracing::info!(%peer, ?why, "connection closed"),
     }
     shared.drop_flow(id);

@@ -141,7 +141,8 @@ impl Streams {
     }
 
     /// Connections open or being opened.
-    pub fn open(&self) -> usize {
+    #[cfg(test)]
+    fn open(&self) -> usize {
         self.0.open.load(Ordering::Relaxed)
     }
 

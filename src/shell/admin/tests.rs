@@ -1,0 +1,230 @@
+//! The admin socket from the outside: whole conversations over a real socket.
+
+use super::*;
+use crate::base::{CallId, Now, QueueId};
+use crate::call::{Arrival, Direction};
+use crate::core::{self, Event, Fact, Verb, What};
+use crate::shell::board::{self, Names, News};
+use crate::shell::clock::Clock;
+use crate::shell::lane::{self, InboxEnd, Lane};
+use crate::shell::meters::Metrics;
+use crate::shell::outlets::Replies;
+use crate::shell::store::tests::Folder;
+use crate::shell::sys::epoll::Waker;
+use crate::{acd, config};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+struct World {
+    runtime: Runtime,
+    folder: Folder,
+    news: Lane<News>,
+    board: board::BoardReader,
+    core: InboxEnd,
+    replies: Replies,
+    _guard: Guard,
+}
+
+struct Client {
+    write: UnixStream,
+    read: BufReader<UnixStream>,
+}
+
+impl World {
+    fn new(name: &str) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let metrics = Arc::new(Metrics::new());
+        let meters = metrics.for_shell();
+        let named =
+            core::Names { agents: Vec::new(), queues: vec![(QueueId(0), "general".into())] };
+        let names = Names::of(&config::Settings::default(), named);
+        let (news, board, _) = board::start(names, Clock::start(), meters.clone()).unwrap();
+        let (inbox, core) = lane::inbox(Arc::new(Waker::new().unwrap()));
+        let replies = Replies::default();
+        let api = Api {
+            board: board.clone(),
+            inbox,
+            replies: replies.clone(),
+            metrics,
+            meters,
+            database: None,
+            reload: None,
+        };
+        let folder = Folder::new(name);
+        let path = folder.0.join("pukar.sock");
+        let _guard = runtime.block_on(async { start(&path, api) }).unwrap();
+        Self { runtime, folder, news, board, core, replies, _guard }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.0.join("pukar.sock")
+    }
+
+    fn client(&self) -> Client {
+        let write = UnixStream::connect(self.path()).unwrap();
+        write.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let read = BufReader::new(write.try_clone().unwrap());
+        Client { write, read }
+    }
+
+    /// Hands a fact to the board and waits until it has it.
+    fn fact(&mut self, seq: u64, what: What) {
+        self.news.put(News::Facts(vec![Fact { seq, at: Now::default(), what }]));
+        let mut latest = self.board.latest();
+        let seen = latest.wait_for(|last| *last >= seq);
+        let limit = Duration::from_secs(10);
+        self.runtime
+            .block_on(async { tokio::time::timeout(limit, seen).await })
+            .expect("the board lags")
+            .expect("the board has gone");
+    }
+
+    fn arrives(&mut self, seq: u64) {
+        let arrival = Arrival {
+            id: format!("01HZ{seq}"),
+            direction: Direction::In,
+            line: "181".into(),
+            trunk: None,
+            user: None,
+            caller: "+919826012345".into(),
+            caller_raw: String::new(),
+            dialled: "181".into(),
+        };
+        let (call, arrival) = (CallId(seq), Box::new(arrival));
+        self.fact(seq, What::Call(crate::call::Fact::Arrived { call, arrival }));
+    }
+}
+
+impl Client {
+    fn send(&mut self, line: &str) {
+        self.write.write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+
+    fn next(&mut self) -> Value {
+        let mut line = String::new();
+        self.read.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|e| panic!("{line:?}: {e}"))
+    }
+
+    fn ask(&mut self, method: &str, params: Value) -> Value {
+        let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        self.send(&request.to_string());
+        self.next()
+    }
+}
+
+#[test]
+fn lists_are_answered_from_facts_alone() {
+    let mut world = World::new("lists");
+    world.arrives(1);
+    let (call, queue) = (CallId(1), QueueId(0));
+    world.fact(2, What::Desk(acd::Fact::Queued { call, queue }));
+    let mut client = world.client();
+    let status = &client.ask("status", json!({}))["result"];
+    assert_eq!((&status["calls"]["live"], &status["calls"]["waiting"]), (&json!(1), &json!(1)));
+    let call = &client.ask("calls.list", Value::Null)["result"][0];
+    assert_eq!((&call["id"], &call["state"]), (&json!("01HZ1"), &json!("waiting")));
+    assert_eq!(client.ask("queues.list", json!({}))["result"][0]["waiting"], 1);
+    let metrics = client.ask("metrics", json!({}));
+    assert!(metrics["result"].as_str().unwrap().contains("pukar_calls_total 1"));
+}
+
+#[test]
+fn what_changes_something_is_done_by_the_core_and_its_words_come_back() {
+    let mut world = World::new("acts");
+    let mut client = world.client();
+    let params = json!({"agent": "op1", "state": "pause", "reason": "tea"});
+    let asked = json!({"id": 4, "method": "agents.set", "params": params});
+    client.send(&asked.to_string());
+    let mut batch = Vec::new();
+    // The request is on its way to a queue that this thread reads.
+    while batch.is_empty() {
+        world.core.take(&mut batch);
+        std::thread::yield_now();
+    }
+    let Event::Admin { request, verb } = &batch[0] else { panic!("{batch:?}") };
+    let expected =
+        Verb::SetAgent { agent: "op1".into(), state: "pause".into(), reason: "tea".into() };
+    assert_eq!(verb, &expected);
+    world.replies.answer(*request, Err("op1 is not logged in".into()));
+    let answer = client.next();
+    assert_eq!(answer["error"], json!({"code": -32000, "message": "op1 is not logged in"}));
+    assert_eq!(answer["id"], 4);
+}
+
+#[test]
+fn faults_are_told_with_what_to_do() {
+    let world = World::new("faults");
+    let mut client = world.client();
+    let unknown = client.ask("calls.listt", json!({}));
+    assert_eq!(unknown["error"]["code"], -32601);
+    assert!(unknown["error"]["message"].as_str().unwrap().contains("calls.list, queues.list"));
+    assert_eq!(client.ask("calls.hangup", json!({"cal": "x"}))["error"]["code"], -32602);
+    assert!(client.ask("config.reload", json!({}))["error"]["message"].is_string());
+    assert!(client.ask("records.query", json!({}))["error"]["message"].is_string());
+    client.send("nonsense");
+    assert_eq!(client.next()["error"]["code"], -32700);
+    client.send(&"x".repeat(70_000));
+    assert_eq!(client.next()["error"]["code"], -32600);
+    let mut rest = String::new();
+    assert_eq!(client.read.read_line(&mut rest).unwrap_or(0), 0, "then it is closed");
+}
+
+#[test]
+fn a_subscriber_that_comes_back_misses_nothing_and_sees_nothing_twice() {
+    let mut world = World::new("facts");
+    (1..=3).for_each(|seq| world.arrives(seq));
+    let mut client = world.client();
+    assert_eq!(client.ask("events.subscribe", json!({"from": 2}))["result"]["from"], 2);
+    let seq = |line: Value| (line["method"].clone(), line["params"]["seq"].as_u64().unwrap());
+    assert_eq!(seq(client.next()), (json!("fact"), 2));
+    assert_eq!(seq(client.next()).1, 3);
+    world.arrives(4);
+    assert_eq!(seq(client.next()).1, 4);
+    drop(client);
+    world.arrives(5);
+    let mut back = world.client();
+    back.ask("events.subscribe", json!({"from": 5}));
+    let fact = back.next();
+    assert_eq!(fact["params"]["call"], "01HZ5");
+    assert_eq!(seq(fact).1, 5);
+    let ahead = back.ask("events.subscribe", json!({"from": 99}));
+    assert!(ahead["error"]["message"].as_str().unwrap().contains("restarted"));
+}
+
+#[test]
+fn a_client_that_never_reads_stops_nobody() {
+    let mut world = World::new("deaf");
+    let mut deaf = world.client();
+    deaf.send(&json!({"id": 1, "method": "events.subscribe", "params": {"from": 1}}).to_string());
+    (1..=5_000).for_each(|seq| world.arrives(seq));
+    let status = world.client().ask("status", json!({}));
+    assert_eq!(status["result"]["last_fact"], 5_000);
+}
+
+#[test]
+fn a_dead_switch_leaves_no_socket_in_the_way_and_a_living_one_keeps_its_own() {
+    let world = World::new("socket");
+    let mode = std::fs::metadata(world.path()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let _inside = world.runtime.enter();
+    let taken = socket::bind(&world.path()).err().unwrap();
+    assert!(taken.contains("another switch is running there"), "{taken}");
+    let stale = world.folder.0.join("stale.sock");
+    drop(std::os::unix::net::UnixListener::bind(&stale).unwrap());
+    let (listener, guard) = socket::bind(&stale).unwrap();
+    drop((listener, guard));
+    assert!(!stale.exists());
+    let file = world.folder.0.join("file");
+    std::fs::write(&file, "precious").unwrap();
+    assert!(socket::bind(&file).err().unwrap().contains("it stays"));
+}

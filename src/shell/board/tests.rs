@@ -1,0 +1,122 @@
+//! One call from ringing to the end, as the board sees it.
+
+use super::fold::Board;
+use super::names::Names;
+use crate::acd::{self, AgentState};
+use crate::base::{AgentId, CallId, Instant, Now, QueueId, TrunkId, Wall};
+use crate::call::{Arrival, Direction, End, EndedBy, Fact as CallFact, Outcome};
+use crate::config::Settings;
+use crate::core::{self, Fact, What};
+use crate::sip::Trunk;
+use serde_json::{Value, json};
+
+const CALL: CallId = CallId(7);
+const AGENT: AgentId = AgentId(0);
+const QUEUE: QueueId = QueueId(0);
+
+fn names(agents: &[(u64, &str)]) -> Names {
+    let mut settings = Settings::default();
+    settings.sip.trunks = vec![Trunk { name: "bsnl".into(), ..Trunk::default() }];
+    let agents = agents.iter().map(|(id, name)| (AgentId(*id), name.to_string())).collect();
+    Names::of(&settings, core::Names { agents, queues: vec![(QUEUE, "general".into())] })
+}
+
+fn at(second: u64) -> Now {
+    let micros = second * 1_000_000;
+    Now { instant: Instant(micros), wall: Wall(micros as i64) }
+}
+
+struct Story {
+    board: Board,
+    seq: u64,
+}
+
+impl Story {
+    fn new() -> Self {
+        Self { board: Board::new(names(&[(0, "op1")]), at(0)), seq: 0 }
+    }
+
+    fn tell(&mut self, second: u64, what: What) -> Value {
+        self.seq += 1;
+        self.board.take(&Fact { seq: self.seq, at: at(second), what });
+        let line = self.board.ring().from(self.seq, 1).unwrap();
+        serde_json::from_str(&line[0]).unwrap()
+    }
+
+    fn agent(&mut self, second: u64, state: AgentState) {
+        self.tell(second, What::Desk(acd::Fact::Agent { agent: AGENT, state }));
+    }
+}
+
+fn arrival() -> What {
+    let arrival = Box::new(Arrival {
+        id: "01HZ7".into(),
+        direction: Direction::In,
+        line: "181".into(),
+        trunk: Some(TrunkId(0)),
+        user: None,
+        caller: String::new(),
+        caller_raw: "anonymous".into(),
+        dialled: "181".into(),
+    });
+    What::Call(CallFact::Arrived { call: CALL, arrival })
+}
+
+#[test]
+fn a_call_is_shown_where_it_is_and_counted_once() {
+    let mut story = Story::new();
+    story.agent(0, AgentState::Ready);
+    let fact = story.tell(10, arrival());
+    assert_eq!((&fact["kind"], &fact["trunk"]), (&json!("call.arrived"), &json!("bsnl")));
+    story.tell(10, What::Desk(acd::Fact::Queued { call: CALL, queue: QUEUE }));
+    let queue = &story.board.queues_list(at(14))[0];
+    assert_eq!((&queue["waiting"], &queue["longest_wait_ms"]), (&json!(1), &json!(4_000)));
+    story.tell(15, What::Desk(acd::Fact::Offered { call: CALL, agent: AGENT }));
+    story.agent(15, AgentState::Offered { call: CALL });
+    let fact = story.tell(18, What::Desk(acd::Fact::Taken { call: CALL, agent: AGENT }));
+    assert_eq!((&fact["agent"], &fact["call"]), (&json!("op1"), &json!("01HZ7")));
+    story.tell(18, What::Call(CallFact::Connected { call: CALL, agent: Some(AGENT) }));
+    story.agent(18, AgentState::Talking { call: CALL });
+    let call = &story.board.calls_list(at(20))[0];
+    let shown = json!([call["state"], call["caller"], call["wait_ms"], call["talk_ms"]]);
+    assert_eq!(shown, json!(["talking", "anonymous", 8_000, 2_000]));
+    let agent = &story.board.agents_list(at(20))[0];
+    let shown = json!([agent["state"], agent["call"], agent["caller"], agent["for_ms"]]);
+    assert_eq!(shown, json!(["talking", "01HZ7", "anonymous", 2_000]));
+    let end = End { outcome: Outcome::Answered, by: EndedBy::Caller, status: 200, q850: Some(16) };
+    let fact = story.tell(30, What::Call(CallFact::Ended { call: CALL, end }));
+    assert_eq!((&fact["call"], &fact["outcome"]), (&json!("01HZ7"), &json!("answered")));
+    let status = story.board.status(at(31));
+    assert_eq!(status["calls"]["live"], 0);
+    assert_eq!(status["total"]["arrived"], 1);
+    assert_eq!(status["total"]["answered"], 1);
+    assert_eq!(status["queues"][0]["service_level"], 1.0);
+}
+
+#[test]
+fn a_missed_offer_puts_the_caller_back_among_those_who_wait() {
+    let mut story = Story::new();
+    story.tell(0, arrival());
+    story.tell(0, What::Desk(acd::Fact::Queued { call: CALL, queue: QUEUE }));
+    story.tell(1, What::Desk(acd::Fact::Offered { call: CALL, agent: AGENT }));
+    let why = acd::MissedBecause::Withdrawn(acd::Withdrawn::RingTimeout);
+    let fact = story.tell(5, What::Desk(acd::Fact::Missed { call: CALL, agent: AGENT, why }));
+    assert_eq!(fact["why"], "ring-timeout");
+    let call = &story.board.calls_list(at(5))[0];
+    assert_eq!((&call["state"], &call["agent"]), (&json!("waiting"), &Value::Null));
+    story.tell(6, What::Desk(acd::Fact::Unqueued { call: CALL, queue: QUEUE }));
+    assert_eq!(story.board.queues_list(at(6))[0]["waiting"], 0);
+}
+
+#[test]
+fn after_a_reload_ids_mean_what_the_desk_says_they_mean() {
+    let mut story = Story::new();
+    story.agent(0, AgentState::Ready);
+    // op1 has gone with a call in hand, op2 is new.
+    story.board.rename(names(&[(1, "op2")]));
+    let list = story.board.agents_list(at(1));
+    assert_eq!((list.as_array().unwrap().len(), &list[0]["id"]), (1, &json!("op2")));
+    story.tell(2, arrival());
+    let fact = story.tell(3, What::Desk(acd::Fact::Taken { call: CALL, agent: AGENT }));
+    assert_eq!(fact["agent"], "op1", "its last facts still bear its name");
+}

@@ -1,0 +1,72 @@
+//! What has to be right about the machine before the switch starts, and what had better be.
+
+use super::sys::resources;
+use crate::config::Settings;
+use std::fs::DirBuilder;
+use std::net::{IpAddr, UdpSocket};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+/// Files that are open besides media ports and SIP connections.
+const OTHER_FILES: u64 = 512;
+
+/// Makes the data folder, closed to others, and writes to it once; a sentence where it cannot be.
+pub fn data_folder(dir: &Path) -> Result<(), String> {
+    let probe = dir.join(".writable");
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .and_then(|()| std::fs::write(&probe, b""))
+        .and_then(|()| std::fs::remove_file(&probe))
+        .map_err(|e| {
+            format!(
+                "the data folder {} cannot be written: {e}. Make it writable for this user, or \
+                 choose another under [switch] data",
+                dir.display()
+            )
+        })
+}
+
+/// Raises the limit on open files; a sentence where it stays too low for the configured ports.
+pub fn open_files(settings: &Settings) -> Option<String> {
+    let (first, last) = settings.call.media.ports;
+    let ports = u64::from(last.saturating_sub(first)) + 1;
+    let wanted = ports + OTHER_FILES;
+    let granted = match resources::raise_open_files() {
+        Ok(granted) => granted,
+        Err(error) => return Some(format!("the limit on open files cannot be read: {error}")),
+    };
+    (granted < wanted).then(|| {
+        let calls = granted.saturating_sub(OTHER_FILES) / 4;
+        format!(
+            "only {granted} files may be open, and the media ports {first}-{last} need {wanted}: \
+             about {calls} calls at a time will have sound. Set LimitNOFILE={wanted} in the \
+             service, or `ulimit -n {wanted}` before the start"
+        )
+    })
+}
+
+/// The address that the rest of the network knows this machine by: the one that packets to far away
+/// would leave from. None are sent.
+pub fn own_address() -> Option<IpAddr> {
+    let far_away = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
+    far_away.into_iter().find_map(|(from, to)| {
+        let socket = UdpSocket::bind(from).ok()?;
+        socket.connect(to).ok()?;
+        let ip = socket.local_addr().ok()?.ip();
+        (!ip.is_unspecified()).then_some(ip)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_folder_that_cannot_be_is_named_with_what_to_do() {
+        let why = data_folder(Path::new("/dev/null/data")).unwrap_err();
+        assert!(why.starts_with("the data folder /dev/null/data cannot be written"), "{why}");
+        assert!(why.contains("[switch] data"), "{why}");
+    }
+}

@@ -1,0 +1,96 @@
+//! The switch in the foreground: signals, log, exit status.
+
+use super::core_loop::Over;
+use super::log;
+use super::running::{Options, Running};
+use crate::config::Settings;
+use crate::core::Event;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Runs until it is told to end. `SIGTERM`: no new calls, then ends with the last one, or when
+/// `drain` is over; a second one ends at once, as `SIGINT` does. `SIGHUP`: reads the configuration
+/// again. 0 after an orderly end, 1 otherwise.
+pub fn run(settings: Settings, options: Options) -> ExitCode {
+    log::start(settings.log);
+    let running = match Running::start(settings, options) {
+        Ok(running) => running,
+        Err(why) => {
+            eprintln!("pukar: {why}");
+            return ExitCode::FAILURE;
+        }
+    };
+    for (transport, at) in running.listens() {
+        tracing::info!("listening on {transport:?} {at}");
+    }
+    tracing::info!("admin socket {}", running.admin_socket().display());
+    if let Err(error) = running.runtime().block_on(obey_signals(&running)) {
+        tracing::error!("signals cannot be received: {error}");
+        running.stop();
+    }
+    match running.finish() {
+        Over::Drained | Over::Stopped => {
+            tracing::info!("ended");
+            ExitCode::SUCCESS
+        }
+        Over::Broken => ExitCode::FAILURE,
+    }
+}
+
+async fn obey_signals(running: &Running) -> std::io::Result<()> {
+    let mut term = signal(SignalKind::terminate())?;
+    let mut int = signal(SignalKind::interrupt())?;
+    let mut hup = signal(SignalKind::hangup())?;
+    let mut over = running.over();
+    loop {
+        tokio::select! {
+            _ = term.recv() => break,
+            _ = int.recv() => {
+                running.stop();
+                return Ok(());
+            }
+            _ = hup.recv() => reload(running).await,
+            _ = over.wait_for(Option::is_some) => return Ok(()),
+        }
+    }
+    drain(running, &mut term, &mut int).await;
+    Ok(())
+}
+
+async fn drain(running: &Running, term: &mut Signal, int: &mut Signal) {
+    let within = running.drain_within();
+    let live = running.status()["calls"]["live"].clone();
+    tracing::info!(
+        "draining: no new calls, {live} live ones have {} s; a second SIGTERM ends at once",
+        within.as_secs()
+    );
+    let mut over = running.over();
+    let _ = running.inbox().control(Event::Drain).await;
+    tokio::select! {
+        _ = over.wait_for(Option::is_some) => return,
+        _ = term.recv() => tracing::warn!("ending at once, as told"),
+        _ = int.recv() => tracing::warn!("ending at once, as told"),
+        () = tokio::time::sleep(within.max(Duration::from_secs(1))) => {
+            tracing::warn!("the time to drain is over; live calls are ended");
+        }
+    }
+    running.stop();
+}
+
+/// Mistakes are logged, and the old configuration stays in force.
+async fn reload(running: &Running) {
+    let Some(read) = running.reload().cloned() else {
+        return tracing::warn!("nothing to reload: there is no configuration file");
+    };
+    match tokio::task::spawn_blocking(move || read()).await {
+        Ok(Ok(settings)) => {
+            let _ = running.inbox().control(Event::Reload(Box::new(settings))).await;
+            tracing::info!("the new configuration is in force");
+        }
+        Ok(Err(mistakes)) => tracing::error!(
+            "the configuration has mistakes, so the old one stays in force:\n{mistakes}"
+        ),
+        Err(_) => tracing::error!("the configuration could not be read"),
+    }
+}

@@ -1,0 +1,390 @@
+//! A switch at work: everything started in its order, and brought to rest in the reverse one.
+
+use super::admin::{self, Api, Guard, Reload};
+use super::board::{self, Board, BoardReader, Names};
+use super::clock::Clock;
+use super::core_loop::{CoreLoop, LoopHandle, Over};
+use super::engine::NoJournal;
+use super::lane::{self, Inbox, Lane};
+use super::media::{Setup, Workers};
+use super::meters::{Metrics, ShellMeters};
+use super::outlets::{Outlets, Replies};
+use super::store::{self, Filter, Pace, Stores};
+use super::tcp::{self, Limits, Streams};
+use super::udp::Udp;
+use super::{checks, dns, tunes};
+use crate::config::{self, Settings};
+use crate::core::{Event, Out, Switch};
+use crate::media::control::{Command as MediaCommand, Event as MediaEvent};
+use crate::sip::{Listener, Transport};
+use serde_json::Value;
+use std::io::Read;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+/// Orders to the media workers, answers of the DNS: kept by the core when the other side lags.
+const WAITING_MAX: usize = 65_536;
+
+/// What a start may bring besides the settings.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// How to read the configuration again. Without it, there is no reload.
+    pub reload: Option<Reload>,
+    /// For a run that shall repeat another one. By default from the system, so that tags and
+    /// branches cannot be guessed.
+    pub seed: Option<u64>,
+}
+
+/// A running switch. Dropping it stops it at once.
+pub struct Running {
+    runtime: Option<Runtime>,
+    core: Option<JoinHandle<()>>,
+    board_thread: Option<JoinHandle<()>>,
+    workers: Option<Workers>,
+    stores: Option<Stores>,
+    _socket: Guard,
+    over: watch::Receiver<Option<Over>>,
+    handle: LoopHandle,
+    inbox: Inbox,
+    board: BoardReader,
+    metrics: Arc<Metrics>,
+    reload: Option<Reload>,
+    listens: Vec<(Transport, SocketAddr)>,
+    socket: PathBuf,
+    database: Option<PathBuf>,
+    drain_within: Duration,
+}
+
+/// What has to be had before the switch itself is made.
+struct Ground {
+    settings: Settings,
+    clock: Clock,
+    runtime: Runtime,
+    handle: LoopHandle,
+    inbox: Inbox,
+    inbox_end: lane::InboxEnd,
+    metrics: Arc<Metrics>,
+    meters: ShellMeters,
+    seed: u64,
+}
+
+impl Running {
+    /// Starts a switch, or says in one sentence why there can be none.
+    pub fn start(mut settings: Settings, options: Options) -> Result<Self, String> {
+        checks::data_folder(&settings.data)?;
+        if let Some(sentence) = checks::open_files(&settings) {
+            tracing::warn!("{sentence}");
+        }
+        let (udp, tcp) = bind(&mut settings.sip.listen)?;
+        if settings.wants_address() {
+            settings = with_own_address(settings);
+        }
+        let ground = Ground::prepare(settings, options.seed)?;
+        let (workers, media) = ground.start_media()?;
+        let places = store::places(&ground.settings.stores);
+        let outbox = ground.settings.data.join("outbox");
+        let (rows, stores) = store::start(&outbox, places, Pace::default(), ground.meters.clone())?;
+
+        let mut first = Out::default();
+        let (now, seed) = (ground.clock.now(), ground.seed);
+        let switch = Switch::new(ground.settings.clone(), seed, now, &mut first);
+        let names = Names::of(&ground.settings, switch.names());
+        let (facts, board, board_thread) =
+            board::start(names, ground.clock, ground.meters.clone()).map_err(no_thread)?;
+
+        let streams = ground.start_streams(tcp)?;
+        let replies = Replies::default();
+        let socket = ground.settings.admin.socket.clone();
+        let database = database(&ground.settings.stores);
+        let guard = ground.start_admin(&board, &replies, &database, options.reload.clone())?;
+        ground.keep_meters(&workers);
+        let questions = ground.runtime.block_on(async { dns::start(ground.inbox.clone()) });
+        let questions = Lane::new("questions", Box::new(questions), WAITING_MAX);
+
+        let listens = listens(&ground.settings);
+        let core = CoreLoop {
+            engine: switch,
+            journal: Box::new(NoJournal),
+            clock: ground.clock,
+            inbox: ground.inbox_end,
+            udp,
+            outlets: Outlets { media, rows, board: facts, questions, streams, replies },
+            meters: ground.metrics.for_loop(),
+            handle: ground.handle.clone(),
+        };
+        let (over_sender, over) = watch::channel(None);
+        let tell = move |how| {
+            over_sender.send_replace(Some(how));
+        };
+        let core = core.start(first, tell).map_err(no_thread)?;
+        Ok(Self {
+            runtime: Some(ground.runtime),
+            core: Some(core),
+            board_thread: Some(board_thread),
+            workers: Some(workers),
+            stores: Some(stores),
+            _socket: guard,
+            over,
+            handle: ground.handle,
+            inbox: ground.inbox,
+            board,
+            metrics: ground.metrics,
+            reload: options.reload,
+            listens,
+            socket,
+            database,
+            drain_within: ground.settings.drain,
+        })
+    }
+
+    /// Where it listens for SIP, with the ports that were chosen.
+    pub fn listens(&self) -> &[(Transport, SocketAddr)] {
+        &self.listens
+    }
+
+    pub fn admin_socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// The database that records can be read from, where there is one.
+    pub fn database(&self) -> Option<&Path> {
+        self.database.as_deref()
+    }
+
+    /// What `status` on the admin socket says.
+    pub fn status(&self) -> Value {
+        self.board.read(Board::status)
+    }
+
+    /// Text for Prometheus.
+    pub fn metrics(&self) -> String {
+        self.metrics.render()
+    }
+
+    /// Finished calls that the database holds by now.
+    pub fn records(&self) -> Result<u64, String> {
+        self.database.as_deref().map_or(Ok(0), store::count)
+    }
+
+    pub fn query(&self, filter: &Filter) -> Result<Value, String> {
+        let none = || Err("there is no SQLite database among the stores".into());
+        self.database.as_deref().map_or_else(none, |database| store::query(database, filter))
+    }
+
+    /// No new calls from now on; the switch is over when the last one is.
+    pub fn drain(&self) {
+        let _ = self.inbox.control_blocking(Event::Drain);
+    }
+
+    /// Ends at once, live calls and all.
+    pub fn stop(&self) {
+        self.handle.stop();
+    }
+
+    /// Waits until it is over, at most for `span`.
+    pub fn wait(&self, span: Duration) -> Option<Over> {
+        let mut over = self.over.clone();
+        let runtime = self.runtime.as_ref()?;
+        runtime.block_on(async {
+            let ended = over.wait_for(Option::is_some);
+            tokio::time::timeout(span, ended).await.ok()?.ok().and_then(|how| *how)
+        })
+    }
+
+    /// Waits until it is over, then until every record is stored.
+    pub fn finish(mut self) -> Over {
+        self.end().unwrap_or(Over::Broken)
+    }
+
+    pub(super) fn runtime(&self) -> &Runtime {
+        self.runtime.as_ref().expect("taken only at the end")
+    }
+
+    pub(super) fn over(&self) -> watch::Receiver<Option<Over>> {
+        self.over.clone()
+    }
+
+    pub(super) fn inbox(&self) -> &Inbox {
+        &self.inbox
+    }
+
+    pub(super) fn reload(&self) -> Option<&Reload> {
+        self.reload.as_ref()
+    }
+
+    pub(super) fn drain_within(&self) -> Duration {
+        self.drain_within
+    }
+
+    /// The core first, which lets go of every queue; then whoever reads them, to the last row.
+    fn end(&mut self) -> Option<Over> {
+        let _ = self.core.take()?.join();
+        drop(self.workers.take());
+        if let Some(board) = self.board_thread.take() {
+            let _ = board.join();
+        }
+        if let Some(stores) = self.stores.take() {
+            stores.finish();
+        }
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_timeout(Duration::from_secs(1));
+        }
+        *self.over.borrow()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.handle.stop();
+        self.end();
+    }
+}
+
+impl Ground {
+    fn prepare(settings: Settings, seed: Option<u64>) -> Result<Self, String> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("io")
+            .enable_all()
+            .build()
+            .map_err(no_thread)?;
+        let handle = LoopHandle::new().map_err(no_thread)?;
+        let (inbox, inbox_end) = lane::inbox(Arc::clone(&handle.waker));
+        let metrics = Arc::new(Metrics::new());
+        let meters = metrics.for_shell();
+        let seed = seed.map_or_else(random, Ok)?;
+        let clock = Clock::start();
+        Ok(Self { settings, clock, runtime, handle, inbox, inbox_end, metrics, meters, seed })
+    }
+
+    fn start_media(&self) -> Result<(Workers, Lane<MediaCommand>), String> {
+        let (tunes, complaints) = tunes::load(&self.settings);
+        for complaint in complaints {
+            tracing::warn!("{complaint}");
+        }
+        let inbox = self.inbox.clone();
+        let setup = Setup {
+            count: usize::from(self.settings.call.media.workers),
+            tunes: Arc::new(tunes),
+            // Strangers see what comes of this one; nothing of the core's shall follow from it.
+            seed: random()?,
+            clock: self.clock,
+            sink: Arc::new(move |event: MediaEvent| inbox.media(event)),
+        };
+        let (workers, handle) = Workers::start(&setup).map_err(no_thread)?;
+        Ok((workers, Lane::new("media", Box::new(handle), WAITING_MAX)))
+    }
+
+    fn start_streams(&self, listeners: Vec<TcpListener>) -> Result<Streams, String> {
+        let (inbox, runtime) = (self.inbox.clone(), self.runtime.handle().clone());
+        let streams = Streams::new(Limits::default(), inbox, runtime, self.meters.clone());
+        let _inside = self.runtime.enter();
+        for listener in listeners {
+            streams.listen(listener).map_err(|e| format!("tcp: {e}"))?;
+        }
+        Ok(streams)
+    }
+
+    fn start_admin(
+        &self,
+        board: &BoardReader,
+        replies: &Replies,
+        database: &Option<PathBuf>,
+        reload: Option<Reload>,
+    ) -> Result<Guard, String> {
+        let _inside = self.runtime.enter();
+        let api = Api {
+            board: board.clone(),
+            inbox: self.inbox.clone(),
+            replies: replies.clone(),
+            metrics: Arc::clone(&self.metrics),
+            meters: self.meters.clone(),
+            database: database.clone(),
+            reload,
+        };
+        admin::start(&self.settings.admin.socket, api)
+    }
+
+    /// Once a second: what the media workers counted, and order among the samples.
+    fn keep_meters(&self, workers: &Workers) {
+        let (counters, metrics) = (workers.counters(), Arc::clone(&self.metrics));
+        let meters = self.meters.clone();
+        self.runtime.spawn(async move {
+            let mut every = tokio::time::interval(Duration::from_secs(1));
+            loop {
+                every.tick().await;
+                meters.packets_in.absolute(counters.received.load(Ordering::Relaxed));
+                meters.packets_out.absolute(counters.sent.load(Ordering::Relaxed));
+                meters.packets_unsent.absolute(counters.unsent.load(Ordering::Relaxed));
+                meters.media_events_lost.absolute(counters.lost_events.load(Ordering::Relaxed));
+                metrics.tidy_up();
+            }
+        });
+    }
+}
+
+/// Binds every listener, and writes the ports that the system chose into the settings.
+fn bind(listeners: &mut [Listener]) -> Result<(Udp, Vec<TcpListener>), String> {
+    let udp = Udp::bind(listeners)?;
+    let mut chosen = udp.addresses().into_iter();
+    let mut tcp = Vec::new();
+    for listener in listeners {
+        match listener.transport {
+            Transport::Udp => listener.bind = chosen.next().unwrap_or(listener.bind),
+            Transport::Tcp => {
+                let bound = tcp::bind(listener.bind)?;
+                listener.bind = bound.local_addr().map_err(|e| format!("tcp: {e}"))?;
+                tcp.push(bound);
+            }
+        }
+    }
+    Ok((udp, tcp))
+}
+
+fn with_own_address(settings: Settings) -> Settings {
+    match checks::own_address() {
+        Some(address) => {
+            tracing::info!("known to the network as {address}; `advertise` says otherwise");
+            settings.with_address(address)
+        }
+        None => {
+            tracing::warn!(
+                "this machine has no route to a network, so phones elsewhere cannot be told where \
+                 it is; write its address under [sip] advertise"
+            );
+            settings.with_address([127, 0, 0, 1].into())
+        }
+    }
+}
+
+fn listens(settings: &Settings) -> Vec<(Transport, SocketAddr)> {
+    settings.sip.listen.iter().map(|listener| (listener.transport, listener.bind)).collect()
+}
+
+fn database(stores: &[config::Store]) -> Option<PathBuf> {
+    stores.iter().find_map(|store| match store {
+        config::Store::Sqlite { path } => Some(path.clone()),
+        config::Store::JsonLines { .. } => None,
+    })
+}
+
+fn random() -> Result<u64, String> {
+    let mut octets = [0; 8];
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(&mut octets))
+        .map_err(|e| format!("/dev/urandom gives no randomness: {e}"))?;
+    Ok(u64::from_ne_bytes(octets))
+}
+
+fn no_thread(error: std::io::Error) -> String {
+    format!("a thread or its descriptors cannot be had: {error}. See `ulimit -u` and `ulimit -n`")
+}
+
+#[cfg(test)]
+mod tests;
