@@ -1,16 +1,32 @@
 //! The `pukar` binary: hands the command line to the console, and its work to whoever does it.
 
-use pukar::console::{Fault, Hands, main as console};
-use std::process::ExitCode;
+mod demo;
 
-/// `pukar load`, until the load tester brings its own options.
-#[derive(Debug, clap::Args)]
-struct LoadArgs {}
+use pukar::console::{Fault, Hands, RunArgs, main as console, read_settings};
+use pukar::load::{self, LoadArgs};
+use pukar::shell::{self, Options};
+use std::process::ExitCode;
+use std::sync::Arc;
 
 fn main() -> ExitCode {
-    console(&Hands::<LoadArgs> {
-        run: |_| Err(Fault::work("this build cannot run the switch yet")),
-        demo: |_| Err(Fault::work("this build has no demo yet")),
-        load: |_| Err(Fault::work("this build has no load tester yet")),
-    })
+    console(&Hands::<LoadArgs> { run, demo: demo::demo, load })
+}
+
+fn run(args: RunArgs) -> Result<(), Fault> {
+    let read = move || read_settings(&args.config, args.data.as_deref());
+    let settings = read()?;
+    let reload = move || read().map_err(|fault| fault.line);
+    let options = Options { reload: Some(Arc::new(reload)), ..Options::default() };
+    Ok(shell::run(settings, options)?)
+}
+
+fn load(args: LoadArgs) -> Result<(), Fault> {
+    let plan = args.plan().map_err(Fault::usage)?;
+    let report = load::run(&plan, &mut |progress| eprintln!("{progress}"))?;
+    match args.json {
+        true => println!("{}", report.to_json()),
+        false => println!("{report}"),
+    }
+    let failed = || Fault { exit: 1, line: String::new() };
+    if report.passed { Ok(()) } else { Err(failed()) }
 }

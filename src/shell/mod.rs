@@ -28,4 +28,4 @@ pub use admin::Reload;
 pub use core_loop::Over;
 pub use run::run;
 pub use running::{Options, Running};
-pub use store::Filter;
+pub use store::{Filter, query};

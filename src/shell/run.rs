@@ -1,26 +1,19 @@
-//! The switch in the foreground: signals, log, exit status.
+//! The switch in the foreground: signals and log.
 
 use super::core_loop::Over;
 use super::log;
 use super::running::{Options, Running};
 use crate::config::Settings;
 use crate::core::Event;
-use std::process::ExitCode;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Runs until it is told to end. `SIGTERM`: no new calls, then ends with the last one, or when
 /// `drain` is over; a second one ends at once, as `SIGINT` does. `SIGHUP`: reads the configuration
-/// again. 0 after an orderly end, 1 otherwise.
-pub fn run(settings: Settings, options: Options) -> ExitCode {
+/// again. An error is one sentence, for stderr and exit status 1.
+pub fn run(settings: Settings, options: Options) -> Result<(), String> {
     log::start(settings.log);
-    let running = match Running::start(settings, options) {
-        Ok(running) => running,
-        Err(why) => {
-            eprintln!("pukar: {why}");
-            return ExitCode::FAILURE;
-        }
-    };
+    let running = Running::start(settings, options)?;
     for (transport, at) in running.listens() {
         tracing::info!("listening on {transport:?} {at}");
     }
@@ -32,9 +25,9 @@ pub fn run(settings: Settings, options: Options) -> ExitCode {
     match running.finish() {
         Over::Drained | Over::Stopped => {
             tracing::info!("ended");
-            ExitCode::SUCCESS
+            Ok(())
         }
-        Over::Broken => ExitCode::FAILURE,
+        Over::Broken => Err("the switch broke down; the log says where".into()),
     }
 }
 

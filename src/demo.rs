@@ -1,0 +1,143 @@
+//! `pukar demo`: a whole helpline on this machine. The real switch with its embedded store, callers
+//! and agents of the load tester on real sockets, and in the end the switch's records against what
+//! the callers themselves saw.
+//!
+//! In: how many, how long. Out: progress, a table or JSON, and a verdict. Knows the switch by its
+//! settings, its addresses and its records only.
+
+use pukar::config;
+use pukar::console::{DemoArgs, Fault};
+use pukar::load::{self, Plan, Record, Report};
+use pukar::shell::{Filter, Options, Over, Running, query};
+use std::fmt::Write;
+use std::net::{SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long the last calls have to end by themselves.
+const DRAIN: Duration = Duration::from_secs(15);
+/// Records read at once.
+const PAGE: usize = 10_000;
+
+pub fn demo(args: DemoArgs) -> Result<(), Fault> {
+    let folder = std::env::temp_dir().join(format!("pukar-demo-{}", std::process::id()));
+    let (callers_at, agents_at) = free_addresses().map_err(|e| format!("no free port: {e}"))?;
+    let text = configuration(&args, callers_at, agents_at);
+    let settings = config::parse(&[("demo".into(), text)], &|_| None).map_err(|mistakes| {
+        let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+        Fault::work(format!("the demo's own configuration: {}", mistakes.join("; ")))
+    })?;
+    let running = Running::start(settings.with_data(&folder), Options::default())?;
+    let target = running.listens()[0].1;
+    let say = |line: String| if args.json { eprintln!("{line}") } else { println!("{line}") };
+    say(format!("switch on {target}, admin socket {}", running.admin_socket().display()));
+    say(format!(
+        "look on with: pukar status --watch --socket {}",
+        running.admin_socket().display()
+    ));
+    let mut plan = Plan::new(target);
+    (plan.callers, plan.agents, plan.seconds) = (args.callers, args.agents, args.seconds);
+    (plan.callers_at, plan.agents_at) = (callers_at, agents_at);
+    plan.fit_talk();
+    let mut report = load::run(&plan, &mut |progress| say(progress.to_string()))?;
+    close(running, &mut report);
+    if args.json {
+        println!("{}", report.to_json());
+    } else {
+        println!("{report}");
+    }
+    match report.passed {
+        true => drop(std::fs::remove_dir_all(&folder)),
+        false => say(format!("records and outbox are kept in {}", folder.display())),
+    }
+    let failed = || Fault { exit: 1, line: String::new() };
+    if report.passed { Ok(()) } else { Err(failed()) }
+}
+
+/// Ends the switch in order and holds its records against what the callers saw.
+fn close(running: Running, report: &mut Report) {
+    running.drain();
+    if running.wait(DRAIN) != Some(Over::Drained) {
+        let live = running.status()["calls"]["live"].clone();
+        report.complain(format!("{live} calls are still alive after everybody has hung up"));
+        running.stop();
+    }
+    let arrived = running.status()["total"]["arrived"].as_u64().unwrap_or_default();
+    let database = running.database().map(Path::to_path_buf);
+    if running.finish() == Over::Broken {
+        report.complain("the switch broke down".into());
+    }
+    match database.ok_or_else(|| "there is no database".to_string()).and_then(records) {
+        Ok(records) => {
+            if records.len() as u64 != arrived {
+                report.complain(format!("{arrived} calls, {} records", records.len()));
+            }
+            report.reconcile(&records);
+        }
+        Err(why) => report.complain(why),
+    }
+}
+
+fn records(database: PathBuf) -> Result<Vec<Record>, String> {
+    let mut found = Vec::new();
+    let mut after = None;
+    loop {
+        let filter = Filter { after, limit: Some(PAGE), ..Filter::default() };
+        let page = query(&database, &filter)?;
+        let rows = page.as_array().map_or(&[][..], Vec::as_slice);
+        let text = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap_or("").to_string();
+        found.extend(rows.iter().map(|row| Record {
+            caller: text(row, "caller"),
+            outcome: text(row, "outcome"),
+            agent: text(row, "agent"),
+        }));
+        after = rows.last().filter(|_| rows.len() == PAGE).map(|row| text(row, "id"));
+        if after.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+/// Two addresses that were free a moment ago.
+fn free_addresses() -> std::io::Result<(SocketAddr, SocketAddr)> {
+    let sockets = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    Ok((sockets.0.local_addr()?, sockets.1.local_addr()?))
+}
+
+/// One line, one queue, and every agent at a fixed address.
+fn configuration(args: &DemoArgs, callers_at: SocketAddr, agents_at: SocketAddr) -> String {
+    let mut text = format!(
+        r#"
+[switch]
+name = "Demo helpline"
+log = "warn"
+[sip]
+listen = ["udp:127.0.0.1:0"]
+domain = "demo.invalid"
+[media]
+ports = "10000-31999"
+music = "tone"
+[[trunk]]
+name = "callers"
+hosts = ["{callers_at}"]
+ping = "0s"
+[[line]]
+name = "181"
+numbers = ["181"]
+queue = "general"
+[[queue]]
+name = "general"
+skills = ["operator"]
+ring_for = "10s"
+wrap_up = "1s"
+"#
+    );
+    for n in 1..=args.agents {
+        let _ = write!(
+            text,
+            "[[agent]]\nid = \"op{n}\"\ncontact = \"sip:op{n}@{agents_at}\"\n\
+             skills = [\"operator\"]\nready = true\n"
+        );
+    }
+    text
+}
