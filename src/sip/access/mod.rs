@@ -39,6 +39,7 @@ const NAME_OCTETS: usize = 128;
 pub struct Rules {
     realm: String,
     lock_after: usize,
+    sha256: bool,
     secrets: BTreeMap<String, Secret>,
 }
 
@@ -47,6 +48,7 @@ impl Rules {
         Self {
             realm: settings.domains.first().cloned().unwrap_or_default(),
             lock_after: settings.lock_after.max(1) as usize,
+            sha256: settings.sha256,
             secrets: settings.users.iter().map(|u| (u.name.clone(), u.secret.clone())).collect(),
         }
     }
@@ -156,7 +158,10 @@ impl Access {
 
     fn challenge(&mut self, cx: &Cx, rules: &Rules, source: IpAddr, stale: bool) -> Verdict {
         self.charge(cx.now.instant, source, 1);
-        let values = self.verifier.challenge(cx.now, &rules.realm, stale);
+        let mut values = self.verifier.challenge(cx.now, &rules.realm, stale);
+        if !rules.sha256 {
+            values.retain(|value| value.contains("algorithm=MD5"));
+        }
         Verdict::Challenge { stale, values }
     }
 
