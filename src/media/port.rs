@@ -64,6 +64,29 @@ struct Voice {
     timestamp: u32,
     /// Of the last frame that was sent.
     round: Option<u64>,
+    /// Whom it passes on now, and by how much their numbers are shifted.
+    source: Option<(u32, u16)>,
+}
+
+impl Voice {
+    /// The number under which a packet is passed on. A source that follows another one goes on
+    /// counting where that one was: there are telephones (libre 1.x) that keep the last number in
+    /// spite of a new SSRC, and drop whatever is below it for as long as ten minutes.
+    #[inline]
+    fn follow(&mut self, ssrc: u32, sequence: u16) -> u16 {
+        let (shift, known) = match self.source {
+            Some((source, shift)) if source == ssrc => (shift, true),
+            // Nobody was heard before: nothing to follow.
+            None if self.round.is_none() => (0, false),
+            Some(_) | None => (self.sequence.wrapping_add(1).wrapping_sub(sequence), false),
+        };
+        self.source = Some((ssrc, shift));
+        let shifted = sequence.wrapping_add(shift);
+        if !known || shifted.wrapping_sub(self.sequence) < 0x8000 {
+            self.sequence = shifted;
+        }
+        shifted
+    }
 }
 
 /// What a packet holds.
@@ -100,6 +123,7 @@ impl Port {
                 sequence: (dice >> 32) as u16,
                 timestamp: (dice >> 24) as u32,
                 round: None,
+                source: None,
             },
             heard: now,
             silent: false,
@@ -205,7 +229,8 @@ impl Port {
     }
 
     /// Makes the peer's packet one of this port's, in place, and says where it goes. The header
-    /// stays as it is but for the payload type, so that RTCP stays true.
+    /// stays as it is but for the payload type, and the number where another stream went before,
+    /// so that RTCP stays true but for the highest number received.
     #[inline]
     pub(super) fn say(&mut self, content: Content, rtp: &mut Rtp) -> Option<Relay> {
         let far = self.far.filter(|_| self.playing.is_none())?;
@@ -220,6 +245,7 @@ impl Port {
             Content::Event => rtp.set_payload_type(far.event?),
             Content::Comfort => return None,
         }
+        rtp.set_sequence(self.voice.follow(rtp.ssrc(), rtp.sequence()));
         self.sent += 1;
         Some(Relay { port: self.id, to })
     }
@@ -290,6 +316,8 @@ impl Port {
         let rounds = self.voice.round.map_or(1, |before| round.saturating_sub(before));
         let marker = self.voice.round.is_none() || rounds != 1;
         let voice = &mut self.voice;
+        // Whoever speaks after the tune follows it.
+        voice.source = None;
         voice.timestamp = voice.timestamp.wrapping_add((rounds as u32).wrapping_mul(FRAME as u32));
         voice.sequence = voice.sequence.wrapping_add(1);
         voice.round = Some(round);

@@ -38,6 +38,10 @@ impl<'a> Rtp<'a> {
         u16::from_be_bytes([self.bytes[2], self.bytes[3]])
     }
 
+    pub fn set_sequence(&mut self, sequence: u16) {
+        self.bytes[2..4].copy_from_slice(&sequence.to_be_bytes());
+    }
+
     pub fn timestamp(&self) -> u32 {
         u32::from_be_bytes([self.bytes[4], self.bytes[5], self.bytes[6], self.bytes[7]])
     }

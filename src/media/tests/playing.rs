@@ -136,6 +136,27 @@ fn q43_a_tune_that_there_is_not_holds_nobody_up() {
 }
 
 #[test]
+fn whoever_speaks_after_a_tune_goes_on_counting_where_it_was() {
+    let peer = port(30_002);
+    let mut world = World::with(&[(NEAR(), far(A)), (peer, far("192.0.2.50:5000"))]);
+    let mut next = None;
+    for first in [40_000, 1] {
+        world.command(Command::Play { port: NEAR(), tune: PROMPT, repeat: false });
+        world.pass(200);
+        let numbers: Vec<u16> = world.frames().iter().map(|frame| head(frame).1).collect();
+        assert!(next.is_none_or(|next| next == numbers[0]), "{next:?} {numbers:?}");
+        world.bridge(NEAR(), peer);
+        let last = *numbers.last().unwrap();
+        for n in 0..3_u16 {
+            let mut bytes = voice(first + n);
+            world.rtp(peer, "192.0.2.50:5000", &mut bytes).unwrap();
+            assert_eq!(Rtp::new(&mut bytes).unwrap().sequence(), last.wrapping_add(1 + n));
+        }
+        next = Some(last.wrapping_add(4));
+    }
+}
+
+#[test]
 fn while_a_port_plays_nothing_is_relayed_to_it() {
     let peer = port(30_002);
     let mut world = World::with(&[(NEAR(), far(A)), (peer, far("192.0.2.50:5000"))]);
