@@ -191,7 +191,7 @@ fn a_wrong_password_is_challenged_refused_and_then_locked_out() {
     let fact = switch.until("phone.locked", |fact| fact["user"] == "op1");
     assert!(fact["peer"].as_str().unwrap().starts_with(&switch.street.ip(PHONE).to_string()));
     // The real phone is elsewhere, and is not locked out by a stranger's guesses.
-    let account = format!("<sip:op1@NET.1>;auth_pass={SECRET};regint=60;answermode=auto");
+    let account = format!("<sip:op1@NET.1:5060>;auth_pass={SECRET};regint=60;answermode=auto");
     let _phone = Baresip::start(&switch.street, 5, &account, talk::AGENT_TONE);
     talk::until_registered(&mut switch);
     switch.admin.ask("agents.set", serde_json::json!({"agent": "op1", "state": "pause"})).unwrap();
@@ -220,7 +220,7 @@ fn wrong_answer(challenge: &str) -> String {
 #[test]
 fn a_phone_that_vanishes_costs_its_caller_nothing() {
     let mut switch = switch();
-    let account = format!("<sip:op1@NET.1>;auth_pass={SECRET};regint=60;answermode=auto");
+    let account = format!("<sip:op1@NET.1:5060>;auth_pass={SECRET};regint=60;answermode=auto");
     let phone = Baresip::start(&switch.street, PHONE, &account, talk::AGENT_TONE);
     talk::until_registered(&mut switch);
     phone.die();
@@ -379,7 +379,7 @@ fn a_faulty_phone_cannot_flood_out_the_others() {
         assert_eq!(status(&answer), Some(401), "{answer}");
     }
     assert!(busy.is_some(), "a source that only makes noise is told to wait");
-    let account = format!("<sip:op1@NET.1>;auth_pass={SECRET};regint=60;answermode=auto");
+    let account = format!("<sip:op1@NET.1:5060>;auth_pass={SECRET};regint=60;answermode=auto");
     let _phone = Baresip::start(&switch.street, 5, &account, talk::AGENT_TONE);
     talk::until_registered(&mut switch);
     switch.admin.ask("agents.set", serde_json::json!({"agent": "op1", "state": "pause"})).unwrap();

@@ -9,7 +9,7 @@ use support::talk::{self, AGENT_TONE, SECRET};
 
 fn account(transport: &str, secret: &str) -> String {
     format!(
-        "<sip:op1@NET.1;transport={transport}>;auth_pass={secret};regint=60;answermode=auto;\
+        "<sip:op1@NET.1:5060;transport={transport}>;auth_pass={secret};regint=60;answermode=auto;\
          audio_codecs=PCMA"
     )
 }
@@ -43,7 +43,7 @@ fn a_phone_with_a_wrong_password_is_not_let_in() {
     let mut switch = talk::switch();
     let account = account("udp", "wrong-horse-1");
     let mut phone = Baresip::start(&switch.street, PHONE, &account, AGENT_TONE);
-    phone.until("REGISTER_FAIL");
+    phone.says("403 Forbidden");
     assert_eq!(switch.facts.count("phone.bound"), 0);
     let agents = switch.ask("agents.list");
     assert_eq!(agents[0]["contacts"].as_array().map(Vec::len), Some(0), "{agents:#}");

@@ -95,6 +95,11 @@ impl Baresip {
         }
     }
 
+    /// Waits for a line of its log. It begins to register before anybody can listen to its events.
+    pub fn says(&mut self, words: &str) {
+        self.program.line_with(words);
+    }
+
     fn never(&self, kind: &str) -> ! {
         panic!("baresip had no {kind}; it had {:?}", self.heard)
     }

@@ -78,6 +78,17 @@ impl Facts {
         }
     }
 
+    /// Waits until so many of this kind have come since the start.
+    pub fn until_count(&mut self, kind: &str, least: usize) {
+        let deadline = Deadline::after(PATIENCE);
+        while self.count(kind) < least {
+            match self.coming.recv_timeout(deadline.left().unwrap_or_default()) {
+                Ok(fact) => self.seen.push(fact),
+                Err(_) => panic!("never came: {least} {kind}\nwhat came:\n{}", self.text()),
+            }
+        }
+    }
+
     /// How many of this kind came until now.
     pub fn count(&mut self, kind: &str) -> usize {
         self.seen.extend(self.coming.try_iter());

@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 /// Lines shown of a program when the test fails.
-const SHOWN: usize = 80;
+const SHOWN: usize = 40;
 
 pub struct Program {
     name: String,
@@ -117,6 +117,10 @@ impl Drop for Program {
         let _ = self.child.wait();
         if std::thread::panicking() {
             self.seen.extend(self.lines.try_iter());
+            let short = self.name.rsplit('/').next().unwrap_or_default();
+            let file = std::env::temp_dir().join(format!("pukar-test-{short}-{}.log", self.pid()));
+            let _ = std::fs::write(&file, self.seen.join("\n"));
+            eprintln!("all that {} said is in {}", self.name, file.display());
             let from = self.seen.len().saturating_sub(SHOWN);
             eprintln!("---- {} said, at the end:\n{}", self.name, self.seen[from..].join("\n"));
         }

@@ -42,7 +42,7 @@ pub fn until_registered(switch: &mut Switch) {
 
 /// Calls the helpline and waits until the agent talks and the caller has heard enough of it.
 pub fn call(switch: &mut Switch, caller: &mut Baresip) {
-    caller.command("dial", &switch.street.address("sip:181@NET.1"));
+    caller.command("dial", &switch.street.address("sip:181@NET.1:5060"));
     caller.until("CALL_ESTABLISHED");
     let connected = switch.until("call.connected", |_| true);
     assert_eq!(connected["agent"], "op1");
