@@ -4,8 +4,8 @@
 use crate::base::{Id, TuneId};
 use crate::config::{Settings, Tune};
 
-/// `fresh`, with whatever cannot change in mid-run taken from `running`. Each difference that has to
-/// wait is a sentence in the log.
+/// `fresh`, with whatever cannot change in mid-run taken from `running`. Each difference that has
+/// to wait is a sentence in the log.
 pub fn adopt(running: &Settings, mut fresh: Settings) -> Settings {
     let waits = |what: &str| tracing::warn!("{what} change at the next start");
     if bound(running) != bound(&fresh) {

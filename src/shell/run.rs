@@ -12,8 +12,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 const GOODBYE: Duration = Duration::from_secs(3);
 
 /// Runs until it is told to end. `SIGTERM`: no new calls, then ends with the last one, or when
-/// `drain` is over; a second one hangs up on everybody and ends, as `SIGINT` does. `SIGHUP`: reads the configuration
-/// again. An error is one sentence, for stderr and exit status 1.
+/// `drain` is over; a second one hangs up on everybody and ends, as `SIGINT` does. `SIGHUP`: reads
+/// the configuration again. An error is one sentence, for stderr and exit status 1.
 pub fn run(settings: Settings, options: Options) -> Result<(), String> {
     log::start(settings.log);
     let running = Running::start(settings, options)?;

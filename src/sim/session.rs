@@ -71,7 +71,8 @@ impl Session {
             text,
             "{method} {} SIP/2.0\r\nVia: SIP/2.0/UDP {address};rport;branch=z9hG4bK{branch:x}\r\n\
              From: {};tag={}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {} {method}\r\n\
-             Contact: <sip:phone@{address}>\r\nMax-Forwards: 70\r\nAllow: INVITE, ACK, BYE, CANCEL\r\n",
+             Contact: <sip:phone@{address}>\r\nMax-Forwards: 70\r\n\
+             Allow: INVITE, ACK, BYE, CANCEL\r\n",
             self.target, self.local, self.tag, self.remote, self.call_id, seq,
         );
         finish(text, sdp.then_some(address))
@@ -129,7 +130,8 @@ pub fn response(
     let tag = if to.contains("tag=") { String::new() } else { format!(";tag={tag}") };
     let _ = write!(
         text,
-        "From: {}\r\nTo: {to}{tag}\r\nCall-ID: {}\r\nCSeq: {}\r\nContact: <sip:phone@{address}>\r\n",
+        "From: {}\r\nTo: {to}{tag}\r\nCall-ID: {}\r\nCSeq: {}\r\n\
+         Contact: <sip:phone@{address}>\r\n",
         raw(Name::From),
         raw(Name::CallId),
         raw(Name::CSeq),
