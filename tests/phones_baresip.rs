@@ -46,5 +46,5 @@ fn a_phone_with_a_wrong_password_is_not_let_in() {
     phone.says("403 Forbidden");
     assert_eq!(switch.facts.count("phone.bound"), 0);
     let agents = switch.ask("agents.list");
-    assert_eq!(agents[0]["contacts"].as_array().map(Vec::len), Some(0), "{agents:#}");
+    assert_eq!(agents[0]["contacts"], 0, "{agents:#}");
 }
