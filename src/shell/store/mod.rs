@@ -31,6 +31,9 @@ use std::time::Duration;
 /// Rows between the core and the outbox, and those that the core keeps when the disk hangs.
 const QUEUED: usize = 8_192;
 const WAITING_MAX: usize = 262_144;
+/// Rows that come within this time are written, and brought to the disk, together: the most that
+/// a loss of power can cost.
+const TOGETHER: Duration = Duration::from_millis(50);
 /// Rows appended to the outbox at once.
 const APPENDED: usize = 1_024;
 
@@ -130,6 +133,7 @@ fn append_all(
 ) {
     while let Ok(first) = rows.recv() {
         let mut batch = vec![first];
+        shared.pause(TOGETHER);
         batch.extend(rows.try_iter().take(APPENDED));
         let (mut pause, mut tries_left) = (pace.retry.0, pace.last_tries);
         while let Err(error) = log.append(&batch) {
