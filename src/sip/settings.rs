@@ -25,8 +25,7 @@ pub struct Settings {
     /// Wrong passwords in ten minutes after which a user is refused from that address. Default 10.
     pub lock_after: u32,
     /// Offer SHA-256 beside MD5 (RFC 8760). Phones built before it, libre 1.x among them, give up
-    /// at
-    /// the first algorithm that they do not know. Default false.
+    /// at the first algorithm that they do not know. Default false.
     pub sha256: bool,
     /// T1, T2 and T4 of RFC 3261: 500 ms, 4 s, 5 s.
     pub t1: Duration,

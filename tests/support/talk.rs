@@ -37,7 +37,8 @@ pub fn caller(street: &Street) -> Baresip {
 
 /// Waits for the phone of op1.
 pub fn until_registered(switch: &mut Switch) {
-    switch.until("phone.bound", |fact| fact["user"] == "op1" && fact["contacts"] != Value::Null);
+    let bound = |fact: &Value| fact["contacts"].as_array().is_some_and(|all| !all.is_empty());
+    switch.until("phone.bound", |fact| fact["user"] == "op1" && bound(fact));
 }
 
 /// Calls the helpline and waits until the agent talks and the caller has heard enough of it.
