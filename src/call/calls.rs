@@ -3,7 +3,7 @@
 //! In: notices of the SIP layer, events of the data plane, the queue engine's decisions (brought by
 //! the core). Out: [`Effect`]s. Knows no agent's state and no queue's order.
 
-use super::call::Call;
+use super::conversation::Call;
 use super::gate::Gate;
 use super::leg::{Leg, Stage};
 use super::ports::Ports;

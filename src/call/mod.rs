@@ -4,8 +4,8 @@
 //! Knows no agent's state, no queue, no socket. May import: sip, media (its commands), wire, base.
 
 mod api;
-mod call;
 mod calls;
+mod conversation;
 mod gate;
 mod leg;
 mod notices;
@@ -18,8 +18,8 @@ mod waiting;
 
 pub use crate::wire::g711::Law;
 pub use api::*;
-pub use call::Call;
 pub use calls::{Calls, Io};
+pub use conversation::Call;
 pub use leg::{Leg, Stage};
 pub use settings::*;
 pub use side::Side;

@@ -197,7 +197,12 @@ impl Calls {
     }
 }
 
-fn other_accepts(call: &mut super::call::Call, io: &mut Io, leg: LegId, body: &Body) -> bool {
+fn other_accepts(
+    call: &mut super::conversation::Call,
+    io: &mut Io,
+    leg: LegId,
+    body: &Body,
+) -> bool {
     let Some(other) = call.leg_mut(leg) else { return false };
     let accepted = other.side.accept(&io.settings.media, body).is_ok();
     io.out.extend(other.agree().filter(|_| accepted));

@@ -1,7 +1,7 @@
 //! Two parties who talk: the bridge, hold, silence, and the direct call to a fixed address.
 
-use super::call::Call;
 use super::calls::{Calls, Io};
+use super::conversation::Call;
 use super::leg::{Leg, Stage};
 use super::side::Side;
 use super::waiting::answered_elsewhere;

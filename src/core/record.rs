@@ -5,6 +5,8 @@ use crate::call::{Direction, EndedBy, Outcome};
 use serde::{Deserialize, Serialize};
 
 /// A finished row. `Call` comes with its legs, in one row, so that a store writes all or nothing.
+// It travels boxed, in `Command::Store`.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Row {
     Call(CallRecord),

@@ -1,8 +1,8 @@
 //! The log: lines on stderr, by what they cost the person on duty.
 //!
 //! `error`: calls or records suffer, act now. `warn`: something will, look today. `info`: what an
-//! orderly day leaves behind. `debug`, `trace`: for whoever looks for a fault; whole messages are in
-//! none but the last. Passwords are in none.
+//! orderly day leaves behind. `debug`, `trace`: for whoever looks for a fault. Whole messages and
+//! passwords are in none.
 
 use crate::config::Level;
 use std::io::IsTerminal;

@@ -11,6 +11,9 @@ use metrics_exporter_prometheus::{
 const SPANS_US: [f64; 12] =
     [1., 2., 5., 10., 20., 50., 100., 200., 500., 1_000., 10_000., 100_000.];
 
+const BATCH: &str = "pukar_batch_events";
+const BATCHES: [f64; 8] = [1., 2., 4., 8., 16., 64., 256., 1_024.];
+
 /// The metrics of one running switch.
 pub struct Metrics {
     recorder: PrometheusRecorder,
@@ -53,6 +56,7 @@ impl Metrics {
     pub fn new() -> Self {
         let recorder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_us".into()), &SPANS_US)
+            .and_then(|it| it.set_buckets_for_metric(Matcher::Full(BATCH.into()), &BATCHES))
             .expect("there are buckets")
             .build_recorder();
         let handle = recorder.handle();
@@ -68,7 +72,7 @@ impl Metrics {
             datagrams_out: metrics::counter!("pukar_sip_datagrams_sent_total"),
             datagrams_dropped: metrics::counter!("pukar_sip_datagrams_dropped_total"),
             handle_us: metrics::histogram!("pukar_handle_us"),
-            batch: metrics::histogram!("pukar_batch_events"),
+            batch: metrics::histogram!(BATCH),
             late_us: metrics::histogram!("pukar_deadline_late_us"),
         })
     }

@@ -15,6 +15,7 @@ mod log;
 pub mod media;
 mod meters;
 mod outlets;
+mod reload;
 mod run;
 mod running;
 mod stamp;

@@ -8,9 +8,12 @@ use crate::core::Event;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// For BYEs, their answers and the last figures of media ports.
+const GOODBYE: Duration = Duration::from_secs(3);
+
 /// Runs until it is told to end. `SIGTERM`: no new calls, then ends with the last one, or when
-/// `drain` is over; a second one ends at once, as `SIGINT` does. `SIGHUP`: reads the configuration
-/// again. An error is one sentence, for stderr and exit status 1.
+/// `drain` is over; a second one hangs up on everybody and ends, as `SIGINT` does. `SIGHUP`: reads
+/// the configuration again. An error is one sentence, for stderr and exit status 1.
 pub fn run(settings: Settings, options: Options) -> Result<(), String> {
     log::start(settings.log);
     let running = Running::start(settings, options)?;
@@ -40,7 +43,7 @@ async fn obey_signals(running: &Running) -> std::io::Result<()> {
         tokio::select! {
             _ = term.recv() => break,
             _ = int.recv() => {
-                running.stop();
+                end_now(running).await;
                 return Ok(());
             }
             _ = hup.recv() => reload(running).await,
@@ -68,6 +71,14 @@ async fn drain(running: &Running, term: &mut Signal, int: &mut Signal) {
             tracing::warn!("the time to drain is over; live calls are ended");
         }
     }
+    end_now(running).await;
+}
+
+/// Hangs up on whoever is left, and gives the goodbyes and the records a moment.
+async fn end_now(running: &Running) {
+    running.hang_up().await;
+    let mut over = running.over();
+    let _ = tokio::time::timeout(GOODBYE, over.wait_for(Option::is_some)).await;
     running.stop();
 }
 

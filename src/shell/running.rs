@@ -12,9 +12,9 @@ use super::outlets::{Outlets, Replies};
 use super::store::{self, Filter, Pace, Stores};
 use super::tcp::{self, Limits, Streams};
 use super::udp::Udp;
-use super::{checks, dns, tunes};
+use super::{checks, dns, reload, tunes};
 use crate::config::{self, Settings};
-use crate::core::{Event, Out, Switch};
+use crate::core::{Event, Out, Switch, Verb};
 use crate::media::control::{Command as MediaCommand, Event as MediaEvent};
 use crate::sip::{Listener, Transport};
 use serde_json::Value;
@@ -85,6 +85,7 @@ impl Running {
         if settings.wants_address() {
             settings = with_own_address(settings);
         }
+        let reload = options.reload.map(|read| adopting(read, &settings));
         let ground = Ground::prepare(settings, options.seed)?;
         let (workers, media) = ground.start_media()?;
         let places = store::places(&ground.settings.stores);
@@ -102,7 +103,7 @@ impl Running {
         let replies = Replies::default();
         let socket = ground.settings.admin.socket.clone();
         let database = database(&ground.settings.stores);
-        let guard = ground.start_admin(&board, &replies, &database, options.reload.clone())?;
+        let guard = ground.start_admin(&board, &replies, &database, reload.clone())?;
         ground.keep_meters(&workers);
         let questions = ground.runtime.block_on(async { dns::start(ground.inbox.clone()) });
         let questions = Lane::new("questions", Box::new(questions), WAITING_MAX);
@@ -135,7 +136,7 @@ impl Running {
             inbox: ground.inbox,
             board,
             metrics: ground.metrics,
-            reload: options.reload,
+            reload,
             listens,
             socket,
             database,
@@ -182,7 +183,17 @@ impl Running {
         let _ = self.inbox.control_blocking(Event::Drain);
     }
 
-    /// Ends at once, live calls and all.
+    /// Hangs up on everybody, so that phones are told and records written; over soon after.
+    pub async fn hang_up(&self) {
+        let _ = self.inbox.control(Event::Drain).await;
+        for call in self.board.calls() {
+            let verb = Verb::Hangup { call };
+            // Nobody waits for these answers.
+            let _ = self.inbox.control(Event::Admin { request: 0, verb }).await;
+        }
+    }
+
+    /// Ends at once. Live calls are not told, and leave no records.
     pub fn stop(&self) {
         self.handle.stop();
     }
@@ -361,6 +372,12 @@ fn with_own_address(settings: Settings) -> Settings {
             settings.with_address([127, 0, 0, 1].into())
         }
     }
+}
+
+/// Reads the configuration again, less what cannot change in mid-run.
+fn adopting(read: Reload, running: &Settings) -> Reload {
+    let running = running.clone();
+    Arc::new(move || Ok(reload::adopt(&running, read()?)))
 }
 
 fn listens(settings: &Settings) -> Vec<(Transport, SocketAddr)> {

@@ -8,8 +8,8 @@ use std::f64::consts::TAU;
 
 const RATE: usize = 8_000;
 
-/// Every tune of the settings, and a sentence for each that cannot be had; the tone takes its place,
-/// so that a caller hears that the line is alive.
+/// Every tune of the settings, and a sentence for each that cannot be had; the tone takes its
+/// place, so that a caller hears that the line is alive.
 pub fn load(settings: &Settings) -> (Tunes, Vec<String>) {
     let (mut tunes, mut complaints) = (Tunes::default(), Vec::new());
     for (slot, wanted) in settings.tunes.iter().enumerate() {

@@ -140,7 +140,8 @@ fn missed(missed: Missed) -> Fault {
              from {oldest}"
         )),
         Missed::Ahead { newest } => Fault::missed(format!(
-            "the newest fact is {newest}: the switch was restarted and counts anew; subscribe from 1"
+            "the newest fact is {newest}: the switch was restarted and counts anew; subscribe \
+             from 1"
         )),
     }
 }

@@ -87,8 +87,15 @@ fn of_arrival(board: &Board, arrival: &Arrival) -> Value {
 }
 
 fn of_desk(board: &Board, fact: &acd::Fact) -> (&'static str, Value) {
-    let about = |call: &CallId, agent: &AgentId| json!({"call": board.public(*call), "agent": board.names.agent(*agent)});
-    let queue = |call: &CallId, queue| json!({"call": board.public(*call), "queue": board.names.queue(queue)});
+    let id = |call: &CallId| board.public(*call);
+    let about = |call, agent: &AgentId| {
+        let agent = board.names.agent(*agent);
+        json!({"call": id(call), "agent": agent})
+    };
+    let queue = |call, queue| {
+        let queue = board.names.queue(queue);
+        json!({"call": id(call), "queue": queue})
+    };
     match fact {
         acd::Fact::Queued { call, queue: at } => ("queue.joined", queue(call, *at)),
         acd::Fact::Unqueued { call, queue: at } => ("queue.left", queue(call, *at)),

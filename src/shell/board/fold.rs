@@ -110,6 +110,10 @@ impl Board {
         self.calls.len()
     }
 
+    pub fn call_ids(&self) -> Vec<String> {
+        self.calls.values().map(|call| call.id.clone()).collect()
+    }
+
     /// The number of the newest fact.
     pub fn last(&self) -> u64 {
         self.last

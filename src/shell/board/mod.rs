@@ -84,6 +84,11 @@ impl BoardReader {
         list(&lock(&self.board), now)
     }
 
+    /// The ids of the live calls.
+    pub fn calls(&self) -> Vec<String> {
+        lock(&self.board).call_ids()
+    }
+
     /// Facts from number `from` on, at most `limit` of them, each as a JSON object.
     pub fn facts(&self, from: u64, limit: usize) -> Result<Vec<Arc<str>>, Missed> {
         lock(&self.board).ring().from(from, limit)

@@ -50,6 +50,15 @@ fn it_answers_over_udp_and_tcp_and_on_its_admin_socket_and_ends_in_order() {
     BufReader::new(stream).read_line(&mut line).unwrap();
     assert!(line.starts_with("SIP/2.0 200"), "{line}");
 
+    let mut strange = TcpStream::connect(tcp).unwrap();
+    strange.set_read_timeout(limit).unwrap();
+    let request = options("TCP", strange.local_addr().unwrap(), tcp);
+    let request = request.replace("Content-Length: 0", "Content-Length: nought");
+    strange.write_all(request.as_bytes()).unwrap();
+    let mut all = String::new();
+    strange.read_to_string(&mut all).unwrap();
+    assert!(all.starts_with("SIP/2.0 400"), "refused, then closed: {all}");
+
     let mut admin = UnixStream::connect(running.admin_socket()).unwrap();
     admin.set_read_timeout(limit).unwrap();
     admin

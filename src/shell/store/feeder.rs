@@ -90,7 +90,10 @@ impl Shared {
 
 /// Feeds one store until the end.
 pub fn feed(shared: &Shared, n: usize, place: &Place, pace: Pace, meters: &ShellMeters) {
-    let mut store = None;
+    // Opened before there is anything to write, so that what is wrong with it is known today.
+    let mut store = (place.open)()
+        .map_err(|error| tracing::error!(store = place.name, "cannot be opened: {error}"))
+        .ok();
     let mut pause = pace.retry.0;
     let mut tries_left = pace.last_tries;
     loop {

@@ -111,7 +111,8 @@ impl Waker {
 
     /// Called by the sleeper before it looks at its queues for the last time.
     pub fn about_to_sleep(&self) {
-        self.asleep.store(true, Ordering::SeqCst);
+        // Not a store: reading the waker's last write makes what it had queued before visible.
+        self.asleep.swap(true, Ordering::SeqCst);
     }
 
     /// Called by the sleeper when it is awake.

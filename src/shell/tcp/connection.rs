@@ -22,6 +22,9 @@ use tokio::time::{Sleep, sleep, timeout};
 /// Octets read at a time.
 const PIECE: usize = 8_192;
 
+/// For the refusal of what is no SIP.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// Why a connection ended.
 #[derive(Debug)]
 enum Why {
@@ -101,7 +104,12 @@ async fn read_all(
                     let pong = Parcel { hop: None, bytes: Bytes::from_static(PONG) };
                     let _ = hop.flow.map(|flow| shared.put(flow, pong));
                 }
-                Frame::Broken(_) => return Why::NotSip,
+                Frame::Broken(bytes) => {
+                    // The core knows whether this can be refused, and closes the flow after that.
+                    let _ = shared.inbox.stream(Event::Sip { hop, bytes }).await;
+                    let _ = timeout(FAREWELL, &mut gone).await;
+                    return Why::NotSip;
+                }
             }
         }
         patience.after_read(whole, framer.pending());

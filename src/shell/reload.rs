@@ -1,0 +1,84 @@
+//! What a reload may change, and what stays as it is until the next start: sockets that are bound,
+//! ports that are dealt out, prompts that are in memory, files that are open.
+
+use crate::base::{Id, TuneId};
+use crate::config::{Settings, Tune};
+
+/// `fresh`, with whatever cannot change in mid-run taken from `running`. Each difference that has
+/// to wait is a sentence in the log.
+pub fn adopt(running: &Settings, mut fresh: Settings) -> Settings {
+    let waits = |what: &str| tracing::warn!("{what} change at the next start");
+    if bound(running) != bound(&fresh) {
+        waits("listeners, media ports and media workers");
+    }
+    if (&running.stores, &running.admin, &running.data)
+        != (&fresh.stores, &fresh.admin, &fresh.data)
+    {
+        waits("stores, the admin socket and the data folder");
+    }
+    fresh.sip.listen.clone_from(&running.sip.listen);
+    let (old, new) = (&running.call.media, &mut fresh.call.media);
+    (new.bind, new.advertise, new.ports, new.workers) =
+        (old.bind, old.advertise, old.ports, old.workers);
+    fresh.stores.clone_from(&running.stores);
+    fresh.admin.clone_from(&running.admin);
+    fresh.data.clone_from(&running.data);
+    let wanted = std::mem::replace(&mut fresh.tunes, running.tunes.clone());
+    for line in &mut fresh.call.lines {
+        line.welcome = line.welcome.and_then(|id| same(&wanted, &running.tunes, id));
+        line.music = line.music.and_then(|id| same(&wanted, &running.tunes, id));
+    }
+    fresh
+}
+
+/// What is bound, by what the configuration says and not by what the system made of it.
+fn bound(settings: &Settings) -> impl PartialEq {
+    let media = &settings.call.media;
+    let listens: Vec<_> = settings.sip.listen.iter().map(|l| (l.transport, l.bind)).collect();
+    (listens, media.bind, media.ports, media.workers)
+}
+
+/// The id that a tune of the new configuration has in memory.
+fn same(wanted: &[Tune], loaded: &[Tune], id: TuneId) -> Option<TuneId> {
+    let tune = wanted.get(id.slot() as usize)?;
+    match loaded.iter().position(|have| have == tune) {
+        Some(slot) => Some(TuneId::new(slot as u32, 0)),
+        None => {
+            tracing::warn!("the prompt {} is played from the next start on", tune.name);
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::QueueId;
+    use crate::call::{Goal, Line};
+
+    fn tune(name: &str) -> Tune {
+        Tune { name: name.into(), file: None }
+    }
+
+    #[test]
+    fn lines_keep_the_prompts_that_are_in_memory_whatever_their_new_order() {
+        let line = |welcome, music| Line {
+            name: "181".into(),
+            numbers: Vec::new(),
+            goal: Goal::Queue(QueueId(0)),
+            welcome: Some(TuneId(welcome)),
+            music: Some(TuneId(music)),
+        };
+        let mut running =
+            Settings { tunes: vec![tune("tone"), tune("music")], ..Settings::default() };
+        running.call.media.ports = (100, 199);
+        let mut fresh = Settings { tunes: vec![tune("new"), tune("tone")], ..Settings::default() };
+        fresh.call.lines = vec![line(0, 1)];
+        fresh.name = "New name".into();
+        let adopted = adopt(&running, fresh);
+        assert_eq!(adopted.call.lines[0].welcome, None, "not in memory yet");
+        assert_eq!(adopted.call.lines[0].music, Some(TuneId(0)));
+        assert_eq!(adopted.tunes, running.tunes);
+        assert_eq!((adopted.name.as_str(), adopted.call.media.ports), ("New name", (100, 199)));
+    }
+}

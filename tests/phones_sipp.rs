@@ -1,0 +1,208 @@
+//! SIPp calls, and SIPp answers: whole calls between a switch and a stranger's SIP stack, over UDP
+//! and TCP, and what telephones do to call centres.
+
+mod support;
+
+use serde_json::{Value, json};
+use support::sipp::{Plan, Sipp};
+use support::street::{OTHER_PHONE, PHONE};
+use support::switch::{HELPLINE, Switch};
+
+/// Twenty agents, all of them the one SIPp in house 3.
+fn twenty(transport: &str) -> String {
+    format!(
+        "[[agent]]\nid = \"op{{1-20}}\"\nskills = [\"operator\"]\nready = true\n\
+         contact = \"sip:op{{}}@NET.3:5060;transport={transport}\"\n"
+    )
+}
+
+/// One agent in house 3, and another in house 4.
+const TWO: &str = r#"
+[[agent]]
+id = "op1"
+contact = "sip:op1@NET.3:5060"
+skills = ["operator"]
+ready = true
+[[agent]]
+id = "op2"
+contact = "sip:op2@NET.4:5060"
+skills = ["operator"]
+"#;
+
+fn one_of(records: &[Value]) -> &Value {
+    assert_eq!(records.len(), 1, "{records:#?}");
+    &records[0]
+}
+
+/// As many calls as given, all answered; every one has its record, and the numbers have no gap.
+fn all_answered(records: &[Value], calls: u64) {
+    let mut seqs: Vec<u64> = records.iter().filter_map(|r| r["seq"].as_u64()).collect();
+    seqs.sort_unstable();
+    assert_eq!(seqs, (1..=calls).collect::<Vec<_>>());
+    for record in records {
+        assert_eq!(record["outcome"], "answered", "{record:#}");
+        assert_eq!(record["line"], "181", "{record:#}");
+        assert!(record["agent"].as_str().is_some_and(|a| a.starts_with("op")), "{record:#}");
+        assert!(record["talk_ms"].as_u64() >= Some(250), "{record:#}");
+    }
+}
+
+fn many_calls(tcp: bool) {
+    const CALLS: u32 = 60;
+    let mut switch = Switch::start(&[HELPLINE, &twenty(if tcp { "tcp" } else { "udp" })]);
+    let plan = Plan { calls: CALLS, rate: 30, tcp, ..Plan::default() };
+    let agents = Plan { scenario: "agent", house: PHONE, ..plan };
+    let agents = Sipp::answers(&switch.street, agents);
+    let callers = Sipp::calls(&switch.street, Plan { scenario: "caller", ..plan });
+    callers.succeeds();
+    agents.succeeds();
+    switch.until_ended(CALLS as usize);
+    let status = switch.status();
+    assert_eq!(status["calls"]["live"], 0);
+    assert_eq!(status["total"]["answered"], CALLS);
+    all_answered(&switch.records(), u64::from(CALLS));
+}
+
+#[test]
+fn every_call_over_udp_is_answered_and_recorded() {
+    many_calls(false);
+}
+
+#[test]
+fn every_call_over_tcp_is_answered_and_recorded() {
+    many_calls(true);
+}
+
+/// op1 does what the scenario says; the call goes on to op2, who only then is ready.
+fn goes_on_to_the_next_agent(scenario: &str, why: &str) {
+    let ring = HELPLINE.replace("ring_for = \"10s\"", "ring_for = \"1s\"");
+    let ring = ring.replace("rest = \"100ms\"", "rest = \"60s\"");
+    let mut switch = Switch::start(&[&ring, TWO]);
+    let first = Plan { scenario, house: PHONE, ..Plan::default() };
+    let first = Sipp::answers(&switch.street, first);
+    let second = Plan { scenario: "agent", house: OTHER_PHONE, ..Plan::default() };
+    let second = Sipp::answers(&switch.street, second);
+    let caller = Plan { scenario: "caller", ..Plan::default() };
+    let caller = Sipp::calls(&switch.street, caller);
+    let missed = switch.until("agent.missed", |fact| fact["agent"] == "op1");
+    assert_eq!(missed["why"], why);
+    switch.admin.ask("agents.set", json!({"agent": "op2", "state": "ready"})).unwrap();
+    caller.succeeds();
+    first.succeeds();
+    second.succeeds();
+    switch.until_ended(1);
+    let records = switch.records();
+    let record = one_of(&records);
+    assert_eq!(record["outcome"], "answered", "{record:#}");
+    assert_eq!(record["agent"], "op2", "{record:#}");
+    assert_eq!(record["offers"], 2, "{record:#}");
+}
+
+#[test]
+fn a_call_that_one_agent_declines_goes_to_the_next() {
+    goes_on_to_the_next_agent("agent_declines", "declined");
+}
+
+#[test]
+fn a_call_that_one_agent_lets_ring_goes_to_the_next() {
+    goes_on_to_the_next_agent("agent_silent", "ring-timeout");
+}
+
+#[test]
+fn an_agent_who_picks_up_too_late_is_told_goodbye() {
+    goes_on_to_the_next_agent("agent_late", "ring-timeout");
+}
+
+#[test]
+fn a_caller_who_gives_up_waiting_is_an_abandoned_call() {
+    let nobody = TWO.replace("ready = true\n", "");
+    let mut switch = Switch::start(&[HELPLINE, &nobody]);
+    let caller = Plan { scenario: "caller_hangs_up", ..Plan::default() };
+    let caller = Sipp::calls(&switch.street, caller);
+    caller.succeeds();
+    switch.until_ended(1);
+    let records = switch.records();
+    let record = one_of(&records);
+    assert_eq!(record["outcome"], "abandoned", "{record:#}");
+    assert_eq!(record["ended_by"], "caller", "{record:#}");
+    assert_eq!(record["queue"], "general", "{record:#}");
+    assert!(record["wait_ms"].as_u64() >= Some(250), "{record:#}");
+}
+
+#[test]
+fn a_caller_who_gives_up_while_a_phone_rings_stops_it() {
+    let mut switch = Switch::start(&[HELPLINE, TWO]);
+    let silent = Plan { scenario: "agent_silent", house: PHONE, ..Plan::default() };
+    let silent = Sipp::answers(&switch.street, silent);
+    let caller = Plan { scenario: "caller_hangs_up", pause_ms: 1_000, ..Plan::default() };
+    Sipp::calls(&switch.street, caller).succeeds();
+    silent.succeeds();
+    let missed = switch.until("agent.missed", |fact| fact["agent"] == "op1");
+    assert_eq!(missed["why"], "caller-gone");
+    switch.until_ended(1);
+    let records = switch.records();
+    assert_eq!(one_of(&records)["outcome"], "abandoned");
+}
+
+/// A number that rings one phone, and is answered when the phone is.
+const DESK: &str = "[[line]]\nnumbers = [\"100\"]\nto = \"sip:desk@NET.3:5060\"\n";
+
+#[test]
+fn a_caller_who_cancels_gets_487_and_the_phone_stops_ringing() {
+    let mut switch = Switch::start(&[HELPLINE, DESK, TWO]);
+    let silent = Plan { scenario: "agent_silent", house: PHONE, ..Plan::default() };
+    let silent = Sipp::answers(&switch.street, silent);
+    let caller = Plan { scenario: "caller_cancels", number: "100", ..Plan::default() };
+    Sipp::calls(&switch.street, caller).succeeds();
+    silent.succeeds();
+    switch.until_ended(1);
+    let records = switch.records();
+    let record = one_of(&records);
+    assert_eq!(record["outcome"], "abandoned", "{record:#}");
+    assert_eq!(record["connected_at"], Value::Null, "{record:#}");
+}
+
+#[test]
+fn an_unknown_number_gets_404_and_a_record() {
+    let switch = Switch::start(&[HELPLINE, TWO]);
+    let caller = Plan { scenario: "caller_unknown", number: "199", ..Plan::default() };
+    Sipp::calls(&switch.street, caller).succeeds();
+    let records = switch.records();
+    let record = one_of(&records);
+    assert_eq!(record["outcome"], "refused", "{record:#}");
+    assert_eq!(record["sip_status"], 404, "{record:#}");
+    assert_eq!(record["dialled"], "199", "{record:#}");
+}
+
+#[test]
+fn a_caller_holds_resumes_and_refreshes_the_session() {
+    let mut switch = Switch::start(&[HELPLINE, TWO]);
+    let agent = Plan { scenario: "agent_held", house: PHONE, ..Plan::default() };
+    let agent = Sipp::answers(&switch.street, agent);
+    let caller = Plan { scenario: "caller_holds", ..Plan::default() };
+    Sipp::calls(&switch.street, caller).succeeds();
+    agent.succeeds();
+    switch.until("call.held", |fact| fact["held"] == true && fact["by"] == "caller");
+    switch.until("call.held", |fact| fact["held"] == false);
+    switch.until_ended(1);
+    let records = switch.records();
+    let record = one_of(&records);
+    assert_eq!(record["outcome"], "answered", "{record:#}");
+    assert!(record["hold_ms"].as_u64() >= Some(250), "{record:#}");
+}
+
+#[test]
+fn a_phone_that_is_not_there_costs_the_caller_nothing() {
+    let mut switch = Switch::start(&[HELPLINE, TWO]);
+    let second = Plan { scenario: "agent", house: OTHER_PHONE, ..Plan::default() };
+    let second = Sipp::answers(&switch.street, second);
+    let caller = Plan { scenario: "caller", ..Plan::default() };
+    let caller = Sipp::calls(&switch.street, caller);
+    let missed = switch.until("agent.missed", |fact| fact["agent"] == "op1");
+    assert_eq!(missed["why"], "unreachable");
+    switch.admin.ask("agents.set", json!({"agent": "op2", "state": "ready"})).unwrap();
+    caller.succeeds();
+    second.succeeds();
+    switch.until_ended(1);
+    assert_eq!(one_of(&switch.records())["agent"], "op2");
+}

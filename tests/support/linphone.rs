@@ -1,0 +1,91 @@
+//! linphonec (package linphone-cli): a telephone that plays one WAV file and records another,
+//! driven by lines typed into it.
+
+use super::program::Program;
+use super::street::Street;
+use super::tone;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+const TONE_SECONDS: usize = 60;
+
+pub struct Linphone {
+    program: Program,
+    dir: PathBuf,
+}
+
+const CONFIG: &str = "\
+[sip]
+sip_port=UDP
+sip_tcp_port=TCP
+bind_address=IP
+ipv6_migration_done=1
+use_ipv6=0
+guess_hostname=0
+default_proxy=0
+register_only_when_network_is_up=0
+media_encryption=none
+[rtp]
+audio_rtp_port=30000
+bind_address=IP
+[sound]
+remote_ring=
+[proxy_0]
+reg_proxy=<sip:NET.1;transport=TRANSPORT>
+reg_identity=sip:USER@NET.1
+reg_expires=600
+reg_sendregister=1
+publish=0
+[auth_info_0]
+username=USER
+passwd=SECRET
+";
+
+impl Linphone {
+    /// A phone in this house that registers and answers every call.
+    pub fn start(
+        street: &Street,
+        house: u8,
+        (user, secret): (&str, &str),
+        hertz: u32,
+        tcp: bool,
+    ) -> Self {
+        let dir = street.folder(&format!("linphone-{house}"));
+        fs::create_dir_all(dir.join(".local/share/linphone")).unwrap();
+        let wav = dir.join("tone.wav");
+        tone::write(&wav, hertz, TONE_SECONDS);
+        let [udp_port, tcp_port] = if tcp { ["0", "5060"] } else { ["5060", "0"] };
+        let config = street.address(CONFIG);
+        let config = config
+            .replace("UDP", udp_port)
+            .replace("TCP", tcp_port)
+            .replace("IP", &street.ip(house).to_string())
+            .replace("TRANSPORT", if tcp { "tcp" } else { "udp" })
+            .replace("USER", user)
+            .replace("SECRET", secret);
+        fs::write(dir.join("rc"), config).unwrap();
+        let mut command = Command::new("linphonec");
+        command.arg("-c").arg(dir.join("rc")).arg("-a").current_dir(&dir);
+        command.args(["-d", "0", "-l"]).arg(dir.join("log")).env("HOME", &dir);
+        let mut program = Program::start("linphone-cli", &mut command);
+        program.type_line("soundcard use files");
+        program.type_line(&format!("play {}", wav.display()));
+        program.type_line(&format!("record {}", dir.join("heard.wav").display()));
+        Self { program, dir }
+    }
+
+    /// Waits for a line of its own.
+    pub fn until(&mut self, words: &str) {
+        self.program.line_with(words);
+    }
+
+    pub fn command(&mut self, line: &str) {
+        self.program.type_line(line);
+    }
+
+    /// What it heard. Call it when the call is over.
+    pub fn recording(&self) -> Vec<i16> {
+        tone::read(&self.dir.join("heard.wav"))
+    }
+}

@@ -1,0 +1,126 @@
+//! The real `pukar`, started as a user starts it, with a configuration of its own and a folder of
+//! its own.
+
+use super::PATIENCE;
+use super::facts::{Admin, Facts};
+use super::program::Program;
+use super::street::{SWITCH, Street};
+use serde_json::{Value, json};
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Before each test's own part. `NET.` stands for the street.
+const COMMON: &str = r#"
+[switch]
+name = "Under test"
+data = "DATA"
+log = "debug"
+drain = "20s"
+[sip]
+listen = ["udp:NET.1:5060", "tcp:NET.1:5060"]
+domain = "helpline.test"
+advertise = "NET.1"
+[media]
+ports = "20000-21999"
+[records]
+stores = ["sqlite:DATA/records.db", "jsonl:DATA/records.jsonl"]
+[admin]
+socket = "DATA/s"
+http = ""
+"#;
+
+/// A helpline of one queue, which the trunk in house 2 calls as 181.
+pub const HELPLINE: &str = r#"
+[[trunk]]
+name = "carrier"
+hosts = ["NET.2:5060", "tcp:NET.2:5060"]
+ping = "0s"
+[[line]]
+numbers = ["181"]
+queue = "general"
+[[queue]]
+name = "general"
+skills = ["operator"]
+ring_for = "10s"
+wrap_up = "0s"
+rest = "100ms"
+"#;
+
+pub struct Switch {
+    pub facts: Facts,
+    pub admin: Admin,
+    program: Program,
+    pub street: Street,
+}
+
+impl Switch {
+    /// A switch with this configuration, ready for calls.
+    pub fn start(parts: &[&str]) -> Self {
+        let street = Street::new();
+        let data = street.folder("d");
+        let text = format!("{COMMON}{}", parts.concat());
+        let text = street.address(&text).replace("DATA", &data.to_string_lossy());
+        let config = street.dir().join("helpline.toml");
+        fs::write(&config, text).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pukar"));
+        command.arg("run").arg("--config").arg(&config).current_dir(street.dir());
+        command.env("RUST_BACKTRACE", "1");
+        let mut program = Program::start("pukar", &mut command);
+        program.line_with("admin socket");
+        let socket = data.join("s");
+        Self { facts: Facts::of(&socket), admin: Admin::connect(&socket), program, street }
+    }
+
+    pub fn sip(&self) -> SocketAddr {
+        self.street.sip(SWITCH)
+    }
+
+    pub fn ask(&mut self, method: &str) -> Value {
+        self.admin.ask(method, json!({})).unwrap()
+    }
+
+    pub fn status(&mut self) -> Value {
+        self.ask("status")
+    }
+
+    /// Waits for a fact; see [`Facts::until`].
+    pub fn until(&mut self, kind: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        self.facts.until(kind, fits)
+    }
+
+    /// Waits until so many calls have ended.
+    pub fn until_ended(&mut self, calls: usize) {
+        for _ in 0..calls {
+            self.until("call.ended", |_| true);
+        }
+    }
+
+    /// Octets of memory that are really there (proc(5)).
+    pub fn memory(&self) -> usize {
+        let path = format!("/proc/{}/statm", self.program.pid());
+        let text = fs::read_to_string(path).expect("the switch is alive");
+        text.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap() * 4096
+    }
+
+    /// Ends it in order and reads what it wrote: one record a call, the same in both stores.
+    pub fn records(mut self) -> Vec<Value> {
+        self.program.signal(libc::SIGTERM);
+        let status = self.program.end(PATIENCE);
+        assert!(status.success(), "the switch ended with {status}");
+        let data = self.data();
+        let lines = fs::read_to_string(data.join("records.jsonl")).unwrap_or_default();
+        let rows = lines.lines().map(|line| serde_json::from_str(line).expect("a line of JSON"));
+        let calls: Vec<Value> = rows.filter(|row: &Value| row["outcome"].is_string()).collect();
+        let database = rusqlite::Connection::open(data.join("records.db")).unwrap();
+        let sql = "SELECT count(*) FROM calls";
+        let stored: i64 = database.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(stored, calls.len() as i64, "the stores disagree");
+        calls
+    }
+
+    fn data(&self) -> PathBuf {
+        self.street.dir().join("d")
+    }
+}

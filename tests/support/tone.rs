@@ -1,0 +1,60 @@
+//! Tones that a phone plays, and a way to find them in what another one heard.
+
+use std::f64::consts::TAU;
+use std::fs;
+use std::path::Path;
+
+const RATE: usize = 8_000;
+const AMPLITUDE: f64 = 8_000.0;
+/// Half of the tone's own strength: what is lost at the ends of a recording is far less.
+const HEARD: f64 = AMPLITUDE / 2.0;
+
+/// A WAV file with this many seconds of a tone.
+pub fn write(path: &Path, hertz: u32, seconds: usize) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: RATE as u32,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut file = hound::WavWriter::create(path, spec).unwrap();
+    for n in 0..RATE * seconds {
+        let phase = TAU * f64::from(hertz) * n as f64 / RATE as f64;
+        file.write_sample((AMPLITUDE * phase.sin()) as i16).unwrap();
+    }
+    file.finalize().unwrap();
+}
+
+/// Samples of a recording, even one whose header was never finished.
+pub fn read(path: &Path) -> Vec<i16> {
+    let bytes = fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let samples = bytes.get(44..).unwrap_or_default();
+    samples.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+}
+
+/// Whether this tone is heard for at least so many seconds, and the other one never.
+pub fn hears(samples: &[i16], hertz: u32, least: f64, never: u32) -> Result<(), String> {
+    let (own, other) = (seconds(samples, hertz), seconds(samples, never));
+    if own >= least && other == 0.0 {
+        return Ok(());
+    }
+    let all = samples.len() as f64 / RATE as f64;
+    Err(format!("{hertz} Hz for {own} s and {never} Hz for {other} s of {all} s"))
+}
+
+/// For how long this tone is heard, in tenths of a second.
+pub fn seconds(samples: &[i16], hertz: u32) -> f64 {
+    let windows = samples.chunks_exact(RATE / 10);
+    windows.filter(|window| strength(window, hertz) > HEARD).count() as f64 / 10.0
+}
+
+/// The amplitude of one frequency, by Goertzel's algorithm.
+fn strength(samples: &[i16], hertz: u32) -> f64 {
+    let turn = 2.0 * (TAU * f64::from(hertz) / RATE as f64).cos();
+    let (mut one, mut two) = (0.0, 0.0);
+    for sample in samples {
+        (one, two) = (f64::from(*sample) + turn * one - two, one);
+    }
+    let power: f64 = one * one + two * two - turn * one * two;
+    2.0 * power.max(0.0).sqrt() / samples.len() as f64
+}
