@@ -7,6 +7,8 @@ use super::world::{Verdict, World};
 use crate::base::{AgentId, CallId, Now, Wall};
 use crate::call::{self, Outcome};
 use crate::core::{AgentStateRow, CallRecord, Command, Event, Fact, Out, Row, State, What};
+use crate::sip::Hop;
+use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -26,9 +28,18 @@ pub struct Laws {
     states: u64,
     until: BTreeMap<String, Wall>,
     reloaded: bool,
-    /// All facts, where a story wants to look at them.
-    pub story: Option<Vec<Fact>>,
+    /// All that was said and happened, where a story wants to look at it.
+    pub story: Option<Story>,
     log: DefaultHasher,
+}
+
+/// What a story may ask for afterwards.
+#[derive(Debug, Default)]
+pub struct Story {
+    pub facts: Vec<Fact>,
+    /// Messages that came to the switch, and that it sent.
+    pub heard: Vec<(Hop, Bytes)>,
+    pub said: Vec<(Hop, Bytes)>,
 }
 
 impl Laws {
@@ -39,7 +50,12 @@ impl Laws {
     pub fn note_event(&mut self, event: &Event, now: Now) {
         (now.instant, now.wall.0).hash(&mut self.log);
         match event {
-            Event::Sip { hop, bytes } => (hop, &bytes[..]).hash(&mut self.log),
+            Event::Sip { hop, bytes } => {
+                (hop, &bytes[..]).hash(&mut self.log);
+                if let Some(story) = &mut self.story {
+                    story.heard.push((*hop, bytes.clone()));
+                }
+            }
             Event::Tick => {}
             Event::Reload(_) => self.reloaded = true,
             other => format!("{other:?}").hash(&mut self.log),
@@ -65,7 +81,11 @@ impl Laws {
             }
         }
         if let Some(story) = &mut self.story {
-            story.extend(out.facts.iter().cloned());
+            story.facts.extend(out.facts.iter().cloned());
+            story.said.extend(out.commands.iter().filter_map(|command| match command {
+                Command::Send { hop, bytes } => Some((*hop, bytes.clone())),
+                _ => None,
+            }));
         }
         Ok(())
     }
@@ -119,6 +139,9 @@ impl Laws {
         let talked = record.connected_at.is_some();
         if talked != (record.outcome == Outcome::Answered) {
             return Err(format!("outcome and connection disagree: {record:?}"));
+        }
+        if !matches!(record.queue.as_str(), "general" | "") {
+            return Err(format!("a call in a queue that no line leads to: {record:?}"));
         }
         let agent = self.talked.remove(&record.id).unwrap_or_default();
         if agent != record.agent {

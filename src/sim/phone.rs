@@ -88,6 +88,11 @@ impl Phone {
         self.sessions.values().filter(|session| session.stage == Stage::Up).count()
     }
 
+    /// Sessions in which it has been asked and has not answered.
+    pub fn rings(&self) -> usize {
+        self.sessions.values().filter(|session| session.stage == Stage::Asked).count()
+    }
+
     /// Calls `number` at the switch.
     pub fn call(&mut self, number: &str, switch: SocketAddr, rng: &mut Rng, out: &mut Vec<Do>) {
         let mut session = Session {

@@ -19,6 +19,9 @@ pub struct Plan {
     pub strategy: acd::Strategy,
     pub ring_for: Duration,
     pub wrap_up: Duration,
+    pub max_wait: Duration,
+    /// Calls that the switch takes at a time.
+    pub max_calls: usize,
     pub faults: Faults,
 }
 
@@ -83,6 +86,8 @@ impl Plan {
             strategy: acd::Strategy::LongestIdle,
             ring_for: Duration::from_secs(12),
             wrap_up: Duration::from_secs(3),
+            max_wait: Duration::from_secs(900),
+            max_calls: 10_000,
             faults: Faults::default(),
         }
     }
@@ -155,6 +160,7 @@ impl Plan {
             silence_hangup: Duration::from_secs(30),
             ..MediaSettings::default()
         };
+        settings.call.max_calls = self.max_calls;
         settings.sip.domains = vec![DOMAIN.into()];
         settings.sip.listen = [Transport::Udp, Transport::Tcp]
             .map(|transport| Listener { transport, bind: switch_address(), advertise: None })
@@ -197,7 +203,7 @@ impl Plan {
             strategy: self.strategy,
             weight: 0,
             ring_for: self.ring_for,
-            max_wait: Duration::from_secs(900),
+            max_wait: self.max_wait,
             wrap_up: self.wrap_up,
             pause_after: 0,
             rest: Duration::from_secs(2),

@@ -2,12 +2,16 @@
 //! fault, under the same laws.
 
 use super::habits::Habits;
+use super::laws::Story;
 use super::plan::{agent_address, agent_name, caller_address};
 use super::world::{Verdict, Work, World};
 use super::{Network, Plan};
 use crate::acd::AgentState;
 use crate::base::Instant;
+use crate::config::Settings;
 use crate::core::{CallRecord, Event, Fact, Switch};
+use crate::sip::Hop;
+use bytes::Bytes;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -19,7 +23,7 @@ impl World {
     /// answer after a second and talk for ten.
     pub fn story(seed: u64, plan: Plan) -> Self {
         let mut world = Self::new(seed, plan);
-        world.laws.story = Some(Vec::new());
+        world.laws.story = Some(Story::default());
         for phone in world.phones.values_mut() {
             phone.scripted = true;
         }
@@ -67,6 +71,12 @@ impl World {
 
     pub fn cut_off(&mut self, address: SocketAddr, span: Duration) {
         self.do_now(Work::Cut { address, span });
+    }
+
+    /// Other settings are loaded.
+    pub fn reload(&mut self, settings: Settings) {
+        self.settings = settings.clone();
+        self.tell(Event::Reload(Box::new(settings)));
     }
 
     /// Something comes to the switch.
@@ -127,7 +137,22 @@ impl World {
 
     /// Facts since the story began.
     pub fn facts(&self) -> &[Fact] {
-        self.laws.story.as_deref().unwrap_or_default()
+        self.laws.story.as_ref().map_or(&[], |story| &story.facts)
+    }
+
+    /// Messages that came to the switch.
+    pub fn heard(&self) -> &[(Hop, Bytes)] {
+        self.laws.story.as_ref().map_or(&[], |story| &story.heard)
+    }
+
+    /// Messages that the switch sent.
+    pub fn said(&self) -> &[(Hop, Bytes)] {
+        self.laws.story.as_ref().map_or(&[], |story| &story.said)
+    }
+
+    /// Sessions in which this phone rings.
+    pub fn rings(&self, address: SocketAddr) -> usize {
+        self.phones.get(&address).map_or(0, |phone| phone.rings())
     }
 
     pub fn records(&self) -> &[CallRecord] {
