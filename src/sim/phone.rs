@@ -40,6 +40,8 @@ pub enum Do {
     },
     /// Loses its power.
     Die,
+    /// Was left in a state that only a bad network excuses.
+    Protest(&'static str),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,12 +133,18 @@ impl Phone {
             Wake::Ring if session.stage == Stage::Asked => {
                 if let Ok(invite) = Message::parse(&session.invite) {
                     let bytes = response(&invite, 180, &session.tag, line, None);
+                    session.ringing = Some(bytes.clone());
                     out.push(Do::Send(bytes));
                 }
                 self.reach(Step::Ringing, out);
             }
             Wake::Answer if session.stage == Stage::Asked => self.answer(call_id, out),
-            Wake::Weary if session.stage == Stage::Asked => self.refuse(call_id, 480, out),
+            Wake::Weary if session.stage == Stage::Asked => {
+                if session.ringing.is_some() {
+                    out.push(Do::Protest("rings, and nobody stops it"));
+                }
+                self.refuse(call_id, 480, out);
+            }
             Wake::HangUp => self.leave(call_id, rng, out),
             Wake::Hold | Wake::Resume
                 if session.stage == Stage::Up && session.repeating.is_none() =>
@@ -175,6 +183,9 @@ impl Phone {
             // RFC 3261 section 13.3.1.4: a 2xx that nobody acknowledges is followed by BYE; and a
             // re-INVITE that nobody answers ends the dialog (section 12.2.1.2).
             if session.stage == Stage::Up {
+                if response {
+                    out.push(Do::Protest("answered, and nobody acknowledges it"));
+                }
                 self.leave(call_id, rng, out);
             } else {
                 session.stage = Stage::Over;
@@ -215,7 +226,9 @@ impl Phone {
             out.push(Do::Send(bytes));
         };
         match message.method() {
-            Method::Invite if !known => self.invited(call_id, message, rng, out),
+            Method::Invite if !known || self.is_new(call_id, message) => {
+                self.invited(call_id, message, rng, out)
+            }
             Method::Invite => self.invited_again(call_id, message, out),
             Method::Ack => self.confirmed(call_id, message, rng, out),
             Method::Bye => {
@@ -231,6 +244,14 @@ impl Phone {
             }
             _ => reply(200, "x", message.has_body("application/sdp").then_some("sendrecv")),
         }
+    }
+
+    /// An INVITE after a final refusal is another attempt: with credentials, or redirected here.
+    fn is_new(&self, call_id: &str, message: &Message) -> bool {
+        let seq = |bytes: &[u8]| Message::parse(bytes).map_or(0, |before| before.cseq.number);
+        let before = self.sessions.get(call_id).filter(|session| session.stage == Stage::Over);
+        message.to.tag().is_none()
+            && before.is_some_and(|session| message.cseq.number > seq(&session.invite))
     }
 
     fn invited(&mut self, call_id: &str, message: &Message, rng: &mut Rng, out: &mut Vec<Do>) {
@@ -270,8 +291,10 @@ impl Phone {
         let Some(session) = self.sessions.get_mut(call_id) else { return };
         let inside = message.to.tag().is_some();
         if !inside {
+            // RFC 3261 section 17.2.1: a repeat is answered with the last response.
             let repeated = session.repeating.clone().filter(|b| b.starts_with(b"SIP/2.0"));
-            out.extend(repeated.map(Do::Send));
+            let ringing = session.ringing.clone().filter(|_| session.stage == Stage::Asked);
+            out.extend(repeated.or(ringing).map(Do::Send));
             return;
         }
         let asks = session.repeating.as_ref().is_some_and(|b| b.starts_with(b"INVITE"));

@@ -25,6 +25,8 @@ pub struct Session {
     pub accepted: u32,
     /// What is repeated until something comes: INVITE, 200, BYE.
     pub repeating: Option<Vec<u8>>,
+    /// The 180 that was sent, for repeats of the INVITE.
+    pub ringing: Option<Vec<u8>>,
     /// The INVITE that was sent or received.
     pub invite: Vec<u8>,
     /// Counts repeats, so that a stale wake-up means nothing.
@@ -80,6 +82,7 @@ impl Session {
             cseq: 0,
             accepted: 0,
             repeating: None,
+            ringing: None,
             invite: Vec::new(),
             round: 0,
             leaving: false,
