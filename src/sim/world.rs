@@ -17,14 +17,13 @@
 //! | a transaction is never forgotten | rest |
 //! | a row is stored twice, a number is left out | rows are gapless |
 //! | a record keeps the first agent after a second one took over | a record names who talked |
-//! | the desk is not told of an unregistered phone, or of a registered one after a reload | desk and
-//! registrar agree |
-//! | a restored switch takes queue ids from the file | a record's queue is one that a line leads to |
+//! | a phone leaves and the desk is not told, or one is there after a reload | desk = registrar |
+//! | a restored switch takes queue ids from the file | a record's queue is one of a line |
 //!
 //! Not killed, because something else makes up for them: `too_late` not called (the leg is gone by
 //! then), a ring timeout left running (it means nothing any more), figures that never come (the
-//! call's guard), a guard that never fires (late figures); and, since no INVITE forks here, a second
-//! 2xx that is not settled. A story, not a law, kills a silence that is counted on in the queue.
+//! call's guard), a guard that never fires (late figures); and a second 2xx that is not settled,
+//! since no INVITE forks here. A story, not a law, kills a silence that is counted on in the queue.
 
 use super::habits::Habits;
 use super::laws::Laws;
