@@ -261,8 +261,8 @@ fn q10_a_registration_that_ran_out_makes_its_agent_unreachable_and_says_why() {
 #[test]
 fn q12_whatever_an_agents_phone_answers_the_caller_keeps_the_place() {
     let refusals = [
-        400, 401, 403, 404, 405, 407, 408, 410, 413, 415, 420, 421, 422, 480, 481, 482, 484, 486,
-        487, 488, 491, 500, 501, 502, 503, 504, 505, 513, 600, 603, 604, 606,
+        301, 302, 400, 401, 403, 404, 405, 407, 408, 410, 413, 415, 420, 421, 422, 480, 481, 482,
+        484, 486, 487, 488, 491, 500, 501, 502, 503, 504, 505, 513, 600, 603, 604, 606,
     ];
     for status in refusals {
         let mut world = World::story(12, plan(2, &[Reach::Fixed]));
