@@ -36,6 +36,11 @@ impl Desk {
         self.agents.get(agent).map(|who| &who.shown)
     }
 
+    /// Whether a phone of the agent is known to be registered.
+    pub fn is_registered(&self, agent: AgentId) -> bool {
+        self.agents.get(agent).is_some_and(|who| who.registered)
+    }
+
     /// When the agent last became ready.
     pub fn idle_since(&self, agent: AgentId) -> Option<Instant> {
         self.agents.get(agent).map(|who| who.idle_since)

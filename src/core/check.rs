@@ -2,8 +2,8 @@
 
 use super::Switch;
 use crate::acd::AgentState;
-use crate::base::CallId;
-use crate::call::Goal;
+use crate::base::{AgentId, CallId};
+use crate::call::{Goal, Role};
 use std::collections::BTreeSet;
 
 impl Switch {
@@ -14,6 +14,7 @@ impl Switch {
         state.desk.check()?;
         state.desk.check_timers(&state.timers)?;
         state.calls.check()?;
+        self.check_phones()?;
         self.check_conservation()
     }
 
@@ -56,7 +57,23 @@ impl Switch {
                 | AgentState::Resting => {}
             }
         }
-        for (id, call) in calls.iter() {
+        self.check_legs()
+    }
+
+    /// Every phone of an agent that rings or talks does so for the call that the agent is on.
+    fn check_legs(&self) -> Result<(), String> {
+        let desk = &self.state.desk;
+        for (id, call) in self.state.calls.iter() {
+            for leg in &call.others {
+                let Role::Agent(agent) = leg.role else { continue };
+                let on = match desk.state(agent) {
+                    Some(AgentState::Talking { call } | AgentState::Offered { call }) => *call,
+                    other => return Err(format!("{:?} of {agent:?}, who is {other:?}", leg.id)),
+                };
+                if on != id {
+                    return Err(format!("{agent:?} has legs in {on:?} and {id:?}"));
+                }
+            }
             if let Some(agent) = call.agent()
                 && desk.state(agent) != Some(&AgentState::Talking { call: id })
             {
@@ -65,16 +82,46 @@ impl Switch {
         }
         Ok(())
     }
+
+    /// The desk believes of a registered phone what the registrar knows of it.
+    fn check_phones(&self) -> Result<(), String> {
+        let desk = &self.state.desk;
+        for (agent, _) in desk.agents() {
+            let name = desk.agent_name(agent).unwrap_or_default();
+            let bound = !self.state.sip.contacts(name).is_empty();
+            if desk.is_registered(agent) != bound {
+                return Err(format!("{name} is registered: {bound}; the desk believes otherwise"));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl super::State {
+    pub fn agent_name(&self, agent: AgentId) -> Option<&str> {
+        self.desk.agent_name(agent)
+    }
+
+    pub fn agent_state(&self, name: &str) -> Option<&AgentState> {
+        self.desk.state(self.desk.agent_id(name)?)
+    }
+
+    /// Calls that wait, ring or talk at the desk, and legs that the SIP layer keeps.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.desk.calls().count(), self.sip.counts().legs)
+    }
+
     /// Nothing is under way: no call, no transaction, no record in the making.
     pub fn is_quiet(&self) -> bool {
-        self.calls.is_empty()
+        self.has_no_calls()
             && self.calls.ports_open() == 0
             && self.ledger.open() == 0
             && self.sip.is_quiet()
             && self.desk.agents().all(|(_, agent)| is_rested(agent))
+    }
+
+    pub fn has_no_calls(&self) -> bool {
+        self.calls.is_empty()
     }
 
     /// What must hold when everyone has gone home.

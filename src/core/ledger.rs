@@ -13,8 +13,9 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ledger {
     open: BTreeMap<CallId, Open>,
-    /// Calls that agents are on or wrap up, and since when, and what the row will say.
-    agents: BTreeMap<AgentId, (Now, AgentState)>,
+    /// What agents are and since when. The name too: who was removed from the configuration is
+    /// forgotten by the desk before the row of the last state is written.
+    agents: BTreeMap<AgentId, (Now, AgentState, String)>,
     calls_written: u64,
     states_written: u64,
 }
@@ -117,12 +118,15 @@ impl Ledger {
         {
             open.wrap_up_began(at);
         }
-        let Some((since, before)) = self.agents.insert(agent, (at, state.clone())) else { return };
+        let known = self.agents.remove(&agent);
+        let name = known.as_ref().map_or_else(|| names.agent(agent), |(_, _, name)| name.clone());
+        self.agents.insert(agent, (at, state.clone(), name));
+        let Some((since, before, name)) = known else { return };
         self.states_written += 1;
         let call = call_of(&before);
         rows.push(Row::AgentState(AgentStateRow {
             seq: self.states_written,
-            agent: names.agent(agent),
+            agent: name,
             state: before.name().into(),
             reason: before.reason().into(),
             call: call.and_then(|c| self.open.get(&c)).map_or(String::new(), |o| o.id().into()),

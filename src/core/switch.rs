@@ -113,6 +113,7 @@ impl Switch {
             spare: Spare::default(),
         };
         switch.index_phones();
+        switch.rename_queues();
         switch
     }
 
@@ -218,7 +219,20 @@ impl Switch {
         let settings = self.settings.acd.clone();
         self.desk(now, |desk, cx, out| desk.reload(cx, &settings, out));
         self.rename_queues();
+        self.find_phones(now);
         self.fact(now, What::Reloaded, out);
+    }
+
+    /// An agent who is new at the desk may have a phone that has long been registered.
+    fn find_phones(&mut self, now: Now) {
+        let agents: Vec<AgentId> = self.state.desk.agents().map(|(agent, _)| agent).collect();
+        for agent in agents {
+            let name = self.state.desk.agent_name(agent).unwrap_or_default();
+            let bound = !self.state.sip.contacts(name).is_empty();
+            if bound != self.state.desk.is_registered(agent) {
+                self.desk(now, |desk, cx, out| desk.reachable(cx, agent, bound, out));
+            }
+        }
     }
 
     /// Queues keep their ids over a reload, so their place in the new settings is no longer theirs.

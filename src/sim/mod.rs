@@ -2,18 +2,27 @@
 //! repeats and reorders, under virtual time. A seed decides everything, so a failing seed is a bug
 //! report.
 //!
-//! In: a seed and a [`Plan`]. Out: a [`Verdict`], or the law that was broken. Knows everything but
-//! the shell.
+//! In: a seed and a [`Plan`], or a story told step by step. Out: a [`Verdict`], or the law that was
+//! broken. Knows everything but the shell.
 
+mod dialling;
+mod habits;
+mod laws;
 mod network;
+mod people;
 mod phone;
 mod plan;
 mod ports;
 mod session;
+mod signup;
+mod story;
+mod streams;
+mod strike;
 mod trace;
+mod wires;
 mod world;
 
-pub use network::Network;
-pub use phone::{Habits, Phone};
-pub use plan::{Faults, Plan};
+pub use habits::{Habits, Step};
+pub use network::{Loss, Network};
+pub use plan::{Faults, Plan, Reach, agent_address, caller_address, switch_address};
 pub use world::{Verdict, World};

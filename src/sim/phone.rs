@@ -1,44 +1,45 @@
-//! A simulated phone, caller's or agent's, with habits good and bad.
+//! A simulated phone, caller's or agent's, with habits good and bad: requests that come to it, and
+//! what its own clock tells it to do. Written apart from the switch's own SIP layer.
 
+use super::habits::{Habits, Step};
 use super::session::{Session, Stage, response};
+use super::signup::Signup;
 use crate::base::Rng;
+use crate::sip::Transport;
 use crate::wire::sip::{Message, Method, Name, Start};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// What a phone does with the next call. Times run from the INVITE, or from the answer.
-#[derive(Clone, Debug)]
-pub struct Habits {
-    /// 180 after this time. `None`: not even that.
-    pub ring_after: Option<Duration>,
-    /// The final answer after this time. `None`: never.
-    pub answer_after: Option<Duration>,
-    pub status: u16,
-    /// Hang up so long after the answer. `None`: the other end has to.
-    pub talk: Option<Duration>,
-    /// Does not acknowledge a 2xx.
-    pub never_acks: bool,
-    /// Answers 200 to the INVITE although a CANCEL has come.
-    pub answers_cancelled: bool,
-    /// Puts the other end on hold and comes back, so long after the answer.
-    pub refreshes_after: Option<Duration>,
-}
-
 #[derive(Debug)]
 pub struct Phone {
     pub address: SocketAddr,
+    pub transport: Transport,
     pub habits: Habits,
+    /// What it does with calls was told by a story, and does not change from call to call.
+    pub scripted: bool,
     /// A phone that has lost its power: hears and says nothing.
     pub dead: bool,
     pub sessions: BTreeMap<String, Session>,
+    pub signup: Option<Signup>,
 }
 
 /// What a phone wants done.
 #[derive(Debug)]
 pub enum Do {
-    Send { to: SocketAddr, bytes: Vec<u8> },
-    Wake { after: Duration, call_id: String, what: Wake },
+    Send(Vec<u8>),
+    Wake {
+        after: Duration,
+        call_id: String,
+        what: Wake,
+    },
+    /// The same, for what a phone does all its life: nobody waits for it at the end of the day.
+    Sign {
+        after: Duration,
+        round: u32,
+    },
+    /// Loses its power.
+    Die,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,43 +53,55 @@ pub enum Wake {
     Ring,
     Answer,
     HangUp,
-    Refresh,
+    Hold,
+    Resume,
+    /// Nobody came to a phone that rings: it stops by itself.
+    Weary,
 }
 
-const T1: Duration = Duration::from_millis(500);
+pub const T1: Duration = Duration::from_millis(500);
 const T2: Duration = Duration::from_secs(4);
 /// Repeats until 64*T1 have passed.
-const REPEATS: u8 = 10;
+pub const REPEATS: u8 = 10;
+/// Longer than any queue rings.
+const WEARY: Duration = Duration::from_secs(180);
 
 impl Phone {
     pub fn new(address: SocketAddr, habits: Habits) -> Self {
-        Self { address, habits, dead: false, sessions: BTreeMap::new() }
+        Self {
+            address,
+            transport: Transport::Udp,
+            habits,
+            scripted: false,
+            dead: false,
+            sessions: BTreeMap::new(),
+            signup: None,
+        }
     }
 
     pub fn is_idle(&self) -> bool {
         self.sessions.values().all(|session| session.stage == Stage::Over)
     }
 
+    /// Sessions in which it believes to talk.
+    pub fn talks(&self) -> usize {
+        self.sessions.values().filter(|session| session.stage == Stage::Up).count()
+    }
+
+    /// Sessions in which it has been asked and has not answered.
+    pub fn rings(&self) -> usize {
+        self.sessions.values().filter(|session| session.stage == Stage::Asked).count()
+    }
+
     /// Calls `number` at the switch.
     pub fn call(&mut self, number: &str, switch: SocketAddr, rng: &mut Rng, out: &mut Vec<Do>) {
         let mut session = Session {
-            call_id: format!("{:016x}@{}", rng.bits(), self.address.ip()),
-            tag: format!("{:x}", rng.bits()),
-            remote: format!("<sip:{number}@{switch}>"),
             local: format!("<sip:+9198260{:05}@{}>", rng.below(100_000), self.address.ip()),
+            remote: format!("<sip:{number}@{switch}>"),
             target: format!("sip:{number}@{switch}"),
-            peer: switch,
-            stage: Stage::Calling,
-            cseq: 0,
-            accepted: 0,
-            repeating: None,
-            invite: Vec::new(),
-            round: 0,
-            leaving: false,
-            provisional: false,
-            was_up: false,
+            ..Session::new(format!("{:016x}@{}", rng.bits(), self.address.ip()), rng)
         };
-        session.invite = session.request("INVITE", self.address, rng.bits(), true);
+        session.invite = session.request("INVITE", self.line(), rng.bits(), Some("sendrecv"));
         let invite = session.invite.clone();
         repeat(&mut session, invite, out);
         self.sessions.insert(session.call_id.clone(), session);
@@ -103,39 +116,80 @@ impl Phone {
     }
 
     pub fn wake(&mut self, call_id: &str, what: Wake, rng: &mut Rng, out: &mut Vec<Do>) {
-        let address = self.address;
-        let Some(session) = self.sessions.get_mut(call_id).filter(|_| !self.dead) else { return };
+        if self.dead {
+            return;
+        }
+        let line = self.line();
+        if let Some(signup) = self.signup.as_mut().filter(|signup| signup.call_id == call_id) {
+            return signup.wake(what, out);
+        }
+        let Some(session) = self.sessions.get_mut(call_id) else { return };
         match what {
             Wake::Repeat { round, interval, left } if round == session.round => {
-                let Some(bytes) = session.repeating.clone() else { return };
-                if left == 0 {
-                    session.repeating = None;
-                    session.stage = Stage::Over;
-                    return;
-                }
-                out.push(Do::Send { to: session.peer, bytes });
-                let interval = (interval * 2).min(T2);
-                let what = Wake::Repeat { round, interval, left: left - 1 };
-                out.push(Do::Wake { after: interval, call_id: call_id.into(), what });
+                self.repeat_again(call_id, (interval, left), rng, out);
             }
             Wake::Ring if session.stage == Stage::Asked => {
                 if let Ok(invite) = Message::parse(&session.invite) {
-                    let bytes = response(&invite, 180, &session.tag, address, false);
-                    out.push(Do::Send { to: session.peer, bytes });
+                    let bytes = response(&invite, 180, &session.tag, line, None);
+                    out.push(Do::Send(bytes));
                 }
+                self.reach(Step::Ringing, out);
             }
             Wake::Answer if session.stage == Stage::Asked => self.answer(call_id, out),
+            Wake::Weary if session.stage == Stage::Asked => self.refuse(call_id, 480, out),
             Wake::HangUp => self.leave(call_id, rng, out),
-            Wake::Refresh if session.stage == Stage::Up => {
-                let bytes = session.request("INVITE", address, rng.bits(), true);
+            Wake::Hold | Wake::Resume
+                if session.stage == Stage::Up && session.repeating.is_none() =>
+            {
+                let direction = if what == Wake::Hold { "sendonly" } else { "sendrecv" };
+                let bytes = session.request("INVITE", line, rng.bits(), Some(direction));
                 session.invite = bytes.clone();
                 repeat(session, bytes, out);
+                if what == Wake::Hold {
+                    let after = Duration::from_secs(2);
+                    out.push(Do::Wake { after, call_id: call_id.into(), what: Wake::Resume });
+                }
             }
-            Wake::Repeat { .. } | Wake::Ring | Wake::Answer | Wake::Refresh => {}
+            Wake::Repeat { .. }
+            | Wake::Ring
+            | Wake::Answer
+            | Wake::Weary
+            | Wake::Hold
+            | Wake::Resume => {}
         }
     }
 
-    pub fn receive(&mut self, from: SocketAddr, bytes: &[u8], rng: &mut Rng, out: &mut Vec<Do>) {
+    fn repeat_again(
+        &mut self,
+        call_id: &str,
+        (interval, left): (Duration, u8),
+        rng: &mut Rng,
+        out: &mut Vec<Do>,
+    ) {
+        let streams = self.transport == Transport::Tcp;
+        let Some(session) = self.sessions.get_mut(call_id) else { return };
+        let Some(bytes) = session.repeating.clone() else { return };
+        let response = bytes.starts_with(b"SIP/2.0");
+        if left == 0 {
+            session.repeating = None;
+            // RFC 3261 section 13.3.1.4: a 2xx that nobody acknowledges is followed by BYE; and a
+            // re-INVITE that nobody answers ends the dialog (section 12.2.1.2).
+            if session.stage == Stage::Up {
+                self.leave(call_id, rng, out);
+            } else {
+                session.stage = Stage::Over;
+            }
+            return;
+        }
+        if response || !streams {
+            out.push(Do::Send(bytes));
+        }
+        let interval = (interval * 2).min(T2);
+        let what = Wake::Repeat { round: session.round, interval, left: left - 1 };
+        out.push(Do::Wake { after: interval, call_id: call_id.into(), what });
+    }
+
+    pub fn receive(&mut self, bytes: &[u8], rng: &mut Rng, out: &mut Vec<Do>) {
         if self.dead {
             return;
         }
@@ -143,226 +197,184 @@ impl Phone {
             .unwrap_or_else(|why| panic!("the switch sent {}: {why:?}", show(bytes)));
         let call_id = String::from_utf8_lossy(message.header(Name::CallId).unwrap_or_default());
         match message.start {
-            Start::Request { method, .. } => {
-                self.asked(from, &call_id, &message, method, bytes, rng, out);
+            Start::Request { .. } => self.asked(&call_id, &message, rng, out),
+            Start::Response { status: code, .. } => {
+                match self.signup.as_mut().filter(|signup| signup.call_id == call_id) {
+                    Some(signup) => signup.told(&message, code, rng, out),
+                    None => self.told(&call_id, &message, code, rng, out),
+                }
             }
-            Start::Response { status: code, .. } => self.told(&call_id, &message, code, rng, out),
         }
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn asked(
-        &mut self,
-        from: SocketAddr,
-        call_id: &str,
-        message: &Message,
-        method: Method,
-        bytes: &[u8],
-        rng: &mut Rng,
-        out: &mut Vec<Do>,
-    ) {
-        let address = self.address;
+    fn asked(&mut self, call_id: &str, message: &Message, rng: &mut Rng, out: &mut Vec<Do>) {
+        let line = self.line();
         let known = self.sessions.contains_key(call_id);
         let mut reply = |status, tag: &str, sdp| {
-            let bytes = response(message, status, tag, address, sdp);
-            out.push(Do::Send { to: from, bytes });
+            let bytes = response(message, status, tag, line, sdp);
+            out.push(Do::Send(bytes));
         };
-        match method {
-            Method::Invite if !known => self.invited(from, call_id, message, bytes, rng, out),
-            Method::Invite => self.invited_again(call_id, message, from, out),
-            Method::Ack => {
-                if let Some(session) = self.sessions.get_mut(call_id) {
-                    session.stop_repeating("SIP/2.0");
-                    if session.leaving {
-                        self.leave(call_id, rng, out);
-                    }
-                }
-            }
+        match message.method() {
+            Method::Invite if !known => self.invited(call_id, message, rng, out),
+            Method::Invite => self.invited_again(call_id, message, out),
+            Method::Ack => self.confirmed(call_id, message, rng, out),
             Method::Bye => {
-                reply(if known { 200 } else { 481 }, "x", false);
+                reply(if known { 200 } else { 481 }, "x", None);
                 if let Some(session) = self.sessions.get_mut(call_id) {
                     session.stage = Stage::Over;
                     session.repeating = None;
                 }
             }
             Method::Cancel => {
-                reply(if known { 200 } else { 481 }, "x", false);
+                reply(if known { 200 } else { 481 }, "x", None);
                 self.cancelled(call_id, out);
             }
-            _ => reply(200, "x", message.has_body("application/sdp")),
+            _ => reply(200, "x", message.has_body("application/sdp").then_some("sendrecv")),
         }
     }
 
-    fn invited(
-        &mut self,
-        from: SocketAddr,
-        call_id: &str,
-        message: &Message,
-        bytes: &[u8],
-        rng: &mut Rng,
-        out: &mut Vec<Do>,
-    ) {
+    fn invited(&mut self, call_id: &str, message: &Message, rng: &mut Rng, out: &mut Vec<Do>) {
+        // A late repeat, or one whose To has a tag, belongs to a call that is long over.
+        if message.to.tag().is_some() {
+            let bytes = response(message, 481, "x", self.line(), None);
+            return out.push(Do::Send(bytes));
+        }
         let raw = |name| String::from_utf8_lossy(message.header(name).unwrap_or_default()).into();
         let contact = message.contact().map(|contact| contact.uri.raw.to_string());
         let session = Session {
-            call_id: call_id.into(),
-            tag: format!("{:x}", rng.bits()),
             remote: raw(Name::From),
             local: raw(Name::To),
             target: contact.unwrap_or_default(),
-            peer: from,
             stage: Stage::Asked,
             cseq: 100,
-            accepted: 0,
-            repeating: None,
-            invite: bytes.to_vec(),
-            round: 0,
-            leaving: false,
-            provisional: false,
-            was_up: false,
+            invite: message.raw().to_vec(),
+            ..Session::new(call_id.into(), rng)
         };
         self.sessions.insert(call_id.into(), session);
-        let plans =
-            [(self.habits.ring_after, Wake::Ring), (self.habits.answer_after, Wake::Answer)];
+        let plans = [
+            (self.habits.ring_after, Wake::Ring),
+            (self.habits.answer_after, Wake::Answer),
+            (Some(WEARY), Wake::Weary),
+        ];
         for (after, what) in plans {
             if let Some(after) = after {
                 out.push(Do::Wake { after, call_id: call_id.into(), what });
             }
         }
+        self.reach(Step::Invited, out);
     }
 
     /// A repeated INVITE, or one inside the dialog, which is agreed to at once.
-    fn invited_again(
-        &mut self,
-        call_id: &str,
-        message: &Message,
-        from: SocketAddr,
-        out: &mut Vec<Do>,
-    ) {
-        let address = self.address;
+    fn invited_again(&mut self, call_id: &str, message: &Message, out: &mut Vec<Do>) {
+        let (line, glares) = (self.line(), self.habits.glares);
         let Some(session) = self.sessions.get_mut(call_id) else { return };
         let inside = message.to.tag().is_some();
-        if inside && session.stage == Stage::Up {
-            let bytes = response(message, 200, &session.tag, address, true);
-            out.push(Do::Send { to: from, bytes });
-        } else if let Some(bytes) = session.repeating.clone() {
-            out.push(Do::Send { to: from, bytes });
+        if !inside {
+            let repeated = session.repeating.clone().filter(|b| b.starts_with(b"SIP/2.0"));
+            out.extend(repeated.map(Do::Send));
+            return;
+        }
+        let asks = session.repeating.as_ref().is_some_and(|b| b.starts_with(b"INVITE"));
+        let status = match session.stage {
+            Stage::Up if asks || glares => 491,
+            Stage::Up => 200,
+            Stage::Calling | Stage::Asked | Stage::Leaving | Stage::Over => 481,
+        };
+        let sdp = (status == 200).then_some("sendrecv");
+        let bytes = response(message, status, &session.tag, line, sdp);
+        out.push(Do::Send(bytes));
+    }
+
+    fn confirmed(&mut self, call_id: &str, message: &Message, rng: &mut Rng, out: &mut Vec<Do>) {
+        let Some(session) = self.sessions.get_mut(call_id) else { return };
+        if Message::parse(&session.invite).is_ok_and(|i| i.cseq.number == message.cseq.number) {
+            session.stop_repeating("SIP/2.0");
+        }
+        let (leaving, up) = (session.leaving, session.stage == Stage::Up);
+        if leaving {
+            self.leave(call_id, rng, out);
+        } else if up {
+            self.reach(Step::Confirmed, out);
         }
     }
 
     fn answer(&mut self, call_id: &str, out: &mut Vec<Do>) {
-        let (address, habits) = (self.address, self.habits.clone());
+        let (line, habits) = (self.line(), self.habits.clone());
+        if habits.status >= 300 {
+            return self.refuse(call_id, habits.status, out);
+        }
         let Some(session) = self.sessions.get_mut(call_id) else { return };
         let Ok(invite) = Message::parse(&session.invite) else { return };
-        let bytes = response(&invite, habits.status, &session.tag, address, habits.status < 300);
-        let up = habits.status < 300;
-        session.stage = if up { Stage::Up } else { Stage::Over };
-        session.was_up = up;
+        let bytes = response(&invite, habits.status, &session.tag, line, Some("sendrecv"));
+        session.stage = Stage::Up;
+        session.was_up = true;
         repeat(session, bytes, out);
-        let plans = [(habits.talk, Wake::HangUp), (habits.refreshes_after, Wake::Refresh)];
-        for (after, what) in plans.into_iter().filter(|_| up) {
+        let plans = [(habits.talk, Wake::HangUp), (habits.holds_after, Wake::Hold)];
+        for (after, what) in plans {
             if let Some(after) = after {
                 out.push(Do::Wake { after, call_id: call_id.into(), what });
             }
         }
+        self.reach(Step::Answered, out);
     }
 
-    fn cancelled(&mut self, call_id: &str, out: &mut Vec<Do>) {
-        let address = self.address;
-        let rude = self.habits.answers_cancelled;
+    fn refuse(&mut self, call_id: &str, status: u16, out: &mut Vec<Do>) {
+        let line = self.line();
         let Some(session) = self.sessions.get_mut(call_id) else { return };
-        if session.stage != Stage::Asked {
-            return;
-        }
-        if rude {
-            return self.answer(call_id, out);
-        }
         session.stage = Stage::Over;
         if let Ok(invite) = Message::parse(&session.invite) {
-            let bytes = response(&invite, 487, &session.tag, address, false);
+            let bytes = response(&invite, status, &session.tag, line, None);
             repeat(session, bytes, out);
         }
     }
 
-    fn told(
-        &mut self,
-        call_id: &str,
-        message: &Message,
-        code: u16,
-        rng: &mut Rng,
-        out: &mut Vec<Do>,
-    ) {
-        let (address, never_acks) = (self.address, self.habits.never_acks);
-        let Some(session) = self.sessions.get_mut(call_id) else { return };
-        match (message.cseq.method, code) {
-            (Method::Invite, 100..200) => {
-                session.provisional = true;
-                session.stop_repeating("INVITE");
-                if session.leaving && session.stage == Stage::Calling {
-                    let cancel = session.cancel();
-                    out.extend(cancel.map(|bytes| Do::Send { to: session.peer, bytes }));
-                }
-            }
-            (Method::Invite, 200..300) => {
-                session.stop_repeating("INVITE");
-                session.accepted = message.cseq.number;
-                let to = message.header(Name::To).unwrap_or_default();
-                session.remote = String::from_utf8_lossy(to).into_owned();
-                if let Some(contact) = message.contact() {
-                    session.target = contact.uri.raw.to_string();
-                }
-                if !never_acks {
-                    let bytes = session.request("ACK", address, rng.bits(), false);
-                    out.push(Do::Send { to: session.peer, bytes });
-                }
-                if session.stage == Stage::Calling {
-                    session.stage = Stage::Up;
-                    session.was_up = true;
-                }
-                if session.leaving {
-                    self.leave(call_id, rng, out);
-                }
-            }
-            (Method::Invite, _) => {
-                session.stop_repeating("INVITE");
-                let ack = session.ack_of_refusal(message);
-                out.extend(ack.map(|bytes| Do::Send { to: session.peer, bytes }));
-                if session.stage == Stage::Calling {
-                    session.stage = Stage::Over;
-                }
-            }
-            (Method::Bye, 200..) => {
-                session.stage = Stage::Over;
-                session.repeating = None;
-            }
-            _ => {}
+    fn cancelled(&mut self, call_id: &str, out: &mut Vec<Do>) {
+        let rings = self.sessions.get(call_id).is_some_and(|s| s.stage == Stage::Asked);
+        match (rings, self.habits.answers_cancelled) {
+            (true, true) => self.answer(call_id, out),
+            (true, false) => self.refuse(call_id, 487, out),
+            (false, _) => {}
         }
     }
 
-    fn leave(&mut self, call_id: &str, rng: &mut Rng, out: &mut Vec<Do>) {
-        let address = self.address;
+    pub(super) fn leave(&mut self, call_id: &str, rng: &mut Rng, out: &mut Vec<Do>) {
+        let line = self.line();
+        let Some(session) = self.sessions.get_mut(call_id) else { return };
+        if session.stage == Stage::Up && self.habits.dies == Some(Step::Leaving) {
+            return self.reach(Step::Leaving, out);
+        }
         let Some(session) = self.sessions.get_mut(call_id) else { return };
         session.leaving = true;
+        let unacknowledged = session.repeating.as_ref().is_some_and(|b| b.starts_with(b"SIP/2.0"));
         match session.stage {
+            // RFC 3261 section 15: "The callee's UA ... MUST NOT send a BYE on a confirmed dialog
+            // until it has received an ACK for its 2xx response".
+            Stage::Up if unacknowledged && !self.habits.impatient => {}
             Stage::Up => {
                 session.stage = Stage::Leaving;
-                let bytes = session.request("BYE", address, rng.bits(), false);
+                let bytes = session.request("BYE", line, rng.bits(), None);
                 repeat(session, bytes, out);
             }
             Stage::Calling if session.provisional => {
                 let cancel = session.cancel();
-                out.extend(cancel.map(|bytes| Do::Send { to: session.peer, bytes }));
+                out.extend(cancel.map(Do::Send));
             }
             Stage::Calling | Stage::Asked | Stage::Leaving | Stage::Over => {}
+        }
+    }
+
+    fn reach(&mut self, step: Step, out: &mut Vec<Do>) {
+        if self.habits.dies == Some(step) {
+            out.push(Do::Die);
         }
     }
 }
 
 /// Sends now, and again until told otherwise.
-fn repeat(session: &mut Session, bytes: Vec<u8>, out: &mut Vec<Do>) {
+pub(super) fn repeat(session: &mut Session, bytes: Vec<u8>, out: &mut Vec<Do>) {
     session.round += 1;
     session.repeating = Some(bytes.clone());
-    out.push(Do::Send { to: session.peer, bytes });
+    out.push(Do::Send(bytes));
     let what = Wake::Repeat { round: session.round, interval: T1, left: REPEATS };
     out.push(Do::Wake { after: T1, call_id: session.call_id.clone(), what });
 }

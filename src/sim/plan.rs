@@ -4,7 +4,7 @@ use crate::acd;
 use crate::base::{QueueId, Rng, TuneId};
 use crate::call::{Goal, Line, MediaSettings, Phone};
 use crate::config::Settings;
-use crate::sip::{Listener, Transport, Trunk};
+use crate::sip::{Listener, Secret, Transport, Trunk, User};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -12,11 +12,29 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub callers: u16,
-    pub agents: u16,
+    /// How the phone of each agent is reached.
+    pub agents: Vec<Reach>,
     /// Callers arrive within this time.
     pub arrive_within: Duration,
     pub strategy: acd::Strategy,
+    pub ring_for: Duration,
+    pub wrap_up: Duration,
+    pub max_wait: Duration,
+    /// Calls that the switch takes at a time.
+    pub max_calls: usize,
     pub faults: Faults,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// At an address that the configuration names.
+    Fixed,
+    /// At a host name, so that the DNS is asked.
+    Named,
+    /// Wherever it registered from.
+    Registered,
+    /// The same, over a stream.
+    Streaming,
 }
 
 /// Of a hundred, so many go wrong in this way.
@@ -26,26 +44,50 @@ pub struct Faults {
     pub repeats: u64,
     /// An agent's phone does something rude with an offer.
     pub rude_agents: u64,
+    /// A rude agent's phone loses its power at some step of the call.
+    pub deaths: u64,
     /// A caller does something rude.
     pub rude_callers: u64,
     /// The system refuses a media port.
     pub port_taken: u64,
+    /// A media port breaks while it is open.
+    pub port_broken: u64,
+    /// The data plane tells something seconds late.
+    pub slow_media: u64,
     /// A talking or waiting phone loses its power.
     pub vanish: u64,
+    /// An address is cut off for up to a minute, once in the day.
+    pub partition: u64,
+    /// A registered phone goes and comes back in mid-shift, or lets its registration run out.
+    pub restless: u64,
+    /// The DNS does not answer a question.
+    pub dns_silence: u64,
     /// After an event the switch is killed and restored from its snapshot, in a thousand.
     pub kill: u64,
     /// A supervisor flips an agent's state, or hangs up a call, in a thousand events.
     pub hands: u64,
+    /// Other settings are loaded, in a thousand events.
+    pub reloads: u64,
+    /// The calendar steps by up to a day, in a thousand events.
+    pub clock_steps: u64,
+    /// A stream breaks, in a thousand events.
+    pub stream_cuts: u64,
 }
+
+pub const DOMAIN: &str = "helpline.example";
 
 impl Plan {
     /// A calm day: nothing is lost and everyone behaves.
     pub fn calm() -> Self {
         Self {
             callers: 30,
-            agents: 4,
+            agents: vec![Reach::Fixed, Reach::Named, Reach::Registered, Reach::Streaming],
             arrive_within: Duration::from_secs(60),
             strategy: acd::Strategy::LongestIdle,
+            ring_for: Duration::from_secs(12),
+            wrap_up: Duration::from_secs(3),
+            max_wait: Duration::from_secs(900),
+            max_calls: 10_000,
             faults: Faults::default(),
         }
     }
@@ -56,50 +98,54 @@ impl Plan {
             true => acd::Strategy::RingAll,
             false => acd::Strategy::LongestIdle,
         };
+        let kinds = [Reach::Fixed, Reach::Fixed, Reach::Named, Reach::Registered, Reach::Streaming];
+        let agents = 2 + rng.below(6);
         Self {
-            callers: 20 + rng.below(40) as u16,
-            agents: 2 + rng.below(6) as u16,
+            callers: 10 + rng.below(30) as u16,
+            agents: (0..agents).map(|_| kinds[rng.below(5) as usize]).collect(),
             arrive_within: Duration::from_secs(30 + rng.below(120)),
             strategy,
             faults: Faults {
                 loss: rng.below(30),
                 repeats: rng.below(10),
                 rude_agents: rng.below(60),
+                deaths: rng.below(10),
                 rude_callers: rng.below(40),
                 port_taken: rng.below(6),
+                port_broken: rng.below(6),
+                slow_media: rng.below(20),
                 vanish: rng.below(12),
+                partition: rng.below(20),
+                restless: rng.below(30),
+                dns_silence: rng.below(30),
                 kill: rng.below(20),
                 hands: rng.below(8),
+                reloads: rng.below(6),
+                clock_steps: rng.below(6),
+                stream_cuts: rng.below(6),
             },
+            ..Self::calm()
         }
     }
 
     pub fn settings(&self) -> Settings {
-        let queue = acd::QueueSettings {
-            name: "general".into(),
-            skills: vec!["operator".into()],
-            strategy: self.strategy,
-            weight: 0,
-            ring_for: Duration::from_secs(12),
-            max_wait: Duration::from_secs(900),
-            wrap_up: Duration::from_secs(3),
-            pause_after: 0,
-            rest: Duration::from_secs(2),
-        };
         let mut settings = Settings::default();
-        settings.acd.queues = vec![queue];
-        for agent in 0..self.agents {
+        settings.acd.queues = vec![self.queue("general", &["operator"])];
+        for (agent, reach) in (0..).zip(&self.agents) {
+            let name = agent_name(agent);
             settings.acd.agents.push(acd::AgentSettings {
-                id: format!("op{agent}"),
+                id: name.clone(),
                 skills: vec!["operator".into()],
                 ready: true,
-                fixed: true,
+                fixed: reach.contact(agent).is_some(),
             });
-            settings.call.phones.push(Phone {
-                user: format!("op{agent}"),
-                name: "सीमा".into(),
-                contact: Some(format!("sip:op{agent}@{}", agent_address(agent))),
-            });
+            let contact = reach.contact(agent);
+            settings
+                .call
+                .phones
+                .push(Phone { user: name.clone(), name: "सीमा".into(), contact });
+            let secret = Secret(password(agent));
+            settings.sip.users.push(User { name, secret });
         }
         settings.call.lines = vec![Line {
             name: "181".into(),
@@ -114,9 +160,11 @@ impl Plan {
             silence_hangup: Duration::from_secs(30),
             ..MediaSettings::default()
         };
-        settings.sip.domains = vec!["helpline.example".into()];
-        settings.sip.listen =
-            vec![Listener { transport: Transport::Udp, bind: switch_address(), advertise: None }];
+        settings.call.max_calls = self.max_calls;
+        settings.sip.domains = vec![DOMAIN.into()];
+        settings.sip.listen = [Transport::Udp, Transport::Tcp]
+            .map(|transport| Listener { transport, bind: switch_address(), advertise: None })
+            .to_vec();
         settings.sip.trunks = vec![Trunk {
             name: "bsnl".into(),
             hosts: (0..self.callers).map(|n| caller_address(n).to_string()).collect(),
@@ -124,6 +172,66 @@ impl Plan {
         }];
         settings
     }
+
+    /// The same switch after somebody has edited its configuration: one of a few ways.
+    pub fn other_settings(&self, rng: &mut Rng) -> Settings {
+        let mut settings = self.settings();
+        match rng.below(6) {
+            // A queue before the others: their places are not their ids any more.
+            0 => {
+                settings.acd.queues.insert(0, self.queue("night", &["night"]));
+                for line in &mut settings.call.lines {
+                    line.goal = Goal::Queue(QueueId(1));
+                }
+            }
+            1 => {
+                let gone = rng.below(self.agents.len() as u64) as usize;
+                settings.acd.agents.remove(gone);
+            }
+            2 => settings.acd.agents.reverse(),
+            3 => settings.acd.queues[0].ring_for = Duration::from_secs(5),
+            4 => settings.acd.queues[0].strategy = acd::Strategy::RingAll,
+            _ => {}
+        }
+        settings
+    }
+
+    fn queue(&self, name: &str, skills: &[&str]) -> acd::QueueSettings {
+        acd::QueueSettings {
+            name: name.into(),
+            skills: skills.iter().map(|skill| skill.to_string()).collect(),
+            strategy: self.strategy,
+            weight: 0,
+            ring_for: self.ring_for,
+            max_wait: self.max_wait,
+            wrap_up: self.wrap_up,
+            pause_after: 0,
+            rest: Duration::from_secs(2),
+        }
+    }
+}
+
+impl Reach {
+    pub fn registers(self) -> bool {
+        matches!(self, Reach::Registered | Reach::Streaming)
+    }
+
+    fn contact(self, agent: u16) -> Option<String> {
+        let name = agent_name(agent);
+        match self {
+            Reach::Fixed => Some(format!("sip:{name}@{}", agent_address(agent))),
+            Reach::Named => Some(format!("sip:{name}@{name}.{DOMAIN}")),
+            Reach::Registered | Reach::Streaming => None,
+        }
+    }
+}
+
+pub fn agent_name(n: u16) -> String {
+    format!("op{n}")
+}
+
+pub fn password(agent: u16) -> String {
+    format!("secret-{agent}")
 }
 
 pub fn switch_address() -> SocketAddr {
@@ -136,4 +244,15 @@ pub fn caller_address(n: u16) -> SocketAddr {
 
 pub fn agent_address(n: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 2, (n >> 8) as u8, n as u8)), 5060)
+}
+
+/// Whether an agent's phone is there.
+pub fn is_agent(address: SocketAddr) -> bool {
+    matches!(address.ip(), IpAddr::V4(ip) if ip.octets()[1] == 2)
+}
+
+/// The address of a host of ours, as the DNS knows it.
+pub fn host_address(name: &str) -> Option<SocketAddr> {
+    let host = name.strip_suffix(DOMAIN)?.strip_suffix('.')?;
+    host.strip_prefix("op")?.parse().ok().map(agent_address)
 }

@@ -4,6 +4,7 @@
 use crate::base::{Id, PortId};
 use crate::media::control::{Command, Event, Far, Figures};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 #[derive(Debug, Default)]
@@ -18,7 +19,15 @@ pub struct Ports {
 struct Port {
     far: Option<Far>,
     peer: Option<PortId>,
-    pub watch: Option<Duration>,
+    watch: Option<Duration>,
+    /// Silence was reported, and nothing was heard since.
+    silent: bool,
+}
+
+impl Port {
+    fn is_at(&self, phone: IpAddr) -> bool {
+        self.far.is_some_and(|far| far.rtp.ip() == phone)
+    }
 }
 
 /// What follows from a command, and after how long.
@@ -69,7 +78,14 @@ impl Ports {
                 }
                 Ok(None)
             }
-            Command::Unbridge { port } | Command::Stop { port } => {
+            Command::Unbridge { port } => {
+                let peer = self.known(port, command)?.and_then(|port| port.peer.take());
+                if let Some(peer) = peer.and_then(|peer| self.open.get_mut(&peer)) {
+                    peer.peer = None;
+                }
+                Ok(None)
+            }
+            Command::Stop { port } => {
                 self.known(port, command)?;
                 Ok(None)
             }
@@ -80,20 +96,61 @@ impl Ports {
             }
             Command::Watch { port, silence } => {
                 if let Some(port) = self.known(port, command)? {
-                    port.watch = silence;
+                    (port.watch, port.silent) = (silence, false);
                 }
                 Ok(None)
             }
         }
     }
 
+    /// The socket of an open port breaks; false: it is closed already.
+    pub fn fail(&mut self, port: PortId) -> bool {
+        let was_open = self.open.remove(&port).is_some();
+        if was_open {
+            self.refused.insert(port, ());
+        }
+        was_open
+    }
+
+    /// The switch has heard that this port failed: from now on it must not name it.
+    pub fn told(&mut self, port: PortId) {
+        self.refused.remove(&port);
+    }
+
+    /// Whether a port whose far end is there is bridged to another.
+    pub fn is_bridged(&self, phone: IpAddr) -> bool {
+        let bridged = |port: &Port| port.peer.is_some() && port.is_at(phone);
+        self.open.values().any(bridged) || !self.refused.is_empty()
+    }
+
     /// The ports that listen for the phone at this address and are to report its silence.
-    pub fn watching(&self, phone: std::net::IpAddr) -> Vec<(PortId, Duration)> {
+    pub fn watching(&self, phone: IpAddr) -> Vec<(PortId, Duration)> {
         let watched = |(id, port): (&PortId, &Port)| {
             let far = port.far.filter(|far| far.rtp.ip() == phone)?;
             far.speaks.then_some((*id, port.watch?))
         };
         self.open.iter().filter_map(watched).collect()
+    }
+
+    /// Nothing came to this port for as long as it was to watch; false: it watches no more.
+    pub fn fall_silent(&mut self, port: PortId) -> bool {
+        let port = self.open.get_mut(&port).filter(|port| port.watch.is_some() && !port.silent);
+        port.map(|port| port.silent = true).is_some()
+    }
+
+    /// The ports that reported the silence of this phone, which is heard again.
+    pub fn hear(&mut self, phone: IpAddr) -> Vec<PortId> {
+        let silent = |(_, port): &(&PortId, &mut Port)| port.silent && port.is_at(phone);
+        let heard = self.open.iter_mut().filter(silent).map(|(id, port)| {
+            port.silent = false;
+            *id
+        });
+        heard.collect()
+    }
+
+    /// The far end of a port that watches.
+    pub fn far_of(&self, port: PortId) -> Option<IpAddr> {
+        Some(self.open.get(&port)?.far?.rtp.ip())
     }
 
     fn known(&mut self, port: PortId, command: &Command) -> Result<Option<&mut Port>, String> {

@@ -1,6 +1,8 @@
 //! One session of a simulated phone: just enough of RFC 3261 to be a fair, or an unfair, peer.
 //! Written apart from the switch's own SIP layer, so that the two check each other.
 
+use crate::base::Rng;
+use crate::sip::Transport;
 use crate::wire::sip::{Message, Name};
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -15,7 +17,8 @@ pub struct Session {
     pub local: String,
     /// Where requests inside the dialog go.
     pub target: String,
-    pub peer: SocketAddr,
+    /// The other end's tag, in a call of ours that was answered.
+    pub remote_tag: String,
     pub stage: Stage,
     pub cseq: u32,
     /// The number of the INVITE whose 2xx came last.
@@ -45,7 +48,51 @@ pub enum Stage {
     Over,
 }
 
+/// Where a phone is, and how it is connected.
+#[derive(Clone, Copy, Debug)]
+pub struct Line {
+    pub address: SocketAddr,
+    pub transport: Transport,
+}
+
+impl Line {
+    pub fn via(self, branch: u64) -> String {
+        let name = if self.transport == Transport::Tcp { "TCP" } else { "UDP" };
+        format!("SIP/2.0/{name} {};rport;branch=z9hG4bK{branch:x}", self.address)
+    }
+
+    pub fn contact(self) -> String {
+        let stream = if self.transport == Transport::Tcp { ";transport=tcp" } else { "" };
+        format!("<sip:phone@{}{stream}>", self.address)
+    }
+}
+
 impl Session {
+    pub fn new(call_id: String, rng: &mut Rng) -> Self {
+        Self {
+            call_id,
+            tag: format!("{:x}", rng.bits()),
+            remote: String::new(),
+            local: String::new(),
+            target: String::new(),
+            remote_tag: String::new(),
+            stage: Stage::Calling,
+            cseq: 0,
+            accepted: 0,
+            repeating: None,
+            invite: Vec::new(),
+            round: 0,
+            leaving: false,
+            provisional: false,
+            was_up: false,
+        }
+    }
+
+    /// Whether this tag of the other end belongs to another dialog than ours.
+    pub fn is_stranger(&self, tag: &str) -> bool {
+        !self.remote_tag.is_empty() && self.remote_tag != tag
+    }
+
     /// What begins like this has been heard.
     pub fn stop_repeating(&mut self, start: &str) {
         if self.repeating.as_ref().is_some_and(|bytes| bytes.starts_with(start.as_bytes())) {
@@ -55,13 +102,7 @@ impl Session {
     }
 
     /// A request of ours inside the dialog (or the first INVITE).
-    pub fn request(
-        &mut self,
-        method: &str,
-        address: SocketAddr,
-        branch: u64,
-        sdp: bool,
-    ) -> Vec<u8> {
+    pub fn request(&mut self, method: &str, line: Line, branch: u64, sdp: Option<&str>) -> Vec<u8> {
         // RFC 3261 section 13.2.2.4: "The sequence number of the CSeq header field in the ACK MUST
         // be the same as the INVITE being acknowledged".
         let seq = if method == "ACK" { self.accepted } else { self.cseq + 1 };
@@ -69,13 +110,18 @@ impl Session {
         let mut text = String::new();
         let _ = write!(
             text,
-            "{method} {} SIP/2.0\r\nVia: SIP/2.0/UDP {address};rport;branch=z9hG4bK{branch:x}\r\n\
-             From: {};tag={}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {} {method}\r\n\
-             Contact: <sip:phone@{address}>\r\nMax-Forwards: 70\r\n\
+            "{method} {} SIP/2.0\r\nVia: {}\r\nFrom: {};tag={}\r\nTo: {}\r\nCall-ID: {}\r\n\
+             CSeq: {seq} {method}\r\nContact: {}\r\nMax-Forwards: 70\r\n\
              Allow: INVITE, ACK, BYE, CANCEL\r\n",
-            self.target, self.local, self.tag, self.remote, self.call_id, seq,
+            self.target,
+            line.via(branch),
+            self.local,
+            self.tag,
+            self.remote,
+            self.call_id,
+            line.contact(),
         );
-        finish(text, sdp.then_some(address))
+        finish(text, sdp.map(|direction| (line.address, direction)))
     }
 
     /// CANCEL repeats the INVITE's Via, From, To, Call-ID and CSeq number (RFC 3261 section 9.1).
@@ -118,8 +164,8 @@ pub fn response(
     request: &Message,
     status: u16,
     tag: &str,
-    address: SocketAddr,
-    sdp: bool,
+    line: Line,
+    sdp: Option<&str>,
 ) -> Vec<u8> {
     let mut text = format!("SIP/2.0 {status} Whatever\r\n");
     for via in request.headers(Name::Via) {
@@ -130,20 +176,21 @@ pub fn response(
     let tag = if to.contains("tag=") { String::new() } else { format!(";tag={tag}") };
     let _ = write!(
         text,
-        "From: {}\r\nTo: {to}{tag}\r\nCall-ID: {}\r\nCSeq: {}\r\n\
-         Contact: <sip:phone@{address}>\r\n",
+        "From: {}\r\nTo: {to}{tag}\r\nCall-ID: {}\r\nCSeq: {}\r\nContact: {}\r\n",
         raw(Name::From),
         raw(Name::CallId),
         raw(Name::CSeq),
+        line.contact(),
     );
-    finish(text, sdp.then_some(address))
+    finish(text, sdp.map(|direction| (line.address, direction)))
 }
 
-fn finish(mut head: String, sdp: Option<SocketAddr>) -> Vec<u8> {
-    let body = sdp.map_or(String::new(), |address| {
+pub(super) fn finish(mut head: String, sdp: Option<(SocketAddr, &str)>) -> Vec<u8> {
+    let body = sdp.map_or(String::new(), |(address, direction)| {
         format!(
             "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
-             m=audio 4000 RTP/AVP 8 0 101\r\na=rtpmap:101 telephone-event/8000\r\n",
+             m=audio 4000 RTP/AVP 8 0 101\r\na=rtpmap:101 telephone-event/8000\r\n\
+             a={direction}\r\n",
             ip = address.ip()
         )
     });

@@ -1,42 +1,54 @@
-//! The world: an agenda of things to come, and the laws that hold after every one of them.
+//! The world: an agenda of things to come, the switch in the middle, and phones around it.
+//!
+//! After every event the laws are asked ([`Switch::check`], [`super::laws`], [`super::ports`]), and
+//! once more at rest. They were tried on planted bugs; which law killed which:
+//!
+//! | planted bug | killed by |
+//! |---|---|
+//! | see below | |
 
+use super::habits::Habits;
+use super::laws::Laws;
 use super::network::Network;
-use super::phone::{Do, Habits, Phone, Wake};
-use super::plan::{Plan, agent_address, caller_address, switch_address};
+use super::phone::{Do, Phone, Wake};
+use super::plan::{Plan, agent_address, caller_address, is_agent, switch_address};
 use super::ports::{Follows, Ports};
+use super::streams::Streams;
 use super::trace;
-use crate::base::{Instant, Now, Rng, Wall};
-use crate::call;
-use crate::core::{CallRecord, Command, Event, Out, Row, Snapshot, Switch, Verb, What};
-use crate::sip::{Hop, Transport};
+use crate::base::{Instant, Now, PortId, QueryId, Rng, Wall};
+use crate::config::Settings;
+use crate::core::{Command, Event, Out, Switch};
+use crate::media::control;
+use crate::sip::{Hop, RecordKind};
 use std::collections::BTreeMap;
-use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 pub struct World {
-    seed: u64,
-    plan: Plan,
-    now: Instant,
-    rng: Rng,
+    pub(super) seed: u64,
+    pub(super) plan: Plan,
+    pub(super) settings: Settings,
+    pub(super) now: Instant,
+    /// How far the calendar has stepped.
+    pub(super) stepped: i64,
+    pub(super) rng: Rng,
     agenda: BTreeMap<(Instant, u64), Work>,
     serial: u64,
-    switch: Switch,
-    network: Network,
-    ports: Ports,
-    phones: BTreeMap<SocketAddr, Phone>,
-    facts: u64,
-    arrived: u64,
-    records: Vec<CallRecord>,
-    names: BTreeMap<String, ()>,
-    log: std::hash::DefaultHasher,
-    steps: u64,
-    /// Work on the agenda other than ticks.
+    pub(super) switch: Switch,
+    pub(super) network: Network,
+    pub(super) streams: Streams,
+    pub(super) ports: Ports,
+    pub(super) phones: BTreeMap<SocketAddr, Phone>,
+    pub(super) laws: Laws,
+    pub(super) steps: u64,
+    /// Work on the agenda other than ticks and registrations.
     pending: usize,
     /// When the one tick that counts is planned.
     tick: Option<Instant>,
+    /// Nothing new is planned: whoever has nothing left to do goes home.
+    closing: bool,
     /// Prints what goes in and what comes out, for whoever looks into a failing seed.
-    trace: bool,
+    pub(super) trace: bool,
 }
 
 /// What one seed came to.
@@ -52,14 +64,66 @@ pub struct Verdict {
 }
 
 #[derive(Debug)]
-enum Work {
-    Arrive { from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
-    Phone { address: SocketAddr, call_id: String, what: Wake },
-    Media(crate::media::control::Event),
-    Silence { address: SocketAddr },
-    Dial { address: SocketAddr },
-    GiveUp { address: SocketAddr },
-    Vanish { address: SocketAddr },
+pub(super) enum Work {
+    /// A message reaches the switch, if the connection that it came by is still open.
+    Arrive {
+        hop: Hop,
+        bytes: Vec<u8>,
+    },
+    /// A message reaches a phone, by a connection or without.
+    Deliver {
+        hop: Hop,
+        phone: SocketAddr,
+        bytes: Vec<u8>,
+    },
+    Phone {
+        address: SocketAddr,
+        call_id: String,
+        what: Wake,
+    },
+    /// A phone registers, as it does all its life.
+    Sign {
+        address: SocketAddr,
+        round: u32,
+    },
+    /// A registered phone leaves, or only forgets to refresh; and comes back.
+    Restless {
+        address: SocketAddr,
+        forgets: bool,
+    },
+    Return {
+        address: SocketAddr,
+    },
+    Dial {
+        address: SocketAddr,
+    },
+    GiveUp {
+        address: SocketAddr,
+    },
+    Vanish {
+        address: SocketAddr,
+    },
+    Cut {
+        address: SocketAddr,
+        span: Duration,
+    },
+    Mend {
+        address: SocketAddr,
+    },
+    Media(control::Event),
+    /// The port has waited for audio for as long as it was told to.
+    Silent {
+        port: PortId,
+    },
+    Break {
+        port: PortId,
+    },
+    Dns {
+        query: QueryId,
+        name: String,
+        kind: RecordKind,
+    },
+    Tell(Event),
     Tick,
 }
 
@@ -72,119 +136,66 @@ const START: i64 = 1_586_000_000_000_000;
 impl World {
     /// Lives through a day. The error names the law that was broken, and when.
     pub fn run(seed: u64, plan: Plan) -> Result<Verdict, String> {
-        Self::new(seed, plan).through()
+        let mut world = Self::new(seed, plan);
+        world.people();
+        world.through()
     }
 
     /// The same, and prints every event, command and fact.
     pub fn run_traced(seed: u64, plan: Plan) -> Result<Verdict, String> {
-        let world = Self::new(seed, plan);
-        Self { trace: true, ..world }.through()
+        let mut world = Self { trace: true, ..Self::new(seed, plan) };
+        world.people();
+        world.through()
     }
 
-    fn through(mut self) -> Result<Verdict, String> {
-        self.live().map_err(|why| {
-            format!("seed {}, event {}, at {} us: {why}", self.seed, self.steps, self.now.0)
-        })
-    }
-
-    fn new(seed: u64, plan: Plan) -> Self {
+    /// The switch, and agents' phones without a plan.
+    pub(super) fn new(seed: u64, plan: Plan) -> Self {
         let mut rng = Rng::new(seed);
         let mut out = Out::default();
         let now = Now { instant: Instant(0), wall: Wall(START) };
-        let switch = Switch::new(plan.settings(), rng.bits(), now, &mut out);
+        let settings = plan.settings();
+        let switch = Switch::new(settings.clone(), rng.bits(), now, &mut out);
         let delay = Duration::from_millis(if plan.faults.loss > 0 { 120 } else { 10 });
         let network = Network::new(plan.faults.loss, plan.faults.repeats, delay);
         let mut world = Self {
             seed,
+            settings,
             now: Instant(0),
+            stepped: 0,
             rng,
             agenda: BTreeMap::new(),
             serial: 0,
             switch,
             network,
+            streams: Streams::default(),
             ports: Ports::default(),
             phones: BTreeMap::new(),
-            facts: 0,
-            arrived: 0,
-            records: Vec::new(),
-            names: BTreeMap::new(),
-            log: std::hash::DefaultHasher::new(),
+            laws: Laws::default(),
             steps: 0,
             pending: 0,
             tick: None,
+            closing: false,
             trace: false,
             plan,
         };
-        world.facts = out.facts.len() as u64;
-        world.people();
+        world.laws.begin(&out);
+        world.staff();
         world
     }
 
-    fn people(&mut self) {
-        for n in 0..self.plan.agents {
-            let habits = self.agent_habits();
-            self.phones.insert(agent_address(n), Phone::new(agent_address(n), habits));
-        }
-        let within = self.plan.arrive_within.as_micros() as u64;
-        for n in 0..self.plan.callers {
-            let address = caller_address(n);
-            let rude = self.rng.chance(self.plan.faults.rude_callers);
-            let habits = Habits {
-                ring_after: None,
-                answer_after: None,
-                status: 200,
-                talk: None,
-                never_acks: rude && self.rng.chance(20),
-                answers_cancelled: false,
-                refreshes_after: None,
-            };
-            self.phones.insert(address, Phone::new(address, habits));
-            let dial = Instant(self.rng.below(within));
-            self.at(dial, Work::Dial { address });
-            let patience = if rude { self.rng.below(4_000_000) } else { self.seconds(5, 300) };
-            self.at(dial + Duration::from_micros(patience), Work::GiveUp { address });
-            if self.rng.chance(self.plan.faults.vanish) {
-                let when = dial + Duration::from_micros(self.seconds(1, 60));
-                self.at(when, Work::Vanish { address });
-            }
-        }
+    /// To the end of the day.
+    pub(super) fn through(&mut self) -> Result<Verdict, String> {
+        self.closing = true;
+        let result = self.live(|world| world.is_over()).and_then(|()| self.judge());
+        result.map_err(|why| self.complaint(&why))
     }
 
-    fn agent_habits(&mut self) -> Habits {
-        let mut habits = Habits {
-            ring_after: Some(Duration::from_millis(20 + self.rng.below(300))),
-            answer_after: Some(Duration::from_micros(self.seconds(1, 5))),
-            status: 200,
-            talk: Some(Duration::from_micros(self.seconds(3, 40))),
-            never_acks: false,
-            answers_cancelled: false,
-            refreshes_after: None,
-        };
-        if !self.rng.chance(self.plan.faults.rude_agents) {
-            return habits;
-        }
-        match self.rng.below(9) {
-            0 => habits.status = 486,
-            1 => habits.status = 603,
-            2 => habits.status = 302,
-            3 => habits.answer_after = None,
-            4 => (habits.ring_after, habits.answer_after) = (None, None),
-            5 => habits.answers_cancelled = true,
-            6 => {
-                habits.answer_after =
-                    Some(Duration::from_micros(11_900_000 + self.rng.below(200_000)))
-            }
-            7 => (habits.ring_after, habits.answer_after) = (None, Some(Duration::ZERO)),
-            _ => habits.refreshes_after = Some(Duration::from_secs(1)),
-        }
-        habits
+    pub(super) fn complaint(&self, why: &str) -> String {
+        format!("seed {}, event {}, at {} us: {why}", self.seed, self.steps, self.now.0)
     }
 
-    fn seconds(&mut self, from: u64, to: u64) -> u64 {
-        (from * 1_000_000) + self.rng.below((to - from) * 1_000_000)
-    }
-
-    fn live(&mut self) -> Result<Verdict, String> {
+    /// Does what is due, one after the other, until `done` says so or nothing is left.
+    pub(super) fn live(&mut self, done: impl Fn(&Self) -> bool) -> Result<(), String> {
         self.wake_later();
         while let Some(((at, _), work)) = self.agenda.pop_first() {
             if at > LAST {
@@ -195,212 +206,212 @@ impl World {
             if self.steps > STEPS_MAX {
                 return Err(format!("the world does not come to rest; next: {work:?}"));
             }
+            self.pending -= usize::from(counts(&work));
             match work {
                 Work::Tick if self.tick != Some(at) => continue,
                 Work::Tick => self.tick = None,
-                _ => self.pending -= 1,
+                _ => {}
             }
             self.perform(work)?;
-            if self.is_over() {
+            if done(self) {
                 break;
             }
         }
-        self.judge()
+        Ok(())
+    }
+
+    /// Nothing happens for so long but what happens by itself.
+    pub(super) fn pass(&mut self, until: Instant) -> Result<(), String> {
+        while self.agenda.first_key_value().is_some_and(|((at, _), _)| *at <= until) {
+            self.live(|_| true)?;
+        }
+        self.now = self.now.max(until);
+        Ok(())
     }
 
     /// Everyone has called and hung up, and the switch has nothing left to do for anyone.
     fn is_over(&self) -> bool {
+        self.is_late() && self.switch.state().is_quiet()
+    }
+
+    /// Nobody has a call or will have one: phones need not register any more.
+    fn is_late(&self) -> bool {
         self.pending == 0
+            && self.closing
             && self.phones.values().all(|phone| phone.dead || phone.is_idle())
-            && self.switch.state().is_quiet()
+            && self.switch.state().has_no_calls()
     }
 
     fn perform(&mut self, work: Work) -> Result<(), String> {
-        let mut wants = Vec::new();
         match work {
-            Work::Arrive { from, to, bytes } if to == switch_address() => {
-                let hop = Hop { transport: Transport::Udp, local: to, peer: from, flow: None };
-                return self.feed(Event::Sip { hop, bytes: bytes.into() });
+            Work::Arrive { hop, .. }
+                if hop.flow.is_some_and(|flow| !self.streams.is_open(flow)) =>
+            {
+                Ok(())
             }
-            Work::Arrive { from, to, bytes } => {
-                let habits = self.agent_habits();
-                let Some(phone) = self.phones.get_mut(&to) else {
-                    return Err(format!("a message to {to}, where nobody is"));
-                };
-                if is_agent(to) && phone.is_idle() {
-                    phone.habits = habits;
-                }
-                phone.receive(from, &bytes, &mut self.rng, &mut wants);
-                return self.grant(to, wants);
+            Work::Arrive { hop, bytes } => self.feed(Event::Sip { hop, bytes: bytes.into() }),
+            Work::Deliver { hop, .. } if hop.flow.is_some_and(|f| !self.streams.is_open(f)) => {
+                Ok(())
             }
+            Work::Deliver { phone, bytes, .. } => self.deliver(phone, &bytes),
             Work::Phone { address, call_id, what } => {
-                let phone = self.phones.get_mut(&address).ok_or("no such phone")?;
-                phone.wake(&call_id, what, &mut self.rng, &mut wants);
-                return self.grant(address, wants);
+                self.with_phone(address, |phone, rng, out| phone.wake(&call_id, what, rng, out))
             }
-            Work::Dial { address } => {
-                let phone = self.phones.get_mut(&address).ok_or("no such phone")?;
-                phone.call("181", switch_address(), &mut self.rng, &mut wants);
-                return self.grant(address, wants);
-            }
-            Work::GiveUp { address } => {
-                let phone = self.phones.get_mut(&address).ok_or("no such phone")?;
+            Work::Sign { .. } if self.is_late() => Ok(()),
+            Work::Sign { address, round } => self.sign(address, Some(round)),
+            Work::Restless { address, forgets } => self.restless(address, forgets),
+            Work::Return { address } => self.sign(address, None),
+            Work::Dial { address } => self.with_phone(address, |phone, rng, out| {
+                phone.call("181", switch_address(), rng, out);
+            }),
+            Work::GiveUp { address } => self.with_phone(address, |phone, rng, out| {
                 if !phone.dead {
-                    phone.hang_up(&mut self.rng, &mut wants);
+                    phone.hang_up(rng, out);
                 }
-                return self.grant(address, wants);
+            }),
+            Work::Vanish { address } => self.with_phone(address, |phone, _, _| phone.dead = true),
+            Work::Cut { address, span } => {
+                self.network.cut_off(address, self.now + span);
+                self.at(self.now + span, Work::Mend { address });
+                self.fall_silent(address);
+                Ok(())
             }
-            Work::Vanish { address } => {
-                self.phones.get_mut(&address).ok_or("no such phone")?.dead = true;
-                self.report_silence(address);
-            }
-            Work::Silence { address } => self.report_silence(address),
-            Work::Media(event) => return self.feed(Event::Media(event)),
-            Work::Tick => return self.feed(Event::Tick),
+            Work::Mend { address } => self.be_heard(address),
+            Work::Media(event) => self.media(event),
+            Work::Silent { port } => self.silent(port),
+            Work::Break { port } => match self.ports.fail(port) {
+                true => self.media(control::Event::Failed { port, why: "broken".into() }),
+                false => Ok(()),
+            },
+            Work::Dns { query, name, kind } => self.resolve(query, &name, kind),
+            Work::Tell(event) => self.feed(event),
+            Work::Tick => self.feed(Event::Tick),
         }
-        Ok(())
     }
 
-    /// The data plane notices that a dead phone says nothing. Asked again while it is watched.
-    fn report_silence(&mut self, address: SocketAddr) {
-        for (port, after) in self.ports.watching(address.ip()) {
-            let silent = crate::media::control::Event::Silent { port };
-            self.at(self.now + after, Work::Media(silent));
+    fn deliver(&mut self, phone: SocketAddr, bytes: &[u8]) -> Result<(), String> {
+        let habits = is_agent(phone).then(|| Habits::agent(&self.plan, &mut self.rng));
+        let known = self.phones.get_mut(&phone);
+        let known = known.ok_or_else(|| format!("a message to {phone}, where nobody is"))?;
+        if let Some(habits) = habits.filter(|_| known.is_idle() && !known.scripted) {
+            known.habits = habits;
         }
+        self.with_phone(phone, |phone, rng, out| phone.receive(bytes, rng, out))
     }
 
-    fn grant(&mut self, from: SocketAddr, wants: Vec<Do>) -> Result<(), String> {
+    /// Something happens to a phone; whether it is heard may change with it.
+    pub(super) fn with_phone(
+        &mut self,
+        address: SocketAddr,
+        act: impl FnOnce(&mut Phone, &mut Rng, &mut Vec<Do>),
+    ) -> Result<(), String> {
+        let was_heard = self.is_heard(address);
+        let phone = self.phones.get_mut(&address).ok_or("no such phone")?;
+        let mut wants = Vec::new();
+        act(phone, &mut self.rng, &mut wants);
         for want in wants {
             match want {
-                Do::Send { to, bytes } => self.travel(from, to, bytes),
+                Do::Send(bytes) => self.send(address, bytes),
                 Do::Wake { after, call_id, what } => {
-                    self.at(self.now + after, Work::Phone { address: from, call_id, what });
+                    self.at(self.now + after, Work::Phone { address, call_id, what });
                 }
+                Do::Sign { after, round } => {
+                    self.at(self.now + after, Work::Sign { address, round });
+                }
+                Do::Die => self.at(self.now, Work::Vanish { address }),
             }
+        }
+        match (was_heard, self.is_heard(address)) {
+            (true, false) => self.fall_silent(address),
+            (false, true) => return self.be_heard(address),
+            (true, true) | (false, false) => {}
         }
         Ok(())
     }
 
-    fn travel(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
-        for at in self.network.arrivals(self.now, from, to, &mut self.rng) {
-            self.at(at, Work::Arrive { from, to, bytes: bytes.clone() });
-        }
+    /// Whether audio comes from this phone.
+    pub(super) fn is_heard(&self, address: SocketAddr) -> bool {
+        let phone = self.phones.get(&address);
+        phone.is_some_and(|phone| {
+            !phone.dead && phone.talks() > 0 && !self.network.is_cut(address, self.now)
+        })
     }
 
     /// Hands an event to the switch, does what it asks, and checks every law.
-    fn feed(&mut self, event: Event) -> Result<(), String> {
+    pub(super) fn feed(&mut self, event: Event) -> Result<(), String> {
         let mut out = Out::default();
-        let now = Now { instant: self.now, wall: Wall(START + self.now.0 as i64) };
-        format!("{now:?} {event:?}").hash(&mut self.log);
+        let now = self.clock();
+        self.laws.note_event(&event, now);
         if self.trace {
             trace::event(now, &event);
         }
+        let failed = match &event {
+            Event::Media(control::Event::Failed { port, .. }) => Some(*port),
+            _ => None,
+        };
         self.switch.handle(now, event, &mut out);
         if self.trace {
             trace::out(&out);
         }
-        format!("{out:?}").hash(&mut self.log);
-        for fact in &out.facts {
-            self.facts += 1;
-            if fact.seq != self.facts {
-                return Err(format!("fact {} after {}", fact.seq, self.facts - 1));
-            }
-            let arrived = matches!(
-                fact.what,
-                What::Call(call::Fact::Arrived { .. } | call::Fact::Refused { .. })
-            );
-            self.arrived += u64::from(arrived);
-        }
+        self.laws.note_out(&out, self.switch.state())?;
         for command in out.commands {
             self.execute(command)?;
         }
+        if let Some(port) = failed {
+            self.ports.told(port);
+        }
+        self.laws.check_bridges(&self.ports)?;
         self.switch.check()?;
         self.strike()?;
         self.wake_later();
         Ok(())
     }
 
-    /// Kill and restore; a supervisor's hand.
-    fn strike(&mut self) -> Result<(), String> {
-        if self.rng.below(1_000) < self.plan.faults.kill {
-            let written = serde_json::to_string(&self.switch.snapshot()).map_err(text)?;
-            let read: Snapshot = serde_json::from_str(&written).map_err(text)?;
-            if read != *self.switch.state() {
-                return Err("a restored switch is not the one that was written".into());
-            }
-            self.switch = Switch::restore(self.plan.settings(), read);
-        }
-        if self.rng.below(1_000) < self.plan.faults.hands {
-            let agent = format!("op{}", self.rng.below(u64::from(self.plan.agents)));
-            let states = ["ready", "pause", "logout", "ready", "end-wrap-up", "ready"];
-            let state = states[self.rng.below(6) as usize].to_string();
-            let verb = Verb::SetAgent { agent, state, reason: "tea".into() };
-            return self.feed(Event::Admin { request: self.steps, verb });
-        }
-        Ok(())
+    pub(super) fn clock(&self) -> Now {
+        Now { instant: self.now, wall: Wall(START + self.stepped + self.now.0 as i64) }
     }
 
     fn execute(&mut self, command: Command) -> Result<(), String> {
         match command {
-            Command::Send { hop, bytes } => self.travel(hop.local, hop.peer, bytes.to_vec()),
-            Command::Media(command) => {
-                let refuse = self.rng.chance(self.plan.faults.port_taken);
-                if let Some(Follows(after, event)) = self.ports.command(&command, refuse)? {
-                    self.at(self.now + after, Work::Media(event));
-                }
-                if let crate::media::control::Command::Watch { .. } = command {
-                    let dead = self.phones.values().filter(|phone| phone.dead);
-                    let dead: Vec<SocketAddr> = dead.map(|phone| phone.address).collect();
-                    for address in dead {
-                        self.at(self.now, Work::Silence { address });
-                    }
-                }
+            Command::Send { hop, bytes } => {
+                self.carry(hop, bytes.to_vec());
+                Ok(())
             }
-            Command::Store(row) => self.store(*row)?,
-            Command::Close { .. } | Command::Ask { .. } => {
-                return Err(format!("nothing here has a stream or a name: {command:?}"));
+            Command::Media(command) => self.command_media(&command),
+            Command::Store(row) => self.laws.store(*row),
+            Command::Ask { query, name, kind } => {
+                if !self.rng.chance(self.plan.faults.dns_silence) {
+                    let after = self.network.pause(&mut self.rng);
+                    self.at(self.now + after, Work::Dns { query, name, kind });
+                }
+                Ok(())
             }
-            Command::Reply { .. } | Command::Drained => {}
+            Command::Close { .. } => Err(format!("nobody broke a stream's framing: {command:?}")),
+            Command::Reply { .. } | Command::Drained => Ok(()),
         }
-        Ok(())
     }
 
-    fn store(&mut self, row: Row) -> Result<(), String> {
-        let Row::Call(record) = row else { return Ok(()) };
-        if record.seq != self.records.len() as u64 + 1 {
-            return Err(format!("record {} after {}", record.seq, self.records.len()));
+    fn command_media(&mut self, command: &control::Command) -> Result<(), String> {
+        let refuse = self.rng.chance(self.plan.faults.port_taken);
+        if let Some(Follows(after, event)) = self.ports.command(command, refuse)? {
+            let slow = self.rng.chance(self.plan.faults.slow_media);
+            let late = if slow { self.rng.below(8_000_000) } else { 0 };
+            let at = self.now + after + Duration::from_micros(late);
+            self.at(at, Work::Media(event));
         }
-        if self.names.insert(record.id.clone(), ()).is_some() {
-            return Err(format!("two records for call {}", record.id));
+        match *command {
+            control::Command::Open { port, .. }
+                if self.rng.chance(self.plan.faults.port_broken) =>
+            {
+                let after = Duration::from_micros(self.rng.below(30_000_000));
+                self.at(self.now + after, Work::Break { port });
+            }
+            control::Command::Watch { port, silence: Some(after) } => {
+                self.at(self.now + after, Work::Silent { port });
+            }
+            _ => {}
         }
-        let talked = record.connected_at.is_some();
-        if talked != (record.outcome == call::Outcome::Answered) {
-            return Err(format!("outcome and connection disagree: {record:?}"));
-        }
-        self.records.push(record);
         Ok(())
-    }
-
-    fn judge(&mut self) -> Result<Verdict, String> {
-        let records = self.records.len() as u64;
-        if records != self.arrived {
-            let open: Vec<_> = self.switch.state().open_records().collect();
-            return Err(format!("{} calls, {records} records; open: {open:?}", self.arrived));
-        }
-        if self.ports.open() > 0 {
-            return Err(format!("{} media ports are still open", self.ports.open()));
-        }
-        self.switch.state().at_rest()?;
-        let count =
-            |outcome| self.records.iter().filter(|record| record.outcome == outcome).count() as u64;
-        Ok(Verdict {
-            arrived: self.arrived,
-            answered: count(call::Outcome::Answered),
-            abandoned: count(call::Outcome::Abandoned),
-            events: self.steps,
-            ports: self.ports.opened,
-            digest: self.log.finish() ^ self.seed,
-        })
     }
 
     /// One tick is planned, for the next deadline; one that an earlier deadline has overtaken
@@ -414,17 +425,28 @@ impl World {
         }
     }
 
-    fn at(&mut self, at: Instant, work: Work) {
+    pub(super) fn at(&mut self, at: Instant, work: Work) {
         self.serial += 1;
-        self.pending += usize::from(!matches!(work, Work::Tick));
+        self.pending += usize::from(counts(&work));
         self.agenda.insert((at, self.serial), work);
     }
 }
 
-fn is_agent(address: SocketAddr) -> bool {
-    matches!(address.ip(), std::net::IpAddr::V4(ip) if ip.octets()[1] == 2)
+/// Whether the day goes on for this.
+fn counts(work: &Work) -> bool {
+    !matches!(work, Work::Tick | Work::Sign { .. })
 }
 
-fn text(error: serde_json::Error) -> String {
-    error.to_string()
+impl World {
+    /// The agents and their phones, which register where they have to.
+    fn staff(&mut self) {
+        for n in 0..self.plan.agents.len() as u16 {
+            self.hire(agent_address(n), n);
+        }
+        for n in 0..self.plan.callers {
+            let address = caller_address(n);
+            let habits = Habits::caller(&self.plan, &mut self.rng);
+            self.phones.insert(address, Phone::new(address, habits));
+        }
+    }
 }

@@ -1,0 +1,206 @@
+//! The laws that the switch alone cannot be asked about: facts are gapless, a call begins and ends
+//! once, has one record, and the record says who talked; and the day's digest.
+
+use super::plan::agent_address;
+use super::ports::Ports;
+use super::world::{Verdict, World};
+use crate::base::{AgentId, CallId, Now, Wall};
+use crate::call::{self, Outcome};
+use crate::core::{AgentStateRow, CallRecord, Command, Event, Fact, Out, Row, State, What};
+use crate::sip::Hop;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+#[derive(Debug, Default)]
+pub struct Laws {
+    facts: u64,
+    pub arrived: u64,
+    pub records: Vec<CallRecord>,
+    /// Calls that have arrived and not ended, and what records call them.
+    pub live: BTreeMap<CallId, String>,
+    /// Who talked last, by the call's name.
+    talked: BTreeMap<String, String>,
+    /// Agents who were connected by the last event.
+    connected: Vec<String>,
+    names: BTreeMap<String, ()>,
+    /// Rows of agents' states, and until when those of each agent tell.
+    states: u64,
+    until: BTreeMap<String, Wall>,
+    reloaded: bool,
+    /// All that was said and happened, where a story wants to look at it.
+    pub story: Option<Story>,
+    log: DefaultHasher,
+}
+
+/// What a story may ask for afterwards.
+#[derive(Debug, Default)]
+pub struct Story {
+    pub facts: Vec<Fact>,
+    /// Messages that came to the switch, and that it sent.
+    pub heard: Vec<(Hop, Bytes)>,
+    pub said: Vec<(Hop, Bytes)>,
+}
+
+impl Laws {
+    pub fn begin(&mut self, out: &Out) {
+        self.facts = out.facts.len() as u64;
+    }
+
+    pub fn note_event(&mut self, event: &Event, now: Now) {
+        (now.instant, now.wall.0).hash(&mut self.log);
+        match event {
+            Event::Sip { hop, bytes } => {
+                (hop, &bytes[..]).hash(&mut self.log);
+                if let Some(story) = &mut self.story {
+                    story.heard.push((*hop, bytes.clone()));
+                }
+            }
+            Event::Tick => {}
+            Event::Reload(_) => self.reloaded = true,
+            other => format!("{other:?}").hash(&mut self.log),
+        }
+    }
+
+    pub fn note_out(&mut self, out: &Out, state: &State) -> Result<(), String> {
+        for command in &out.commands {
+            match command {
+                Command::Send { hop, bytes } => (hop, &bytes[..]).hash(&mut self.log),
+                other => format!("{other:?}").hash(&mut self.log),
+            }
+        }
+        self.connected.clear();
+        for fact in &out.facts {
+            self.facts += 1;
+            if fact.seq != self.facts {
+                return Err(format!("fact {} after {}", fact.seq, self.facts - 1));
+            }
+            format!("{:?}", fact.what).hash(&mut self.log);
+            if let What::Call(what) = &fact.what {
+                self.note_call(what, state)?;
+            }
+        }
+        if let Some(story) = &mut self.story {
+            story.facts.extend(out.facts.iter().cloned());
+            story.said.extend(out.commands.iter().filter_map(|command| match command {
+                Command::Send { hop, bytes } => Some((*hop, bytes.clone())),
+                _ => None,
+            }));
+        }
+        Ok(())
+    }
+
+    fn note_call(&mut self, what: &call::Fact, state: &State) -> Result<(), String> {
+        match what {
+            call::Fact::Arrived { call, arrival } => {
+                self.arrived += 1;
+                if let Some(twin) = self.live.insert(*call, arrival.id.clone()) {
+                    return Err(format!("{call:?} arrived again; it was {twin}"));
+                }
+            }
+            call::Fact::Refused { .. } => self.arrived += 1,
+            call::Fact::Connected { call, agent } => {
+                let name = self.live.get(call).ok_or_else(|| format!("{call:?} is not live"))?;
+                if let Some(agent) = agent.and_then(|agent: AgentId| state.agent_name(agent)) {
+                    self.talked.insert(name.clone(), agent.to_string());
+                    self.connected.push(agent.to_string());
+                }
+            }
+            call::Fact::Ended { call, .. } => {
+                self.live.remove(call).ok_or_else(|| format!("{call:?} ended twice"))?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whoever is said to be connected has a bridged port.
+    pub fn check_bridges(&mut self, ports: &Ports) -> Result<(), String> {
+        for agent in self.connected.drain(..) {
+            let number = agent.trim_start_matches("op").parse().map_err(|_| "an odd agent")?;
+            if !ports.is_bridged(agent_address(number).ip()) {
+                return Err(format!("{agent} was connected and hears nobody"));
+            }
+        }
+        Ok(())
+    }
+
+    pub fn store(&mut self, row: Row) -> Result<(), String> {
+        let record = match row {
+            Row::Call(record) => record,
+            Row::AgentState(row) => return self.store_state(row),
+        };
+        if record.seq != self.records.len() as u64 + 1 {
+            return Err(format!("record {} after {}", record.seq, self.records.len()));
+        }
+        if self.names.insert(record.id.clone(), ()).is_some() {
+            return Err(format!("two records for call {}", record.id));
+        }
+        let talked = record.connected_at.is_some();
+        if talked != (record.outcome == Outcome::Answered) {
+            return Err(format!("outcome and connection disagree: {record:?}"));
+        }
+        if !matches!(record.queue.as_str(), "general" | "") {
+            return Err(format!("a call in a queue that no line leads to: {record:?}"));
+        }
+        let agent = self.talked.remove(&record.id).unwrap_or_default();
+        if agent != record.agent {
+            return Err(format!("{agent:?} talked, and the record says {record:?}"));
+        }
+        if record.legs.iter().any(|leg| leg.closed_at.is_none()) {
+            return Err(format!("a leg that never closed: {record:?}"));
+        }
+        self.records.push(record);
+        Ok(())
+    }
+
+    /// The states of an agent follow one another without a gap, in rows without a gap.
+    fn store_state(&mut self, row: AgentStateRow) -> Result<(), String> {
+        self.states += 1;
+        if row.seq != self.states {
+            return Err(format!("agent state {} after {}", row.seq, self.states - 1));
+        }
+        if row.agent.is_empty() {
+            return Err(format!("nobody's state: {row:?}"));
+        }
+        let until = self.until.insert(row.agent.clone(), row.until);
+        // Whoever is taken out of the configuration and put back in has two lives.
+        match self.reloaded || until.is_none_or(|until| until == row.from) {
+            true => Ok(()),
+            false => Err(format!("{until:?} is not when this begins: {row:?}")),
+        }
+    }
+
+    fn count(&self, outcome: Outcome) -> u64 {
+        self.records.iter().filter(|record| record.outcome == outcome).count() as u64
+    }
+}
+
+impl World {
+    /// What must hold when the day is over.
+    pub(super) fn judge(&mut self) -> Result<Verdict, String> {
+        let (arrived, records) = (self.laws.arrived, self.laws.records.len() as u64);
+        if records != arrived {
+            let open: Vec<_> = self.switch.state().open_records().collect();
+            return Err(format!("{arrived} calls, {records} records; open: {open:?}"));
+        }
+        if self.ports.open() > 0 {
+            return Err(format!("{} media ports are still open", self.ports.open()));
+        }
+        if !self.switch.state().is_quiet() {
+            return Err(format!("not at rest; next: {:?}", self.switch.next_deadline()));
+        }
+        self.switch.state().at_rest()?;
+        if let Some(phone) = self.phones.values().find(|phone| !phone.dead && !phone.is_idle()) {
+            return Err(format!("{} still believes to be in a call: {phone:?}", phone.address));
+        }
+        Ok(Verdict {
+            arrived,
+            answered: self.laws.count(Outcome::Answered),
+            abandoned: self.laws.count(Outcome::Abandoned),
+            events: self.steps,
+            ports: self.ports.opened,
+            digest: self.laws.log.finish() ^ self.seed,
+        })
+    }
+}

@@ -1,0 +1,166 @@
+//! Stories: a world in which nothing happens but what a test says, phone by phone and fault by
+//! fault, under the same laws.
+
+use super::habits::Habits;
+use super::laws::Story;
+use super::plan::{agent_address, agent_name, caller_address};
+use super::world::{Verdict, Work, World};
+use super::{Network, Plan};
+use crate::acd::AgentState;
+use crate::base::Instant;
+use crate::config::Settings;
+use crate::core::{CallRecord, Event, Fact, Switch};
+use crate::sip::Hop;
+use bytes::Bytes;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How long agents' phones have to register before a story begins.
+const MORNING: Duration = Duration::from_secs(2);
+
+impl World {
+    /// A world of `plan` in which nobody calls by themselves. Agents' phones are polite: they
+    /// answer after a second and talk for ten.
+    pub fn story(seed: u64, plan: Plan) -> Self {
+        let mut world = Self::new(seed, plan);
+        world.laws.story = Some(Story::default());
+        for phone in world.phones.values_mut() {
+            phone.scripted = true;
+        }
+        for n in 0..world.plan.agents.len() as u16 {
+            let (ring, talk) = (Duration::from_secs(1), Duration::from_secs(10));
+            world.agent_does(n, Habits::polite(ring, talk));
+        }
+        world.wait(MORNING);
+        world
+    }
+
+    pub fn agent_does(&mut self, agent: u16, habits: Habits) {
+        self.phone_does(agent_address(agent), habits);
+    }
+
+    pub fn caller_does(&mut self, caller: u16, habits: Habits) {
+        self.phone_does(caller_address(caller), habits);
+    }
+
+    fn phone_does(&mut self, address: SocketAddr, habits: Habits) {
+        if let Some(phone) = self.phones.get_mut(&address) {
+            phone.habits = habits;
+        }
+    }
+
+    /// This caller calls now.
+    pub fn dial(&mut self, caller: u16) {
+        self.do_now(Work::Dial { address: caller_address(caller) });
+    }
+
+    /// This caller hangs up now, or as soon as the rules of SIP allow it.
+    pub fn give_up(&mut self, caller: u16) {
+        self.do_now(Work::GiveUp { address: caller_address(caller) });
+    }
+
+    /// The phone loses its power.
+    pub fn vanish(&mut self, address: SocketAddr) {
+        self.do_now(Work::Vanish { address });
+    }
+
+    /// A phone that registers leaves; `forgets`: it only does not refresh any more.
+    pub fn sign_off(&mut self, agent: u16, forgets: bool) {
+        self.do_now(Work::Restless { address: agent_address(agent), forgets });
+    }
+
+    pub fn cut_off(&mut self, address: SocketAddr, span: Duration) {
+        self.do_now(Work::Cut { address, span });
+    }
+
+    /// Other settings are loaded.
+    pub fn reload(&mut self, settings: Settings) {
+        self.settings = settings.clone();
+        self.tell(Event::Reload(Box::new(settings)));
+    }
+
+    /// Something comes to the switch.
+    pub fn tell(&mut self, event: Event) {
+        self.do_now(Work::Tell(event));
+    }
+
+    fn do_now(&mut self, work: Work) {
+        self.at(self.now, work);
+        self.wait(Duration::ZERO);
+    }
+
+    /// Time passes. A broken law ends the story.
+    pub fn wait(&mut self, span: Duration) {
+        if let Err(why) = self.pass(self.now + span) {
+            panic!("{}", self.complaint(&why));
+        }
+    }
+
+    /// Time passes until it is so; how long that took. It may take `most`.
+    pub fn wait_until(&mut self, most: Duration, it_is_so: impl Fn(&Self) -> bool) -> Duration {
+        let since = self.now;
+        while !it_is_so(self) {
+            let took = self.now.since(since);
+            assert!(took < most, "{}", self.complaint(&format!("still not so after {took:?}")));
+            self.wait(Duration::from_millis(5));
+        }
+        self.now.since(since)
+    }
+
+    /// To the end, when everything has come to rest, with the laws that hold there.
+    pub fn end(&mut self) -> Verdict {
+        self.through().unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    pub fn switch(&self) -> &Switch {
+        &self.switch
+    }
+
+    /// Any change of the network: what it loses, how fast it is.
+    pub fn network(&mut self) -> &mut Network {
+        &mut self.network
+    }
+
+    pub fn agent(&self, agent: u16) -> &AgentState {
+        let state = self.switch.state().agent_state(&agent_name(agent));
+        state.unwrap_or_else(|| panic!("there is no agent {agent}"))
+    }
+
+    /// Sessions in which this phone believes to talk.
+    pub fn talks(&self, address: SocketAddr) -> usize {
+        self.phones.get(&address).map_or(0, |phone| phone.talks())
+    }
+
+    /// Facts since the story began.
+    pub fn facts(&self) -> &[Fact] {
+        self.laws.story.as_ref().map_or(&[], |story| &story.facts)
+    }
+
+    /// Messages that came to the switch.
+    pub fn heard(&self) -> &[(Hop, Bytes)] {
+        self.laws.story.as_ref().map_or(&[], |story| &story.heard)
+    }
+
+    /// Messages that the switch sent.
+    pub fn said(&self) -> &[(Hop, Bytes)] {
+        self.laws.story.as_ref().map_or(&[], |story| &story.said)
+    }
+
+    /// Sessions in which this phone rings.
+    pub fn rings(&self, address: SocketAddr) -> usize {
+        self.phones.get(&address).map_or(0, |phone| phone.rings())
+    }
+
+    pub fn records(&self) -> &[CallRecord] {
+        &self.laws.records
+    }
+
+    /// Calls that have arrived and not ended.
+    pub fn live_calls(&self) -> usize {
+        self.laws.live.len()
+    }
+}

@@ -1,0 +1,65 @@
+//! What befalls the switch between two events: it is killed and restored, somebody acts, loads
+//! other settings, sets the calendar, trips over a cable.
+
+use super::plan::agent_name;
+use super::world::World;
+use crate::core::{Event, Snapshot, Switch, Verb};
+
+/// Microseconds of a day.
+const DAY: u64 = 86_400_000_000;
+
+impl World {
+    /// At most one blow after each event.
+    pub(super) fn strike(&mut self) -> Result<(), String> {
+        let faults = self.plan.faults.clone();
+        let mut dice = self.rng.below(1_000);
+        let mut falls = |chance: u64| {
+            let falls = dice < chance;
+            dice = dice.wrapping_sub(chance);
+            falls
+        };
+        if falls(faults.kill) {
+            self.kill()
+        } else if falls(faults.hands) {
+            self.meddle()
+        } else if falls(faults.reloads) {
+            let settings = self.plan.other_settings(&mut self.rng);
+            self.settings = settings.clone();
+            self.feed(Event::Reload(Box::new(settings)))
+        } else if falls(faults.clock_steps) {
+            self.stepped += self.rng.below(2 * DAY) as i64 - DAY as i64;
+            Ok(())
+        } else if falls(faults.stream_cuts) {
+            self.cut_stream()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The process dies, and what it had written down is all that its successor knows.
+    pub fn kill(&mut self) -> Result<(), String> {
+        let text = |error: serde_json::Error| error.to_string();
+        let written = serde_json::to_string(&self.switch.snapshot()).map_err(text)?;
+        let read: Snapshot = serde_json::from_str(&written).map_err(text)?;
+        if read != *self.switch.state() {
+            return Err("a restored switch is not the one that was written".into());
+        }
+        self.switch = Switch::restore(self.settings.clone(), read);
+        Ok(())
+    }
+
+    /// A supervisor flips somebody's state, or ends a call.
+    fn meddle(&mut self) -> Result<(), String> {
+        let calls: Vec<&String> = self.laws.live.values().collect();
+        let verb = if !calls.is_empty() && self.rng.chance(10) {
+            let call = calls[self.rng.below(calls.len() as u64) as usize].clone();
+            Verb::Hangup { call }
+        } else {
+            let agent = agent_name(self.rng.below(self.plan.agents.len() as u64) as u16);
+            let states = ["ready", "pause", "logout", "ready", "end-wrap-up", "ready"];
+            let state = states[self.rng.below(6) as usize].to_string();
+            Verb::SetAgent { agent, state, reason: "tea".into() }
+        };
+        self.feed(Event::Admin { request: self.steps, verb })
+    }
+}
