@@ -46,8 +46,8 @@ impl Udp {
         std::iter::from_fn(|| self.receive_within(Duration::from_millis(1))).collect()
     }
 
-    /// Asks with OPTIONS again every T1, as RFC 3261 section 17.1.2 does, until it is answered: for a
-    /// moment when the other side's buffer may be full. How often it had to ask.
+    /// Asks with OPTIONS again every T1, as RFC 3261 section 17.1.2 does, until it is answered: for
+    /// a moment when the other side's buffer may be full. How often it had to ask.
     pub fn options_until_answered(&self, mark: &str) -> usize {
         let (bytes, id) = options("UDP", self.at(), self.to, mark);
         for asked in 1..=60 {
