@@ -46,6 +46,20 @@ impl Udp {
         std::iter::from_fn(|| self.receive_within(Duration::from_millis(1))).collect()
     }
 
+    /// Asks with OPTIONS again every T1, as RFC 3261 section 17.1.2 does, until it is answered: for
+    /// a moment when the other side's buffer may be full. How often it had to ask.
+    pub fn options_until_answered(&self, mark: &str) -> usize {
+        let (bytes, id) = options("UDP", self.at(), self.to, mark);
+        for asked in 1..=60 {
+            self.send(bytes.as_bytes());
+            if let Some(answer) = self.receive_within(Duration::from_millis(500)) {
+                assert!(answer.contains(&id) && status(&answer) == Some(200), "{answer}");
+                return asked;
+            }
+        }
+        panic!("60 OPTIONS in 30 s were not answered");
+    }
+
     /// The status of the answer to an OPTIONS of ours, over whatever else comes before it. It is
     /// the mark that everything sent earlier has been dealt with: UDP on loopback keeps its order.
     pub fn options(&self, mark: &str) -> Vec<String> {
