@@ -71,6 +71,19 @@ fn q34_rows_are_calls_whatever_fails() {
 }
 
 #[test]
+fn a_phone_that_was_still_ringing_when_the_caller_left_is_recorded_as_cancelled() {
+    let mut world = World::story(2, plan(1, &[Reach::Fixed]));
+    world.agent_does(0, Habits { answer_after: None, ..Habits::polite(SECOND, SECOND) });
+    world.dial(0);
+    world.wait_until(3 * SECOND, |world| world.rings(agent_address(0)) > 0);
+    world.give_up(0);
+    world.end();
+    let record = &world.records()[0];
+    let legs: Vec<_> = record.legs.iter().map(|leg| (leg.role.as_str(), leg.status)).collect();
+    assert_eq!(legs, [("caller", 200), ("agent", 487)], "{record:?}");
+}
+
+#[test]
 fn a_silence_before_the_return_to_the_queue_is_not_held_against_the_caller() {
     let mut world = World::story(1, plan(1, &[Reach::Fixed]));
     world.agent_does(0, Habits::dies_at(Step::Confirmed));

@@ -186,7 +186,13 @@ impl Calls {
                     false => leg.hang_up(cause.clone()),
                 });
             }
-            let status = if leg.stage == Stage::Up { 200 } else { end.status };
+            let cancelled = leg.role != Role::Caller && Some(leg.id) != gone;
+            let status = match (leg.stage == Stage::Up, cancelled) {
+                (true, _) => 200,
+                // RFC 3261 section 9.1: whatever the caller has got, its INVITE is answered so.
+                (false, true) => 487,
+                (false, false) => end.status,
+            };
             self.bury(io, id, leg, status, cause.clone());
         }
         io.fact(Fact::Ended { call: id, end });
