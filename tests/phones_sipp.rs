@@ -141,7 +141,10 @@ fn a_caller_who_gives_up_while_a_phone_rings_stops_it() {
     assert_eq!(missed["why"], "caller-gone");
     switch.until_ended(1);
     let records = switch.records();
-    assert_eq!(one_of(&records)["outcome"], "abandoned");
+    let record = one_of(&records);
+    assert_eq!(record["outcome"], "abandoned", "{record:#}");
+    assert_eq!(record["id"], missed["call"], "the fact that came after the end bears its name");
+    assert_eq!(record["legs"][1]["status"], 487, "{record:#}");
 }
 
 /// A number that rings one phone, and is answered when the phone is.

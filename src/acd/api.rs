@@ -137,6 +137,20 @@ impl AgentState {
             | AgentState::Resting => "",
         }
     }
+
+    /// The call that it is about.
+    pub fn call(&self) -> Option<CallId> {
+        match self {
+            AgentState::Offered { call }
+            | AgentState::Talking { call }
+            | AgentState::WrapUp { call } => Some(*call),
+            AgentState::Off
+            | AgentState::Ready
+            | AgentState::Paused { .. }
+            | AgentState::Unreachable
+            | AgentState::Resting => None,
+        }
+    }
 }
 
 /// What the queue engine saw happen.

@@ -123,7 +123,7 @@ impl Ledger {
         self.agents.insert(agent, (at, state.clone(), name));
         let Some((since, before, name)) = known else { return };
         self.states_written += 1;
-        let call = call_of(&before);
+        let call = before.call();
         rows.push(Row::AgentState(AgentStateRow {
             seq: self.states_written,
             agent: name,
@@ -152,18 +152,5 @@ impl Ledger {
     fn write(&mut self, open: Open, rows: &mut Vec<Row>) {
         self.calls_written += 1;
         rows.push(Row::Call(open.into_record(self.calls_written)));
-    }
-}
-
-fn call_of(state: &AgentState) -> Option<CallId> {
-    match state {
-        AgentState::Offered { call }
-        | AgentState::Talking { call }
-        | AgentState::WrapUp { call } => Some(*call),
-        AgentState::Off
-        | AgentState::Ready
-        | AgentState::Paused { .. }
-        | AgentState::Unreachable
-        | AgentState::Resting => None,
     }
 }

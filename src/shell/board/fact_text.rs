@@ -1,7 +1,7 @@
 //! One fact as a line of JSON, in the words of the configuration and with the ids of the records.
 
 use super::fold::Board;
-use crate::acd::{self, AgentState, Miss, MissedBecause, Withdrawn};
+use crate::acd::{self, Miss, MissedBecause, Withdrawn};
 use crate::base::{AgentId, CallId};
 use crate::call::{self, Arrival, Role};
 use crate::core::{Fact, What};
@@ -107,25 +107,11 @@ fn of_desk(board: &Board, fact: &acd::Fact) -> (&'static str, Value) {
         }
         acd::Fact::Taken { call, agent } => ("agent.taken", about(call, agent)),
         acd::Fact::Agent { agent, state } => {
-            let (state, reason, call) = of_state(state);
-            let call = call.map(|call| board.public(call));
-            let agent = board.names.agent(*agent);
+            let call = state.call().map(|call| board.public(call));
+            let (agent, reason) = (board.names.agent(*agent), state.reason());
+            let state = state.name();
             ("agent.state", json!({"agent": agent, "state": state, "reason": reason, "call": call}))
         }
-    }
-}
-
-/// A state of an agent: its name, its reason, its call.
-pub fn of_state(state: &AgentState) -> (&'static str, &str, Option<CallId>) {
-    match state {
-        AgentState::Off => ("off", "", None),
-        AgentState::Ready => ("ready", "", None),
-        AgentState::Paused { reason } => ("paused", reason, None),
-        AgentState::Unreachable => ("unreachable", "", None),
-        AgentState::Offered { call } => ("offered", "", Some(*call)),
-        AgentState::Talking { call } => ("talking", "", Some(*call)),
-        AgentState::WrapUp { call } => ("wrap-up", "", Some(*call)),
-        AgentState::Resting => ("resting", "", None),
     }
 }
 

@@ -7,11 +7,13 @@ use crate::acd::{self, AgentState};
 use crate::base::{AgentId, CallId, Id, Now, QueueId};
 use crate::call::{self, Arrival, Direction, Outcome};
 use crate::core::{Fact, What};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// Answered within this long counts for the service level.
 pub const SERVICE_LEVEL: Duration = Duration::from_secs(20);
+/// Ended calls whose ids are kept, for the facts that still come: missed offers, figures.
+const ENDED_MAX: usize = 10_000;
 
 #[derive(Debug)]
 pub struct Board {
@@ -19,6 +21,8 @@ pub struct Board {
     pub(super) started: Now,
     pub(super) draining: bool,
     pub(super) calls: BTreeMap<CallId, Call>,
+    ended: BTreeMap<CallId, String>,
+    ended_order: VecDeque<CallId>,
     pub(super) agents: BTreeMap<AgentId, Agent>,
     pub(super) queues: BTreeMap<QueueId, Queue>,
     /// In the order of their ids.
@@ -55,9 +59,11 @@ pub(super) enum Stage {
     Talking,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Agent {
     pub state: AgentState,
+    /// The public id of the state's call, which a wrap-up may outlive by far.
+    pub call: Option<String>,
     pub since: Now,
     pub taken: u64,
     pub missed: u64,
@@ -90,6 +96,8 @@ impl Board {
             started,
             draining: false,
             calls: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            ended_order: VecDeque::new(),
             agents: BTreeMap::new(),
             queues: BTreeMap::new(),
             trunks: Vec::new(),
@@ -127,9 +135,10 @@ impl Board {
     /// by their place, so theirs goes with the name.
     pub fn rename(&mut self, names: Names) {
         let started = self.started;
-        let fresh = || Agent { state: AgentState::Off, since: started, taken: 0, missed: 0 };
+        let (state, call) = (AgentState::Off, None);
+        let fresh = Agent { state, call, since: started, taken: 0, missed: 0 };
         for (id, ..) in &names.agents {
-            self.agents.entry(*id).or_insert_with(fresh);
+            self.agents.entry(*id).or_insert_with(|| fresh.clone());
         }
         self.agents.retain(|id, _| names.agents.iter().any(|(kept, ..)| kept == id));
         for (id, _) in &names.queues {
@@ -143,7 +152,6 @@ impl Board {
     }
 
     pub fn take(&mut self, fact: &Fact) {
-        // Rendered first: an ended call still has its public id.
         let text = fact_text::render(self, fact);
         self.last = fact.seq;
         match &fact.what {
@@ -191,7 +199,7 @@ impl Board {
                     Outcome::Refused => self.counts.refused += 1,
                     Outcome::Failed => self.counts.failed += 1,
                 }
-                self.calls.remove(call);
+                self.forget(*call);
                 for queue in self.queues.values_mut() {
                     queue.waiting.remove(call);
                 }
@@ -243,8 +251,9 @@ impl Board {
             }
             acd::Fact::Taken { call, agent } => self.taken(*call, *agent, at),
             acd::Fact::Agent { agent, state } => {
+                let call = state.call().map(|call| self.public(call).to_string());
                 if let Some(agent) = self.agents.get_mut(agent) {
-                    (agent.state, agent.since) = (state.clone(), at);
+                    (agent.state, agent.call, agent.since) = (state.clone(), call, at);
                 }
             }
         }
@@ -276,9 +285,22 @@ impl Board {
         }
     }
 
-    /// The id that records and people use for a call; empty where it is not on the board.
+    /// An ended call leaves the board; its public id stays for the facts that still come.
+    fn forget(&mut self, call: CallId) {
+        let Some(gone) = self.calls.remove(&call) else { return };
+        self.ended.insert(call, gone.id);
+        self.ended_order.push_back(call);
+        if self.ended_order.len() > ENDED_MAX
+            && let Some(oldest) = self.ended_order.pop_front()
+        {
+            self.ended.remove(&oldest);
+        }
+    }
+
+    /// The id that records and people use for a call; empty where nobody remembers it.
     pub(super) fn public(&self, call: CallId) -> &str {
-        self.calls.get(&call).map_or("", |call| &call.id)
+        let live = self.calls.get(&call).map(|call| &call.id);
+        live.or_else(|| self.ended.get(&call)).map_or("", String::as_str)
     }
 
     pub(super) fn contacts(&self, user: &str) -> usize {

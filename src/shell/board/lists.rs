@@ -2,7 +2,6 @@
 //!
 //! Times are RFC 3339 in UTC, spans are milliseconds, what is not there is null or empty.
 
-use super::fact_text::of_state;
 use super::fold::{Agent, Board, Call, Queue, Stage};
 use crate::base::{AgentId, Now, QueueId};
 use crate::shell::stamp::{optional, rfc3339};
@@ -15,7 +14,7 @@ impl Board {
         let stage = |stage| self.calls.values().filter(|call| call.stage == stage).count();
         let mut agents: BTreeMap<&str, u64> = BTreeMap::new();
         for agent in self.agents.values() {
-            *agents.entry(of_state(&agent.state).0).or_default() += 1;
+            *agents.entry(agent.state.name()).or_default() += 1;
         }
         json!({
             "name": self.names.switch,
@@ -125,14 +124,14 @@ impl Board {
     }
 
     fn agent(&self, own: AgentId, id: &str, name: &str, agent: &Agent, now: Now) -> Value {
-        let (state, reason, call) = of_state(&agent.state);
+        let (state, call) = (&agent.state, agent.state.call());
         let caller = call.and_then(|call| self.calls.get(&call)).filter(|c| c.agent == Some(own));
         json!({
             "id": id,
             "name": name,
-            "state": state,
-            "reason": reason,
-            "call": call.map(|call| self.public(call)),
+            "state": state.name(),
+            "reason": state.reason(),
+            "call": agent.call,
             "caller": caller.map(|call| &call.caller),
             "since": rfc3339(agent.since.wall),
             "for_ms": millis(agent.since, now),

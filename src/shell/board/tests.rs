@@ -3,7 +3,7 @@
 use super::fold::Board;
 use super::names::Names;
 use crate::acd::{self, AgentState};
-use crate::base::{AgentId, CallId, Instant, Now, QueueId, TrunkId, Wall};
+use crate::base::{AgentId, CallId, Instant, LegId, Now, QueueId, TrunkId, Wall};
 use crate::call::{Arrival, Direction, End, EndedBy, Fact as CallFact, Outcome};
 use crate::config::Settings;
 use crate::core::{self, Fact, What};
@@ -106,6 +106,30 @@ fn a_missed_offer_puts_the_caller_back_among_those_who_wait() {
     assert_eq!((&call["state"], &call["agent"]), (&json!("waiting"), &Value::Null));
     story.tell(6, What::Desk(acd::Fact::Unqueued { call: CALL, queue: QUEUE }));
     assert_eq!(story.board.queues_list(at(6))[0]["waiting"], 0);
+}
+
+#[test]
+fn every_fact_about_a_call_bears_its_id_even_when_the_call_has_ended() {
+    let mut story = Story::new();
+    story.tell(0, arrival());
+    story.tell(0, What::Desk(acd::Fact::Queued { call: CALL, queue: QUEUE }));
+    story.tell(1, What::Desk(acd::Fact::Offered { call: CALL, agent: AGENT }));
+    let end = End { outcome: Outcome::Abandoned, by: EndedBy::Caller, status: 200, q850: None };
+    let ended = What::Call(CallFact::Ended { call: CALL, end });
+    let why = acd::MissedBecause::Withdrawn(acd::Withdrawn::CallerGone);
+    let figures = crate::media::control::Figures::default();
+    let wrapping = AgentState::WrapUp { call: CALL };
+    for what in [
+        ended,
+        What::Desk(acd::Fact::Unqueued { call: CALL, queue: QUEUE }),
+        What::Desk(acd::Fact::Missed { call: CALL, agent: AGENT, why }),
+        What::Call(CallFact::Measured { call: CALL, leg: LegId(3), figures }),
+        What::Desk(acd::Fact::Agent { agent: AGENT, state: wrapping }),
+    ] {
+        let fact = story.tell(2, what);
+        assert_eq!(fact["call"], "01HZ7", "{fact}");
+    }
+    assert_eq!(story.board.agents_list(at(3))[0]["call"], "01HZ7");
 }
 
 #[test]
