@@ -74,7 +74,7 @@ impl UserAgent {
         let Some(leg) = self.leg_of(message) else {
             // "If the request ... does not match an existing dialog ... it MUST respond to the
             // request with a 481"
-            return self.refuse(hop, message, 481, |_| {}, out);
+            return self.answer(hop, message, 481, |_| {}, out);
         };
         let user = User::Leg(leg, Purpose::Change);
         let id = self.open_server(message, hop, key, user);
@@ -88,11 +88,11 @@ impl UserAgent {
         let fill = |writer: &mut Writer| {
             writer.header(Name::RetryAfter, seconds);
         };
-        self.refuse(hop, message, 503, fill, out);
+        self.answer(hop, message, 503, fill, out);
     }
 
-    /// A response that leaves no trace: the same request gets the same answer again.
-    pub(super) fn refuse(
+    /// Answers, and leaves no trace: the same request gets the same answer again.
+    pub(super) fn answer(
         &self,
         hop: Hop,
         message: &Message,
@@ -195,7 +195,7 @@ impl UserAgent {
     fn cancel(&mut self, cx: &mut Cx, hop: Hop, message: &Message, out: &mut Vec<Effect>) {
         let key = self.key(message, Method::Invite);
         let Some(id) = self.net.table.server(key) else {
-            return self.refuse(hop, message, 481, |_| {}, out);
+            return self.answer(hop, message, 481, |_| {}, out);
         };
         let user = self.net.table.get(id).map(|kept| kept.user);
         let tag = match user {

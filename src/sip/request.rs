@@ -37,32 +37,32 @@ impl UserAgent {
             // Section 8.2.1: "If the UAS recognizes but does not support the method of a request,
             // it MUST generate a 405 ... MUST also add an Allow header field"; section 21.5.2 for
             // one that it does not recognize.
-            Method::Other(_) => return self.refuse(hop, message, 501, allow, out),
+            Method::Other(_) => return self.answer(hop, message, 501, allow, out),
             Method::Refer
             | Method::Notify
             | Method::Subscribe
             | Method::Message
-            | Method::Publish => return self.refuse(hop, message, 405, allow, out),
+            | Method::Publish => return self.answer(hop, message, 405, allow, out),
             // They belong to a dialog or transaction, and there is none.
             Method::Bye | Method::Prack | Method::Update | Method::Info => {
-                return self.refuse(hop, message, 481, |_| {}, out);
+                return self.answer(hop, message, 481, |_| {}, out);
             }
             Method::Ack | Method::Cancel => return,
             Method::Invite | Method::Options | Method::Register => {}
         }
         if let Scheme::Other(_) = uri.scheme {
-            return self.refuse(hop, message, 416, |_| {}, out);
+            return self.answer(hop, message, 416, |_| {}, out);
         }
         // Section 8.2.2.2: the same request came by another path.
         if self.net.table.server(self.merged_key(message)).is_some() {
-            return self.refuse(hop, message, 482, |_| {}, out);
+            return self.answer(hop, message, 482, |_| {}, out);
         }
         let unknown = compose::unknown_options(message);
         if !unknown.is_empty() {
             let fill = |writer: &mut Writer| {
                 writer.header(Name::Unsupported, unknown);
             };
-            return self.refuse(hop, message, 420, fill, out);
+            return self.answer(hop, message, 420, fill, out);
         }
         match method {
             Method::Options => self.options(hop, message, out),
@@ -79,7 +79,7 @@ impl UserAgent {
                 .header(Name::Accept, compose::ACCEPT)
                 .header(Name::Supported, compose::SUPPORTED_LINE);
         };
-        self.refuse(hop, message, 200, fill, out);
+        self.answer(hop, message, 200, fill, out);
     }
 
     fn invited(
@@ -93,25 +93,25 @@ impl UserAgent {
         let offer = match body::find(message) {
             Found::None => None,
             Found::Description(offer) => Some(offer),
-            Found::TooLarge => return self.refuse(hop, message, 513, |_| {}, out),
+            Found::TooLarge => return self.answer(hop, message, 513, |_| {}, out),
             // Section 8.2.3: "the UAS MUST reject the request with a 415 ... The response MUST
             // contain an Accept header field".
             Found::Unknown => {
                 let fill = |writer: &mut Writer| {
                     writer.header(Name::Accept, compose::ACCEPT);
                 };
-                return self.refuse(hop, message, 415, fill, out);
+                return self.answer(hop, message, 415, fill, out);
             }
         };
         if !accepts_sdp(message) {
-            return self.refuse(hop, message, 406, |_| {}, out);
+            return self.answer(hop, message, 406, |_| {}, out);
         }
         let asked = super::leg::uas::asked_session(message);
         if let Err(TooSmall(least)) = session::agree(asked, self.net.wish(), None) {
             let fill = |writer: &mut Writer| {
                 writer.header(Name::MinSe, least);
             };
-            return self.refuse(hop, message, 422, fill, out);
+            return self.answer(hop, message, 422, fill, out);
         }
         let Some(source) = self.source(cx, hop, message, out) else { return };
         if self.legs.len() >= limits::LEGS_MAX {
@@ -174,17 +174,17 @@ impl UserAgent {
                         writer.header(Name::WwwAuthenticate, value);
                     }
                 };
-                self.refuse(hop, message, 401, fill, out);
+                self.answer(hop, message, 401, fill, out);
             }
             Verdict::Forbid { retry_after, locked } => {
-                self.refuse(hop, message, 403, retry(retry_after), out);
+                self.answer(hop, message, 403, retry(retry_after), out);
                 if let Some(user) = locked {
                     out.push(Effect::Notice(Notice::Locked { user, peer: hop.peer }));
                 }
             }
-            Verdict::Unfit => self.refuse(hop, message, 400, |_| {}, out),
+            Verdict::Unfit => self.answer(hop, message, 400, |_| {}, out),
             Verdict::Busy { retry_after } => {
-                self.refuse(hop, message, 503, retry(Some(retry_after)), out);
+                self.answer(hop, message, 503, retry(Some(retry_after)), out);
             }
         }
         None
@@ -268,17 +268,17 @@ impl UserAgent {
     ) {
         let aor = message.to.uri;
         if !aor.is_sip() || aor.user.is_none() {
-            return self.refuse(hop, message, 400, |_| {}, out);
+            return self.answer(hop, message, 400, |_| {}, out);
         }
         if !self.is_ours(&aor) {
-            return self.refuse(hop, message, 404, |_| {}, out);
+            return self.answer(hop, message, 404, |_| {}, out);
         }
         let Some(user) = self.authenticate(cx, hop, message, out) else { return };
         if user != aor.user_text() {
-            return self.refuse(hop, message, 403, |_| {}, out);
+            return self.answer(hop, message, 403, |_| {}, out);
         }
         let Some(contacts) = contacts(message) else {
-            return self.refuse(hop, message, 400, |_| {}, out);
+            return self.answer(hop, message, 400, |_| {}, out);
         };
         let expires = message.header(Name::Expires).map(text);
         let register = Register {
