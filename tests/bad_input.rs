@@ -5,33 +5,26 @@
 mod support;
 
 use std::time::Duration;
+use support::agents::{READY, REGISTERS, SECRET, agent, lives_in};
 use support::baresip::Baresip;
 use support::raw::{Request, Tcp, Udp, header, status};
 use support::sipp::{Plan, Sipp};
 use support::street::{CALLER, OTHER_PHONE, PHONE};
 use support::switch::{HELPLINE, Switch};
-use support::talk::{self, SECRET};
+use support::talk;
 
-/// op1 registers; op2 has a phone in house 4.
-const AGENTS: &str = r#"
-[limits]
-max_rate = 100000
-[[agent]]
-id = "op1"
-secret = "correct-horse-1"
-skills = ["operator"]
-ready = true
-[[agent]]
-id = "op2"
-contact = "sip:op2@NET.4:5060"
-skills = ["operator"]
-ready = true
-"#;
+/// op1 registers; op2 has a phone in house 4. `state`: a line of both tables.
+fn agents(state: &str) -> String {
+    let registers = agent("op1", &[REGISTERS, state]);
+    let waits = agent("op2", &[&lives_in("op2", OTHER_PHONE), state]);
+    format!("[limits]\nmax_rate = 100000\n{registers}{waits}")
+}
+
 /// How much more memory a flood may leave behind: tables that are bounded are filled once.
 const GROWTH_MAX: usize = 12 << 20;
 
 fn switch() -> Switch {
-    Switch::start(&[HELPLINE, AGENTS])
+    Switch::start(&[HELPLINE, &agents(READY)])
 }
 
 /// One ordinary call: nothing was lost.
@@ -277,9 +270,8 @@ const SDP: &str = "v=0\r\no=- 77 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1
 
 #[test]
 fn q45_fuzzed_session_descriptions_each_get_an_answer_and_take_bounded_memory() {
-    let agents = AGENTS.replace("ready = true\n", "");
     let trunk = HELPLINE.replace("NET.2:5060\"", "NET.2\"");
-    let switch = Switch::start(&[&trunk, &agents]);
+    let switch = Switch::start(&[&trunk, &agents("")]);
     let udp = Udp::new(switch.street.ip(CALLER), switch.sip());
     let mut dice = 0x9E37_79B9_7F4A_7C15_u64;
     let mut before = 0;

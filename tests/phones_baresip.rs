@@ -3,9 +3,10 @@
 
 mod support;
 
+use support::agents::SECRET;
 use support::baresip::Baresip;
 use support::street::PHONE;
-use support::talk::{self, AGENT_TONE, SECRET};
+use support::talk::{self, AGENT_TONE};
 
 fn account(transport: &str, secret: &str) -> String {
     format!(

@@ -3,9 +3,10 @@
 
 mod support;
 
+use support::agents::SECRET;
 use support::linphone::Linphone;
 use support::street::PHONE;
-use support::talk::{self, AGENT_TONE, SECRET};
+use support::talk::{self, AGENT_TONE};
 
 fn talks_over(tcp: bool) {
     let mut switch = talk::switch();

@@ -4,30 +4,22 @@
 mod support;
 
 use serde_json::{Value, json};
+use support::agents::{READY, agent, lives_in};
 use support::sipp::{Plan, Sipp};
 use support::street::{OTHER_PHONE, PHONE};
 use support::switch::{HELPLINE, Switch};
 
 /// Twenty agents, all of them the one SIPp in house 3.
 fn twenty(transport: &str) -> String {
-    format!(
-        "[[agent]]\nid = \"op{{1-20}}\"\nskills = [\"operator\"]\nready = true\n\
-         contact = \"sip:op{{}}@NET.3:5060;transport={transport}\"\n"
-    )
+    let contact = format!("contact = \"sip:op{{}}@NET.3:5060;transport={transport}\"");
+    agent("op{1-20}", &[READY, &contact])
 }
 
-/// One agent in house 3, and another in house 4.
-const TWO: &str = r#"
-[[agent]]
-id = "op1"
-contact = "sip:op1@NET.3:5060"
-skills = ["operator"]
-ready = true
-[[agent]]
-id = "op2"
-contact = "sip:op2@NET.4:5060"
-skills = ["operator"]
-"#;
+/// One agent in house 3, in this state, and another in house 4.
+fn two(state: &str) -> String {
+    let first = agent("op1", &[&lives_in("op1", PHONE), state]);
+    first + &agent("op2", &[&lives_in("op2", OTHER_PHONE)])
+}
 
 fn one_of(records: &[Value]) -> &Value {
     assert_eq!(records.len(), 1, "{records:#?}");
@@ -77,7 +69,7 @@ fn every_call_over_tcp_is_answered_and_recorded() {
 fn goes_on_to_the_next_agent(scenario: &str, why: &str) {
     let ring = HELPLINE.replace("ring_for = \"10s\"", "ring_for = \"1s\"");
     let ring = ring.replace("rest = \"100ms\"", "rest = \"60s\"");
-    let mut switch = Switch::start(&[&ring, TWO]);
+    let mut switch = Switch::start(&[&ring, &two(READY)]);
     let first = Plan { scenario, house: PHONE, ..Plan::default() };
     let first = Sipp::answers(&switch.street, first);
     let second = Plan { scenario: "agent", house: OTHER_PHONE, ..Plan::default() };
@@ -115,8 +107,7 @@ fn an_agent_who_picks_up_too_late_is_told_goodbye() {
 
 #[test]
 fn a_caller_who_gives_up_waiting_is_an_abandoned_call() {
-    let nobody = TWO.replace("ready = true\n", "");
-    let mut switch = Switch::start(&[HELPLINE, &nobody]);
+    let mut switch = Switch::start(&[HELPLINE, &two("")]);
     let caller = Plan { scenario: "caller_hangs_up", ..Plan::default() };
     let caller = Sipp::calls(&switch.street, caller);
     caller.succeeds();
@@ -131,7 +122,7 @@ fn a_caller_who_gives_up_waiting_is_an_abandoned_call() {
 
 #[test]
 fn a_caller_who_gives_up_while_a_phone_rings_stops_it() {
-    let mut switch = Switch::start(&[HELPLINE, TWO]);
+    let mut switch = Switch::start(&[HELPLINE, &two(READY)]);
     let silent = Plan { scenario: "agent_silent", house: PHONE, ..Plan::default() };
     let silent = Sipp::answers(&switch.street, silent);
     let caller = Plan { scenario: "caller_hangs_up", pause_ms: 1_000, ..Plan::default() };
@@ -152,7 +143,7 @@ const DESK: &str = "[[line]]\nnumbers = [\"100\"]\nto = \"sip:desk@NET.3:5060\"\
 
 #[test]
 fn a_caller_who_cancels_gets_487_and_the_phone_stops_ringing() {
-    let mut switch = Switch::start(&[HELPLINE, DESK, TWO]);
+    let mut switch = Switch::start(&[HELPLINE, DESK, &two(READY)]);
     let silent = Plan { scenario: "agent_silent", house: PHONE, ..Plan::default() };
     let silent = Sipp::answers(&switch.street, silent);
     let caller = Plan { scenario: "caller_cancels", number: "100", ..Plan::default() };
@@ -167,7 +158,7 @@ fn a_caller_who_cancels_gets_487_and_the_phone_stops_ringing() {
 
 #[test]
 fn an_unknown_number_gets_404_and_a_record() {
-    let switch = Switch::start(&[HELPLINE, TWO]);
+    let switch = Switch::start(&[HELPLINE, &two(READY)]);
     let caller = Plan { scenario: "caller_unknown", number: "199", ..Plan::default() };
     Sipp::calls(&switch.street, caller).succeeds();
     let records = switch.records();
@@ -179,7 +170,7 @@ fn an_unknown_number_gets_404_and_a_record() {
 
 #[test]
 fn a_caller_holds_resumes_and_refreshes_the_session() {
-    let mut switch = Switch::start(&[HELPLINE, TWO]);
+    let mut switch = Switch::start(&[HELPLINE, &two(READY)]);
     let agent = Plan { scenario: "agent_held", house: PHONE, ..Plan::default() };
     let agent = Sipp::answers(&switch.street, agent);
     let caller = Plan { scenario: "caller_holds", ..Plan::default() };
@@ -196,7 +187,7 @@ fn a_caller_holds_resumes_and_refreshes_the_session() {
 
 #[test]
 fn a_phone_that_is_not_there_costs_the_caller_nothing() {
-    let mut switch = Switch::start(&[HELPLINE, TWO]);
+    let mut switch = Switch::start(&[HELPLINE, &two(READY)]);
     let second = Plan { scenario: "agent", house: OTHER_PHONE, ..Plan::default() };
     let second = Sipp::answers(&switch.street, second);
     let caller = Plan { scenario: "caller", ..Plan::default() };

@@ -4,13 +4,12 @@ mod support;
 
 use std::process::Command;
 use std::time::Duration;
+use support::agents::{REGISTERS, agent};
 use support::program::Program;
 use support::raw::Udp;
 use support::street::PHONE;
 use support::switch::{HELPLINE, Switch};
 
-const NOBODY: &str =
-    "[[agent]]\nid = \"op1\"\nsecret = \"correct-horse-1\"\nskills = [\"operator\"]\n";
 const WITHIN: Duration = Duration::from_secs(60);
 
 fn sipsak(arguments: &[&str]) -> Program {
@@ -19,7 +18,7 @@ fn sipsak(arguments: &[&str]) -> Program {
 
 #[test]
 fn options_is_answered_with_200() {
-    let switch = Switch::start(&[HELPLINE, NOBODY]);
+    let switch = Switch::start(&[HELPLINE, &agent("op1", &[REGISTERS])]);
     for to in [format!("sip:{}", switch.sip()), format!("sip:181@{}", switch.sip())] {
         let mut ping = sipsak(&["-vv", "-s", &to]);
         ping.line_with("SIP/2.0 200 OK");
@@ -29,7 +28,7 @@ fn options_is_answered_with_200() {
 
 #[test]
 fn its_random_damage_is_answered_and_harms_nothing() {
-    let mut switch = Switch::start(&[HELPLINE, NOBODY]);
+    let mut switch = Switch::start(&[HELPLINE, &agent("op1", &[REGISTERS])]);
     let to = format!("sip:{}", switch.sip());
     for _ in 0..3 {
         // -R damages one more octet each time, until something other than 4xx comes back: with
@@ -44,7 +43,7 @@ fn its_random_damage_is_answered_and_harms_nothing() {
 
 #[test]
 fn its_flood_harms_nothing() {
-    let mut switch = Switch::start(&[HELPLINE, NOBODY]);
+    let mut switch = Switch::start(&[HELPLINE, &agent("op1", &[REGISTERS])]);
     let to = format!("sip:181@{}", switch.sip());
     let mut flood = sipsak(&["-F", "-e", "20000", "-s", &to]);
     assert!(flood.end(WITHIN).success());

@@ -2,6 +2,7 @@
 //! `pukar` on it, and the telephones and SIP tools of other houses that call it.
 #![allow(dead_code)] // Every test file uses a part of it.
 
+pub mod agents;
 pub mod baresip;
 pub mod facts;
 pub mod linphone;

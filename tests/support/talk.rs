@@ -1,6 +1,7 @@
 //! A conversation in which each side plays a tone of its own, and the proof that each heard the
 //! other's and never its own.
 
+use super::agents::{READY, REGISTERS, agent};
 use super::baresip::Baresip;
 use super::street::{CALLER, Street};
 use super::switch::{HELPLINE, Switch};
@@ -14,19 +15,9 @@ pub const HEARD: f64 = 2.0;
 /// Seconds that are recorded before the call is ended.
 const RECORDED: f64 = 3.0;
 
-/// One agent whose phone registers.
-pub const REGISTERED: &str = r#"
-[[agent]]
-id = "op1"
-name = "सीमा"
-secret = "correct-horse-1"
-skills = ["operator"]
-ready = true
-"#;
-pub const SECRET: &str = "correct-horse-1";
-
+/// A helpline and one agent, whose phone registers.
 pub fn switch() -> Switch {
-    Switch::start(&[HELPLINE, REGISTERED])
+    Switch::start(&[HELPLINE, &agent("op1", &["name = \"सीमा\"", REGISTERS, READY])])
 }
 
 /// The caller: baresip at the trunk's address.
