@@ -3,6 +3,7 @@
 //! In: datagrams, connections, signals, the admin socket. Out: what the core commands. May import
 //! everything below; nothing but `console` imports it.
 
+mod accept;
 mod admin;
 mod board;
 mod checks;

@@ -14,6 +14,7 @@ mod verbs;
 pub use socket::Guard;
 pub use verbs::{Api, Reload};
 
+use super::accept;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -39,10 +40,7 @@ pub fn start(path: &Path, api: Api) -> Result<Guard, String> {
                     }
                     Err(_) => tracing::warn!("a client of the admin socket was refused: too many"),
                 },
-                Err(error) => {
-                    tracing::warn!("a client of the admin socket was not accepted: {error}");
-                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-                }
+                Err(error) => accept::failed("the admin socket", &error).await,
             }
         }
     });

@@ -1,15 +1,13 @@
 //! Connections that others open.
 
 use super::{Full, Streams, connection};
+use crate::shell::accept;
 use crate::shell::udp::listen_sentence;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
 
 /// Connections that the kernel keeps until they are accepted.
 const BACKLOG: i32 = 1_024;
-/// When no more files can be opened, how long until the next try.
-const BREATH: Duration = Duration::from_millis(100);
 
 /// A bound listener, or a sentence that says why there is none.
 pub fn bind(at: SocketAddr) -> Result<TcpListener, String> {
@@ -46,10 +44,7 @@ impl Streams {
                             connection::refuse(&streams.0, peer, "too many from this address");
                         }
                     },
-                    Err(error) => {
-                        tracing::warn!("a connection could not be accepted: {error}");
-                        tokio::time::sleep(BREATH).await;
-                    }
+                    Err(error) => accept::failed("the SIP port", &error).await,
                 }
             }
         });
