@@ -110,7 +110,10 @@ impl Calls {
         };
         let mut side = Side::new(port, io.cx.rng);
         match first_description(&mut side, line, &invited, io.settings) {
-            Ok(description) => self.accept(io, leg, invited, line, arrival, side, description),
+            Ok(first) => {
+                let caller = Leg::new(leg, Role::Caller, side, Stage::Trying);
+                self.accept(io, (line, caller), (invited, arrival), first);
+            }
             Err(status) => {
                 self.ports.give_back(port);
                 refuse(io, leg, arrival, status, None);
@@ -118,18 +121,15 @@ impl Calls {
         }
     }
 
-    #[allow(clippy::too_many_arguments)]
+    /// `first` is what the caller is sent first.
     fn accept(
         &mut self,
         io: &mut Io,
-        leg: LegId,
-        invited: Invited,
-        line: &Line,
-        arrival: Arrival,
-        side: Side,
-        description: Option<Body>,
+        (line, caller): (&Line, Leg),
+        (invited, arrival): (Invited, Arrival),
+        first: Option<Body>,
     ) {
-        let port = side.port;
+        let (leg, port) = (caller.id, caller.side.port);
         let call = self.table.insert(Call {
             name: arrival.id.clone(),
             goal: line.goal.clone(),
@@ -137,7 +137,7 @@ impl Calls {
             music: line.music,
             arrived: io.cx.now.instant,
             shown: routing::shown(&invited, io.host),
-            caller: Leg::new(leg, Role::Caller, side, Stage::Trying),
+            caller,
             offer: invited.offer,
             others: Vec::new(),
             talks_with: None,
@@ -148,7 +148,7 @@ impl Calls {
         io.fact(Fact::Arrived { call, arrival: Box::new(arrival) });
         io.fact(Fact::LegOpened { call, leg, role: Role::Caller });
         io.media(Command::Open { port, address: io.settings.media.bind });
-        match (&line.goal, description) {
+        match (&line.goal, first) {
             (Goal::Queue(queue), Some(body)) => self.greet(io, call, *queue, body),
             (Goal::Dial(uri), _) => self.dial_target(io, call, uri.clone()),
             (Goal::Queue(_), None) => unreachable!("a queue call is answered with a description"),

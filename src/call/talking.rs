@@ -218,11 +218,3 @@ fn watch(io: &mut Io, call: &mut Call, leg: LegId) {
     let silence = (speaks && !alarm.is_zero()).then_some(alarm);
     io.media(Command::Watch { port: leg.side.port, silence });
 }
-
-impl Effect {
-    /// Whether it ends something; for tests.
-    #[cfg(test)]
-    pub fn is_hangup(&self) -> bool {
-        matches!(self, Effect::Act { act: Act::Hangup { .. }, .. })
-    }
-}

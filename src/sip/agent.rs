@@ -139,8 +139,7 @@ impl UserAgent {
             | Timer::MaxWait(_)
             | Timer::DialTimeout(_)
             | Timer::Silence(_)
-            | Timer::CallGuard(_)
-            | Timer::QueueReview(_) => {}
+            | Timer::CallGuard(_) => {}
         }
     }
 
