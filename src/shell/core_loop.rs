@@ -180,6 +180,10 @@ impl<E: Engine + 'static> CoreLoop<E> {
                 Event::Reload(settings) => Some(settings.clone()),
                 _ => None,
             };
+            let closed = match event {
+                Event::FlowClosed { flow } => Some(flow),
+                _ => None,
+            };
             self.engine.handle(now, event, out);
             if let Some(settings) = reload {
                 self.outlets.names(Names::of(&settings, self.engine.names()));
@@ -188,6 +192,7 @@ impl<E: Engine + 'static> CoreLoop<E> {
             self.meters.handle_us.record(ended.since(started).as_micros() as f64);
             self.meters.events.increment(1);
             drained |= self.execute(out, poller);
+            closed.into_iter().for_each(|flow| self.outlets.streams.close(flow));
             started = self.clock.instant();
         }
         drained

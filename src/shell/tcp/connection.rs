@@ -22,9 +22,6 @@ use tokio::time::{Sleep, sleep, timeout};
 /// Octets read at a time.
 const PIECE: usize = 8_192;
 
-/// For the refusal of what is no SIP.
-const FAREWELL: Duration = Duration::from_secs(1);
-
 /// Why a connection ended.
 #[derive(Debug)]
 enum Why {
@@ -38,22 +35,30 @@ enum Why {
 
 /// Serves a connection until it ends, and tells the core that it did.
 pub(super) async fn run(streams: Streams, end: FlowEnd, stream: TcpStream) {
-    let FlowEnd { id, peer, queue, octets, gone } = end;
+    let FlowEnd { id, peer, queue, octets, mut gone } = end;
     prepare(&stream);
     let local = stream.local_addr().unwrap_or(peer);
     let hop = Hop { transport: Transport::Tcp, local, peer, flow: Some(id) };
     let (read, write) = stream.into_split();
     let shared = Arc::clone(&streams.0);
     let writer = tokio::spawn(write_all(Arc::clone(&shared), id, write, queue, octets));
-    let why = read_all(&shared, hop, read, gone).await;
+    let why = read_all(&shared, hop, read, &mut gone).await;
     match why {
-        Why::Broke(error) => tracing::debug!(%peer, "connection lost: {error}"),
+        Why::Broke(ref error) => tracing::debug!(%peer, "connection lost: {error}"),
         Why::Peer | Why::Ours | Why::Idle => tracing::debug!(%peer, ?why, "connection closed"),
         Why::Slow | Why::NotSip => tracing::info!(%peer, ?why, "connection closed"),
     }
+    let told = matches!(why, Why::Peer);
+    if told {
+        // The peer says no more, but it may still listen (RFC 9293 section 3.6, "half-closed"): the
+        // core closes the flow when it has answered all that came before.
+        shared.unlist(id, peer);
+        let _ = shared.inbox.stream(Event::FlowClosed { flow: id }).await;
+        let _ = timeout(shared.limits.farewell, gone).await;
+    }
     shared.drop_flow(id);
     let unsent = writer.await.unwrap_or_default();
-    streams.release(id, peer, unsent, true).await;
+    streams.release(id, peer, unsent, !told).await;
 }
 
 /// No delay, and a dead peer is found by the kernel (RFC 1122 section 4.2.3.6), NAT or not.
@@ -72,7 +77,7 @@ async fn read_all(
     shared: &Shared,
     hop: Hop,
     mut read: OwnedReadHalf,
-    mut gone: oneshot::Receiver<()>,
+    gone: &mut oneshot::Receiver<()>,
 ) -> Why {
     let mut framer = Framer::default();
     let mut piece = BytesMut::with_capacity(PIECE);
@@ -82,7 +87,7 @@ async fn read_all(
         piece.clear();
         let got = tokio::select! {
             got = read.read_buf(&mut piece) => got,
-            _ = &mut gone => return Why::Ours,
+            _ = &mut *gone => return Why::Ours,
             () = &mut patience.alarm => return patience.lost(),
         };
         match got {
@@ -107,7 +112,7 @@ async fn read_all(
                 Frame::Broken(bytes) => {
                     // The core knows whether this can be refused, and closes the flow after that.
                     let _ = shared.inbox.stream(Event::Sip { hop, bytes }).await;
-                    let _ = timeout(FAREWELL, &mut gone).await;
+                    let _ = timeout(shared.limits.farewell, &mut *gone).await;
                     return Why::NotSip;
                 }
             }

@@ -40,6 +40,8 @@ pub struct Limits {
     /// For the peer to take what is written to it.
     pub write_within: Duration,
     pub connect_within: Duration,
+    /// For the core to answer the last words of a peer that will say no more.
+    pub farewell: Duration,
 }
 
 impl Default for Limits {
@@ -53,6 +55,7 @@ impl Default for Limits {
             idle: Duration::from_secs(7_500),
             write_within: Duration::from_secs(10),
             connect_within: Duration::from_secs(5),
+            farewell: Duration::from_secs(5),
         }
     }
 }
@@ -135,7 +138,8 @@ impl Streams {
         connect::start(self, hop, parcel);
     }
 
-    /// Closes a connection, after what is queued for it has been written.
+    /// Closes a connection, after what is queued for it has been written. Called too when the core
+    /// has dealt with [`Event::FlowClosed`], and so with all that came before.
     pub fn close(&self, flow: FlowId) {
         self.0.drop_flow(flow);
     }
@@ -227,8 +231,13 @@ impl Shared {
 
     fn drop_flow(&self, flow: FlowId) {
         if let Some((_, dropped)) = self.flows.remove(&flow) {
-            self.by_peer.remove_if(&dropped.peer, |_, current| *current == flow);
+            self.unlist(flow, dropped.peer);
         }
+    }
+
+    /// Nothing finds the connection by its peer any more, only by its id.
+    fn unlist(&self, flow: FlowId, peer: SocketAddr) {
+        self.by_peer.remove_if(&peer, |_, current| *current == flow);
     }
 
     /// Tells the core something from a place that may not wait.
