@@ -7,6 +7,7 @@ mod support;
 use std::time::Duration;
 use support::agents::{READY, REGISTERS, SECRET, agent, lives_in};
 use support::baresip::Baresip;
+use support::digest::{Login, authorization};
 use support::raw::{Request, Tcp, Udp, header, status};
 use support::sipp::{Plan, Sipp};
 use support::street::{CALLER, OTHER_PHONE, PHONE};
@@ -168,7 +169,9 @@ fn a_wrong_password_is_challenged_refused_and_then_locked_out() {
             break;
         }
         assert_eq!(status(&challenge), Some(401), "{challenge}");
-        let more = wrong_answer(&challenge);
+        let guess = Login { user: "op1", secret: "guess" };
+        let answer = authorization(&challenge, "MD5", guess, ("REGISTER", uri));
+        let more = format!("{answer}Contact: <sip:op1@127.0.0.1>\r\n");
         let again = Request { more: &more, ..request("REGISTER", uri, &udp, &second) };
         udp.send(again.text().as_bytes());
         let answer = udp.receive();
@@ -189,25 +192,6 @@ fn a_wrong_password_is_challenged_refused_and_then_locked_out() {
     talk::until_registered(&mut switch);
     switch.admin.ask("agents.set", serde_json::json!({"agent": "op1", "state": "pause"})).unwrap();
     still_serves(switch, 0);
-}
-
-/// Credentials for this challenge that no password makes right.
-fn wrong_answer(challenge: &str) -> String {
-    let offered = challenge.lines().filter(|line| line.starts_with("WWW-Authenticate"));
-    let line = offered.clone().find(|line| line.contains("MD5")).or(offered.clone().next());
-    let line = line.expect("a challenge");
-    let part = |name: &str| {
-        let from = line.find(&format!("{name}=\"")).expect("its parts") + name.len() + 2;
-        line[from..].split('"').next().unwrap().to_string()
-    };
-    format!(
-        "Authorization: Digest username=\"op1\", realm=\"{}\", nonce=\"{}\", \
-         uri=\"sip:helpline.test\", algorithm=MD5, qop=auth, nc=00000001, cnonce=\"c\", \
-         response=\"{}\"\r\nContact: <sip:op1@127.0.0.1>\r\n",
-        part("realm"),
-        part("nonce"),
-        "0".repeat(32)
-    )
 }
 
 #[test]

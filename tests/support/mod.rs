@@ -4,6 +4,7 @@
 
 pub mod agents;
 pub mod baresip;
+pub mod digest;
 pub mod facts;
 pub mod linphone;
 pub mod program;

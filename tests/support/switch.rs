@@ -11,7 +11,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// Before each test's own part. `NET.` stands for the street.
+/// Before each test's own part. `NET.` stands for the street; example.com is where the messages of
+/// RFC 4475 go.
 const COMMON: &str = r#"
 [switch]
 name = "Under test"
@@ -20,7 +21,7 @@ log = "debug"
 drain = "20s"
 [sip]
 listen = ["udp:NET.1:5060", "tcp:NET.1:5060"]
-domain = "helpline.test"
+domain = ["helpline.test", "example.com"]
 advertise = "NET.1"
 [media]
 ports = "20000-21999"
