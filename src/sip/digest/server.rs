@@ -9,7 +9,7 @@ use super::text::{digest_params, quoted};
 use super::{Algorithm, Hash, Question};
 use crate::base::{Instant, Now, Rng};
 use crate::sip::Secret;
-use crate::sip::registrar::alike_uri;
+use crate::wire::sip::Uri;
 use serde::{Deserialize, Serialize};
 use siphasher::sip128::{Hasher128, SipHasher24};
 use std::collections::BTreeMap;
@@ -151,7 +151,7 @@ impl Verifier {
         (method, uri): (&str, &str),
     ) -> Checked {
         // RFC 7616 section 3.4.6: "If they are not equivalent, the server SHOULD return 400".
-        if !alike_uri(&given.uri, uri) {
+        if !same(&given.uri, uri) {
             return Checked::Unfit;
         }
         let Some(issued) = self.ours(now, &given.realm, &given.nonce) else {
@@ -237,6 +237,12 @@ impl Uses {
         self.below |= bit;
         fresh
     }
+}
+
+/// Clients leave the transport out of `uri`, or add it.
+fn same(a: &str, b: &str) -> bool {
+    let parsed = || Uri::parse(a).zip(Uri::parse(b));
+    a == b || parsed().is_some_and(|(a, b)| a.same_but_transport(&b))
 }
 
 #[cfg(test)]

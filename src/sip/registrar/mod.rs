@@ -4,17 +4,16 @@
 //! In: an authenticated REGISTER taken apart, timers, closed flows. Out: header field values for
 //! the response, and the change that it made. Path (RFC 3327) is not needed and so ignored: a
 //! contact is reached through the hop that its REGISTER came by.
-//! Knows no messages, no users' rights. May import: base.
+//! Knows no messages, no users' rights. May import: wire and base.
 
 mod ask;
-mod same;
 
 use super::{Contact, Rebound};
 use crate::base::limits::BINDINGS_PER_AOR_MAX;
 use crate::base::{BindingId, Cx, FlowId, Instant, Slab, Timer};
+use crate::wire::sip::Uri;
 pub use ask::{Asked, Contacts, Register};
 use ask::{Refusal, Wish};
-pub use same::{alike_uri, same_uri};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -237,9 +236,14 @@ impl Binding {
     fn is_meant_by(&self, wish: &Wish) -> bool {
         match (&self.instance, &wish.instance) {
             (Some(ours), Some(theirs)) => ours == theirs,
-            _ => same_uri(&self.contact.uri, wish.uri),
+            _ => same(&self.contact.uri, wish.uri),
         }
     }
+}
+
+/// What is no URI to us is the same contact when it is written the same.
+fn same(a: &str, b: &str) -> bool {
+    a == b || Uri::parse(a).zip(Uri::parse(b)).is_some_and(|(a, b)| a.same(&b))
 }
 
 #[cfg(test)]

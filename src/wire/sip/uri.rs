@@ -3,7 +3,7 @@
 use super::escape::{unit, unpercent};
 use super::host::Host;
 use super::lex::{COMPARED_MAX, class, run};
-use super::params::Params;
+use super::params::{Param, Params};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -79,6 +79,15 @@ impl<'a> Uri<'a> {
 
     /// RFC 3261 section 19.1.4: whether both name the same resource. Not transitive, by the RFC.
     pub fn same(&self, other: &Uri<'_>) -> bool {
+        self.compare(other, true)
+    }
+
+    /// Likewise, but a transport that only one of them names does not part them.
+    pub fn same_but_transport(&self, other: &Uri<'_>) -> bool {
+        self.compare(other, false)
+    }
+
+    fn compare(&self, other: &Uri<'_>, transport_counts: bool) -> bool {
         if !self.is_sip() || !other.is_sip() {
             return self.same_opaque(other);
         }
@@ -94,8 +103,8 @@ impl<'a> Uri<'a> {
             )
             && self.host.same(other.host)
             && self.port == other.port
-            && same_params(self.params, other.params)
-            && same_params(other.params, self.params)
+            && same_params(self.params, other.params, transport_counts)
+            && same_params(other.params, self.params, transport_counts)
             && same_headers(self, other)
     }
 
@@ -206,14 +215,22 @@ fn is_reserved(byte: u8) -> bool {
 }
 
 /// "A user, ttl, or method uri-parameter appearing in only one URI never matches"; transport and
-/// maddr likewise. Any other parameter counts only where both have it.
-fn same_params(a: Params<'_>, b: Params<'_>) -> bool {
-    a.iter().take(COMPARED_MAX).all(|param| match b.find(param.name) {
-        Some(other) => equivalent(param.bare(), other.bare(), true),
-        None => !["user", "ttl", "method", "maddr", "transport"]
-            .iter()
-            .any(|name| param.name.eq_ignore_ascii_case(name)),
-    })
+/// maddr likewise. Any other parameter counts only where both have it. Too many of them are compared
+/// as they stand.
+fn same_params(a: Params<'_>, b: Params<'_>, transport_counts: bool) -> bool {
+    if a.raw() == b.raw() {
+        return true;
+    }
+    let is = |param: &Param<'_>, name: &str| param.name.eq_ignore_ascii_case(name);
+    let counts = |param: &Param<'_>| {
+        ["user", "ttl", "method", "maddr"].iter().any(|name| is(param, name))
+            || transport_counts && is(param, "transport")
+    };
+    a.iter().nth(COMPARED_MAX).is_none()
+        && a.iter().all(|param| match b.find(param.name) {
+            Some(other) => equivalent(param.bare(), other.bare(), true),
+            None => !counts(&param),
+        })
 }
 
 /// "URI header components are never ignored", but their order is.

@@ -75,6 +75,8 @@ fn the_same_resource() {
         ("sip:%61lice@atlanta.com;transport=TCP", "sip:alice@AtLanTa.CoM;Transport=tcp"),
         ("sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5"),
         ("sip:carol@chicago.com;newparam=5", "sip:carol@chicago.com;security=on"),
+        ("sip:a@[2001:DB8::0:1]:5060", "sip:a@[2001:db8::1]:5060"),
+        ("sip:a%3bb@h", "sip:a%3Bb@h"),
         (
             "sip:biloxi.com;transport=tcp;method=REGISTER?to=sip:bob%40biloxi.com",
             "sip:biloxi.com;method=REGISTER;transport=tcp?to=sip:bob%40biloxi.com",
@@ -99,9 +101,28 @@ fn not_the_same_resource() {
         ("sip:bob@phone21.boxesbybob.com", "sip:bob@192.0.2.4"),
         ("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;security=off"),
         ("sip:a%3Bb@h", "sip:a;b@h"),
+        ("sip:a%2541@h", "sip:aA@h"),
+        ("sip:null-%00-null@example.com", "sip:null-@example.com"),
+        ("sip:user;par=u@example.net", "sip:user@example.net;par=u"),
         ("sip:a@h", "sips:a@h"),
         ("sip:h", "sip:a@h"),
     ] {
         assert!(!uri(a).same(&uri(b)) && !uri(b).same(&uri(a)), "{a} {b}");
     }
+}
+
+#[test]
+fn a_transport_named_once_may_be_overlooked() {
+    let (a, b) = (uri("sip:pukar"), uri("sip:pukar;transport=tcp"));
+    assert!(!a.same(&b) && a.same_but_transport(&b) && b.same_but_transport(&a));
+    assert!(!uri("sip:pukar;transport=udp").same_but_transport(&b));
+    assert!(!a.same_but_transport(&uri("sip:other")));
+}
+
+#[test]
+fn more_parameters_than_anyone_needs_are_compared_as_they_stand() {
+    let long = format!("sip:a@h{}", ";p=1".repeat(20_000));
+    assert!(uri(&long).same(&uri(&long)));
+    assert!(!uri(&long).same(&uri(&long.replace(";p", ";q"))));
+    assert!(!uri("sip:a@h").same(&uri(&long)));
 }
