@@ -215,8 +215,8 @@ fn is_reserved(byte: u8) -> bool {
 }
 
 /// "A user, ttl, or method uri-parameter appearing in only one URI never matches"; transport and
-/// maddr likewise. Any other parameter counts only where both have it. Too many of them are compared
-/// as they stand.
+/// maddr likewise. Any other parameter counts only where both have it. Too many of them are
+/// compared as they stand.
 fn same_params(a: Params<'_>, b: Params<'_>, transport_counts: bool) -> bool {
     if a.raw() == b.raw() {
         return true;
