@@ -328,6 +328,7 @@ fn start() -> (Workers, Handle) {
         seed: 1,
         clock: Clock::start(),
         sink: Arc::new(|_| Ok(())),
+        died: Arc::new(|| panic!("a worker died")),
     };
     Workers::start(&setup).unwrap()
 }

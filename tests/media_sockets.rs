@@ -38,6 +38,7 @@ impl Media {
             seed: 1,
             clock: Clock::start(),
             sink: Arc::new(move |event| sender.try_send(event).map_err(|e| e.into_inner())),
+            died: Arc::new(|| panic!("a worker died")),
         };
         let (workers, handle) = Workers::start(&setup).unwrap();
         Self { handle, events, _workers: workers }

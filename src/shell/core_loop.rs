@@ -42,6 +42,7 @@ pub struct CoreLoop<E> {
 pub struct LoopHandle {
     pub waker: Arc<Waker>,
     stop: Arc<AtomicBool>,
+    broken: Arc<AtomicBool>,
 }
 
 /// How the loop ended.
@@ -51,13 +52,21 @@ pub enum Over {
     Drained,
     /// It was told to stop.
     Stopped,
-    /// The core broke one of its own rules, or its thread could not work.
+    /// The core broke one of its own rules, or a thread that it needs could not go on. The process
+    /// ends with an error, so that whoever watches it starts it again.
     Broken,
 }
 
 impl LoopHandle {
     pub fn new() -> io::Result<Self> {
-        Ok(Self { waker: Arc::new(Waker::new()?), stop: Arc::default() })
+        let waker = Arc::new(Waker::new()?);
+        Ok(Self { waker, stop: Arc::default(), broken: Arc::default() })
+    }
+
+    /// A thread that the loop cannot do without has died.
+    pub fn break_down(&self) {
+        self.broken.store(true, Ordering::SeqCst);
+        self.stop();
     }
 
     pub fn stop(&self) {
@@ -120,7 +129,8 @@ impl<E: Engine + 'static> CoreLoop<E> {
             self.outlets.flush();
             self.udp.flush(&poller);
         }
-        Ok(Over::Stopped)
+        let broken = self.handle.broken.load(Ordering::SeqCst);
+        Ok(if broken { Over::Broken } else { Over::Stopped })
     }
 
     fn sleep(&mut self, poller: &mut Poller, ready: &mut Vec<Ready>) -> io::Result<()> {

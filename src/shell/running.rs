@@ -279,7 +279,7 @@ impl Ground {
         for complaint in complaints {
             tracing::warn!("{complaint}");
         }
-        let inbox = self.inbox.clone();
+        let (inbox, handle) = (self.inbox.clone(), self.handle.clone());
         let setup = Setup {
             count: usize::from(self.settings.call.media.workers),
             tunes: Arc::new(tunes),
@@ -287,6 +287,7 @@ impl Ground {
             seed: random()?,
             clock: self.clock,
             sink: Arc::new(move |event: MediaEvent| inbox.media(event)),
+            died: Arc::new(move || handle.break_down()),
         };
         let (workers, handle) = Workers::start(&setup).map_err(no_thread)?;
         Ok((workers, Lane::new("media", Box::new(handle), WAITING_MAX)))

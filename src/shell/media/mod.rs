@@ -15,6 +15,7 @@ use crate::media::control::{Command, Event};
 use crossbeam_channel::{self as channel, Receiver, Sender};
 use std::cell::RefCell;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread::{self, JoinHandle};
@@ -26,6 +27,9 @@ const ORDERS_QUEUED: usize = 16_384;
 /// Takes an event without waiting, or gives it back. Called from every worker's thread.
 pub type Sink = Arc<dyn Fn(Event) -> Result<(), Event> + Send + Sync>;
 
+/// Called on the thread of a worker that could not go on.
+pub type Died = Arc<dyn Fn() + Send + Sync>;
+
 /// What the workers begin with.
 #[derive(Clone)]
 pub struct Setup {
@@ -36,6 +40,7 @@ pub struct Setup {
     pub seed: u64,
     pub clock: Clock,
     pub sink: Sink,
+    pub died: Died,
 }
 
 /// What the workers have done since they began, all together.
@@ -47,7 +52,7 @@ pub struct Counters {
     pub sent: AtomicU64,
     /// Packets that the kernel would not send.
     pub unsent: AtomicU64,
-    /// Events lost because the core did not come for them.
+    /// Keys and silences lost because the core did not come for them.
     pub lost_events: AtomicU64,
 }
 
@@ -107,7 +112,9 @@ impl Workers {
             let worker = Worker::new(setup, seed, end, Arc::clone(&waker), counters)?;
             let name = format!("media-{n}");
             workers.lines.push(Line { orders, waker });
-            workers.threads.push(thread::Builder::new().name(name).spawn(|| worker.run())?);
+            let died = Arc::clone(&setup.died);
+            let run = move || live(worker, &*died);
+            workers.threads.push(thread::Builder::new().name(name).spawn(run)?);
         }
         let (lines, loads) = (workers.lines.clone(), vec![0; workers.lines.len()]);
         let places = RefCell::default();
@@ -117,6 +124,20 @@ impl Workers {
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.counters)
     }
+}
+
+/// The life of a worker. Its ports, and what it was to do for others, end with it: whoever started
+/// it has to know, whatever killed it.
+fn live(worker: Worker, died: &dyn Fn()) {
+    let how = catch_unwind(AssertUnwindSafe(|| worker.run()));
+    match how {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "a media worker cannot wait for its sockets and stops");
+        }
+        Err(_) => tracing::error!("a media worker broke one of its own rules and stops"),
+    }
+    died();
 }
 
 impl Drop for Workers {

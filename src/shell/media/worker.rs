@@ -23,7 +23,9 @@ use std::time::Duration;
 const WAKER: u64 = u64::MAX;
 /// Orders obeyed before the sockets are looked at again.
 const ORDERS: usize = 256;
-/// Events that wait for the core when it lags; what is over is lost and counted.
+/// Events that wait for the core when it lags. Keys and silences over it are lost and counted: they
+/// come from the far end, as many as it likes. All others answer a command and always wait, and so
+/// there are no more of them than the core has asked for.
 const BACKLOG: usize = 65_536;
 
 /// A port on its way to another worker: what it knows, and its sockets.
@@ -96,22 +98,19 @@ impl Worker {
         })
     }
 
-    /// Works until it is told to stop.
-    pub fn run(mut self) {
+    /// Works until it is told to stop, or cannot.
+    pub fn run(mut self) -> io::Result<()> {
         let mut room = [0; PACKET_MAX + 1];
         let mut now = self.clock.instant();
         loop {
             if !self.obey(now) {
-                return;
+                return Ok(());
             }
             self.engine.tick(now, &mut self.out);
             self.execute();
             self.tell_backlog();
             self.tally.add_to(&self.counters);
-            if let Err(error) = self.sleep(now) {
-                tracing::error!(%error, "a media worker cannot wait for its sockets and stops");
-                return;
-            }
+            self.sleep(now)?;
             // Once a turn: on some machines it costs as much as a small system call.
             now = self.clock.instant();
             let mut ready = std::mem::take(&mut self.ready);
@@ -275,10 +274,17 @@ impl Worker {
     fn tell(&mut self, event: Event) {
         let refused = if self.backlog.is_empty() { (self.sink)(event) } else { Err(event) };
         let Err(event) = refused else { return };
-        if self.backlog.len() < BACKLOG {
-            self.backlog.push_back(event);
-        } else {
+        let may_be_lost = match event {
+            Event::Silent { .. } | Event::Heard { .. } | Event::Key { .. } => true,
+            Event::Failed { .. }
+            | Event::Latched { .. }
+            | Event::Played { .. }
+            | Event::Closed { .. } => false,
+        };
+        if may_be_lost && self.backlog.len() >= BACKLOG {
             self.counters.lost_events.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.backlog.push_back(event);
         }
     }
 

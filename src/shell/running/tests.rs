@@ -75,6 +75,16 @@ fn it_answers_over_udp_and_tcp_and_on_its_admin_socket_and_ends_in_order() {
 }
 
 #[test]
+fn a_media_worker_that_dies_ends_the_switch_as_broken() {
+    let folder = Folder::new("broken");
+    let running = Running::start(settings(&folder), Options::default()).unwrap();
+    // What a worker's `died` does.
+    running.handle.break_down();
+    assert_eq!(running.wait(Duration::from_secs(10)), Some(Over::Broken));
+    assert_eq!(running.finish(), Over::Broken);
+}
+
+#[test]
 fn a_taken_port_is_one_clear_sentence() {
     let folder = Folder::new("taken");
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
