@@ -5,7 +5,7 @@
 mod support;
 
 use std::time::Duration;
-use support::agents::{READY, REGISTERS, SECRET, agent, lives_in};
+use support::agents::{OLD_PHONE, READY, REGISTERS, SECRET, agent, lives_in};
 use support::baresip::Baresip;
 use support::digest::{Login, authorization};
 use support::raw::{Request, Tcp, Udp, header, status};
@@ -16,7 +16,7 @@ use support::talk;
 
 /// op1 registers; op2 has a phone in house 4. `state`: a line of both tables.
 fn agents(state: &str) -> String {
-    let registers = agent("op1", &[REGISTERS, state]);
+    let registers = agent("op1", &[REGISTERS, OLD_PHONE, state]);
     let waits = agent("op2", &[&lives_in("op2", OTHER_PHONE), state]);
     format!("[limits]\nmax_rate = 100000\n{registers}{waits}")
 }

@@ -4,6 +4,7 @@
 use pukar::acd::Strategy;
 use pukar::call::{Goal, Law};
 use pukar::config::{Mistake, Settings, Store, parse};
+use pukar::sip::Algorithms;
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -342,6 +343,21 @@ fn a_range_of_agents_fills_in_the_number_of_each() {
         "[[agent]]\nid = \"a{1-9}\"\ncontact = \"sip:a@10.0.0.1\"\n",
         "3: contact \
          \"sip:a@10.0.0.1\" is the same for all of them; put {} where the number of each belongs",
+    );
+}
+
+#[test]
+fn an_agents_phone_is_offered_both_algorithms_unless_its_table_says_md5() {
+    let agent = |id: &str, more: &str| {
+        format!("[[agent]]\nid = \"{id}\"\nsecret = \"correct-horse-1\"\n{more}\n")
+    };
+    let text = [agent("a", ""), agent("b", "digest = \"md5\""), agent("c", "digest = \"both\"")];
+    let settings = read(&[("f", &text.concat())]).unwrap();
+    let digests: Vec<_> = settings.sip.users.iter().map(|user| user.digest).collect();
+    assert_eq!(digests, [Algorithms::Both, Algorithms::Md5, Algorithms::Both]);
+    one(
+        &agent("a", "digest = \"sha1\""),
+        "4: digest \"sha1\" is no way to prove a password; write \"both\" or \"md5\"",
     );
 }
 

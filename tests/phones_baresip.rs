@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::agents::SECRET;
+use support::agents::{OLD_PHONE, SECRET};
 use support::baresip::Baresip;
 use support::street::PHONE;
 use support::talk::{self, AGENT_TONE};
@@ -16,7 +16,7 @@ fn account(transport: &str, secret: &str) -> String {
 }
 
 fn talks_over(transport: &str) {
-    let mut switch = talk::switch();
+    let mut switch = talk::switch(OLD_PHONE);
     let account = account(transport, SECRET);
     let mut agent = Baresip::start(&switch.street, PHONE, &account, AGENT_TONE);
     talk::until_registered(&mut switch);
@@ -41,7 +41,7 @@ fn agent_and_caller_hear_each_other_over_tcp() {
 
 #[test]
 fn a_phone_with_a_wrong_password_is_not_let_in() {
-    let mut switch = talk::switch();
+    let mut switch = talk::switch(OLD_PHONE);
     let account = account("udp", "wrong-horse-1");
     let mut phone = Baresip::start(&switch.street, PHONE, &account, AGENT_TONE);
     phone.says("403 Forbidden");

@@ -9,7 +9,7 @@ use support::street::PHONE;
 use support::talk::{self, AGENT_TONE};
 
 fn talks_over(tcp: bool) {
-    let mut switch = talk::switch();
+    let mut switch = talk::switch("");
     let login = ("op1", SECRET);
     let mut agent = Linphone::start(&switch.street, PHONE, login, AGENT_TONE, tcp);
     talk::until_registered(&mut switch);

@@ -86,7 +86,7 @@ impl Row {
         let login = Login { user, secret: SECRET };
         let (first, rest) = text.split_once("\r\n")?;
         let uri = first.split(' ').nth(1)?;
-        let line = authorization(refusal, "MD5", login, ("REGISTER", uri));
+        let line = authorization(refusal, "SHA-256", login, ("REGISTER", uri));
         let rest = rest.replace("branch=", &format!("branch=z9hG4bK{}", self.file));
         Some(format!("{first}\r\n{line}{rest}").into_bytes())
     }

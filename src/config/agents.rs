@@ -10,7 +10,7 @@ use super::{secret, value};
 use crate::acd::AgentSettings;
 use crate::base::limits;
 use crate::call::Phone;
-use crate::sip::User;
+use crate::sip::{Algorithms, Secret, User};
 use std::collections::BTreeMap;
 
 pub fn agents(tables: &[&Table], env: Env, settings: &mut Settings, log: &mut Log) {
@@ -47,6 +47,7 @@ struct Written {
     ids: Option<At<Ids>>,
     name: Option<At<String>>,
     secret: Option<At<String>>,
+    digest: Algorithms,
     pin: Option<At<String>>,
     contact: Option<At<String>>,
     skills: Vec<String>,
@@ -61,6 +62,7 @@ impl Written {
         let mut written = Self {
             name: section.text("name", raw),
             secret: secret::written(section, "secret"),
+            digest: section.text("digest", digest).map(|at| at.it).unwrap_or_default(),
             pin: section.text("pin", raw),
             contact: section.text("contact", raw),
             skills: section
@@ -133,14 +135,22 @@ impl Written {
         });
         let name = name.unwrap_or_else(|| id.into());
         settings.call.phones.push(Phone { user: id.into(), name, contact });
-        settings.pins.push(pin.map(crate::sip::Secret));
-        let user = |secret| User { name: id.into(), secret: crate::sip::Secret(secret) };
-        settings.sip.users.extend(secret.map(user));
+        settings.pins.push(pin.map(Secret));
+        let (name, digest) = (id.into(), self.digest);
+        settings.sip.users.extend(secret.map(|it| User { name, secret: Secret(it), digest }));
         sound.then_some(())
     }
 }
 
 type Read = Result<String, Wrong>;
+
+fn digest(raw: &str) -> Result<Algorithms, Wrong> {
+    match raw {
+        "both" => Ok(Algorithms::Both),
+        "md5" => Ok(Algorithms::Md5),
+        _ => wrong("is no way to prove a password", "write \"both\" or \"md5\""),
+    }
+}
 
 /// `op1`, or `agent{1-500}`: what stands before and after the number, and the numbers.
 #[derive(Clone, Debug)]

@@ -86,7 +86,6 @@ pub fn sip(table: &Table, settings: &mut Settings, log: &mut Log) -> Option<IpAd
     }
     timers(&mut section, sip);
     sip.lock_after = section.number("lock_after", 1..=1_000).unwrap_or(sip.lock_after);
-    sip.sha256 = section.flag("sha256").unwrap_or(sip.sha256);
     section.done();
     advertise
 }

@@ -4,7 +4,7 @@ use crate::acd;
 use crate::base::{QueueId, Rng, TuneId};
 use crate::call::{Goal, Line, MediaSettings, Phone};
 use crate::config::Settings;
-use crate::sip::{Listener, Secret, Transport, Trunk, User};
+use crate::sip::{Algorithms, Listener, Secret, Transport, Trunk, User};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -154,7 +154,7 @@ impl Plan {
                 .phones
                 .push(Phone { user: name.clone(), name: "सीमा".into(), contact });
             let secret = Secret(password(agent));
-            settings.sip.users.push(User { name, secret });
+            settings.sip.users.push(User { name, secret, digest: Algorithms::Both });
         }
         settings.call.lines = vec![Line {
             name: "181".into(),

@@ -153,7 +153,13 @@ impl UserAgent {
     ) -> Option<String> {
         let values: Vec<_> = message.headers(Name::Authorization).map(text).collect();
         let answers: Vec<&str> = values.iter().map(|value| &**value).collect();
+        // A phone registers what To names, and calls as what From names.
+        let from = match message.method() {
+            Method::Register => message.to.uri.user_text(),
+            _ => message.from.uri.user_text(),
+        };
         let knock = Knock {
+            from: &from,
             method: message.method().as_str(),
             uri: message.request_uri().map_or("", |uri| uri.raw),
             answers: &answers,

@@ -24,9 +24,6 @@ pub struct Settings {
     pub register: (Duration, Duration),
     /// Wrong passwords in ten minutes after which a user is refused from that address. Default 10.
     pub lock_after: u32,
-    /// Offer SHA-256 beside MD5 (RFC 8760). Phones built before it, libre 1.x among them, give up
-    /// at the first algorithm that they do not know. Default false.
-    pub sha256: bool,
     /// T1, T2 and T4 of RFC 3261: 500 ms, 4 s, 5 s.
     pub t1: Duration,
     pub t2: Duration,
@@ -45,7 +42,6 @@ impl Default for Settings {
             min_se: Duration::from_secs(90),
             register: crate::base::limits::REGISTER_EXPIRES,
             lock_after: 10,
-            sha256: false,
             t1: Duration::from_millis(500),
             t2: Duration::from_secs(4),
             t4: Duration::from_secs(5),
@@ -67,6 +63,18 @@ pub struct Listener {
 pub struct User {
     pub name: String,
     pub secret: Secret,
+    pub digest: Algorithms,
+}
+
+/// What a user's phone is offered to prove its password with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Algorithms {
+    /// SHA-256 and MD5, as RFC 8760 section 2.4 has it.
+    #[default]
+    Both,
+    /// Phones built before RFC 8760, libre 1.x among them, give up at the first algorithm that they
+    /// do not know.
+    Md5,
 }
 
 /// A carrier, a gateway or another switch, believed by its address.

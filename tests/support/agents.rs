@@ -9,6 +9,8 @@ pub fn agent(id: &str, lines: &[&str]) -> String {
 pub const SECRET: &str = "correct-horse-1";
 /// The agent's phone registers, with [`SECRET`].
 pub const REGISTERS: &str = "secret = \"correct-horse-1\"";
+/// … and knows no SHA-256, as baresip 1.x.
+pub const OLD_PHONE: &str = "digest = \"md5\"";
 pub const READY: &str = "ready = true";
 
 /// The agent's phone stands in this house.

@@ -15,9 +15,9 @@ pub const HEARD: f64 = 2.0;
 /// Seconds that are recorded before the call is ended.
 const RECORDED: f64 = 3.0;
 
-/// A helpline and one agent, whose phone registers.
-pub fn switch() -> Switch {
-    Switch::start(&[HELPLINE, &agent("op1", &["name = \"सीमा\"", REGISTERS, READY])])
+/// A helpline and one agent, whose phone registers; `phone`: a line about it.
+pub fn switch(phone: &str) -> Switch {
+    Switch::start(&[HELPLINE, &agent("op1", &["name = \"सीमा\"", REGISTERS, READY, phone])])
 }
 
 /// The caller: baresip at the trunk's address.

@@ -7,7 +7,7 @@
 mod table;
 
 use super::digest::{Checked, Credentials, Verifier};
-use super::{Secret, Settings};
+use super::{Algorithms, Settings, User};
 use crate::base::{Cx, Instant, Rng};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -39,8 +39,7 @@ const NAME_OCTETS: usize = 128;
 pub struct Rules {
     realm: String,
     lock_after: usize,
-    sha256: bool,
-    secrets: BTreeMap<String, Secret>,
+    users: BTreeMap<String, User>,
 }
 
 impl Rules {
@@ -48,8 +47,7 @@ impl Rules {
         Self {
             realm: settings.domains.first().cloned().unwrap_or_default(),
             lock_after: settings.lock_after.max(1) as usize,
-            sha256: settings.sha256,
-            secrets: settings.users.iter().map(|u| (u.name.clone(), u.secret.clone())).collect(),
+            users: settings.users.iter().map(|u| (u.name.clone(), u.clone())).collect(),
         }
     }
 
@@ -58,7 +56,12 @@ impl Rules {
     }
 
     pub fn has_user(&self, name: &str) -> bool {
-        self.secrets.contains_key(name)
+        self.users.contains_key(name)
+    }
+
+    /// A stranger is offered what most users are.
+    fn algorithms(&self, user: &str) -> Algorithms {
+        self.users.get(user).map_or(Algorithms::default(), |user| user.digest)
     }
 }
 
@@ -70,6 +73,8 @@ pub struct Knock<'a> {
     pub uri: &'a str,
     /// The values of all Authorization header fields (or Proxy-Authorization), as text.
     pub answers: &'a [&'a str],
+    /// Who it says it is from; proves nothing, but says what its phone can be asked.
+    pub from: &'a str,
     pub peer: SocketAddr,
 }
 
@@ -129,20 +134,20 @@ impl Access {
             .filter_map(|value| Credentials::parse(value))
             .find(|given| given.realm == rules.realm);
         let Some(given) = given else {
-            return self.challenge(cx, rules, source, false);
+            return self.challenge(cx, rules, (source, knock.from), false);
         };
         let offender = format!("{source} {}", head(&given.username));
         if let Some(left) = self.locked(now, &offender) {
             self.charge(now, source, 1);
             return Verdict::Forbid { retry_after: Some(seconds(left)), locked: None };
         }
-        let secret = rules.secrets.get(&given.username);
+        let secret = rules.users.get(&given.username).map(|user| &user.secret);
         match self.verifier.check(cx.now, &given, secret, (knock.method, knock.uri)) {
             Checked::Right => {
                 self.offenders.remove(&offender);
                 Verdict::Accept(given.username)
             }
-            Checked::Stale => self.challenge(cx, rules, source, true),
+            Checked::Stale => self.challenge(cx, rules, (source, &given.username), true),
             Checked::Unfit => {
                 self.charge(now, source, 1);
                 Verdict::Unfit
@@ -156,11 +161,18 @@ impl Access {
         }
     }
 
-    fn challenge(&mut self, cx: &Cx, rules: &Rules, source: IpAddr, stale: bool) -> Verdict {
+    fn challenge(
+        &mut self,
+        cx: &Cx,
+        rules: &Rules,
+        (source, user): (IpAddr, &str),
+        stale: bool,
+    ) -> Verdict {
         self.charge(cx.now.instant, source, 1);
         let mut values = self.verifier.challenge(cx.now, &rules.realm, stale);
-        if !rules.sha256 {
-            values.retain(|value| value.contains("algorithm=MD5"));
+        match rules.algorithms(user) {
+            Algorithms::Both => {}
+            Algorithms::Md5 => values.retain(|value| value.contains("algorithm=MD5")),
         }
         Verdict::Challenge { stale, values }
     }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::base::{Now, Timers};
 use crate::sip::digest::Session;
-use crate::sip::{Login, User};
+use crate::sip::{Login, Secret};
 
 const URI: &str = "sip:pukar.example";
 
@@ -19,10 +19,11 @@ struct Gate {
 
 impl Gate {
     fn new() -> Self {
-        let user = User { name: "op1".into(), secret: Secret("right".into()) };
+        let user =
+            |name: &str, digest| User { name: name.into(), secret: Secret("right".into()), digest };
         let settings = Settings {
             domains: vec!["pukar.example".into()],
-            users: vec![user],
+            users: vec![user("op1", Algorithms::Both), user("old", Algorithms::Md5)],
             lock_after: 3,
             ..Settings::default()
         };
@@ -38,9 +39,13 @@ impl Gate {
     }
 
     fn knock(&mut self, answers: &[&str]) -> Verdict {
+        self.knock_as("op1", answers)
+    }
+
+    fn knock_as(&mut self, from: &str, answers: &[&str]) -> Verdict {
         let now = Now { instant: Instant(self.now * 1_000_000), ..Now::default() };
         let mut cx = Cx { now, rng: &mut self.rng, timers: &mut self.timers };
-        let knock = Knock { method: "REGISTER", uri: URI, answers, peer: self.peer };
+        let knock = Knock { method: "REGISTER", uri: URI, answers, from, peer: self.peer };
         self.access.judge(&mut cx, &self.rules, knock)
     }
 
@@ -224,4 +229,26 @@ fn a_restored_gate_is_the_same_and_tells_no_secret() {
     assert!(serde_json::from_str::<Access>(&text).unwrap() == gate.access);
     assert!(!text.contains("right") && !text.contains("wrong-one"));
     assert!(!format!("{:?}", gate.rules).contains("right"));
+}
+
+#[test]
+fn everyone_is_offered_sha_256_before_md5_but_whose_phone_does_not_know_it() {
+    let mut gate = Gate::new();
+    for (from, algorithms) in
+        [("op1", &["SHA-256", "MD5"][..]), ("nobody", &["SHA-256", "MD5"]), ("old", &["MD5"])]
+    {
+        let Verdict::Challenge { values, .. } = gate.knock_as(from, &[]) else { panic!("{from}") };
+        let offered: Vec<_> =
+            values.iter().map(|v| v.split("algorithm=").nth(1).unwrap()).collect();
+        let offered: Vec<_> = offered.iter().map(|v| v.split(',').next().unwrap()).collect();
+        assert_eq!(offered, algorithms, "{from}");
+        let mut session = Session::new(values.iter().map(String::as_str), &mut gate.rng).unwrap();
+        let login = Login { user: from.into(), secret: Secret("right".into()) };
+        let answer = session.answer(&login, "REGISTER", URI);
+        assert!(answer.contains(&format!("algorithm={}", algorithms[0])), "{answer}");
+        assert_eq!(
+            gate.knock_as(from, &[&answer]) == Verdict::Accept(from.into()),
+            from != "nobody"
+        );
+    }
 }

@@ -15,7 +15,7 @@ fn phone() -> SocketAddr {
 fn world() -> World {
     World::single(|settings| {
         let secret = Secret("s3cret".into());
-        settings.users = vec![User { name: "op1".into(), secret }];
+        settings.users = vec![User { name: "op1".into(), secret, digest: Algorithms::Both }];
     })
 }
 

@@ -1,0 +1,42 @@
+//! Registrations over real sockets: what a phone is offered to prove its password with.
+
+mod support;
+
+use support::agents::{OLD_PHONE, REGISTERS, SECRET, agent};
+use support::digest::{Login, authorization, offered};
+use support::raw::{Request, Udp, status};
+use support::street::PHONE;
+use support::switch::{HELPLINE, Switch};
+
+const DOMAIN: &str = "sip:helpline.test";
+
+/// Asks, and asks again with the proof; the algorithms that were offered, and what came of it.
+fn register(switch: &Switch, user: &str, algorithm: &str) -> (Vec<String>, Option<u16>) {
+    let udp = Udp::new(switch.street.ip(PHONE), switch.sip());
+    let contact = format!("Contact: <sip:{user}@{}>\r\n", udp.at());
+    let id = format!("{user}-{algorithm}");
+    let ask = |seq, more: &str| {
+        let (method, uri, transport) = ("REGISTER", DOMAIN, "UDP");
+        let (from, id, more) = (udp.at(), &*id, &format!("{contact}{more}"));
+        let request = Request { method, uri, transport, from, user, id, seq, more, body: "" };
+        udp.send(request.text().as_bytes());
+        udp.receive()
+    };
+    let refusal = ask(1, "");
+    assert_eq!(status(&refusal), Some(401), "{refusal}");
+    let login = Login { user, secret: SECRET };
+    let proof = authorization(&refusal, algorithm, login, ("REGISTER", DOMAIN));
+    let answer = ask(2, &proof);
+    (offered(&refusal).into_iter().map(str::to_string).collect(), status(&answer))
+}
+
+#[test]
+fn a_phone_proves_its_password_with_sha_256_or_md5_and_an_old_one_is_offered_md5_alone() {
+    let agents = [agent("op1", &[REGISTERS]), agent("op2", &[REGISTERS, OLD_PHONE])].concat();
+    let switch = Switch::start(&[HELPLINE, &agents]);
+    let both = vec!["SHA-256".to_string(), "MD5".into()];
+    assert_eq!(register(&switch, "op1", "SHA-256"), (both.clone(), Some(200)));
+    assert_eq!(register(&switch, "op1", "MD5"), (both, Some(200)));
+    assert_eq!(register(&switch, "op2", "MD5"), (vec!["MD5".to_string()], Some(200)));
+    switch.records();
+}
