@@ -42,11 +42,15 @@ fn calling(interval: Duration, input: ClientInput, timing: &Timing) -> (State, T
             Todo { send: true, repeat: Alarm::In(interval * 2), ..Todo::default() },
         ),
         ClientInput::Cancelled => (State::Calling { interval }, Todo::default()),
-        ClientInput::Provisional
-        | ClientInput::Success
-        | ClientInput::Failure
-        | ClientInput::GiveUp
-        | ClientInput::Forget => proceeding(input, timing),
+        // Timer B has done its work (section 17.1.1.2: it is of this state alone): a phone may
+        // ring for as long as someone waits.
+        ClientInput::Provisional => {
+            let (state, todo) = proceeding(input, timing);
+            (state, Todo { give_up: Alarm::Stop, ..todo })
+        }
+        ClientInput::Success | ClientInput::Failure | ClientInput::GiveUp | ClientInput::Forget => {
+            proceeding(input, timing)
+        }
     }
 }
 
@@ -54,7 +58,8 @@ fn proceeding(input: ClientInput, timing: &Timing) -> (State, Todo) {
     let quiet = Todo { repeat: Alarm::Stop, tell: true, ..Todo::default() };
     match input {
         // "If the client transaction receives a provisional response while in the Calling state,
-        // it transitions to the Proceeding state" and sends no more; timer B has done its work.
+        // it transitions to the Proceeding state" and sends no more. After a CANCEL the wait goes
+        // on for the final response.
         ClientInput::Provisional => (State::Proceeding, Todo { give_up: Alarm::Keep, ..quiet }),
         // RFC 6026 section 8.4: "MUST transition to the Accepted state, and Timer M MUST be set".
         ClientInput::Success => (
