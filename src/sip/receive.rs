@@ -288,7 +288,9 @@ impl UserAgent {
         let user = User::Leg(leg, purpose);
         self.with_leg(cx, leg, out, |leg, desk| {
             let status = message.status().unwrap_or_default();
-            let again = matches!(status, 401 | 407) && purpose != Purpose::Open;
+            // RFC 3261 section 22.1: a CANCEL "cannot be resubmitted".
+            let own = matches!(purpose, Purpose::Change | Purpose::Prack | Purpose::Bye);
+            let again = matches!(status, 401 | 407) && own;
             if again && let Some(new) = leg.repeat_with_credentials(desk, &sent, user, message) {
                 return leg.moved(id, new);
             }

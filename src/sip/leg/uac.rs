@@ -134,14 +134,13 @@ impl Leg {
         message: &Message,
         transaction: TransactionId,
     ) {
-        let credentials = match &self.phase {
-            Phase::Calling(calling) => &calling.credentials[..],
-            Phase::Ringing(_) | Phase::Talking | Phase::Leaving | Phase::Gone => &[],
-        };
+        let invite = desk.net.table.get(transaction).map(|kept| kept.bytes.clone());
+        let invite = invite.as_deref().and_then(|bytes| Message::parse(bytes).ok());
         let (hop, bytes) = desk.ack(&self.dialog, message.cseq.number, |writer| {
             // "If the UAC had credentials in the INVITE, the ACK MUST contain the same."
-            for (proxy, value) in credentials {
-                writer.header(credentials_name(*proxy), value);
+            if let Some(invite) = &invite {
+                writer.copy(&invite.fields, Name::Authorization);
+                writer.copy(&invite.fields, Name::ProxyAuthorization);
             }
         });
         desk.net.table.replace(transaction, hop, bytes);

@@ -142,6 +142,69 @@ fn a_challenge_is_answered_once_with_the_trunks_login() {
     assert_eq!(world.take_notices(0), [Notice::Refused { leg, status, cause, retry_after }]);
 }
 
+/// A world whose trunk wants credentials, and a challenge of it.
+fn strict() -> World {
+    let login = Login { user: "u".into(), secret: Secret("p".into()) };
+    World::single(|s| s.trunks[0].login = Some(login))
+}
+
+const CHALLENGE: &str =
+    "Proxy-Authenticate: Digest realm=\"carrier\", nonce=\"n1\", qop=\"auth\"\n";
+
+#[test]
+fn every_request_of_a_dialog_is_challenged_and_sent_once_more() {
+    let mut world = strict();
+    let (leg, invite) = world.calling();
+    let more = "Require: 100rel\nRSeq: 7\n";
+    let prack = world.say(&answer(&invite, 183, "x", more, "v=0 early\n"));
+    let again = world.say(&answer(&prack[0], 407, "", CHALLENGE, ""));
+    assert!(again[0].starts_with("PRACK ") && header(&again[0], "RAck") == "7 1 INVITE");
+    assert!(header(&again[0], "Proxy-Authorization").contains("username=\"u\""));
+    assert_eq!(header(&again[0], "CSeq"), "3 PRACK");
+    assert!(world.say(&answer(&again[0], 407, "", CHALLENGE, "")).is_empty(), "once");
+    world.say(&answer(&invite, 200, "x", "Allow: UPDATE\nSupported: timer\n", "v=0\n"));
+    world.take_notices(0);
+
+    let offer = world.acts(leg, Act::Offer { body: sdp("v=0 offer\r\n") });
+    let again = world.say(&answer(&offer[0], 407, "", CHALLENGE, ""));
+    assert_eq!(starts(&again), ["ACK", "INVITE"]);
+    assert!(again[1].ends_with("v=0 offer\r\n"), "{}", again[1]);
+    let proof = header(&again[1], "Proxy-Authorization").to_string();
+    let ack = world.say(&answer(&again[1], 200, "", "", "v=0 answer\n"));
+    assert_eq!(header(&ack[0], "Proxy-Authorization"), proof, "RFC 3261 section 13.2.2.4");
+    let notices = world.take_notices(0);
+    assert!(matches!(notices[..], [Notice::OfferAnswered { .. }]), "{notices:?}");
+
+    let update = world.wait(901);
+    let again = world.say(&answer(&update[0], 407, "", CHALLENGE, ""));
+    assert_eq!((starts(&update)[0], starts(&again)), ("UPDATE", vec!["UPDATE"]));
+    assert!(header(&again[0], "Proxy-Authorization").starts_with("Digest "));
+    world.say(&answer(&again[0], 200, "", "Session-Expires: 1800\n", ""));
+    assert_eq!(world.take_notices(0), []);
+}
+
+#[test]
+fn a_challenged_cancel_is_not_sent_again() {
+    let mut world = strict();
+    let (leg, invite) = world.calling();
+    world.say(&answer(&invite, 180, "x", "", ""));
+    let cancel = world.acts(leg, Act::Hangup { cause: Cause::default() });
+    assert_eq!(starts(&cancel), ["CANCEL"]);
+    assert!(world.say(&answer(&cancel[0], 407, "", CHALLENGE, "")).is_empty());
+}
+
+#[test]
+fn a_phone_may_ring_for_longer_than_an_invite_is_tried() {
+    let mut world = World::single(|_| {});
+    let (leg, invite) = world.calling();
+    world.say(&answer(&invite, 180, "x", "", ""));
+    world.take_notices(0);
+    world.wait(55);
+    assert_eq!(world.take_notices(0), []);
+    world.say(&answer(&invite, 200, "x", "", "v=0\n"));
+    assert!(matches!(world.take_notices(0)[..], [Notice::Answered { leg: l, .. }] if l == leg));
+}
+
 #[test]
 fn a_bye_is_challenged_too() {
     let login = Login { user: "u".into(), secret: Secret("p".into()) };
