@@ -150,13 +150,13 @@ impl UserAgent {
         inputs: (ClientInput, ServerInput),
         out: &mut Vec<Effect>,
     ) {
-        let user = self.net.table.get(id).map(|kept| kept.user);
+        let asked = self.net.table.get(id).map(|kept| (kept.user, kept.hop));
         let told = self.net.table.expire(cx, &self.net.settings, id, inputs, out);
-        if let (Told::Timeout, Some(user)) = (told, user) {
+        if let (Told::Timeout, Some(asked)) = (told, asked) {
             // RFC 3261 section 8.1.3.1: "When a timeout error is received from the transaction
             // layer, it MUST be treated as if a 408 (Request Timeout) status code has been
             // received."
-            self.no_answer(cx, id, user, 408, out);
+            self.no_answer(cx, id, asked, 408, out);
         }
     }
 
@@ -165,7 +165,7 @@ impl UserAgent {
         &mut self,
         cx: &mut Cx,
         id: TransactionId,
-        user: User,
+        (user, hop): (User, Hop),
         status: u16,
         out: &mut Vec<Effect>,
     ) {
@@ -179,7 +179,7 @@ impl UserAgent {
                     Purpose::Prack | Purpose::Cancel => {}
                 });
             }
-            User::Ping(trunk) => self.ping_answered(cx, trunk, false, out),
+            User::Ping(trunk) => self.ping_answered(trunk, hop, false, out),
             User::Register(trunk) => self.registration_failed(cx, trunk),
         }
     }
@@ -215,7 +215,7 @@ impl UserAgent {
                 (Some(_), _) => {}
                 // Section 8.1.3.1: "If a fatal transport error is reported by the transport layer
                 // ... the condition MUST be treated as a 503 (Service Unavailable) status code."
-                (None, user) => self.no_answer(cx, id, user, 503, out),
+                (None, user) => self.no_answer(cx, id, (user, gone.hop), 503, out),
             }
         }
     }
@@ -242,7 +242,8 @@ impl UserAgent {
         servers: &[Server],
         out: &mut Vec<Effect>,
     ) {
-        self.with_leg(cx, leg, out, |leg, desk| leg.located(desk, servers));
+        let (servers, brief) = self.worth_trying(servers.to_vec());
+        self.with_leg(cx, leg, out, |leg, desk| leg.located(desk, &servers, brief));
     }
 
     /// Runs `work` on a leg, and removes it if that was its end.

@@ -90,7 +90,7 @@ impl UserAgent {
     fn aim(&self, dial: &Dial) -> (String, Aim) {
         match &dial.target {
             Target::Contact(contact) => {
-                let way = Way { hop: contact.hop, free: false, uri: None };
+                let way = Way { hop: contact.hop, free: false, brief: false, uri: None };
                 (contact.uri.clone(), Aim::Ways(vec![way]))
             }
             Target::Uri(text) => match Uri::parse(text).filter(Uri::is_sip) {
@@ -114,11 +114,14 @@ impl UserAgent {
         };
         let peer = SocketAddr::new(ip, uri.port.unwrap_or(5060));
         let free = transport.is_none();
-        let hop = self.net.way(transport.unwrap_or(Transport::Udp), peer);
-        Aim::Ways(hop.map(|hop| Way { hop, free, uri: None }).into_iter().collect())
+        let transport = transport.unwrap_or(Transport::Udp);
+        let (_, brief) = self.worth_trying(vec![Server { transport, addr: peer }]);
+        let hop = self.net.way(transport, peer);
+        Aim::Ways(hop.map(|hop| Way { hop, free, brief, uri: None }).into_iter().collect())
     }
 
-    /// All servers of a trunk, each under its own name, unless the trunk is known by one.
+    /// All servers of a trunk that are worth trying, each under its own name, unless the trunk is
+    /// known by one.
     fn aim_at_trunk(&self, trunk: TrunkId, number: &str) -> (String, Aim) {
         let Some(settings) = self.net.trunk(trunk) else { return (String::new(), Aim::Nowhere) };
         let first = settings.hosts.first().map(String::as_str);
@@ -126,11 +129,12 @@ impl UserAgent {
         let name = place.as_ref().map(|p| p.host.clone()).filter(|host| !is_numeric(host));
         let fixed = first.is_some_and(|host| host.starts_with("udp:") || host.starts_with("tcp:"));
         let number = percent(number);
-        let ways = self.trunks.servers(trunk).into_iter().filter_map(|server: Server| {
+        let (servers, brief) = self.worth_trying(self.trunks.servers(trunk));
+        let ways = servers.into_iter().filter_map(|server| {
             let hop = self.net.way(server.transport, server.addr)?;
             let host = name.clone().unwrap_or_else(|| server.addr.to_string());
             let uri = Some(format!("sip:{number}@{host}"));
-            Some(Way { hop, free: !fixed && server.transport == Transport::Udp, uri })
+            Some(Way { hop, free: !fixed && server.transport == Transport::Udp, brief, uri })
         });
         let ways: Vec<Way> = ways.collect();
         let uri = ways.first().and_then(|way| way.uri.clone()).unwrap_or_default();

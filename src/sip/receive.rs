@@ -250,7 +250,7 @@ impl UserAgent {
                 }
                 User::Ping(trunk) => {
                     if status >= 200 {
-                        self.ping_answered(cx, trunk, status != 503 && status != 408, out);
+                        self.ping_answered(trunk, hop, status != 503 && status != 408, out);
                     }
                 }
                 User::Register(trunk) => self.registered(cx, trunk, sent, message, out),

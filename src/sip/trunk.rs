@@ -7,12 +7,14 @@ use super::agent::{Seeker, UserAgent};
 use super::compose::{self, Head};
 use super::leg::uac::credentials_name;
 use super::receive::Sent;
+use super::resolve::Server;
 use super::transaction::client;
 use super::transaction::table::{Machine, Transaction, User};
 use super::{Effect, Hop, Notice, digest, tag};
 use crate::base::{Cx, Id, Timer, TrunkId};
 use crate::wire::sip::{Message, Method, Name, text};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What is known of a trunk.
@@ -22,8 +24,8 @@ pub struct Watch {
     pub up: Option<bool>,
     /// The resolver looks after the names of its hosts.
     named: bool,
-    /// Which of its servers is asked.
-    at: usize,
+    /// Servers that did not answer when they were last asked.
+    down: BTreeSet<Server>,
     /// Call-ID and CSeq of its REGISTER requests, which stay the same and go up.
     call_id: u64,
     seq: u32,
@@ -55,12 +57,19 @@ impl UserAgent {
 
     pub(super) fn ping_trunk(&mut self, cx: &mut Cx, id: TrunkId, out: &mut Vec<Effect>) {
         self.name_hosts(cx, id, out);
-        let Some(every) = self.net.trunk(id).map(|t| t.ping).filter(|p| !p.is_zero()) else {
+        let servers = self.trunks.servers(id);
+        let every = self.net.trunk(id).map_or(Duration::ZERO, |trunk| trunk.ping);
+        if let Some(watch) = self.watches.get_mut(id.slot() as usize) {
+            watch.down.retain(|server| servers.contains(server) && !every.is_zero());
+        }
+        if every.is_zero() {
             return;
-        };
+        }
         cx.timers.set(Timer::TrunkPing(id), cx.now.instant + every);
-        if let Some(hop) = self.server_hop(id) {
-            self.ask_trunk(cx, id, hop, out);
+        for server in servers {
+            if let Some(hop) = self.net.way(server.transport, server.addr) {
+                self.ask_trunk(cx, id, hop, out);
+            }
         }
     }
 
@@ -79,12 +88,22 @@ impl UserAgent {
         }
     }
 
-    /// The server of a trunk that is asked now.
+    /// The server of a trunk to register with.
     fn server_hop(&self, id: TrunkId) -> Option<Hop> {
-        let servers = self.trunks.servers(id);
-        let at = self.watches.get(id.slot() as usize)?.at;
-        let server = servers.get(at % servers.len().max(1))?;
+        let (servers, _) = self.worth_trying(self.trunks.servers(id));
+        let server = servers.first()?;
         self.net.way(server.transport, server.addr)
+    }
+
+    /// Those of the servers that are not known to be down, in their order. Where all are, all of
+    /// them, and true: what is known may be old, but nobody shall wait long for them.
+    pub(super) fn worth_trying(&self, servers: Vec<Server>) -> (Vec<Server>, bool) {
+        let is_down = |server: &Server| self.watches.iter().any(|w| w.down.contains(server));
+        let up: Vec<Server> = servers.iter().copied().filter(|s| !is_down(s)).collect();
+        match up.is_empty() {
+            true => (servers, true),
+            false => (up, false),
+        }
     }
 
     fn ask_trunk(&mut self, cx: &mut Cx, id: TrunkId, hop: Hop, out: &mut Vec<Effect>) {
@@ -132,27 +151,24 @@ impl UserAgent {
         self.net.open_client(cx, transaction, out);
     }
 
-    /// A server of a trunk answered our OPTIONS, or did not. Any answer is a sign of life.
+    /// A server of a trunk answered our OPTIONS, or did not. Any answer is a sign of life. The
+    /// trunk is down when all of its servers are.
     pub(super) fn ping_answered(
         &mut self,
-        cx: &mut Cx,
         trunk: TrunkId,
+        hop: Hop,
         alive: bool,
         out: &mut Vec<Effect>,
     ) {
-        let servers = self.trunks.servers(trunk).len();
+        let servers = self.trunks.servers(trunk);
         let Some(watch) = self.watches.get_mut(trunk.slot() as usize) else { return };
-        if !alive {
-            watch.at = (watch.at + 1) % servers.max(1);
-            // Not all have been asked: the next may serve.
-            if watch.at != 0 {
-                if let Some(hop) = self.server_hop(trunk) {
-                    self.ask_trunk(cx, trunk, hop, out);
-                }
-                return;
-            }
-        }
-        if watch.up != Some(alive) {
+        let server = Server { transport: hop.transport, addr: hop.peer };
+        match alive {
+            true => watch.down.remove(&server),
+            false => watch.down.insert(server),
+        };
+        let all_down = servers.iter().all(|server| watch.down.contains(server));
+        if (alive || all_down) && watch.up != Some(alive) {
             watch.up = Some(alive);
             out.push(Effect::Notice(Notice::TrunkUp { trunk, up: alive }));
         }

@@ -85,6 +85,8 @@ pub struct Way {
     pub hop: Hop,
     /// The transport was not asked for: a large request may take TCP instead.
     pub free: bool,
+    /// It is known to be down, and not waited for as long as another.
+    pub brief: bool,
     /// The Request-URI for this server, where it is not the one before.
     pub uri: Option<String>,
 }

@@ -2,7 +2,7 @@
 
 use super::change::{accepted_session, offer_headers};
 use super::{Calling, Leg, Phase, Way};
-use crate::base::{TransactionId, limits};
+use crate::base::{Timer, TransactionId, limits};
 use crate::sip::desk::{Desk, Wanted};
 use crate::sip::receive::Sent;
 use crate::sip::resolve::Server;
@@ -13,6 +13,8 @@ use crate::wire::sip::{Message, Method, Name, Uri, percent, quoted};
 /// Challenges answered for one call: one proxy's and the server's, and one of them again when a
 /// nonce was stale.
 const CHALLENGES_MAX: u8 = 3;
+/// How long a server that is known to be down is waited for, in T1: the INVITE goes out four times.
+const BRIEFLY: u32 = 8;
 
 impl Leg {
     pub(super) fn calling(&mut self) -> Option<&mut Calling> {
@@ -38,12 +40,12 @@ impl Leg {
         if calling.next.is_empty() || calling.cancelled {
             return self.refused(desk, otherwise, None);
         }
-        let Way { hop, free, uri } = calling.next.remove(0);
-        calling.way = Some(Way { hop, free, uri: uri.clone() });
-        if let Some(uri) = uri {
+        let way = calling.next.remove(0);
+        calling.way = Some(way.clone());
+        if let Some(uri) = way.uri {
             self.dialog.target = uri.into();
         }
-        (self.dialog.hop, self.dialog.free) = (hop, free);
+        (self.dialog.hop, self.dialog.free) = (way.hop, way.free);
         self.send_invite(desk);
     }
 
@@ -72,6 +74,10 @@ impl Leg {
         });
         if let Some(calling) = self.calling() {
             calling.transaction = Some(transaction);
+            if calling.way.as_ref().is_some_and(|way| way.brief) {
+                let at = desk.cx.now.instant + desk.net.settings.t1 * BRIEFLY;
+                desk.cx.timers.set(Timer::GiveUp(transaction), at);
+            }
         }
     }
 
@@ -295,12 +301,12 @@ impl Leg {
     }
 
     /// The servers of the host that is called, found or not (RFC 3263).
-    pub fn located(&mut self, desk: &mut Desk, servers: &[Server]) {
+    pub fn located(&mut self, desk: &mut Desk, servers: &[Server], brief: bool) {
         let Some(calling) = self.calling().filter(|c| c.transaction.is_none()) else { return };
         let free = calling.free;
         let ways = servers.iter().filter_map(|server| {
             let hop = desk.net.way(server.transport, server.addr)?;
-            Some(Way { hop, free, uri: None })
+            Some(Way { hop, free, brief, uri: None })
         });
         calling.next = ways.collect();
         self.go(desk, 503);

@@ -299,6 +299,54 @@ fn a_trunk_is_asked_whether_it_lives() {
     assert_eq!(world.take_notices(0), [Notice::TrunkUp { trunk, up: false }]);
 }
 
+/// Two servers, and what each said to our OPTIONS: nothing yet where it was not asked.
+fn two_servers(answers: [bool; 2]) -> World {
+    let hosts = vec!["192.0.2.2:5060".into(), "192.0.2.3:5060".into()];
+    let mut world = World::single(|s| {
+        (s.trunks[0].ping, s.trunks[0].hosts) = (std::time::Duration::from_secs(300), hosts);
+    });
+    let asks = world.take_sent(0);
+    assert!(asks[1].starts_with("OPTIONS sip:192.0.2.3:5060 "), "each is asked: {asks:?}");
+    for (ask, _) in asks.iter().zip(answers).filter(|(_, alive)| *alive) {
+        world.say(&answer(ask, 200, "x", "", ""));
+    }
+    world.wait(40);
+    world
+}
+
+#[test]
+fn a_server_that_is_known_to_be_down_is_not_tried_while_another_is_up() {
+    let mut world = two_servers([false, true]);
+    let trunk = crate::base::TrunkId(0);
+    assert_eq!(world.take_notices(0), [Notice::TrunkUp { trunk, up: true }]);
+    let (leg, invite) = world.calling();
+    assert!(invite.starts_with("INVITE sip:181@192.0.2.3:5060 "), "{invite}");
+    assert_eq!(starts(&world.say(&answer(&invite, 503, "x", "", ""))), ["ACK"]);
+    assert!(matches!(world.take_notices(0)[..], [Notice::Refused { leg: l, .. }] if l == leg));
+    // It answers again, and is the first again.
+    let asks = world.wait(261);
+    world.say(&answer(&asks[0], 200, "x", "", ""));
+    assert!(world.calling().1.starts_with("INVITE sip:181@192.0.2.2:5060 "));
+}
+
+#[test]
+fn where_all_servers_are_known_to_be_down_each_is_still_tried_but_briefly() {
+    let mut world = two_servers([false, false]);
+    let trunk = crate::base::TrunkId(0);
+    assert_eq!(world.take_notices(0), [Notice::TrunkUp { trunk, up: false }]);
+    let (leg, invite) = world.calling();
+    assert!(invite.starts_with("INVITE sip:181@192.0.2.2:5060 "), "{invite}");
+    let sent = world.wait(5);
+    let next = sent.last().unwrap();
+    assert!(next.starts_with("INVITE sip:181@192.0.2.3:5060 "), "{next}");
+    // It lives: the call is given the time that it takes.
+    world.say(&answer(next, 180, "x", "", ""));
+    assert!(matches!(world.take_notices(0)[..], [Notice::Progress { status: 180, .. }]));
+    world.wait(30);
+    world.say(&answer(next, 200, "x", "", "v=0\n"));
+    assert!(matches!(world.take_notices(0)[..], [Notice::Answered { leg: l, .. }] if l == leg));
+}
+
 #[test]
 fn a_trunk_that_wants_a_registration_gets_it_and_again() {
     let login = Login { user: "u".into(), secret: Secret("p".into()) };
