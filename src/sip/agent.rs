@@ -14,7 +14,7 @@ use super::tag::HashKey;
 use super::transaction::table::{Purpose, Table, Told, User};
 use super::transaction::{ClientInput, ServerInput};
 use super::trunk::Watch;
-use super::{Act, Effect, Hop, Notice, Settings};
+use super::{Act, Effect, Hop, Notice, Settings, route};
 use crate::base::{Cx, FlowId, LegId, QueryId, Slab, Timer, TransactionId};
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,8 @@ pub struct UserAgent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Seeker {
     Leg(LegId),
+    /// The way of a dialog, and which search it is.
+    Dialog(LegId, u64),
     Trunk(TrunkHost),
 }
 
@@ -230,6 +232,12 @@ impl UserAgent {
         for Found { token, servers } in found {
             match token {
                 Seeker::Leg(leg) => self.leg_found(cx, leg, &servers, out),
+                Seeker::Dialog(leg, search) => {
+                    let (servers, _) = self.worth_trying(servers);
+                    self.with_leg(cx, leg, out, |leg, desk| {
+                        route::found(desk.net, &mut leg.dialog, search, &servers);
+                    });
+                }
                 Seeker::Trunk(host) => self.trunks.learned(host, servers),
             }
         }
@@ -255,7 +263,8 @@ impl UserAgent {
         work: impl FnOnce(&mut Leg, &mut Desk) -> R,
     ) -> Option<R> {
         let leg = self.legs.get_mut(id)?;
-        let mut desk = Desk { id, cx, net: &mut self.net, out };
+        let (net, resolver) = (&mut self.net, &mut self.resolver);
+        let mut desk = Desk { id, cx, net, resolver, out };
         let result = work(leg, &mut desk);
         if leg.phase == Phase::Gone {
             leg.quiet(&mut desk);

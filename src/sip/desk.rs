@@ -2,9 +2,11 @@
 //!
 //! In: requests and responses to send for one leg. Out: effects. Knows no leg's state.
 
+use super::agent::Seeker;
 use super::compose::{self, Head};
 use super::dialog::Dialog;
 use super::net::{Give, Net};
+use super::resolve::Resolver;
 use super::transaction::table::{Machine, Purpose, Transaction, User};
 use super::transaction::{client, client_invite};
 use super::{Body, Effect, Hop, Notice, Transport, tag};
@@ -16,6 +18,7 @@ pub struct Desk<'a, 'c> {
     pub id: LegId,
     pub cx: &'a mut Cx<'c>,
     pub net: &'a mut Net,
+    pub resolver: &'a mut Resolver<Seeker>,
     pub out: &'a mut Vec<Effect>,
 }
 

@@ -81,6 +81,7 @@ impl UserAgent {
             target: uri.into(),
             routes: Box::default(),
             hop,
+            search: None,
             free: false,
             caller: true,
         }

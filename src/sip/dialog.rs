@@ -23,6 +23,8 @@ pub struct Dialog {
     /// Route values, nearest first, each with its brackets.
     pub routes: Box<[Box<str>]>,
     pub hop: Hop,
+    /// The name that the peer is reached at is being looked up; only this answer counts.
+    pub search: Option<u64>,
     /// The transport of the hop was not asked for: a large request may take TCP.
     pub free: bool,
     /// We made the Call-ID (RFC 3261 section 14.1 waits longer for us after glare).
@@ -129,6 +131,7 @@ mod tests {
             target: "sip:b@192.0.2.2".into(),
             routes: routes.iter().map(|&r| r.into()).collect(),
             hop: Hop { transport: Transport::Udp, local: here, peer: here, flow: None },
+            search: None,
             free: false,
             caller: true,
         }

@@ -212,6 +212,7 @@ impl UserAgent {
         let leg = self.new_leg(message, hop, (id, secret, transaction), &source, offer.is_some());
         let own_tag = tag::tag(id, secret);
         self.legs.insert(leg);
+        self.with_leg(cx, id, out, |leg, desk| route::aim(desk, &mut leg.dialog, leg.fixed));
         let give = Give { status: 100, tag: &own_tag, body: None };
         self.net.give(cx, transaction, message, &give, |_| {}, out);
         let invited = Box::new(invited(message, hop, source, offer));
@@ -245,10 +246,10 @@ impl UserAgent {
             target: target.into(),
             routes: record_route(message),
             hop,
+            search: None,
             free: false,
             caller: false,
         };
-        dialog.hop = route::way(&self.net, &dialog, hop, fixed);
         dialog.free = !fixed && route::is_free(&dialog);
         let reliable = message.require().any(|option| option.eq_ignore_ascii_case("100rel"));
         let asked = super::leg::uas::asked_session(message);

@@ -1,21 +1,73 @@
-//! The way of requests inside a dialog, RFC 3261 section 12.2.1.1 and RFC 3263 section 4, as far as
-//! addresses are numeric. A name leads back to where the peer's message came from: it was there.
+//! The way of requests inside a dialog, RFC 3261 section 12.2.1.1 and RFC 3263 section 4. Until a
+//! name is found, requests go to where the peer's message came from: it was there.
 //!
 //! In: a dialog and the hop its peer was last heard on. Out: a hop. May import: wire and base.
 
+use super::agent::Seeker;
+use super::desk::Desk;
 use super::dialog::Dialog;
 use super::net::Net;
+use super::resolve::{Place, Server};
 use super::{Hop, Transport};
-use crate::wire::sip::Uri;
+use crate::wire::sip::{Scheme, Uri};
 use std::net::SocketAddr;
 
-/// Where requests of `dialog` go. `fixed`: the peer is a phone behind `seen`, whatever address it
-/// believes to have (NAT).
-pub fn way(net: &Net, dialog: &Dialog, seen: Hop, fixed: bool) -> Hop {
+/// Sends the requests of `dialog` where its nearest URI points from now on, or as soon as the DNS
+/// has said where that is. `fixed`: the peer is a phone behind the hop it was seen on, whatever
+/// address it believes to have (NAT).
+pub fn aim(desk: &mut Desk, dialog: &mut Dialog, fixed: bool) {
+    dialog.search = None;
     if fixed && dialog.routes.is_empty() {
-        return seen;
+        return;
     }
-    dialog.nearest().and_then(|uri| towards(net, &uri, seen)).unwrap_or(seen)
+    let Some(place) = named(dialog) else {
+        dialog.hop = way(desk.net, dialog);
+        return;
+    };
+    let search = desk.cx.rng.bits();
+    dialog.search = Some(search);
+    let seeker = Seeker::Dialog(desk.id, search);
+    if let Some(servers) = desk.resolver.find(desk.cx, &place, seeker, desk.out) {
+        found(desk.net, dialog, search, &servers);
+    }
+}
+
+/// The DNS has answered. Nothing found leaves the way as it is.
+pub fn found(net: &Net, dialog: &mut Dialog, search: u64, servers: &[Server]) {
+    if dialog.search != Some(search) {
+        return;
+    }
+    dialog.search = None;
+    let seen = dialog.hop;
+    // A stream is heard from any port of its host.
+    let is_seen = |server: &Server| {
+        server.transport == seen.transport
+            && (server.addr == seen.peer
+                || seen.flow.is_some() && server.addr.ip() == seen.peer.ip())
+    };
+    if !servers.iter().any(is_seen) {
+        let mut ways = servers.iter().filter_map(|s| net.way(s.transport, s.addr));
+        dialog.hop = ways.next().unwrap_or(seen);
+    }
+}
+
+/// The way without asking anybody: numeric addresses only.
+pub fn way(net: &Net, dialog: &Dialog) -> Hop {
+    dialog.nearest().and_then(|uri| towards(net, &uri, dialog.hop)).unwrap_or(dialog.hop)
+}
+
+/// The place that the nearest URI names, where it names one that we could reach.
+fn named(dialog: &Dialog) -> Option<Place> {
+    let uri = dialog.nearest().filter(|uri| uri.scheme == Scheme::Sip)?;
+    let host = uri.maddr().unwrap_or(uri.host);
+    let transport = match uri.transport() {
+        None => None,
+        Some(name) if name.eq_ignore_ascii_case("udp") => Some(Transport::Udp),
+        Some(name) if name.eq_ignore_ascii_case("tcp") => Some(Transport::Tcp),
+        Some(_) => return None,
+    };
+    let place = Place { host: host.to_string(), port: uri.port, transport };
+    host.ip().is_none().then_some(place)
 }
 
 fn towards(net: &Net, uri: &Uri, seen: Hop) -> Option<Hop> {

@@ -34,7 +34,7 @@ pub fn settle(
         kept.forks.push(fork);
     }
     let mut dialog = dialog(message, kept.hop);
-    dialog.hop = route::way(net, &dialog, dialog.hop, false);
+    dialog.hop = route::way(net, &dialog);
     let branch = format!("{}{:x}", tag::COOKIE, cx.rng.bits());
     let bytes = write(net, &dialog, Method::Ack, message.cseq.number, &branch);
     out.push(Effect::Send { hop: dialog.hop, bytes });
@@ -66,6 +66,7 @@ fn dialog(message: &Message, hop: super::Hop) -> Dialog {
         target: message.to.uri.raw.into(),
         routes: Box::default(),
         hop,
+        search: None,
         free: false,
         caller: true,
     };

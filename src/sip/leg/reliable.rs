@@ -5,7 +5,7 @@ use super::{Calling, Fork, Leg, Phase, Provisional, Queued};
 use crate::base::{Timer, TransactionId, limits};
 use crate::sip::desk::{Desk, Wanted};
 use crate::sip::transaction::table::Purpose;
-use crate::sip::{Body, Cause, Ended, Notice};
+use crate::sip::{Body, Cause, Ended, Notice, route};
 use crate::wire::sip::{Message, Method, Name};
 
 impl Leg {
@@ -104,7 +104,7 @@ impl Leg {
         }
         let mut early = self.dialog.clone();
         early.answered_by(message);
-        early.hop = crate::sip::route::way(desk.net, &early, early.hop, self.fixed);
+        route::aim(desk, &mut early, self.fixed);
         if self.dialog.remote_tag.is_empty() {
             self.dialog = early.clone();
         }

@@ -114,7 +114,7 @@ impl Leg {
         let offer = calling.dial.offer.clone();
         let cancelled = calling.cancelled;
         self.dialog.answered_by(message);
-        self.dialog.hop = route::way(desk.net, &self.dialog, self.dialog.hop, self.fixed);
+        route::aim(desk, &mut self.dialog, self.fixed);
         self.dialog.free = !self.fixed && route::is_free(&self.dialog);
         self.note_abilities(message);
         let asked_for = self.asked_for(desk);

@@ -158,6 +158,52 @@ fn a_session_that_the_peer_does_not_refresh_expires() {
 }
 
 #[test]
+fn a_contact_with_a_name_is_looked_up_and_until_then_the_peer_is_where_it_was() {
+    let mut world = World::single(|_| {});
+    let (leg, ok) = world.talking("");
+    let moved = |seq, to: &str| {
+        within("UPDATE", seq, &ok, "", "").replace("gw@192.0.2.2:5060", &format!("gw@{to}"))
+    };
+    world.say(&moved(2, "old.carrier.example:5070"));
+    world.say(&moved(3, "pbx.carrier.example:5080"));
+    world.acts(leg, Act::Offer { body: sdp("v=0\r\n") });
+    assert_eq!(world.last_peer(), "192.0.2.2:5060");
+    world.resolve("old.carrier.example", &["192.0.2.98"]);
+    world.resolve("pbx.carrier.example", &["192.0.2.99"]);
+    let sent = world.acts(leg, Act::Hangup { cause: Cause::default() });
+    assert!(sent[0].starts_with("BYE sip:gw@pbx.carrier.example:5080 "));
+    assert_eq!(world.last_peer(), "192.0.2.99:5080");
+}
+
+#[test]
+fn a_record_route_with_a_name_is_looked_up_and_the_address_heard_is_kept_if_it_is_one_of_them() {
+    for (answer, peer) in [
+        (&["192.0.2.7", "192.0.2.8"][..], "192.0.2.7:5060"),
+        (&["192.0.2.7", "192.0.2.2"], "192.0.2.2:5060"),
+        (&[], "192.0.2.2:5060"),
+    ] {
+        let mut world = World::single(|_| {});
+        let (leg, _) = world.talking("Record-Route: <sip:sbc.carrier.example:5060;lr>\n");
+        world.resolve("sbc.carrier.example", answer);
+        let sent = world.acts(leg, Act::Hangup { cause: Cause::default() });
+        assert!(sent[0].starts_with("BYE sip:gw@192.0.2.2:5060 "), "{sent:?}");
+        assert_eq!(world.last_peer(), peer);
+    }
+}
+
+#[test]
+fn the_answer_of_a_name_that_is_known_is_acknowledged_there() {
+    let mut world = World::single(|_| {});
+    let named = |text: String| text.replace("192.0.2.2:5060>", "sbc.carrier.example:5060>");
+    let (_, invite) = world.calling();
+    world.say(&named(answer(&invite, 183, "x", "Require: 100rel\nRSeq: 1\n", "")));
+    world.resolve("sbc.carrier.example", &["192.0.2.9"]);
+    let sent = world.say(&named(answer(&invite, 200, "x", "", "v=0\n")));
+    assert!(sent[0].starts_with("ACK sip:gwx@sbc.carrier.example:5060 "));
+    assert_eq!(world.last_peer(), "192.0.2.9:5060");
+}
+
+#[test]
 fn a_new_contact_is_where_the_next_request_goes() {
     let mut world = World::single(|_| {});
     let (leg, ok) = world.talking("");

@@ -23,8 +23,11 @@ pub struct Node {
     pub timers: Timers,
     pub addr: SocketAddr,
     pub notices: Vec<Notice>,
-    /// What it sent, as text.
+    /// What it sent, as text, and where the last of it went.
     pub sent: Vec<String>,
+    pub last_hop: Option<Hop>,
+    /// What it asked the DNS.
+    pub asked: Vec<(crate::base::QueryId, String, RecordKind)>,
 }
 
 pub struct World {
@@ -62,7 +65,8 @@ impl Node {
         let (mut rng, mut timers) = (Rng::new(seed), Timers::default());
         let mut cx = Cx { now: Now::default(), rng: &mut rng, timers: &mut timers };
         let agent = UserAgent::new(settings, &mut cx);
-        Self { agent, rng, timers, addr, notices: Vec::new(), sent: Vec::new() }
+        let (notices, sent, asked) = (Vec::new(), Vec::new(), Vec::new());
+        Self { agent, rng, timers, addr, notices, sent, last_hop: None, asked }
     }
 }
 
@@ -135,6 +139,7 @@ impl World {
         match effect {
             Effect::Send { hop, bytes } => {
                 self.nodes[at].sent.push(String::from_utf8_lossy(&bytes).into_owned());
+                self.nodes[at].last_hop = Some(hop);
                 let Some(to) = self.nodes.iter().position(|n| n.addr == hop.peer) else { return };
                 let hop = Hop { local: hop.peer, peer: hop.local, ..hop };
                 let copies = 1 + u64::from(self.dice.chance(self.rude.duplicates));
@@ -150,7 +155,8 @@ impl World {
                 }
             }
             Effect::Notice(notice) => self.nodes[at].notices.push(notice),
-            Effect::Close { .. } | Effect::Ask { .. } => {}
+            Effect::Ask { query, name, kind } => self.nodes[at].asked.push((query, name, kind)),
+            Effect::Close { .. } => {}
         }
     }
 
@@ -336,6 +342,20 @@ impl World {
         self.say(&within("ACK", 1, &ok, "", ""));
         assert_eq!(self.take_notices(0), [Notice::Confirmed { leg, answer: None }]);
         (leg, ok)
+    }
+
+    /// The DNS answers the oldest question, which must be this one, with these addresses.
+    pub fn resolve(&mut self, name: &str, ips: &[&str]) {
+        let (query, asked, _) = self.nodes[0].asked.remove(0);
+        assert_eq!(asked, name);
+        let records = ips.iter().map(|ip| Record::Address(ip.parse().unwrap())).collect();
+        let found = resolve::Answer::Found { records, ttl: Duration::from_secs(60) };
+        self.with(0, |agent, cx, out| agent.answered(cx, query, found, out));
+    }
+
+    /// Where the last message went.
+    pub fn last_peer(&self) -> String {
+        self.nodes[0].last_hop.map_or(String::new(), |hop| hop.peer.to_string())
     }
 
     /// A call that we placed, and its INVITE.
