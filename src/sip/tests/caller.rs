@@ -190,7 +190,7 @@ fn a_challenged_cancel_is_not_sent_again() {
     world.say(&answer(&invite, 180, "x", "", ""));
     let cancel = world.acts(leg, Act::Hangup { cause: Cause::default() });
     assert_eq!(starts(&cancel), ["CANCEL"]);
-    assert!(world.say(&answer(&cancel[0], 407, "", CHALLENGE, "")).is_empty());
+    assert!(world.say(&answer(&cancel[0], 407, "x", CHALLENGE, "")).is_empty());
 }
 
 #[test]
