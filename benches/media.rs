@@ -346,7 +346,8 @@ fn port(n: u32) -> PortId {
 fn far(rtp: SocketAddr, law: Law) -> Far {
     let rtcp = SocketAddr::new(rtp.ip(), rtp.port().wrapping_add(1));
     let audio = law.static_payload();
-    Far { rtp, rtcp, law, audio, event: Some(101), hears: true, speaks: true }
+    let (event, signalled) = (Some(101), None);
+    Far { rtp, rtcp, signalled, law, audio, event, hears: true, speaks: true }
 }
 
 fn packet(sequence: u16) -> [u8; 172] {

@@ -58,7 +58,8 @@ impl Media {
         let rtp = phone.socket.local_addr().unwrap();
         let rtcp = SocketAddr::new(HERE, rtp.port().wrapping_add(1));
         let audio = law.static_payload();
-        let far = Far { rtp, rtcp, law, audio, event: Some(101), hears: true, speaks: true };
+        let (event, signalled) = (Some(101), None);
+        let far = Far { rtp, rtcp, signalled, law, audio, event, hears: true, speaks: true };
         self.put(Command::Agree { port, far });
         phone
     }

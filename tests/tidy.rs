@@ -52,7 +52,8 @@ fn check_walls(path: &Path, text: &str, complaints: &mut Vec<String>) {
     else {
         return;
     };
-    for (number, line) in text.lines().enumerate() {
+    let spread = spread(text);
+    for (number, line) in text.lines().chain(spread.iter().map(String::as_str)).enumerate() {
         let mut complain = |what: String| {
             complaints.push(format!("{}:{}: {what}", path.display(), number + 1));
         };
@@ -68,6 +69,38 @@ fn check_walls(path: &Path, text: &str, complaints: &mut Vec<String>) {
             }
         }
     }
+}
+
+/// Grouped imports, `use a::{b, c::d}`, as one path each: no wall falls to a pair of braces.
+fn spread(text: &str) -> Vec<String> {
+    let groups = text.split("use ").skip(1).filter_map(|rest| rest.split(';').next());
+    let mut paths = Vec::new();
+    for group in groups.filter(|group| group.contains('{') && !group.contains('(')) {
+        let (mut prefixes, mut path) = (vec![String::new()], String::new());
+        for letter in group.chars().filter(|letter| !letter.is_whitespace()) {
+            match letter {
+                '{' => prefixes.push(std::mem::take(&mut path)),
+                ',' | '}' => {
+                    if !path.is_empty() {
+                        paths.push(format!("{}{path}", prefixes.concat()));
+                        path.clear();
+                    }
+                    if letter == '}' {
+                        prefixes.pop();
+                    }
+                }
+                _ => path.push(letter),
+            }
+        }
+    }
+    paths
+}
+
+#[test]
+fn a_wall_does_not_fall_to_a_pair_of_braces() {
+    let text = "use crate::{acd, sip::{self, Leg}};\nuse std::{fs, thread};\nfn main() {}";
+    let want = ["crate::acd", "crate::sip::self", "crate::sip::Leg", "std::fs", "std::thread"];
+    assert_eq!(spread(text), want);
 }
 
 fn check_size(path: &Path, text: &str, complaints: &mut Vec<String>) {

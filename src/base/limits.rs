@@ -25,6 +25,8 @@ pub const BINDINGS_PER_AOR_MAX: usize = 10;
 pub const TRANSACTIONS_MAX: usize = 400_000;
 /// Legs alive at a time; beyond it new calls get 503.
 pub const LEGS_MAX: usize = 40_000;
+/// Media ports tried for one leg when the system takes them away or does not grant them.
+pub const PORTS_PER_LEG_MAX: u8 = 4;
 /// Redirections followed for one leg (3xx).
 pub const REDIRECTS_MAX: u8 = 3;
 /// Dialogs that one forked INVITE may open before the rest are refused.

@@ -56,6 +56,8 @@ pub enum Missed {
     NoAnswer,
     Declined,
     Unreachable,
+    /// We had no media port for it.
+    NoPort,
 }
 
 /// Whose leg it is.

@@ -94,6 +94,11 @@ impl Calls {
         self.gate.draining = true;
     }
 
+    /// More comes in than can be handled: calls that have begun go before new ones.
+    pub fn swamped(&mut self, swamped: bool) {
+        self.gate.swamped = swamped;
+    }
+
     /// A call is at the door.
     pub fn invited(&mut self, io: &mut Io, leg: LegId, invited: Invited) {
         let line = routing::line(io.settings, &invited);
@@ -105,10 +110,12 @@ impl Calls {
         let Some(line) = line else {
             return refuse(io, leg, arrival, 404, None);
         };
-        let Some(port) = self.ports.take() else {
+        let phones = io.settings.phones.len();
+        let Some(port) = self.ports.take_for_caller(phones) else {
             return refuse(io, leg, arrival, 503, Some(10));
         };
         let mut side = Side::new(port, io.cx.rng);
+        side.signalled = Some(invited.hop.peer.ip());
         match first_description(&mut side, line, &invited, io.settings) {
             Ok(first) => {
                 let caller = Leg::new(leg, Role::Caller, side, Stage::Trying);

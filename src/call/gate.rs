@@ -13,11 +13,18 @@ pub struct Gate {
     tokens: u64,
     at: Instant,
     pub draining: bool,
+    /// The switch cannot keep up with what comes in.
+    pub swamped: bool,
 }
 
 impl Gate {
     pub fn new(settings: &Settings, now: Instant) -> Self {
-        Self { tokens: u64::from(settings.max_rate) * MICROS, at: now, draining: false }
+        Self {
+            tokens: u64::from(settings.max_rate) * MICROS,
+            at: now,
+            draining: false,
+            swamped: false,
+        }
     }
 
     /// Lets a call in, or says in how many seconds to try again.
@@ -32,7 +39,7 @@ impl Gate {
         let passed = now.since(self.at).as_micros().min(u128::from(MICROS)) as u64;
         self.tokens = (self.tokens + passed * rate).min(rate * MICROS);
         self.at = now;
-        if self.draining || alive >= settings.max_calls || self.tokens < MICROS {
+        if self.draining || self.swamped || alive >= settings.max_calls || self.tokens < MICROS {
             // Spread, so that those turned away do not come back all at once.
             return Err(1 + rng.below(9) as u32);
         }
@@ -60,5 +67,7 @@ mod tests {
         let much_later = later + Duration::from_secs(60);
         assert!(admitted(much_later, 100).is_err(), "as many calls as allowed are alive");
         assert!(admitted(much_later, 99).is_ok());
+        gate.swamped = true;
+        assert!(gate.admit(&settings, 0, much_later, &mut rng).is_err());
     }
 }

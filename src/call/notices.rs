@@ -3,18 +3,25 @@
 use super::calls::{Calls, Io};
 use super::leg::Stage;
 use super::{Effect, EndedBy, Fact, Missed, Role};
+use crate::base::limits::PORTS_PER_LEG_MAX;
 use crate::base::{CallId, LegId, PortId};
 use crate::media::control::{Command, Event};
 use crate::sip::{Act, Body, Cause, Ended, Notice};
+use std::net::IpAddr;
 
 impl Calls {
     /// A notice about a leg. One about a leg that is no longer known means nothing: its call has
     /// let go of it.
-    pub fn notice(&mut self, io: &mut Io, notice: Notice) {
+    /// `from` is the host that the leg's signalling comes from.
+    pub fn notice(&mut self, io: &mut Io, notice: Notice, from: Option<IpAddr>) {
         if let Notice::Invited { leg, invited } = notice {
             return self.invited(io, leg, *invited);
         }
-        let Some(id) = notice.leg().and_then(|leg| self.call_of(leg)) else { return };
+        let Some(leg) = notice.leg() else { return };
+        let Some(id) = self.call_of(leg) else { return };
+        if let Some(leg) = self.table.get_mut(id).and_then(|call| call.leg_mut(leg)) {
+            leg.side.signalled = from;
+        }
         match notice {
             Notice::Progress { leg, status, body } => self.progress(io, id, leg, status, body),
             Notice::Answered { leg, body } => self.answered(io, id, leg, body),
@@ -25,8 +32,8 @@ impl Calls {
             | Notice::OfferAnswered { leg, answer } => self.accepted(io, id, leg, &answer),
             Notice::Offered { leg, offer } => self.offered(io, id, leg, offer),
             Notice::Ended { leg, why, cause } => self.leg_ended(io, id, leg, why, cause),
-            Notice::Confirmed { answer: None, .. }
-            | Notice::OfferRefused { .. }
+            Notice::Confirmed { leg, answer: None } => self.unanswered(io, id, leg),
+            Notice::OfferRefused { .. }
             | Notice::Invited { .. }
             | Notice::Bound { .. }
             | Notice::TrunkUp { .. }
@@ -94,8 +101,7 @@ impl Calls {
                 io.out.push(Effect::Missed { call: id, agent, why });
             }
             Role::Target => {
-                let status = if status < 400 { 480 } else { status };
-                let end = call.end(EndedBy::Target, status, cause.q850);
+                let end = call.end(EndedBy::Target, passed_on(status), cause.q850);
                 self.finish(io, id, end, None);
             }
             Role::Agent(_) | Role::Caller => {}
@@ -113,6 +119,16 @@ impl Calls {
                 self.finish(io, id, end, None);
             }
             Err(_) => {}
+        }
+    }
+
+    /// An ACK without a description. Where our 2xx was the offer, the far end has agreed to nothing
+    /// (RFC 3261 section 13.2.1), and nobody could be heard.
+    fn unanswered(&mut self, io: &mut Io, id: CallId, leg: LegId) {
+        let Some(call) = self.table.get(id) else { return };
+        if call.caller.id == leg && call.caller.side.far.is_none() {
+            let end = call.end(EndedBy::Switch, 488, Some(65));
+            self.finish(io, id, end, None);
         }
     }
 
@@ -174,17 +190,20 @@ impl Calls {
             // Closed already: there will be no figures.
             return io.fact(Fact::Measured { call: id, leg, figures: Default::default() });
         }
-        let next = self.ports.take_beside(port);
-        self.by_port.insert(next.unwrap_or(port), (id, leg));
-        let Some(call) = self.table.get_mut(id) else { return };
+        let moves = self.table.get(id).and_then(|call| call.leg(leg)).map_or(0, |leg| leg.moves);
+        let next = (moves < PORTS_PER_LEG_MAX).then(|| self.ports.take_beside(port)).flatten();
         let Some(next) = next else {
-            let end = call.end(EndedBy::Switch, 503, Some(42));
-            self.finish(io, id, end, None);
+            // Known until the leg is buried, which gives the port back.
+            self.by_port.insert(port, (id, leg));
+            self.no_port(io, id, leg);
             self.by_port.remove(&port);
             return;
         };
+        self.by_port.insert(next, (id, leg));
+        let Some(call) = self.table.get_mut(id) else { return };
         self.ports.give_back(port);
         let Some(this) = call.leg_mut(leg) else { return };
+        this.moves += 1;
         this.side.move_to(next);
         io.media(Command::Open { port: next, address: io.settings.media.bind });
         io.out.extend(this.agree());
@@ -194,6 +213,27 @@ impl Calls {
             this.moved = true;
         }
         self.resume_media(io, id, leg);
+    }
+}
+
+impl Calls {
+    /// A leg cannot have a port. One that only rings is let go, and the caller keeps the place;
+    /// any other cannot be talked to, and the call is over.
+    fn no_port(&mut self, io: &mut Io, id: CallId, leg: LegId) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        let ringing = call.talks_with != Some(leg) && call.caller.id != leg;
+        let Some(Role::Agent(agent)) = call.leg(leg).map(|leg| leg.role).filter(|_| ringing) else {
+            let end = call.end(EndedBy::Switch, 503, Some(42));
+            return self.finish(io, id, end, None);
+        };
+        let Some(gone) = call.take_other(leg) else { return };
+        let alone = !call.rings_at(agent);
+        let cause = Cause { q850: Some(42), ..Cause::default() };
+        io.out.push(gone.hang_up(cause.clone()));
+        self.bury(io, id, &gone, 487, cause);
+        if alone {
+            io.out.push(Effect::Missed { call: id, agent, why: Missed::NoPort });
+        }
     }
 }
 
@@ -207,6 +247,17 @@ fn other_accepts(
     let accepted = other.side.accept(&io.settings.media, body).is_ok();
     io.out.extend(other.agree().filter(|_| accepted));
     accepted
+}
+
+/// What the caller is told where the dialled party gave this final answer.
+fn passed_on(status: u16) -> u16 {
+    match status {
+        // A challenge is for us, and would be empty; a redirection was followed as far as it led.
+        0..=399 | 401 | 407 => 480,
+        // RFC 3261 section 16.7: a 503 would say that this switch can take no calls at all.
+        503 => 500,
+        other => other,
+    }
 }
 
 /// What a final answer says of the phone that gave it.

@@ -56,6 +56,13 @@ impl Ports {
         self.taken -= 1;
     }
 
+    /// A pair for a caller, where that leaves `reserve` of them for the phones that are to ring:
+    /// callers who wait must not take what their own answer needs.
+    pub fn take_for_caller(&mut self, reserve: usize) -> Option<PortId> {
+        let free = self.uses.len() - self.taken;
+        if free > reserve.min(self.uses.len() / 2) { self.take() } else { None }
+    }
+
     pub fn taken(&self) -> usize {
         self.taken
     }

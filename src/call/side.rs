@@ -11,6 +11,7 @@ use crate::sip::Body;
 use crate::wire::g711::Law;
 use crate::wire::sdp::{Audio, Codec, Direction, Ours, Session};
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 
 /// Payload type that we offer for telephone-event; what trunks and phones use most.
 const EVENT: u8 = 101;
@@ -26,6 +27,8 @@ pub struct Side {
     version: u64,
     /// What the far end agreed to, once it has.
     pub far: Option<Far>,
+    /// The host that the far end's signalling comes from.
+    pub signalled: Option<IpAddr>,
     /// The far end's last description where it has more than one media line: a later offer of ours
     /// must mirror every one.
     theirs: Option<(Box<Session>, usize)>,
@@ -34,7 +37,7 @@ pub struct Side {
 impl Side {
     pub fn new(port: PortId, rng: &mut Rng) -> Self {
         // RFC 8866 section 5.2: numeric; 62 bits, since some phones read it as a signed number.
-        Self { port, id: rng.bits() >> 2, version: 0, far: None, theirs: None }
+        Self { port, id: rng.bits() >> 2, version: 0, far: None, signalled: None, theirs: None }
     }
 
     /// Our offer: every law that we know, `first` before the others.
@@ -92,6 +95,7 @@ impl Side {
         self.far = Some(Far {
             rtp: audio.rtp,
             rtcp: audio.rtcp,
+            signalled: self.signalled,
             law: codec.law,
             audio: codec.payload,
             event: audio.event,

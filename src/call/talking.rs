@@ -35,7 +35,7 @@ impl Calls {
         io.media(Command::Bridge { a: caller, b: peer });
         io.fact(Fact::Connected { call: id, agent });
         for leg in [call.caller.id, call.talks_with.unwrap_or(call.caller.id)] {
-            watch(io, call, leg);
+            watch(io, call, id, leg);
         }
     }
 
@@ -127,7 +127,7 @@ impl Calls {
             this.holds = held;
             changed
         });
-        watch(io, call, leg);
+        watch(io, call, id, leg);
         if !changed {
             return;
         }
@@ -154,7 +154,7 @@ impl Calls {
         }
         if let Some(peer) = call.peer_of(leg) {
             io.media(Command::Bridge { a: port, b: peer.side.port });
-            watch(io, call, leg);
+            watch(io, call, id, leg);
         }
     }
 
@@ -205,15 +205,16 @@ impl Calls {
     }
 }
 
-/// Asks to be told of silence, where the party should be heard.
-fn watch(io: &mut Io, call: &mut Call, leg: LegId) {
+/// Asks to be told of silence, where the party should be heard. The data plane counts from now on,
+/// so what it told before is void here too: it would never say that the party is heard again.
+fn watch(io: &mut Io, call: &mut Call, id: CallId, leg: LegId) {
     let alarm = io.settings.media.silence_alarm;
     let Some(leg) = call.leg_mut(leg) else { return };
     let Leg { side, holds, .. } = leg;
     let speaks = side.far.is_some_and(|far| far.speaks) && !*holds;
-    leg.silent &= speaks;
-    if !speaks {
-        io.cx.timers.cancel(Timer::Silence(leg.id));
+    io.cx.timers.cancel(Timer::Silence(leg.id));
+    if std::mem::take(&mut leg.silent) {
+        io.fact(Fact::Silent { call: id, role: leg.role, silent: false });
     }
     let silence = (speaks && !alarm.is_zero()).then_some(alarm);
     io.media(Command::Watch { port: leg.side.port, silence });

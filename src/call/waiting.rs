@@ -60,9 +60,12 @@ impl Calls {
             display: user.map_or(String::new(), |phone| phone.name.clone()),
         };
         let (beside, law) = (call.caller.side.port, call.caller.side.law());
-        let mut placed = false;
+        let mut why = Some(Missed::Unreachable);
         for target in phones {
-            let Some(port) = self.ports.take_beside(beside) else { break };
+            let Some(port) = self.ports.take_beside(beside) else {
+                why = why.and(Some(Missed::NoPort));
+                break;
+            };
             let mut side = Box::new(Side::new(port, io.cx.rng));
             let offer = side.offer(&io.settings.media, law);
             let Some(call) = self.table.get(id) else { return };
@@ -70,10 +73,10 @@ impl Calls {
             let dial = Dial { target, from, to, asserted: None, headers: Vec::new(), offer };
             let role = Role::Agent(agent);
             io.out.push(Effect::Dial { call: id, role, side, dial: Box::new(dial) });
-            placed = true;
+            why = None;
         }
-        if !placed {
-            io.out.push(Effect::Missed { call: id, agent, why: Missed::Unreachable });
+        if let Some(why) = why {
+            io.out.push(Effect::Missed { call: id, agent, why });
         }
     }
 

@@ -36,6 +36,9 @@ pub struct Wrong {
     pub instead: String,
 }
 
+/// Keys whose values are never repeated in advice.
+pub const SECRETS: [&str; 3] = ["secret", "pin", "password"];
+
 pub fn wrong<T>(what: impl Into<String>, instead: impl Into<String>) -> Result<T, Wrong> {
     Err(Wrong { what: what.into(), instead: instead.into() })
 }

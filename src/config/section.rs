@@ -1,7 +1,7 @@
 //! One table of the configuration, read key by key. What a key may hold is said where it is read;
 //! whatever nobody asked for is an unknown key.
 
-use super::mistake::{Log, Place, Wrong, choose};
+use super::mistake::{Log, Place, SECRETS, Wrong, choose};
 use super::tree::{Node, Table, Value};
 use super::value;
 use std::ops::RangeInclusive;
@@ -197,6 +197,9 @@ impl<'a, 'l> Section<'a, 'l> {
 
     fn mistyped(&mut self, key: &str, node: &Node, wanted: &str) {
         let (is, instead) = match (&node.value, wanted) {
+            (Value::Number(_), "text in quotes") if SECRETS.contains(&key) => {
+                ("a number", format!("put its value in quotes: {key} = \"…\""))
+            }
             (Value::Number(Some(n)), "text in quotes") => {
                 ("a number", format!("write {key} = \"{n}\""))
             }

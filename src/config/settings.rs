@@ -4,7 +4,7 @@
 use crate::base::TuneId;
 use crate::{acd, call, sip};
 use serde::{Deserialize, Serialize};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
@@ -72,13 +72,11 @@ pub enum Store {
 pub struct Admin {
     /// The Unix socket that `pukar status` and the other commands talk to.
     pub socket: PathBuf,
-    /// Wallboard, API and `/metrics`. `None`: off.
-    pub http: Option<SocketAddr>,
 }
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { socket: "data/pukar.sock".into(), http: None }
+        Self { socket: "data/pukar.sock".into() }
     }
 }
 

@@ -219,15 +219,7 @@ pub fn admin(table: &Table, settings: &mut Settings, log: &mut Log) {
     if let Some(socket) = socket {
         settings.admin.socket = socket.it.into();
     }
-    if let Some(Some(http)) = section.text_or_none("http", value::socket) {
-        let tcp = crate::sip::Transport::Tcp;
-        let clash = |at: &&Listener| at.transport == tcp && at.bind.port() == http.it.port();
-        if settings.sip.listen.iter().any(|at| clash(&at)) {
-            let what = format!("http {} is a port of SIP over TCP too", http.it);
-            section.log.add(http.place, what, "give one of them another port");
-        }
-        settings.admin.http = Some(http.it);
-    }
+    section.later(&["http"]);
     section.done();
 }
 

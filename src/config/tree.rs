@@ -1,7 +1,7 @@
 //! TOML text as a tree that remembers where everything stands, several files merged into one, and
 //! a syntax error never hiding the mistakes that come after it.
 
-use super::mistake::{Log, Place};
+use super::mistake::{Log, Place, SECRETS};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::Spanned;
@@ -123,7 +123,10 @@ fn remedy(message: &str, text: &str, place: Place) -> String {
     let key = line.split('=').next().unwrap_or_default().trim();
     let value = line.split_once('=').map_or("", |(_, value)| value.trim());
     let bare = value.split('#').next().unwrap_or_default().trim().trim_matches('"');
-    if message.contains("quoted") && !bare.is_empty() {
+    if SECRETS.contains(&key) || line.contains("secret") || line.contains("password") {
+        // Never repeated: advice goes to terminals and logs.
+        format!("write {key} = \"…\", its value in quotes, on one line")
+    } else if message.contains("quoted") && !bare.is_empty() {
         format!("text stands in quotes: write {key} = \"{bare}\"")
     } else if message.contains("boolean") && !bare.is_empty() {
         format!("write {key} = {}", bare.to_lowercase())

@@ -60,7 +60,10 @@ impl Switch {
             | Notice::Offered { .. }
             | Notice::OfferAnswered { .. }
             | Notice::OfferRefused { .. }
-            | Notice::Ended { .. } => self.calls(now, |calls, io| calls.notice(io, notice)),
+            | Notice::Ended { .. } => {
+                let from = notice.leg().and_then(|leg| self.state.sip.heard_from(leg));
+                self.calls(now, |calls, io| calls.notice(io, notice, from));
+            }
         }
     }
 
@@ -101,7 +104,8 @@ impl Switch {
             call::Effect::Missed { call, agent, why } => {
                 let miss = match why {
                     call::Missed::NoAnswer => Miss::NoAnswer,
-                    call::Missed::Declined => Miss::Declined,
+                    // Our own want of ports is no fault of an agent's and must pause nobody.
+                    call::Missed::Declined | call::Missed::NoPort => Miss::Declined,
                     call::Missed::Unreachable => Miss::Unreachable,
                 };
                 self.desk(now, |desk, cx, out| desk.missed(cx, call, agent, miss, out));

@@ -32,6 +32,8 @@ pub enum Event {
         answer: Answer,
     },
     Media(MediaEvent),
+    /// More comes in than can be handled, or no longer does: new calls are turned away meanwhile.
+    Swamped(bool),
     /// Someone acts through the admin socket; [`super::Command::Reply`] follows with this number.
     Admin {
         request: u64,

@@ -116,7 +116,7 @@ impl Ledger {
         if let AgentState::WrapUp { call } = state
             && let Some(open) = self.open.get_mut(call)
         {
-            open.wrap_up_began(at);
+            open.wrap_up_began(at, agent);
         }
         let known = self.agents.remove(&agent);
         let name = known.as_ref().map_or_else(|| names.agent(agent), |(_, _, name)| name.clone());
@@ -136,7 +136,7 @@ impl Ledger {
         if let AgentState::WrapUp { call } = before
             && let Some(open) = self.open.get_mut(&call)
         {
-            open.wrap_up_ended(at);
+            open.wrap_up_ended(at, agent);
             self.close_if_done(call, rows);
         }
     }

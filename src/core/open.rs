@@ -2,17 +2,19 @@
 
 use super::ledger::Names;
 use super::record::{CallRecord, LegRow};
-use crate::base::{Instant, LegId, Now, Wall};
+use crate::base::{AgentId, Instant, LegId, Now, Wall};
 use crate::call::{Arrival, End, EndedBy, Fact, Outcome, Role};
 use crate::media::control::Figures;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Open {
     record: CallRecord,
     legs: Vec<OpenLeg>,
     ended: bool,
-    wrapping_since: Option<Instant>,
+    /// Who has this call to wrap up, and since when.
+    wrapping: BTreeMap<AgentId, Instant>,
     /// The clock of whatever runs now: the wait, the talk, the hold.
     waiting_since: Option<Instant>,
     talking_since: Option<Instant>,
@@ -33,7 +35,7 @@ impl Open {
             record: blank(at.wall, arrival, trunk),
             legs: Vec::new(),
             ended: false,
-            wrapping_since: None,
+            wrapping: BTreeMap::new(),
             waiting_since: Some(at.instant),
             talking_since: None,
             held_since: None,
@@ -63,12 +65,12 @@ impl Open {
         self.record.offers += 1;
     }
 
-    pub fn wrap_up_began(&mut self, at: Now) {
-        self.wrapping_since = Some(at.instant);
+    pub fn wrap_up_began(&mut self, at: Now, agent: AgentId) {
+        self.wrapping.insert(agent, at.instant);
     }
 
-    pub fn wrap_up_ended(&mut self, at: Now) {
-        add(&mut self.record.wrap_ms, self.wrapping_since.take(), at);
+    pub fn wrap_up_ended(&mut self, at: Now, agent: AgentId) {
+        add(&mut self.record.wrap_ms, self.wrapping.remove(&agent), at);
         self.record.wrapped_up_at = Some(at.wall);
     }
 
@@ -122,7 +124,7 @@ impl Open {
     /// Nothing more will come: neither figures nor the end of a wrap-up.
     pub fn is_done(&self) -> bool {
         let measured = self.legs.iter().all(|leg| leg.measured);
-        self.ended && measured && self.wrapping_since.is_none()
+        self.ended && measured && self.wrapping.is_empty()
     }
 
     pub fn stop_waiting(&mut self) {

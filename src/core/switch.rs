@@ -135,6 +135,7 @@ impl Switch {
             Event::Dns { query, answer } => {
                 self.sip(now, |ua, cx, out| ua.answered(cx, query, answer, out));
             }
+            Event::Swamped(swamped) => self.state.calls.swamped(swamped),
             Event::Media(event) => self.calls(now, |calls, io| calls.media(io, event)),
             Event::Admin { request, verb } => {
                 let result = self.act(now, verb);
@@ -252,7 +253,9 @@ impl Switch {
     }
 
     fn is_idle(&self) -> bool {
-        self.state.calls.is_empty() && self.state.ledger.open() == 0
+        // A leg outlives its call until its BYE is answered.
+        let legs = self.state.sip.counts().legs;
+        self.state.calls.is_empty() && self.state.ledger.open() == 0 && legs == 0
     }
 
     pub(super) fn sip<R>(

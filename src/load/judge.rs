@@ -38,6 +38,9 @@ const BLINK: u64 = 300 * MILLISECOND;
 const ENOUGH: u64 = SECOND;
 /// Silence this long before the end, while the other side spoke, is loss.
 const TAIL: u64 = 500 * MILLISECOND;
+/// A voice must be heard this soon after both phones are on; what came before it is lost, though
+/// no gap between two packets shows it. A busy machine needs a part of this.
+const FIRST_VOICE_MS: f64 = 2_000.0;
 const COMPLAINTS_MAX: usize = 40;
 
 struct Judge<'a> {
@@ -430,6 +433,10 @@ impl<'a> Judge<'a> {
                 "{} voice packets were lost in the switch{where_most}",
                 voice.lost_in_switch
             ));
+        }
+        if voice.first_voice_ms.max > FIRST_VOICE_MS {
+            let late = voice.first_voice_ms.max / 1_000.0;
+            self.complain(format!("a voice was heard only {late:.1} s after the answer"));
         }
         if voice.duplicates > 0 {
             self.complain(format!("{} voice packets came twice", voice.duplicates));

@@ -55,6 +55,9 @@ pub enum Command {
 pub struct Far {
     pub rtp: SocketAddr,
     pub rtcp: SocketAddr,
+    /// The host that its signalling comes from, where that is known: behind a NAT its media comes
+    /// from there too, whatever its description says, and from nowhere else.
+    pub signalled: Option<IpAddr>,
     pub law: Law,
     /// Payload type of the audio, as the far end wants to receive it.
     pub audio: u8,

@@ -6,6 +6,8 @@
 //! - What was said is believed at once, and beats everyone else for as long as nothing is settled.
 //! - Until it is heard, another source may prove itself by a run of packets of one stream. The less
 //!   likely it is by its address, the longer the run: a spray over many ports proves nothing.
+//! - Where it is known which host the signalling comes from, no other host than that and the said
+//!   one can prove anything.
 //! - It is then taken on trial. During the trial the said address takes over with one packet, and
 //!   another source by a run of its own if the first has fallen silent.
 //! - After that nobody else is heard until another address is agreed.
@@ -34,6 +36,7 @@ const CANDIDATES: usize = 4;
 #[derive(Clone, Debug, Default)]
 pub struct Latch {
     said: Option<SocketAddr>,
+    signalled: Option<IpAddr>,
     state: State,
     candidates: [Option<Candidate>; CANDIDATES],
     /// When the first packet after the agreement came, and how many strangers' came since.
@@ -74,7 +77,8 @@ pub enum Source {
 impl Latch {
     /// The address of a new agreement. 0.0.0.0 (hold, RFC 2543) says nothing about where the far
     /// end is. Returns whether learning starts anew.
-    pub fn agree(&mut self, said: SocketAddr) -> bool {
+    pub fn agree(&mut self, said: SocketAddr, signalled: Option<IpAddr>) -> bool {
+        self.signalled = signalled.filter(|host| !host.is_unspecified());
         if said.ip().is_unspecified() || said.port() == 0 || self.said == Some(said) {
             return false;
         }
@@ -83,7 +87,7 @@ impl Latch {
             self.said = Some(said);
             return false;
         }
-        *self = Self { said: Some(said), ..Self::default() };
+        *self = Self { said: Some(said), signalled: self.signalled, ..Self::default() };
         true
     }
 
@@ -125,13 +129,14 @@ impl Latch {
     }
 
     fn learn(&mut self, now: Instant, from: SocketAddr, ssrc: u32, sequence: u16) -> Source {
-        let Some(said) = self.said else { return Source::Stranger };
+        let needed = self.said.and_then(|said| needed(said, self.signalled, from));
+        let Some(needed) = needed else { return Source::Stranger };
         let since = *self.since.get_or_insert(now);
         if now.since(since) > LEARN_FOR || self.strangers >= LEARN_PACKETS {
             return Source::Stranger;
         }
         self.strangers += 1;
-        if self.run(from, ssrc, sequence) < needed(said, from) {
+        if self.run(from, ssrc, sequence) < needed {
             return Source::Stranger;
         }
         self.candidates = [None; CANDIDATES];
@@ -157,13 +162,16 @@ impl Latch {
     }
 }
 
-fn needed(said: SocketAddr, from: SocketAddr) -> u8 {
+/// The run that proves this source; `None` where nothing can.
+fn needed(said: SocketAddr, signalled: Option<IpAddr>, from: SocketAddr) -> Option<u8> {
     if said.ip() == from.ip() {
-        RUN_SAME_HOST
-    } else if is_private(said.ip()) {
-        RUN_NAT
-    } else {
-        RUN_ELSEWHERE
+        return Some(RUN_SAME_HOST);
+    }
+    match signalled {
+        Some(host) if host == from.ip() => Some(RUN_NAT),
+        Some(_) => None,
+        None if is_private(said.ip()) => Some(RUN_NAT),
+        None => Some(RUN_ELSEWHERE),
     }
 }
 

@@ -133,7 +133,7 @@ impl Port {
 
     pub(super) fn agree(&mut self, now: Instant, far: Far, out: &mut Vec<Effect>) {
         let settled = self.latch.settled().is_some();
-        let elsewhere = self.latch.agree(far.rtp);
+        let elsewhere = self.latch.agree(far.rtp, far.signalled);
         if elsewhere && settled {
             out.push(Effect::Connect { port: self.id, peer: None });
         }

@@ -11,7 +11,7 @@ use super::meters::LoopMeters;
 use super::outlets::Outlets;
 use super::sys::epoll::{Poller, Ready, Waker};
 use super::udp::Udp;
-use crate::base::Now;
+use crate::base::{Instant, Now};
 use crate::core::{Command, Event, Out};
 use crate::sip::Transport;
 use std::io;
@@ -25,6 +25,8 @@ use std::time::Duration;
 const WAKER_TOKEN: u64 = 0;
 /// When a reader lags, how soon the loop tries again to hand it what waits.
 const RETRY: Duration = Duration::from_millis(5);
+/// A listener that is never read empty for this long gets more than the core can do.
+const SWAMPED: Duration = Duration::from_millis(200);
 
 pub struct CoreLoop<E> {
     pub engine: E,
@@ -35,6 +37,28 @@ pub struct CoreLoop<E> {
     pub outlets: Outlets,
     pub meters: LoopMeters,
     pub handle: LoopHandle,
+    pub flood: Flood,
+}
+
+/// Whether more comes in than can be handled.
+#[derive(Debug, Default)]
+pub struct Flood {
+    /// Since when no listener was read empty.
+    since: Option<Instant>,
+    told: bool,
+}
+
+impl Flood {
+    /// What the core is to be told, if anything, now that there is more to read or is not.
+    fn review(&mut self, now: Instant, more: bool) -> Option<Event> {
+        let since = more.then(|| *self.since.get_or_insert(now));
+        self.since = since;
+        let swamped = since.is_some_and(|since| now.since(since) >= SWAMPED);
+        // Over only when a listener was read empty.
+        let change = if self.told { !more } else { swamped };
+        self.told ^= change;
+        change.then_some(Event::Swamped(self.told))
+    }
 }
 
 /// Stops the loop from outside.
@@ -157,6 +181,7 @@ impl<E: Engine + 'static> CoreLoop<E> {
     fn gather(&mut self, ready: &[Ready], poller: &Poller, batch: &mut Vec<Event>) {
         self.inbox.take(batch);
         let before = batch.len();
+        let mut more = false;
         for ready in ready {
             if ready.token == WAKER_TOKEN {
                 self.handle.waker.clear();
@@ -169,8 +194,12 @@ impl<E: Engine + 'static> CoreLoop<E> {
                 self.udp.writable(ready.token, poller);
             }
             if ready.readable {
-                self.udp.receive(ready.token, batch);
+                more |= self.udp.receive(ready.token, batch);
             }
+        }
+        if more || self.flood.since.is_some() || self.flood.told {
+            let told = self.flood.review(self.clock.instant(), more);
+            batch.splice(before..before, told);
         }
         self.meters.datagrams_in.increment((batch.len() - before) as u64);
         self.udp.take_unreachable(batch);
@@ -236,5 +265,24 @@ impl<E: Engine + 'static> CoreLoop<E> {
             self.udp.flush(poller);
         }
         drained
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_that_is_never_empty_is_told_once_and_its_relief_too() {
+        let at = |millis: u64| Instant(millis * 1_000);
+        let mut flood = Flood::default();
+        assert_eq!(flood.review(at(0), true), None);
+        assert_eq!(flood.review(at(199), true), None);
+        assert_eq!(flood.review(at(200), true), Some(Event::Swamped(true)));
+        assert_eq!(flood.review(at(900), true), None);
+        assert_eq!(flood.review(at(901), false), Some(Event::Swamped(false)));
+        assert_eq!(flood.review(at(902), false), None);
+        assert_eq!(flood.review(at(903), true), None);
+        assert_eq!(flood.review(at(1_000), false), None, "a short burst is no flood");
     }
 }

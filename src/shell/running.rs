@@ -3,7 +3,7 @@
 use super::admin::{self, Api, Guard, Reload};
 use super::board::{self, Board, BoardReader, Names};
 use super::clock::Clock;
-use super::core_loop::{CoreLoop, LoopHandle, Over};
+use super::core_loop::{CoreLoop, Flood, LoopHandle, Over};
 use super::engine::NoJournal;
 use super::lane::{self, Inbox, Lane};
 use super::media::{Setup, Workers};
@@ -118,6 +118,7 @@ impl Running {
             outlets: Outlets { media, rows, board: facts, questions, streams, replies },
             meters: ground.metrics.for_loop(),
             handle: ground.handle.clone(),
+            flood: Flood::default(),
         };
         let (over_sender, over) = watch::channel(None);
         let tell = move |how| {

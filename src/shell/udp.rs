@@ -67,9 +67,9 @@ impl Udp {
     }
 
     /// Takes what has come to the listener of this token: a bounded share of it, so that no flood
-    /// keeps the loop from its other work.
-    pub fn receive(&mut self, token: u64, batch: &mut Vec<Event>) {
-        let Some(end) = self.end(token) else { return };
+    /// keeps the loop from its other work. True where more was waiting than that.
+    pub fn receive(&mut self, token: u64, batch: &mut Vec<Event>) -> bool {
+        let Some(end) = self.end(token) else { return false };
         for _ in 0..ROUNDS {
             let received = end.datagrams.receive(|local, peer, octets| {
                 if !is_keep_alive(octets) && peer.port() != 0 {
@@ -78,9 +78,10 @@ impl Udp {
                 }
             });
             if !matches!(received, Ok(BATCH)) {
-                return;
+                return false;
             }
         }
+        true
     }
 
     /// Takes the errors that the network sent back to the listener of this token.

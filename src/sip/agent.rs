@@ -17,6 +17,7 @@ use super::trunk::Watch;
 use super::{Act, Effect, Hop, Notice, Settings, route};
 use crate::base::{Cx, FlowId, LegId, QueryId, Slab, Timer, TransactionId};
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct UserAgent {
@@ -95,6 +96,11 @@ impl UserAgent {
     /// Whether a notice about this leg may still come.
     pub fn is_live(&self, leg: LegId) -> bool {
         self.legs.get(leg).is_some_and(|leg| !leg.silent)
+    }
+
+    /// The host that a leg's signalling goes to and comes from.
+    pub fn heard_from(&self, leg: LegId) -> Option<IpAddr> {
+        Some(self.legs.get(leg)?.dialog.hop.peer.ip())
     }
 
     /// The contacts of an address of record, newest first.

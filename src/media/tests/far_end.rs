@@ -42,6 +42,16 @@ fn q41_every_kind_of_nat_is_learned_within_60_ms_or_half_a_second() {
 }
 
 #[test]
+fn a_phone_behind_a_nat_is_learned_from_the_host_that_signals_and_from_no_other() {
+    let behind = Far { signalled: Some(address("203.0.113.9:0").ip()), ..far("10.0.0.7:4000") };
+    let mut world = bridged(behind);
+    assert_eq!(world.stream(port(30_000), STRANGER, 1, 500), 0, "a thief who streams for 10 s");
+    let real = "203.0.113.9:61000";
+    assert_eq!(world.stream(port(30_000), real, 1, 200), 198);
+    assert_eq!(world.events(), [latched(real)]);
+}
+
+#[test]
 fn nobody_is_heard_before_something_is_agreed() {
     let mut world = World::new();
     world.open(port(30_000));

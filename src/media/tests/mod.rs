@@ -36,7 +36,8 @@ pub fn address(text: &str) -> SocketAddr {
 pub fn far(rtp: &str) -> Far {
     let rtp = address(rtp);
     let rtcp = SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1));
-    Far { rtp, rtcp, law: Law::A, audio: 8, event: Some(101), hears: true, speaks: true }
+    let signalled = None;
+    Far { rtp, rtcp, signalled, law: Law::A, audio: 8, event: Some(101), hears: true, speaks: true }
 }
 
 pub fn mu(far: Far) -> Far {

@@ -12,6 +12,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 /// Messages that one system call moves.
 pub const BATCH: usize = 32;
 const DATAGRAM_MAX: usize = 65_536;
+/// ICMP (RFC 792): a packet that went in circles.
+const TIME_EXCEEDED: u8 = 11;
 
 /// Room for the control messages of one datagram, aligned as the kernel wants them.
 type Control = [u64; 20];
@@ -136,7 +138,7 @@ impl Datagrams {
         let result = unsafe { libc::recvmsg(fd, &mut header, libc::MSG_ERRQUEUE) };
         checked(result as i64)?;
         let local = destination(&header).unwrap_or(self.local.ip());
-        let Some(peer) = from_raw(&name) else { return Ok(None) };
+        let Some(peer) = from_raw(&name).filter(|_| is_final(&header)) else { return Ok(None) };
         Ok(Some((SocketAddr::new(local, self.local.port()), peer)))
     }
 }
@@ -152,6 +154,29 @@ fn describe(header: &mut libc::msghdr, name: &mut libc::sockaddr_storage, slice:
     header.msg_namelen = mem::size_of::<libc::sockaddr_storage>() as libc::socklen_t;
     header.msg_iov = slice;
     header.msg_iovlen = 1;
+}
+
+/// Whether an error that came back means that the peer cannot be reached. RFC 3261 section 18.4:
+/// "Host, network, port or protocol unreachable errors, or parameter problem errors SHOULD cause
+/// the transport layer to inform the transport user of a failure in sending. Source quench and TTL
+/// exceeded ICMP errors SHOULD be ignored." A packet that was too long is cut for the next one.
+fn is_final(header: &libc::msghdr) -> bool {
+    // SAFETY: the kernel has filled the control buffer that `header` points to, and the CMSG
+    // macros stay inside of it; data is read unaligned.
+    unsafe {
+        let mut at = libc::CMSG_FIRSTHDR(header);
+        while !at.is_null() {
+            let kind = ((*at).cmsg_level, (*at).cmsg_type);
+            let v4 = kind == (libc::IPPROTO_IP, libc::IP_RECVERR);
+            if v4 || kind == (libc::IPPROTO_IPV6, libc::IPV6_RECVERR) {
+                let error = libc::CMSG_DATA(at).cast::<libc::sock_extended_err>().read_unaligned();
+                let errno = error.ee_errno as i32;
+                return errno != libc::EMSGSIZE && !(v4 && error.ee_type == TIME_EXCEEDED);
+            }
+            at = libc::CMSG_NXTHDR(header, at);
+        }
+    }
+    true
 }
 
 /// The address of ours that a received datagram was sent to.
