@@ -5,7 +5,7 @@
 //! inputs and one match as well: a caller joins, the longest idle of all free agents is offered
 //! the call, answers, and ends it. Ten queues, every agent serves three.
 
-use pukar::acd::{AgentSettings, Desk, Effect, QueueSettings, Settings, Strategy};
+use pukar::acd::{AgentSettings, Desk, Effect, Join, QueueSettings, Settings, Strategy};
 use pukar::base::{AgentId, CallId, Cx, Instant, Now, QueueId, Rng, Timers, Wall};
 use std::collections::VecDeque;
 use std::hint::black_box;
@@ -71,7 +71,7 @@ impl Bench {
         let queue = QueueId(self.next_call % QUEUES);
         self.next_call += 1;
         let arrived = self.now;
-        input!(self, join, call, queue, arrived);
+        input!(self, join, call, queue, Join::from(arrived));
     }
 
     fn answer(&mut self) {
@@ -96,15 +96,12 @@ fn settings(agents: usize, strategy: Strategy) -> Settings {
         skills: vec![format!("skill{i}")],
         strategy,
         weight: (i % 3) as u32,
-        ring_for: Duration::from_secs(20),
-        max_wait: Duration::from_secs(1_800),
         wrap_up: Duration::ZERO,
-        pause_after: 3,
-        rest: Duration::from_secs(5),
+        ..QueueSettings::default()
     };
     let agent = |i: u64| AgentSettings {
         id: format!("op{i}"),
-        skills: (0..3).map(|k| format!("skill{}", (i + 3 * k) % QUEUES)).collect(),
+        skills: (0..3).map(|k| format!("skill{}", (i + 3 * k) % QUEUES).as_str().into()).collect(),
         ready: true,
         fixed: true,
     };

@@ -2,8 +2,10 @@
 
 mod acd_world;
 
-use acd_world::{World, agent, agents, offers, one_queue, queue, secs};
-use pukar::acd::{AgentState, Effect, Fact, Miss, Refused, Settings, Strategy, Wish, Withdrawn};
+use acd_world::{World, agent, agents, away, offers, one_queue, queue, secs};
+use pukar::acd::{
+    AgentState, Away, Effect, Fact, Miss, Refused, Settings, Strategy, Wish, Withdrawn,
+};
 use pukar::base::{AgentId, CallId, Instant};
 use std::time::Duration;
 
@@ -198,7 +200,7 @@ fn a_phone_that_goes_away_makes_its_agent_unreachable_and_a_fixed_one_stays() {
     w.join(2, w.q("general"));
     w.reachable(roaming, false);
     assert_eq!(w.state(roaming), AgentState::Unreachable);
-    assert_eq!(w.desk.position(CallId(2)), Some(2));
+    assert_eq!(w.desk.position(w.now, CallId(2)), Some(2));
 }
 
 #[test]
@@ -234,7 +236,7 @@ fn nobody_waits_longer_than_the_queue_allows() {
     w.join(2, q);
     w.answered(1, w.a("op0"));
     let out = w.pass(secs(10));
-    assert!(out.contains(&Effect::Expired { call: CallId(2), queue: q }));
+    assert!(out.contains(&away(2, q, Away::Expired)));
     assert_eq!(w.desk.stage(CallId(2)), None);
     assert!(w.desk.stage(CallId(1)).is_some(), "who talks has waited enough");
 }
@@ -262,7 +264,7 @@ fn a_reload_keeps_ids_states_callers_clocks_and_counts() {
     settings.agents.insert(0, agent("new", &[]));
     w.reload(&settings);
     assert_eq!((w.q("a"), w.q("b"), w.a("op1"), w.a("new")), (a, b, op1, AgentId(3)));
-    assert_eq!((w.state(op1), w.desk.position(CallId(3))), (tea(), Some(2)));
+    assert_eq!((w.state(op1), w.desk.position(w.now, CallId(3))), (tea(), Some(2)));
     assert_eq!(w.offers(), [(2, AgentId(3))]);
     assert_eq!(w.desk.agent_id("op2"), None, "who only rang goes at once");
 }
@@ -278,13 +280,13 @@ fn a_removed_queue_lets_go_of_its_callers_and_a_removed_agent_finishes_the_call(
     settings.queues.clear();
     settings.agents.clear();
     w.reload(&settings);
-    assert!(w.out.contains(&Effect::Expired { call: CallId(2), queue: q }));
+    assert!(w.out.contains(&away(2, q, Away::NoQueue)));
     assert_eq!(w.state(op), AgentState::Talking { call: CallId(1) });
     w.released(1, op);
     w.pass(secs(10));
     assert_eq!(w.desk.state(op), None);
     w.join(3, q);
-    assert!(w.out.contains(&Effect::Expired { call: CallId(3), queue: q }), "nobody is lost");
+    assert!(w.out.contains(&away(3, q, Away::NoQueue)), "nobody is lost");
     w.reload(&one_queue(queue("general", Strategy::LongestIdle), 1));
     assert_ne!((w.q("general"), w.a("op0")), (q, op), "a name that comes back is a new one");
 }
@@ -319,7 +321,7 @@ fn an_offer_is_withdrawn_from_an_agent_who_lost_the_skill() {
     settings.agents[0].skills.clear();
     w.reload(&settings);
     assert!(w.out.contains(&withdrawn(1, w.a("op0"), Withdrawn::AgentGone)));
-    assert_eq!(w.desk.position(CallId(1)), Some(1));
+    assert_eq!(w.desk.position(w.now, CallId(1)), Some(1));
 }
 
 #[test]
