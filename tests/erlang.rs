@@ -205,7 +205,8 @@ fn agree(load: Load, strategy: Strategy, warm_up: u64, callers: u64) {
     let expected = theory(load);
     let runs: Vec<Figures> =
         (0..RUNS).map(|seed| Hall::new(load, strategy, seed).run(warm_up, callers)).collect();
-    let figures: [(&str, fn(&Figures) -> f64); 3] =
+    type Figure = fn(&Figures) -> f64;
+    let figures: [(&str, Figure); 3] =
         [("in time", |f| f.in_time), ("lost", |f| f.lost), ("wait", |f| f.wait)];
     for (name, figure) in figures {
         let values: Vec<f64> = runs.iter().map(figure).collect();
