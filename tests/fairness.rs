@@ -56,9 +56,11 @@ impl Day {
     fn join(&mut self, call: u64) {
         let heavy = self.rng.chance(70);
         let queue = QueueId(if heavy { 2 } else { self.rng.below(3) });
-        let mut join = Join::default();
-        join.priority = self.rng.below(10) as u8;
-        join.emergency = self.rng.chance(2);
+        let mut join = Join {
+            priority: self.rng.below(10) as u8,
+            emergency: self.rng.chance(2),
+            ..Join::default()
+        };
         if self.rng.chance(40) {
             join.languages = vec![["hi", "en"][self.rng.below(2) as usize].into()];
         }
