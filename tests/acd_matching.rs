@@ -5,8 +5,8 @@ mod acd_world;
 
 use acd_world::{World, agent, away, offers, one_queue, queue, secs};
 use pukar::acd::{
-    Away, Effect, Fact, Instead, Join, Outlook, PassedOver, Pick, Relax, Settings, Strategy,
-    Verdict, Wait, Wish,
+    AgentState, Away, Effect, Fact, Instead, Join, Outlook, PassedOver, Pick, Relax, Settings,
+    Strategy, Verdict, Wait, Wish,
 };
 use pukar::base::CallId;
 use std::time::Duration;
@@ -345,4 +345,29 @@ fn an_estimate_is_told_once_it_means_something_and_never_promises_too_little() {
     let bounds = [0, 59, 60, 119, 179, 180, 299, 300, 599, 600].map(|s| Wait::of(secs(s)));
     assert!(bounds.is_sorted());
     assert_eq!(Wait::of(secs(600)), Wait::OverTen);
+}
+
+#[test]
+fn needs_that_nobody_has_any_more_make_room_for_new_ones() {
+    let mut settings = one_queue(queue("general", Strategy::LongestIdle), 2);
+    settings.agents[0] = agent("op0", &["lang:l1", "lang:l70", "lang:l150"]);
+    settings.queues[0].language_after = secs(600);
+    let mut w = World::new(&settings);
+    let (q, polyglot, other) = (w.q("general"), w.a("op0"), w.a("op1"));
+    for call in 0..200 {
+        let languages = vec![format!("l{call}")];
+        w.join_with(call, q, Join { languages, ..Join::default() });
+        let rung = matches!(call, 1 | 70 | 150);
+        assert_eq!(w.offers(), if rung { vec![(call, polyglot)] } else { vec![] });
+        w.leave(call);
+    }
+    w.join(300, q);
+    w.join(301, q);
+    assert_eq!(w.state(other), AgentState::Offered { call: CallId(301) });
+    w.leave(300);
+    let before = w.desk.clone();
+    w.reload(&settings);
+    assert_eq!(w.desk, before);
+    let text = serde_json::to_string(&before).unwrap();
+    assert!(text.len() < 20_000, "an index of needs has an end: {}", text.len());
 }
