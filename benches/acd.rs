@@ -3,9 +3,15 @@
 //! `cargo bench --bench acd`. A busy cycle is three inputs and one match: a caller joins a full
 //! queue, an agent ends a call and is offered the next caller, and answers. An idle cycle is three
 //! inputs and one match as well: a caller joins, the longest idle of all free agents is offered
-//! the call, answers, and ends it. Ten queues, every agent serves three.
+//! the call, answers, and ends it. Ten queues, every agent serves three. Every match comes with
+//! its account: up to 32 agents who were considered, and why each was not chosen.
+//!
+//! With needs: callers ask for levels and languages and have priorities, so that each queue has a
+//! dozen lanes. A state change is a pause and a return, while nobody waits.
 
-use pukar::acd::{AgentSettings, Desk, Effect, QueueSettings, Settings, Strategy};
+use pukar::acd::{
+    AgentSettings, Desk, Effect, Join, QueueSettings, Settings, Skill, Strategy, Wish,
+};
 use pukar::base::{AgentId, CallId, Cx, Instant, Now, QueueId, Rng, Timers, Wall};
 use std::collections::VecDeque;
 use std::hint::black_box;
@@ -24,6 +30,7 @@ struct Bench {
     ringing: Vec<(CallId, AgentId)>,
     talking: VecDeque<(CallId, AgentId)>,
     answers: u64,
+    needs: bool,
 }
 
 macro_rules! input {
@@ -31,8 +38,9 @@ macro_rules! input {
         $bench.now = $bench.now + Duration::from_micros(7);
         let now = Now { instant: $bench.now, wall: Wall(0) };
         let mut cx = Cx { now, rng: &mut $bench.rng, timers: &mut $bench.timers };
-        black_box($bench.desk.$method(&mut cx, $($argument),*, &mut $bench.out));
+        let result = black_box($bench.desk.$method(&mut cx, $($argument),*, &mut $bench.out));
         $bench.collect();
+        result
     }};
 }
 
@@ -48,6 +56,7 @@ impl Bench {
             ringing: Vec::new(),
             talking: VecDeque::new(),
             answers: 0,
+            needs: false,
         };
         let settings = settings(agents, strategy);
         input!(bench, reload, &settings);
@@ -71,7 +80,30 @@ impl Bench {
         let queue = QueueId(self.next_call % QUEUES);
         self.next_call += 1;
         let arrived = self.now;
-        input!(self, join, call, queue, arrived);
+        let mut join = Join::from(arrived);
+        if self.needs {
+            join.priority = (call.0 / 3 % 3) as u8;
+            let wanted: [&[&str]; 4] = [&[], &["hi"], &["en", "hi"], &["local", "hi"]];
+            join.languages = wanted[(call.0 / 7 % 4) as usize].iter().map(|&l| l.into()).collect();
+        }
+        input!(self, join, call, queue, join);
+    }
+
+    /// Every agent on the phone, and so many callers waiting.
+    fn fill(&mut self, agents: usize, waiting: usize) {
+        while self.talking.len() < agents {
+            self.join();
+            self.answer();
+        }
+        while self.waiting() < waiting {
+            self.join();
+        }
+    }
+
+    fn flip(&mut self, agent: AgentId) {
+        let tea = Wish::Pause { reason: "tea".into() };
+        input!(self, wish, agent, tea).unwrap();
+        input!(self, wish, agent, Wish::Ready).unwrap();
     }
 
     fn answer(&mut self) {
@@ -96,15 +128,21 @@ fn settings(agents: usize, strategy: Strategy) -> Settings {
         skills: vec![format!("skill{i}")],
         strategy,
         weight: (i % 3) as u32,
-        ring_for: Duration::from_secs(20),
-        max_wait: Duration::from_secs(1_800),
         wrap_up: Duration::ZERO,
-        pause_after: 3,
-        rest: Duration::from_secs(5),
+        ..QueueSettings::default()
+    };
+    let skills = |i: u64| {
+        let skill = |k: u64| Skill {
+            name: format!("skill{}", (i + 3 * k) % QUEUES),
+            level: 1 + (i / 7 % 3) as u8,
+        };
+        let languages = ["lang:hi", "lang:en", "lang:local"].map(Skill::from);
+        let spoken = languages.into_iter().take(1 + (i / 5 % 3) as usize);
+        (0..3).map(skill).chain(spoken).collect()
     };
     let agent = |i: u64| AgentSettings {
         id: format!("op{i}"),
-        skills: (0..3).map(|k| format!("skill{}", (i + 3 * k) % QUEUES)).collect(),
+        skills: skills(i),
         ready: true,
         fixed: true,
     };
@@ -115,7 +153,7 @@ fn settings(agents: usize, strategy: Strategy) -> Settings {
 }
 
 fn main() {
-    println!("{:<34} {:>10} {:>10}", "cycle", "ns/cycle", "ns/input");
+    println!("{:<42} {:>10} {:>10}", "cycle", "ns/cycle", "ns/input");
     for agents in [10, 1_000, 20_000] {
         let mut bench = Bench::new(agents, Strategy::LongestIdle);
         report(&format!("idle, {agents} agents"), CYCLES, 3, || {
@@ -126,13 +164,7 @@ fn main() {
         assert_eq!(bench.answers, CYCLES + CYCLES / 10, "one match a cycle");
         for waiting in [100, 1_000, 10_000] {
             let mut bench = Bench::new(agents, Strategy::LongestIdle);
-            while bench.talking.len() < agents {
-                bench.join();
-                bench.answer();
-            }
-            while bench.waiting() < waiting {
-                bench.join();
-            }
+            bench.fill(agents, waiting);
             let before = bench.answers;
             report(&format!("busy, {agents} agents, {waiting} waiting"), CYCLES, 3, || {
                 bench.join();
@@ -142,6 +174,39 @@ fn main() {
             assert_eq!(bench.answers - before, CYCLES + CYCLES / 10, "one match a cycle");
             assert_eq!(bench.waiting(), waiting, "as many wait as before");
         }
+    }
+    for (agents, waiting) in [(1_000, 1_000), (20_000, 10_000)] {
+        let mut bench = Bench::new(agents, Strategy::LongestIdle);
+        bench.needs = true;
+        bench.fill(agents, waiting);
+        report(&format!("needs, {agents} agents, {waiting} waiting"), CYCLES, 3, || {
+            bench.join();
+            bench.release();
+            bench.answer();
+        });
+        let (desk, now) = (&bench.desk, bench.now);
+        let calls: Vec<CallId> = desk.line(QueueId(3)).collect();
+        let mut turn = 0;
+        report(&format!("position and wait, {waiting} waiting"), CYCLES, 1, || {
+            turn = (turn + 61) % calls.len();
+            black_box(desk.outlook(now, calls[turn]));
+        });
+    }
+    for agents in [10, 1_000, 20_000] {
+        let mut bench = Bench::new(agents, Strategy::LongestIdle);
+        let mut turn = 0;
+        report(&format!("state change, {agents} agents"), CYCLES, 2, || {
+            turn = (turn + 1) % agents as u64;
+            bench.flip(AgentId(turn));
+        });
+    }
+    for strategy in [Strategy::FewestCalls, Strategy::RoundRobin, Strategy::Random] {
+        let mut bench = Bench::new(20_000, strategy);
+        report(&format!("idle, 20000 agents, {}", strategy.name()), CYCLES, 3, || {
+            bench.join();
+            bench.answer();
+            bench.release();
+        });
     }
     let mut bench = Bench::new(166, Strategy::RingAll);
     report("ring all, about 50 phones a call", 2_000, 3, || {
@@ -159,7 +224,7 @@ fn report(name: &str, cycles: u64, inputs: u64, mut cycle: impl FnMut()) {
     let start = cpu_time();
     (0..cycles).for_each(|_| cycle());
     let nanos = (cpu_time() - start).as_nanos() as u64 / cycles;
-    println!("{name:<34} {nanos:>10} {:>10}", nanos / inputs);
+    println!("{name:<42} {nanos:>10} {:>10}", nanos / inputs);
 }
 
 /// CPU time of this process: what others do on the machine is not in it.

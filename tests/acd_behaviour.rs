@@ -1,9 +1,11 @@
-//! What the queue engine does, behaviour by behaviour.
+//! What the queue engine does, behaviour by behaviour: calls, offers, pauses, reloads.
 
 mod acd_world;
 
-use acd_world::{World, agent, agents, offers, one_queue, queue, secs};
-use pukar::acd::{AgentState, Effect, Fact, Miss, Refused, Settings, Strategy, Wish, Withdrawn};
+use acd_world::{World, agent, agents, away, offers, one_queue, queue, secs};
+use pukar::acd::{
+    AgentState, Away, Effect, Fact, Join, Miss, Refused, Settings, Strategy, Wish, Withdrawn,
+};
 use pukar::base::{AgentId, CallId, Instant};
 use std::time::Duration;
 
@@ -198,7 +200,7 @@ fn a_phone_that_goes_away_makes_its_agent_unreachable_and_a_fixed_one_stays() {
     w.join(2, w.q("general"));
     w.reachable(roaming, false);
     assert_eq!(w.state(roaming), AgentState::Unreachable);
-    assert_eq!(w.desk.position(CallId(2)), Some(2));
+    assert_eq!(w.desk.position(w.now, CallId(2)), Some(2));
 }
 
 #[test]
@@ -234,7 +236,7 @@ fn nobody_waits_longer_than_the_queue_allows() {
     w.join(2, q);
     w.answered(1, w.a("op0"));
     let out = w.pass(secs(10));
-    assert!(out.contains(&Effect::Expired { call: CallId(2), queue: q }));
+    assert!(out.contains(&away(2, q, Away::Expired)));
     assert_eq!(w.desk.stage(CallId(2)), None);
     assert!(w.desk.stage(CallId(1)).is_some(), "who talks has waited enough");
 }
@@ -262,7 +264,7 @@ fn a_reload_keeps_ids_states_callers_clocks_and_counts() {
     settings.agents.insert(0, agent("new", &[]));
     w.reload(&settings);
     assert_eq!((w.q("a"), w.q("b"), w.a("op1"), w.a("new")), (a, b, op1, AgentId(3)));
-    assert_eq!((w.state(op1), w.desk.position(CallId(3))), (tea(), Some(2)));
+    assert_eq!((w.state(op1), w.desk.position(w.now, CallId(3))), (tea(), Some(2)));
     assert_eq!(w.offers(), [(2, AgentId(3))]);
     assert_eq!(w.desk.agent_id("op2"), None, "who only rang goes at once");
 }
@@ -278,13 +280,13 @@ fn a_removed_queue_lets_go_of_its_callers_and_a_removed_agent_finishes_the_call(
     settings.queues.clear();
     settings.agents.clear();
     w.reload(&settings);
-    assert!(w.out.contains(&Effect::Expired { call: CallId(2), queue: q }));
+    assert!(w.out.contains(&away(2, q, Away::NoQueue)));
     assert_eq!(w.state(op), AgentState::Talking { call: CallId(1) });
     w.released(1, op);
     w.pass(secs(10));
     assert_eq!(w.desk.state(op), None);
     w.join(3, q);
-    assert!(w.out.contains(&Effect::Expired { call: CallId(3), queue: q }), "nobody is lost");
+    assert!(w.out.contains(&away(3, q, Away::NoQueue)), "nobody is lost");
     w.reload(&one_queue(queue("general", Strategy::LongestIdle), 1));
     assert_ne!((w.q("general"), w.a("op0")), (q, op), "a name that comes back is a new one");
 }
@@ -319,7 +321,7 @@ fn an_offer_is_withdrawn_from_an_agent_who_lost_the_skill() {
     settings.agents[0].skills.clear();
     w.reload(&settings);
     assert!(w.out.contains(&withdrawn(1, w.a("op0"), Withdrawn::AgentGone)));
-    assert_eq!(w.desk.position(CallId(1)), Some(1));
+    assert_eq!(w.desk.position(w.now, CallId(1)), Some(1));
 }
 
 #[test]
@@ -332,4 +334,120 @@ fn a_queue_without_wrap_up_frees_its_agent_at_once() {
     w.join(2, w.q("general"));
     w.leave(1);
     assert_eq!(w.offers(), [(2, w.a("op0"))]);
+}
+
+#[test]
+fn a_busy_agent_is_not_rung() {
+    for (_, strategy) in Strategy::ALL {
+        let (mut w, ids) = world(strategy, 2);
+        let q = w.q("general");
+        w.pause(ids[1]);
+        w.join(1, q);
+        w.answered(1, ids[0]);
+        w.join(2, q);
+        assert!(w.offers().is_empty(), "{strategy:?}");
+        w.ready(ids[1]);
+        assert_eq!(w.offers(), [(2, ids[1])], "{strategy:?}");
+    }
+}
+
+#[test]
+fn only_who_was_really_called_is_paused_by_misses() {
+    let mut settings = one_queue(queue("general", Strategy::RingAll), 3);
+    settings.queues[0].pause_after = 1;
+    settings.queues[0].wrap_up = Duration::ZERO;
+    let mut w = World::new(&settings);
+    let (q, ids) = (w.q("general"), [w.a("op0"), w.a("op1"), w.a("op2")]);
+    for call in 0..5 {
+        w.join(call, q);
+        assert!(w.answered(call, ids[0]), "the others were called off");
+        w.released(call, ids[0]);
+        w.join(100 + call, q);
+        w.leave(100 + call);
+    }
+    assert_eq!(w.desk.free(q), 3);
+    w.pause(ids[2]);
+    w.join(200, q);
+    w.missed(200, ids[0], Miss::NoAnswer);
+    assert_eq!(w.state(ids[0]), AgentState::Paused { reason: "missed 1 call".into() });
+    assert_eq!(w.state(ids[1]), AgentState::Offered { call: CallId(200) });
+    assert_eq!(w.state(ids[2]), tea(), "who was not called has another reason");
+}
+
+#[test]
+fn the_wrap_up_of_one_queue_holds_in_every_queue_of_the_agent() {
+    let mut long = queue("long", Strategy::LongestIdle);
+    long.wrap_up = secs(60);
+    let queues = vec![long, queue("short", Strategy::LongestIdle)];
+    let mut w = World::new(&Settings { queues, agents: agents(1) });
+    let op = w.a("op0");
+    w.join(1, w.q("long"));
+    w.answered(1, op);
+    w.released(1, op);
+    w.join(2, w.q("short"));
+    assert!(offers(&w.pass(secs(59))).is_empty());
+    assert_eq!(offers(&w.pass(secs(1))), [(2, op)]);
+}
+
+#[test]
+fn a_call_pulled_out_of_the_queue_frees_the_phone_that_rang() {
+    let (mut w, ids) = world(Strategy::LongestIdle, 1);
+    let q = w.q("general");
+    w.join(1, q);
+    w.join(2, q);
+    w.leave(1);
+    assert!(w.out.contains(&withdrawn(1, ids[0], Withdrawn::CallerGone)));
+    assert_eq!(w.offers(), [(2, ids[0])]);
+    assert!(!w.answered(1, ids[0]), "the phone was too late");
+}
+
+#[test]
+fn a_caller_who_is_transferred_to_a_queue_keeps_the_arrival_and_the_agent_wraps_up() {
+    let queues =
+        vec![queue("general", Strategy::LongestIdle), queue("health", Strategy::LongestIdle)];
+    let mut w = World::new(&Settings { queues, agents: agents(1) });
+    let (general, health, op) = (w.q("general"), w.q("health"), w.a("op0"));
+    w.join_with(1, general, Join { priority: 4, ..Join::default() });
+    let arrived = w.now;
+    w.answered(1, op);
+    w.pass(secs(90));
+    w.join(2, health);
+    w.join(1, health);
+    assert_eq!(w.state(op), AgentState::WrapUp { call: CallId(1) });
+    assert_eq!(w.desk.arrived(CallId(1)), Some(arrived));
+    assert_eq!(w.desk.position(w.now, CallId(1)), Some(1), "before who came later");
+    w.leave(1);
+    assert_eq!(w.state(op), AgentState::WrapUp { call: CallId(1) }, "the agent goes on");
+}
+
+#[test]
+fn agents_who_come_by_a_reload_take_those_who_wait() {
+    let mut settings = one_queue(queue("general", Strategy::RoundRobin), 0);
+    let mut w = World::new(&settings);
+    let q = w.q("general");
+    w.join(1, q);
+    w.join(2, q);
+    settings.agents = agents(1);
+    w.reload(&settings);
+    assert_eq!(w.offers(), [(1, w.a("op0"))]);
+    settings.queues[0].strategy = Strategy::Random;
+    settings.agents = agents(2);
+    w.reload(&settings);
+    assert_eq!(w.offers(), [(2, w.a("op1"))], "and the first one goes on ringing");
+    assert_eq!(w.state(w.a("op0")), AgentState::Offered { call: CallId(1) });
+}
+
+#[test]
+fn the_reason_of_a_pause_is_kept_over_calls_and_reloads() {
+    let settings = one_queue(queue("general", Strategy::LongestIdle), 1);
+    let mut w = World::new(&settings);
+    let op = w.a("op0");
+    w.join(1, w.q("general"));
+    w.answered(1, op);
+    w.pause(op);
+    w.reload(&settings);
+    w.released(1, op);
+    w.reload(&settings);
+    w.pass(secs(10));
+    assert_eq!(w.state(op), tea());
 }

@@ -3,8 +3,8 @@
 
 mod acd_world;
 
-use acd_world::{World, agent, agents, ms, offers, one_queue, queue, secs};
-use pukar::acd::{AgentState, Effect, Miss, QueueSettings, Settings, Stage, Strategy, Wish};
+use acd_world::{World, agent, agents, away, ms, offers, one_queue, queue, secs};
+use pukar::acd::{AgentState, Away, Effect, Miss, QueueSettings, Settings, Stage, Strategy, Wish};
 use pukar::base::{AgentId, CallId, Instant, Rng, Timer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -91,7 +91,7 @@ fn q7_after_such_an_answer_the_caller_is_before_all_who_came_later() {
     w.join(3, q);
     assert!(w.answered(1, ids[0]));
     w.missed(1, ids[0], Miss::Unreachable);
-    assert_eq!(w.desk.position(CallId(1)), Some(1));
+    assert_eq!(w.desk.position(w.now, CallId(1)), Some(1));
     assert!(w.answered(2, ids[1]));
     assert_eq!(w.offers(), [(1, ids[2])], "the phones that rang for the second");
 }
@@ -261,7 +261,7 @@ fn q12_a_caller_whose_offer_failed_keeps_the_place() {
             w.join(call, q);
         }
         w.missed(1, op, miss);
-        assert_eq!(w.desk.position(CallId(1)), Some(1));
+        assert_eq!(w.desk.position(w.now, CallId(1)), Some(1));
         assert!(w.desk.waiting(q).eq([1, 2, 3].map(CallId)));
         assert_eq!(offers(&w.pass(secs(5))), [(1, op)]);
     }
@@ -317,7 +317,7 @@ fn q14_an_agent_has_one_offer_at_a_time() {
                     assert!(before.is_none() || agent == op, "{agent:?}: {call:?}, {before:?}");
                 }
                 Effect::Withdraw { agent, .. } => _ = live.remove(&agent),
-                Effect::Expired { .. } | Effect::Fact(_) => {}
+                Effect::TurnedAway { .. } | Effect::Fact(_) => {}
             }
         }
         live.retain(|&agent, &mut call| w.state(agent) == AgentState::Offered { call });
@@ -432,7 +432,7 @@ fn q17_a_heavier_queue_does_not_block_an_agent_who_may_not_serve_it() {
     w.wish(nurse, Wish::EndWrapUp).unwrap();
     assert_eq!(w.offers(), [(1, nurse)], "eligible for both: the heavier first");
     // Even if the heavy queue never empties, the light one's wait is bounded.
-    let expired = Effect::Expired { call: CallId(11), queue: light };
+    let expired = away(11, light, Away::Expired);
     assert!(w.pass(secs(60)).contains(&expired));
 }
 

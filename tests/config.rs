@@ -87,7 +87,13 @@ fn the_kit_has_five_hundred_agents_and_a_line_for_each_measurement() {
     assert_eq!(settings.call.media.advertise, IpAddr::from([127, 0, 0, 1]));
     assert_eq!(settings.acd.queues[0].wrap_up, Duration::ZERO);
     let nobody = &settings.acd.queues[1].skills;
-    assert!(settings.acd.agents.iter().all(|agent| !agent.skills.contains(&nobody[0])));
+    assert!(
+        settings
+            .acd
+            .agents
+            .iter()
+            .all(|agent| agent.skills.iter().all(|skill| skill.name != nobody[0]))
+    );
     assert_eq!(settings.stores, [Store::Sqlite { path: "/tmp/kit/records.db".into() }]);
     assert!(!settings.wants_address());
 }
@@ -294,7 +300,38 @@ fn a_strategy_must_be_one_that_we_have() {
     one(
         "[[queue]]\nname = \"q\"\nstrategy = \"longest\"\n",
         "3: strategy \"longest\" is no \
-         strategy; the strategies are longest-idle, ring-all",
+         strategy; the strategies are longest-idle, \
+         ring-all, fewest-calls, least-talk-time, round-robin, ordered, random",
+    );
+}
+
+#[test]
+fn skills_have_levels_and_queues_relax_what_they_ask_for() {
+    let queue = "[[queue]]\nname = \"q\"\nskills = [\"health\"]\nlevel = 3\n";
+    let agent = format!("{AGENT}skills = [\"health=2\", \"lang:hi\"]\n");
+    let relax = "relax = [{ after = \"1m\", level = 1 }, { after = \"30s\", level = 2 }]\n";
+    let settings = read(&[("f", &format!("{agent}{queue}{relax}"))]).unwrap();
+    let skills = &settings.acd.agents[0].skills;
+    assert_eq!((skills[0].name.as_str(), skills[0].level), ("health", 2));
+    assert_eq!((skills[1].name.as_str(), skills[1].level), ("lang:hi", 1));
+    let seconds: Vec<u64> =
+        settings.acd.queues[0].relax.iter().map(|step| step.after.as_secs()).collect();
+    assert_eq!(seconds, [30, 60], "in the order of time");
+    one(
+        &format!("{agent}{queue}"),
+        "7: no agent has all the skills of queue \"q\" at level 3; give one agent all of them, \
+         or ask for fewer",
+    );
+    one(
+        &format!("{AGENT}skills = [\"health=12\"]\n"),
+        "4: skills \"health=12\" has no such level; write \"health=1\" to \"health=9\"",
+    );
+    let relax = format!("{queue}staffed = false\nrelax = [{{ level = 2 }}]\n");
+    one(&relax, "6: a step of relax has no after; write after = \"30s\"");
+    let later = "[[queue]]\nname = \"q\"\nwhen_unstaffed = \"overflow\"\n";
+    one(
+        later,
+        "3: when_unstaffed \"overflow\" is not supported yet; write \"wait\" or \"refuse\" for now",
     );
 }
 

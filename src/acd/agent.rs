@@ -4,15 +4,18 @@
 //! what the agent does (`Task`), whether a phone is there and whether a rest is due. No order of
 //! events can therefore leave anybody in a state that nothing accounts for.
 
-use super::{AgentSettings, AgentState};
+use super::{AgentSettings, AgentState, QueueSettings, caller::Need};
 use crate::base::{CallId, Instant, QueueId};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Agent {
     pub name: String,
-    pub skills: BTreeSet<String>,
+    /// With the level of each.
+    pub skills: BTreeMap<String, u8>,
+    /// The place in the configuration.
+    pub order: u32,
     pub fixed: bool,
     /// A phone is registered. A fixed agent needs none.
     pub registered: bool,
@@ -26,14 +29,29 @@ pub(super) struct Agent {
     /// rest, a lost phone start it again. So a missed call sends its agent to the end of the line,
     /// and nobody gains a place by being away.
     pub idle_since: Instant,
+    /// Conversations, and microseconds of conversation, since the last log-in.
+    pub calls: u64,
+    pub talked: u64,
     /// Missed offers in a row.
     pub misses: u32,
     /// No longer configured; goes when the call in hand and its wrap-up are over.
     pub retired: bool,
-    /// The queues whose every skill the agent has, in order.
+    /// The queues whose every skill the agent has at their lowest level, in order.
     pub serves: Vec<QueueId>,
+    /// The shared lanes of these queues whose callers the agent may take.
+    pub lanes: Vec<(QueueId, u32)>,
+    /// As the queues count it.
+    pub presence: Presence,
     /// The state as last made known.
     pub shown: AgentState,
+}
+
+/// Whether an agent is there for callers, whatever the task of the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Presence {
+    Away,
+    Paused,
+    OnDuty,
 }
 
 /// What the agent wants, or was told, to be.
@@ -56,16 +74,21 @@ impl Agent {
     pub fn new(settings: &AgentSettings) -> Self {
         Self {
             name: settings.id.clone(),
-            skills: settings.skills.iter().cloned().collect(),
+            skills: BTreeMap::new(),
+            order: 0,
             fixed: settings.fixed,
             registered: false,
             duty: if settings.ready { Duty::On } else { Duty::Off },
             task: Task::Nothing,
             rest_until: None,
             idle_since: Instant::default(),
+            calls: 0,
+            talked: 0,
             misses: 0,
             retired: false,
             serves: Vec::new(),
+            lanes: Vec::new(),
+            presence: Presence::Away,
             shown: AgentState::Off,
         }
     }
@@ -77,6 +100,39 @@ impl Agent {
     /// May not be rung just now, whatever the task.
     pub fn withheld(&self) -> bool {
         self.retired || self.duty != Duty::On || !self.reachable()
+    }
+
+    pub fn present(&self) -> Presence {
+        match self.duty {
+            _ if self.retired || !self.reachable() => Presence::Away,
+            Duty::Off => Presence::Away,
+            Duty::Paused(_) => Presence::Paused,
+            Duty::On => Presence::OnDuty,
+        }
+    }
+
+    pub fn is_shown_ready(&self) -> bool {
+        self.shown == AgentState::Ready
+    }
+
+    /// What one of the queues that the agent serves may count on, in thousandths.
+    pub fn share(&self) -> u64 {
+        1_000 / self.serves.len().max(1) as u64
+    }
+
+    /// Whether the agent has every skill of the queue at this level.
+    pub fn is_able(&self, queue: &QueueSettings, level: u8) -> bool {
+        let has = |skill: &String| self.skills.get(skill).is_some_and(|&own| own >= level);
+        !self.retired && queue.skills.iter().all(has)
+    }
+
+    pub fn speaks(&self, languages: &[String]) -> bool {
+        languages.is_empty() || languages.iter().any(|one| self.skills.contains_key(one))
+    }
+
+    /// Whether the agent may take callers of this queue of whom this is asked.
+    pub fn meets(&self, queue: &QueueSettings, need: &Need) -> bool {
+        self.is_able(queue, need.level) && self.speaks(&need.languages)
     }
 
     pub fn state(&self) -> AgentState {

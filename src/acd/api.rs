@@ -1,9 +1,34 @@
 //! What the user of the queue engine sees: callers join and leave, agents come and go, and the
 //! engine says who should ring for whom.
 
-use crate::base::{AgentId, CallId, QueueId};
+use super::pick::Pick;
+use super::settings::Instead;
+use crate::base::{AgentId, CallId, Instant, QueueId};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+
+/// How a caller comes to a queue. Of a caller whom the desk knows already it says what changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Join {
+    /// The first arrival at the switch, or at whatever kept the place; `None`: now. A caller whom
+    /// the desk knows already keeps the one it knows.
+    pub arrived: Option<Instant>,
+    /// The higher goes first, from 0 to 9.
+    pub priority: u8,
+    /// Goes before all others, is never turned away, and may be taken by all who serve the queue.
+    pub emergency: bool,
+    /// Wanted languages, the best first: `["surgujia", "hi"]`. None: any.
+    pub languages: Vec<String>,
+    /// Who it is, in whatever form never changes (E.164): callers who come back are known by it.
+    pub caller: Option<String>,
+    /// The agent to prefer, where that is known better than the desk does.
+    pub agent: Option<AgentId>,
+}
+
+impl Join {
+    pub fn from(arrived: Instant) -> Self {
+        Self { arrived: Some(arrived), ..Self::default() }
+    }
+}
 
 /// Everything the engine asks for. It never asks twice, and never for one agent on two calls.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,12 +44,28 @@ pub enum Effect {
         agent: AgentId,
         why: Withdrawn,
     },
-    /// The caller has waited as long as the queue allows; the engine has let go of the call.
-    Expired {
+    /// The queue does not take the caller, or not for any longer; the engine has let go of the
+    /// call.
+    TurnedAway {
         call: CallId,
         queue: QueueId,
+        why: Away,
+        instead: Instead,
     },
     Fact(Fact),
+}
+
+/// Why a queue turns a caller away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Away {
+    /// As many wait as may.
+    Full,
+    /// Nobody who could answer is logged in.
+    Unstaffed,
+    /// The caller has waited as long as the queue allows.
+    Expired,
+    /// There is no such queue, or no longer.
+    NoQueue,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,6 +206,15 @@ pub enum Fact {
         call: CallId,
         queue: QueueId,
     },
+    /// The queue turned the caller away; after `Unqueued`, where the caller had been let in.
+    TurnedAway {
+        call: CallId,
+        queue: QueueId,
+        why: Away,
+        instead: Instead,
+    },
+    /// A decision, with everybody who was considered; the offers follow.
+    Picked(Box<Pick>),
     Offered {
         call: CallId,
         agent: AgentId,
@@ -190,48 +240,4 @@ pub enum Fact {
 pub enum MissedBecause {
     Phone(Miss),
     Withdrawn(Withdrawn),
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settings {
-    /// In the order of their ids.
-    pub queues: Vec<QueueSettings>,
-    /// In the order of their ids.
-    pub agents: Vec<AgentSettings>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct QueueSettings {
-    pub name: String,
-    /// Every one of these an agent must have to be offered a call from here.
-    pub skills: Vec<String>,
-    pub strategy: Strategy,
-    /// Among the queues that an agent serves, callers of the heavier go first. Default 0.
-    pub weight: u32,
-    pub ring_for: Duration,
-    /// Zero: without end.
-    pub max_wait: Duration,
-    pub wrap_up: Duration,
-    /// Missed offers in a row after which an agent is paused. Zero: never.
-    pub pause_after: u32,
-    /// How long an agent who missed a call rests before the next offer. At least 100 ms.
-    pub rest: Duration,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Strategy {
-    #[default]
-    LongestIdle,
-    RingAll,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AgentSettings {
-    /// `op1`; unique.
-    pub id: String,
-    pub skills: Vec<String>,
-    /// Ready from the start, without a log-in.
-    pub ready: bool,
-    /// Has an address of its own and needs no registration to be reachable.
-    pub fixed: bool,
 }

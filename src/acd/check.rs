@@ -3,10 +3,12 @@
 //! Conservation first: a call is waiting, offered or talking, exactly one of these, and both sides
 //! of every pair know of each other.
 
-use super::agent::{Agent, Task};
+use super::agent::{Agent, Presence, Task};
+use super::caller::{Caller, Stage};
 use super::desk::Desk;
-use super::queue::{Queue, Stage};
-use crate::base::{AgentId, Timer, Timers};
+use super::queue::{Lane, LaneAt, Queue};
+use super::strategy;
+use crate::base::{AgentId, CallId, Instant, QueueId, Timer, Timers};
 use std::collections::BTreeSet;
 
 /// Fails with the law that was broken.
@@ -24,6 +26,7 @@ impl Desk {
         self.check_calls()?;
         self.check_agents()?;
         self.check_queues()?;
+        law!(self.memory.check(), "the memory of callers is in disorder");
         self.check_names()
     }
 
@@ -53,21 +56,17 @@ impl Desk {
             let set = timers.is_set(Timer::Rest(id));
             law!(set == rests, "{id:?}: rests {rests}, timer set {set}");
         }
+        for (id, queue) in self.queues.iter() {
+            let changes = !queue.agenda.is_empty();
+            let set = timers.is_set(Timer::QueueReview(id));
+            law!(set == changes, "{id:?}: needs change {changes}, timer set {set}");
+        }
         Ok(())
     }
 
     fn check_calls(&self) -> Result<(), String> {
         for (&call, caller) in &self.callers {
-            let place = (caller.arrived, call);
-            let line = self.queues.get(caller.queue);
-            let waits = line.is_some_and(|line| line.waiting.contains(&place));
-            let rings = line.is_some_and(|line| line.ringing.contains(&place));
-            let expected = match &caller.stage {
-                Stage::Waiting => (true, false),
-                Stage::Offered(_) => (false, true),
-                Stage::Talking { .. } => (false, false),
-            };
-            law!((waits, rings) == expected, "{call:?} is {:?} but not in line so", caller.stage);
+            self.check_place(call, caller)?;
             match &caller.stage {
                 Stage::Waiting => {}
                 Stage::Offered(agents) => {
@@ -86,12 +85,42 @@ impl Desk {
         Ok(())
     }
 
+    /// In the line of one queue and in one lane of it, or in none.
+    fn check_place(&self, call: CallId, caller: &Caller) -> Result<(), String> {
+        let Some(queue) = self.queues.get(caller.queue) else {
+            law!(!caller.unanswered(), "{call:?} waits in no queue");
+            return Ok(());
+        };
+        let place = &caller.place;
+        let lane = queue.lane(caller.lane).filter(|_| caller.unanswered());
+        let waits = lane.is_some_and(|lane| lane.waiting.contains(place));
+        let rings = lane.is_some_and(|lane| lane.ringing.contains(place));
+        let expected = match &caller.stage {
+            Stage::Waiting => (true, false),
+            Stage::Offered(_) => (false, true),
+            Stage::Talking { .. } => (false, false),
+        };
+        law!((waits, rings) == expected, "{call:?} is {:?} but not in line so", caller.stage);
+        law!(queue.line.contains(place) == caller.unanswered(), "{call:?} is not in the line");
+        let listed = caller.review.is_some_and(|at| queue.agenda.contains(&(at, call)));
+        law!(listed == caller.review.is_some(), "{call:?} will not be looked at again");
+        let fits = match (caller.lane, lane) {
+            (LaneAt::Shared(_), Some(lane)) => caller.held.is_none() && lane.need == caller.need,
+            (LaneAt::Held(agent), Some(_)) => caller.held == Some(agent),
+            (LaneAt::Shared(_) | LaneAt::Held(_), None) => true,
+        };
+        law!(fits, "{call:?} is in the wrong lane");
+        Ok(())
+    }
+
     fn check_agents(&self) -> Result<(), String> {
         for (id, agent) in self.agents.iter() {
             law!(agent.shown == agent.state(), "{id:?} shows {:?}", agent.shown);
             law!(!Self::overstays(agent), "{id:?} was removed and stays");
-            let serves = if agent.retired { Vec::new() } else { self.served_with(&agent.skills) };
+            let (serves, lanes) = self.service_of(agent);
             law!(agent.serves == serves, "{id:?} serves {:?}, not {serves:?}", agent.serves);
+            law!(agent.lanes == lanes, "{id:?} is in lanes {:?}, not {lanes:?}", agent.lanes);
+            law!(agent.presence == agent.present(), "{id:?} counts as {:?}", agent.presence);
             self.check_task(id, agent)?;
         }
         Ok(())
@@ -106,8 +135,8 @@ impl Desk {
                     |c| matches!(&c.stage, Stage::Offered(agents) if agents.contains(&id)),
                 );
                 law!(mutual, "{call:?} does not ring at {id:?}");
-                let eligible = caller.is_some_and(|c| agent.serves.contains(&c.queue));
-                law!(eligible && !agent.withheld(), "{id:?} may not take {call:?}");
+                let eligible = self.may_take(id, call) && !agent.withheld();
+                law!(eligible, "{id:?} may not take {call:?}");
                 law!(agent.rest_until.is_none(), "{id:?} is rung while at rest");
             }
             Task::Talking(call) => {
@@ -129,26 +158,58 @@ impl Desk {
     fn check_queues(&self) -> Result<(), String> {
         let mut in_line = 0;
         for (id, queue) in self.queues.iter() {
-            in_line += queue.waiting.len() + queue.ringing.len();
-            self.check_free(queue).map_err(|law| format!("{id:?}: {law}"))?;
-            let served = self.agents.iter().filter(|(_, agent)| {
-                agent.shown == super::AgentState::Ready && agent.serves.contains(&id)
-            });
-            law!(served.count() == queue.free.len(), "{id:?} does not know who is free");
-            law!(queue.next().is_none(), "{id:?}: somebody waits and somebody eligible is idle");
+            in_line += queue.line.len();
+            let in_lanes = queue.every_lane().map(|(_, lane)| lane.callers().count());
+            law!(in_lanes.sum::<usize>() == queue.line.len(), "{id:?}: line and lanes differ");
+            let reviews = self.callers.values().filter(|c| c.queue == id && c.review.is_some());
+            law!(reviews.count() == queue.agenda.len(), "{id:?} looks again at nobody");
+            self.check_counts(id, queue)?;
+            for (at, lane) in queue.every_lane() {
+                self.check_free(queue, at, lane).map_err(|law| format!("{id:?}: {law}"))?;
+                let next = queue.next(at, Instant(0));
+                law!(next.is_none(), "{id:?}: somebody waits and somebody eligible is idle");
+            }
         }
-        let unanswered =
-            self.callers.values().filter(|c| !matches!(c.stage, Stage::Talking { .. })).count();
+        let unanswered = self.callers.values().filter(|caller| caller.unanswered()).count();
         law!(in_line == unanswered, "{in_line} in line, {unanswered} unanswered");
         Ok(())
     }
 
-    fn check_free(&self, queue: &Queue) -> Result<(), String> {
-        for &(since, agent) in &queue.free {
+    fn check_counts(&self, id: QueueId, queue: &Queue) -> Result<(), String> {
+        let staff = || self.agents.iter().filter(|(_, agent)| agent.serves.contains(&id));
+        let mut names: Vec<AgentId> = staff().map(|(id, _)| id).collect();
+        names.sort_unstable();
+        law!(names == queue.staff, "{id:?}: other staff");
+        let ready = staff().filter(|(_, agent)| agent.is_shown_ready()).count();
+        let present = staff().filter(|(_, agent)| agent.presence != Presence::Away).count();
+        let on_duty = staff().filter(|(_, agent)| agent.presence == Presence::OnDuty);
+        let capacity = on_duty.map(|(_, agent)| agent.share()).sum();
+        let counted = (queue.ready, queue.present, queue.capacity);
+        law!((ready, present, capacity) == counted, "{id:?} counts {counted:?}");
+        Ok(())
+    }
+
+    fn check_free(&self, queue: &Queue, at: LaneAt, lane: &Lane) -> Result<(), String> {
+        for &turn in lane.free.iter() {
+            let agent = turn.2;
             let who = self.agents.get(agent).ok_or(format!("{agent:?} is free and gone"))?;
-            law!(who.shown == super::AgentState::Ready, "{agent:?} is free and {:?}", who.shown);
-            law!(who.idle_since == since, "{agent:?} has two idle clocks");
+            law!(who.is_shown_ready(), "{agent:?} is free and {:?}", who.shown);
+            let now = strategy::turn(queue.settings.strategy, agent, who);
+            law!(turn == now, "{agent:?} has two turns");
         }
+        let may = |id: &AgentId| match at {
+            LaneAt::Shared(_) => true,
+            LaneAt::Held(agent) => *id == agent,
+        };
+        let ready = queue.staff.iter().filter(|id| may(id)).filter_map(|&id| self.agents.get(id));
+        let ready = ready.filter(|who| who.is_shown_ready());
+        let eligible = ready.filter(|who| match at {
+            LaneAt::Shared(_) => who.meets(&queue.settings, &lane.need),
+            LaneAt::Held(_) => true,
+        });
+        law!(eligible.count() == lane.free.len(), "{at:?} does not know who is free");
+        let kept = matches!(at, LaneAt::Shared(_)) || !lane.is_empty();
+        law!(kept, "{at:?} is kept for nobody");
         Ok(())
     }
 

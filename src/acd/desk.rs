@@ -5,8 +5,10 @@
 //! eligible caller waits. Does not know what a phone is. May import: base.
 
 use super::agent::{Agent, Duty, Task};
-use super::queue::{Caller, Queue, Stage};
-use super::{Effect, Fact, Miss, MissedBecause, Refused, Wish, Withdrawn};
+use super::caller::{Caller, Stage};
+use super::memory::Memory;
+use super::queue::{LaneAt, Queue};
+use super::{Away, Effect, Fact, Join, Miss, MissedBecause, Refused, Wish, Withdrawn};
 use crate::base::{AgentId, CallId, Cx, Instant, QueueId, Slab, Timer};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,13 +24,14 @@ pub struct Desk {
     pub(super) callers: BTreeMap<CallId, Caller>,
     pub(super) queue_names: BTreeMap<String, QueueId>,
     pub(super) agent_names: BTreeMap<String, AgentId>,
+    pub(super) memory: Memory,
 }
 
-/// One input under way: what it was handed, and the queues in which a match may have come up.
+/// One input under way: what it was handed, and the lanes in which a match may have come up.
 pub(super) struct Turn<'a, 'c> {
     pub cx: &'a mut Cx<'c>,
     pub out: &'a mut Vec<Effect>,
-    pub touched: Vec<QueueId>,
+    pub touched: Vec<(QueueId, LaneAt)>,
 }
 
 impl<'a, 'c> Turn<'a, 'c> {
@@ -46,39 +49,61 @@ impl<'a, 'c> Turn<'a, 'c> {
 }
 
 impl Desk {
-    /// A caller comes to a queue, or moves to another one. `arrived` is the first arrival at the
-    /// switch; a caller whom the desk knows already keeps the one it knows. Joining the queue in
-    /// which one waits already changes nothing.
+    /// A caller comes to a queue, or moves to another one. A caller whom the desk knows already
+    /// keeps the first arrival, an emergency, the higher priority, and whatever `join` leaves
+    /// empty. Joining the queue in which one waits already changes nothing.
     pub fn join(
         &mut self,
         cx: &mut Cx<'_>,
         call: CallId,
         queue: QueueId,
-        arrived: Instant,
+        join: Join,
         out: &mut Vec<Effect>,
     ) {
         let mut turn = Turn::new(cx, out);
-        let waits_here = |c: &Caller| c.queue == queue && !matches!(c.stage, Stage::Talking { .. });
+        let waits_here = |c: &Caller| c.queue == queue && c.unanswered();
         if self.callers.get(&call).is_some_and(waits_here) {
             return;
         }
-        let arrived = self.remove(&mut turn, call).map_or(arrived, |before| before.arrived);
-        if self.queues.contains(queue) {
-            let joined = turn.now();
-            self.callers.insert(call, Caller { queue, arrived, joined, stage: Stage::Waiting });
-            turn.fact(Fact::Queued { call, queue });
-            self.line_up(&mut turn, call);
-            self.arm_max_wait(&mut turn, call, joined);
+        let now = turn.now();
+        let before = self.remove(&mut turn, call);
+        let is_new = before.is_none();
+        let mut caller = Caller::new(now, call, queue, join, before);
+        if let Some(obstacle) = self.obstacle(&caller) {
+            self.turn_away(&mut turn, (call, queue), obstacle);
         } else {
-            turn.out.push(Effect::Expired { call, queue });
+            if is_new {
+                self.recognise(now, &mut caller);
+            }
+            self.callers.insert(call, caller);
+            turn.fact(Fact::Queued { call, queue });
+            self.enlist(&mut turn, call);
+            self.arm_max_wait(&mut turn, call, now);
         }
         self.decide(turn);
     }
 
+    /// Whoever was here a while ago has the old place, and the agent of last time.
+    fn recognise(&mut self, now: Instant, caller: &mut Caller) {
+        let settings = self.queues.get(caller.queue).map(|queue| &queue.settings);
+        let (Some(settings), Some(key)) = (settings, &caller.key) else { return };
+        let place = self.memory.place(now, key, caller.queue, settings.return_within);
+        if let Some(arrived) = place {
+            caller.place.arrived = caller.place.arrived.min(arrived);
+        }
+        caller.held = caller.held.or_else(|| self.memory.agent(key));
+    }
+
     /// The caller hung up or was moved elsewhere. In conversation this ends it, like `released`.
+    /// Whoever has not been answered may come back to the same place for a while.
     pub fn leave(&mut self, cx: &mut Cx<'_>, call: CallId, out: &mut Vec<Effect>) {
         let mut turn = Turn::new(cx, out);
-        self.remove(&mut turn, call);
+        if let Some(caller) = self.remove(&mut turn, call)
+            && caller.unanswered()
+            && let Some(key) = &caller.key
+        {
+            self.memory.left(turn.now(), key, caller.queue, caller.place.arrived);
+        }
         self.decide(turn);
     }
 
@@ -130,11 +155,14 @@ impl Desk {
             Task::Talking(c) => return c == call,
             Task::Nothing | Task::Offered(_) | Task::WrapUp { .. } => return false,
         }
-        let Some(caller) = self.callers.get_mut(&call) else { return false };
-        let Some(queue) = self.queues.get_mut(caller.queue) else { return false };
-        queue.ringing.remove(&(caller.arrived, call));
-        let talking = Stage::Talking { agent, wrap_up: queue.settings.wrap_up };
+        let Some(mut caller) = self.callers.remove(&call) else { return false };
+        self.unlist(&mut turn, &mut caller);
+        let wrap_up = self.queues.get(caller.queue).map(|queue| queue.settings.wrap_up);
+        let talking = Stage::Talking { agent, wrap_up: wrap_up.unwrap_or_default() };
         let before = std::mem::replace(&mut caller.stage, talking);
+        caller.answered = turn.now();
+        caller.tried.clear();
+        self.callers.insert(call, caller);
         turn.cx.timers.cancel(Timer::MaxWait(call));
         turn.cx.timers.cancel(Timer::RingTimeout(call, agent));
         self.set_task(&mut turn, agent, Task::Talking(call));
@@ -175,6 +203,10 @@ impl Desk {
     ) -> Result<(), Refused> {
         let mut turn = Turn::new(cx, out);
         let who = self.agents.get_mut(agent).ok_or(Refused::UnknownAgent)?;
+        let logs_in = matches!(wish, Wish::Ready | Wish::Pause { .. });
+        if who.duty == Duty::Off && logs_in {
+            (who.calls, who.talked) = (0, 0);
+        }
         match wish {
             Wish::Ready => {
                 if who.duty != Duty::On {
@@ -236,8 +268,11 @@ impl Desk {
                     self.settle(&mut turn, agent);
                 }
             }
-            Timer::MaxWait(call) if self.unanswered(call) => self.give_up(&mut turn, call),
-            // A queue has nothing yet that only time changes; the other timers are not the desk's.
+            Timer::MaxWait(call) if self.unanswered(call) => {
+                self.give_up(&mut turn, call, Away::Expired);
+            }
+            Timer::QueueReview(queue) => self.review(&mut turn, queue),
+            // The other timers are not the desk's.
             _ => {}
         }
         self.decide(turn);
@@ -248,6 +283,6 @@ impl Desk {
     }
 
     fn unanswered(&self, call: CallId) -> bool {
-        self.callers.get(&call).is_some_and(|c| !matches!(c.stage, Stage::Talking { .. }))
+        self.callers.get(&call).is_some_and(Caller::unanswered)
     }
 }

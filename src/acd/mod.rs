@@ -5,14 +5,26 @@
 
 mod agent;
 mod api;
+mod caller;
 mod check;
 mod desk;
+mod line;
 mod matcher;
+mod memory;
 mod moves;
+mod outlook;
+mod pick;
 mod queue;
 mod reload;
+mod settings;
+mod sorted;
+mod strategy;
 mod views;
 
 pub use api::*;
+pub use caller::Stage;
 pub use desk::Desk;
-pub use queue::Stage;
+pub use outlook::{Outlook, Wait};
+pub use pick::{PassedOver, Pick, Verdict};
+pub use queue::Claim;
+pub use settings::*;

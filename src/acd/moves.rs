@@ -2,23 +2,21 @@
 //!
 //! Each keeps both sides of a pair, their timers and the ordered sets in step.
 
-use super::agent::{Duty, Task};
+use super::agent::{Agent, Duty, Presence, Task};
+use super::caller::{Caller, Stage};
 use super::desk::{Desk, Turn};
-use super::queue::{Caller, Stage};
-use super::{AgentState, Effect, Fact, Miss, MissedBecause, Withdrawn};
-use crate::base::{AgentId, CallId, Instant, QueueId, Timer, limits};
+use super::queue::{LaneAt, Queue};
+use super::{AgentState, Away, Effect, Fact, Instead, Miss, MissedBecause, Withdrawn, strategy};
+use crate::base::{AgentId, CallId, Instant, QueueId, Slab, Timer, limits};
 use std::time::Duration;
 
 impl Desk {
     /// Takes a call out of the desk and frees whoever rang for it or talked.
     pub(super) fn remove(&mut self, turn: &mut Turn<'_, '_>, call: CallId) -> Option<Caller> {
-        let caller = self.callers.remove(&call)?;
+        let mut caller = self.callers.remove(&call)?;
         turn.cx.timers.cancel(Timer::MaxWait(call));
+        self.unlist(turn, &mut caller);
         let queue = caller.queue;
-        if let Some(line) = self.queues.get_mut(queue) {
-            line.waiting.remove(&(caller.arrived, call));
-            line.ringing.remove(&(caller.arrived, call));
-        }
         match &caller.stage {
             Stage::Waiting => turn.fact(Fact::Unqueued { call, queue }),
             Stage::Offered(agents) => {
@@ -29,16 +27,20 @@ impl Desk {
                     self.settle(turn, agent);
                 }
             }
-            &Stage::Talking { agent, wrap_up } => self.wrap_up(turn, call, agent, wrap_up),
+            &Stage::Talking { agent, wrap_up } => self.part(turn, &caller, agent, wrap_up),
         }
         Some(caller)
     }
 
     /// The desk lets go of a call that nobody answered; the core decides what becomes of it.
-    pub(super) fn give_up(&mut self, turn: &mut Turn<'_, '_>, call: CallId) {
-        if let Some(caller) = self.remove(turn, call) {
-            turn.out.push(Effect::Expired { call, queue: caller.queue });
-        }
+    pub(super) fn give_up(&mut self, turn: &mut Turn<'_, '_>, call: CallId, why: Away) {
+        let Some(caller) = self.remove(turn, call) else { return };
+        let settings = self.queues.get(caller.queue).map(|queue| &queue.settings);
+        let instead = match settings {
+            Some(settings) if why == Away::Expired => settings.when_expired,
+            Some(_) | None => Instead::Refuse,
+        };
+        self.turn_away(turn, (call, caller.queue), (why, instead));
     }
 
     /// An offer ended without an answer through this agent, who rests now.
@@ -53,6 +55,7 @@ impl Desk {
         self.drop_offer(turn, call, agent, why);
         let Some(caller) = self.callers.get_mut(&call) else { return };
         let queue = caller.queue;
+        caller.missed_by(agent);
         if let Stage::Offered(agents) = &mut caller.stage {
             agents.remove(&agent);
             if agents.is_empty() {
@@ -66,8 +69,7 @@ impl Desk {
     pub(super) fn interrupt(&mut self, turn: &mut Turn<'_, '_>, agent: AgentId) {
         let Some(who) = self.agents.get(agent) else { return };
         let Task::Offered(call) = who.task else { return };
-        let serves = |caller: &Caller| who.serves.binary_search(&caller.queue).is_ok();
-        if who.withheld() || !self.callers.get(&call).is_some_and(serves) {
+        if who.withheld() || !self.may_take(agent, call) {
             let why = MissedBecause::Withdrawn(Withdrawn::AgentGone);
             self.miss(turn, call, agent, why, false);
         }
@@ -82,7 +84,9 @@ impl Desk {
         miss: Miss,
         counts: bool,
     ) {
-        let Some(queue) = self.callers.get(&call).map(|caller| caller.queue) else { return };
+        let Some(caller) = self.callers.get_mut(&call) else { return };
+        caller.missed_by(agent);
+        let queue = caller.queue;
         if let Some(who) = self.agents.get_mut(agent) {
             who.task = Task::Nothing;
         }
@@ -97,7 +101,7 @@ impl Desk {
             None => {
                 self.callers.remove(&call);
                 turn.fact(Fact::Unqueued { call, queue });
-                turn.out.push(Effect::Expired { call, queue });
+                self.turn_away(turn, (call, queue), (Away::NoQueue, Instead::Refuse));
             }
         }
         self.rest(turn, agent, queue, counts);
@@ -105,12 +109,10 @@ impl Desk {
 
     /// Puts a caller for whom no phone rings into the line, at the place of the first arrival.
     pub(super) fn line_up(&mut self, turn: &mut Turn<'_, '_>, call: CallId) {
-        let Some(caller) = self.callers.get_mut(&call) else { return };
-        let Some(queue) = self.queues.get_mut(caller.queue) else { return };
-        caller.stage = Stage::Waiting;
-        queue.ringing.remove(&(caller.arrived, call));
-        queue.waiting.insert((caller.arrived, call));
-        turn.touched.push(caller.queue);
+        if let Some(caller) = self.callers.get_mut(&call) {
+            caller.stage = Stage::Waiting;
+            self.reconsider(turn, call);
+        }
     }
 
     /// Sets the end of the wait, counted from joining this queue, but not before `soonest`.
@@ -164,20 +166,30 @@ impl Desk {
     }
 
     /// A conversation ended well: misses in a row are over, and the after-call work begins.
-    fn wrap_up(
+    fn part(
         &mut self,
         turn: &mut Turn<'_, '_>,
-        call: CallId,
+        caller: &Caller,
         agent: AgentId,
         wrap_up: Duration,
     ) {
+        let (call, now) = (caller.place.call, turn.now());
+        let talked = now.since(caller.answered);
+        if let Some(queue) = self.queues.get_mut(caller.queue) {
+            queue.note(talked + wrap_up);
+        }
+        if let Some(key) = &caller.key {
+            self.memory.talked(now, key, agent);
+        }
         let Some(who) = self.agents.get_mut(agent) else { return };
         who.misses = 0;
+        who.calls += 1;
+        who.talked += talked.as_micros() as u64;
         if wrap_up.is_zero() {
             self.set_task(turn, agent, Task::Nothing);
             return;
         }
-        let until = turn.now() + wrap_up;
+        let until = now + wrap_up;
         turn.cx.timers.set(Timer::WrapUp(agent), until);
         self.set_task(turn, agent, Task::WrapUp { call, until });
     }
@@ -197,26 +209,19 @@ impl Desk {
     /// Makes an agent's state known after whatever changed it, and keeps the sets of free agents
     /// in step. A retired agent with nothing in hand goes here.
     pub(super) fn settle(&mut self, turn: &mut Turn<'_, '_>, agent: AgentId) {
+        self.count_presence(turn, agent);
         let Some(who) = self.agents.get_mut(agent) else { return };
         let state = who.state();
         if state != who.shown {
             let before = std::mem::replace(&mut who.shown, state.clone());
             if before == AgentState::Ready {
-                for &queue in &who.serves {
-                    if let Some(queue) = self.queues.get_mut(queue) {
-                        queue.free.remove(&(who.idle_since, agent));
-                    }
-                }
+                withdraw_turn(&mut self.queues, agent, who);
             }
             if state == AgentState::Ready {
                 if !matches!(before, AgentState::Offered { .. }) {
                     who.idle_since = turn.now();
                 }
-                for &id in &who.serves {
-                    let Some(queue) = self.queues.get_mut(id) else { continue };
-                    queue.free.insert((who.idle_since, agent));
-                    turn.touched.push(id);
-                }
+                take_turn(&mut self.queues, &mut turn.touched, agent, who);
             }
             turn.fact(Fact::Agent { agent, state });
         }
@@ -224,6 +229,71 @@ impl Desk {
             turn.cx.timers.cancel(Timer::Rest(agent));
             self.agent_names.remove(&who.name);
             self.agents.remove(agent);
+        }
+    }
+
+    /// Keeps the queues' counts of who is there in step, and lets go of callers who wait for
+    /// somebody who is not to be had.
+    fn count_presence(&mut self, turn: &mut Turn<'_, '_>, agent: AgentId) {
+        let Some(who) = self.agents.get_mut(agent) else { return };
+        let presence = who.present();
+        if presence == who.presence {
+            return;
+        }
+        let before = std::mem::replace(&mut who.presence, presence);
+        let share = who.share();
+        for &queue in &who.serves {
+            let Some(queue) = self.queues.get_mut(queue) else { continue };
+            queue.present -= usize::from(before != Presence::Away);
+            queue.present += usize::from(presence != Presence::Away);
+            queue.capacity -= if before == Presence::OnDuty { share } else { 0 };
+            queue.capacity += if presence == Presence::OnDuty { share } else { 0 };
+        }
+        if presence != Presence::OnDuty {
+            self.let_go(turn, agent);
+        }
+    }
+}
+
+/// The agent is ready: has a turn in every lane whose callers they may take.
+fn take_turn(
+    queues: &mut Slab<QueueId, Queue>,
+    touched: &mut Vec<(QueueId, LaneAt)>,
+    agent: AgentId,
+    who: &Agent,
+) {
+    for &id in &who.serves {
+        let Some(queue) = queues.get_mut(id) else { continue };
+        queue.ready += 1;
+        let turn = strategy::turn(queue.settings.strategy, agent, who);
+        if let Some(lane) = queue.held.get_mut(&agent) {
+            lane.free.insert(turn);
+            touched.push((id, LaneAt::Held(agent)));
+        }
+    }
+    for &(id, number) in &who.lanes {
+        let Some(queue) = queues.get_mut(id) else { continue };
+        let turn = strategy::turn(queue.settings.strategy, agent, who);
+        if let Some(lane) = queue.lanes.get_mut(number as usize) {
+            lane.free.insert(turn);
+            touched.push((id, LaneAt::Shared(number)));
+        }
+    }
+}
+
+fn withdraw_turn(queues: &mut Slab<QueueId, Queue>, agent: AgentId, who: &Agent) {
+    for &id in &who.serves {
+        let Some(queue) = queues.get_mut(id) else { continue };
+        queue.ready -= 1;
+        if let Some(lane) = queue.held.get_mut(&agent) {
+            lane.free.clear();
+        }
+    }
+    for &(id, number) in &who.lanes {
+        let Some(queue) = queues.get_mut(id) else { continue };
+        let turn = strategy::turn(queue.settings.strategy, agent, who);
+        if let Some(lane) = queue.lanes.get_mut(number as usize) {
+            lane.free.remove(&turn);
         }
     }
 }

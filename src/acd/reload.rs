@@ -1,12 +1,15 @@
 //! The configuration comes, and comes again. Names keep their ids, their states, their clocks and
 //! their counts; what only the configuration says is taken anew.
 
-use super::agent::{Agent, Task};
+use super::agent::{Agent, Presence, Task};
 use super::desk::{Desk, Turn};
-use super::queue::{Queue, Stage};
-use super::{AgentSettings, AgentState, Effect, QueueSettings, Settings};
-use crate::base::{AgentId, CallId, Cx, QueueId};
+use super::queue::{LaneAt, Queue};
+use super::{AgentSettings, Away, Effect, QueueSettings, Settings, strategy};
+use crate::base::{AgentId, CallId, Cx, QueueId, Timer};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// What follows from a set of skills: the queues that they serve, and the lanes.
+type Service = (Vec<QueueId>, Vec<(QueueId, u32)>);
 
 impl Desk {
     pub fn new(cx: &mut Cx<'_>, settings: &Settings, out: &mut Vec<Effect>) -> Self {
@@ -19,19 +22,28 @@ impl Desk {
     /// agent who is gone finishes the call in hand and its wrap-up first. New names get new ids.
     pub fn reload(&mut self, cx: &mut Cx<'_>, settings: &Settings, out: &mut Vec<Effect>) {
         let mut turn = Turn::new(cx, out);
-        self.reload_queues(&mut turn, &settings.queues);
+        self.remove_queues(&mut turn, &settings.queues);
+        let unanswered = self.clear_lines(&mut turn);
+        self.reload_queues(&settings.queues);
         self.reload_agents(&settings.agents);
         self.find_who_serves_what();
+        let now = turn.now();
+        for call in unanswered {
+            self.enlist(&mut turn, call);
+            self.arm_max_wait(&mut turn, call, now);
+        }
         let agents: Vec<AgentId> = self.agents.keys().collect();
         for agent in agents {
             self.interrupt(&mut turn, agent);
             self.settle(&mut turn, agent);
         }
-        turn.touched.extend(self.queues.keys());
+        for (id, queue) in self.queues.iter() {
+            turn.touched.extend(queue.every_lane().map(|(lane, _)| (id, lane)));
+        }
         self.decide(turn);
     }
 
-    fn reload_queues(&mut self, turn: &mut Turn<'_, '_>, settings: &[QueueSettings]) {
+    fn remove_queues(&mut self, turn: &mut Turn<'_, '_>, settings: &[QueueSettings]) {
         let kept: BTreeSet<&str> = settings.iter().map(|queue| queue.name.as_str()).collect();
         let gone = |(name, &id): (&String, &QueueId)| {
             (!kept.contains(name.as_str())).then(|| (name.clone(), id))
@@ -39,11 +51,28 @@ impl Desk {
         let gone: Vec<(String, QueueId)> = self.queue_names.iter().filter_map(gone).collect();
         for (name, id) in gone {
             for call in self.line(id).collect::<Vec<CallId>>() {
-                self.give_up(turn, call);
+                self.give_up(turn, call, Away::NoQueue);
             }
+            turn.cx.timers.cancel(Timer::QueueReview(id));
             self.queue_names.remove(&name);
             self.queues.remove(id);
         }
+    }
+
+    /// Takes all callers out of the lines, to be put back as the new settings have it.
+    fn clear_lines(&mut self, turn: &mut Turn<'_, '_>) -> Vec<CallId> {
+        let unanswered = self.callers.iter().filter(|(_, caller)| caller.unanswered());
+        let unanswered: Vec<CallId> = unanswered.map(|(&call, _)| call).collect();
+        for call in &unanswered {
+            if let Some(mut caller) = self.callers.remove(call) {
+                self.unlist(turn, &mut caller);
+                self.callers.insert(*call, caller);
+            }
+        }
+        unanswered
+    }
+
+    fn reload_queues(&mut self, settings: &[QueueSettings]) {
         for settings in settings {
             match self.queue_names.get(&settings.name).and_then(|&id| self.queues.get_mut(id)) {
                 Some(queue) => queue.settings = settings.clone(),
@@ -53,12 +82,6 @@ impl Desk {
                 }
             }
         }
-        let unanswered = self.callers.iter();
-        let unanswered = unanswered.filter(|(_, c)| !matches!(c.stage, Stage::Talking { .. }));
-        for call in unanswered.map(|(&call, _)| call).collect::<Vec<_>>() {
-            let now = turn.now();
-            self.arm_max_wait(turn, call, now);
-        }
     }
 
     fn reload_agents(&mut self, settings: &[AgentSettings]) {
@@ -67,61 +90,90 @@ impl Desk {
                 agent.retired = true;
             }
         }
-        for settings in settings {
-            match self.agent_names.get(&settings.id).and_then(|&id| self.agents.get_mut(id)) {
-                Some(agent) => {
-                    agent.retired = false;
-                    agent.fixed = settings.fixed;
-                    agent.skills = settings.skills.iter().cloned().collect();
-                }
-                None => {
-                    let id = self.agents.insert(Agent::new(settings));
-                    self.agent_names.insert(settings.id.clone(), id);
-                }
-            }
+        for (order, settings) in (0..).zip(settings) {
+            let known = self.agent_names.get(&settings.id).copied();
+            let id = known.filter(|&id| self.agents.contains(id)).unwrap_or_else(|| {
+                let id = self.agents.insert(Agent::new(settings));
+                self.agent_names.insert(settings.id.clone(), id);
+                id
+            });
+            let Some(agent) = self.agents.get_mut(id) else { continue };
+            agent.retired = false;
+            agent.fixed = settings.fixed;
+            agent.order = order;
+            let skills = settings.skills.iter();
+            agent.skills = skills.map(|skill| (skill.name.clone(), skill.level)).collect();
         }
     }
 
-    /// Matches skills with queues, once for each set of skills that occurs, and fills the sets of
-    /// free agents.
+    /// Matches skills with queues and with what their callers need, once for each set of skills
+    /// that occurs, and fills the sets of free agents.
     fn find_who_serves_what(&mut self) {
-        let queues: Vec<QueueId> = self.queues.keys().collect();
-        for &queue in &queues {
-            if let Some(queue) = self.queues.get_mut(queue) {
-                queue.free.clear();
-            }
+        for id in self.queues.keys().collect::<Vec<QueueId>>() {
+            let Some(queue) = self.queues.get_mut(id) else { continue };
+            queue.lanes.iter_mut().for_each(|lane| lane.free.clear());
+            queue.staff.clear();
+            (queue.ready, queue.present, queue.capacity) = (0, 0, 0);
         }
-        let mut known: BTreeMap<BTreeSet<String>, Vec<QueueId>> = BTreeMap::new();
+        let mut known: BTreeMap<BTreeMap<String, u8>, Service> = BTreeMap::new();
         for id in self.agents.keys().collect::<Vec<AgentId>>() {
             let Some(agent) = self.agents.get(id) else { continue };
-            let serves = if agent.retired {
-                Vec::new()
-            } else if let Some(serves) = known.get(&agent.skills) {
-                serves.clone()
+            let (serves, lanes) = if agent.retired {
+                Service::default()
+            } else if let Some(service) = known.get(&agent.skills) {
+                service.clone()
             } else {
-                let serves = self.served_with(&agent.skills);
-                known.insert(agent.skills.clone(), serves.clone());
-                serves
+                let service = self.service_of(agent);
+                known.insert(agent.skills.clone(), service.clone());
+                service
             };
             let Some(agent) = self.agents.get_mut(id) else { continue };
-            agent.serves = serves;
-            if agent.shown == AgentState::Ready {
-                for &queue in &agent.serves {
-                    if let Some(queue) = self.queues.get_mut(queue) {
-                        queue.free.insert((agent.idle_since, id));
-                    }
-                }
+            (agent.serves, agent.lanes) = (serves, lanes);
+            self.enrol(id);
+        }
+        for id in self.queues.keys().collect::<Vec<QueueId>>() {
+            if let Some(queue) = self.queues.get_mut(id) {
+                queue.staff.sort_unstable();
             }
         }
     }
 
-    /// The queues whose every skill is among these, in the order of their ids.
-    pub(super) fn served_with(&self, skills: &BTreeSet<String>) -> Vec<QueueId> {
-        let eligible = |queue: &Queue| queue.settings.skills.iter().all(|s| skills.contains(s));
-        let mut serves: Vec<QueueId> =
-            self.queues.iter().filter(|(_, queue)| eligible(queue)).map(|(id, _)| id).collect();
+    /// Enters an agent, as last known, into the books of the queues and lanes.
+    fn enrol(&mut self, id: AgentId) {
+        let Some(agent) = self.agents.get(id) else { return };
+        for &queue in &agent.serves {
+            let Some(queue) = self.queues.get_mut(queue) else { continue };
+            queue.staff.push(id);
+            queue.ready += usize::from(agent.is_shown_ready());
+            queue.present += usize::from(agent.presence != Presence::Away);
+            let on_duty = agent.presence == Presence::OnDuty;
+            queue.capacity += if on_duty { agent.share() } else { 0 };
+        }
+        for &(queue, number) in agent.lanes.iter().filter(|_| agent.is_shown_ready()) {
+            let Some(queue) = self.queues.get_mut(queue) else { continue };
+            let turn = strategy::turn(queue.settings.strategy, id, agent);
+            if let Some(lane) = queue.lane_mut(LaneAt::Shared(number)) {
+                lane.free.insert(turn);
+            }
+        }
+    }
+
+    /// The queues whose every skill the agent has at their lowest level, and the lanes of these
+    /// whose need they meet, in the order of their ids.
+    pub(super) fn service_of(&self, agent: &Agent) -> Service {
+        let (mut serves, mut lanes) = Service::default();
+        for (id, queue) in self.queues.iter() {
+            let settings = &queue.settings;
+            if !agent.is_able(settings, settings.lowest_level()) {
+                continue;
+            }
+            serves.push(id);
+            let meets = (0..).zip(&queue.lanes).filter(|(_, l)| agent.meets(settings, &l.need));
+            lanes.extend(meets.map(|(number, _)| (id, number)));
+        }
         serves.sort_unstable();
-        serves
+        lanes.sort_unstable();
+        (serves, lanes)
     }
 
     /// Whether a retired agent still has a reason to be here.

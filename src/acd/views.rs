@@ -1,8 +1,7 @@
 //! Looking at the desk. Nothing here changes anything.
 
 use super::desk::Desk;
-use super::queue::Stage;
-use super::{AgentState, QueueSettings};
+use super::{AgentState, QueueSettings, Stage};
 use crate::base::{AgentId, CallId, Instant, QueueId};
 
 impl Desk {
@@ -51,38 +50,37 @@ impl Desk {
         self.agents.get(agent).map_or(&[], |who| &who.serves)
     }
 
-    /// Callers of this queue for whom no phone rings, in the order in which they will be served.
+    /// Callers of this queue for whom no phone rings: emergencies, then by priority, then by
+    /// arrival. Whoever has aged, or has an agent where others have none, is served sooner.
     pub fn waiting(&self, queue: QueueId) -> impl Iterator<Item = CallId> {
-        let line = self.queues.get(queue).into_iter();
-        line.flat_map(|line| line.waiting.iter().map(|&(_, call)| call))
+        let waits = |call: &CallId| self.stage(*call) == Some(&Stage::Waiting);
+        self.line(queue).filter(waits)
     }
 
-    /// All callers of this queue whom nobody has answered yet, in order.
+    /// All callers of this queue whom nobody has answered yet, in the same order.
     pub fn line(&self, queue: QueueId) -> impl Iterator<Item = CallId> {
         let line = self.queues.get(queue).into_iter();
-        line.flat_map(|line| line.waiting.union(&line.ringing).map(|&(_, call)| call))
+        line.flat_map(|line| line.line.iter().map(|place| place.call))
     }
 
     /// How many callers of this queue nobody has answered yet.
     pub fn length(&self, queue: QueueId) -> usize {
-        self.queues.get(queue).map_or(0, |line| line.waiting.len() + line.ringing.len())
+        self.queues.get(queue).map_or(0, |line| line.line.len())
     }
 
-    /// Agents who could be offered a caller of this queue at once.
+    /// Agents who serve this queue and are ready.
     pub fn free(&self, queue: QueueId) -> usize {
-        self.queues.get(queue).map_or(0, |line| line.free.len())
+        self.queues.get(queue).map_or(0, |line| line.ready)
     }
 
-    /// The caller's number in the queue, from 1. `None` once somebody has answered. Costs as much
-    /// as there are callers ahead.
-    pub fn position(&self, call: CallId) -> Option<usize> {
-        let caller = self.callers.get(&call)?;
-        let line = self.queues.get(caller.queue)?;
-        let place = (caller.arrived, call);
-        if !line.waiting.contains(&place) && !line.ringing.contains(&place) {
-            return None;
-        }
-        Some(1 + line.waiting.range(..place).count() + line.ringing.range(..place).count())
+    /// Agents who serve this queue and are logged in with a phone.
+    pub fn present(&self, queue: QueueId) -> usize {
+        self.queues.get(queue).map_or(0, |line| line.present)
+    }
+
+    /// How many callers who have left are remembered.
+    pub fn remembered(&self) -> usize {
+        self.memory.len()
     }
 
     /// Where a call is; `None` when it is not in the desk.
@@ -95,7 +93,7 @@ impl Desk {
     }
 
     pub fn arrived(&self, call: CallId) -> Option<Instant> {
-        self.callers.get(&call).map(|caller| caller.arrived)
+        self.callers.get(&call).map(|caller| caller.place.arrived)
     }
 
     /// Every call in the desk: waiting, offered or talking.

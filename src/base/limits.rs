@@ -36,3 +36,21 @@ pub const REGISTER_EXPIRES: (Duration, Duration) =
     (Duration::from_secs(30), Duration::from_secs(7_200));
 /// The least rest of an agent between a missed offer and the next one.
 pub const REST_MIN: Duration = Duration::from_millis(100);
+/// The highest priority of a caller, and the highest level of a skill.
+pub const PRIORITY_MAX: u8 = 9;
+pub const LEVEL_MAX: u8 = 9;
+/// Languages of one caller; further ones are not looked at.
+pub const CALLER_LANGUAGES_MAX: usize = 4;
+/// Characters of the name by which a caller is known again; the rest is cut off.
+pub const CALLER_KEY_MAX: usize = 64;
+/// Callers who have left and are remembered; the longest gone is forgotten for a new one.
+pub const CALLERS_REMEMBERED_MAX: usize = 10_000;
+/// How long a caller who has left is remembered at most.
+pub const CALLER_REMEMBERED: Duration = Duration::from_secs(86_400);
+/// Different needs of callers (level, languages) that one queue keeps an index for while nobody
+/// has them.
+pub const LANES_MAX: usize = 64;
+/// Agents, and callers, named in the account of one decision; the rest are counted.
+pub const CANDIDATES_MAX: usize = 32;
+/// Conversations that an estimate of the wait is made from, at least and at most.
+pub const ESTIMATE_FROM: (usize, usize) = (4, 16);

@@ -1,7 +1,9 @@
 //! The alarm clock of the core: one queue of deadlines with a total, reproducible order.
 
 use super::TrunkId;
-use super::{AgentId, BindingId, CallId, FixedMap, Instant, LegId, QueryId, TransactionId};
+use super::{
+    AgentId, BindingId, CallId, FixedMap, Instant, LegId, QueryId, QueueId, TransactionId,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeSet;
 
@@ -52,6 +54,8 @@ pub enum Timer {
     Silence(LegId),
     /// The media figures of an ended call are late; its record is closed without them.
     CallGuard(CallId),
+    /// The queue looks again at what only time changes.
+    QueueReview(QueueId),
 }
 
 /// A queue of deadlines. Each timer is set at most once; setting it again moves it.

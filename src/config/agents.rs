@@ -7,7 +7,7 @@ use super::section::{At, Section};
 use super::settings::Settings;
 use super::tree::Table;
 use super::{secret, value};
-use crate::acd::AgentSettings;
+use crate::acd::{AgentSettings, Skill};
 use crate::base::limits;
 use crate::call::Phone;
 use crate::sip::{Algorithms, Secret, User};
@@ -50,7 +50,7 @@ struct Written {
     digest: Algorithms,
     pin: Option<At<String>>,
     contact: Option<At<String>>,
-    skills: Vec<String>,
+    skills: Vec<Skill>,
     ready: bool,
 }
 
@@ -66,7 +66,7 @@ impl Written {
             pin: section.text("pin", raw),
             contact: section.text("contact", raw),
             skills: section
-                .texts_or_none("skills", value::name)
+                .texts_or_none("skills", skill)
                 .unwrap_or_default()
                 .into_iter()
                 .map(|skill| skill.it)
@@ -203,5 +203,18 @@ impl Ids {
             let inner = if self.numbers.is_some() { number.as_str() } else { "" };
             (format!("{}{inner}{}", self.before, self.after), number.clone())
         })
+    }
+}
+
+/// `health`, or `health=3` where the level is not the least.
+fn skill(raw: &str) -> Result<Skill, Wrong> {
+    let Some((name, level)) = raw.split_once('=') else {
+        return Ok(Skill { name: value::name(raw)?, level: 1 });
+    };
+    let name = value::name(name.trim())?;
+    let max = limits::LEVEL_MAX;
+    match level.trim().parse() {
+        Ok(level) if (1..=max).contains(&level) => Ok(Skill { name, level }),
+        _ => wrong("has no such level", format!("write \"{name}=1\" to \"{name}={max}\"")),
     }
 }

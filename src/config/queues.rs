@@ -1,17 +1,14 @@
 //! `[[queue]]`: where callers wait, and whether anybody can serve them.
 
-use super::mistake::{Log, choose};
+use super::mistake::{Log, Wrong, choose, wrong};
 use super::section::{At, Section};
 use super::settings::Settings;
 use super::tree::Table;
 use super::value;
-use crate::acd::{self, QueueSettings, Strategy};
+use crate::acd::{self, Instead, QueueSettings, Relax, Strategy};
 use crate::base::limits;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
-const STRATEGIES: [(&str, Strategy); 2] =
-    [("longest-idle", Strategy::LongestIdle), ("ring-all", Strategy::RingAll)];
 /// The skill of a queue that nobody serves on purpose. No agent can have it: it is no name.
 const NOBODY: &str = "(nobody)";
 
@@ -19,6 +16,8 @@ const NOBODY: &str = "(nobody)";
 pub struct Staffing {
     queue: String,
     skills: Vec<At<String>>,
+    /// The lowest that is ever asked for.
+    level: u8,
 }
 
 pub fn queues(tables: &[&Table], settings: &mut Settings, log: &mut Log) -> Vec<Staffing> {
@@ -35,7 +34,8 @@ pub fn queues(tables: &[&Table], settings: &mut Settings, log: &mut Log) -> Vec<
             let what = format!("queue \"{}\" is already at {}", queue.name, log.name(first));
             log.add(place, what, "give it another name");
         }
-        staffing.extend(skills.map(|skills| Staffing { queue: queue.name.clone(), skills }));
+        let level = queue.lowest_level();
+        staffing.extend(skills.map(|skills| Staffing { queue: queue.name.clone(), skills, level }));
         settings.acd.queues.push(queue);
     }
     if let Some(table) = tables.get(limits::QUEUES_MAX) {
@@ -51,33 +51,81 @@ fn queue(section: &mut Section) -> (QueueSettings, Option<Vec<At<String>>>) {
     let name = section.text("name", value::name).map_or(String::new(), |at| at.it);
     let skills = section.texts_or_none("skills", value::name).unwrap_or_default();
     let staffed = section.flag("staffed").unwrap_or(true);
-    let strategy = section.text("strategy", |raw| {
-        let names: Vec<&str> = STRATEGIES.iter().map(|(name, _)| *name).collect();
-        STRATEGIES.iter().find(|(name, _)| *name == raw).map(|(_, strategy)| *strategy).ok_or_else(
-            || super::mistake::Wrong {
-                what: "is no strategy".into(),
-                instead: choose(raw, &names, "strategies"),
-            },
-        )
-    });
+    let strategy = section.text("strategy", strategy);
     let required = match staffed {
         true => skills.iter().map(|at| at.it.clone()).collect(),
         false => vec![NOBODY.to_string()],
     };
-    let seconds = Duration::from_secs;
+    let default = QueueSettings::default();
     let queue = QueueSettings {
         name,
         skills: required,
-        strategy: strategy.map_or(Strategy::default(), |at| at.it),
-        weight: section.number("weight", 0..=1_000).unwrap_or(0),
-        ring_for: section.span("ring_for", 1_000..=600_000).unwrap_or(seconds(20)),
-        max_wait: section.span("max_wait", 0..=86_400_000).unwrap_or(seconds(1_800)),
-        wrap_up: section.span("wrap_up", 0..=3_600_000).unwrap_or(seconds(10)),
-        pause_after: section.number("pause_after", 0..=1_000).unwrap_or(3),
-        rest: section.span("rest", 100..=600_000).unwrap_or(seconds(5)),
+        level: level(section, "level").unwrap_or(default.level),
+        relax: relax(section),
+        language_after: (section.span("language_after", 0..=3_600_000))
+            .unwrap_or(default.language_after),
+        strategy: strategy.map_or(default.strategy, |at| at.it),
+        weight: section.number("weight", 0..=1_000).unwrap_or(default.weight),
+        aging: section.span("aging", 1_000..=86_400_000).unwrap_or(default.aging),
+        ring_for: section.span("ring_for", 1_000..=600_000).unwrap_or(default.ring_for),
+        max_wait: section.span("max_wait", 0..=86_400_000).unwrap_or(default.max_wait),
+        wrap_up: section.span("wrap_up", 0..=3_600_000).unwrap_or(default.wrap_up),
+        pause_after: section.number("pause_after", 0..=1_000).unwrap_or(default.pause_after),
+        rest: section.span("rest", 100..=600_000).unwrap_or(default.rest),
+        sticky: section.span("sticky", 0..=600_000).unwrap_or(default.sticky),
+        return_within: (section.span("return_within", 0..=86_400_000))
+            .unwrap_or(default.return_within),
+        max_callers: section.number("max_callers", 0..=100_000).unwrap_or(default.max_callers),
+        when_full: default.when_full,
+        when_unstaffed: section.text("when_unstaffed", unstaffed).and_then(|at| at.it),
+        when_expired: default.when_expired,
     };
-    section.later(&["overflow"]);
+    section.later(&["overflow", "when_full", "when_expired"]);
     (queue, staffed.then_some(skills))
+}
+
+fn strategy(raw: &str) -> Result<Strategy, Wrong> {
+    let names = Strategy::ALL.map(|(name, _)| name);
+    let known = Strategy::ALL.iter().find(|(name, _)| *name == raw);
+    known.map(|(_, strategy)| *strategy).ok_or_else(|| Wrong {
+        what: "is no strategy".into(),
+        instead: choose(raw, &names, "strategies"),
+    })
+}
+
+fn unstaffed(raw: &str) -> Result<Option<Instead>, Wrong> {
+    match raw {
+        "wait" => Ok(None),
+        "refuse" => Ok(Some(Instead::Refuse)),
+        "overflow" | "callback" => {
+            wrong("is not supported yet", "write \"wait\" or \"refuse\" for now")
+        }
+        _ => wrong("is not what can be done", choose(raw, &["wait", "refuse"], "choices")),
+    }
+}
+
+fn level(section: &mut Section, key: &'static str) -> Option<u8> {
+    let level = section.number(key, 1..=u32::from(limits::LEVEL_MAX))?;
+    u8::try_from(level).ok()
+}
+
+/// `relax = [{ after = "30s", level = 2 }]`, in the order of time.
+fn relax(section: &mut Section) -> Vec<Relax> {
+    let steps = section.tables("relax", "[{ after = \"30s\", level = 1 }]");
+    let mut read = Vec::new();
+    for table in steps {
+        let mut step = Section::new(table, "a step of relax", section.log);
+        step.missing("after", "\"30s\"");
+        step.missing("level", "1");
+        let after = step.span("after", 0..=86_400_000);
+        let level = level(&mut step, "level");
+        step.done();
+        if let (Some(after), Some(level)) = (after, level) {
+            read.push(Relax { after, level });
+        }
+    }
+    read.sort_by_key(|step| step.after);
+    read
 }
 
 /// A queue whose skills no agent has is a queue that nobody ever answers.
@@ -88,9 +136,9 @@ pub fn check_skills(staffing: &[Staffing], acd: &acd::Settings, unsure: bool, lo
         return;
     }
     let all: BTreeSet<&str> =
-        acd.agents.iter().flat_map(|agent| agent.skills.iter().map(String::as_str)).collect();
+        acd.agents.iter().flat_map(|a| a.skills.iter().map(|skill| skill.name.as_str())).collect();
     let all: Vec<&str> = all.into_iter().collect();
-    for Staffing { queue, skills } in staffing {
+    for Staffing { queue, skills, level } in staffing {
         let unknown = skills.iter().filter(|skill| !all.contains(&skill.it.as_str()));
         let mut known = true;
         for skill in unknown {
@@ -100,12 +148,13 @@ pub fn check_skills(staffing: &[Staffing], acd: &acd::Settings, unsure: bool, lo
             let instead = format!("{instead} (staffed = false if nobody is to serve it)");
             log.add(skill.place, what, instead);
         }
-        let served = acd
-            .agents
-            .iter()
-            .any(|agent| skills.iter().all(|skill| agent.skills.contains(&skill.it)));
+        let has = |agent: &acd::AgentSettings, skill: &At<String>| {
+            agent.skills.iter().any(|own| own.name == skill.it && own.level >= *level)
+        };
+        let served = acd.agents.iter().any(|agent| skills.iter().all(|skill| has(agent, skill)));
         if let (true, false, Some(first)) = (known, served, skills.first()) {
-            let what = format!("no agent has all the skills of queue \"{queue}\"");
+            let at_level = if *level > 1 { format!(" at level {level}") } else { String::new() };
+            let what = format!("no agent has all the skills of queue \"{queue}\"{at_level}");
             log.add(first.place, what, "give one agent all of them, or ask for fewer");
         }
     }

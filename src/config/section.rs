@@ -170,6 +170,28 @@ impl<'a, 'l> Section<'a, 'l> {
         Some(table)
     }
 
+    /// A list of tables: `relax = [{ after = …, level = … }]`, or `[[queue.relax]]`.
+    pub fn tables(&mut self, key: &'static str, example: &str) -> Vec<&'a Table> {
+        let Some(node) = self.node(key) else { return Vec::new() };
+        let Value::List(items) = &node.value else {
+            self.mistyped(key, node, example);
+            return Vec::new();
+        };
+        let mut tables = Vec::new();
+        for item in items {
+            match &item.value {
+                Value::Table(table) => tables.push(table),
+                Value::Text(_)
+                | Value::Number(_)
+                | Value::Real
+                | Value::Flag(_)
+                | Value::Date
+                | Value::List(_) => self.mistyped(key, item, example),
+            }
+        }
+        tables
+    }
+
     /// Says that a key must be here, unless a line that could not be read may have held it.
     pub fn missing(&mut self, key: &str, example: &str) {
         if !self.has(key) {

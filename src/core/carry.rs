@@ -2,7 +2,7 @@
 
 use super::ledger::Names;
 use super::{Command, Out, Switch, What};
-use crate::acd::{self, Desk, Miss, Withdrawn};
+use crate::acd::{self, Desk, Join, Miss, Withdrawn};
 use crate::base::{AgentId, CallId, Id, Now, QueueId, TrunkId};
 use crate::call;
 use crate::sip::{self, Notice, Target};
@@ -77,7 +77,8 @@ impl Switch {
                 let elsewhere = why == Withdrawn::AnsweredElsewhere;
                 self.calls(now, |calls, io| calls.withdraw(io, call, agent, elsewhere));
             }
-            acd::Effect::Expired { call, .. } => {
+            // Refusing is all that the call layer can do yet, whatever else was asked for.
+            acd::Effect::TurnedAway { call, .. } => {
                 self.calls(now, |calls, io| calls.expired(io, call))
             }
             acd::Effect::Fact(fact) => self.fact(now, What::Desk(fact), out),
@@ -95,7 +96,9 @@ impl Switch {
             }
             call::Effect::Media(command) => out.commands.push(Command::Media(command)),
             call::Effect::Join { call, queue, arrived } => {
-                self.desk(now, |desk, cx, out| desk.join(cx, call, queue, arrived, out));
+                self.desk(now, |desk, cx, out| {
+                    desk.join(cx, call, queue, Join::from(arrived), out)
+                });
             }
             call::Effect::Leave { call } => {
                 self.desk(now, |desk, cx, out| desk.leave(cx, call, out))

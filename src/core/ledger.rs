@@ -100,7 +100,11 @@ impl Ledger {
                 }
             }
             Fact::Agent { agent, state } => self.agent(at, *agent, state, names, rows),
-            Fact::Unqueued { .. } | Fact::Missed { .. } | Fact::Taken { .. } => {}
+            Fact::Unqueued { .. }
+            | Fact::TurnedAway { .. }
+            | Fact::Picked(_)
+            | Fact::Missed { .. }
+            | Fact::Taken { .. } => {}
         }
     }
 

@@ -167,9 +167,11 @@ impl Switch {
             | Timer::DnsSilent(_)
             | Timer::TrunkPing(_)
             | Timer::TrunkRegister(_) => self.sip(now, |ua, cx, out| ua.expire(cx, timer, out)),
-            Timer::RingTimeout(..) | Timer::WrapUp(_) | Timer::Rest(_) | Timer::MaxWait(_) => {
-                self.desk(now, |desk, cx, out| desk.expire(cx, timer, out))
-            }
+            Timer::RingTimeout(..)
+            | Timer::WrapUp(_)
+            | Timer::Rest(_)
+            | Timer::MaxWait(_)
+            | Timer::QueueReview(_) => self.desk(now, |desk, cx, out| desk.expire(cx, timer, out)),
             Timer::DialTimeout(call) => self.calls(now, |calls, io| calls.dial_timeout(io, call)),
             Timer::Silence(leg) => self.calls(now, |calls, io| calls.silence_over(io, leg)),
             Timer::CallGuard(call) => self.state.ledger.give_up(call, &mut self.spare.rows),

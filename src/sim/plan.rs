@@ -210,12 +210,12 @@ impl Plan {
             name: name.into(),
             skills: skills.iter().map(|skill| skill.to_string()).collect(),
             strategy: self.strategy,
-            weight: 0,
             ring_for: self.ring_for,
             max_wait: self.max_wait,
             wrap_up: self.wrap_up,
             pause_after: 0,
             rest: Duration::from_secs(2),
+            ..acd::QueueSettings::default()
         }
     }
 }

@@ -145,6 +145,7 @@ impl UserAgent {
             | Timer::WrapUp(_)
             | Timer::Rest(_)
             | Timer::MaxWait(_)
+            | Timer::QueueReview(_)
             | Timer::DialTimeout(_)
             | Timer::Silence(_)
             | Timer::CallGuard(_) => {}

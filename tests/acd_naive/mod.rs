@@ -1,12 +1,13 @@
 //! The desk once more, as naively as it can be said: lists, no indexes, and a search through all
 //! pairs for every single offer. Slow, and short enough to be seen to be right.
 
+mod matching;
+
 use pukar::acd::{
-    AgentSettings, AgentState, Desk, Effect, Fact, Miss, MissedBecause, QueueSettings, Settings,
-    Strategy, Wish, Withdrawn,
+    AgentSettings, AgentState, Away, Desk, Effect, Fact, Instead, Join, Miss, MissedBecause,
+    QueueSettings, Settings, Wish, Withdrawn,
 };
-use pukar::base::{AgentId, CallId, Instant, QueueId, Timer};
-use std::cmp::Reverse;
+use pukar::base::{AgentId, CallId, Instant, QueueId, Rng, Timer};
 use std::time::Duration;
 
 pub struct Agent {
@@ -24,21 +25,49 @@ pub struct Agent {
     idle: Instant,
     misses: u32,
     last: AgentState,
+    order: usize,
+    calls: u64,
+    talked: Duration,
 }
 
-struct Call {
-    id: CallId,
-    queue: QueueId,
+pub struct Call {
+    pub id: CallId,
+    pub queue: QueueId,
     arrived: Instant,
     joined: Instant,
     max_wait: Option<Instant>,
-    talks: Option<(AgentId, Duration)>,
+    talks: Option<(AgentId, Duration, Instant)>,
+    emergency: bool,
+    priority: u8,
+    languages: Vec<String>,
+    key: Option<String>,
+    held: Option<AgentId>,
+    tried: Vec<AgentId>,
+    /// When what is asked of an agent was looked at last.
+    looked: Instant,
+}
+
+pub struct Queue {
+    pub id: QueueId,
+    pub settings: QueueSettings,
+    /// Whom round-robin rang last.
+    last: Option<AgentId>,
+    handled: Vec<Duration>,
+}
+
+struct Gone {
+    key: String,
+    at: Instant,
+    place: Option<(QueueId, Instant)>,
+    agent: Option<AgentId>,
 }
 
 pub struct Model {
-    pub queues: Vec<(QueueId, QueueSettings)>,
+    pub queues: Vec<Queue>,
     pub agents: Vec<Agent>,
-    calls: Vec<Call>,
+    pub calls: Vec<Call>,
+    gone: Vec<Gone>,
+    rng: Rng,
     pub out: Vec<Effect>,
 }
 
@@ -63,14 +92,41 @@ impl Agent {
         self.busy == Some(AgentState::Offered { call })
     }
 
-    fn has_skills_of(&self, queue: &QueueSettings) -> bool {
-        !self.gone && queue.skills.iter().all(|skill| self.settings.skills.contains(skill))
+    fn is_there(&self) -> bool {
+        !self.gone && (self.settings.fixed || self.registered) && self.duty != AgentState::Off
+    }
+
+    fn on_duty(&self) -> bool {
+        self.is_there() && self.duty == AgentState::Ready
+    }
+
+    fn has(&self, skill: &str, level: u8) -> bool {
+        self.settings.skills.iter().any(|own| own.name == skill && own.level >= level)
+    }
+
+    fn is_able(&self, queue: &QueueSettings, level: u8) -> bool {
+        !self.gone && queue.skills.iter().all(|skill| self.has(skill, level))
+    }
+
+    fn speaks(&self, languages: &[String]) -> bool {
+        languages.is_empty() || languages.iter().any(|one| self.has(one, 1))
+    }
+
+    fn serves(&self, queue: &QueueSettings) -> bool {
+        self.is_able(queue, queue.relax.iter().map(|r| r.level).chain([queue.level]).min().unwrap())
     }
 }
 
 impl Model {
     pub fn new() -> Self {
-        Self { queues: Vec::new(), agents: Vec::new(), calls: Vec::new(), out: Vec::new() }
+        Self {
+            queues: Vec::new(),
+            agents: Vec::new(),
+            calls: Vec::new(),
+            gone: Vec::new(),
+            rng: Rng::new(1),
+            out: Vec::new(),
+        }
     }
 
     pub fn call_of(&self, agent: AgentId) -> Option<CallId> {
@@ -82,7 +138,7 @@ impl Model {
 
     pub fn line(&self, queue: QueueId) -> impl Iterator<Item = CallId> {
         let in_line = self.calls.iter().filter(|c| c.queue == queue && c.talks.is_none());
-        let mut line: Vec<_> = in_line.map(|c| (c.arrived, c.id)).collect();
+        let mut line: Vec<_> = in_line.map(|c| (c.place(), c.id)).collect();
         line.sort_unstable();
         line.into_iter().map(|(_, call)| call)
     }
@@ -91,6 +147,11 @@ impl Model {
         let mut timers = Vec::new();
         for call in &self.calls {
             timers.extend(call.max_wait.map(|at| (at, Timer::MaxWait(call.id))));
+        }
+        for queue in &self.queues {
+            let waits = self.calls.iter().filter(|c| c.queue == queue.id && c.talks.is_none());
+            let next = waits.filter_map(|call| self.next_look(call)).min();
+            timers.extend(next.map(|at| (at, Timer::QueueReview(queue.id))));
         }
         for agent in &self.agents {
             timers.extend(agent.rest.map(|at| (at, Timer::Rest(agent.id))));
@@ -107,44 +168,128 @@ impl Model {
         timers
     }
 
-    pub fn join(&mut self, now: Instant, id: CallId, queue: QueueId, arrived: Instant) {
-        let known = self.calls.iter().find(|c| c.id == id);
-        if known.is_some_and(|c| c.queue == queue && c.talks.is_none()) {
+    pub fn join(&mut self, now: Instant, id: CallId, queue: QueueId, join: Join) {
+        let known = self.calls.iter().position(|c| c.id == id);
+        if known.is_some_and(|c| self.calls[c].queue == queue && self.calls[c].talks.is_none()) {
             return;
         }
-        let arrived = known.map_or(arrived, |c| c.arrived);
-        self.take_out(now, id);
-        let Some(settings) = self.queue(queue) else {
-            self.out.push(Effect::Expired { call: id, queue });
-            return self.finish(now);
+        let mut call = Call {
+            id,
+            queue,
+            arrived: join.arrived.unwrap_or(now).min(now),
+            joined: now,
+            max_wait: None,
+            talks: None,
+            emergency: join.emergency,
+            priority: join.priority,
+            languages: join.languages.iter().map(|l| format!("lang:{l}")).collect(),
+            key: join.caller,
+            held: join.agent,
+            tried: Vec::new(),
+            looked: now,
         };
-        let max_wait = Some(now + settings.max_wait).filter(|_| !settings.max_wait.is_zero());
-        self.calls.push(Call { id, queue, arrived, joined: now, max_wait, talks: None });
+        if let Some(c) = known {
+            let before = &self.calls[c];
+            call.arrived = before.arrived;
+            call.emergency |= before.emergency;
+            call.priority = call.priority.max(before.priority);
+            if call.languages.is_empty() {
+                call.languages = before.languages.clone();
+            }
+            call.key = call.key.or(before.key.clone());
+        }
+        self.take_out(now, id);
+        if let Some((why, instead)) = self.obstacle(&call) {
+            self.turn_away(id, queue, why, instead);
+            return self.finish(now);
+        }
+        let settings = self.queue(queue).unwrap().clone();
+        if known.is_none() {
+            self.recognise(now, &mut call, settings.return_within);
+        }
+        call.max_wait = Some(now + settings.max_wait).filter(|_| !settings.max_wait.is_zero());
+        self.calls.push(call);
+        self.look(now, id);
         self.out.push(Effect::Fact(Fact::Queued { call: id, queue }));
         self.finish(now);
     }
 
+    fn obstacle(&self, call: &Call) -> Option<(Away, Instead)> {
+        let Some(settings) = self.queue(call.queue) else {
+            return Some((Away::NoQueue, Instead::Refuse));
+        };
+        if call.emergency {
+            return None;
+        }
+        let staffed = self.agents.iter().any(|a| a.is_there() && a.serves(settings));
+        if let (false, Some(instead)) = (staffed, settings.when_unstaffed) {
+            return Some((Away::Unstaffed, instead));
+        }
+        let limit = settings.max_callers as usize;
+        let full = limit > 0 && self.line(call.queue).count() >= limit;
+        full.then_some((Away::Full, settings.when_full))
+    }
+
+    fn turn_away(&mut self, call: CallId, queue: QueueId, why: Away, instead: Instead) {
+        self.out.push(Effect::Fact(Fact::TurnedAway { call, queue, why, instead }));
+        self.out.push(Effect::TurnedAway { call, queue, why, instead });
+    }
+
+    fn recognise(&mut self, now: Instant, call: &mut Call, within: Duration) {
+        let Some(gone) = self.gone.iter_mut().find(|g| Some(&g.key) == call.key.as_ref()) else {
+            return;
+        };
+        if let Some((queue, arrived)) = gone.place
+            && queue == call.queue
+            && !within.is_zero()
+            && now.since(gone.at) <= within
+        {
+            call.arrived = call.arrived.min(arrived);
+            gone.place = None;
+        }
+        call.held = call.held.or(gone.agent);
+    }
+
+    fn remember(
+        &mut self,
+        at: Instant,
+        key: Option<String>,
+        place: Option<(QueueId, Instant)>,
+        talked: Option<AgentId>,
+    ) {
+        let Some(key) = key else { return };
+        let known = self.gone.iter().position(|gone| gone.key == key);
+        let before = known.map(|g| self.gone.remove(g)).and_then(|gone| gone.agent);
+        self.gone.push(Gone { key, at, place, agent: talked.or(before) });
+    }
+
     pub fn leave(&mut self, now: Instant, call: CallId) {
+        let waits = self.calls.iter().find(|c| c.id == call && c.talks.is_none());
+        if let Some(c) = waits {
+            let (key, place) = (c.key.clone(), (c.queue, c.arrived));
+            self.remember(now, key, Some(place), None);
+        }
         self.take_out(now, call);
         self.finish(now);
     }
 
     pub fn released(&mut self, now: Instant, call: CallId, agent: AgentId) {
-        if self.calls.iter().any(|c| c.id == call && c.talks.is_some_and(|(a, _)| a == agent)) {
+        if self.calls.iter().any(|c| c.id == call && c.talks.is_some_and(|(a, ..)| a == agent)) {
             self.leave(now, call);
         }
     }
 
     pub fn answered(&mut self, now: Instant, call: CallId, agent: AgentId) -> bool {
         let Some(caller) = self.calls.iter().position(|c| c.id == call) else { return false };
-        if let Some((talks, _)) = self.calls[caller].talks {
+        if let Some((talks, ..)) = self.calls[caller].talks {
             return talks == agent;
         }
         if !self.agents.iter().any(|a| a.id == agent && a.rings_for(call)) {
             return false;
         }
         let wrap_up = self.queue(self.calls[caller].queue).unwrap().wrap_up;
-        self.calls[caller].talks = Some((agent, wrap_up));
+        self.calls[caller].talks = Some((agent, wrap_up, now));
+        self.calls[caller].tried.clear();
         self.calls[caller].max_wait = None;
         self.out.push(Effect::Fact(Fact::Taken { call, agent }));
         for i in 0..self.agents.len() {
@@ -181,10 +326,11 @@ impl Model {
                 None => {
                     self.calls.remove(c);
                     self.out.push(Effect::Fact(Fact::Unqueued { call, queue }));
-                    self.out.push(Effect::Expired { call, queue });
+                    self.turn_away(call, queue, Away::NoQueue, Instead::Refuse);
                 }
             }
         }
+        self.note_miss(now, call, agent);
         self.rest(now, i, settings.as_ref(), miss != Miss::Declined);
         self.finish(now);
     }
@@ -192,6 +338,9 @@ impl Model {
     pub fn wish(&mut self, now: Instant, agent: AgentId, wish: Wish) -> bool {
         let Some(i) = self.agents.iter().position(|a| a.id == agent) else { return false };
         let agent = &mut self.agents[i];
+        if agent.duty == AgentState::Off && matches!(wish, Wish::Ready | Wish::Pause { .. }) {
+            (agent.calls, agent.talked) = (0, Duration::ZERO);
+        }
         match wish {
             Wish::Ready if agent.duty == AgentState::Ready => {}
             Wish::Ready => {
@@ -226,7 +375,15 @@ impl Model {
                     self.withdraw(i, call, Withdrawn::RingTimeout);
                     let queue = self.calls.iter().find(|c| c.id == call).unwrap().queue;
                     let settings = self.queue(queue).cloned();
+                    self.note_miss(now, call, agent);
                     self.rest(now, i, settings.as_ref(), true);
+                }
+            }
+            Timer::QueueReview(queue) => {
+                let waits = self.calls.iter().filter(|c| c.queue == queue && c.talks.is_none());
+                let due = waits.filter(|c| self.next_look(c).is_some_and(|at| at <= now));
+                for call in due.map(|c| c.id).collect::<Vec<_>>() {
+                    self.look(now, call);
                 }
             }
             Timer::WrapUp(agent) => {
@@ -242,8 +399,9 @@ impl Model {
             Timer::MaxWait(call) => {
                 let waits = |c: &&Call| c.id == call && c.talks.is_none();
                 if let Some(queue) = self.calls.iter().find(waits).map(|c| c.queue) {
+                    let instead = self.queue(queue).unwrap().when_expired;
                     self.take_out(now, call);
-                    self.out.push(Effect::Expired { call, queue });
+                    self.turn_away(call, queue, Away::Expired, instead);
                 }
             }
             _ => {}
@@ -254,25 +412,34 @@ impl Model {
     /// The ids of new names are taken from the desk.
     pub fn reload(&mut self, now: Instant, settings: &Settings, desk: &Desk) {
         let kept = |name: &str| settings.queues.iter().any(|q| q.name == name);
-        let queues = self.queues.iter().filter(|(_, queue)| !kept(&queue.name));
-        for queue in queues.map(|&(id, _)| id).collect::<Vec<_>>() {
+        let queues = self.queues.iter().filter(|queue| !kept(&queue.settings.name));
+        for queue in queues.map(|queue| queue.id).collect::<Vec<_>>() {
             for call in self.line(queue).collect::<Vec<_>>() {
                 self.take_out(now, call);
-                self.out.push(Effect::Expired { call, queue });
+                self.turn_away(call, queue, Away::NoQueue, Instead::Refuse);
             }
         }
         self.refresh(now);
-        let queues = settings.queues.iter();
-        self.queues = queues.map(|q| (desk.queue_id(&q.name).unwrap(), q.clone())).collect();
+        let mut before = std::mem::take(&mut self.queues);
+        for settings in &settings.queues {
+            let known = before.iter().position(|q| q.settings.name == settings.name);
+            let (last, handled) = known.map_or_else(Default::default, |q| {
+                let known = before.swap_remove(q);
+                (known.last, known.handled)
+            });
+            let id = desk.queue_id(&settings.name).unwrap();
+            self.queues.push(Queue { id, settings: settings.clone(), last, handled });
+        }
         for call in self.calls.iter_mut().filter(|c| c.talks.is_none()) {
-            let (_, queue) = self.queues.iter().find(|(id, _)| *id == call.queue).unwrap();
+            let queue = &self.queues.iter().find(|queue| queue.id == call.queue).unwrap().settings;
             let bound = (call.joined + queue.max_wait).max(now);
             call.max_wait = Some(bound).filter(|_| !queue.max_wait.is_zero());
         }
         self.agents.iter_mut().for_each(|agent| agent.gone = true);
-        for new in &settings.agents {
+        for (order, new) in settings.agents.iter().enumerate() {
             if let Some(agent) = self.agents.iter_mut().find(|a| a.settings.id == new.id) {
                 agent.gone = false;
+                agent.order = order;
                 agent.settings = new.clone();
                 continue;
             }
@@ -288,13 +455,21 @@ impl Model {
                 idle: now,
                 misses: 0,
                 last: AgentState::Off,
+                order,
+                calls: 0,
+                talked: Duration::ZERO,
             });
+        }
+        for call in
+            self.calls.iter().filter(|c| c.talks.is_none()).map(|c| c.id).collect::<Vec<_>>()
+        {
+            self.look(now, call);
         }
         self.finish(now);
     }
 
     fn queue(&self, queue: QueueId) -> Option<&QueueSettings> {
-        self.queues.iter().find(|(id, _)| *id == queue).map(|(_, settings)| settings)
+        self.queues.iter().find(|known| known.id == queue).map(|known| &known.settings)
     }
 
     fn withdraw(&mut self, i: usize, call: CallId, why: Withdrawn) {
@@ -316,9 +491,15 @@ impl Model {
             if self.agents[i].rings_for(call) {
                 self.withdraw(i, call, Withdrawn::CallerGone);
             }
-            if let Some((agent, wrap_up)) = caller.talks
+            if let Some((agent, wrap_up, since)) = caller.talks
                 && self.agents[i].id == agent
             {
+                self.remember(now, caller.key.clone(), None, Some(agent));
+                if let Some(queue) = self.queues.iter_mut().find(|q| q.id == caller.queue) {
+                    queue.handled.push(now.since(since) + wrap_up);
+                }
+                self.agents[i].calls += 1;
+                self.agents[i].talked += now.since(since);
                 self.agents[i].misses = 0;
                 self.agents[i].until = now + wrap_up;
                 let wraps = !wrap_up.is_zero();
@@ -345,19 +526,25 @@ impl Model {
         for i in 0..self.agents.len() {
             let Some(AgentState::Offered { call }) = self.agents[i].busy else { continue };
             let agent = &self.agents[i];
-            let queue = self.calls.iter().find(|c| c.id == call).unwrap().queue;
-            let settings = self.queue(queue).cloned();
-            let may = agent.duty == AgentState::Ready
-                && (agent.settings.fixed || agent.registered)
-                && settings.as_ref().is_some_and(|q| agent.has_skills_of(q));
-            if !may {
+            let c = self.calls.iter().find(|c| c.id == call).unwrap();
+            let settings = self.queue(c.queue).cloned();
+            if !agent.on_duty() || !self.meets(agent, c) {
+                let agent = agent.id;
                 self.withdraw(i, call, Withdrawn::AgentGone);
+                self.note_miss(now, call, agent);
                 self.rest(now, i, settings.as_ref(), false);
+            }
+        }
+        for c in 0..self.calls.len() {
+            let held = self.calls[c].held.filter(|_| self.calls[c].talks.is_none());
+            let on_duty = |agent| self.agents.iter().any(|a| a.id == agent && a.on_duty());
+            if held.is_some_and(|agent| !on_duty(agent)) {
+                self.look(now, self.calls[c].id);
             }
         }
         self.refresh(now);
         self.agents.retain(|a| !a.gone || a.busy.is_some());
-        while let Some((call, agents)) = self.best_offer() {
+        while let Some((call, agents)) = self.best_offer(now) {
             for i in agents {
                 let c = self.calls.iter().find(|c| c.id == call).unwrap();
                 self.agents[i].until = now + self.queue(c.queue).unwrap().ring_for;
@@ -379,30 +566,5 @@ impl Model {
             }
             agent.last = state;
         }
-    }
-
-    /// The best caller for whom there is anybody, and who rings for that caller.
-    fn best_offer(&self) -> Option<(CallId, Vec<usize>)> {
-        let mut best = None;
-        for call in self.calls.iter().filter(|c| c.talks.is_none()) {
-            let queue = self.queue(call.queue).unwrap();
-            let rings = self.agents.iter().any(|a| a.rings_for(call.id));
-            if rings && queue.strategy == Strategy::LongestIdle {
-                continue;
-            }
-            let fits = |a: &Agent| a.state() == AgentState::Ready && a.has_skills_of(queue);
-            let mut agents: Vec<usize> =
-                (0..self.agents.len()).filter(|&i| fits(&self.agents[i])).collect();
-            agents.sort_unstable_by_key(|&i| (self.agents[i].idle, self.agents[i].id));
-            if queue.strategy == Strategy::LongestIdle {
-                agents.truncate(1);
-            }
-            let rank = (rings, Reverse(queue.weight), call.arrived, call.id);
-            let better = best.as_ref().is_none_or(|(first, _)| rank < *first);
-            if better && !agents.is_empty() {
-                best = Some((rank, agents));
-            }
-        }
-        best.map(|((.., call), agents)| (call, agents))
     }
 }

@@ -3,8 +3,8 @@
 #![allow(dead_code)]
 
 use pukar::acd::{
-    AgentSettings, AgentState, Desk, Effect, Fact, Miss, QueueSettings, Refused, Settings,
-    Strategy, Wish,
+    AgentSettings, AgentState, Away, Desk, Effect, Fact, Instead, Join, Miss, QueueSettings,
+    Refused, Settings, Skill, Strategy, Wish,
 };
 use pukar::base::{AgentId, CallId, Cx, Instant, Now, QueueId, Rng, Timer, Timers, Wall};
 use std::collections::BTreeMap;
@@ -21,20 +21,23 @@ pub const fn secs(n: u64) -> Duration {
 pub fn queue(name: &str, strategy: Strategy) -> QueueSettings {
     QueueSettings {
         name: name.into(),
-        skills: Vec::new(),
         strategy,
-        weight: 0,
         ring_for: secs(20),
         max_wait: Duration::ZERO,
         wrap_up: secs(10),
         pause_after: 0,
         rest: secs(5),
+        ..QueueSettings::default()
     }
 }
 
-/// A fixed agent, ready from the start.
+/// A fixed agent, ready from the start. Skills are written as in the configuration: `health=2`.
 pub fn agent(id: &str, skills: &[&str]) -> AgentSettings {
-    let skills = skills.iter().map(|s| s.to_string()).collect();
+    let skills = skills.iter().map(|skill| match skill.split_once('=') {
+        Some((name, level)) => Skill { name: name.into(), level: level.parse().unwrap() },
+        None => (*skill).into(),
+    });
+    let skills = skills.collect();
     AgentSettings { id: id.into(), skills, ready: true, fixed: true }
 }
 
@@ -101,7 +104,11 @@ impl World {
     }
 
     pub fn join_from(&mut self, call: u64, queue: QueueId, arrived: Instant) {
-        input!(self, |desk, cx, out| desk.join(cx, CallId(call), queue, arrived, out))
+        self.join_with(call, queue, Join::from(arrived));
+    }
+
+    pub fn join_with(&mut self, call: u64, queue: QueueId, join: Join) {
+        input!(self, |desk, cx, out| desk.join(cx, CallId(call), queue, join, out))
     }
 
     pub fn leave(&mut self, call: u64) {
@@ -204,4 +211,9 @@ pub fn offers(out: &[Effect]) -> Vec<(u64, AgentId)> {
         _ => None,
     };
     out.iter().filter_map(offer).collect()
+}
+
+/// The effect by which a caller is refused.
+pub fn away(call: u64, queue: QueueId, why: Away) -> Effect {
+    Effect::TurnedAway { call: CallId(call), queue, why, instead: Instead::Refuse }
 }

@@ -99,6 +99,13 @@ fn of_desk(board: &Board, fact: &acd::Fact) -> (&'static str, Value) {
     match fact {
         acd::Fact::Queued { call, queue: at } => ("queue.joined", queue(call, *at)),
         acd::Fact::Unqueued { call, queue: at } => ("queue.left", queue(call, *at)),
+        acd::Fact::TurnedAway { call, queue: at, why, instead } => {
+            let mut details = queue(call, *at);
+            details["why"] = word(why).into();
+            details["instead"] = word(instead).into();
+            ("queue.turned_away", details)
+        }
+        acd::Fact::Picked(pick) => ("call.picked", of_pick(board, pick)),
         acd::Fact::Offered { call, agent } => ("agent.offered", about(call, agent)),
         acd::Fact::Missed { call, agent, why } => {
             let mut details = about(call, agent);
@@ -113,6 +120,48 @@ fn of_desk(board: &Board, fact: &acd::Fact) -> (&'static str, Value) {
             ("agent.state", json!({"agent": agent, "state": state, "reason": reason, "call": call}))
         }
     }
+}
+
+/// A decision of the queue engine: who was considered, and why each was not chosen.
+fn of_pick(board: &Board, pick: &acd::Pick) -> Value {
+    let agents = pick.agents.iter().map(|(agent, verdict)| {
+        let agent = board.names.agent(*agent);
+        json!({"agent": agent, "why": word(verdict)})
+    });
+    let callers = pick.callers.iter().map(|(call, why)| {
+        let call = board.public(*call);
+        match why {
+            acd::PassedOver::HeldFor(agent) => {
+                let agent = board.names.agent(*agent);
+                json!({"call": call, "why": "held_for", "agent": agent})
+            }
+            acd::PassedOver::Level | acd::PassedOver::Language | acd::PassedOver::Aged => {
+                json!({"call": call, "why": word(why)})
+            }
+        }
+    });
+    let claim = match pick.claim {
+        acd::Claim::Emergency => "emergency",
+        acd::Claim::Aged => "aged",
+        acd::Claim::Weighed(..) => "weighed",
+    };
+    json!({"call": board.public(pick.call), "queue": board.names.queue(pick.queue),
+           "strategy": pick.strategy.name(), "claim": claim, "level": pick.level,
+           "languages": pick.languages, "agents": agents.collect::<Vec<_>>(),
+           "more_agents": pick.more_agents, "passed_over": callers.collect::<Vec<_>>(),
+           "more_passed_over": pick.more_callers})
+}
+
+/// `NotTheSame` as `not_the_same`.
+fn word(variant: &impl std::fmt::Debug) -> String {
+    let mut word = String::new();
+    for letter in format!("{variant:?}").chars() {
+        if letter.is_uppercase() && !word.is_empty() {
+            word.push('_');
+        }
+        word.extend(letter.to_lowercase());
+    }
+    word
 }
 
 fn of_miss(why: MissedBecause) -> &'static str {

@@ -236,6 +236,7 @@ impl Board {
                     queue.longest = queue.longest.max(waited);
                 }
             }
+            acd::Fact::TurnedAway { .. } | acd::Fact::Picked(_) => {}
             acd::Fact::Offered { call, agent } => self.change(*call, |call| {
                 (call.stage, call.agent) = (Stage::Offered, Some(*agent));
             }),

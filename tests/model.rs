@@ -7,30 +7,72 @@ mod acd_world;
 
 use acd_naive::Model;
 use acd_world::{World, agent, ms, queue};
-use pukar::acd::{Desk, Effect, Fact, Miss, Settings, Strategy, Wish};
+use pukar::acd::{Desk, Effect, Fact, Instead, Join, Miss, Relax, Settings, Skill, Strategy, Wish};
 use pukar::base::{AgentId, CallId, Instant, QueueId, Rng, Timer};
+use std::collections::BTreeSet;
 
-const HISTORIES: u64 = 10_000;
+/// Histories of each strategy by itself, and as many of all of them mixed. `HISTORIES=1000000`
+/// makes a longer run of it.
+const HISTORIES: u64 = 13_000;
 const STEPS: u64 = 30;
 
-#[test]
-fn longest_idle_is_equal_to_the_naive_model() {
-    run(0, &[Strategy::LongestIdle]);
+macro_rules! strategies {
+    ($($name:ident: $number:literal, [$($strategy:ident),*];)*) => {$(
+        #[test]
+        fn $name() {
+            run($number << 32, &[$(Strategy::$strategy),*]);
+        }
+    )*};
 }
 
-#[test]
-fn ring_all_and_both_mixed_are_equal_to_the_naive_model() {
-    run(1 << 32, &[Strategy::RingAll, Strategy::RingAll, Strategy::LongestIdle]);
+strategies! {
+    longest_idle_is_equal_to_the_naive_model: 0, [LongestIdle];
+    ring_all_is_equal_to_the_naive_model: 1, [RingAll, RingAll, LongestIdle];
+    fewest_calls_is_equal_to_the_naive_model: 2, [FewestCalls];
+    least_talk_time_is_equal_to_the_naive_model: 3, [LeastTalkTime];
+    round_robin_is_equal_to_the_naive_model: 4, [RoundRobin];
+    ordered_is_equal_to_the_naive_model: 5, [Ordered];
+    random_is_equal_to_the_naive_model: 6, [Random];
+    all_mixed_are_equal_to_the_naive_model: 7,
+        [LongestIdle, RingAll, FewestCalls, LeastTalkTime, RoundRobin, Ordered, Random];
 }
+
+/// What the decisions of a run said: a comparison proves nothing about what never came up.
+type Seen = BTreeSet<String>;
 
 fn run(first_seed: u64, strategies: &[Strategy]) {
-    for seed in first_seed..first_seed + HISTORIES {
+    let mut seen = Seen::new();
+    let wanted = std::env::var("HISTORIES").ok().and_then(|number| number.parse().ok());
+    for seed in first_seed..first_seed + wanted.unwrap_or(HISTORIES) {
         let result = std::panic::catch_unwind(|| history(seed, strategies));
-        assert!(result.is_ok(), "seed {seed}");
+        seen.append(&mut result.unwrap_or_else(|_| panic!("seed {seed}")));
+    }
+    for word in [
+        "Chosen",
+        "Level",
+        "Language",
+        "NotTheSame",
+        "Off",
+        "Paused",
+        "Unreachable",
+        "Resting",
+        "Offered",
+        "Talking",
+        "WrapUp",
+        "HeldFor",
+        "Aged",
+        "Emergency",
+        "Weighed",
+        "Full",
+        "Unstaffed",
+        "Expired",
+        "NoQueue",
+    ] {
+        assert!(seen.contains(word), "no history has {word}");
     }
 }
 
-fn history(seed: u64, strategies: &[Strategy]) {
+fn history(seed: u64, strategies: &[Strategy]) -> Seen {
     let mut rng = Rng::new(seed);
     let mut settings = Settings::default();
     for i in 0..1 + rng.below(3) {
@@ -43,14 +85,38 @@ fn history(seed: u64, strategies: &[Strategy]) {
     let mut model = Model::new();
     model.reload(world.now, &settings, &world.desk);
     compare(&world, &mut model);
+    let mut seen = Seen::new();
     for _ in 0..STEPS {
         step(&mut rng, &mut world, &mut model, &mut settings, strategies);
+        see(&world.out, &mut seen);
         compare(&world, &mut model);
         if rng.below(100) == 0 {
             let text = serde_json::to_string(&world.desk).unwrap();
             let restored: Desk = serde_json::from_str(&text).unwrap();
             assert_eq!(restored, world.desk);
             world.desk = restored;
+        }
+    }
+    seen
+}
+
+fn see(out: &[Effect], seen: &mut Seen) {
+    let mut see = |what: &dyn std::fmt::Debug| {
+        let text = format!("{what:?}");
+        let word = text.split(['(', ' ']).next().unwrap_or_default();
+        if !seen.contains(word) {
+            seen.insert(word.to_string());
+        }
+    };
+    for effect in out {
+        match effect {
+            Effect::Fact(Fact::Picked(pick)) => {
+                see(&pick.claim);
+                pick.agents.iter().for_each(|(_, verdict)| see(verdict));
+                pick.callers.iter().for_each(|(_, why)| see(why));
+            }
+            Effect::TurnedAway { why, .. } => see(why),
+            Effect::Fact(_) | Effect::Offer { .. } | Effect::Withdraw { .. } => {}
         }
     }
 }
@@ -70,12 +136,55 @@ fn random_queue(rng: &mut Rng, i: u64, strategies: &[Strategy]) -> pukar::acd::Q
     queue.wrap_up = ms(500 * rng.below(4));
     queue.pause_after = rng.below(4) as u32;
     queue.rest = ms(300 * rng.below(3));
+    if rng.chance(30) {
+        queue.level = 1 + rng.below(3) as u8;
+        for _ in 0..rng.below(3) {
+            let after = ms(300 * (1 + rng.below(4)));
+            queue.relax.push(Relax { after, level: 1 + rng.below(3) as u8 });
+        }
+        queue.relax.sort_by_key(|step| step.after);
+        queue.relax.dedup_by_key(|step| step.after);
+    }
+    queue.language_after = ms(400 * rng.below(3));
+    queue.aging = ms(1_000 * (1 + rng.below(3)));
+    queue.sticky = ms(600 * rng.below(3));
+    queue.return_within = ms(1_000 * rng.below(3));
+    let choices = [Instead::Refuse, Instead::Overflow, Instead::Callback];
+    queue.max_callers = if rng.chance(20) { 2 } else { 0 };
+    queue.when_full = choices[rng.below(3) as usize];
+    queue.when_unstaffed = choices.get(rng.below(12) as usize).copied();
+    queue.when_expired = choices[rng.below(3) as usize];
     queue
+}
+
+/// How somebody comes: mostly without wishes.
+fn random_join(rng: &mut Rng, world: &World) -> Join {
+    let mut join = Join::from(Instant(world.now.0 - rng.below(3) * 200_000));
+    if rng.chance(30) {
+        join.priority = rng.below(3) as u8;
+    }
+    join.emergency = rng.chance(5);
+    if rng.chance(30) {
+        let all = ["hi", "en", "surgujia"];
+        join.languages = (0..1 + rng.below(2)).map(|_| all[rng.below(3) as usize].into()).collect();
+    }
+    if rng.chance(60) {
+        join.caller = Some(format!("+9198{}", rng.below(4)));
+    }
+    if rng.chance(10) {
+        join.agent = Some(pick_agent(rng, world));
+    }
+    join
 }
 
 fn random_agent(rng: &mut Rng, i: u64) -> pukar::acd::AgentSettings {
     let mut agent = agent(&format!("op{i}"), &[]);
-    agent.skills = random_skills(rng, 70);
+    let level = |rng: &mut Rng| if rng.chance(60) { 1 } else { 1 + rng.below(3) as u8 };
+    let skills = random_skills(rng, 70);
+    agent.skills = skills.into_iter().map(|name| Skill { name, level: level(rng) }).collect();
+    agent
+        .skills
+        .extend(["lang:hi", "lang:en"].iter().filter(|_| rng.chance(50)).map(|&l| l.into()));
     agent.ready = rng.chance(80);
     agent.fixed = rng.chance(70);
     agent
@@ -97,9 +206,9 @@ fn step(
     match rng.below(100) {
         0..=24 => {
             let queue = QueueId(rng.below(4));
-            let arrived = Instant(now.0 - rng.below(3) * 200_000);
-            world.join_from(call, queue, arrived);
-            model.join(now, CallId(call), queue, arrived);
+            let join = random_join(rng, world);
+            world.join_with(call, queue, join.clone());
+            model.join(now, CallId(call), queue, join);
         }
         25..=32 => {
             world.leave(call);
@@ -127,10 +236,11 @@ fn step(
             }
         }
         96 => {
-            let timer = match rng.below(4) {
+            let timer = match rng.below(5) {
                 0 => Timer::WrapUp(agent),
                 1 => Timer::Rest(agent),
                 2 => Timer::RingTimeout(CallId(call), agent),
+                3 => Timer::QueueReview(QueueId(rng.below(3))),
                 _ => Timer::MaxWait(CallId(call)),
             };
             world.expire(timer);
@@ -211,8 +321,15 @@ fn compare(world: &World, model: &mut Model) {
     for agent in &model.agents {
         assert_eq!(*world.desk.state(agent.id).unwrap(), agent.state(), "{:?}", agent.id);
     }
-    for (queue, _) in &model.queues {
-        assert!(world.desk.line(*queue).eq(model.line(*queue)), "{queue:?}");
+    for queue in &model.queues {
+        assert!(world.desk.line(queue.id).eq(model.line(queue.id)), "{:?}", queue.id);
+        let (first, naive) = (world.desk.estimate(queue.id, 1), model.estimate(queue.id, 1));
+        assert_eq!(first, naive, "{:?}", queue.id);
+    }
+    for call in &model.calls {
+        let (found, naive) =
+            (world.desk.position(world.now, call.id), model.position(world.now, call.id));
+        assert_eq!(found, naive, "{:?}", call.id);
     }
     let timers = model.timers();
     assert_eq!(world.timers.next(), timers.iter().min().copied());

@@ -1,0 +1,208 @@
+//! The account of one decision: who was considered for a caller, and why each was not chosen.
+//!
+//! It is written at the decision, from what the decision looked at, and is bounded: the first
+//! candidates are named and the rest are counted.
+
+use super::caller::{Caller, Need, Place};
+use super::desk::Desk;
+use super::queue::{Claim, Lane, LaneAt, Queue};
+use super::{AgentState, Strategy};
+use crate::base::{AgentId, CallId, Instant, QueueId, limits::CANDIDATES_MAX};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pick {
+    pub call: CallId,
+    pub queue: QueueId,
+    pub strategy: Strategy,
+    /// Why this caller was the one to be served.
+    pub claim: Claim,
+    /// What was asked of an agent besides the queue's skills: the level, and one of the languages.
+    pub level: u8,
+    pub languages: Vec<String>,
+    /// Agents who serve the queue: the chosen, then the other free ones in the order of the
+    /// strategy, then the others by id.
+    pub agents: Vec<(AgentId, Verdict)>,
+    /// How many more of them there are.
+    pub more_agents: u32,
+    /// Callers who stood before this one and are still waiting, in order.
+    pub callers: Vec<(CallId, PassedOver)>,
+    pub more_callers: u32,
+}
+
+/// What was found about one agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    Chosen,
+    /// Could have taken the call; the strategy puts somebody else first.
+    Behind,
+    /// Could have taken the call, but missed it before.
+    Tried,
+    /// Ready, but of a lower level than this caller's need.
+    Level,
+    /// Ready, but without a language that this caller wants.
+    Language,
+    /// Ready, but the caller still waits for the agent of last time.
+    NotTheSame,
+    Off,
+    Paused,
+    Unreachable,
+    Resting,
+    Offered,
+    Talking,
+    WrapUp,
+}
+
+/// Why a caller who stood before another one was not served first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PassedOver {
+    /// The chosen agent is of a lower level than this caller's need.
+    Level,
+    /// The chosen agent does not speak what this caller wants.
+    Language,
+    /// Still waits for the agent of last time.
+    HeldFor(AgentId),
+    /// The priority counts for less than the long wait of the one who was served.
+    Aged,
+}
+
+impl Desk {
+    /// Before anything of the decision is carried out.
+    pub(super) fn account(
+        &self,
+        queue: QueueId,
+        caller: &Caller,
+        chosen: &[AgentId],
+        claim: Claim,
+    ) -> Pick {
+        let line = self.queues.get(queue);
+        let (agents, total) = line.map_or_else(Default::default, |line| {
+            (self.candidates(line, caller, chosen), line.staff.len())
+        });
+        let (callers, before) = line.map_or_else(Default::default, |line| {
+            self.passed_over(line, caller, chosen.first().copied())
+        });
+        Pick {
+            call: caller.place.call,
+            queue,
+            strategy: line.map_or(Strategy::default(), |line| line.settings.strategy),
+            claim,
+            level: caller.need.level,
+            languages: caller.need.languages.clone(),
+            more_agents: (total - agents.len()) as u32,
+            agents,
+            more_callers: (before - callers.len()) as u32,
+            callers,
+        }
+    }
+
+    fn candidates(
+        &self,
+        line: &Queue,
+        caller: &Caller,
+        chosen: &[AgentId],
+    ) -> Vec<(AgentId, Verdict)> {
+        let mut named: Vec<(AgentId, Verdict)> = Vec::with_capacity(CANDIDATES_MAX);
+        let first = chosen.iter().take(CANDIDATES_MAX);
+        named.extend(first.map(|&agent| (agent, Verdict::Chosen)));
+        let free = line.lane(caller.lane).into_iter().flat_map(|lane| lane.free.iter());
+        let is_chosen = |agent: &AgentId| chosen.contains(agent);
+        for &(_, _, agent) in free {
+            if named.len() == CANDIDATES_MAX || chosen.len() > 1 {
+                break;
+            }
+            if !is_chosen(&agent) {
+                let tried = caller.tried.contains(&agent);
+                named.push((agent, if tried { Verdict::Tried } else { Verdict::Behind }));
+            }
+        }
+        for &agent in &line.staff {
+            if named.len() == CANDIDATES_MAX {
+                break;
+            }
+            if let Some(verdict) = self.verdict(line, caller, agent) {
+                named.push((agent, verdict));
+            }
+        }
+        named
+    }
+
+    /// Why this agent was no choice at all; `None`: the agent is among the free of the lane.
+    fn verdict(&self, line: &Queue, caller: &Caller, agent: AgentId) -> Option<Verdict> {
+        let who = self.agents.get(agent)?;
+        Some(match who.shown {
+            AgentState::Off => Verdict::Off,
+            AgentState::Paused { .. } => Verdict::Paused,
+            AgentState::Unreachable => Verdict::Unreachable,
+            AgentState::Resting => Verdict::Resting,
+            AgentState::Offered { .. } => Verdict::Offered,
+            AgentState::Talking { .. } => Verdict::Talking,
+            AgentState::WrapUp { .. } => Verdict::WrapUp,
+            AgentState::Ready => match shortcoming(line, &caller.need, who) {
+                Some(Lacks::Level) => Verdict::Level,
+                Some(Lacks::Language) => Verdict::Language,
+                None => match caller.lane {
+                    LaneAt::Held(held) if held != agent => Verdict::NotTheSame,
+                    LaneAt::Held(_) | LaneAt::Shared(_) => return None,
+                },
+            },
+        })
+    }
+
+    /// The waiting callers of the queue with better places, and how many there are.
+    fn passed_over(
+        &self,
+        line: &Queue,
+        caller: &Caller,
+        chosen: Option<AgentId>,
+    ) -> (Vec<(CallId, PassedOver)>, usize) {
+        let before = |lane: &Lane| match lane.waiting.first() {
+            Some(first) if *first < caller.place => lane.waiting.rank(&caller.place),
+            Some(_) | None => 0,
+        };
+        let (mut count, mut places) = (0, Vec::<(Place, LaneAt)>::new());
+        for (at, lane) in line.every_lane() {
+            let ahead = before(lane);
+            count += ahead;
+            places.extend(lane.waiting.iter().take(ahead.min(CANDIDATES_MAX)).map(|&p| (p, at)));
+        }
+        places.sort_unstable();
+        places.truncate(CANDIDATES_MAX);
+        let who = chosen.and_then(|agent| self.agents.get(agent));
+        let why = |(place, at): (Place, LaneAt)| {
+            let need = line.lane(at).map(|lane| &lane.need);
+            let lacks = need.zip(who).and_then(|(need, who)| shortcoming(line, need, who));
+            let why = match (at, lacks) {
+                (LaneAt::Held(agent), _) => PassedOver::HeldFor(agent),
+                (LaneAt::Shared(_), Some(Lacks::Level)) => PassedOver::Level,
+                (LaneAt::Shared(_), Some(Lacks::Language)) => PassedOver::Language,
+                (LaneAt::Shared(_), None) => PassedOver::Aged,
+            };
+            (place.call, why)
+        };
+        (places.into_iter().map(why).collect(), count)
+    }
+
+    /// Why a caller still waits, as of this moment: everybody who serves the queue, with what
+    /// keeps each from this call. `None` where nobody waits by this name.
+    pub fn explain(&self, now: Instant, call: CallId) -> Option<Pick> {
+        let caller = self.callers.get(&call).filter(|caller| caller.unanswered())?;
+        let claim = self.queues.get(caller.queue)?.claim(caller.place, now);
+        Some(self.account(caller.queue, caller, &[], claim))
+    }
+}
+
+enum Lacks {
+    Level,
+    Language,
+}
+
+fn shortcoming(line: &Queue, need: &Need, who: &super::agent::Agent) -> Option<Lacks> {
+    if !who.is_able(&line.settings, need.level) {
+        Some(Lacks::Level)
+    } else if !who.speaks(&need.languages) {
+        Some(Lacks::Language)
+    } else {
+        None
+    }
+}
