@@ -219,7 +219,11 @@ pub fn admin(table: &Table, settings: &mut Settings, log: &mut Log) {
     if let Some(socket) = socket {
         settings.admin.socket = socket.it.into();
     }
-    section.later(&["http"]);
+    // "" is off, which is all there is so far.
+    if let Some(Some(http)) = section.text_or_none("http", value::socket) {
+        let what = "\"http\" in [admin] is not supported yet";
+        section.log.add(http.place, what, "write http = \"\", or take it out");
+    }
     section.done();
 }
 

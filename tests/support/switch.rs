@@ -29,7 +29,6 @@ ports = "20000-21999"
 stores = ["sqlite:DATA/records.db", "jsonl:DATA/records.jsonl"]
 [admin]
 socket = "DATA/s"
-http = ""
 "#;
 
 /// A helpline of one queue, which the trunk in house 2 calls as 181.
