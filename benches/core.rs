@@ -44,7 +44,11 @@ fn main() {
         line(name, &mut us);
     }
     line("the whole call", &mut totals);
-    println!("{} messages, {} facts a call", world.messages / world.records, world.facts / world.records);
+    println!(
+        "{} messages, {} facts a call",
+        world.messages / world.records,
+        world.facts / world.records
+    );
 }
 
 fn line(name: &str, us: &mut [f64]) {
@@ -139,7 +143,11 @@ impl World {
             _ => None,
         });
         let sent: Vec<_> = sent.collect();
-        let rows = self.out.commands.iter().filter(|c| matches!(c, Command::Store(row) if matches!(**row, Row::Call(_))));
+        let rows = self
+            .out
+            .commands
+            .iter()
+            .filter(|c| matches!(c, Command::Store(row) if matches!(**row, Row::Call(_))));
         self.records += rows.count();
         self.messages += sent.len();
         self.facts += self.out.facts.len();
