@@ -164,9 +164,6 @@ fn keys_that_nobody_knows_are_set_right() {
 fn what_belongs_to_a_later_step_is_refused_not_ignored() {
     let later = "is not supported yet; take it out";
     one("[[shift]]\n", &format!("1: \"shift\" in the configuration {later}"));
-    one("[[district]]\n", &format!("1: \"district\" in the configuration {later}"));
-    let overflow = "[[queue]]\nname = \"q\"\n[[queue.overflow]]\nafter = \"60s\"\n";
-    one(overflow, &format!("3: \"overflow\" in [[queue]] {later}"));
     one(
         "[records]\nstores = [\"postgres:x\", \"jsonl:x\"]\n",
         "2: stores \"postgres:x\" is not supported yet; use sqlite: or jsonl: for now",

@@ -10,9 +10,11 @@ mod desk;
 mod matcher;
 mod moves;
 mod queue;
+mod relief;
 mod reload;
 mod views;
 
 pub use api::*;
 pub use desk::Desk;
 pub use queue::Stage;
+pub use relief::{Elsewhere, Overflow, Relief, Scene, WaysOut, When};

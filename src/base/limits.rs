@@ -34,3 +34,14 @@ pub const REGISTER_EXPIRES: (Duration, Duration) =
     (Duration::from_secs(30), Duration::from_secs(7_200));
 /// The least rest of an agent between a missed offer and the next one.
 pub const REST_MIN: Duration = Duration::from_millis(100);
+/// Callers whose chosen district is remembered.
+pub const CHOICES_MAX: usize = 100_000;
+/// Districts, shifts and holidays in one configuration.
+pub const DISTRICTS_MAX: usize = 1_000;
+pub const SHIFTS_MAX: usize = 1_000;
+pub const HOLIDAYS_MAX: usize = 1_000;
+/// Ways out of one queue.
+pub const OVERFLOWS_MAX: usize = 16;
+/// Rows of the directory, and those of them that were refused and are shown.
+pub const DIRECTORY_MAX: usize = 200_000;
+pub const DIRECTORY_REFUSED_MAX: usize = 10_000;

@@ -22,9 +22,10 @@ impl Calls {
         call.talks_with = Some(leg);
         self.bridge(io, id);
         self.hang_up_phones(io, id, agent, answered_elsewhere());
+        self.agent_was_first(io, id);
     }
 
-    fn bridge(&mut self, io: &mut Io, id: CallId) {
+    pub(super) fn bridge(&mut self, io: &mut Io, id: CallId) {
         let Some(call) = self.table.get_mut(id) else { return };
         call.was_connected = true;
         let (caller, agent) = (call.caller.side.port, call.agent());
@@ -68,6 +69,9 @@ impl Calls {
     /// The dialled party has let it ring for too long.
     pub fn dial_timeout(&mut self, io: &mut Io, id: CallId) {
         if let Some(call) = self.table.get(id) {
+            if call.rings_centre() {
+                return self.centre_timeout(io, id);
+            }
             let end = call.end(EndedBy::Switch, 480, Some(19));
             self.finish(io, id, end, None);
         }

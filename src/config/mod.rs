@@ -5,7 +5,9 @@
 //! nothing of the file system, the network or what runs. May import: sip, acd, call and base.
 
 mod agents;
+mod districts;
 mod mistake;
+mod overflow;
 mod queues;
 mod routes;
 mod secret;
@@ -52,7 +54,8 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     let queues = list(&mut top, "queue");
     let agents = list(&mut top, "agent");
     let lines = list(&mut top, "line");
-    top.later(&["shift", "district"]);
+    let districts = list(&mut top, "district");
+    top.later(&["shift"]);
     top.done();
 
     switch::switch(switch, &mut settings, log);
@@ -62,11 +65,17 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     let advertise = switch::sip(sip, &mut settings, log);
     switch::admin(admin, &mut settings, log);
     routes::trunks(&trunks, env, &mut settings, log);
-    let staffing = queues::queues(&queues, &mut settings, log);
+    let (staffing, overflows) = queues::queues(&queues, &mut settings, log);
     agents::agents(&agents, env, &mut settings, log);
     queues::check_skills(&staffing, &settings.acd, log.unsure(&agents), log);
     let [music, welcome] = switch::media(media, advertise, &mut settings, log);
-    let given = routes::Given { welcome, music, unsure: log.unsure(&queues) };
+    let (no_queue, no_trunk) = (log.unsure(&queues), log.unsure(&trunks));
+    let unsure = districts::Unsure { queues: no_queue, trunks: no_trunk };
+    districts::districts(&districts, unsure, &mut settings, log);
+    let no_district = log.unsure(&districts);
+    let unsure = overflow::Unsure { queues: no_queue, trunks: no_trunk, districts: no_district };
+    overflow::overflows(overflows, unsure, &mut settings, log);
+    let given = routes::Given { welcome, music, no_queue, no_district };
     routes::lines(&lines, given, &mut settings, log);
     settings
 }

@@ -1,6 +1,7 @@
 //! `[[queue]]`: where callers wait, and whether anybody can serve them.
 
 use super::mistake::{Log, choose};
+use super::overflow;
 use super::section::{At, Section};
 use super::settings::Settings;
 use super::tree::Table;
@@ -21,12 +22,17 @@ pub struct Staffing {
     skills: Vec<At<String>>,
 }
 
-pub fn queues(tables: &[&Table], settings: &mut Settings, log: &mut Log) -> Vec<Staffing> {
+pub fn queues(
+    tables: &[&Table],
+    settings: &mut Settings,
+    log: &mut Log,
+) -> (Vec<Staffing>, Vec<overflow::Written>) {
     let mut seen = BTreeMap::new();
-    let mut staffing = Vec::new();
+    let (mut staffing, mut overflows) = (Vec::new(), Vec::new());
     for table in tables {
         let mut section = Section::new(table, "[[queue]]", log);
         let (queue, skills) = queue(&mut section);
+        overflows.push(overflow::written(&mut section, &queue.name));
         let place = section.place_of("name");
         section.done();
         if let Some(first) = seen.insert(queue.name.clone(), place)
@@ -42,7 +48,7 @@ pub fn queues(tables: &[&Table], settings: &mut Settings, log: &mut Log) -> Vec<
         let what = format!("{} queues are too many", tables.len());
         log.add(table.place, what, format!("keep to {}", limits::QUEUES_MAX));
     }
-    staffing
+    (staffing, overflows)
 }
 
 /// The queue, and the skills to check: none where nobody is meant to serve it.
@@ -76,7 +82,6 @@ fn queue(section: &mut Section) -> (QueueSettings, Option<Vec<At<String>>>) {
         pause_after: section.number("pause_after", 0..=1_000).unwrap_or(3),
         rest: section.span("rest", 100..=600_000).unwrap_or(seconds(5)),
     };
-    section.later(&["overflow"]);
     (queue, staffed.then_some(skills))
 }
 

@@ -22,6 +22,8 @@ pub struct Settings {
     pub sip: sip::Settings,
     pub acd: acd::Settings,
     pub call: call::Settings,
+    /// What becomes of callers whose queue cannot serve them.
+    pub overflows: Vec<acd::WaysOut>,
     /// The folder of prompts, `<language>/<name>.wav`.
     pub prompts: PathBuf,
     /// What is played to callers, in the order of their ids.
@@ -43,6 +45,7 @@ impl Default for Settings {
             sip: sip::Settings::default(),
             acd: acd::Settings::default(),
             call: call::Settings::default(),
+            overflows: Vec::new(),
             prompts: "prompts".into(),
             tunes: Vec::new(),
             stores: vec![Store::Sqlite { path: "data/records.db".into() }],

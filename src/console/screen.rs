@@ -4,8 +4,8 @@
 //! - `status`: `{name, version, started_at, uptime_ms, draining, last_fact, calls: {live, waiting,
 //!   offered, talking}, total: {arrived, answered, abandoned, refused, failed}, agents: {state:
 //!   count}, queues: […], trunks: […]}`
-//! - `calls.list`: `[{id, direction, state, line, trunk, caller, dialled, queue, agent, arrived_at,
-//!   queued_at, connected_at, wait_ms, talk_ms, held, silent}]`
+//! - `calls.list`: `[{id, direction, state, line, trunk, caller, dialled, district, queue, agent,
+//!   arrived_at, queued_at, connected_at, wait_ms, talk_ms, held, silent}]`
 //! - `queues.list`: `[{name, waiting, offered, talking, longest_wait_ms, total: {joined, answered,
 //!   left, longest_wait_ms}, service_level}]`
 //! - `agents.list`: `[{id, name, state, reason, call, caller, since, for_ms, contacts, taken,

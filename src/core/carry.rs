@@ -50,7 +50,10 @@ impl Switch {
                 let why = format!("{why:?}").to_lowercase();
                 self.fact(now, What::Phone { user, contacts, why }, out);
             }
-            Notice::TrunkUp { trunk, up } => self.fact(now, What::Trunk { trunk, up }, out),
+            Notice::TrunkUp { trunk, up } => {
+                self.state.calls.trunk(trunk, up);
+                self.fact(now, What::Trunk { trunk, up }, out);
+            }
             Notice::Locked { user, peer } => self.fact(now, What::Locked { user, peer }, out),
             Notice::Invited { .. }
             | Notice::Progress { .. }
@@ -93,9 +96,11 @@ impl Switch {
             call::Effect::Media(command) => out.commands.push(Command::Media(command)),
             call::Effect::Join { call, queue, arrived } => {
                 self.desk(now, |desk, cx, out| desk.join(cx, call, queue, arrived, out));
+                self.relieve(now, call, out);
             }
             call::Effect::Leave { call } => {
-                self.desk(now, |desk, cx, out| desk.leave(cx, call, out))
+                self.desk(now, |desk, cx, out| desk.leave(cx, call, out));
+                self.relieved(now, call);
             }
             call::Effect::Answered { call, agent } => self.answered(now, call, agent),
             call::Effect::Missed { call, agent, why } => {
@@ -105,9 +110,11 @@ impl Switch {
                     call::Missed::Unreachable => Miss::Unreachable,
                 };
                 self.desk(now, |desk, cx, out| desk.missed(cx, call, agent, miss, out));
+                self.relieve(now, call, out);
             }
             call::Effect::Released { call, agent } => {
                 self.desk(now, |desk, cx, out| desk.released(cx, call, agent, out));
+                self.relieved(now, call);
             }
             call::Effect::Fact(fact) => self.fact(now, What::Call(fact), out),
         }

@@ -12,6 +12,7 @@ mod ledger;
 mod names;
 mod open;
 mod record;
+mod relieve;
 mod switch;
 
 pub use command::Command;

@@ -32,6 +32,7 @@ pub struct State {
     pub(super) desk: Desk,
     pub(super) calls: Calls,
     pub(super) ledger: Ledger,
+    pub(super) relief: acd::Relief,
     pub(super) facts: u64,
     pub(super) draining: bool,
     pub(super) drained: bool,
@@ -69,6 +70,7 @@ impl Switch {
             desk,
             calls,
             ledger: Ledger::default(),
+            relief: acd::Relief::default(),
             facts: 0,
             draining: false,
             drained: false,
@@ -84,7 +86,7 @@ impl Switch {
     /// The one way in. `out` gets what follows, in order; nothing else needs to be asked.
     pub fn handle(&mut self, now: Now, event: Event, out: &mut Out) {
         while let Some(timer) = self.state.timers.pop_due(now.instant) {
-            self.expire(now, timer);
+            self.expire(now, timer, out);
             self.settle(now, out);
         }
         self.event(now, event, out);
@@ -149,7 +151,7 @@ impl Switch {
         }
     }
 
-    fn expire(&mut self, now: Now, timer: Timer) {
+    fn expire(&mut self, now: Now, timer: Timer, out: &mut Out) {
         match timer {
             Timer::Retransmit(_)
             | Timer::GiveUp(_)
@@ -171,6 +173,8 @@ impl Switch {
             | Timer::Rest(_)
             | Timer::MaxWait(_)
             | Timer::QueueReview(_) => self.desk(now, |desk, cx, out| desk.expire(cx, timer, out)),
+            Timer::Roster => {}
+            Timer::Overflow(call) => self.relieve(now, call, out),
             Timer::DialTimeout(call) => self.calls(now, |calls, io| calls.dial_timeout(io, call)),
             Timer::Silence(leg) => self.calls(now, |calls, io| calls.silence_over(io, leg)),
             Timer::CallGuard(call) => self.state.ledger.give_up(call, &mut self.spare.rows),
@@ -220,6 +224,7 @@ impl Switch {
         self.desk(now, |desk, cx, out| desk.reload(cx, &settings, out));
         self.rename_queues();
         self.find_phones(now);
+        self.relieve_everybody(now, out);
         self.fact(now, What::Reloaded, out);
     }
 
@@ -238,9 +243,17 @@ impl Switch {
     /// Queues keep their ids over a reload, so their place in the new settings is no longer theirs.
     fn rename_queues(&mut self) {
         let Settings { acd, call, .. } = &mut self.settings;
-        for line in &mut call.lines {
-            if let call::Goal::Queue(queue) = &mut line.goal
-                && let Some(named) = acd.queues.get(crate::base::Id::slot(*queue) as usize)
+        let of_lines = call.lines.iter_mut().filter_map(|line| match &mut line.goal {
+            call::Goal::Queue(queue) | call::Goal::Centre { queue } => Some(queue),
+            call::Goal::Dial(_) => None,
+        });
+        let of_districts =
+            call.districts.iter_mut().filter_map(|district| match &mut district.centre {
+                call::Centre::Queue(queue) => Some(queue),
+                call::Centre::Trunk(_) => None,
+            });
+        for queue in of_lines.chain(of_districts) {
+            if let Some(named) = acd.queues.get(crate::base::Id::slot(*queue) as usize)
                 && let Some(id) = self.state.desk.queue_id(&named.name)
             {
                 *queue = id;

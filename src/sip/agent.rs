@@ -140,6 +140,8 @@ impl UserAgent {
             | Timer::DialTimeout(_)
             | Timer::Silence(_)
             | Timer::CallGuard(_)
+            | Timer::Overflow(_)
+            | Timer::Roster
             | Timer::QueueReview(_) => {}
         }
     }

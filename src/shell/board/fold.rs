@@ -37,6 +37,7 @@ pub(super) struct Call {
     pub trunk: String,
     pub caller: String,
     pub dialled: String,
+    pub district: String,
     pub stage: Stage,
     pub queue: Option<QueueId>,
     pub agent: Option<AgentId>,
@@ -161,7 +162,7 @@ impl Board {
                 }
             }
             What::Draining => self.draining = true,
-            What::Locked { .. } | What::Reloaded => {}
+            What::Locked { .. } | What::Reloaded | What::Overflowed { .. } => {}
         }
         self.ring.push(fact.seq, text);
     }
@@ -200,7 +201,11 @@ impl Board {
                 self.counts.arrived += 1;
                 self.counts.refused += 1;
             }
-            call::Fact::SystemAnswered { .. }
+            call::Fact::District { call, district } => {
+                self.change(*call, |call| call.district.clone_from(district));
+            }
+            call::Fact::Rung { .. }
+            | call::Fact::SystemAnswered { .. }
             | call::Fact::LegOpened { .. }
             | call::Fact::LegClosed { .. }
             | call::Fact::Measured { .. } => {}
@@ -298,6 +303,7 @@ impl Call {
                 e164 => e164.to_string(),
             },
             dialled: arrival.dialled.clone(),
+            district: arrival.district.clone(),
             stage: Stage::Arrived,
             queue: None,
             agent: None,

@@ -58,6 +58,10 @@ fn arrival() -> What {
         caller: String::new(),
         caller_raw: "anonymous".into(),
         dialled: "181".into(),
+        dialled_raw: "181".into(),
+        forwarded_by: String::new(),
+        district: String::new(),
+        flags: Vec::new(),
     });
     What::Call(CallFact::Arrived { call: CALL, arrival })
 }
