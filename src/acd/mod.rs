@@ -12,9 +12,11 @@ mod moves;
 mod queue;
 mod relief;
 mod reload;
+mod roster;
 mod views;
 
 pub use api::*;
 pub use desk::Desk;
 pub use queue::Stage;
 pub use relief::{Elsewhere, Overflow, Relief, Scene, WaysOut, When};
+pub use roster::*;

@@ -1,12 +1,14 @@
 //! The settings of the call layer: what a dialled number means, where an agent's phone is, and
 //! what media looks like.
 
+use super::directory::Directory;
 use super::district::District;
 use crate::base::number::Plan;
 use crate::base::{QueueId, TuneId};
 use crate::wire::g711::Law;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +17,7 @@ pub struct Settings {
     /// The line, by its place, of numbers from a trunk that no line has. `None`: they get 404.
     pub default_line: Option<usize>,
     pub districts: Vec<District>,
+    pub directory: Arc<Directory>,
     /// Where each trunk puts its numbers, in the order of the trunks' ids.
     pub trunks: Vec<Numbering>,
     /// In the order of the agents' ids.
@@ -33,6 +36,7 @@ impl Default for Settings {
             lines: Vec::new(),
             default_line: None,
             districts: Vec::new(),
+            directory: Arc::default(),
             trunks: Vec::new(),
             phones: Vec::new(),
             media: MediaSettings::default(),

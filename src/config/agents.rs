@@ -40,6 +40,7 @@ pub fn agents(tables: &[&Table], env: Env, settings: &mut Settings, log: &mut Lo
 struct Seen {
     ids: BTreeMap<String, Place>,
     contacts: BTreeMap<String, Place>,
+    pins: BTreeMap<String, Place>,
 }
 
 /// The keys of one table, before the numbers are filled in.
@@ -125,6 +126,13 @@ impl Written {
             log.add(at.place, what, "give every agent a phone of their own");
             sound = false;
         }
+        if let (Some(pin), Some(at)) = (&pin, &self.pin)
+            && let Some(first) = seen.pins.insert(pin.clone(), at.place)
+        {
+            let what = format!("pin is another agent's too, at {}", log.name(first));
+            log.add(at.place, what, "give every agent a pin of their own");
+            sound = false;
+        }
         settings.acd.agents.push(AgentSettings {
             id: id.into(),
             skills: self.skills.clone(),
@@ -141,6 +149,11 @@ impl Written {
 }
 
 type Read = Result<String, Wrong>;
+
+/// The ids that `op1` or `agent{1-500}` stands for.
+pub fn expand(raw: &str) -> Result<Vec<String>, Wrong> {
+    Ok(Ids::read(raw)?.each().map(|(id, _)| id).collect())
+}
 
 /// `op1`, or `agent{1-500}`: what stands before and after the number, and the numbers.
 #[derive(Clone, Debug)]

@@ -45,6 +45,7 @@ impl Switch {
                 if let Some(agent) = self.state.desk.agent_id(&user) {
                     let reachable = !contacts.is_empty();
                     self.desk(now, |desk, cx, out| desk.reachable(cx, agent, reachable, out));
+                    self.look_for(now, &user, out);
                 }
                 let contacts = contacts.into_iter().map(|contact| contact.uri).collect();
                 let why = format!("{why:?}").to_lowercase();

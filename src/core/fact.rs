@@ -35,6 +35,7 @@ pub enum What {
         to: String,
         why: String,
     },
+    Shift(acd::ShiftNews),
     /// Too many wrong passwords.
     Locked {
         user: String,

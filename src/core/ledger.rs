@@ -41,6 +41,7 @@ impl Ledger {
             What::Phone { .. }
             | What::Trunk { .. }
             | What::Overflowed { .. }
+            | What::Shift(_)
             | What::Locked { .. }
             | What::Reloaded
             | What::Draining => {}

@@ -6,6 +6,7 @@
 mod carry;
 mod check;
 mod command;
+mod duty;
 mod event;
 mod fact;
 mod ledger;

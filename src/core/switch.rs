@@ -33,6 +33,7 @@ pub struct State {
     pub(super) calls: Calls,
     pub(super) ledger: Ledger,
     pub(super) relief: acd::Relief,
+    pub(super) roster: acd::Roster,
     pub(super) facts: u64,
     pub(super) draining: bool,
     pub(super) drained: bool,
@@ -71,6 +72,7 @@ impl Switch {
             calls,
             ledger: Ledger::default(),
             relief: acd::Relief::default(),
+            roster: acd::Roster::default(),
             facts: 0,
             draining: false,
             drained: false,
@@ -79,6 +81,8 @@ impl Switch {
         };
         let mut switch = Self::restore(settings, state);
         switch.work.extend(effects.into_iter().map(Work::Desk));
+        switch.settle(now, out);
+        switch.look_at_roster(now, out);
         switch.settle(now, out);
         switch
     }
@@ -173,7 +177,7 @@ impl Switch {
             | Timer::Rest(_)
             | Timer::MaxWait(_)
             | Timer::QueueReview(_) => self.desk(now, |desk, cx, out| desk.expire(cx, timer, out)),
-            Timer::Roster => {}
+            Timer::Roster => self.look_at_roster(now, out),
             Timer::Overflow(call) => self.relieve(now, call, out),
             Timer::DialTimeout(call) => self.calls(now, |calls, io| calls.dial_timeout(io, call)),
             Timer::Silence(leg) => self.calls(now, |calls, io| calls.silence_over(io, leg)),
@@ -202,10 +206,17 @@ impl Switch {
                 done.map(|()| format!("{agent}: {state}")).map_err(|why| why.to_string())
             }
             Verb::Hangup { call } => {
-                let id = self.state.calls.named(&call);
-                let id = id.ok_or_else(|| format!("no live call {call}: see `pukar calls`"))?;
+                let id = self.call(&call)?;
                 self.calls(now, |calls, io| calls.hang_up(io, id));
                 Ok(format!("{call}: hung up"))
+            }
+            Verb::ChooseDistrict { call, district } => {
+                let id = self.call(&call)?;
+                if self.settings.call.district(&district).is_none() {
+                    return Err(format!("no district \"{district}\" in the configuration"));
+                }
+                self.calls(now, |calls, io| calls.choose_district(io, id, &district));
+                Ok(format!("{call}: {district}"))
             }
         }
     }
@@ -213,6 +224,11 @@ impl Switch {
     fn agent(&self, name: &str) -> Result<AgentId, String> {
         let id = self.state.desk.agent_id(name);
         id.ok_or_else(|| format!("no agent \"{name}\": see `pukar agents`"))
+    }
+
+    fn call(&self, name: &str) -> Result<crate::base::CallId, String> {
+        let id = self.state.calls.named(name);
+        id.ok_or_else(|| format!("no live call {name}: see `pukar calls`"))
     }
 
     fn reload(&mut self, now: Now, settings: Settings, out: &mut Out) {
@@ -224,6 +240,7 @@ impl Switch {
         self.desk(now, |desk, cx, out| desk.reload(cx, &settings, out));
         self.rename_queues();
         self.find_phones(now);
+        self.look_at_roster(now, out);
         self.relieve_everybody(now, out);
         self.fact(now, What::Reloaded, out);
     }

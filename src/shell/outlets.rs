@@ -47,7 +47,7 @@ impl Outlets {
     /// The settings were replaced; what follows is told in these names.
     pub fn names(&mut self, names: Names) {
         self.tell_facts();
-        self.board.put(News::Names(names));
+        self.board.put(News::Names(Box::new(names)));
     }
 
     pub fn ask(&mut self, query: QueryId, name: String, kind: RecordKind) {

@@ -55,6 +55,8 @@ pub struct Stage {
     pub answers: BTreeMap<String, String>,
     habits: BTreeMap<SocketAddr, Habit>,
     deaf: BTreeSet<SocketAddr>,
+    /// The last message to each address.
+    last: BTreeMap<SocketAddr, String>,
     serial: u64,
 }
 
@@ -84,6 +86,7 @@ impl Stage {
             answers: BTreeMap::new(),
             habits: BTreeMap::new(),
             deaf: BTreeSet::new(),
+            last: BTreeMap::new(),
             serial: 0,
         };
         stage.take(out);
@@ -98,6 +101,10 @@ impl Stage {
     /// Nothing is heard from there any more.
     pub fn deaf(&mut self, address: &str) {
         self.deaf.insert(address.parse().unwrap());
+    }
+
+    pub fn heard_at(&self, address: &str) -> String {
+        self.last[&address.parse().unwrap()].clone()
     }
 
     /// A call from the carrier, to `uri`, with these further header lines. Its name is its Call-ID.
@@ -222,6 +229,7 @@ impl Stage {
         let mut say = |text: String| {
             events.push(Event::Sip { hop: hop(peer), bytes: Bytes::from(text) });
         };
+        self.last.insert(peer, text.to_string());
         let start = text.split(' ').next().unwrap_or_default();
         match start {
             _ if self.deaf.contains(&peer) => {}

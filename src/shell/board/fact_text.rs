@@ -1,7 +1,7 @@
 //! One fact as a line of JSON, in the words of the configuration and with the ids of the records.
 
 use super::fold::Board;
-use crate::acd::{self, AgentState, Miss, MissedBecause, Withdrawn};
+use crate::acd::{self, AgentState, Miss, MissedBecause, ShiftNews, Withdrawn};
 use crate::base::{AgentId, CallId};
 use crate::call::{self, Arrival, Role};
 use crate::core::{Fact, What};
@@ -19,6 +19,7 @@ pub fn render(board: &Board, fact: &Fact) -> Arc<str> {
         What::Trunk { trunk, up } => {
             ("trunk.state", json!({"trunk": board.names.trunk(*trunk), "up": up}))
         }
+        What::Shift(news) => of_shift(news),
         What::Overflowed { call, from, to, why } => (
             "call.overflowed",
             json!({"call": board.public(*call), "from": from, "to": to, "why": why}),
@@ -35,6 +36,18 @@ pub fn render(board: &Board, fact: &Fact) -> Arc<str> {
         line.extend(details);
     }
     Value::Object(line).to_string().into()
+}
+
+fn of_shift(news: &ShiftNews) -> (&'static str, Value) {
+    match news {
+        ShiftNews::Began { shift } => ("shift.began", json!({"shift": shift})),
+        ShiftNews::Ended { shift } => ("shift.ended", json!({"shift": shift})),
+        ShiftNews::Short { shift, starts, present, minimum } => (
+            "shift.short",
+            json!({"shift": shift, "starts_at": rfc3339(*starts), "present": present,
+                   "minimum": minimum}),
+        ),
+    }
 }
 
 fn of_call(board: &Board, fact: &call::Fact) -> (&'static str, Value) {

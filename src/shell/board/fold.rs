@@ -5,7 +5,7 @@ use super::names::Names;
 use super::ring::Ring;
 use crate::acd::{self, AgentState};
 use crate::base::{AgentId, CallId, Id, Now, QueueId};
-use crate::call::{self, Arrival, Direction, Outcome};
+use crate::call::{self, Arrival, Direction, Failures, Outcome};
 use crate::core::{Fact, What};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -24,6 +24,7 @@ pub struct Board {
     /// In the order of their ids.
     pub(super) trunks: Vec<Option<bool>>,
     pub(super) counts: Counts,
+    pub(super) failures: Failures,
     phones: BTreeMap<String, Vec<String>>,
     last: u64,
     ring: Ring,
@@ -95,6 +96,7 @@ impl Board {
             queues: BTreeMap::new(),
             trunks: Vec::new(),
             counts: Counts::default(),
+            failures: Failures::default(),
             phones: BTreeMap::new(),
             last: 0,
             ring: Ring::default(),
@@ -162,7 +164,7 @@ impl Board {
                 }
             }
             What::Draining => self.draining = true,
-            What::Locked { .. } | What::Reloaded | What::Overflowed { .. } => {}
+            What::Locked { .. } | What::Reloaded | What::Overflowed { .. } | What::Shift(_) => {}
         }
         self.ring.push(fact.seq, text);
     }
@@ -204,8 +206,8 @@ impl Board {
             call::Fact::District { call, district } => {
                 self.change(*call, |call| call.district.clone_from(district));
             }
-            call::Fact::Rung { .. }
-            | call::Fact::SystemAnswered { .. }
+            call::Fact::Rung { number, reached, .. } => self.failures.note(number, *reached),
+            call::Fact::SystemAnswered { .. }
             | call::Fact::LegOpened { .. }
             | call::Fact::LegClosed { .. }
             | call::Fact::Measured { .. } => {}

@@ -4,11 +4,13 @@
 //! of recent facts for subscribers. It lives on a thread of its own behind a bounded queue, so that
 //! a thousand wallboards slow no call. Facts come to it once and are counted nowhere else.
 
+mod directory;
 mod fact_text;
 mod fold;
 mod lists;
 mod names;
 mod ring;
+mod shifts;
 
 pub use fold::Board;
 pub use names::Names;
@@ -39,7 +41,7 @@ const GATHER: Duration = Duration::from_millis(25);
 pub enum News {
     Facts(Vec<Fact>),
     /// The settings changed; what follows is told in these names.
-    Names(Names),
+    Names(Box<Names>),
 }
 
 /// Reads the board from any thread.
@@ -105,7 +107,7 @@ impl Keeper {
         let over = loop {
             match self.news.try_recv() {
                 Ok(News::Facts(facts)) => facts.iter().for_each(|fact| self.board.take(fact)),
-                Ok(News::Names(names)) => self.board.rename(names),
+                Ok(News::Names(names)) => self.board.rename(*names),
                 Err(end) => break end == channel::TryRecvError::Disconnected,
             }
         };
