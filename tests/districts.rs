@@ -342,3 +342,19 @@ fn a_trunk_that_is_down_opens_another_way() {
     stage.dial("9826000002", "07492181", "");
     assert!(stage.invites[invites..].iter().all(|(to, _)| *to != SHIVPURI.parse().unwrap()));
 }
+
+#[test]
+fn whether_an_officers_number_was_reached_is_told() {
+    let text = format!("{STATE}[[line]]\nnumbers = [\"9001\"]\nto = \"sip:9826000131@10.5.0.1\"\n");
+    for (habit, told) in [
+        (Habit::Answers, "rung +919826000131: true"),
+        (Habit::Refuses(480), "rung +919826000131: false"),
+        (Habit::Rings, "rung +919826000131: false"),
+    ] {
+        let mut stage = Stage::new(&text);
+        stage.habit("10.5.0.1:5060", habit);
+        stage.dial("9826012345", "9001", "");
+        stage.wait(secs(61));
+        assert_eq!(stage.story()[0], told, "{habit:?}");
+    }
+}

@@ -123,7 +123,7 @@ impl Calls {
         }
     }
 
-    fn tell_rung(&mut self, io: &mut Io, id: CallId, reached: bool) {
+    pub(super) fn tell_rung(&mut self, io: &mut Io, id: CallId, reached: bool) {
         if let Some(number) = self.table.get_mut(id).and_then(|call| call.rung.take()) {
             io.fact(Fact::Rung { call: id, number, reached });
         }

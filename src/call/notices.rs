@@ -100,6 +100,7 @@ impl Calls {
             Role::Target => {
                 let status = if status < 400 { 480 } else { status };
                 let end = call.end(EndedBy::Target, status, cause.q850);
+                self.tell_rung(io, id, false);
                 self.finish(io, id, end, None);
             }
             Role::Agent(_) | Role::Caller => {}

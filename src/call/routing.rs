@@ -8,6 +8,7 @@ use crate::base::number::{self, e164};
 use crate::base::text::clean;
 use crate::base::{Id, Now, Rng};
 use crate::sip::{Invited, Party, Source};
+use crate::wire::sip::Uri;
 
 /// Characters of a number or name that are kept.
 const KEPT: usize = 64;
@@ -162,6 +163,13 @@ fn flags(invited: &Invited, dialled: &Dialled, arrival: &Arrival) -> Vec<Flag> {
     let unknown = dialled.unknown.then_some(Flag::UnknownNumber);
     let forwarded = (!arrival.forwarded_by.is_empty()).then_some(Flag::Forwarded);
     caller.into_iter().chain(unknown).chain(forwarded).collect()
+}
+
+/// The telephone number that a SIP URI rings, if it rings one.
+pub fn number_of(settings: &Settings, uri: &str) -> Option<String> {
+    let user = Uri::parse(uri)?.user_text().into_owned();
+    let number = number::dialled(&user, &settings.plan);
+    (number.starts_with('+') || number::is_short(&number)).then_some(number)
 }
 
 fn numbering(settings: &Settings, invited: &Invited) -> Numbering {

@@ -5,7 +5,7 @@ use super::conversation::Call;
 use super::leg::{Leg, Stage};
 use super::side::Side;
 use super::waiting::answered_elsewhere;
-use super::{Effect, EndedBy, Fact, Role};
+use super::{Effect, EndedBy, Fact, Role, routing};
 use crate::base::{AgentId, CallId, LegId, PortId, Timer};
 use crate::media::control::Command;
 use crate::sip::{Act, Body, Cause, Dial, Party, Target};
@@ -42,7 +42,8 @@ impl Calls {
 
     /// Rings the fixed address of a direct line.
     pub(super) fn dial_target(&mut self, io: &mut Io, id: CallId, uri: String) {
-        let Some(call) = self.table.get(id) else { return };
+        let Some(call) = self.table.get_mut(id) else { return };
+        call.rung = routing::number_of(io.settings, &uri);
         let Some(port) = self.ports.take_beside(call.caller.side.port) else {
             let end = call.end(EndedBy::Switch, 503, Some(42));
             return self.finish(io, id, end, None);
@@ -73,6 +74,7 @@ impl Calls {
                 return self.centre_timeout(io, id);
             }
             let end = call.end(EndedBy::Switch, 480, Some(19));
+            self.tell_rung(io, id, false);
             self.finish(io, id, end, None);
         }
     }
@@ -80,6 +82,7 @@ impl Calls {
     /// The dialled party answered: so do we.
     pub(super) fn target_answered(&mut self, io: &mut Io, id: CallId, leg: LegId) {
         io.cx.timers.cancel(Timer::DialTimeout(id));
+        self.tell_rung(io, id, true);
         let Some(call) = self.table.get_mut(id) else { return };
         let side = &mut call.caller.side;
         let description = match call.offer.take() {
