@@ -169,11 +169,6 @@ fn keys_that_nobody_knows_are_set_right() {
 
 #[test]
 fn what_belongs_to_a_later_step_is_refused_not_ignored() {
-    let later = "is not supported yet; take it out";
-    one("[[shift]]\n", &format!("1: \"shift\" in the configuration {later}"));
-    one("[[district]]\n", &format!("1: \"district\" in the configuration {later}"));
-    let overflow = "[[queue]]\nname = \"q\"\n[[queue.overflow]]\nafter = \"60s\"\n";
-    one(overflow, &format!("3: \"overflow\" in [[queue]] {later}"));
     one(
         "[records]\nstores = [\"postgres:x\", \"jsonl:x\"]\n",
         "2: stores \"postgres:x\" is not supported yet; use sqlite: or jsonl: for now",
@@ -414,4 +409,193 @@ fn several_files_are_one_configuration() {
             "c.toml:4: queue \"q\" is already at a.toml:4; give it another name",
         ]
     );
+}
+
+/// The one warning of a configuration without mistakes.
+#[track_caller]
+fn warning(text: &str) -> String {
+    let files = [("f.toml".to_string(), text.to_string())];
+    let (settings, warnings) = pukar::config::parse_and_warn(&files, &|_| None);
+    settings.unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
+    assert_eq!(warnings.len(), 1, "{warnings:#?}");
+    warnings[0].to_string()
+}
+
+const QUEUE: &str = "[[queue]]\nname = \"a\"\n";
+
+#[test]
+fn overflows_that_go_round_in_a_circle_are_a_mistake_where_the_circle_closes() {
+    let to = |to: &str| format!("[[queue.overflow]]\nafter = \"60s\"\nto = \"{to}\"\n");
+    one(
+        &format!("{QUEUE}{}", to("queue:a")),
+        "5: callers would go round in a circle: a -> a; take one of these overflows out",
+    );
+    let b = QUEUE.replace("\"a\"", "\"b\"");
+    let c = QUEUE.replace("\"a\"", "\"c\"");
+    let circle = format!("{QUEUE}{}{b}{}{c}{}", to("queue:b"), to("district:d"), to("queue:a"));
+    one(
+        &format!("{circle}[[district]]\nname = \"d\"\nqueue = \"c\"\n"),
+        "15: callers would go round in a circle: c -> a -> b -> c; take one of these overflows out",
+    );
+    let tree = format!("{QUEUE}{}{}{b}{}{c}", to("queue:b"), to("queue:c"), to("queue:c"));
+    assert!(read(&[("f", &tree)]).is_ok(), "two ways to one queue are no circle");
+}
+
+#[test]
+fn an_overflow_says_when_and_where_to() {
+    let b = QUEUE.replace("\"a\"", "\"b\"");
+    let overflow = |more: &str| format!("{QUEUE}[[queue.overflow]]\n{more}\n");
+    one(
+        &overflow("after = \"60s\""),
+        "3: [[queue.overflow]] has no to; write to = \"queue:general\", or \"district:alirajpur\"",
+    );
+    one(
+        &overflow("to = \"district:x\""),
+        "3: [[queue.overflow]] says not when; write after = \"60s\", unstaffed = true, \
+         wait_over = \"5m\" or trunk_down = \"bsnl\"",
+    );
+    one(
+        &overflow("after = \"60s\"\nto = \"b\""),
+        "5: to \"b\" is nowhere; write \"queue:b\" or \"district:b\"",
+    );
+    one(
+        &overflow("after = \"60s\"\nto = \"district:x\""),
+        "5: district \"x\" does not exist; there are no districts yet",
+    );
+    one(
+        &format!("{QUEUE}[[queue.overflow]]\ntrunk_down = \"bsnl\"\nto = \"queue:b\"\n{b}"),
+        "4: trunk \"bsnl\" does not exist; there are no trunks yet",
+    );
+}
+
+#[test]
+fn a_district_leads_to_a_queue_or_a_trunk_by_std_codes_of_its_own() {
+    one(
+        "[[district]]\nname = \"d\"\nstd = [\"07394\"]\n",
+        "1: [[district]] has neither a queue nor a trunk; write queue = \"general\", or trunk = \
+         \"alirajpur-edaksh\"",
+    );
+    let district = format!("{QUEUE}[[district]]\nname = \"d\"\nqueue = \"a\"\nstd = \"07394\"\n");
+    let same = "[[district]]\nname = \"e\"\nqueue = \"a\"\nstd = \"7394\"\n";
+    one(
+        &format!("{district}{same}"),
+        "10: std \"07394\" is already at f.toml:6; keep it in one district, or nobody knows which \
+         is meant",
+    );
+    one(
+        &district.replace("07394", "0"),
+        "6: std \"0\" is no STD code; write its two to four digits after the 0, such as \"07394\"",
+    );
+    one(
+        &district.replace("queue = \"a\"", "queue = \"b\""),
+        "5: queue \"b\" does not exist; did you mean \"a\"?",
+    );
+    let settings = read(&[("f", &district)]).unwrap();
+    assert_eq!(settings.call.districts[0].std, ["7394"]);
+}
+
+const SHIFT: &str = "[[shift]]\nname = \"m\"\nhours = \"06:00-14:00\"\nagents = [\"op1\"]\n";
+
+#[test]
+fn a_roster_with_a_gap_is_a_warning_with_the_gap() {
+    let agent = format!("{AGENT}skills = [\"operator\"]\n");
+    let queue = "[[queue]]\nname = \"q\"\nskills = [\"operator\"]\n";
+    assert_eq!(
+        warning(&format!("{agent}{queue}{SHIFT}")),
+        "f.toml:8: nobody who serves queue \"q\" is on shift from mon 14:00 to tue 06:00, and 6 \
+         times more a week; close the gap, or add [[queue.overflow]] with unstaffed = true"
+    );
+    let six = SHIFT.replace("06:00-14:00\"", "00:00-24:00\"\ndays = \"mon-sat\"");
+    let told = warning(&format!("{agent}{queue}{six}"));
+    assert!(told.contains("from sun 00:00 to mon 00:00; close"), "{told}");
+    let night = SHIFT.replace("\"m\"", "\"n\"").replace("06:00-14:00", "14:00-06:00");
+    let files = [("f.toml".to_string(), format!("{agent}{queue}{SHIFT}{night}"))];
+    assert_eq!(pukar::config::parse_and_warn(&files, &|_| None).1, []);
+}
+
+#[test]
+fn shifts_are_checked() {
+    one(
+        &format!("{AGENT}{}", SHIFT.replace("op1", "op2")),
+        "7: agent \"op2\" does not exist; did you mean \"op1\"?",
+    );
+    one(
+        &format!("{AGENT}{SHIFT}minimum = 2\n"),
+        "8: minimum = 2 is more than the 1 on the shift; put more on it, or ask for fewer",
+    );
+    for (hours, what) in [
+        ("6-14", "are no hours; write it as \"06:00-14:00\""),
+        ("06:00-06:00", "are empty; write \"00:00-24:00\" for a whole day"),
+        ("06:00-25:00", "are no hours; write it as \"06:00-14:00\""),
+    ] {
+        one(
+            &format!("{AGENT}{}", SHIFT.replace("06:00-14:00", hours)),
+            &format!("6: hours \"{hours}\" {what}"),
+        );
+    }
+    one(
+        &format!("{AGENT}{SHIFT}supervisors = [\"op1\"]\n"),
+        "7: \"op1\" is on this shift twice; take one out",
+    );
+    one(
+        &format!("{AGENT}{SHIFT}[[holiday]]\ndate = \"26 Jan\"\n"),
+        "9: date \"26 Jan\" is no date; write it as \"2026-11-25\"",
+    );
+}
+
+#[test]
+fn two_agents_have_not_one_pin() {
+    let first = format!("{AGENT}pin = \"1101\"\n");
+    let second = first.replace("op1", "op2");
+    let found = mistakes(&format!("{first}{second}"));
+    assert_eq!(
+        found,
+        ["f.toml:8: pin is another agent's too, at f.toml:4; give every agent a pin of their own"]
+    );
+}
+
+#[test]
+fn a_trunk_says_where_its_numbers_are() {
+    let trunk = "[[trunk]]\nname = \"b\"\nhosts = [\"10.0.0.9\"]\n";
+    one(
+        &format!("{trunk}did = \"diversion\"\n"),
+        "4: did \"diversion\" is no place of a number; the places are any, request-uri, to, \
+         p-called-party-id",
+    );
+    one(
+        "[[line]]\nnumbers = [\"181\"]\nto = \"sip:a@b\"\ndistrict = \"x\"\n",
+        "4: district \"x\" does not exist; there are no districts yet",
+    );
+}
+
+#[test]
+fn the_state_example_has_the_roster_of_alirajpur_and_no_warning() {
+    let mut files: Vec<_> = std::fs::read_dir("config/state").unwrap().flatten().collect();
+    files.retain(|file| file.path().extension().is_some_and(|end| end == "toml"));
+    files.sort_by_key(|file| file.path());
+    let text = |path: std::path::PathBuf| std::fs::read_to_string(path).unwrap();
+    let files: Vec<_> =
+        files.iter().map(|f| (f.path().display().to_string(), text(f.path()))).collect();
+    let (settings, warnings) = pukar::config::parse_and_warn(&files, &|_| None);
+    let settings = settings.unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
+    assert_eq!(warnings, []);
+    let roster = &settings.roster;
+    assert_eq!((roster.shifts.len(), roster.holidays.len()), (3, 1));
+    for shift in &roster.shifts {
+        let count = |role| shift.members.iter().filter(|m| m.role == role).count();
+        let [supervisors, operators, counsellors] = [
+            pukar::acd::Role::Supervisor,
+            pukar::acd::Role::Operator,
+            pukar::acd::Role::Counsellor,
+        ]
+        .map(count);
+        assert_eq!((supervisors, operators, counsellors, shift.minimum), (1, 4, 1, 5));
+    }
+    let titles: Vec<_> = settings.call.districts.iter().map(|d| d.title.clone()).collect();
+    let written = ["अलीराजपुर", "शिवपुरी", "छिंदवाड़ा"];
+    assert_eq!(titles, written.map(|title| pukar::base::text::clean(title, 64)));
+    let mut directory = pukar::call::Directory::default();
+    let csv = text(settings.directory_files[0].clone());
+    directory.read("directory.csv", &csv, &settings.call);
+    assert_eq!((directory.entries.len(), directory.refused_count), (17, 0));
 }

@@ -50,6 +50,10 @@ fn check_says_no_mistakes_or_all_of_them() {
     assert_eq!((&*err, exit), ("", 0));
     assert!(out.starts_with("config/helpline.toml: no mistakes; 2 lines, 2 queues"), "{out}");
 
+    let (out, err, exit) = said(&pukar(&["check", "--config", "config/state"]));
+    assert_eq!((&*err, exit), ("", 0));
+    assert!(out.ends_with("3 districts, 3 shifts, 17 in the directory\n"), "{out}");
+
     let folder = folder("check");
     std::fs::write(folder.join("a.toml"), "[swich]\n").unwrap();
     std::fs::write(folder.join("b.toml"), "[sip]\nlock_after = 0\n").unwrap();
@@ -142,4 +146,48 @@ fn records_come_page_by_page() {
     let asked = switch.join().unwrap();
     assert_eq!(asked[0][1], json!({"since": "2026-11-22T00:00:00.000Z", "limit": 1000}));
     assert_eq!(asked[1][1]["after"], "c999");
+}
+
+#[test]
+fn a_directory_with_bad_rows_warns_of_each_and_is_in_force_with_the_rest() {
+    let folder = folder("directory");
+    let rows: String = (0..1_000).map(|n| format!("rrt,ALI,Name,0{n},1,,\n")).collect();
+    let head = "kind,district,name,number,priority,valid_from,valid_to\n";
+    let csv = folder.join("d.csv");
+    std::fs::write(&csv, format!("{head}{rows}rrt,ALI,Good,9826000001,1,,\n")).unwrap();
+    let config = folder.join("c.toml");
+    std::fs::write(&config, format!("[directory]\nfiles = [{:?}]\n", csv.display().to_string()))
+        .unwrap();
+    let (out, err, exit) = said(&pukar(&["check", "--config", config.to_str().unwrap()]));
+    assert_eq!(exit, 0, "{err}");
+    assert!(out.ends_with("1 in the directory\n"), "{out}");
+    assert_eq!(err.lines().count(), 1_000);
+    let first = format!("warning: {}:2: \"00\" is no telephone number\n", csv.display());
+    assert!(err.starts_with(&first), "{err}");
+}
+
+#[test]
+fn shifts_and_the_directory_are_screens() {
+    let folder = folder("shifts");
+    let socket = folder.join("s");
+    let shift = json!([{"name": "night", "hours": "22:00-06:00", "on": true, "minimum": 5,
+        "present": 1, "starts_at": "2026-11-22T16:30:00.000Z",
+        "ends_at": "2026-11-23T00:30:00.000Z",
+        "members": [{"agent": "ali13", "name": "x", "role": "supervisor", "state": "ready"},
+                    {"agent": "ali14", "name": "y", "role": "operator", "state": "off"}]}]);
+    let listed = json!({"entries": [{"kind": "rrt", "district": "alirajpur", "name": "सीमा",
+        "number": "+919826000001", "priority": 1, "valid_from": null, "valid_to": null,
+        "valid": true, "failures": 0}], "refused": [], "refused_count": 2});
+    let answers =
+        [shift, listed].map(|result| json!({"jsonrpc": "2.0", "id": 1, "result": result}));
+    let asked = switch(&socket, answers.to_vec());
+    let at = socket.to_str().unwrap();
+    let (out, _, exit) = said(&pukar(&["shifts", "--socket", at]));
+    assert_eq!(exit, 0);
+    assert!(out.contains("night") && out.contains("ali13 ready, ali14 off"), "{out}");
+    let (out, _, exit) = said(&pukar(&["directory", "ALI/RRT/1", "--socket", at]));
+    assert_eq!(exit, 0);
+    assert!(out.contains("सीमा") && out.contains("2 rows were refused"), "{out}");
+    let asked = asked.join().unwrap();
+    assert_eq!(asked[1], json!(["directory.list", {"address": "ALI/RRT/1"}]));
 }

@@ -16,7 +16,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sim", &["core", "call", "acd", "sip", "media", "config", "wire", "base"]),
     ("load", &["wire", "base"]),
     ("shell", &["core", "call", "acd", "sip", "media", "config", "wire", "base"]),
-    ("console", &["shell", "load", "config", "base"]),
+    ("console", &["shell", "load", "config", "call", "base"]),
 ];
 /// Folders that take time, randomness and I/O as arguments, and so may not name these.
 const PURE: &[&str] = &["base", "wire", "sip", "acd", "media", "call", "config", "core", "sim"];

@@ -54,3 +54,14 @@ pub const LANES_MAX: usize = 64;
 pub const CANDIDATES_MAX: usize = 32;
 /// Conversations that an estimate of the wait is made from, at least and at most.
 pub const ESTIMATE_FROM: (usize, usize) = (4, 16);
+/// Callers whose chosen district is remembered.
+pub const CHOICES_MAX: usize = 100_000;
+/// Districts, shifts and holidays in one configuration.
+pub const DISTRICTS_MAX: usize = 1_000;
+pub const SHIFTS_MAX: usize = 1_000;
+pub const HOLIDAYS_MAX: usize = 1_000;
+/// Ways out of one queue.
+pub const OVERFLOWS_MAX: usize = 16;
+/// Rows of the directory, and those of them that were refused and are shown.
+pub const DIRECTORY_MAX: usize = 200_000;
+pub const DIRECTORY_REFUSED_MAX: usize = 10_000;

@@ -54,6 +54,10 @@ pub enum Timer {
     Silence(LegId),
     /// The media figures of an ended call are late; its record is closed without them.
     CallGuard(CallId),
+    /// Somewhere else may be better for this caller by now.
+    Overflow(CallId),
+    /// The roster changes, or somebody on it is waited for.
+    Roster,
     /// The queue looks again at what only time changes.
     QueueReview(QueueId),
 }

@@ -101,6 +101,17 @@ pub enum Fact {
         role: Role,
         silent: bool,
     },
+    /// The district of the call is known now, or another than before.
+    District {
+        call: CallId,
+        district: String,
+    },
+    /// A number was rung through a trunk, and answered or not.
+    Rung {
+        call: CallId,
+        number: String,
+        reached: bool,
+    },
     /// The agent's phone was lost in mid-call; the caller waits again, at the old place.
     Returned {
         call: CallId,
@@ -144,7 +155,29 @@ pub struct Arrival {
     /// E.164, or empty where the caller is withheld or has no telephone number.
     pub caller: String,
     pub caller_raw: String,
+    /// E.164, `181`, `0<STD>181`, or a name.
     pub dialled: String,
+    pub dialled_raw: String,
+    /// The number first called, where the call was forwarded to us; E.164 or as it came.
+    pub forwarded_by: String,
+    /// Name of the district; empty where nothing tells it.
+    pub district: String,
+    /// What a human should know of the numbers. None of it keeps the call from anybody.
+    pub flags: Vec<Flag>,
+}
+
+/// What is odd about a call's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Flag {
+    /// The caller, or their carrier, withheld the number.
+    CallerWithheld,
+    CallerMissing,
+    /// No telephone number: letters, too short, too long.
+    CallerOdd,
+    /// No line has the number; it went to the default line.
+    UnknownNumber,
+    Forwarded,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,12 +8,13 @@ use super::gate::Gate;
 use super::leg::{Leg, Stage};
 use super::ports::Ports;
 use super::side::Side;
-use super::{Arrival, Effect, End, EndedBy, Fact, Goal, Line, Outcome, Role, Settings, routing};
-use crate::base::{CallId, Cx, LegId, PortId, Slab, Timer};
+use super::{Arrival, Centre, Choices, Effect, End, EndedBy, Fact, Goal, Line};
+use super::{Outcome, Role, Settings, routing};
+use crate::base::{CallId, Cx, LegId, PortId, Slab, Timer, TrunkId};
 use crate::media::control::Command;
 use crate::sip::{Act, Body, Cause, Invited};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Calls {
@@ -23,6 +24,9 @@ pub struct Calls {
     pub(super) by_port: BTreeMap<PortId, (CallId, LegId)>,
     pub(super) ports: Ports,
     gate: Gate,
+    pub(super) choices: Choices,
+    /// Trunks that do not answer.
+    pub(super) down: BTreeSet<TrunkId>,
 }
 
 /// What every call needs to act: time and dice, settings, and a place for what it decides.
@@ -52,6 +56,8 @@ impl Calls {
             by_port: BTreeMap::new(),
             ports: Ports::new(settings.media.ports, settings.media.workers),
             gate: Gate::new(settings, cx.now.instant),
+            choices: Choices::default(),
+            down: BTreeSet::new(),
         }
     }
 
@@ -101,13 +107,15 @@ impl Calls {
 
     /// A call is at the door.
     pub fn invited(&mut self, io: &mut Io, leg: LegId, invited: Invited) {
-        let line = routing::line(io.settings, &invited);
-        let arrival = routing::arrival(io.settings, &invited, line, io.cx.now, io.cx.rng);
+        let dialled = routing::dialled(io.settings, &invited);
+        let known = &self.choices;
+        let arrival =
+            routing::arrival(io.settings, &invited, &dialled, known, io.cx.now, io.cx.rng);
         let now = io.cx.now.instant;
         if let Err(seconds) = self.gate.admit(io.settings, self.table.len(), now, io.cx.rng) {
             return refuse(io, leg, arrival, 503, Some(seconds));
         }
-        let Some(line) = line else {
+        let Some(line) = dialled.line else {
             return refuse(io, leg, arrival, 404, None);
         };
         let phones = io.settings.phones.len();
@@ -137,13 +145,21 @@ impl Calls {
         first: Option<Body>,
     ) {
         let (leg, port) = (caller.id, caller.side.port);
+        let (goal, centre) = self.goal(io.settings, line, &arrival);
+        if routing::names_district(io.settings, &arrival) {
+            self.choices.remember(&arrival.caller, &arrival.district, io.cx.now.instant);
+        }
         let call = self.table.insert(Call {
             name: arrival.id.clone(),
-            goal: line.goal.clone(),
+            goal: goal.clone(),
+            number: arrival.caller.clone(),
+            dialled: arrival.dialled.clone(),
+            district: arrival.district.clone(),
+            rung: None,
             welcome: line.welcome,
             music: line.music,
             arrived: io.cx.now.instant,
-            shown: routing::shown(&invited, io.host),
+            shown: routing::shown(io.settings, &invited, io.host),
             caller,
             offer: invited.offer,
             others: Vec::new(),
@@ -155,11 +171,40 @@ impl Calls {
         io.fact(Fact::Arrived { call, arrival: Box::new(arrival) });
         io.fact(Fact::LegOpened { call, leg, role: Role::Caller });
         io.media(Command::Open { port, address: io.settings.media.bind });
-        match (&line.goal, first) {
-            (Goal::Queue(queue), Some(body)) => self.greet(io, call, *queue, body),
-            (Goal::Dial(uri), _) => self.dial_target(io, call, uri.clone()),
-            (Goal::Queue(_), None) => unreachable!("a queue call is answered with a description"),
+        match (goal, first) {
+            (Goal::Queue(queue), Some(body)) => {
+                self.greet(io, call, body);
+                io.out.push(Effect::Join { call, queue, arrived: io.cx.now.instant });
+            }
+            (Goal::Centre { .. }, Some(body)) => {
+                self.greet(io, call, body);
+                match centre {
+                    Some(trunk) => self.ring_centre(io, call, trunk),
+                    None => self.without_centre(io, call),
+                }
+            }
+            (Goal::Dial(uri), _) => self.dial_target(io, call, uri),
+            (Goal::Queue(_) | Goal::Centre { .. }, None) => {
+                unreachable!("a queue call is answered with a description")
+            }
         }
+    }
+
+    /// Where the call goes: to the centre of its district, where that is known and can be had, or
+    /// else where its line leads. A centre is not handed its own calls back.
+    fn goal(&self, settings: &Settings, line: &Line, arrival: &Arrival) -> (Goal, Option<TrunkId>) {
+        if let (&Goal::Queue(queue), true) = (&line.goal, line.by_district)
+            && let Some(district) = settings.district(&arrival.district)
+        {
+            match district.centre {
+                Centre::Queue(own) => return (Goal::Queue(own), None),
+                Centre::Trunk(trunk) if arrival.trunk != Some(trunk) && !self.is_down(trunk) => {
+                    return (Goal::Centre { queue }, Some(trunk));
+                }
+                Centre::Trunk(_) => {}
+            }
+        }
+        (line.goal.clone(), None)
     }
 
     /// Forgets a leg of this call that is over, with its port.
@@ -178,8 +223,9 @@ impl Calls {
         match (call.agent(), &call.goal) {
             (Some(agent), _) => io.out.push(Effect::Released { call: id, agent }),
             (None, Goal::Queue(_)) => io.out.push(Effect::Leave { call: id }),
-            (None, Goal::Dial(_)) => io.cx.timers.cancel(Timer::DialTimeout(id)),
+            (None, Goal::Dial(_) | Goal::Centre { .. }) => {}
         }
+        io.cx.timers.cancel(Timer::DialTimeout(id));
         let cause = Cause { q850: end.q850.or(Some(16)), ..Cause::default() };
         for leg in call.legs() {
             if Some(leg.id) != gone {
@@ -259,8 +305,10 @@ fn first_description(
     settings: &Settings,
 ) -> Result<Option<Body>, u16> {
     match (&line.goal, &invited.offer) {
-        (Goal::Queue(_), Some(offer)) => side.answer(&settings.media, offer).map(Some),
-        (Goal::Queue(_), None) => Ok(Some(side.offer(&settings.media, None))),
+        (Goal::Queue(_) | Goal::Centre { .. }, Some(offer)) => {
+            side.answer(&settings.media, offer).map(Some)
+        }
+        (Goal::Queue(_) | Goal::Centre { .. }, None) => Ok(Some(side.offer(&settings.media, None))),
         // Only a look: the answer is made when the far end has answered.
         (Goal::Dial(_), Some(offer)) => side.clone().answer(&settings.media, offer).map(|_| None),
         (Goal::Dial(_), None) => Ok(None),

@@ -11,6 +11,12 @@ pub struct Call {
     /// As records and lists show it.
     pub name: String,
     pub goal: Goal,
+    /// The caller's number in E.164; empty where there is none.
+    pub number: String,
+    pub dialled: String,
+    pub district: String,
+    /// The number that rings behind a trunk for a caller who waits.
+    pub rung: Option<String>,
     pub welcome: Option<TuneId>,
     pub music: Option<TuneId>,
     pub arrived: Instant,

@@ -5,7 +5,10 @@
 
 mod api;
 mod calls;
+mod centre;
 mod conversation;
+mod directory;
+mod district;
 mod gate;
 mod leg;
 mod notices;
@@ -20,6 +23,8 @@ pub use crate::wire::g711::Law;
 pub use api::*;
 pub use calls::{Calls, Io};
 pub use conversation::Call;
+pub use directory::{Directory, Entry, Failures, Refused};
+pub use district::{Centre, Choices, District};
 pub use leg::{Leg, Stage};
 pub use settings::*;
 pub use side::Side;

@@ -71,6 +71,7 @@ impl Calls {
     fn answered(&mut self, io: &mut Io, id: CallId, leg: LegId, body: Option<Body>) {
         let Some(call) = self.table.get_mut(id) else { return };
         let taken = call.talks_with.is_some();
+        let waits = call.rings_centre();
         let Some(other) = call.leg_mut(leg) else { return };
         let usable = body.is_some_and(|body| other.side.accept(&io.settings.media, &body).is_ok());
         if !usable || taken {
@@ -85,6 +86,7 @@ impl Calls {
         }
         match other.role {
             Role::Agent(agent) => io.out.push(Effect::Answered { call: id, agent }),
+            Role::Target if waits => self.centre_answered(io, id, leg),
             Role::Target => self.target_answered(io, id, leg),
             Role::Caller => {}
         }
@@ -92,6 +94,7 @@ impl Calls {
 
     fn refused(&mut self, io: &mut Io, id: CallId, leg: LegId, status: u16, cause: Cause) {
         let Some(call) = self.table.get_mut(id) else { return };
+        let waits = call.rings_centre();
         let Some(gone) = call.take_other(leg) else { return };
         self.bury(io, id, &gone, status, cause.clone());
         let Some(call) = self.table.get(id) else { return };
@@ -100,8 +103,10 @@ impl Calls {
                 let why = missed(status, gone.stage);
                 io.out.push(Effect::Missed { call: id, agent, why });
             }
+            Role::Target if waits => self.without_centre(io, id),
             Role::Target => {
                 let end = call.end(EndedBy::Target, passed_on(status), cause.q850);
+                self.tell_rung(io, id, false);
                 self.finish(io, id, end, None);
             }
             Role::Agent(_) | Role::Caller => {}
@@ -153,6 +158,9 @@ impl Calls {
             Role::Agent(_) => {
                 let end = call.end(EndedBy::Agent, 200, q850);
                 self.finish(io, id, end, Some(leg));
+            }
+            Role::Target if call.peer_of(leg).is_none() && call.rings_centre() => {
+                self.refused(io, id, leg, 480, cause);
             }
             Role::Target => {
                 let by = if silent { EndedBy::Lost } else { EndedBy::Target };

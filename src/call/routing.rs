@@ -1,69 +1,197 @@
-//! What a dialled number means, and who is calling: headers to a line and an arrival.
+//! What a dialled number means, and who is calling: headers to a line and an arrival. Nothing here
+//! can refuse a caller for their number: an odd one is kept as it came, and flagged.
 
-use super::{Arrival, Direction, Line, Settings};
-use crate::base::number::e164;
+use super::{
+    Arrival, CallerIn, Choices, DialledIn, Direction, District, Flag, Line, Numbering, Settings,
+};
+use crate::base::number::{self, e164};
 use crate::base::text::clean;
-use crate::base::{Now, Rng};
+use crate::base::{Id, Now, Rng};
 use crate::sip::{Invited, Party, Source};
+use crate::wire::sip::Uri;
 
 /// Characters of a number or name that are kept.
 const KEPT: usize = 64;
+/// What carriers and phones write in place of a withheld number.
+const WITHHELD: [&str; 7] =
+    ["anonymous", "withheld", "restricted", "private", "unavailable", "unknown", "nonumber"];
 
-/// The line that the call is for, if the dialled number belongs to one. Carriers put the number
-/// into the Request-URI, P-Called-Party-ID or To; the first that is known counts.
-pub fn line<'a>(settings: &'a Settings, invited: &Invited) -> Option<&'a Line> {
-    let called = invited.called.as_ref();
-    [Some(&invited.target), called, Some(&invited.to)]
-        .into_iter()
-        .flatten()
-        .find_map(|party| settings.lines.iter().find(|line| is_for(line, party, settings)))
+/// What was dialled, and the line that it is for.
+pub struct Dialled<'a> {
+    pub line: Option<&'a Line>,
+    pub raw: String,
+    number: String,
+    /// No line has the number; the default line takes it.
+    unknown: bool,
 }
 
-fn is_for(line: &Line, party: &Party, settings: &Settings) -> bool {
-    let dialled = e164(&party.user, &settings.plan);
-    line.numbers.iter().any(|number| {
-        *number == party.user || dialled.is_some() && e164(number, &settings.plan) == dialled
-    })
+/// The line that the call is for. The number that was called first, where it is a line's own, says
+/// more than the one that it was forwarded to; then the trunk's habit, or else the Request-URI,
+/// P-Called-Party-ID and To: the first that is known counts.
+pub fn dialled<'a>(settings: &'a Settings, invited: &Invited) -> Dialled<'a> {
+    let (target, called, to) = (Some(&invited.target), invited.called.as_ref(), Some(&invited.to));
+    let asked = match numbering(settings, invited).dialled {
+        DialledIn::Any => [target, called, to],
+        DialledIn::RequestUri => [target, None, None],
+        DialledIn::To => [to, None, None],
+        // Where the carrier left it out, the call is not lost.
+        DialledIn::PCalledPartyId => [called.or(target), None, None],
+    };
+    let forwarded = invited.diverted.as_ref().filter(|_| trunk(invited).is_some());
+    let known = std::iter::once(forwarded).chain(asked).flatten().find_map(|party| {
+        let raw = clean(&party.user, KEPT);
+        let number = canonical(settings, &raw);
+        let line = settings.lines.iter().find(|line| is_for(line, &number, settings))?;
+        Some(Dialled { line: Some(line), raw, number, unknown: false })
+    });
+    if let Some(known) = known {
+        return known;
+    }
+    let first = asked.into_iter().flatten().next().unwrap_or(&invited.target);
+    let default = settings.default_line.filter(|_| trunk(invited).is_some());
+    let line = default.and_then(|at| settings.lines.get(at));
+    let raw = clean(&first.user, KEPT);
+    let number = canonical(settings, &raw);
+    Dialled { line, raw, number, unknown: line.is_some() }
 }
 
-/// The facts of an arrival. Nothing here can refuse a caller: an odd number is kept as it came.
+/// The one form of a dialled number. A district's short code may have lost its 0 on the way; it is
+/// put back where the number means nothing else.
+fn canonical(settings: &Settings, raw: &str) -> String {
+    let number = number::dialled(raw, &settings.plan);
+    let known = |number: &str| settings.lines.iter().any(|line| is_for(line, number, settings));
+    if settings.districts.is_empty() || known(&number) {
+        return number;
+    }
+    let spelled = format!("0{raw}");
+    match settings.district_dialled(&spelled) {
+        Some((_, code)) if number::is_short(code) && known(&spelled) => spelled,
+        Some(_) | None => number,
+    }
+}
+
+/// A line has a number in any of its forms, and as the short code of any district: `07394181` is
+/// for the line of 181.
+fn is_for(line: &Line, dialled: &str, settings: &Settings) -> bool {
+    let code = settings.district_dialled(dialled).map(|(_, code)| code);
+    let short = code.filter(|code| number::is_short(code));
+    line.numbers.iter().any(|own| own == dialled || short.is_some_and(|code| own == code))
+}
+
+/// The facts of an arrival.
 pub fn arrival(
     settings: &Settings,
     invited: &Invited,
-    line: Option<&Line>,
+    dialled: &Dialled,
+    choices: &Choices,
     now: Now,
     rng: &mut Rng,
 ) -> Arrival {
-    let asserted = invited.asserted.as_ref().filter(|_| trunk(invited).is_some());
-    let caller = asserted.unwrap_or(&invited.from);
-    let raw = clean(&caller.user, KEPT);
-    let number = if invited.private { None } else { e164(&raw, &settings.plan) };
-    Arrival {
+    let raw = clean(&caller(settings, invited).user, KEPT);
+    let number = e164(&raw, &settings.plan).filter(|_| !invited.private).unwrap_or_default();
+    let plain = |user: &str| number::dialled(&clean(user, KEPT), &settings.plan);
+    let forwarded = invited.diverted.as_ref().filter(|_| trunk(invited).is_some());
+    let mut arrival = Arrival {
         id: ulid(now, rng),
         direction: match invited.source {
             Source::Trunk(_) => Direction::In,
             Source::User(_) => Direction::Internal,
         },
-        line: line.map_or(String::new(), |line| line.name.clone()),
+        line: dialled.line.map_or(String::new(), |line| line.name.clone()),
         trunk: trunk(invited),
         user: match &invited.source {
             Source::Trunk(_) => None,
             Source::User(user) => Some(user.clone()),
         },
-        caller: number.unwrap_or_default(),
+        caller: number,
         caller_raw: raw,
-        dialled: clean(&invited.target.user, KEPT),
+        dialled: dialled.number.clone(),
+        dialled_raw: dialled.raw.clone(),
+        forwarded_by: forwarded.map_or(String::new(), |party| plain(&party.user)),
+        district: String::new(),
+        flags: Vec::new(),
+    };
+    arrival.district = district(settings, dialled, &arrival, choices);
+    arrival.flags = flags(invited, dialled, &arrival);
+    arrival
+}
+
+/// From the line, the STD code that was dialled, the one of the caller's fixed line, or what the
+/// caller chose before. A phone of ours is in no district.
+fn district(
+    settings: &Settings,
+    dialled: &Dialled,
+    arrival: &Arrival,
+    choices: &Choices,
+) -> String {
+    if arrival.trunk.is_none() || settings.districts.is_empty() {
+        return String::new();
+    }
+    let own = dialled.line.map_or("", |line| line.district.as_str());
+    let found = (settings.district(own))
+        .or_else(|| dialled_district(settings, arrival))
+        .or_else(|| settings.district_of_caller(&arrival.caller))
+        .or_else(|| choices.of(&arrival.caller).and_then(|name| settings.district(name)));
+    found.map_or(String::new(), |district| district.name.clone())
+}
+
+/// The district of `0<STD>181`. A whole number of an area says nothing of its callers: the state's
+/// own number is in the capital.
+fn dialled_district<'s>(settings: &'s Settings, arrival: &Arrival) -> Option<&'s District> {
+    let (district, code) = settings.district_dialled(&arrival.dialled)?;
+    number::is_short(code).then_some(district)
+}
+
+/// Whether the caller chose the district by dialling its STD code.
+pub fn names_district(settings: &Settings, arrival: &Arrival) -> bool {
+    arrival.trunk.is_some() && dialled_district(settings, arrival).is_some()
+}
+
+fn flags(invited: &Invited, dialled: &Dialled, arrival: &Arrival) -> Vec<Flag> {
+    let raw = arrival.caller_raw.trim();
+    let word: String = raw.chars().filter(char::is_ascii_alphabetic).collect();
+    let withheld = invited.private
+        || WITHHELD.contains(&word.to_ascii_lowercase().as_str())
+        || invited.from.host == "anonymous.invalid" && arrival.caller.is_empty();
+    let caller = match () {
+        () if arrival.trunk.is_none() => None,
+        () if withheld => Some(Flag::CallerWithheld),
+        () if raw.is_empty() => Some(Flag::CallerMissing),
+        () if arrival.caller.is_empty() && !number::is_short(raw) => Some(Flag::CallerOdd),
+        () => None,
+    };
+    let unknown = dialled.unknown.then_some(Flag::UnknownNumber);
+    let forwarded = (!arrival.forwarded_by.is_empty()).then_some(Flag::Forwarded);
+    caller.into_iter().chain(unknown).chain(forwarded).collect()
+}
+
+/// The telephone number that a SIP URI rings, if it rings one.
+pub fn number_of(settings: &Settings, uri: &str) -> Option<String> {
+    let user = Uri::parse(uri)?.user_text().into_owned();
+    let number = number::dialled(&user, &settings.plan);
+    (number.starts_with('+') || number::is_short(&number)).then_some(number)
+}
+
+fn numbering(settings: &Settings, invited: &Invited) -> Numbering {
+    let own = trunk(invited).and_then(|trunk| settings.trunks.get(trunk.slot() as usize));
+    own.copied().unwrap_or_default()
+}
+
+fn caller<'i>(settings: &Settings, invited: &'i Invited) -> &'i Party {
+    let asserted = invited.asserted.as_ref().filter(|_| trunk(invited).is_some());
+    match numbering(settings, invited).caller {
+        CallerIn::Asserted => asserted.unwrap_or(&invited.from),
+        CallerIn::From => &invited.from,
     }
 }
 
 /// Who the agent's phone shows: the caller as they came, or nobody where they are withheld.
-pub fn shown(invited: &Invited, host: &str) -> Party {
+pub fn shown(settings: &Settings, invited: &Invited, host: &str) -> Party {
     let host = host.to_string();
     if invited.private {
         return Party { user: "anonymous".into(), host, display: String::new() };
     }
-    let asserted = invited.asserted.as_ref().filter(|_| trunk(invited).is_some());
-    let caller = asserted.unwrap_or(&invited.from);
+    let caller = caller(settings, invited);
     let user = clean(&caller.user, KEPT);
     Party {
         user: if user.is_empty() { "anonymous".into() } else { user },

@@ -1,16 +1,25 @@
 //! The settings of the call layer: what a dialled number means, where an agent's phone is, and
 //! what media looks like.
 
+use super::directory::Directory;
+use super::district::District;
 use crate::base::number::Plan;
 use crate::base::{QueueId, TuneId};
 use crate::wire::g711::Law;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     pub lines: Vec<Line>,
+    /// The line, by its place, of numbers from a trunk that no line has. `None`: they get 404.
+    pub default_line: Option<usize>,
+    pub districts: Vec<District>,
+    pub directory: Arc<Directory>,
+    /// Where each trunk puts its numbers, in the order of the trunks' ids.
+    pub trunks: Vec<Numbering>,
     /// In the order of the agents' ids.
     pub phones: Vec<Phone>,
     pub media: MediaSettings,
@@ -25,6 +34,10 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             lines: Vec::new(),
+            default_line: None,
+            districts: Vec::new(),
+            directory: Arc::default(),
+            trunks: Vec::new(),
             phones: Vec::new(),
             media: MediaSettings::default(),
             plan: Plan::default(),
@@ -38,9 +51,14 @@ impl Default for Settings {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     pub name: String,
-    /// As dialled: `181`, `0755181`, `+917552551234`, `helpline`.
+    /// In the form of [`crate::base::number::dialled`]: `181`, `0755181`, `+917552551234`,
+    /// `helpline`.
     pub numbers: Vec<String>,
     pub goal: Goal,
+    /// Callers of a queue line go to the centre of their district first, where it is known.
+    pub by_district: bool,
+    /// The district that its numbers are in; empty where the call has to tell.
+    pub district: String,
     /// Played once before the music; callers may be offered to an agent meanwhile.
     pub welcome: Option<TuneId>,
     pub music: Option<TuneId>,
@@ -50,8 +68,36 @@ pub struct Line {
 pub enum Goal {
     /// Answer at once, then wait for an agent.
     Queue(QueueId),
+    /// Answer at once; the centre of the caller's district rings, behind its trunk. Whoever is not
+    /// answered there waits in this queue. Lines have no such goal; calls take it on.
+    Centre { queue: QueueId },
     /// Ring this SIP URI and answer when it answers.
     Dial(String),
+}
+
+/// In which header fields a trunk's numbers are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Numbering {
+    pub dialled: DialledIn,
+    pub caller: CallerIn,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DialledIn {
+    /// The first of the three that some line has.
+    #[default]
+    Any,
+    RequestUri,
+    To,
+    PCalledPartyId,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CallerIn {
+    /// P-Asserted-Identity, or what stands in for it; From where there is none.
+    #[default]
+    Asserted,
+    From,
 }
 
 /// How an agent is reached.

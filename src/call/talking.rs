@@ -5,7 +5,7 @@ use super::conversation::Call;
 use super::leg::{Leg, Stage};
 use super::side::Side;
 use super::waiting::answered_elsewhere;
-use super::{Effect, EndedBy, Fact, Role};
+use super::{Effect, EndedBy, Fact, Role, routing};
 use crate::base::{AgentId, CallId, LegId, PortId, Timer};
 use crate::media::control::Command;
 use crate::sip::{Act, Body, Cause, Dial, Party, Target};
@@ -22,9 +22,10 @@ impl Calls {
         call.talks_with = Some(leg);
         self.bridge(io, id);
         self.hang_up_phones(io, id, agent, answered_elsewhere());
+        self.agent_was_first(io, id);
     }
 
-    fn bridge(&mut self, io: &mut Io, id: CallId) {
+    pub(super) fn bridge(&mut self, io: &mut Io, id: CallId) {
         let Some(call) = self.table.get_mut(id) else { return };
         call.was_connected = true;
         let (caller, agent) = (call.caller.side.port, call.agent());
@@ -41,7 +42,8 @@ impl Calls {
 
     /// Rings the fixed address of a direct line.
     pub(super) fn dial_target(&mut self, io: &mut Io, id: CallId, uri: String) {
-        let Some(call) = self.table.get(id) else { return };
+        let Some(call) = self.table.get_mut(id) else { return };
+        call.rung = routing::number_of(io.settings, &uri);
         let Some(port) = self.ports.take_beside(call.caller.side.port) else {
             let end = call.end(EndedBy::Switch, 503, Some(42));
             return self.finish(io, id, end, None);
@@ -68,7 +70,11 @@ impl Calls {
     /// The dialled party has let it ring for too long.
     pub fn dial_timeout(&mut self, io: &mut Io, id: CallId) {
         if let Some(call) = self.table.get(id) {
+            if call.rings_centre() {
+                return self.centre_timeout(io, id);
+            }
             let end = call.end(EndedBy::Switch, 480, Some(19));
+            self.tell_rung(io, id, false);
             self.finish(io, id, end, None);
         }
     }
@@ -76,6 +82,7 @@ impl Calls {
     /// The dialled party answered: so do we.
     pub(super) fn target_answered(&mut self, io: &mut Io, id: CallId, leg: LegId) {
         io.cx.timers.cancel(Timer::DialTimeout(id));
+        self.tell_rung(io, id, true);
         let Some(call) = self.table.get_mut(id) else { return };
         let side = &mut call.caller.side;
         let description = match call.offer.take() {

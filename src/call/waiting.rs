@@ -5,22 +5,21 @@ use super::calls::{Calls, Io};
 use super::leg::{Leg, Stage};
 use super::side::Side;
 use super::{Effect, EndedBy, Fact, Missed, Role};
-use crate::base::{AgentId, CallId, LegId, QueueId, Timer, TuneId};
+use crate::base::{AgentId, CallId, LegId, Timer, TuneId};
 use crate::media::control::Command;
 use crate::sip::{Act, Body, Cause, Dial, Party, Target};
 
 impl Calls {
-    /// Answers the caller, plays the welcome and the music, and joins the queue.
-    pub(super) fn greet(&mut self, io: &mut Io, id: CallId, queue: QueueId, body: Body) {
+    /// Answers the caller, and plays the welcome and the music.
+    pub(super) fn greet(&mut self, io: &mut Io, id: CallId, body: Body) {
         let Some(call) = self.table.get_mut(id) else { return };
         call.caller.stage = Stage::Up;
         call.offer = None;
         io.out.push(call.caller.act(Act::Answer { body }));
         io.out.extend(call.caller.agree());
         io.fact(Fact::SystemAnswered { call: id });
-        let (tune, arrived) = (call.welcome.or(call.music), call.arrived);
+        let tune = call.welcome.or(call.music);
         self.play_waiting(io, id, tune);
-        io.out.push(Effect::Join { call: id, queue, arrived });
     }
 
     /// Plays to a waiting caller. The welcome comes once; everything else repeats.

@@ -40,6 +40,7 @@ pub fn agents(tables: &[&Table], env: Env, settings: &mut Settings, log: &mut Lo
 struct Seen {
     ids: BTreeMap<String, Place>,
     contacts: BTreeMap<String, Place>,
+    pins: BTreeMap<String, Place>,
 }
 
 /// The keys of one table, before the numbers are filled in.
@@ -127,6 +128,13 @@ impl Written {
             log.add(at.place, what, "give every agent a phone of their own");
             sound = false;
         }
+        if let (Some(pin), Some(at)) = (&pin, &self.pin)
+            && let Some(first) = seen.pins.insert(pin.clone(), at.place)
+        {
+            let what = format!("pin is another agent's too, at {}", log.name(first));
+            log.add(at.place, what, "give every agent a pin of their own");
+            sound = false;
+        }
         settings.acd.agents.push(AgentSettings {
             id: id.into(),
             skills: self.skills.clone(),
@@ -150,6 +158,11 @@ fn digest(raw: &str) -> Result<Algorithms, Wrong> {
         "md5" => Ok(Algorithms::Md5),
         _ => wrong("is no way to prove a password", "write \"both\" or \"md5\""),
     }
+}
+
+/// The ids that `op1` or `agent{1-500}` stands for.
+pub fn expand(raw: &str) -> Result<Vec<String>, Wrong> {
+    Ok(Ids::read(raw)?.each().map(|(id, _)| id).collect())
 }
 
 /// `op1`, or `agent{1-500}`: what stands before and after the number, and the numbers.

@@ -48,6 +48,7 @@ pub fn wrong<T>(what: impl Into<String>, instead: impl Into<String>) -> Result<T
 pub struct Log {
     files: Vec<String>,
     found: Vec<(Place, Wrong)>,
+    warned: Vec<(Place, Wrong)>,
     /// Lines that could not be read at all. What stood on them is missing through no other fault.
     damage: Vec<Place>,
     /// A header was among them: some table is not known at all.
@@ -61,6 +62,11 @@ impl Log {
 
     pub fn add(&mut self, place: Place, what: impl Into<String>, instead: impl Into<String>) {
         self.found.push((place, Wrong { what: what.into(), instead: instead.into() }));
+    }
+
+    /// What is allowed, and may still be a slip.
+    pub fn warn(&mut self, place: Place, what: impl Into<String>, instead: impl Into<String>) {
+        self.warned.push((place, Wrong { what: what.into(), instead: instead.into() }));
     }
 
     pub fn unreadable(&mut self, place: Place, what: String, instead: String, header: bool) {
@@ -84,21 +90,24 @@ impl Log {
         format!("{}:{}", self.files.get(place.file).map_or("", |name| name), place.line)
     }
 
-    /// Every mistake in the order of the text; the same mistake on the same line once.
-    pub fn finish(mut self) -> Vec<Mistake> {
-        self.found.sort_by_key(|(place, _)| *place);
-        let files = &self.files;
-        let named = self.found.into_iter().map(|(place, wrong)| Mistake {
-            file: files.get(place.file).cloned().unwrap_or_default(),
-            line: place.line,
-            column: place.column,
-            what: wrong.what,
-            instead: wrong.instead,
-        });
-        let mut mistakes: Vec<Mistake> = named.collect();
-        mistakes.dedup();
-        mistakes
+    /// Every mistake, and every warning, in the order of the text; the same on the same line once.
+    pub fn finish(self) -> (Vec<Mistake>, Vec<Mistake>) {
+        (named(&self.files, self.found), named(&self.files, self.warned))
     }
+}
+
+fn named(files: &[String], mut found: Vec<(Place, Wrong)>) -> Vec<Mistake> {
+    found.sort_by_key(|(place, _)| *place);
+    let named = found.into_iter().map(|(place, wrong)| Mistake {
+        file: files.get(place.file).cloned().unwrap_or_default(),
+        line: place.line,
+        column: place.column,
+        what: wrong.what,
+        instead: wrong.instead,
+    });
+    let mut mistakes: Vec<Mistake> = named.collect();
+    mistakes.dedup();
+    mistakes
 }
 
 /// The known word that was most likely meant.

@@ -5,12 +5,15 @@
 //! nothing of the file system, the network or what runs. May import: sip, acd, call and base.
 
 mod agents;
+mod districts;
 mod mistake;
+mod overflow;
 mod queues;
 mod routes;
 mod secret;
 mod section;
 mod settings;
+mod shifts;
 mod switch;
 mod tree;
 mod value;
@@ -27,11 +30,19 @@ pub type Env<'e> = &'e dyn Fn(&str) -> Option<String>;
 
 /// Reads the files, each a name and its text, as one configuration.
 pub fn parse(files: &[(String, String)], env: Env) -> Result<Settings, Vec<Mistake>> {
+    parse_and_warn(files, env).0
+}
+
+/// The same, and what is allowed but may be a slip.
+pub fn parse_and_warn(
+    files: &[(String, String)],
+    env: Env,
+) -> (Result<Settings, Vec<Mistake>>, Vec<Mistake>) {
     let mut log = Log::new(files.iter().map(|(name, _)| name.clone()).collect());
     let root = tree::read(files, &mut log);
     let settings = read(&root, env, &mut log);
-    let mistakes = log.finish();
-    if mistakes.is_empty() { Ok(settings) } else { Err(mistakes) }
+    let (mistakes, warnings) = log.finish();
+    (if mistakes.is_empty() { Ok(settings) } else { Err(mistakes) }, warnings)
 }
 
 fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
@@ -46,27 +57,40 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
         single(&mut top, "admin"),
         single(&mut top, "limits"),
         single(&mut top, "numbers"),
+        single(&mut top, "directory"),
     ];
-    let [switch, sip, media, records, admin, limits, numbers] = found.map(|t| t.unwrap_or(&empty));
+    let [switch, sip, media, records, admin, limits, numbers, directory] =
+        found.map(|t| t.unwrap_or(&empty));
     let trunks = list(&mut top, "trunk");
     let queues = list(&mut top, "queue");
     let agents = list(&mut top, "agent");
     let lines = list(&mut top, "line");
-    top.later(&["shift", "district"]);
+    let districts = list(&mut top, "district");
+    let (shifts, holidays) = (list(&mut top, "shift"), list(&mut top, "holiday"));
     top.done();
 
     switch::switch(switch, &mut settings, log);
     switch::records(records, &mut settings, log);
     switch::limits(limits, &mut settings, log);
     switch::numbers(numbers, &mut settings, log);
+    switch::directory(directory, &mut settings, log);
     let advertise = switch::sip(sip, &mut settings, log);
     switch::admin(admin, &mut settings, log);
     routes::trunks(&trunks, env, &mut settings, log);
-    let staffing = queues::queues(&queues, &mut settings, log);
+    let (staffing, overflows) = queues::queues(&queues, &mut settings, log);
     agents::agents(&agents, env, &mut settings, log);
     queues::check_skills(&staffing, &settings.acd, log.unsure(&agents), log);
     let [music, welcome] = switch::media(media, advertise, &mut settings, log);
-    let given = routes::Given { welcome, music, unsure: log.unsure(&queues) };
+    let (no_queue, no_trunk) = (log.unsure(&queues), log.unsure(&trunks));
+    let unsure = districts::Unsure { queues: no_queue, trunks: no_trunk };
+    districts::districts(&districts, unsure, &mut settings, log);
+    let no_district = log.unsure(&districts);
+    let unsure = overflow::Unsure { queues: no_queue, trunks: no_trunk, districts: no_district };
+    overflow::overflows(overflows, unsure, &mut settings, log);
+    shifts::shifts(&shifts, log.unsure(&agents), &mut settings, log);
+    shifts::holidays(&holidays, log.unsure(&shifts), &mut settings, log);
+    shifts::warn_of_gaps(shifts.first().map(|table| table.place), &settings, log);
+    let given = routes::Given { welcome, music, no_queue, no_district };
     routes::lines(&lines, given, &mut settings, log);
     settings
 }

@@ -1,6 +1,7 @@
 //! `[[queue]]`: where callers wait, and whether anybody can serve them.
 
 use super::mistake::{Log, Wrong, choose, wrong};
+use super::overflow;
 use super::section::{At, Section};
 use super::settings::Settings;
 use super::tree::Table;
@@ -20,12 +21,17 @@ pub struct Staffing {
     level: u8,
 }
 
-pub fn queues(tables: &[&Table], settings: &mut Settings, log: &mut Log) -> Vec<Staffing> {
+pub fn queues(
+    tables: &[&Table],
+    settings: &mut Settings,
+    log: &mut Log,
+) -> (Vec<Staffing>, Vec<overflow::Written>) {
     let mut seen = BTreeMap::new();
-    let mut staffing = Vec::new();
+    let (mut staffing, mut overflows) = (Vec::new(), Vec::new());
     for table in tables {
         let mut section = Section::new(table, "[[queue]]", log);
         let (queue, skills) = queue(&mut section);
+        overflows.push(overflow::written(&mut section, &queue.name));
         let place = section.place_of("name");
         section.done();
         if let Some(first) = seen.insert(queue.name.clone(), place)
@@ -42,7 +48,7 @@ pub fn queues(tables: &[&Table], settings: &mut Settings, log: &mut Log) -> Vec<
         let what = format!("{} queues are too many", tables.len());
         log.add(table.place, what, format!("keep to {}", limits::QUEUES_MAX));
     }
-    staffing
+    (staffing, overflows)
 }
 
 /// The queue, and the skills to check: none where nobody is meant to serve it.
@@ -80,7 +86,7 @@ fn queue(section: &mut Section) -> (QueueSettings, Option<Vec<At<String>>>) {
         when_unstaffed: section.text("when_unstaffed", unstaffed).and_then(|at| at.it),
         when_expired: default.when_expired,
     };
-    section.later(&["overflow", "when_full", "when_expired"]);
+    section.later(&["when_full", "when_expired"]);
     (queue, staffed.then_some(skills))
 }
 

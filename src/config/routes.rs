@@ -1,19 +1,26 @@
 //! `[[trunk]]` and `[[line]]`: where calls come from, and what a dialled number means.
 
 use super::Env;
-use super::mistake::{Log, choose};
+use super::mistake::{Log, Wrong, choose};
 use super::section::{At, Section};
 use super::settings::{Settings, Tune};
 use super::tree::Table;
 use super::{secret, value};
 use crate::base::{QueueId, TuneId, limits, number};
-use crate::call::{Goal, Line};
+use crate::call::{CallerIn, DialledIn, Goal, Line, Numbering};
 use crate::sip::Trunk;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The tune that needs no file.
 const TONE: &str = "tone";
+const DIDS: [(&str, DialledIn); 4] = [
+    ("any", DialledIn::Any),
+    ("request-uri", DialledIn::RequestUri),
+    ("to", DialledIn::To),
+    ("p-called-party-id", DialledIn::PCalledPartyId),
+];
+const CALLERS: [(&str, CallerIn); 2] = [("asserted", CallerIn::Asserted), ("from", CallerIn::From)];
 
 pub fn trunks(tables: &[&Table], env: Env, settings: &mut Settings, log: &mut Log) {
     let mut names = BTreeMap::new();
@@ -22,6 +29,7 @@ pub fn trunks(tables: &[&Table], env: Env, settings: &mut Settings, log: &mut Lo
         let mut section = Section::new(table, "[[trunk]]", log);
         let place = section.place_of("name");
         let (trunk, peers) = trunk(&mut section, env);
+        let numbering = numbering(&mut section);
         section.done();
         if let Some(first) = names.insert(trunk.name.clone(), place)
             && !trunk.name.is_empty()
@@ -36,6 +44,7 @@ pub fn trunks(tables: &[&Table], env: Env, settings: &mut Settings, log: &mut Lo
             }
         }
         settings.sip.trunks.push(trunk);
+        settings.call.trunks.push(numbering);
     }
     if let Some(table) = tables.get(limits::TRUNKS_MAX) {
         let what = format!("{} trunks are too many", tables.len());
@@ -72,22 +81,43 @@ fn trunk(section: &mut Section, env: Env) -> (Trunk, Vec<At<String>>) {
     (trunk, hosts)
 }
 
+/// Where the trunk puts its numbers.
+fn numbering(section: &mut Section) -> Numbering {
+    let did = section.text("did", |raw| one_of(raw, &DIDS, "is no place of a number"));
+    let caller = section.text("caller", |raw| one_of(raw, &CALLERS, "is no place of a caller"));
+    Numbering {
+        dialled: did.map_or(DialledIn::default(), |at| at.it),
+        caller: caller.map_or(CallerIn::default(), |at| at.it),
+    }
+}
+
+fn one_of<T: Copy>(raw: &str, known: &[(&str, T)], what: &str) -> Result<T, Wrong> {
+    let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+    let found = known.iter().find(|(name, _)| *name == raw).map(|(_, value)| *value);
+    found.ok_or_else(|| Wrong { what: what.into(), instead: choose(raw, &names, "places") })
+}
+
 /// What lines are given by the rest of the configuration.
 pub struct Given {
     /// What a line plays where it does not say so itself.
     pub welcome: Option<String>,
     pub music: Option<String>,
-    /// Some queue could not be read, and may be the one that a line names.
-    pub unsure: bool,
+    /// Some queue or district could not be read, and may be the one that a line names.
+    pub no_queue: bool,
+    pub no_district: bool,
 }
 
 pub fn lines(tables: &[&Table], given: Given, settings: &mut Settings, log: &mut Log) {
     let mut names = BTreeMap::new();
-    let mut dialled = BTreeMap::new();
+    let (mut dialled, mut default) = (BTreeMap::new(), None);
     for table in tables {
         let mut section = Section::new(table, "[[line]]", log);
         let numbers = line_numbers(&mut section);
-        let goal = goal(&mut section, settings, given.unsure);
+        let goal = goal(&mut section, settings, given.no_queue);
+        let district = district(&mut section, settings, given.no_district);
+        let by_district = section.flag("by_district").unwrap_or(true);
+        let is_default = section.flag("default").unwrap_or(false);
+        let default_at = section.place_of("default");
         let first = numbers.first().map_or(String::new(), |at| at.it.clone());
         let place = section.place_of(if section.has("name") { "name" } else { "numbers" });
         let name = section.text("name", value::words).map_or(first, |at| at.it);
@@ -101,14 +131,24 @@ pub fn lines(tables: &[&Table], given: Given, settings: &mut Settings, log: &mut
             log.add(place, what, "give it another name");
         }
         for at in &numbers {
-            let key = number::e164(&at.it, &settings.call.plan).unwrap_or(at.it.clone());
+            let key = number::dialled(&at.it, &settings.call.plan);
             if let Some(first) = dialled.insert(key, at.place) {
                 let what = format!("number \"{}\" is already at {}", at.it, log.name(first));
                 log.add(at.place, what, "keep it on one line");
             }
         }
-        let numbers = numbers.into_iter().map(|at| at.it).collect();
-        settings.call.lines.extend(goal.map(|goal| Line { name, numbers, goal, welcome, music }));
+        if is_default {
+            if let Some(first) = default {
+                let what = format!("the default line is already at {}", log.name(first));
+                log.add(default_at, what, "keep one of them");
+            }
+            default = Some(default_at);
+            settings.call.default_line = goal.as_ref().map(|_| settings.call.lines.len());
+        }
+        let plan = &settings.call.plan;
+        let numbers = numbers.iter().map(|at| number::dialled(&at.it, plan)).collect();
+        let line = |goal| Line { name, numbers, goal, by_district, district, welcome, music };
+        settings.call.lines.extend(goal.map(line));
     }
     if let Some(table) = tables.get(limits::LINES_MAX) {
         let what = format!("{} lines are too many", tables.len());
@@ -146,6 +186,19 @@ fn goal(section: &mut Section, settings: &Settings, unsure: bool) -> Option<Goal
         section.log.add(queue.place, what, choose(&queue.it, &queues, "queues"));
     }
     found.map(|position| Goal::Queue(QueueId(position as u64)))
+}
+
+/// The district that a line's numbers are in.
+fn district(section: &mut Section, settings: &Settings, unsure: bool) -> String {
+    let Some(at) = section.text("district", |raw| Ok(raw.to_string())) else {
+        return String::new();
+    };
+    if settings.call.district(&at.it).is_none() && !unsure {
+        let known: Vec<&str> = settings.call.districts.iter().map(|d| d.name.as_str()).collect();
+        let what = format!("district \"{}\" does not exist", at.it);
+        section.log.add(at.place, what, choose(&at.it, &known, "districts"));
+    }
+    at.it
 }
 
 /// The tune that a line names, or else the one that all lines have; `""` is silence.

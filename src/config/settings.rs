@@ -22,6 +22,11 @@ pub struct Settings {
     pub sip: sip::Settings,
     pub acd: acd::Settings,
     pub call: call::Settings,
+    /// What becomes of callers whose queue cannot serve them.
+    pub overflows: Vec<acd::WaysOut>,
+    pub roster: acd::RosterSettings,
+    /// CSV files with the rows of `call.directory`; whoever reads the configuration reads them.
+    pub directory_files: Vec<PathBuf>,
     /// The folder of prompts, `<language>/<name>.wav`.
     pub prompts: PathBuf,
     /// What is played to callers, in the order of their ids.
@@ -43,6 +48,9 @@ impl Default for Settings {
             sip: sip::Settings::default(),
             acd: acd::Settings::default(),
             call: call::Settings::default(),
+            overflows: Vec::new(),
+            roster: acd::RosterSettings::default(),
+            directory_files: Vec::new(),
             prompts: "prompts".into(),
             tunes: Vec::new(),
             stores: vec![Store::Sqlite { path: "data/records.db".into() }],

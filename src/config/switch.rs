@@ -1,5 +1,5 @@
 //! The sections that stand once: `[switch]`, `[sip]`, `[media]`, `[records]`, `[admin]`,
-//! `[limits]`, `[numbers]`.
+//! `[limits]`, `[numbers]`, `[directory]`.
 
 use super::mistake::{Log, Wrong, choose};
 use super::section::{At, Section};
@@ -30,6 +30,8 @@ pub fn switch(table: &Table, settings: &mut Settings, log: &mut Log) {
     if let Some(drain) = section.span("drain", 0..=86_400_000) {
         settings.drain = drain;
     }
+    settings.roster.lead =
+        section.span("shift_lead", 0..=86_400_000).unwrap_or(settings.roster.lead);
     let level = section.text("log", |raw| {
         let names: Vec<&str> = Level::ALL.iter().map(|(name, _)| *name).collect();
         let known = Level::ALL.iter().find(|(name, _)| *name == raw).map(|(_, level)| *level);
@@ -250,5 +252,16 @@ pub fn numbers(table: &Table, settings: &mut Settings, log: &mut Log) {
         None => value::digits(raw, 2, 4),
     });
     plan.area = area.flatten().map_or(String::new(), |at| at.it);
+    section.done();
+}
+
+pub fn directory(table: &Table, settings: &mut Settings, log: &mut Log) {
+    let mut section = Section::new(table, "[directory]", log);
+    let files = section.texts_or_none("files", |raw| match raw.ends_with(".csv") {
+        true => Ok(raw.to_string()),
+        false => super::mistake::wrong("is no CSV file", "name one that ends in .csv"),
+    });
+    settings.directory_files =
+        files.unwrap_or_default().into_iter().map(|at| at.it.into()).collect();
     section.done();
 }

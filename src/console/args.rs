@@ -38,6 +38,10 @@ pub enum Command<L: Args> {
     Agents(View),
     /// Trunks, and whether they answer.
     Trunks(View),
+    /// Shifts: which one is on, when the next ones begin, who is there.
+    Shifts(View),
+    /// The directory: who is listed, who would be called, whose number fails.
+    Directory(DirectoryArgs),
     /// Call records.
     Records(RecordsArgs),
     /// Set what an agent is doing.
@@ -105,6 +109,22 @@ pub struct View {
     /// Show it again every second, until Ctrl-C.
     #[arg(long)]
     pub watch: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct DirectoryArgs {
+    /// Who would be called, in order: DISTRICT/KIND, or DISTRICT/KIND/2 from the second on.
+    #[arg(default_value = "")]
+    pub address: String,
+    /// Numbers that failed three times in a row.
+    #[arg(long, conflicts_with = "refused")]
+    pub stale: bool,
+    /// Rows that are not in force, and why.
+    #[arg(long)]
+    pub refused: bool,
+    /// JSON for machines.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -179,6 +199,9 @@ mod tests {
             "agent op1 end-wrap-up",
             "call c1 hangup",
             "events --from 7",
+            "shifts --json",
+            "directory ALI/RRT/1",
+            "directory --stale",
         ] {
             assert!(parse(line).is_ok(), "{line}");
         }

@@ -1,10 +1,12 @@
 //! Configuration files: reads them for `check`, and for whoever runs the switch.
 
 use super::{Fault, print};
+use crate::call::Directory;
 use crate::config::{self, Mistake, Settings};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Octets in one configuration file.
 const FILE_MAX: u64 = 16 << 20;
@@ -16,6 +18,7 @@ pub fn read_settings(path: &Path, data: Option<&Path>) -> Result<Settings, Fault
         Ok(settings) => settings,
         Err(mistakes) => return Err(report(path, &mistakes)),
     };
+    let settings = with_directory(settings);
     Ok(match data {
         Some(dir) => settings.with_data(dir),
         None => settings,
@@ -24,7 +27,16 @@ pub fn read_settings(path: &Path, data: Option<&Path>) -> Result<Settings, Fault
 
 /// `pukar check`.
 pub fn check(path: &Path) -> Result<(), Fault> {
-    let settings = read_settings(path, None)?;
+    let (settings, warnings) =
+        config::parse_and_warn(&texts(path)?, &|name| std::env::var(name).ok());
+    let settings = with_directory(settings.map_err(|mistakes| report(path, &mistakes))?);
+    for warning in &warnings {
+        let _ = writeln!(std::io::stderr(), "warning: {warning}");
+    }
+    let directory = &settings.call.directory;
+    for row in &directory.refused {
+        let _ = writeln!(std::io::stderr(), "warning: {}:{}: {}", row.file, row.line, row.why);
+    }
     let missing: Vec<_> = (settings.tunes.iter().filter_map(|tune| tune.file.as_ref()))
         .filter(|file| !file.is_file())
         .map(|file| format!("{}: no such prompt; record it, or take it out", file.display()))
@@ -34,13 +46,31 @@ pub fn check(path: &Path) -> Result<(), Fault> {
         return Err(Fault::usage(format!("{} prompts are missing", missing.len())));
     }
     print(&format!(
-        "{}: no mistakes; {} lines, {} queues, {} agents, {} trunks\n",
+        "{}: no mistakes; {} lines, {} queues, {} agents, {} trunks, {} districts, {} shifts, {} \
+         in the directory\n",
         path.display(),
         settings.call.lines.len(),
         settings.acd.queues.len(),
         settings.acd.agents.len(),
         settings.sip.trunks.len(),
+        settings.call.districts.len(),
+        settings.roster.shifts.len(),
+        settings.call.directory.entries.len(),
     ))
+}
+
+/// Reads the directory's files. A row, or a file, that is wrong stands among the refused: nothing
+/// of it keeps the switch from its calls.
+fn with_directory(mut settings: Settings) -> Settings {
+    let mut directory = Directory::default();
+    for file in &settings.directory_files {
+        match text(file) {
+            Ok(csv) => directory.read(&file.display().to_string(), &csv, &settings.call),
+            Err(fault) => directory.refuse(&file.display().to_string(), 0, fault.line),
+        }
+    }
+    settings.call.directory = Arc::new(directory);
+    settings
 }
 
 fn report(path: &Path, mistakes: &[Mistake]) -> Fault {

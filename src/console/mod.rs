@@ -3,10 +3,11 @@
 //! In: words, and the answers of a running switch. Out: text on stdout, one line on stderr where
 //! something went wrong, and an exit status: 0 done, 1 a failure at work, 2 a fault of usage or
 //! configuration. `run`, `demo` and `load` are handed to whoever does them ([`Hands`]). Knows
-//! nothing of calls or queues beyond the JSON of the admin protocol. May import: config.
+//! nothing of live calls or queues beyond the JSON of the admin protocol. May import: config, call.
 
 mod args;
 mod client;
+mod directory;
 mod events;
 mod files;
 mod moment;
@@ -86,6 +87,8 @@ fn dispatch<L: clap::Args>(cli: Cli<L>, hands: &Hands<L>) -> Result<(), Fault> {
         Command::Queues(view) => screen::show(&client, &screen::QUEUES, view),
         Command::Agents(view) => screen::show(&client, &screen::AGENTS, view),
         Command::Trunks(view) => screen::show(&client, &screen::TRUNKS, view),
+        Command::Shifts(view) => screen::show(&client, &screen::SHIFTS, view),
+        Command::Directory(args) => directory::show(&client, &args),
         Command::Records(args) => records::show(&client, &args),
         Command::Events { from, json } => events::follow(&client, from, json),
         Command::Agent { id, state, reason } => {

@@ -4,13 +4,17 @@
 //! - `status`: `{name, version, started_at, uptime_ms, draining, last_fact, calls: {live, waiting,
 //!   offered, talking}, total: {arrived, answered, abandoned, refused, failed}, agents: {state:
 //!   count}, queues: […], trunks: […]}`
-//! - `calls.list`: `[{id, direction, state, line, trunk, caller, dialled, queue, agent, arrived_at,
-//!   queued_at, connected_at, wait_ms, talk_ms, held, silent}]`
+//! - `calls.list`: `[{id, direction, state, line, trunk, caller, dialled, district, queue, agent,
+//!   arrived_at, queued_at, connected_at, wait_ms, talk_ms, held, silent}]`
 //! - `queues.list`: `[{name, waiting, offered, talking, longest_wait_ms, total: {joined, answered,
 //!   left, longest_wait_ms}, service_level}]`
 //! - `agents.list`: `[{id, name, state, reason, call, caller, since, for_ms, contacts, taken,
 //!   missed}]`
 //! - `trunks.list`: `[{name, up, calls}]`
+//! - `shifts.list`: `[{name, hours, on, starts_at, ends_at, minimum, present, members: [{agent,
+//!   name, role, state}]}]`
+//! - `directory.list`: `{entries: [{kind, district, name, number, priority, valid_from, valid_to,
+//!   valid, failures}], refused: [{file, line, why}], refused_count}`; `directory.stale`: `[…]`
 
 use super::args::View;
 use super::client::Client;
@@ -35,6 +39,8 @@ pub const QUEUES: Screen = Screen { method: "queues.list", draw: queues };
 pub const AGENTS: Screen = Screen { method: "agents.list", draw: agents };
 pub const TRUNKS: Screen = Screen { method: "trunks.list", draw: trunks };
 
+pub const SHIFTS: Screen = Screen { method: "shifts.list", draw: shifts };
+
 pub fn show(client: &Client, screen: &Screen, view: View) -> Result<(), Fault> {
     let once = || -> Result<(), Fault> {
         let answer = client.call(screen.method, json!({}))?;
@@ -55,24 +61,25 @@ pub fn show(client: &Client, screen: &Screen, view: View) -> Result<(), Fault> {
 
 /// How a value is written.
 #[derive(Clone, Copy)]
-enum As {
+pub enum As {
     Text,
     Count,
     Span,
     Percent,
     UpDown,
+    OnOff,
 }
 
 /// A title, where the value stands in a row, and how it is written.
-type Column = (&'static str, &'static str, As);
+pub type Column = (&'static str, &'static str, As);
 
-fn list(rows: &Value, columns: &[Column], none: &str) -> String {
+pub fn list(rows: &Value, columns: &[Column], none: &str) -> String {
     let rows = rows.as_array().map_or(&[][..], Vec::as_slice);
     if rows.is_empty() {
         return format!("{none}\n");
     }
     let side = |form: As| match form {
-        As::Text | As::UpDown => Side::Left,
+        As::Text | As::UpDown | As::OnOff => Side::Left,
         As::Count | As::Span | As::Percent => Side::Right,
     };
     let head: Vec<_> = columns.iter().map(|(title, _, form)| (*title, side(*form))).collect();
@@ -90,6 +97,7 @@ fn write(value: Option<&Value>, form: As) -> String {
         (As::Span, value) => span(value.as_u64().unwrap_or(0)),
         (As::Percent, value) => format!("{:.1} %", value.as_f64().unwrap_or(0.0) * 100.0),
         (As::UpDown, value) => if value == true { "up" } else { "down" }.into(),
+        (As::OnOff, value) => if value == true { "on" } else { "-" }.into(),
         (_, Value::String(text)) if text.is_empty() => "-".into(),
         (_, Value::String(text)) => text.clone(),
         (_, Value::Array(items)) => {
@@ -160,6 +168,29 @@ fn trunks(rows: &Value) -> String {
     let columns =
         [("TRUNK", "/name", As::Text), ("IS", "/up", As::UpDown), ("CALLS", "/calls", As::Count)];
     list(rows, &columns, "no trunks; add [[trunk]] to the configuration")
+}
+
+/// Who is there stands beside the shift: `op1 ready, dr1 off`.
+fn shifts(rows: &Value) -> String {
+    let mut rows = rows.clone();
+    for row in rows.as_array_mut().into_iter().flatten() {
+        let members = row["members"].as_array().into_iter().flatten().map(|member| {
+            let at = |key: &str| member[key].as_str().unwrap_or("-").to_string();
+            format!("{} {}", at("agent"), at("state"))
+        });
+        row["who"] = members.collect::<Vec<_>>().join(", ").into();
+    }
+    let columns = [
+        ("SHIFT", "/name", As::Text),
+        ("HOURS", "/hours", As::Text),
+        ("IS", "/on", As::OnOff),
+        ("THERE", "/present", As::Count),
+        ("LEAST", "/minimum", As::Count),
+        ("NEXT FROM", "/starts_at", As::Text),
+        ("UNTIL", "/ends_at", As::Text),
+        ("WHO", "/who", As::Text),
+    ];
+    list(&rows, &columns, "no shifts; add [[shift]] to the configuration")
 }
 
 fn status(answer: &Value) -> String {

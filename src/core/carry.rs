@@ -3,7 +3,7 @@
 use super::ledger::Names;
 use super::{Command, Out, Switch, What};
 use crate::acd::{self, Desk, Join, Miss, Withdrawn};
-use crate::base::{AgentId, CallId, Id, Now, QueueId, TrunkId};
+use crate::base::{AgentId, CallId, Id, Instant, Now, QueueId, TrunkId};
 use crate::call;
 use crate::sip::{self, Notice, Target};
 
@@ -45,12 +45,16 @@ impl Switch {
                 if let Some(agent) = self.state.desk.agent_id(&user) {
                     let reachable = !contacts.is_empty();
                     self.desk(now, |desk, cx, out| desk.reachable(cx, agent, reachable, out));
+                    self.look_for(now, &user, out);
                 }
                 let contacts = contacts.into_iter().map(|contact| contact.uri).collect();
                 let why = format!("{why:?}").to_lowercase();
                 self.fact(now, What::Phone { user, contacts, why }, out);
             }
-            Notice::TrunkUp { trunk, up } => self.fact(now, What::Trunk { trunk, up }, out),
+            Notice::TrunkUp { trunk, up } => {
+                self.state.calls.trunk(trunk, up);
+                self.fact(now, What::Trunk { trunk, up }, out);
+            }
             Notice::Locked { user, peer } => self.fact(now, What::Locked { user, peer }, out),
             Notice::Invited { .. }
             | Notice::Progress { .. }
@@ -96,12 +100,12 @@ impl Switch {
             }
             call::Effect::Media(command) => out.commands.push(Command::Media(command)),
             call::Effect::Join { call, queue, arrived } => {
-                self.desk(now, |desk, cx, out| {
-                    desk.join(cx, call, queue, Join::from(arrived), out)
-                });
+                self.join(now, call, queue, arrived);
+                self.relieve(now, call, out);
             }
             call::Effect::Leave { call } => {
-                self.desk(now, |desk, cx, out| desk.leave(cx, call, out))
+                self.desk(now, |desk, cx, out| desk.leave(cx, call, out));
+                self.relieved(now, call);
             }
             call::Effect::Answered { call, agent } => self.answered(now, call, agent),
             call::Effect::Missed { call, agent, why } => {
@@ -112,12 +116,22 @@ impl Switch {
                     call::Missed::Unreachable => Miss::Unreachable,
                 };
                 self.desk(now, |desk, cx, out| desk.missed(cx, call, agent, miss, out));
+                self.relieve(now, call, out);
             }
             call::Effect::Released { call, agent } => {
                 self.desk(now, |desk, cx, out| desk.released(cx, call, agent, out));
+                self.relieved(now, call);
             }
             call::Effect::Fact(fact) => self.fact(now, What::Call(fact), out),
         }
+    }
+
+    /// The desk knows callers who come back by their number, where it is known.
+    pub(super) fn join(&mut self, now: Now, call: CallId, queue: QueueId, arrived: Instant) {
+        let number = self.state.calls.get(call).map(|call| call.number.clone());
+        let caller = number.filter(|number| !number.is_empty());
+        let join = Join { caller, ..Join::from(arrived) };
+        self.desk(now, |desk, cx, out| desk.join(cx, call, queue, join, out));
     }
 
     /// An agent's phone answered: the desk says whether the call is theirs.

@@ -52,4 +52,6 @@ pub enum Verb {
     SetAgent { agent: String, state: String, reason: String },
     /// `call` is the id that records and lists show.
     Hangup { call: String },
+    /// What whoever talks with the caller has heard from them; remembered for their next call.
+    ChooseDistrict { call: String, district: String },
 }

@@ -1,7 +1,7 @@
 //! What happened, numbered without a gap. Records, wallboard, metrics, audit and the simulator's
 //! checks are folds over these; facts never drive behaviour.
 
-use crate::base::{Now, TrunkId};
+use crate::base::{CallId, Now, TrunkId};
 use crate::{acd, call};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -28,6 +28,14 @@ pub enum What {
         trunk: TrunkId,
         up: bool,
     },
+    /// The caller's queue cannot serve them: they went to another, or a district's centre rings.
+    Overflowed {
+        call: CallId,
+        from: String,
+        to: String,
+        why: String,
+    },
+    Shift(acd::ShiftNews),
     /// Too many wrong passwords.
     Locked {
         user: String,

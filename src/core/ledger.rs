@@ -40,6 +40,8 @@ impl Ledger {
             What::Desk(what) => self.fold_desk(fact.at, what, names, rows),
             What::Phone { .. }
             | What::Trunk { .. }
+            | What::Overflowed { .. }
+            | What::Shift(_)
             | What::Locked { .. }
             | What::Reloaded
             | What::Draining => {}
@@ -76,6 +78,8 @@ impl Ledger {
             | Fact::Held { call, .. }
             | Fact::Silent { call, .. }
             | Fact::Returned { call, .. }
+            | Fact::District { call, .. }
+            | Fact::Rung { call, .. }
             | Fact::LegClosed { call, .. }
             | Fact::Measured { call, .. }
             | Fact::Ended { call, .. } => *call,

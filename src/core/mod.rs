@@ -6,12 +6,14 @@
 mod carry;
 mod check;
 mod command;
+mod duty;
 mod event;
 mod fact;
 mod ledger;
 mod names;
 mod open;
 mod record;
+mod relieve;
 mod switch;
 
 pub use command::Command;

@@ -104,6 +104,7 @@ impl Open {
                 self.stop_talking(at);
                 self.waiting_since = Some(at.instant);
             }
+            Fact::District { district, .. } => self.record.district.clone_from(district),
             Fact::LegClosed { leg, status, cause, .. } => {
                 if let Some(open) = self.legs.iter_mut().find(|open| open.id == *leg) {
                     open.row.closed_at = Some(at.wall);
@@ -117,7 +118,10 @@ impl Open {
                 }
             }
             Fact::Ended { end, .. } => self.end(at, end),
-            Fact::Arrived { .. } | Fact::Refused { .. } | Fact::Silent { .. } => {}
+            Fact::Arrived { .. }
+            | Fact::Refused { .. }
+            | Fact::Silent { .. }
+            | Fact::Rung { .. } => {}
         }
     }
 
@@ -207,7 +211,7 @@ fn blank(arrived_at: Wall, arrival: &Arrival, trunk: String) -> CallRecord {
         caller: arrival.caller.clone(),
         caller_raw: arrival.caller_raw.clone(),
         dialled: arrival.dialled.clone(),
-        district: String::new(),
+        district: arrival.district.clone(),
         queue: String::new(),
         agent: String::new(),
         outcome: Outcome::Failed,

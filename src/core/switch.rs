@@ -32,6 +32,8 @@ pub struct State {
     pub(super) desk: Desk,
     pub(super) calls: Calls,
     pub(super) ledger: Ledger,
+    pub(super) relief: acd::Relief,
+    pub(super) roster: acd::Roster,
     pub(super) facts: u64,
     pub(super) draining: bool,
     pub(super) drained: bool,
@@ -69,6 +71,8 @@ impl Switch {
             desk,
             calls,
             ledger: Ledger::default(),
+            relief: acd::Relief::default(),
+            roster: acd::Roster::default(),
             facts: 0,
             draining: false,
             drained: false,
@@ -78,13 +82,15 @@ impl Switch {
         let mut switch = Self::restore(settings, state);
         switch.work.extend(effects.into_iter().map(Work::Desk));
         switch.settle(now, out);
+        switch.look_at_roster(now, out);
+        switch.settle(now, out);
         switch
     }
 
     /// The one way in. `out` gets what follows, in order; nothing else needs to be asked.
     pub fn handle(&mut self, now: Now, event: Event, out: &mut Out) {
         while let Some(timer) = self.state.timers.pop_due(now.instant) {
-            self.expire(now, timer);
+            self.expire(now, timer, out);
             self.settle(now, out);
         }
         self.event(now, event, out);
@@ -150,7 +156,7 @@ impl Switch {
         }
     }
 
-    fn expire(&mut self, now: Now, timer: Timer) {
+    fn expire(&mut self, now: Now, timer: Timer, out: &mut Out) {
         match timer {
             Timer::Retransmit(_)
             | Timer::GiveUp(_)
@@ -172,6 +178,8 @@ impl Switch {
             | Timer::Rest(_)
             | Timer::MaxWait(_)
             | Timer::QueueReview(_) => self.desk(now, |desk, cx, out| desk.expire(cx, timer, out)),
+            Timer::Roster => self.look_at_roster(now, out),
+            Timer::Overflow(call) => self.relieve(now, call, out),
             Timer::DialTimeout(call) => self.calls(now, |calls, io| calls.dial_timeout(io, call)),
             Timer::Silence(leg) => self.calls(now, |calls, io| calls.silence_over(io, leg)),
             Timer::CallGuard(call) => self.state.ledger.give_up(call, &mut self.spare.rows),
@@ -199,10 +207,17 @@ impl Switch {
                 done.map(|()| format!("{agent}: {state}")).map_err(|why| why.to_string())
             }
             Verb::Hangup { call } => {
-                let id = self.state.calls.named(&call);
-                let id = id.ok_or_else(|| format!("no live call {call}: see `pukar calls`"))?;
+                let id = self.call(&call)?;
                 self.calls(now, |calls, io| calls.hang_up(io, id));
                 Ok(format!("{call}: hung up"))
+            }
+            Verb::ChooseDistrict { call, district } => {
+                let id = self.call(&call)?;
+                if self.settings.call.district(&district).is_none() {
+                    return Err(format!("no district \"{district}\" in the configuration"));
+                }
+                self.calls(now, |calls, io| calls.choose_district(io, id, &district));
+                Ok(format!("{call}: {district}"))
             }
         }
     }
@@ -210,6 +225,11 @@ impl Switch {
     fn agent(&self, name: &str) -> Result<AgentId, String> {
         let id = self.state.desk.agent_id(name);
         id.ok_or_else(|| format!("no agent \"{name}\": see `pukar agents`"))
+    }
+
+    fn call(&self, name: &str) -> Result<crate::base::CallId, String> {
+        let id = self.state.calls.named(name);
+        id.ok_or_else(|| format!("no live call {name}: see `pukar calls`"))
     }
 
     fn reload(&mut self, now: Now, settings: Settings, out: &mut Out) {
@@ -221,6 +241,8 @@ impl Switch {
         self.desk(now, |desk, cx, out| desk.reload(cx, &settings, out));
         self.rename_queues();
         self.find_phones(now);
+        self.look_at_roster(now, out);
+        self.relieve_everybody(now, out);
         self.fact(now, What::Reloaded, out);
     }
 
@@ -239,9 +261,17 @@ impl Switch {
     /// Queues keep their ids over a reload, so their place in the new settings is no longer theirs.
     fn rename_queues(&mut self) {
         let Settings { acd, call, .. } = &mut self.settings;
-        for line in &mut call.lines {
-            if let call::Goal::Queue(queue) = &mut line.goal
-                && let Some(named) = acd.queues.get(crate::base::Id::slot(*queue) as usize)
+        let of_lines = call.lines.iter_mut().filter_map(|line| match &mut line.goal {
+            call::Goal::Queue(queue) | call::Goal::Centre { queue } => Some(queue),
+            call::Goal::Dial(_) => None,
+        });
+        let of_districts =
+            call.districts.iter_mut().filter_map(|district| match &mut district.centre {
+                call::Centre::Queue(queue) => Some(queue),
+                call::Centre::Trunk(_) => None,
+            });
+        for queue in of_lines.chain(of_districts) {
+            if let Some(named) = acd.queues.get(crate::base::Id::slot(*queue) as usize)
                 && let Some(id) = self.state.desk.queue_id(&named.name)
             {
                 *queue = id;

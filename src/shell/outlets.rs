@@ -18,6 +18,8 @@ pub struct Outlets {
     pub media: Lane<MediaCommand>,
     pub rows: Lane<Row>,
     pub board: Lane<News>,
+    /// Facts that the board is told together.
+    pub facts: Vec<Fact>,
     pub questions: Lane<Question>,
     pub streams: Streams,
     pub replies: Replies,
@@ -33,14 +35,19 @@ impl Outlets {
     }
 
     pub fn facts(&mut self, facts: &mut Vec<Fact>) {
-        if !facts.is_empty() {
-            self.board.put(News::Facts(std::mem::take(facts)));
+        self.facts.append(facts);
+    }
+
+    fn tell_facts(&mut self) {
+        if !self.facts.is_empty() {
+            self.board.put(News::Facts(std::mem::take(&mut self.facts)));
         }
     }
 
     /// The settings were replaced; what follows is told in these names.
     pub fn names(&mut self, names: Names) {
-        self.board.put(News::Names(names));
+        self.tell_facts();
+        self.board.put(News::Names(Box::new(names)));
     }
 
     pub fn ask(&mut self, query: QueryId, name: String, kind: RecordKind) {
@@ -48,10 +55,13 @@ impl Outlets {
     }
 
     pub fn reply(&mut self, request: u64, result: Result<String, String>) {
+        // Whoever is answered may look next, and must see what was done.
+        self.tell_facts();
         self.replies.answer(request, result);
     }
 
     pub fn flush(&mut self) {
+        self.tell_facts();
         self.media.flush();
         self.rows.flush();
         self.board.flush();

@@ -66,6 +66,8 @@ mod tests {
             name: "181".into(),
             numbers: Vec::new(),
             goal: Goal::Queue(QueueId(0)),
+            by_district: true,
+            district: String::new(),
             welcome: Some(TuneId(welcome)),
             music: Some(TuneId(music)),
         };

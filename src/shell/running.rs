@@ -96,7 +96,8 @@ impl Running {
         let (now, seed) = (ground.clock.now(), ground.seed);
         let switch = Switch::new(ground.settings.clone(), seed, now, &mut first);
         let names = Names::of(&ground.settings, switch.names());
-        let (facts, board, board_thread) =
+        let facts = Vec::new();
+        let (news, board, board_thread) =
             board::start(names, ground.clock, ground.meters.clone()).map_err(no_thread)?;
 
         let streams = ground.start_streams(tcp)?;
@@ -115,7 +116,7 @@ impl Running {
             clock: ground.clock,
             inbox: ground.inbox_end,
             udp,
-            outlets: Outlets { media, rows, board: facts, questions, streams, replies },
+            outlets: Outlets { media, rows, board: news, facts, questions, streams, replies },
             meters: ground.metrics.for_loop(),
             handle: ground.handle.clone(),
             flood: Flood::default(),

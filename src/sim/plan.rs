@@ -160,6 +160,8 @@ impl Plan {
             name: "181".into(),
             numbers: vec!["181".into()],
             goal: Goal::Queue(QueueId(0)),
+            by_district: true,
+            district: String::new(),
             welcome: Some(TuneId(0)),
             music: Some(TuneId(1)),
         }];

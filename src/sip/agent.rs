@@ -148,7 +148,9 @@ impl UserAgent {
             | Timer::QueueReview(_)
             | Timer::DialTimeout(_)
             | Timer::Silence(_)
-            | Timer::CallGuard(_) => {}
+            | Timer::CallGuard(_)
+            | Timer::Overflow(_)
+            | Timer::Roster => {}
         }
     }
 

@@ -88,7 +88,8 @@ pub struct Invited {
     pub to: Party,
     /// Request-URI.
     pub target: Party,
-    /// P-Asserted-Identity, believed only from a trunk (RFC 3325).
+    /// P-Asserted-Identity, or else Remote-Party-ID or P-Preferred-Identity; believed only from a
+    /// trunk (RFC 3325).
     pub asserted: Option<Party>,
     /// P-Called-Party-ID (RFC 7315).
     pub called: Option<Party>,

@@ -372,7 +372,8 @@ fn accepts_sdp(message: &Message) -> bool {
 
 fn invited(message: &Message, hop: Hop, source: Source, offer: Option<Body>) -> Invited {
     let trusted = matches!(source, Source::Trunk(_));
-    let asserted = message.p_asserted_identity().next().filter(|_| trusted);
+    let asserted = message.p_asserted_identity().next();
+    let asserted = asserted.or_else(|| message.claimed_identity()).filter(|_| trusted);
     // Diversion has the newest first, History-Info the oldest; a single entry of the latter only
     // says who is called now.
     let history: Vec<NameAddr> = message.history_info().collect();

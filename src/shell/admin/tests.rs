@@ -98,6 +98,10 @@ impl World {
             caller: "+919826012345".into(),
             caller_raw: String::new(),
             dialled: "181".into(),
+            dialled_raw: "181".into(),
+            forwarded_by: String::new(),
+            district: String::new(),
+            flags: Vec::new(),
         };
         let (call, arrival) = (CallId(seq), Box::new(arrival));
         self.fact(seq, What::Call(crate::call::Fact::Arrived { call, arrival }));

@@ -48,6 +48,20 @@ struct Hangup {
     call: String,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChooseDistrict {
+    call: String,
+    district: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listed {
+    #[serde(default)]
+    address: String,
+}
+
 impl Api {
     pub async fn call(&self, method: &str, params: Value) -> Result<Value, Fault> {
         self.meters.admin_requests.increment(1);
@@ -56,12 +70,22 @@ impl Api {
             "calls.list" => Ok(self.board.read(Board::calls_list)),
             "queues.list" => Ok(self.board.read(Board::queues_list)),
             "agents.list" => Ok(self.board.read(Board::agents_list)),
+            "shifts.list" => Ok(self.board.read(Board::shifts_list)),
+            "directory.list" => {
+                let Listed { address } = parse(params)?;
+                self.directory(&address)
+            }
+            "directory.stale" => Ok(self.board.read(Board::directory_stale)),
             "trunks.list" => Ok(self.board.read(|board, _| board.trunks_list())),
             "metrics" => Ok(json!(self.metrics.render())),
             "records.query" => self.records(parse(params)?).await,
             "agents.set" => {
                 let SetAgent { agent, state, reason } = parse(params)?;
                 self.ask(Verb::SetAgent { agent, state, reason }).await
+            }
+            "calls.district" => {
+                let ChooseDistrict { call, district } = parse(params)?;
+                self.ask(Verb::ChooseDistrict { call, district }).await
             }
             "calls.hangup" => {
                 let Hangup { call } = parse(params)?;
@@ -70,10 +94,23 @@ impl Api {
             "config.reload" => self.reload().await.map(|text| json!({ "text": text })),
             _ => Err(Fault::method(format!(
                 "there is no method `{method}`: status, calls.list, queues.list, agents.list, \
-                 trunks.list, agents.set, calls.hangup, records.query, config.reload, metrics and \
+                 trunks.list, shifts.list, directory.list, directory.stale, agents.set, \
+                 calls.hangup, calls.district, records.query, config.reload, metrics and \
                  events.subscribe there are"
             ))),
         }
+    }
+
+    fn directory(&self, address: &str) -> Result<Value, Fault> {
+        let mut why = String::new();
+        let found = self.board.read(|board, now| match board.directory_list(address, now) {
+            Ok(found) => found,
+            Err(said) => {
+                why = said;
+                Value::Null
+            }
+        });
+        if why.is_empty() { Ok(found) } else { Err(Fault::refused(why)) }
     }
 
     /// Has the core do it.
@@ -124,11 +161,15 @@ impl Api {
             }
             Err(_) => return Err(Fault::silent("the switch is stopping")),
         };
+        let refused = settings.call.directory.refused_count;
         let told = self.inbox.control(Event::Reload(Box::new(settings))).await;
         told.map_err(|_| Fault::silent("the switch is stopping"))?;
-        Ok("the new configuration is in force; listeners, media ports and stores change at the \
-            next start"
-            .into())
+        let text = "the new configuration is in force; listeners, media ports and stores change \
+                    at the next start";
+        Ok(match refused {
+            0 => text.into(),
+            n => format!("{text}; {n} rows of the directory were refused: see `pukar directory`"),
+        })
     }
 }
 

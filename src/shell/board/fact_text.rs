@@ -1,7 +1,7 @@
 //! One fact as a line of JSON, in the words of the configuration and with the ids of the records.
 
 use super::fold::Board;
-use crate::acd::{self, Miss, MissedBecause, Withdrawn};
+use crate::acd::{self, Miss, MissedBecause, ShiftNews, Withdrawn};
 use crate::base::{AgentId, CallId};
 use crate::call::{self, Arrival, Role};
 use crate::core::{Fact, What};
@@ -19,6 +19,11 @@ pub fn render(board: &Board, fact: &Fact) -> Arc<str> {
         What::Trunk { trunk, up } => {
             ("trunk.state", json!({"trunk": board.names.trunk(*trunk), "up": up}))
         }
+        What::Shift(news) => of_shift(news),
+        What::Overflowed { call, from, to, why } => (
+            "call.overflowed",
+            json!({"call": board.public(*call), "from": from, "to": to, "why": why}),
+        ),
         What::Locked { user, peer } => ("phone.locked", json!({"user": user, "peer": peer})),
         What::Reloaded => ("switch.reloaded", json!({})),
         What::Draining => ("switch.draining", json!({})),
@@ -31,6 +36,18 @@ pub fn render(board: &Board, fact: &Fact) -> Arc<str> {
         line.extend(details);
     }
     Value::Object(line).to_string().into()
+}
+
+fn of_shift(news: &ShiftNews) -> (&'static str, Value) {
+    match news {
+        ShiftNews::Began { shift } => ("shift.began", json!({"shift": shift})),
+        ShiftNews::Ended { shift } => ("shift.ended", json!({"shift": shift})),
+        ShiftNews::Short { shift, starts, present, minimum } => (
+            "shift.short",
+            json!({"shift": shift, "starts_at": rfc3339(*starts), "present": present,
+                   "minimum": minimum}),
+        ),
+    }
 }
 
 fn of_call(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
@@ -53,6 +70,12 @@ fn of_call(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
             "call.silent",
             json!({"call": id(call), "role": of_role(board, *role), "silent": silent}),
         ),
+        call::Fact::District { call, district } => {
+            ("call.district", json!({"call": id(call), "district": district}))
+        }
+        call::Fact::Rung { call, number, reached } => {
+            ("call.rung", json!({"call": id(call), "number": number, "reached": reached}))
+        }
         call::Fact::Returned { call, agent } => {
             ("call.returned", json!({"call": id(call), "agent": board.names.agent(*agent)}))
         }
@@ -83,7 +106,10 @@ fn of_call(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
 fn of_arrival(board: &Board, arrival: &Arrival) -> Value {
     json!({"call": arrival.id, "direction": arrival.direction, "line": arrival.line,
            "trunk": arrival.trunk.map(|trunk| board.names.trunk(trunk)), "user": arrival.user,
-           "caller": arrival.caller, "dialled": arrival.dialled})
+           "caller": arrival.caller, "caller_raw": arrival.caller_raw,
+           "dialled": arrival.dialled, "dialled_raw": arrival.dialled_raw,
+           "forwarded_by": arrival.forwarded_by, "district": arrival.district,
+           "flags": arrival.flags})
 }
 
 fn of_desk(board: &Board, fact: &acd::Fact) -> (&'static str, Value) {

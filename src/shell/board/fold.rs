@@ -5,7 +5,7 @@ use super::names::Names;
 use super::ring::Ring;
 use crate::acd::{self, AgentState};
 use crate::base::{AgentId, CallId, Id, Now, QueueId};
-use crate::call::{self, Arrival, Direction, Outcome};
+use crate::call::{self, Arrival, Direction, Failures, Outcome};
 use crate::core::{Fact, What};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -28,6 +28,7 @@ pub struct Board {
     /// In the order of their ids.
     pub(super) trunks: Vec<Option<bool>>,
     pub(super) counts: Counts,
+    pub(super) failures: Failures,
     phones: BTreeMap<String, Vec<String>>,
     last: u64,
     ring: Ring,
@@ -41,6 +42,7 @@ pub(super) struct Call {
     pub trunk: String,
     pub caller: String,
     pub dialled: String,
+    pub district: String,
     pub stage: Stage,
     pub queue: Option<QueueId>,
     pub agent: Option<AgentId>,
@@ -102,6 +104,7 @@ impl Board {
             queues: BTreeMap::new(),
             trunks: Vec::new(),
             counts: Counts::default(),
+            failures: Failures::default(),
             phones: BTreeMap::new(),
             last: 0,
             ring: Ring::default(),
@@ -169,7 +172,7 @@ impl Board {
                 }
             }
             What::Draining => self.draining = true,
-            What::Locked { .. } | What::Reloaded => {}
+            What::Locked { .. } | What::Reloaded | What::Overflowed { .. } | What::Shift(_) => {}
         }
         self.ring.push(fact.seq, text);
     }
@@ -208,6 +211,10 @@ impl Board {
                 self.counts.arrived += 1;
                 self.counts.refused += 1;
             }
+            call::Fact::District { call, district } => {
+                self.change(*call, |call| call.district.clone_from(district));
+            }
+            call::Fact::Rung { number, reached, .. } => self.failures.note(number, *reached),
             call::Fact::SystemAnswered { .. }
             | call::Fact::LegOpened { .. }
             | call::Fact::LegClosed { .. }
@@ -321,6 +328,7 @@ impl Call {
                 e164 => e164.to_string(),
             },
             dialled: arrival.dialled.clone(),
+            district: arrival.district.clone(),
             stage: Stage::Arrived,
             queue: None,
             agent: None,

@@ -61,6 +61,7 @@ impl Board {
             "trunk": call.trunk,
             "caller": call.caller,
             "dialled": call.dialled,
+            "district": call.district,
             "queue": call.queue.map(|queue| self.names.queue(queue)),
             "agent": call.agent.map(|agent| self.names.agent(agent)),
             "arrived_at": rfc3339(call.arrived.wall),

@@ -1,9 +1,12 @@
 //! What the ids of the core are called in the configuration.
 
+use crate::acd::RosterSettings;
 use crate::base::{AgentId, Id, QueueId, TrunkId};
+use crate::call::{Directory, District};
 use crate::config::Settings;
 use crate::core;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Names of agents that have left are kept up to this many, for the facts that still name them.
 const FORMER_MAX: usize = 10_000;
@@ -16,6 +19,9 @@ pub struct Names {
     pub queues: Vec<(QueueId, String)>,
     /// In the order of their ids.
     pub trunks: Vec<String>,
+    pub roster: RosterSettings,
+    pub directory: Arc<Directory>,
+    pub districts: Vec<District>,
     agent_names: BTreeMap<AgentId, String>,
     queue_names: BTreeMap<QueueId, String>,
 }
@@ -33,6 +39,9 @@ impl Names {
             queue_names: named.queues.iter().cloned().collect(),
             queues: named.queues,
             trunks: settings.sip.trunks.iter().map(|t| t.name.clone()).collect(),
+            roster: settings.roster.clone(),
+            directory: Arc::clone(&settings.call.directory),
+            districts: settings.call.districts.clone(),
         }
     }
 

@@ -58,6 +58,10 @@ fn arrival() -> What {
         caller: String::new(),
         caller_raw: "anonymous".into(),
         dialled: "181".into(),
+        dialled_raw: "181".into(),
+        forwarded_by: String::new(),
+        district: String::new(),
+        flags: Vec::new(),
     });
     What::Call(CallFact::Arrived { call: CALL, arrival })
 }
@@ -143,4 +147,42 @@ fn after_a_reload_ids_mean_what_the_desk_says_they_mean() {
     story.tell(2, arrival());
     let fact = story.tell(3, What::Desk(acd::Fact::Taken { call: CALL, agent: AGENT }));
     assert_eq!(fact["agent"], "op1", "its last facts still bear its name");
+}
+
+#[test]
+fn shifts_and_the_directory_are_shown_with_who_is_there_and_whose_number_fails() {
+    let text = "[[agent]]\nid = \"op1\"\nname = \"सीमा\"\ncontact = \"sip:op1@10.0.0.1\"\n\
+                [[shift]]\nname = \"night\"\nhours = \"22:00-06:00\"\nagents = [\"op1\"]\n\
+                minimum = 1\n[[district]]\nname = \"alirajpur\"\ncode = \"ALI\"\nqueue = \"q\"\n\
+                [[queue]]\nname = \"q\"\n";
+    let mut settings =
+        crate::config::parse(&[("t".into(), text.into())], &|_| None).expect("it is right");
+    let mut directory = crate::call::Directory::default();
+    let csv = "kind,district,name,number,priority\nrrt,ALI,मीना,9826000001,2\n\
+               rrt,ALI,राम,9826000002,1\nrrt,ALI,x,y,1\n";
+    directory.read("d.csv", csv, &settings.call);
+    settings.call.directory = std::sync::Arc::new(directory);
+    let agents = vec![(AGENT, "op1".to_string())];
+    let named = core::Names { agents, queues: vec![(QUEUE, "q".into())] };
+    let board = Board::new(Names::of(&settings, named), at(0));
+    let mut story = Story { board, seq: 0 };
+    story.agent(0, AgentState::Ready);
+    // The epoch is half past five in the morning in India.
+    let shifts = story.board.shifts_list(at(0));
+    assert_eq!((&shifts[0]["on"], &shifts[0]["present"]), (&json!(true), &json!(1)));
+    assert_eq!(shifts[0]["ends_at"], "1970-01-01T00:30:00.000Z");
+    assert_eq!(shifts[0]["members"][0]["name"], "सीमा");
+    let later = story.board.shifts_list(at(3_600));
+    assert_eq!((&later[0]["on"], &later[0]["hours"]), (&json!(false), &json!("22:00-06:00")));
+    let listed = story.board.directory_list("ALI/RRT/1", at(0)).unwrap();
+    assert_eq!(listed["entries"][0]["name"], "राम");
+    assert_eq!((&listed["refused"][0]["line"], &listed["refused_count"]), (&json!(4), &json!(1)));
+    assert!(story.board.directory_list("ALI/doctor", at(0)).is_err());
+    for _ in 0..3 {
+        assert_eq!(story.board.directory_stale(at(0)), json!([]));
+        let number = "+919826000002".to_string();
+        story.tell(1, What::Call(CallFact::Rung { call: CALL, number, reached: false }));
+    }
+    let stale = story.board.directory_stale(at(0));
+    assert_eq!((&stale[0]["name"], &stale[0]["failures"]), (&json!("राम"), &json!(3)));
 }

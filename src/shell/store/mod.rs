@@ -73,7 +73,7 @@ pub struct Pace {
 impl Default for Pace {
     fn default() -> Self {
         Self {
-            gather: Duration::from_millis(200),
+            gather: Duration::from_millis(500),
             retry: (Duration::from_millis(250), Duration::from_secs(30)),
             last_tries: 3,
         }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// How long another program may hold the database before a write counts as failed.
@@ -36,20 +37,19 @@ impl Sqlite {
 
 impl Store for Sqlite {
     fn write(&mut self, rows: &[Row]) -> Result<(), String> {
+        let [calls, legs, agent_states] = &*INSERTS;
         let mut all = || {
             let transaction = self.connection.transaction()?;
             for row in rows {
                 match row {
                     Row::Call(call) => {
-                        insert(&transaction, &CALLS, columns::of_call(call))?;
+                        insert(&transaction, calls, columns::of_call(call))?;
                         for (n, leg) in call.legs.iter().enumerate() {
-                            let leg = columns::of_leg(&call.id, n + 1, leg);
-                            insert(&transaction, &LEGS, leg)?;
+                            insert(&transaction, legs, columns::of_leg(&call.id, n + 1, leg))?;
                         }
                     }
                     Row::AgentState(state) => {
-                        let state = columns::of_agent_state(state);
-                        insert(&transaction, &AGENT_STATES, state)?;
+                        insert(&transaction, agent_states, columns::of_agent_state(state))?;
                     }
                 }
             }
@@ -80,20 +80,23 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     )
 }
 
-fn insert(
-    transaction: &Transaction<'_>,
-    table: &Table,
-    values: Vec<Value>,
-) -> rusqlite::Result<()> {
+/// Statements are made once; the connection keeps what it has compiled of them.
+static INSERTS: LazyLock<[String; 3]> =
+    LazyLock::new(|| [&CALLS, &LEGS, &AGENT_STATES].map(insert_into));
+
+fn insert_into(table: &Table) -> String {
     let names: Vec<_> = table.columns.iter().map(|(name, _)| format!("\"{name}\"")).collect();
-    let marks = vec!["?"; names.len()].join(", ");
-    let sql = format!(
-        "INSERT INTO {} ({}) VALUES ({marks}) ON CONFLICT ({}) DO NOTHING",
+    format!(
+        "INSERT INTO {} ({}) VALUES ({}) ON CONFLICT ({}) DO NOTHING",
         table.name,
         names.join(", "),
+        vec!["?"; names.len()].join(", "),
         table.key
-    );
-    let mut statement = transaction.prepare_cached(&sql)?;
+    )
+}
+
+fn insert(transaction: &Transaction<'_>, sql: &str, values: Vec<Value>) -> rusqlite::Result<()> {
+    let mut statement = transaction.prepare_cached(sql)?;
     statement.execute(params_from_iter(values.into_iter().map(to_sql)))?;
     Ok(())
 }

@@ -161,6 +161,13 @@ impl<'a> Message<'a> {
         self.addresses(Name::PAssertedIdentity)
     }
 
+    /// What carriers sent before RFC 3325 was obeyed, or send by mistake: Remote-Party-ID, and
+    /// P-Preferred-Identity, which is a phone's wish to its own network.
+    pub fn claimed_identity(&self) -> Option<NameAddr<'a>> {
+        let mut claimed = self.addresses(Name::RemotePartyId);
+        claimed.next().or_else(|| self.addresses(Name::PPreferredIdentity).next())
+    }
+
     /// P-Called-Party-ID (RFC 7315 section 4.2).
     pub fn p_called_party_id(&self) -> Option<NameAddr<'a>> {
         NameAddr::parse(self.header(Name::PCalledPartyId)?)

@@ -1,0 +1,178 @@
+//! When a caller goes elsewhere, because their queue cannot serve them: after a time, while nobody
+//! is on shift, where the wait is too long, while a trunk is down. It decides, and never carries.
+//!
+//! In: a call in a queue, whenever something may have changed. Out: where to. Each way out is taken
+//! once in a stay, so that a centre which does not answer is not rung for ever. May import: base.
+
+use super::caller::{Caller, Stage};
+use super::desk::Desk;
+use super::{AgentState, QueueSettings};
+use crate::base::{CallId, Cx, Instant, QueueId, Timer, TrunkId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How often a queue is looked at again for what nobody tells: who is on shift, what is down.
+const REVIEW: Duration = Duration::from_secs(5);
+/// A phone rings for the caller just now: ask again when it may have been in vain.
+const RINGS: Duration = Duration::from_secs(1);
+
+/// The ways out of one queue, in the order in which they are tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaysOut {
+    pub queue: String,
+    pub ways: Vec<Overflow>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overflow {
+    pub when: When,
+    pub to: Elsewhere,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum When {
+    /// The caller has waited for this long, counted from joining the queue.
+    After(Duration),
+    /// Nobody who serves the queue is logged in and can be reached.
+    Unstaffed,
+    /// The first in line has waited for this long when the caller comes: what the caller would wait
+    /// is about as much. Who waits already has paid for the place and keeps it.
+    WaitOver(Duration),
+    TrunkDown(TrunkId),
+}
+
+impl When {
+    pub fn name(self) -> &'static str {
+        match self {
+            When::After(_) => "after",
+            When::Unstaffed => "unstaffed",
+            When::WaitOver(_) => "wait-over",
+            When::TrunkDown(_) => "trunk-down",
+        }
+    }
+}
+
+/// Names of the configuration, so that a reload changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Elsewhere {
+    Queue(String),
+    District(String),
+}
+
+/// Who is watched, and which ways out they have taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relief {
+    watched: BTreeMap<CallId, Watch>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Watch {
+    queue: QueueId,
+    joined: Instant,
+    taken: Vec<bool>,
+}
+
+/// What a decision looks at.
+pub struct Scene<'a> {
+    pub ways: &'a [WaysOut],
+    pub is_down: &'a dyn Fn(TrunkId) -> bool,
+}
+
+impl Relief {
+    /// Something may have changed for this caller: the way out that is due, if one is.
+    pub fn look(
+        &mut self,
+        cx: &mut Cx,
+        desk: &Desk,
+        scene: &Scene,
+        call: CallId,
+    ) -> Option<Overflow> {
+        let caller = desk.callers.get(&call).filter(|c| !matches!(c.stage, Stage::Talking { .. }));
+        let Some((caller, ways)) = caller.and_then(|c| Some((c, ways_of(desk, scene, c.queue)?)))
+        else {
+            self.forget(cx, call);
+            return None;
+        };
+        let stay = (caller.queue, caller.joined);
+        let known = self
+            .watched
+            .get(&call)
+            .is_some_and(|w| (w.queue, w.joined) == stay && w.taken.len() == ways.len());
+        if !known {
+            let taken = vec![false; ways.len()];
+            self.watched.insert(call, Watch { queue: stay.0, joined: stay.1, taken });
+        }
+        let taken = self.watched.get_mut(&call).map(|watch| &mut watch.taken)?;
+        let now = cx.now.instant;
+        let waits = caller.stage == Stage::Waiting;
+        let due = (ways.iter().zip(taken.iter_mut()))
+            .find(|(way, taken)| waits && !**taken && is_due(way.when, desk, scene, call, now));
+        let due = due.map(|(way, taken)| {
+            *taken = true;
+            way.clone()
+        });
+        if waits {
+            close_the_door(ways, taken);
+        }
+        match next_look(ways, taken, caller, now) {
+            Some(at) => cx.timers.set(Timer::Overflow(call), at),
+            None => cx.timers.cancel(Timer::Overflow(call)),
+        }
+        due
+    }
+
+    /// The caller waits no more.
+    pub fn forget(&mut self, cx: &mut Cx, call: CallId) {
+        self.watched.remove(&call);
+        cx.timers.cancel(Timer::Overflow(call));
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.watched.is_empty()
+    }
+}
+
+fn ways_of<'a>(desk: &Desk, scene: &Scene<'a>, queue: QueueId) -> Option<&'a [Overflow]> {
+    let name = desk.queue_settings(queue).map(|QueueSettings { name, .. }| name)?;
+    let out = scene.ways.iter().find(|out| out.queue == *name)?;
+    (!out.ways.is_empty()).then_some(&out.ways)
+}
+
+fn is_due(when: When, desk: &Desk, scene: &Scene, call: CallId, now: Instant) -> bool {
+    let Some(caller) = desk.callers.get(&call) else { return false };
+    match when {
+        When::After(span) => now.since(caller.joined) >= span,
+        When::Unstaffed => !is_staffed(desk, caller.queue),
+        When::WaitOver(span) => {
+            let first = desk.line(caller.queue).find_map(|call| desk.callers.get(&call));
+            first.is_some_and(|first| now.since(first.joined) >= span)
+        }
+        When::TrunkDown(trunk) => (scene.is_down)(trunk),
+    }
+}
+
+/// How long the wait is counts at the door only.
+fn close_the_door(ways: &[Overflow], taken: &mut [bool]) {
+    for (way, taken) in ways.iter().zip(taken) {
+        *taken |= matches!(way.when, When::WaitOver(_));
+    }
+}
+
+/// When the first of the ways that are left may have come due.
+fn next_look(ways: &[Overflow], taken: &[bool], caller: &Caller, now: Instant) -> Option<Instant> {
+    let left = ways.iter().zip(taken).filter(|(_, taken)| !**taken);
+    let at = |(way, _): (&Overflow, &bool)| match way.when {
+        When::After(span) => (caller.joined + span).max(now + RINGS),
+        When::Unstaffed | When::TrunkDown(_) => now + REVIEW,
+        When::WaitOver(_) => now + RINGS,
+    };
+    left.map(at).min()
+}
+
+fn is_staffed(desk: &Desk, queue: QueueId) -> bool {
+    desk.agents.iter().any(|(_, agent)| {
+        !matches!(agent.shown, AgentState::Off | AgentState::Unreachable)
+            && agent.serves.binary_search(&queue).is_ok()
+    })
+}

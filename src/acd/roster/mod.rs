@@ -1,0 +1,207 @@
+//! The roster at work: who comes on shift is made ready, who goes is logged out after the call in
+//! hand, and a shift that will be short is reported before it starts.
+//!
+//! In: the time, and the desk. Out: wishes to the desk, and news. A shift's end cuts no call and
+//! empties no queue. Only what changes on the roster moves anybody: whom a supervisor or the agent
+//! has logged out in mid-shift stays so. May import: base.
+
+mod calendar;
+mod settings;
+
+pub use calendar::{Calendar, DAY_MINUTES, OnDay};
+pub use settings::{Exception, Holiday, Member, Role, RosterSettings, Shift};
+
+use super::agent::Duty;
+use super::{Desk, Effect, Wish};
+use crate::base::{Cx, Timer, Wall};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// The calendar may step: nobody is on shift for longer than this before it is noticed.
+const LOOK: Duration = Duration::from_secs(60);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Roster {
+    begun: bool,
+    /// Who is on shift.
+    on: BTreeMap<String, Stand>,
+    running: BTreeSet<String>,
+    /// Shifts that were reported short: the name, the start, and whether it had begun.
+    reported: BTreeSet<(Wall, String, bool)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Stand {
+    /// Will be ready when the phone can be reached.
+    Awaited,
+    Settled,
+}
+
+/// What the roster saw happen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ShiftNews {
+    Began {
+        shift: String,
+    },
+    Ended {
+        shift: String,
+    },
+    /// Fewer can be reached than the shift needs.
+    Short {
+        shift: String,
+        starts: Wall,
+        present: u32,
+        minimum: u32,
+    },
+}
+
+impl Roster {
+    /// Whether a phone that has just registered is waited for.
+    pub fn awaits(&self, agent: &str) -> bool {
+        self.on.get(agent) == Some(&Stand::Awaited)
+    }
+
+    /// Whether the agent is on a shift that runs.
+    pub fn is_on(&self, agent: &str) -> bool {
+        self.on.contains_key(agent)
+    }
+
+    /// Time has passed, the settings are new, or a phone came: everything that follows.
+    pub fn look(
+        &mut self,
+        cx: &mut Cx,
+        settings: &RosterSettings,
+        desk: &mut Desk,
+        out: &mut Vec<Effect>,
+    ) -> Vec<ShiftNews> {
+        let mut news = Vec::new();
+        if settings.shifts.is_empty() {
+            cx.timers.cancel(Timer::Roster);
+            *self = Self::default();
+            return news;
+        }
+        let (calendar, now) = (Calendar::new(settings), cx.now.wall);
+        let running = calendar.running(now);
+        self.tell_changes(settings, &running, &mut news);
+        // Who works two shifts in a row, or an own and a borrowed one, is on one of them.
+        let mut due: BTreeMap<&str, bool> = BTreeMap::new();
+        for turn in &running {
+            for member in calendar.members(turn) {
+                *due.entry(&member.agent).or_default() |= settings.shifts[turn.shift].auto;
+            }
+        }
+        self.send_home(cx, settings, &due, desk, out);
+        for (agent, auto) in due {
+            let stand = if auto { Stand::Awaited } else { Stand::Settled };
+            self.on.entry(agent.into()).or_insert(stand);
+        }
+        self.welcome(cx, desk, out);
+        self.count(&calendar, settings, &running, now, desk, &mut news);
+        self.begun = true;
+        self.arm(cx, &calendar, settings);
+        news
+    }
+
+    fn tell_changes(
+        &mut self,
+        settings: &RosterSettings,
+        running: &[OnDay],
+        news: &mut Vec<ShiftNews>,
+    ) {
+        let name = |turn: &OnDay| settings.shifts[turn.shift].name.clone();
+        let running: BTreeSet<String> = running.iter().map(name).collect();
+        let ended = self.running.difference(&running);
+        news.extend(ended.map(|shift| ShiftNews::Ended { shift: shift.clone() }));
+        let began = running.difference(&self.running);
+        news.extend(began.map(|shift| ShiftNews::Began { shift: shift.clone() }));
+        self.running = running;
+    }
+
+    /// Logs out whose shift is over; and at the start of the switch, whoever is ready by the
+    /// configuration while their shift is not on.
+    fn send_home(
+        &mut self,
+        cx: &mut Cx,
+        settings: &RosterSettings,
+        due: &BTreeMap<&str, bool>,
+        desk: &mut Desk,
+        out: &mut Vec<Effect>,
+    ) {
+        let mut going: BTreeSet<String> =
+            self.on.keys().filter(|agent| !due.contains_key(agent.as_str())).cloned().collect();
+        self.on.retain(|agent, _| due.contains_key(agent.as_str()));
+        if !self.begun {
+            let all = settings.shifts.iter().flat_map(|shift| &shift.members);
+            let off = all.filter(|member| !due.contains_key(member.agent.as_str()));
+            going.extend(off.map(|member| member.agent.clone()));
+        }
+        for name in going {
+            let Some(agent) = desk.agent_id(&name) else { continue };
+            if desk.agents.get(agent).is_some_and(|who| who.duty != Duty::Off) {
+                let _ = desk.wish(cx, agent, Wish::LogOut, out);
+            }
+        }
+    }
+
+    /// Makes ready who is waited for and can be reached. Who logged in alone needs no help.
+    fn welcome(&mut self, cx: &mut Cx, desk: &mut Desk, out: &mut Vec<Effect>) {
+        for (name, stand) in self.on.iter_mut().filter(|(_, s)| **s == Stand::Awaited) {
+            let Some(agent) = desk.agent_id(name) else { continue };
+            let Some(who) = desk.agents.get(agent) else { continue };
+            if who.duty != Duty::Off {
+                *stand = Stand::Settled;
+            } else if who.reachable() {
+                *stand = Stand::Settled;
+                let _ = desk.wish(cx, agent, Wish::Ready, out);
+            }
+        }
+    }
+
+    /// Reports each shift that is short, once before it starts and once when it has begun.
+    fn count(
+        &mut self,
+        calendar: &Calendar,
+        settings: &RosterSettings,
+        running: &[OnDay],
+        now: Wall,
+        desk: &Desk,
+        news: &mut Vec<ShiftNews>,
+    ) {
+        let lead = Wall(now.0.saturating_add(micros(settings.lead)).saturating_add(1));
+        let coming = calendar.between(now, lead);
+        let coming = coming.iter().filter(|turn| turn.starts > now).map(|turn| (turn, false));
+        for (turn, begun) in running.iter().map(|turn| (turn, true)).chain(coming) {
+            let shift = &settings.shifts[turn.shift];
+            let present = calendar.members(turn).into_iter().filter(|member| {
+                let who = desk.agent_id(&member.agent).and_then(|id| desk.agents.get(id));
+                who.is_some_and(|who| who.reachable())
+            });
+            let (present, minimum) = (present.count() as u32, shift.minimum);
+            let known = (turn.starts, shift.name.clone(), begun);
+            if present < minimum && self.reported.insert(known) {
+                let (shift, starts) = (shift.name.clone(), turn.starts);
+                news.push(ShiftNews::Short { shift, starts, present, minimum });
+            }
+        }
+        let old = Wall(now.0.saturating_sub(micros(Duration::from_secs(2 * 86_400))));
+        self.reported.retain(|(starts, ..)| *starts > old);
+    }
+
+    fn arm(&self, cx: &mut Cx, calendar: &Calendar, settings: &RosterSettings) {
+        let now = cx.now.wall;
+        let lead = micros(settings.lead);
+        let change = calendar.next_change(now);
+        let warning = calendar.next_change(Wall(now.0.saturating_add(lead))).map(|at| at.0 - lead);
+        let soonest = change.map(|at| at.0).into_iter().chain(warning).min();
+        let left = soonest.map_or(LOOK, |at| Duration::from_micros((at - now.0).max(1) as u64));
+        cx.timers.set(Timer::Roster, cx.now.instant + left.min(LOOK));
+    }
+}
+
+fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,80 @@
+//! A roster as it is configured: shifts, who is on them, and the days that differ.
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RosterSettings {
+    /// The time zone that hours and days are counted in.
+    pub zone: String,
+    pub shifts: Vec<Shift>,
+    pub holidays: Vec<Holiday>,
+    /// How long before its start a shift that will be short is reported. Default 30 min.
+    pub lead: Duration,
+}
+
+impl Default for RosterSettings {
+    fn default() -> Self {
+        let lead = Duration::from_secs(1_800);
+        Self { zone: "Asia/Kolkata".into(), shifts: Vec::new(), holidays: Vec::new(), lead }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shift {
+    pub name: String,
+    /// Minutes after midnight. An end that is not after the start is on the next day.
+    pub from: u16,
+    pub until: u16,
+    /// From Monday to Sunday.
+    pub days: [bool; 7],
+    pub members: Vec<Member>,
+    /// Fewer than this who can be reached is an alarm. Zero: never.
+    pub minimum: u32,
+    /// Its agents are ready at its start, as soon as their phones can be reached. False: they log
+    /// in by themselves.
+    pub auto: bool,
+    pub exceptions: Vec<Exception>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    pub agent: String,
+    pub role: Role,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    Supervisor,
+    Operator,
+    Counsellor,
+}
+
+impl Role {
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Supervisor => "supervisor",
+            Role::Operator => "operator",
+            Role::Counsellor => "counsellor",
+        }
+    }
+}
+
+/// One day on which a shift differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exception {
+    pub date: Date,
+    pub off: bool,
+    pub absent: Vec<String>,
+    pub instead: Vec<Member>,
+}
+
+/// A day on which only the shifts named work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holiday {
+    pub date: Date,
+    pub name: String,
+    pub shifts: Vec<String>,
+}

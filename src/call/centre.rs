@@ -1,0 +1,139 @@
+//! A caller whom the centre of a district is rung for, over its trunk, while they hear music: at
+//! once, since their district is known, or later, out of the queue that cannot serve them. The
+//! centre is a hope and never a gate: where it does not answer, they wait as everybody does.
+
+use super::calls::{Calls, Io};
+use super::conversation::Call;
+use super::leg::{Leg, Stage};
+use super::side::Side;
+use super::waiting::answered_elsewhere;
+use super::{Effect, Fact, Goal, Role};
+use crate::base::{CallId, LegId, QueueId, Timer, TrunkId};
+use crate::sip::{Cause, Dial, Party, Target};
+use std::time::Duration;
+
+/// How long a centre is rung. An unanswered call is cut after 30 s on mobiles.
+const RING_FOR: Duration = Duration::from_secs(28);
+
+impl Calls {
+    /// A trunk answers, or has stopped answering.
+    pub fn trunk(&mut self, trunk: TrunkId, up: bool) {
+        match up {
+            true => self.down.remove(&trunk),
+            false => self.down.insert(trunk),
+        };
+    }
+
+    pub fn is_down(&self, trunk: TrunkId) -> bool {
+        self.down.contains(&trunk)
+    }
+
+    /// Rings a centre for a caller who waits, unless one rings for them already or they talk.
+    pub fn ring_centre(&mut self, io: &mut Io, id: CallId, trunk: TrunkId) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        if call.caller.stage != Stage::Up || call.talks_with.is_some() || call.rings_centre() {
+            return;
+        }
+        let Some(port) = self.ports.take_beside(call.caller.side.port) else {
+            return self.without_centre(io, id);
+        };
+        let mut side = Box::new(Side::new(port, io.cx.rng));
+        let offer = side.offer(&io.settings.media, call.caller.side.law());
+        let number = call.dialled.clone();
+        call.rung = Some(number.clone());
+        let host = io.host.to_string();
+        let dial = Dial {
+            target: Target::Trunk { trunk, number: number.clone() },
+            from: call.shown.clone(),
+            to: Party { user: number, host, ..Party::default() },
+            asserted: Some(call.shown.clone()).filter(|shown| shown.user != "anonymous"),
+            headers: Vec::new(),
+            offer,
+        };
+        io.cx.timers.set(Timer::DialTimeout(id), io.cx.now.instant + RING_FOR);
+        io.out.push(Effect::Dial { call: id, role: Role::Target, side, dial: Box::new(dial) });
+    }
+
+    /// The centre answered a caller who hears music: they talk, and wait no more.
+    pub(super) fn centre_answered(&mut self, io: &mut Io, id: CallId, leg: LegId) {
+        io.cx.timers.cancel(Timer::DialTimeout(id));
+        self.tell_rung(io, id, true);
+        let Some(call) = self.table.get_mut(id) else { return };
+        if let Goal::Queue(queue) = call.goal {
+            call.goal = Goal::Centre { queue };
+            io.out.push(Effect::Leave { call: id });
+        }
+        call.talks_with = Some(leg);
+        self.bridge(io, id);
+    }
+
+    /// The centre did not answer: whoever waits for nobody else joins the queue, at the place of
+    /// the arrival.
+    pub(super) fn without_centre(&mut self, io: &mut Io, id: CallId) {
+        io.cx.timers.cancel(Timer::DialTimeout(id));
+        self.tell_rung(io, id, false);
+        let Some(call) = self.table.get_mut(id) else { return };
+        if let Goal::Centre { queue } = call.goal {
+            call.goal = Goal::Queue(queue);
+            io.out.push(Effect::Join { call: id, queue, arrived: call.arrived });
+        }
+    }
+
+    /// The centre rings for a caller who needs it no more, or for too long.
+    pub(super) fn stop_centre(&mut self, io: &mut Io, id: CallId, cause: Cause) {
+        io.cx.timers.cancel(Timer::DialTimeout(id));
+        let Some(call) = self.table.get_mut(id) else { return };
+        let with = call.talks_with;
+        let rings = |leg: &Leg| leg.role == Role::Target && Some(leg.id) != with;
+        let Some(at) = call.others.iter().position(rings) else { return };
+        let leg = call.others.remove(at);
+        io.out.push(leg.hang_up(cause.clone()));
+        self.bury(io, id, &leg, 487, cause);
+    }
+
+    /// The centre has let it ring for too long.
+    pub(super) fn centre_timeout(&mut self, io: &mut Io, id: CallId) {
+        self.stop_centre(io, id, Cause { q850: Some(19), ..Cause::default() });
+        self.without_centre(io, id);
+    }
+
+    pub(super) fn agent_was_first(&mut self, io: &mut Io, id: CallId) {
+        if self.table.get(id).is_some_and(Call::rings_centre) {
+            self.stop_centre(io, id, answered_elsewhere());
+        }
+    }
+
+    /// The caller waits in another queue now.
+    pub fn moved(&mut self, id: CallId, queue: QueueId) {
+        if let Some(call) = self.table.get_mut(id)
+            && let Goal::Queue(at) = &mut call.goal
+        {
+            *at = queue;
+        }
+    }
+
+    /// The district of a call, chosen by the caller or by who talks with them; it is remembered for
+    /// their next call.
+    pub fn choose_district(&mut self, io: &mut Io, id: CallId, district: &str) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        self.choices.remember(&call.number, district, io.cx.now.instant);
+        if call.district != district {
+            call.district = district.into();
+            io.fact(Fact::District { call: id, district: district.into() });
+        }
+    }
+
+    pub(super) fn tell_rung(&mut self, io: &mut Io, id: CallId, reached: bool) {
+        if let Some(number) = self.table.get_mut(id).and_then(|call| call.rung.take()) {
+            io.fact(Fact::Rung { call: id, number, reached });
+        }
+    }
+}
+
+impl Call {
+    /// A centre rings for a caller who hears music.
+    pub fn rings_centre(&self) -> bool {
+        let rings = |leg: &Leg| leg.role == Role::Target && Some(leg.id) != self.talks_with;
+        self.caller.stage == Stage::Up && self.others.iter().any(rings)
+    }
+}

@@ -1,0 +1,295 @@
+//! `[[shift]]` and `[[holiday]]`: who works when, and whether some queue is left alone.
+
+use super::agents;
+use super::mistake::{Log, Place, Wrong, choose, wrong};
+use super::section::{At, Section, kind};
+use super::settings::Settings;
+use super::tree::{Table, Value};
+use super::value;
+use crate::acd::{DAY_MINUTES, Elsewhere, Exception, Holiday, Member, Role, Shift, When};
+use crate::base::limits;
+use jiff::civil::Date;
+use std::collections::{BTreeMap, BTreeSet};
+
+const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+const WEEK_MINUTES: usize = 7 * DAY_MINUTES as usize;
+
+/// `unsure`: some agent could not be read, and may be the one that a shift names.
+pub fn shifts(tables: &[&Table], unsure: bool, settings: &mut Settings, log: &mut Log) {
+    settings.roster.zone = settings.timezone.clone();
+    let mut names = BTreeMap::new();
+    let agents: Vec<String> = settings.acd.agents.iter().map(|agent| agent.id.clone()).collect();
+    let known = Known { agents: agents.iter().map(String::as_str).collect(), unsure };
+    for table in tables {
+        let mut section = Section::new(table, "[[shift]]", log);
+        let shift = shift(&mut section, &known);
+        let place = section.place_of("name");
+        section.done();
+        let Some(shift) = shift else { continue };
+        if let Some(first) = names.insert(shift.name.clone(), place) {
+            let what = format!("shift \"{}\" is already at {}", shift.name, log.name(first));
+            log.add(place, what, "give it another name");
+        }
+        settings.roster.shifts.push(shift);
+    }
+    if let Some(table) = tables.get(limits::SHIFTS_MAX) {
+        let what = format!("{} shifts are too many", tables.len());
+        log.add(table.place, what, format!("keep to {}", limits::SHIFTS_MAX));
+    }
+}
+
+struct Known<'a> {
+    agents: Vec<&'a str>,
+    unsure: bool,
+}
+
+fn shift(section: &mut Section, known: &Known) -> Option<Shift> {
+    section.missing("name", "\"morning\"");
+    section.missing("hours", "\"06:00-14:00\"");
+    let name = section.text("name", value::name);
+    let hours = section.text("hours", hours);
+    let days = days(section);
+    let roles = [
+        ("supervisors", Role::Supervisor),
+        ("agents", Role::Operator),
+        ("counsellors", Role::Counsellor),
+    ];
+    let mut members = Vec::new();
+    for (key, role) in roles {
+        for agent in listed(section, key, known) {
+            if members.iter().any(|member: &Member| member.agent == agent.it) {
+                let what = format!("\"{}\" is on this shift twice", agent.it);
+                section.log.add(agent.place, what, "take one out");
+                continue;
+            }
+            members.push(Member { agent: agent.it, role });
+        }
+    }
+    if roles.iter().all(|(key, _)| !section.has(key)) {
+        section.lacking("[[shift]] has no agents".into(), "write agents = [\"op1\"]".into());
+    }
+    let minimum = section.number("minimum", 0..=10_000).unwrap_or(0);
+    if minimum as usize > members.len() && !known.unsure {
+        let what = format!("minimum = {minimum} is more than the {} on the shift", members.len());
+        let place = section.place_of("minimum");
+        section.log.add(place, what, "put more on it, or ask for fewer");
+    }
+    let auto = section.flag("auto").unwrap_or(false);
+    let exceptions = exceptions(section, &members, known);
+    let (from, until) = hours?.it;
+    Some(Shift { name: name?.it, from, until, days, members, minimum, auto, exceptions })
+}
+
+/// Agents by their ids; `desk{01-04}` is four of them.
+fn listed(section: &mut Section, key: &'static str, known: &Known) -> Vec<At<String>> {
+    let found = section.texts_or_none(key, agents::expand).unwrap_or_default();
+    let each = found.into_iter().flat_map(|At { it, place }| {
+        it.into_iter().map(move |agent| At { it: agent, place }).collect::<Vec<_>>()
+    });
+    let (there, gone): (Vec<_>, Vec<_>) =
+        each.partition(|agent| known.agents.contains(&agent.it.as_str()));
+    for agent in gone.iter().filter(|_| !known.unsure) {
+        let what = format!("agent \"{}\" does not exist", agent.it);
+        section.log.add(agent.place, what, choose(&agent.it, &known.agents, "agents"));
+    }
+    there
+}
+
+/// `06:00-14:00`, `22:00-06:00`, `16:00-24:00`: minutes after midnight.
+fn hours(raw: &str) -> Result<(u16, u16), Wrong> {
+    let example = "write it as \"06:00-14:00\"";
+    let Some((from, until)) = raw.split_once('-') else {
+        return wrong("are no hours", example);
+    };
+    let (Some(from), Some(until)) = (clock(from.trim()), clock(until.trim())) else {
+        return wrong("are no hours", example);
+    };
+    if from == DAY_MINUTES {
+        return wrong("begin at the end of a day", "write 00:00, on the day after");
+    }
+    if from == until {
+        return wrong("are empty", "write \"00:00-24:00\" for a whole day");
+    }
+    Ok((from, until))
+}
+
+fn clock(raw: &str) -> Option<u16> {
+    let (hour, minute) = raw.split_once(':')?;
+    let number = |text: &str| value::digits(text, 1, 2).ok()?.parse::<u16>().ok();
+    let (hour, minute) = (number(hour)?, number(minute)?);
+    let total = hour * 60 + minute;
+    (minute < 60 && total <= DAY_MINUTES).then_some(total)
+}
+
+/// All days, unless it says `"mon-fri"` or `["mon", "wed"]`.
+fn days(section: &mut Section) -> [bool; 7] {
+    let Some(found) = section.texts("days", span_of_days) else { return [true; 7] };
+    let mut days = [false; 7];
+    for At { it: (first, last), .. } in found {
+        let mut day = first;
+        loop {
+            days[day] = true;
+            if day == last {
+                break;
+            }
+            day = (day + 1) % 7;
+        }
+    }
+    days
+}
+
+fn span_of_days(raw: &str) -> Result<(usize, usize), Wrong> {
+    let day = |text: &str| {
+        let text = text.trim().to_lowercase();
+        DAYS.iter().position(|day| text == *day)
+    };
+    let (first, last) = raw.split_once('-').unwrap_or((raw, raw));
+    match (day(first), day(last)) {
+        (Some(first), Some(last)) => Ok((first, last)),
+        _ => wrong(
+            "are no days",
+            "write \"mon-fri\", or a list of mon, tue, wed, thu, fri, sat, sun",
+        ),
+    }
+}
+
+fn exceptions(section: &mut Section, members: &[Member], known: &Known) -> Vec<Exception> {
+    let Some(node) = section.node("exception") else { return Vec::new() };
+    let Value::List(items) = &node.value else {
+        let what = format!("exception must be a list of sections, not {}", kind(&node.value));
+        section.log.add(node.place, what, "write [[shift.exception]], once for each day");
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for item in items {
+        let Value::Table(table) = &item.value else { continue };
+        let mut inner = Section::new(table, "[[shift.exception]]", section.log);
+        inner.missing("date", "\"2026-11-25\"");
+        let date = inner.text("date", date);
+        let off = inner.flag("off").unwrap_or(false);
+        let absent = listed(&mut inner, "absent", known);
+        let instead = listed(&mut inner, "instead", known);
+        inner.done();
+        // Who stands in for a counsellor is one.
+        let mut roles = members.iter().filter(|m| absent.iter().any(|a| a.it == m.agent));
+        let instead = instead.into_iter().map(|at| {
+            let role = roles.next().map_or(Role::Operator, |member| member.role);
+            Member { agent: at.it, role }
+        });
+        let instead = instead.collect();
+        let absent = absent.iter().map(|at| at.it.clone()).collect();
+        found.extend(date.map(|date| Exception { date: date.it, off, absent, instead }));
+    }
+    found
+}
+
+fn date(raw: &str) -> Result<Date, Wrong> {
+    raw.parse().or_else(|_| wrong("is no date", "write it as \"2026-11-25\""))
+}
+
+pub fn holidays(tables: &[&Table], unsure: bool, settings: &mut Settings, log: &mut Log) {
+    let shifts: Vec<String> = settings.roster.shifts.iter().map(|s| s.name.clone()).collect();
+    let shifts: Vec<&str> = shifts.iter().map(String::as_str).collect();
+    let mut seen = BTreeMap::new();
+    for table in tables {
+        let mut section = Section::new(table, "[[holiday]]", log);
+        section.missing("date", "\"2027-01-26\"");
+        let date = section.text("date", date);
+        let name = section.text("name", value::words).map_or(String::new(), |at| at.it);
+        let working = section.texts_or_none("shifts", value::name).unwrap_or_default();
+        section.done();
+        for at in working.iter().filter(|at| !shifts.contains(&at.it.as_str()) && !unsure) {
+            let what = format!("shift \"{}\" does not exist", at.it);
+            log.add(at.place, what, choose(&at.it, &shifts, "shifts"));
+        }
+        let Some(date) = date else { continue };
+        if let Some(first) = seen.insert(date.it, date.place) {
+            let what = format!("{} is already a holiday, at {}", date.it, log.name(first));
+            log.add(date.place, what, "keep one of them");
+        }
+        let shifts = working.into_iter().map(|at| at.it).collect();
+        settings.roster.holidays.push(Holiday { date: date.it, name, shifts });
+    }
+    if let Some(table) = tables.get(limits::HOLIDAYS_MAX) {
+        let what = format!("{} holidays are too many", tables.len());
+        log.add(table.place, what, format!("keep to {}", limits::HOLIDAYS_MAX));
+    }
+}
+
+/// Warns of every queue that the roster leaves alone at some time of an ordinary week. One that
+/// somebody outside the roster serves, or that overflows while it is unstaffed, is not left alone.
+pub fn warn_of_gaps(place: Option<Place>, settings: &Settings, log: &mut Log) {
+    let Some(place) = place else { return };
+    let on_roster: BTreeSet<&str> =
+        settings.roster.shifts.iter().flat_map(|s| &s.members).map(|m| m.agent.as_str()).collect();
+    for queue in &settings.acd.queues {
+        let serves = settings.acd.agents.iter().filter(|agent| {
+            queue.skills.iter().all(|skill| agent.skills.iter().any(|has| has.name == *skill))
+        });
+        let serves: BTreeSet<&str> = serves.map(|agent| agent.id.as_str()).collect();
+        if serves.is_empty() || !serves.is_subset(&on_roster) || has_way_out(settings, &queue.name)
+        {
+            continue;
+        }
+        let gaps = gaps(&settings.roster.shifts, &serves);
+        if let Some(&(from, until)) = gaps.first() {
+            let more = match gaps.len() - 1 {
+                0 => String::new(),
+                1 => ", and once more a week".into(),
+                n => format!(", and {n} times more a week"),
+            };
+            let what = format!(
+                "nobody who serves queue \"{}\" is on shift from {} to {}{more}",
+                queue.name,
+                moment(from),
+                moment(until)
+            );
+            let instead = "close the gap, or add [[queue.overflow]] with unstaffed = true";
+            log.warn(place, what, instead);
+        }
+    }
+}
+
+fn has_way_out(settings: &Settings, queue: &str) -> bool {
+    let ways = settings.overflows.iter().filter(|out| out.queue == queue);
+    ways.flat_map(|out| &out.ways).any(|way| match (&way.when, &way.to) {
+        (When::Unstaffed, Elsewhere::Queue(_) | Elsewhere::District(_)) => true,
+        (When::After(_) | When::WaitOver(_) | When::TrunkDown(_), _) => false,
+    })
+}
+
+/// The spans of a week, in minutes from Monday, in which none of `serves` is on shift.
+fn gaps(shifts: &[Shift], serves: &BTreeSet<&str>) -> Vec<(usize, usize)> {
+    let mut covered = vec![false; WEEK_MINUTES];
+    for shift in shifts {
+        if !shift.members.iter().any(|member| serves.contains(member.agent.as_str())) {
+            continue;
+        }
+        let length = match shift.until > shift.from {
+            true => shift.until - shift.from,
+            false => DAY_MINUTES - shift.from + shift.until,
+        };
+        for day in (0..7).filter(|day| shift.days[*day]) {
+            let from = day * usize::from(DAY_MINUTES) + usize::from(shift.from);
+            for minute in from..from + usize::from(length) {
+                covered[minute % WEEK_MINUTES] = true;
+            }
+        }
+    }
+    // A gap over the end of the week is one gap: begin to count where somebody works.
+    let Some(start) = covered.iter().position(|on| *on) else { return vec![(0, WEEK_MINUTES)] };
+    let mut gaps: Vec<(usize, usize)> = Vec::new();
+    for minute in (start..start + WEEK_MINUTES).filter(|at| !covered[at % WEEK_MINUTES]) {
+        match gaps.last_mut() {
+            Some((_, end)) if *end == minute => *end += 1,
+            Some(_) | None => gaps.push((minute, minute + 1)),
+        }
+    }
+    gaps
+}
+
+fn moment(minute: usize) -> String {
+    let minute = minute % WEEK_MINUTES;
+    let (day, minute) = (minute / usize::from(DAY_MINUTES), minute % usize::from(DAY_MINUTES));
+    format!("{} {:02}:{:02}", DAYS[day], minute / 60, minute % 60)
+}

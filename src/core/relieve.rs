@@ -1,0 +1,80 @@
+//! Carries an overflow: the caller goes to another queue, or the centre of a district rings while
+//! they keep their place. The desk decides when ([`crate::acd::Relief`]).
+
+use super::{Switch, What};
+use crate::acd::{Elsewhere, Overflow, Scene};
+use crate::base::{CallId, Cx, Now, QueueId};
+use crate::call::Centre;
+
+impl Switch {
+    /// Something may have changed for a caller in a queue.
+    pub(super) fn relieve(&mut self, now: Now, call: CallId, out: &mut super::Out) {
+        let state = &mut self.state;
+        let cx = &mut Cx { now, rng: &mut state.rng, timers: &mut state.timers };
+        let calls = &state.calls;
+        let is_down = |trunk| calls.is_down(trunk);
+        let scene = Scene { ways: &self.settings.overflows, is_down: &is_down };
+        let from = state.desk.queue_of(call);
+        let Some(way) = state.relief.look(cx, &state.desk, &scene, call) else { return };
+        let from = from.and_then(|queue| state.desk.queue_settings(queue));
+        let from = from.map_or(String::new(), |queue| queue.name.clone());
+        self.overflow(now, call, from, way, out);
+    }
+
+    fn overflow(
+        &mut self,
+        now: Now,
+        call: CallId,
+        from: String,
+        way: Overflow,
+        out: &mut super::Out,
+    ) {
+        let why = way.when.name().to_string();
+        let (to, centre) = match way.to {
+            Elsewhere::Queue(name) => {
+                let queue = self.state.desk.queue_id(&name);
+                (format!("queue:{name}"), queue.map(Centre::Queue))
+            }
+            Elsewhere::District(name) => {
+                let centre = self.settings.call.district(&name).map(|district| district.centre);
+                (format!("district:{name}"), centre)
+            }
+        };
+        match centre {
+            Some(Centre::Queue(queue)) => {
+                self.fact(now, What::Overflowed { call, from, to, why }, out);
+                self.move_to(now, call, queue, out);
+            }
+            Some(Centre::Trunk(trunk)) if !self.state.calls.is_down(trunk) => {
+                self.fact(now, What::Overflowed { call, from, to, why }, out);
+                self.calls(now, |calls, io| calls.ring_centre(io, call, trunk));
+            }
+            // What a reload took away, or does not answer: the next way out is for that.
+            Some(Centre::Trunk(_)) | None => self.relieve(now, call, out),
+        }
+    }
+
+    /// The place in the new line is that of the arrival, as it was in the old one.
+    fn move_to(&mut self, now: Now, call: CallId, queue: QueueId, out: &mut super::Out) {
+        let Some(arrived) = self.state.desk.arrived(call) else { return };
+        self.state.calls.moved(call, queue);
+        self.join(now, call, queue, arrived);
+        self.relieve(now, call, out);
+    }
+
+    pub(super) fn relieve_everybody(&mut self, now: Now, out: &mut super::Out) {
+        if self.settings.overflows.is_empty() && self.state.relief.is_empty() {
+            return;
+        }
+        let calls: Vec<CallId> = self.state.desk.calls().collect();
+        for call in calls {
+            self.relieve(now, call, out);
+        }
+    }
+
+    pub(super) fn relieved(&mut self, now: Now, call: CallId) {
+        let state = &mut self.state;
+        let cx = &mut Cx { now, rng: &mut state.rng, timers: &mut state.timers };
+        state.relief.forget(cx, call);
+    }
+}

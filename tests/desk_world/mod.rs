@@ -1,0 +1,349 @@
+//! A small stage around the core: callers who call with any header fields, phones and centres that
+//! answer, refuse or let it ring, and a clock that goes where it is told. The laws of the switch
+//! are asked after every event.
+
+#![allow(dead_code)]
+
+use bytes::Bytes;
+use pukar::base::{Instant, Now, PortId, Timer, Wall};
+use pukar::call;
+use pukar::config::Settings;
+use pukar::core::{CallRecord, Command, Event, Fact, Out, Row, Switch, Verb, What};
+use pukar::media::control::{self, Figures};
+use pukar::sip::{Hop, Transport};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+const SDP: &str = "v=0\r\no=a 1 1 IN IP4 10.9.9.9\r\ns=-\r\nc=IN IP4 10.9.9.9\r\nt=0 0\r\n\
+    m=audio 30000 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\na=sendrecv\r\n";
+/// 2026-11-22 00:00 in India, a Sunday.
+pub const MIDNIGHT: i64 = 1_795_285_800_000_000;
+
+/// What stands before each test's own part. Callers come by the trunk `bsnl`.
+pub const COMMON: &str = r#"
+[sip]
+listen = ["udp:10.0.0.1:5060"]
+domain = "helpline.example"
+[media]
+ports = "20000-20999"
+[[trunk]]
+name = "bsnl"
+hosts = ["10.1.0.1:5060"]
+ping = "0s"
+"#;
+pub const BSNL: &str = "10.1.0.1:5060";
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Habit {
+    /// 180, and 200 at once.
+    Answers,
+    Rings,
+    Refuses(u16),
+}
+
+pub struct Stage {
+    pub switch: Switch,
+    pub settings: Settings,
+    pub now: Now,
+    pub facts: Vec<Fact>,
+    pub records: Vec<CallRecord>,
+    pub replies: Vec<Result<String, String>>,
+    /// INVITEs that the switch sent: to whom, and the message.
+    pub invites: Vec<(SocketAddr, String)>,
+    /// The last response to each caller's INVITE.
+    pub answers: BTreeMap<String, String>,
+    habits: BTreeMap<SocketAddr, Habit>,
+    deaf: BTreeSet<SocketAddr>,
+    /// The last message to each address.
+    last: BTreeMap<SocketAddr, String>,
+    serial: u64,
+}
+
+pub fn settings(text: &str) -> Settings {
+    let files = [("test.toml".to_string(), format!("{COMMON}{text}"))];
+    pukar::config::parse(&files, &|_| None).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"))
+}
+
+impl Stage {
+    pub fn new(text: &str) -> Self {
+        Self::at(text, MIDNIGHT)
+    }
+
+    pub fn at(text: &str, wall: i64) -> Self {
+        let settings = settings(text);
+        let now = Now { instant: Instant(1_000_000), wall: Wall(wall) };
+        let mut out = Out::default();
+        let switch = Switch::new(settings.clone(), 1, now, &mut out);
+        let mut stage = Self {
+            switch,
+            settings,
+            now,
+            facts: Vec::new(),
+            records: Vec::new(),
+            replies: Vec::new(),
+            invites: Vec::new(),
+            answers: BTreeMap::new(),
+            habits: BTreeMap::new(),
+            deaf: BTreeSet::new(),
+            last: BTreeMap::new(),
+            serial: 0,
+        };
+        stage.take(out);
+        stage.tell(Event::Tick);
+        stage
+    }
+
+    pub fn habit(&mut self, address: &str, habit: Habit) {
+        self.habits.insert(address.parse().unwrap(), habit);
+    }
+
+    /// Nothing is heard from there any more.
+    pub fn deaf(&mut self, address: &str) {
+        self.deaf.insert(address.parse().unwrap());
+    }
+
+    pub fn heard_at(&self, address: &str) -> String {
+        self.last[&address.parse().unwrap()].clone()
+    }
+
+    /// A call from the carrier, to `uri`, with these further header lines. Its name is its Call-ID.
+    pub fn dial(&mut self, from: &str, uri: &str, more: &str) -> String {
+        self.dial_to(from, uri, uri, more)
+    }
+
+    pub fn dial_to(&mut self, from: &str, uri: &str, to: &str, more: &str) -> String {
+        self.serial += 1;
+        let name = format!("c{}", self.serial);
+        let text = format!(
+            "INVITE sip:{uri}@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {BSNL};branch=z9hG4bK{name}\r\n\
+             From: <sip:{from}@bsnl.example>;tag=f{name}\r\nTo: <sip:{to}@10.0.0.1>\r\n\
+             Call-ID: {name}\r\nCSeq: 1 INVITE\r\nContact: <sip:{name}@{BSNL}>\r\n\
+             Max-Forwards: 70\r\n{more}Content-Type: application/sdp\r\n\
+             Content-Length: {}\r\n\r\n{SDP}",
+            SDP.len()
+        );
+        self.say(BSNL, text.replace("sip:@", "sip:"));
+        name
+    }
+
+    pub fn hang_up(&mut self, name: &str) {
+        let answer = self.answers[name].clone();
+        let text = within("BYE", 2, &answer);
+        self.say(BSNL, text);
+    }
+
+    /// The phone or centre at `address` hangs up the call that it was rung for last.
+    pub fn far_end_hangs_up(&mut self, address: &str) {
+        let to: SocketAddr = address.parse().unwrap();
+        let (_, invite) = self.invites.iter().rev().find(|(at, _)| *at == to).unwrap().clone();
+        let text = format!(
+            "BYE {} SIP/2.0\r\nVia: SIP/2.0/UDP {address};branch=z9hG4bKb{}\r\nFrom: {};tag=far\r\n\
+             To: {}\r\nCall-ID: {}\r\nCSeq: 7 BYE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+            uri(field(&invite, "Contact")),
+            self.serial,
+            field(&invite, "To"),
+            field(&invite, "From"),
+            field(&invite, "Call-ID"),
+        );
+        self.say(address, text);
+    }
+
+    pub fn ask(&mut self, verb: Verb) {
+        self.tell(Event::Admin { request: 1, verb });
+    }
+
+    pub fn set_agent(&mut self, agent: &str, state: &str) {
+        let (agent, state) = (agent.into(), state.into());
+        self.ask(Verb::SetAgent { agent, state, reason: String::new() });
+    }
+
+    pub fn reload(&mut self, text: &str) {
+        self.settings = settings(text);
+        self.tell(Event::Reload(Box::new(self.settings.clone())));
+    }
+
+    /// Killed, and restored from what it wrote down.
+    pub fn kill(&mut self) {
+        let snapshot = self.switch.snapshot();
+        let text = serde_json::to_string(&snapshot).unwrap();
+        let read = serde_json::from_str(&text).unwrap();
+        self.switch = Switch::restore(self.settings.clone(), read);
+        assert!(self.switch.snapshot() == snapshot);
+    }
+
+    pub fn wait(&mut self, span: Duration) {
+        let until = self.now.instant + span;
+        while let Some((at, _)) = self.switch.next_deadline().filter(|&(at, _)| at <= until) {
+            self.pass(at.max(self.now.instant));
+            self.tell(Event::Tick);
+        }
+        self.pass(until);
+        self.tell(Event::Tick);
+    }
+
+    fn pass(&mut self, at: Instant) {
+        let passed = at.since(self.now.instant).as_micros() as i64;
+        self.now = Now { instant: at, wall: Wall(self.now.wall.0 + passed) };
+    }
+
+    pub fn say(&mut self, from: &str, text: String) {
+        let hop = hop(from.parse().unwrap());
+        self.tell(Event::Sip { hop, bytes: Bytes::from(text) });
+    }
+
+    pub fn tell(&mut self, event: Event) {
+        let mut todo = VecDeque::from([event]);
+        while let Some(event) = todo.pop_front() {
+            let mut out = Out::default();
+            self.switch.handle(self.now, event, &mut out);
+            self.switch.check().unwrap_or_else(|law| panic!("{law}"));
+            todo.extend(self.take(out));
+        }
+    }
+
+    fn take(&mut self, out: Out) -> Vec<Event> {
+        self.facts.extend(out.facts);
+        let mut events = Vec::new();
+        for command in out.commands {
+            match command {
+                Command::Send { hop, bytes } => {
+                    let text = String::from_utf8_lossy(&bytes).into_owned();
+                    self.heard(hop.peer, &text, &mut events);
+                }
+                Command::Media(control::Command::Close { port }) => events.push(closed(port)),
+                Command::Store(row) => {
+                    if let Row::Call(record) = *row {
+                        self.records.push(record);
+                    }
+                }
+                Command::Reply { result, .. } => self.replies.push(result),
+                _ => {}
+            }
+        }
+        events
+    }
+
+    /// A message reaches a phone or the carrier.
+    fn heard(&mut self, peer: SocketAddr, text: &str, events: &mut Vec<Event>) {
+        let mut say = |text: String| {
+            events.push(Event::Sip { hop: hop(peer), bytes: Bytes::from(text) });
+        };
+        self.last.insert(peer, text.to_string());
+        let start = text.split(' ').next().unwrap_or_default();
+        match start {
+            _ if self.deaf.contains(&peer) => {}
+            "INVITE" => {
+                self.invites.push((peer, text.to_string()));
+                say(respond("180 Ringing", text, ""));
+                match self.habits.get(&peer).copied().unwrap_or(Habit::Rings) {
+                    Habit::Answers => say(respond("200 OK", text, SDP)),
+                    Habit::Refuses(status) => say(respond(&format!("{status} No"), text, "")),
+                    Habit::Rings => {}
+                }
+            }
+            "CANCEL" => {
+                say(respond("200 OK", text, ""));
+                let id = field(text, "Call-ID").to_string();
+                let of = |(_, invite): &&(SocketAddr, String)| field(invite, "Call-ID") == id;
+                if let Some((_, invite)) = self.invites.iter().rev().find(of) {
+                    say(respond("487 Request Terminated", invite, ""));
+                }
+            }
+            "BYE" | "OPTIONS" => say(respond("200 OK", text, "")),
+            "SIP/2.0" if field(text, "CSeq") == "1 INVITE" && !text.starts_with("SIP/2.0 1") => {
+                self.answers.insert(field(text, "Call-ID").into(), text.into());
+                say(within("ACK", 1, text));
+            }
+            _ => {}
+        }
+    }
+
+    /// What happened to calls, in words: the facts that a story is about.
+    pub fn story(&self) -> Vec<String> {
+        let agent = |id| self.switch.state().agent_name(id).unwrap_or_default().to_string();
+        let told = self.facts.iter().filter_map(|fact| match &fact.what {
+            What::Overflowed { from, to, why, .. } => Some(format!("{from} -> {to} ({why})")),
+            What::Desk(pukar::acd::Fact::Offered { agent: id, .. }) => {
+                Some(format!("offered {}", agent(*id)))
+            }
+            What::Call(call::Fact::Connected { agent: Some(id), .. }) => {
+                Some(format!("connected {}", agent(*id)))
+            }
+            What::Call(call::Fact::Connected { agent: None, .. }) => Some("connected".into()),
+            What::Call(call::Fact::Rung { number, reached, .. }) => {
+                Some(format!("rung {number}: {reached}"))
+            }
+            _ => None,
+        });
+        told.collect()
+    }
+
+    pub fn arrival(&self) -> &call::Arrival {
+        let arrivals = self.facts.iter().rev().filter_map(|fact| match &fact.what {
+            What::Call(
+                call::Fact::Arrived { arrival, .. } | call::Fact::Refused { arrival, .. },
+            ) => Some(arrival),
+            _ => None,
+        });
+        arrivals.map(|arrival| &**arrival).next().expect("somebody called")
+    }
+
+    pub fn state(&self, agent: &str) -> &'static str {
+        self.switch.state().agent_state(agent).map_or("gone", |state| state.name())
+    }
+
+    pub fn waits_for(&self, timer: Timer) -> bool {
+        self.switch.next_deadline().is_some_and(|(_, next)| next == timer)
+    }
+}
+
+pub fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+fn closed(port: PortId) -> Event {
+    Event::Media(control::Event::Closed { port, figures: Figures::default() })
+}
+
+fn hop(peer: SocketAddr) -> Hop {
+    Hop { transport: Transport::Udp, local: "10.0.0.1:5060".parse().unwrap(), peer, flow: None }
+}
+
+/// A request of the caller inside the dialog that `answer` opened, or the ACK of a refusal.
+fn within(method: &str, seq: u32, answer: &str) -> String {
+    let (contact, id) = (field(answer, "Contact"), field(answer, "Call-ID"));
+    let target = if contact.is_empty() { "sip:x@10.0.0.1" } else { uri(contact) };
+    let branch = if answer.starts_with("SIP/2.0 2") { method } else { "" };
+    format!(
+        "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {BSNL};branch=z9hG4bK{id}{branch}\r\n\
+         From: {}\r\nTo: {}\r\nCall-ID: {id}\r\nCSeq: {seq} {method}\r\nMax-Forwards: 70\r\n\
+         Content-Length: 0\r\n\r\n",
+        field(answer, "From"),
+        field(answer, "To"),
+    )
+}
+
+fn respond(status: &str, request: &str, body: &str) -> String {
+    let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+    let to = field(request, "To");
+    let tag = if to.contains("tag=") { "" } else { ";tag=far" };
+    format!(
+        "SIP/2.0 {status}\r\nVia: {}\r\nFrom: {}\r\nTo: {to}{tag}\r\nCall-ID: {}\r\nCSeq: {}\r\n\
+         Contact: <sip:far@10.9.9.9>\r\n{kind}Content-Length: {}\r\n\r\n{body}",
+        field(request, "Via"),
+        field(request, "From"),
+        field(request, "Call-ID"),
+        field(request, "CSeq"),
+        body.len()
+    )
+}
+
+pub fn field<'m>(message: &'m str, name: &str) -> &'m str {
+    let mut lines = message.lines().filter_map(|line| line.split_once(": "));
+    lines.find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+}
+
+fn uri(address: &str) -> &str {
+    address.split(['<', '>']).nth(1).unwrap_or(address)
+}

@@ -1,0 +1,218 @@
+//! Shifts at work: who is made ready, who goes home, what a shift's end never does, and who is
+//! told that the next one will be short.
+
+mod desk_world;
+
+use desk_world::{Habit, MIDNIGHT, Stage, secs};
+use pukar::acd::ShiftNews;
+use pukar::call::Outcome;
+use pukar::core::What;
+
+const HOUR: i64 = 3_600_000_000;
+/// Two shifts that hand over at 14:00. op3's phone registers; nobody has registered it yet.
+const TWO: &str = r#"
+[[line]]
+numbers = ["181"]
+queue = "general"
+[[queue]]
+name = "general"
+skills = ["operator"]
+wrap_up = "0s"
+[[agent]]
+id = "op1"
+contact = "sip:op1@10.2.0.1"
+skills = ["operator"]
+[[agent]]
+id = "op2"
+contact = "sip:op2@10.2.0.2"
+skills = ["operator"]
+[[agent]]
+id = "op3"
+secret = "a long secret"
+skills = ["operator"]
+[[shift]]
+name = "morning"
+hours = "06:00-14:00"
+agents = ["op1"]
+auto = true
+[[shift]]
+name = "evening"
+hours = "14:00-22:00"
+agents = ["op2", "op3"]
+minimum = 2
+auto = true
+"#;
+
+/// Two minutes before two, in India.
+fn before_two(text: &str) -> Stage {
+    let mut stage = Stage::at(text, MIDNIGHT + 14 * HOUR - HOUR / 30);
+    stage.habit("10.2.0.1:5060", Habit::Answers);
+    stage.habit("10.2.0.2:5060", Habit::Answers);
+    stage
+}
+
+fn news(stage: &Stage) -> Vec<String> {
+    let told = stage.facts.iter().filter_map(|fact| match &fact.what {
+        What::Shift(ShiftNews::Began { shift }) => Some(format!("{shift} began")),
+        What::Shift(ShiftNews::Ended { shift }) => Some(format!("{shift} ended")),
+        What::Shift(ShiftNews::Short { shift, present, minimum, .. }) => {
+            Some(format!("{shift} short: {present} of {minimum}"))
+        }
+        _ => None,
+    });
+    told.collect()
+}
+
+fn states(stage: &Stage) -> [&'static str; 3] {
+    ["op1", "op2", "op3"].map(|agent| stage.state(agent))
+}
+
+#[test]
+fn a_shift_begins_and_ends_at_its_hours_with_those_whose_phones_are_there() {
+    let mut stage = before_two(TWO);
+    assert_eq!(states(&stage), ["ready", "off", "off"]);
+    stage.wait(secs(119));
+    assert_eq!(states(&stage), ["ready", "off", "off"]);
+    stage.kill();
+    stage.wait(secs(1));
+    assert_eq!(states(&stage), ["off", "ready", "off"], "op3 has no phone yet");
+    let told = ["morning began", "evening short: 1 of 2", "morning ended", "evening began"];
+    assert_eq!(news(&stage)[..4], told);
+    stage.wait(secs(8 * 3_600));
+    assert_eq!(states(&stage), ["off", "off", "off"]);
+    stage.wait(secs(8 * 3_600));
+    assert_eq!(states(&stage), ["ready", "off", "off"], "the next morning");
+}
+
+#[test]
+fn a_shifts_end_cuts_no_call_and_empties_no_queue() {
+    let mut stage = before_two(TWO);
+    stage.dial("9826000001", "181", "");
+    stage.dial("9826000002", "181", "");
+    assert_eq!(stage.state("op1"), "talking");
+    stage.wait(secs(121));
+    assert_eq!(states(&stage), ["talking", "talking", "off"], "op2 took over the line");
+    stage.wait(secs(600));
+    assert_eq!(stage.state("op1"), "talking", "overtime is the caller's");
+    stage.far_end_hangs_up("10.2.0.1:5060");
+    assert_eq!(stage.state("op1"), "off");
+    stage.far_end_hangs_up("10.2.0.2:5060");
+    stage.wait(secs(60));
+    assert_eq!(stage.records.len(), 2);
+    assert!(stage.records.iter().all(|record| record.outcome == Outcome::Answered));
+}
+
+#[test]
+fn who_waits_when_the_last_shift_ends_still_waits() {
+    let mut stage = Stage::at(TWO, MIDNIGHT + 22 * HOUR - HOUR / 60);
+    stage.set_agent("op2", "pause");
+    stage.dial("9826000001", "181", "");
+    stage.wait(secs(120));
+    assert_eq!(states(&stage), ["off", "off", "off"]);
+    assert_eq!(stage.switch.state().counts(), (1, 1), "in line, with the music");
+    stage.set_agent("op2", "ready");
+    assert_eq!(stage.story(), ["offered op2"], "a supervisor calls somebody back");
+}
+
+#[test]
+fn the_roster_moves_people_only_when_it_changes() {
+    let mut stage = before_two(TWO);
+    stage.set_agent("op1", "logout");
+    stage.set_agent("op2", "ready");
+    stage.wait(secs(100));
+    assert_eq!(states(&stage), ["off", "ready", "off"], "as the supervisor said");
+    stage.wait(secs(30));
+    stage.set_agent("op2", "pause");
+    stage.reload(TWO);
+    stage.wait(secs(3_600));
+    assert_eq!(states(&stage), ["off", "paused", "off"]);
+    stage.wait(secs(7 * 3_600));
+    assert_eq!(states(&stage), ["off", "off", "off"], "whoever is on break goes home too");
+}
+
+#[test]
+fn without_auto_agents_log_in_by_themselves_and_go_home_with_the_shift() {
+    let mut stage = before_two(&TWO.replace("auto = true", ""));
+    assert_eq!(states(&stage), ["off", "off", "off"]);
+    stage.wait(secs(130));
+    assert_eq!(states(&stage), ["off", "off", "off"]);
+    stage.set_agent("op2", "ready");
+    stage.wait(secs(8 * 3_600));
+    assert_eq!(states(&stage), ["off", "off", "off"]);
+}
+
+#[test]
+fn ready_from_the_start_means_while_the_shift_is_on() {
+    let text = TWO.replace(
+        "skills = [\"operator\"]\n[[agent]]",
+        "skills = [\"operator\"]\nready = true\n[[agent]]",
+    );
+    let stage = before_two(&text.replace("auto = true", ""));
+    assert_eq!(states(&stage), ["ready", "off", "off"], "op2's shift is not on");
+}
+
+#[test]
+fn a_phone_that_comes_late_is_ready_when_it_comes() {
+    let mut stage = before_two(TWO);
+    stage.wait(secs(300));
+    assert_eq!(stage.state("op3"), "off");
+    let at = "10.2.0.3:5060";
+    let register = |authorization: &str, seq: u8| {
+        format!(
+            "REGISTER sip:helpline.example SIP/2.0\r\n\
+             Via: SIP/2.0/UDP {at};branch=z9hG4bKr{seq}\r\n\
+             From: <sip:op3@helpline.example>;tag=r\r\nTo: <sip:op3@helpline.example>\r\n\
+             Call-ID: r\r\nCSeq: {seq} REGISTER\r\nContact: <sip:op3@{at}>\r\nExpires: 3600\r\n\
+             Max-Forwards: 70\r\n{authorization}Content-Length: 0\r\n\r\n"
+        )
+    };
+    stage.say(at, register("", 1));
+    let challenge = stage.heard_at(at);
+    stage.say(at, register(&answer(&challenge), 2));
+    assert_eq!(stage.state("op3"), "ready");
+}
+
+/// RFC 2617 with qop=auth, by the book.
+fn answer(challenge: &str) -> String {
+    let value = |key: &str| {
+        let rest = challenge.split(&format!("{key}=\"")).nth(1).expect("a challenge");
+        rest.split('"').next().unwrap_or_default().to_string()
+    };
+    let hash = |text: String| {
+        use md5::Digest;
+        md5::Md5::digest(text).iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    };
+    let (realm, nonce) = (value("realm"), value("nonce"));
+    let a1 = hash(format!("op3:{realm}:a long secret"));
+    let a2 = hash("REGISTER:sip:helpline.example".into());
+    let response = hash(format!("{a1}:{nonce}:00000001:c:auth:{a2}"));
+    format!(
+        "Authorization: Digest username=\"op3\", realm=\"{realm}\", nonce=\"{nonce}\", \
+         uri=\"sip:helpline.example\", response=\"{response}\", algorithm=MD5, qop=auth, \
+         nc=00000001, cnonce=\"c\"\r\n"
+    )
+}
+
+#[test]
+fn a_short_shift_is_reported_half_an_hour_before_it_starts_and_once_when_it_has() {
+    let mut stage = Stage::at(TWO, MIDNIGHT + 13 * HOUR);
+    assert_eq!(news(&stage), ["morning began"]);
+    stage.wait(secs(29 * 60));
+    assert_eq!(news(&stage), ["morning began"]);
+    stage.wait(secs(60));
+    assert_eq!(news(&stage), ["morning began", "evening short: 1 of 2"]);
+    stage.wait(secs(3_600));
+    let all = news(&stage);
+    assert_eq!(all[2..], ["morning ended", "evening began", "evening short: 1 of 2"]);
+}
+
+#[test]
+fn a_calendar_that_steps_is_noticed_within_a_minute() {
+    let mut stage = before_two(TWO);
+    stage.now.wall.0 += HOUR;
+    stage.wait(secs(61));
+    assert_eq!(states(&stage), ["off", "ready", "off"]);
+    stage.now.wall.0 -= 2 * HOUR;
+    stage.wait(secs(61));
+    assert_eq!(states(&stage), ["ready", "off", "off"]);
+}
