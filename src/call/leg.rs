@@ -21,6 +21,8 @@ pub struct Leg {
     pub silent: bool,
     /// Its port was taken away after the offer had left; a new offer follows its answer.
     pub moved: bool,
+    /// Nothing was heard of it since the switch was restarted.
+    pub unheard: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -34,7 +36,17 @@ pub enum Stage {
 
 impl Leg {
     pub fn new(id: LegId, role: Role, side: Side, stage: Stage) -> Self {
-        Self { id, role, side, stage, hears_tune: false, holds: false, silent: false, moved: false }
+        Self {
+            id,
+            role,
+            side,
+            stage,
+            hears_tune: false,
+            holds: false,
+            silent: false,
+            moved: false,
+            unheard: false,
+        }
     }
 
     pub fn act(&self, act: Act) -> Effect {

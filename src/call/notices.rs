@@ -15,6 +15,9 @@ impl Calls {
             return self.invited(io, leg, *invited);
         }
         let Some(id) = notice.leg().and_then(|leg| self.call_of(leg)) else { return };
+        if let Some(leg) = notice.leg().filter(|_| !matches!(notice, Notice::Ended { .. })) {
+            self.is_there(io, id, leg);
+        }
         match notice {
             Notice::Progress { leg, status, body } => self.progress(io, id, leg, status, body),
             Notice::Answered { leg, body } => self.answered(io, id, leg, body),
@@ -126,7 +129,7 @@ impl Calls {
         let q850 = cause.q850;
         match gone.role {
             Role::Caller => {
-                let by = if silent { EndedBy::Lost } else { EndedBy::Caller };
+                let by = if silent { gone.lost_as(EndedBy::Lost) } else { EndedBy::Caller };
                 let end = call.end(by, 487, q850);
                 self.finish(io, id, end, Some(leg));
             }
@@ -139,7 +142,7 @@ impl Calls {
                 self.finish(io, id, end, Some(leg));
             }
             Role::Target => {
-                let by = if silent { EndedBy::Lost } else { EndedBy::Target };
+                let by = if silent { gone.lost_as(EndedBy::Lost) } else { EndedBy::Target };
                 let end = call.end(by, 480, q850);
                 self.finish(io, id, end, Some(leg));
             }
@@ -151,7 +154,10 @@ impl Calls {
         match event {
             Event::Failed { port, .. } => self.port_failed(io, port),
             Event::Silent { port } => self.silence(io, port, true),
-            Event::Heard { port } => self.silence(io, port, false),
+            Event::Heard { port } => {
+                self.is_heard(io, port);
+                self.silence(io, port, false);
+            }
             Event::Played { port, .. } => {
                 if let Some(&(id, _)) = self.by_port.get(&port) {
                     self.played(io, id);
@@ -162,7 +168,8 @@ impl Calls {
                     io.fact(Fact::Measured { call, leg, figures });
                 }
             }
-            Event::Latched { .. } | Event::Key { .. } => {}
+            Event::Latched { port, .. } => self.is_heard(io, port),
+            Event::Key { .. } => {}
         }
     }
 

@@ -56,6 +56,12 @@ impl Ports {
         self.taken -= 1;
     }
 
+    /// Whether they are the same ports, however they were used.
+    pub fn is_same_range(&self, other: &Self) -> bool {
+        let range = |ports: &Self| (ports.first, ports.uses.len(), ports.free.len());
+        range(self) == range(other)
+    }
+
     pub fn taken(&self) -> usize {
         self.taken
     }

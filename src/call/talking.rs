@@ -189,7 +189,7 @@ impl Calls {
             io.out.push(gone.hang_up(cause.clone()));
             return self.lost(io, id, leg, cause);
         }
-        let end = call.end(EndedBy::Silence, 200, Some(27));
+        let end = call.end(gone.lost_as(EndedBy::Silence), 200, Some(27));
         self.finish(io, id, end, None);
     }
 
@@ -206,7 +206,7 @@ impl Calls {
 }
 
 /// Asks to be told of silence, where the party should be heard.
-fn watch(io: &mut Io, call: &mut Call, leg: LegId) {
+pub(super) fn watch(io: &mut Io, call: &mut Call, leg: LegId) {
     let alarm = io.settings.media.silence_alarm;
     let Some(leg) = call.leg_mut(leg) else { return };
     let Leg { side, holds, .. } = leg;

@@ -3,7 +3,7 @@
 
 use super::fact::{Fact, What};
 use super::open::Open;
-use super::record::{AgentStateRow, Row};
+use super::record::{AgentStateRow, CallRecord, Row};
 use crate::acd::{self, AgentState};
 use crate::base::{AgentId, CallId, Now, QueueId, TrunkId};
 use crate::call;
@@ -42,7 +42,8 @@ impl Ledger {
             | What::Trunk { .. }
             | What::Locked { .. }
             | What::Reloaded
-            | What::Draining => {}
+            | What::Draining
+            | What::Restarted { .. } => {}
         }
     }
 
@@ -52,6 +53,21 @@ impl Ledger {
             open.stop_waiting();
             self.close_if_done(call, rows);
         }
+    }
+
+    /// The record of a live call as it stands.
+    pub fn draft(&self, call: CallId) -> Option<CallRecord> {
+        self.open.get(&call).map(|open| open.clone().into_record(0))
+    }
+
+    /// How many rows there have been: of calls, and of agents' states.
+    pub fn written(&self) -> (u64, u64) {
+        (self.calls_written, self.states_written)
+    }
+
+    /// Goes on counting behind an earlier switch.
+    pub fn count_from(&mut self, (calls, states): (u64, u64)) {
+        (self.calls_written, self.states_written) = (calls, states);
     }
 
     /// When the first of the records was opened that are still open; for tests.

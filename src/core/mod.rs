@@ -8,10 +8,12 @@ mod check;
 mod command;
 mod event;
 mod fact;
+pub mod journal;
 mod ledger;
 mod names;
 mod open;
 mod record;
+mod restart;
 mod switch;
 
 pub use command::Command;

@@ -2,6 +2,7 @@
 //! asks for. What a layer asks for waits in one line, first come, first carried.
 
 use super::carry::Work;
+use super::journal::Numbers;
 use super::ledger::Ledger;
 use super::{Command, Event, Fact, Out, Verb, What};
 use crate::acd::{self, Desk, Wish};
@@ -58,18 +59,31 @@ macro_rules! cx {
 impl Switch {
     /// A switch that has seen nothing yet. The first facts, the state of every agent, go to `out`.
     pub fn new(settings: Settings, seed: u64, now: Now, out: &mut Out) -> Self {
+        Self::after(Numbers::default(), settings, seed, now, out)
+    }
+
+    /// The same, but it counts on from an earlier switch of which nothing else is known.
+    pub fn after(
+        numbers: Numbers,
+        settings: Settings,
+        seed: u64,
+        now: Now,
+        out: &mut Out,
+    ) -> Self {
         let (mut rng, mut timers) = (Rng::new(seed), Timers::default());
         let mut effects = Vec::new();
         let cx = &mut Cx { now, rng: &mut rng, timers: &mut timers };
         let sip = UserAgent::new(settings.sip.clone(), cx);
         let desk = Desk::new(cx, &settings.acd, &mut effects);
         let calls = Calls::new(&settings.call, cx);
+        let mut ledger = Ledger::default();
+        ledger.count_from((numbers.calls, numbers.states));
         let state = State {
             sip,
             desk,
             calls,
-            ledger: Ledger::default(),
-            facts: 0,
+            ledger,
+            facts: numbers.facts,
             draining: false,
             drained: false,
             rng,
@@ -83,6 +97,11 @@ impl Switch {
 
     /// The one way in. `out` gets what follows, in order; nothing else needs to be asked.
     pub fn handle(&mut self, now: Now, event: Event, out: &mut Out) {
+        if event == Event::Restarted {
+            // Before anything is done about what has become due meanwhile.
+            self.restarted(now, out);
+            self.settle(now, out);
+        }
         while let Some(timer) = self.state.timers.pop_due(now.instant) {
             self.expire(now, timer);
             self.settle(now, out);
@@ -124,7 +143,7 @@ impl Switch {
 
     fn event(&mut self, now: Now, event: Event, out: &mut Out) {
         match event {
-            Event::Tick => {}
+            Event::Tick | Event::Restarted => {}
             Event::Sip { hop, bytes } => {
                 self.sip(now, |ua, cx, out| ua.receive(cx, hop, &bytes, out));
             }
@@ -173,6 +192,7 @@ impl Switch {
             | Timer::QueueReview(_) => self.desk(now, |desk, cx, out| desk.expire(cx, timer, out)),
             Timer::DialTimeout(call) => self.calls(now, |calls, io| calls.dial_timeout(io, call)),
             Timer::Silence(leg) => self.calls(now, |calls, io| calls.silence_over(io, leg)),
+            Timer::Recheck(leg) => self.calls(now, |calls, io| calls.recheck(io, leg)),
             Timer::CallGuard(call) => self.state.ledger.give_up(call, &mut self.spare.rows),
         }
     }
@@ -218,6 +238,7 @@ impl Switch {
         self.sip(now, |ua, cx, _| ua.reload(cx, settings));
         let settings = self.settings.acd.clone();
         self.desk(now, |desk, cx, out| desk.reload(cx, &settings, out));
+        self.calls(now, |calls, io| calls.reload(io));
         self.rename_queues();
         self.find_phones(now);
         self.fact(now, What::Reloaded, out);

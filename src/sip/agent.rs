@@ -139,6 +139,7 @@ impl UserAgent {
             | Timer::MaxWait(_)
             | Timer::DialTimeout(_)
             | Timer::Silence(_)
+            | Timer::Recheck(_)
             | Timer::CallGuard(_)
             | Timer::QueueReview(_) => {}
         }
@@ -191,6 +192,15 @@ impl UserAgent {
         self.transport_failed(cx, lost, out);
         for change in self.registrar.flow_closed(cx, flow) {
             bound(Some(change), out);
+        }
+    }
+
+    /// Another process has taken over: every stream has closed.
+    pub fn restarted(&mut self, cx: &mut Cx, out: &mut Vec<Effect>) {
+        let lost = self.net.table.streams_closed();
+        self.transport_failed(cx, lost, out);
+        for flow in self.registrar.streams() {
+            self.registrar.flow_closed(cx, flow).into_iter().for_each(|it| bound(Some(it), out));
         }
     }
 

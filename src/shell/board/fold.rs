@@ -7,16 +7,19 @@ use crate::acd::{self, AgentState};
 use crate::base::{AgentId, CallId, Id, Now, QueueId};
 use crate::call::{self, Arrival, Direction, Outcome};
 use crate::core::{Fact, What};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Answered within this long counts for the service level.
 pub const SERVICE_LEVEL: Duration = Duration::from_secs(20);
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Board {
     pub(super) names: Names,
     pub(super) started: Now,
+    /// When a process took over from another one, the last time.
+    pub(super) restarted: Option<Now>,
     pub(super) draining: bool,
     pub(super) calls: BTreeMap<CallId, Call>,
     pub(super) agents: BTreeMap<AgentId, Agent>,
@@ -29,7 +32,7 @@ pub struct Board {
     ring: Ring,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Call {
     pub id: String,
     pub direction: Direction,
@@ -47,7 +50,7 @@ pub(super) struct Call {
     pub silent: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Stage {
     Arrived,
     Waiting,
@@ -55,7 +58,7 @@ pub(super) enum Stage {
     Talking,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Agent {
     pub state: AgentState,
     pub since: Now,
@@ -63,7 +66,7 @@ pub(super) struct Agent {
     pub missed: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Queue {
     pub waiting: BTreeSet<CallId>,
     pub joined: u64,
@@ -74,7 +77,7 @@ pub(super) struct Queue {
 }
 
 /// Since the switch started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     pub arrived: u64,
     pub answered: u64,
@@ -88,6 +91,7 @@ impl Board {
         let mut board = Self {
             names: Names::default(),
             started,
+            restarted: None,
             draining: false,
             calls: BTreeMap::new(),
             agents: BTreeMap::new(),
@@ -161,6 +165,9 @@ impl Board {
                 }
             }
             What::Draining => self.draining = true,
+            What::Restarted { .. } => {
+                (self.restarted, self.draining) = (Some(fact.at), false);
+            }
             What::Locked { .. } | What::Reloaded => {}
         }
         self.ring.push(fact.seq, text);

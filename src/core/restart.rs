@@ -1,0 +1,43 @@
+//! A switch goes on where another process stopped, and what the shell asks of it to make that
+//! possible.
+
+use super::journal::{Memory, Numbers};
+use super::{CallRecord, Out, Switch, What};
+use crate::base::{CallId, Now};
+use crate::config::Settings;
+
+impl Switch {
+    /// Media ports are opened again, what was heard is heard again, streams are forgotten. What
+    /// was sent and never arrived is sent again by its own timer, as if the network had lost it.
+    pub(super) fn restarted(&mut self, now: Now, out: &mut Out) {
+        (self.state.draining, self.state.drained) = (false, false);
+        let calls = self.state.calls.len();
+        self.fact(now, What::Restarted { calls }, out);
+        self.calls(now, |calls, io| calls.restarted(io));
+        self.sip(now, |ua, cx, out| ua.restarted(cx, out));
+    }
+
+    /// The settings in force, which a snapshot needs beside it.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// All that is needed to go on from here.
+    pub fn memory(&self, now: Now) -> Memory {
+        Memory { now, settings: self.settings.clone(), state: self.snapshot() }
+    }
+
+    pub fn remember(memory: Memory) -> Self {
+        Self::restore(memory.settings, memory.state)
+    }
+
+    /// The record of a live call as it stands.
+    pub fn draft(&self, call: CallId) -> Option<CallRecord> {
+        self.state.ledger.draft(call)
+    }
+
+    pub fn numbers(&self, now: Now) -> Numbers {
+        let (calls, states) = self.state.ledger.written();
+        Numbers { facts: self.state.facts, calls, states, instant: now.instant }
+    }
+}
