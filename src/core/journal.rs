@@ -7,7 +7,7 @@
 
 use super::record::{CallRecord, Row};
 use super::{Event, Snapshot};
-use crate::base::{Instant, Now};
+use crate::base::Now;
 use crate::config::Settings;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,8 @@ pub struct Memory {
 pub enum Note {
     /// The record of a call as it stands, since it is alive.
     Live(Box<CallRecord>),
+    /// The record of a call that is over and whose figures or wrap-up are still to come.
+    Ended(Box<CallRecord>),
     /// A row that is finished.
     Row(Box<Row>),
     /// The last numbers that were given.
@@ -74,8 +76,8 @@ pub struct Numbers {
     pub facts: u64,
     pub calls: u64,
     pub states: u64,
-    /// Time goes on from here, so that nothing made of it is made twice.
-    pub instant: Instant,
+    /// When they were the last.
+    pub at: Now,
 }
 
 /// Why a file cannot be read.
@@ -156,12 +158,7 @@ fn entry(
 }
 
 /// Appends what came in at one moment.
-pub fn put_batch(
-    out: &mut Vec<u8>,
-    number: u64,
-    now: Now,
-    batch: &[Event],
-) -> Result<(), String> {
+pub fn put_batch(out: &mut Vec<u8>, number: u64, now: Now, batch: &[Event]) -> Result<(), String> {
     entry(out, number, Kind::Batch, |to| postcard::to_extend(&(now, batch), to).ok())
 }
 

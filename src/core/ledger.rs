@@ -2,8 +2,9 @@
 //! closed when the call has ended, its media figures have come and its wrap-up is over.
 
 use super::fact::{Fact, What};
+use super::journal::Note;
 use super::open::Open;
-use super::record::{AgentStateRow, CallRecord, Row};
+use super::record::{AgentStateRow, Row};
 use crate::acd::{self, AgentState};
 use crate::base::{AgentId, CallId, Now, QueueId, TrunkId};
 use crate::call;
@@ -55,9 +56,9 @@ impl Ledger {
         }
     }
 
-    /// The record of a live call as it stands.
-    pub fn draft(&self, call: CallId) -> Option<CallRecord> {
-        self.open.get(&call).map(|open| open.clone().into_record(0))
+    /// The record of a call as it stands, while it is not written.
+    pub fn draft(&self, call: CallId) -> Option<Note> {
+        self.open.get(&call).map(Open::draft)
     }
 
     /// How many rows there have been: of calls, and of agents' states.

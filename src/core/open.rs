@@ -1,5 +1,6 @@
 //! A call record in the making: what the facts of one call have said so far.
 
+use super::journal::Note;
 use super::ledger::Names;
 use super::record::{CallRecord, LegRow};
 use crate::base::{Instant, LegId, Now, Wall};
@@ -123,6 +124,12 @@ impl Open {
     pub fn is_done(&self) -> bool {
         let measured = self.legs.iter().all(|leg| leg.measured);
         self.ended && measured && self.wrapping_since.is_none()
+    }
+
+    /// As it stands.
+    pub fn draft(&self) -> Note {
+        let record = Box::new(self.clone().into_record(0));
+        if self.ended { Note::Ended(record) } else { Note::Live(record) }
     }
 
     pub fn stop_waiting(&mut self) {

@@ -1,8 +1,8 @@
 //! A switch goes on where another process stopped, and what the shell asks of it to make that
 //! possible.
 
-use super::journal::{Memory, Numbers};
-use super::{CallRecord, Out, Switch, What};
+use super::journal::{Memory, Note, Numbers};
+use super::{Out, State, Switch, What};
 use crate::base::{CallId, Now};
 use crate::config::Settings;
 
@@ -31,13 +31,28 @@ impl Switch {
         Self::restore(memory.settings, memory.state)
     }
 
-    /// The record of a live call as it stands.
-    pub fn draft(&self, call: CallId) -> Option<CallRecord> {
+    /// The record of a call as it stands, while it is not written.
+    pub fn draft(&self, call: CallId) -> Option<Note> {
         self.state.ledger.draft(call)
     }
 
     pub fn numbers(&self, now: Now) -> Numbers {
         let (calls, states) = self.state.ledger.written();
-        Numbers { facts: self.state.facts, calls, states, instant: now.instant }
+        Numbers { facts: self.state.facts, calls, states, at: now }
+    }
+}
+
+impl State {
+    /// How many rows there have been: of calls, and of agents' states.
+    pub fn rows_written(&self) -> (u64, u64) {
+        self.ledger.written()
+    }
+
+    /// What a version that cannot read it needs to close its books.
+    pub fn notes(&self, now: Now) -> Vec<Note> {
+        let (calls, states) = self.ledger.written();
+        let numbers = Numbers { facts: self.facts, calls, states, at: now };
+        let drafts = self.ledger.calls().filter_map(|call| self.ledger.draft(call));
+        drafts.chain([Note::Numbers(numbers)]).collect()
     }
 }

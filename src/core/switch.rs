@@ -63,13 +63,7 @@ impl Switch {
     }
 
     /// The same, but it counts on from an earlier switch of which nothing else is known.
-    pub fn after(
-        numbers: Numbers,
-        settings: Settings,
-        seed: u64,
-        now: Now,
-        out: &mut Out,
-    ) -> Self {
+    pub fn after(numbers: Numbers, settings: Settings, seed: u64, now: Now, out: &mut Out) -> Self {
         let (mut rng, mut timers) = (Rng::new(seed), Timers::default());
         let mut effects = Vec::new();
         let cx = &mut Cx { now, rng: &mut rng, timers: &mut timers };

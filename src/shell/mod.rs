@@ -4,12 +4,14 @@
 //! everything below; nothing but `console` imports it.
 
 mod admin;
+mod begin;
 mod board;
 mod checks;
 pub mod clock;
 mod core_loop;
 mod dns;
 mod engine;
+mod journal;
 mod lane;
 mod log;
 pub mod media;

@@ -31,6 +31,21 @@ pub fn adopt(running: &Settings, mut fresh: Settings) -> Settings {
     fresh
 }
 
+/// `fresh`, for a switch that goes on with calls of `before`: what those hear keeps its id.
+pub fn with_tunes_of(before: &Settings, mut fresh: Settings) -> Settings {
+    let wanted = std::mem::replace(&mut fresh.tunes, before.tunes.clone());
+    for tune in &wanted {
+        if !fresh.tunes.contains(tune) {
+            fresh.tunes.push(tune.clone());
+        }
+    }
+    for line in &mut fresh.call.lines {
+        line.welcome = line.welcome.and_then(|id| same(&wanted, &fresh.tunes, id));
+        line.music = line.music.and_then(|id| same(&wanted, &fresh.tunes, id));
+    }
+    fresh
+}
+
 /// What is bound, by what the configuration says and not by what the system made of it.
 fn bound(settings: &Settings) -> impl PartialEq {
     let media = &settings.call.media;

@@ -1,7 +1,7 @@
 //! Whole, torn, flipped and foreign bytes.
 
 use super::*;
-use crate::base::Wall;
+use crate::base::{Instant, Wall};
 
 fn file(entries: u64) -> Vec<u8> {
     let mut file = Header::new(7, true).encode().to_vec();

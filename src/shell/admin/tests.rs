@@ -47,7 +47,8 @@ impl World {
         let named =
             core::Names { agents: Vec::new(), queues: vec![(QueueId(0), "general".into())] };
         let names = Names::of(&config::Settings::default(), named);
-        let (news, board, _) = board::start(names, Clock::start(), meters.clone()).unwrap();
+        let board = Board::new(names, Clock::start().now());
+        let (news, board, _) = board::start(board, Clock::start(), meters.clone()).unwrap();
         let (inbox, core) = lane::inbox(Arc::new(Waker::new().unwrap()));
         let replies = Replies::default();
         let api = Api {
