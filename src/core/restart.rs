@@ -28,7 +28,7 @@ impl Switch {
     }
 
     pub fn remember(memory: Memory) -> Self {
-        Self::restore(memory.settings, memory.state)
+        Self::with(memory.settings, memory.state)
     }
 
     /// The record of a call as it stands, while it is not written.

@@ -117,7 +117,15 @@ impl Switch {
         self.state.clone()
     }
 
+    /// `settings` as the configuration says them.
     pub fn restore(settings: Settings, snapshot: Snapshot) -> Self {
+        let mut switch = Self::with(settings, snapshot);
+        switch.rename_queues();
+        switch
+    }
+
+    /// `settings` as they were in force, with the queues' ids in them.
+    pub(super) fn with(settings: Settings, snapshot: Snapshot) -> Self {
         let mut switch = Self {
             settings,
             state: snapshot,
@@ -126,7 +134,6 @@ impl Switch {
             spare: Spare::default(),
         };
         switch.index_phones();
-        switch.rename_queues();
         switch
     }
 

@@ -62,15 +62,29 @@ impl Switch {
         let data = street.folder("d");
         let text = format!("{COMMON}{}", parts.concat());
         let text = street.address(&text).replace("DATA", &data.to_string_lossy());
-        let config = street.dir().join("helpline.toml");
-        fs::write(&config, text).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pukar"));
-        command.arg("run").arg("--config").arg(&config).current_dir(street.dir());
-        command.env("RUST_BACKTRACE", "1");
-        let mut program = Program::start("pukar", &mut command);
-        program.line_with("admin socket");
+        fs::write(street.dir().join("helpline.toml"), text).unwrap();
+        let program = launch(&street);
         let socket = data.join("s");
         Self { facts: Facts::of(&socket), admin: Admin::connect(&socket), program, street }
+    }
+
+    /// Kills the process as nothing can refuse, and starts another in its place.
+    pub fn crash(&mut self) {
+        self.program.signal(libc::SIGKILL);
+        self.program.end(PATIENCE);
+        self.restart();
+    }
+
+    /// Starts another process where the last one has ended.
+    pub fn restart(&mut self) {
+        self.program = launch(&self.street);
+        let socket = self.data().join("s");
+        (self.facts, self.admin) = (Facts::of(&socket), Admin::connect(&socket));
+    }
+
+    /// The process, to do something to it.
+    pub fn program(&mut self) -> &mut Program {
+        &mut self.program
     }
 
     pub fn sip(&self) -> SocketAddr {
@@ -120,7 +134,18 @@ impl Switch {
         calls
     }
 
-    fn data(&self) -> PathBuf {
+    pub fn data(&self) -> PathBuf {
         self.street.dir().join("d")
     }
+}
+
+/// The process, with its admin socket open.
+fn launch(street: &Street) -> Program {
+    let config = street.dir().join("helpline.toml");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pukar"));
+    command.arg("run").arg("--config").arg(&config).current_dir(street.dir());
+    command.env("RUST_BACKTRACE", "1");
+    let mut program = Program::start("pukar", &mut command);
+    program.line_with("admin socket");
+    program
 }
