@@ -12,7 +12,7 @@ use crate::shell::engine::Journal;
 use crate::shell::meters::Metrics;
 use crate::shell::store::tests::Folder;
 use crate::shell::store::{Outbox, Stored};
-use crate::sip::{Hop, Transport, Trunk};
+use crate::sip::{Hop, Transport};
 use bytes::Bytes;
 use crossbeam_channel as channel;
 use std::os::unix::fs::PermissionsExt;
@@ -372,10 +372,4 @@ fn a_folder_that_cannot_be_written_is_one_clear_sentence() {
     std::fs::write(place.dir(), b"a file where the folder should be").unwrap();
     let why = place.try_start().err().unwrap();
     assert!(why.starts_with("the journal in ") && why.contains("[switch] data"), "{why}");
-}
-
-#[test]
-fn a_trunk_is_known() {
-    let trunk = Trunk::default();
-    assert!(settings().sip.trunks.iter().all(|known| known.name != trunk.name));
 }

@@ -124,6 +124,18 @@ impl Writer {
         }
     }
 
+    /// As if the disk had refused a write.
+    #[cfg(test)]
+    pub fn break_now(&mut self) {
+        let now = Now { instant: self.next_turn, wall: Default::default() };
+        self.fail(now, &io::Error::from(io::ErrorKind::StorageFull));
+    }
+
+    #[cfg(test)]
+    pub fn is_whole(&self) -> bool {
+        self.gap.is_none() && self.healing.is_none()
+    }
+
     fn lose(&mut self, events: usize) -> bool {
         if let Some(gap) = &mut self.gap {
             gap.lost += events as u64;
