@@ -22,6 +22,7 @@ mod run;
 mod running;
 mod stamp;
 mod store;
+mod supervise;
 mod sys;
 mod tcp;
 mod tunes;
@@ -29,6 +30,8 @@ mod udp;
 
 pub use admin::Reload;
 pub use core_loop::Over;
+pub use journal::{Audit, audit as replay};
 pub use run::run;
 pub use running::{Options, Running};
 pub use store::{Filter, query};
+pub use supervise::supervise;

@@ -5,6 +5,7 @@
 //! In: events with their time, the switch's memory now and then. Out: files, and at a start the
 //! switch as it was. The core thread writes; syncing and snapshots have threads of their own.
 
+mod audit;
 mod files;
 mod keeper;
 mod recover;
@@ -13,6 +14,7 @@ mod salvage;
 mod tests;
 mod writer;
 
+pub use audit::{Audit, audit};
 pub use recover::{Begin, recover};
 pub use writer::Writer;
 

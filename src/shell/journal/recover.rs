@@ -14,6 +14,7 @@ use crate::shell::board::{Board, Names};
 use crate::shell::meters::ShellMeters;
 use crate::shell::store::{Outbox, Stored};
 use std::fs::{File, OpenOptions};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -41,8 +42,31 @@ struct Tail {
     file: File,
 }
 
-/// Why the switch cannot go on where it was, as a sentence.
-type Broken = String;
+/// Why the switch cannot go on where it was.
+enum Broken {
+    /// A sentence.
+    Said(String),
+    /// The core breaks one of its own rules at this event: the one that the process died of.
+    At(Position),
+}
+
+/// An event: its segment, its entry, its place in that.
+type Position = (u64, usize, usize);
+
+/// Events that the core cannot handle are left out, up to so many.
+const POISONED_MAX: usize = 8;
+
+impl From<String> for Broken {
+    fn from(sentence: String) -> Self {
+        Self::Said(sentence)
+    }
+}
+
+impl From<&str> for Broken {
+    fn from(sentence: &str) -> Self {
+        Self::Said(sentence.into())
+    }
+}
 
 /// Reads the journal in `dir`. Rows that the outbox does not have yet are appended to it.
 pub fn recover(dir: &Path, outbox: &mut Outbox) -> Result<Begin, String> {
@@ -65,11 +89,37 @@ pub fn recover(dir: &Path, outbox: &mut Outbox) -> Result<Begin, String> {
     }
 }
 
-fn replay(dir: &Path, segments: &[u64], snapshots: &[u64]) -> Result<(Again, Vec<Row>), Broken> {
+/// One event that the core cannot handle must not cost everybody's calls: it is left out, as if the
+/// network had lost it, and all else is gone through again.
+fn replay(dir: &Path, segments: &[u64], snapshots: &[u64]) -> Result<(Again, Vec<Row>), String> {
+    let mut poisoned = Vec::new();
+    loop {
+        match replay_without(&poisoned, dir, segments, snapshots) {
+            Ok(done) => return Ok(done),
+            Err(Broken::At(position)) if poisoned.len() < POISONED_MAX => {
+                let (segment, entry, _) = position;
+                tracing::error!(
+                    "the core broke one of its own rules at entry {entry} of segment {segment}: \
+                     that event is left out"
+                );
+                poisoned.push(position);
+            }
+            Err(Broken::At(_)) => return Err("the core breaks its own rules in it".into()),
+            Err(Broken::Said(why)) => return Err(why),
+        }
+    }
+}
+
+fn replay_without(
+    poisoned: &[Position],
+    dir: &Path,
+    segments: &[u64],
+    snapshots: &[u64],
+) -> Result<(Again, Vec<Row>), Broken> {
     let mut why = String::from("it has no snapshot");
     for &number in snapshots.iter().rev() {
         let start = match Start::load(dir, number) {
-            Ok(start) => start,
+            Ok(start) => Start { poisoned: poisoned.into(), ..start },
             Err(broken) => {
                 why = format!("snapshot {number} {broken}");
                 tracing::error!("{why}; an older one is tried");
@@ -78,7 +128,7 @@ fn replay(dir: &Path, segments: &[u64], snapshots: &[u64]) -> Result<(Again, Vec
         };
         return start.follow(dir, number, segments);
     }
-    Err(why)
+    Err(why.into())
 }
 
 /// A switch on its way to where the journal ends.
@@ -88,10 +138,11 @@ struct Start {
     last: Now,
     rows: Vec<Row>,
     out: Out,
+    poisoned: Vec<Position>,
 }
 
 impl Start {
-    fn load(dir: &Path, number: u64) -> Result<Self, Broken> {
+    fn load(dir: &Path, number: u64) -> Result<Self, String> {
         let loaded = open(&files::snapshot(dir, number))?;
         let (mut memory, mut board) = (None::<Memory>, None::<Board>);
         let mut entries = loaded.entries(number);
@@ -109,7 +160,8 @@ impl Start {
         // A board that did not come in time was left out: its lists begin again, its numbers do not.
         let mut board = board.unwrap_or_else(|| Board::new(Names::default(), last));
         board.rename(names);
-        Ok(Self { switch, board, last, rows: Vec::new(), out: Out::default() })
+        let (rows, poisoned) = (Vec::new(), Vec::new());
+        Ok(Self { switch, board, last, rows, out: Out::default(), poisoned })
     }
 
     /// Through all segments from `first` on.
@@ -121,7 +173,7 @@ impl Start {
     ) -> Result<(Again, Vec<Row>), Broken> {
         let newest = segments.last().copied().unwrap_or(0);
         if newest < first {
-            return Err(format!("segment {first} is not there"));
+            return Err(format!("segment {first} is not there").into());
         }
         for number in first..=newest {
             let path = files::segment(dir, number);
@@ -136,17 +188,17 @@ impl Start {
             };
             let header = loaded.header.map_err(|why| told(why).to_string())?;
             if number > first && !header.follows {
-                return Err(format!("something is missing before segment {number}"));
+                return Err(format!("something is missing before segment {number}").into());
             }
             if header.gap {
-                return Err(format!("something is missing after segment {number}"));
+                return Err(format!("something is missing after segment {number}").into());
             }
             let end = self.through(&loaded, number)?;
             if is_last {
                 return self.at_the_end(&path, number, header.follows, end, loaded.bytes.len());
             }
             if end < loaded.bytes.len() {
-                return Err(format!("segment {number} breaks off, and others follow"));
+                return Err(format!("segment {number} breaks off, and others follow").into());
             }
         }
         Err("it has no segment".into())
@@ -155,34 +207,42 @@ impl Start {
     /// Handles what one segment holds; where its last good entry ended.
     fn through(&mut self, loaded: &Loaded, number: u64) -> Result<usize, Broken> {
         let mut entries = loaded.entries(number);
-        for (kind, payload) in &mut entries {
+        for (entry, (kind, payload)) in (&mut entries).enumerate() {
             if kind == Kind::Batch {
                 let (now, batch) = journal::read_batch(payload)
                     .ok_or_else(|| format!("segment {number} holds what is no event"))?;
-                self.handle(now, batch);
+                self.last = now;
+                for (nth, event) in batch.into_iter().enumerate() {
+                    self.handle(now, event, (number, entry, nth))?;
+                }
             }
         }
         if entries.is_damaged() {
             let at = entries.at();
-            return Err(format!("segment {number} is damaged at octet {at}, with more after it"));
+            return Err(
+                format!("segment {number} is damaged at octet {at}, with more after it").into()
+            );
         }
         Ok(entries.at())
     }
 
-    fn handle(&mut self, now: Now, batch: Vec<Event>) {
-        self.last = now;
-        for event in batch {
-            let reloads = matches!(event, Event::Reload(_));
-            self.switch.handle(now, event, &mut self.out);
-            if reloads {
-                self.board.rename(Names::of(self.switch.settings(), self.switch.names()));
-            }
-            self.out.facts.drain(..).for_each(|fact| self.board.take(&fact));
-            self.rows.extend(self.out.commands.drain(..).filter_map(|command| match command {
-                Command::Store(row) => Some(*row),
-                _ => None,
-            }));
+    fn handle(&mut self, now: Now, event: Event, position: Position) -> Result<(), Broken> {
+        if self.poisoned.contains(&position) {
+            return Ok(());
         }
+        let reloads = matches!(event, Event::Reload(_));
+        let Self { switch, out, .. } = self;
+        let handled = catch_unwind(AssertUnwindSafe(|| switch.handle(now, event, out)));
+        handled.map_err(|_| Broken::At(position))?;
+        if reloads {
+            self.board.rename(Names::of(self.switch.settings(), self.switch.names()));
+        }
+        self.out.facts.drain(..).for_each(|fact| self.board.take(&fact));
+        self.rows.extend(self.out.commands.drain(..).filter_map(|command| match command {
+            Command::Store(row) => Some(*row),
+            _ => None,
+        }));
+        Ok(())
     }
 
     fn at_the_end(
@@ -228,7 +288,7 @@ impl Again {
     }
 }
 
-fn open(path: &Path) -> Result<Loaded, Broken> {
+pub(super) fn open(path: &Path) -> Result<Loaded, String> {
     let loaded = Loaded::open(path).map_err(|e| format!("cannot be read: {e}"))?;
     loaded.header.and_then(|header| header.check_build()).map_err(told)?;
     Ok(loaded)

@@ -317,9 +317,9 @@ fn a_full_disk_costs_no_call_and_the_journal_heals() {
     let place = Place::new("journal-full");
     let mut process = place.start();
     process.arrives("c0");
-    process.writer.break_now();
+    process.writer.fill_disk();
     process.arrives("lost");
-    process.arrives("lost too");
+    process.arrives("lost2");
     assert_eq!(process.board.live(), 3, "calls go on");
     // The second later brings the new segment; its snapshot comes from another thread.
     for _ in 0..200 {

@@ -124,11 +124,11 @@ impl Writer {
         }
     }
 
-    /// As if the disk had refused a write.
+    /// The disk is full from now on, and nothing can be noted in the segment either.
     #[cfg(test)]
-    pub fn break_now(&mut self) {
-        let now = Now { instant: self.next_turn, wall: Default::default() };
-        self.fail(now, &io::Error::from(io::ErrorKind::StorageFull));
+    pub fn fill_disk(&mut self) {
+        let file = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+        self.segment = Arc::new(SegmentFile { file, dirty: AtomicBool::new(false) });
     }
 
     #[cfg(test)]
