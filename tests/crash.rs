@@ -35,6 +35,22 @@ fn q37_kill_nine_and_everyone_is_still_on_the_phone() {
     });
 }
 
+#[test]
+fn q36_a_supervised_switch_is_back_at_once_and_its_agents_are_what_they_were() {
+    let agent = "[[agent]]\nid = \"op1\"\nskills = [\"operator\"]\nready = true\n\
+                 contact = \"sip:op1@NET.3:5060\"\n";
+    let mut switch = Switch::supervised(&[HELPLINE, agent]);
+    let pause = json!({"agent": "op1", "state": "pause", "reason": "tea"});
+    switch.admin.ask("agents.set", pause).unwrap();
+    for _ in 0..3 {
+        let before = switch.ask("agents.list")[0].clone();
+        assert_eq!((&before["state"], &before["reason"]), (&json!("paused"), &json!("tea")));
+        switch.crash_child();
+        assert_eq!(switch.ask("agents.list")[0]["since"], before["since"]);
+    }
+    assert!(switch.records().is_empty());
+}
+
 /// The full size: `cargo test --release --test crash -- --ignored --nocapture`.
 #[test]
 #[ignore = "five hundred callers want a machine of their own"]
@@ -75,6 +91,7 @@ fn survive(day: &Day) {
     everyone_was_served(&report, day);
     until_status(&mut switch, |calls| calls["live"] == 0);
     facts_have_no_gap(&switch.data().join("s"), day.kills);
+    replays_the_same(&switch.data().join("journal"));
     one_record_each(&switch.records(), day);
     for outage in outages {
         assert!(outage < Duration::from_secs(5), "back after {outage:?}");
@@ -149,6 +166,16 @@ fn facts_have_no_gap(socket: &Path, kills: u32) {
     let seqs = facts.seqs();
     let expected: Vec<u64> = (1..=seqs.len() as u64).collect();
     assert_eq!(seqs, expected);
+}
+
+/// What the live switches wrote follows from what came in, again.
+fn replays_the_same(journal: &Path) {
+    let mut replay = std::process::Command::new(env!("CARGO_BIN_EXE_pukar"));
+    let output = replay.arg("replay").arg(journal).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("the same both times"), "{text}");
+    eprintln!("{text}");
 }
 
 fn one_record_each(records: &[Value], day: &Day) {

@@ -5,6 +5,7 @@
 //! nothing of the file system, the network or what runs. May import: sip, acd, call and base.
 
 mod agents;
+mod journal;
 mod mistake;
 mod queues;
 mod routes;
@@ -48,6 +49,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
         single(&mut top, "numbers"),
     ];
     let [switch, sip, media, records, admin, limits, numbers] = found.map(|t| t.unwrap_or(&empty));
+    let journal = single(&mut top, "journal").unwrap_or(&empty);
     let trunks = list(&mut top, "trunk");
     let queues = list(&mut top, "queue");
     let agents = list(&mut top, "agent");
@@ -57,6 +59,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
 
     switch::switch(switch, &mut settings, log);
     switch::records(records, &mut settings, log);
+    journal::journal(journal, &mut settings, log);
     switch::limits(limits, &mut settings, log);
     switch::numbers(numbers, &mut settings, log);
     let advertise = switch::sip(sip, &mut settings, log);

@@ -20,8 +20,9 @@ pub struct Begun {
 /// Makes the switch. One that goes on is told, through its journal, that the process is another.
 pub fn begin(found: Begin, ground: &Ground, stored: Arc<Stored>) -> Result<Begun, String> {
     let dir = ground.settings.data.join("journal");
-    let (limits, meters) = (Limits::default(), ground.meters.clone());
     let settings = ground.settings.clone();
+    let limits = Limits { keep: settings.journal.keep, ..Limits::default() };
+    let meters = ground.meters.clone();
     let now = ground.clock.now();
     let mut first = Out::default();
     let again = match found {

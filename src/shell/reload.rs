@@ -22,6 +22,7 @@ pub fn adopt(running: &Settings, mut fresh: Settings) -> Settings {
         (old.bind, old.advertise, old.ports, old.workers);
     fresh.stores.clone_from(&running.stores);
     fresh.admin.clone_from(&running.admin);
+    fresh.journal = running.journal;
     fresh.data.clone_from(&running.data);
     let wanted = std::mem::replace(&mut fresh.tunes, running.tunes.clone());
     for line in &mut fresh.call.lines {

@@ -88,12 +88,7 @@ impl Running {
             settings = with_own_address(settings);
         }
         let outbox = settings.data.join("outbox");
-        let found = journal::recover(&settings.data.join("journal"), &mut store::open(&outbox)?)?;
-        let mut clock = Clock::start();
-        if let Begin::Again(again) = &found {
-            settings = reload::with_tunes_of(again.settings(), settings);
-            clock = Clock::after(again.last);
-        }
+        let (found, settings, clock) = look_back(settings, &outbox)?;
         let reload = options.reload.map(|read| adopting(read, &settings));
         let ground = Ground::prepare(settings, options.seed, clock)?;
         let (workers, media) = ground.start_media()?;
@@ -113,22 +108,14 @@ impl Running {
         let questions = ground.runtime.block_on(async { dns::start(ground.inbox.clone()) });
         let questions = Lane::new("questions", Box::new(questions), WAITING_MAX);
 
-        let listens = listens(&ground.settings);
+        let (facts, listens) = (Vec::new(), listens(&ground.settings));
         let core = CoreLoop {
             engine: switch,
             journal: Box::new(journal),
             clock: ground.clock,
             inbox: ground.inbox_end,
             udp,
-            outlets: Outlets {
-                media,
-                rows,
-                board: news,
-                facts: Vec::new(),
-                questions,
-                streams,
-                replies,
-            },
+            outlets: Outlets { media, rows, board: news, facts, questions, streams, replies },
             meters: ground.metrics.for_loop(),
             handle: ground.handle.clone(),
         };
@@ -352,6 +339,16 @@ impl Ground {
             }
         });
     }
+}
+
+/// What the last process left behind, and the time since.
+fn look_back(settings: Settings, outbox: &Path) -> Result<(Begin, Settings, Clock), String> {
+    let dir = settings.data.join("journal");
+    let found = journal::recover(&dir, &mut store::open(outbox)?)?;
+    let Begin::Again(again) = &found else { return Ok((found, settings, Clock::start())) };
+    let settings = reload::with_tunes_of(again.settings(), settings);
+    let clock = Clock::after(again.last);
+    Ok((found, settings, clock))
 }
 
 /// Binds every listener, and writes the ports that the system chose into the settings.

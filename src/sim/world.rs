@@ -473,10 +473,15 @@ impl World {
 
     /// What was on its way inside the process, or to it over a stream, is lost with it.
     pub(super) fn forget_inner_work(&mut self) {
-        let lost = |work: &Work| match work {
-            Work::Media(_) | Work::Silent { .. } | Work::Break { .. } | Work::Dns { .. } => true,
-            Work::Tell(Event::Unreachable { .. }) => true,
-            _ => false,
+        let lost = |work: &Work| {
+            matches!(
+                work,
+                Work::Media(_)
+                    | Work::Silent { .. }
+                    | Work::Break { .. }
+                    | Work::Dns { .. }
+                    | Work::Tell(Event::Unreachable { .. })
+            )
         };
         self.agenda.retain(|_, work| !lost(work));
         self.pending = self.agenda.values().filter(|work| counts(work)).count();

@@ -157,7 +157,7 @@ impl Start {
         let last = memory.now;
         let switch = Switch::remember(memory);
         let names = Names::of(switch.settings(), switch.names());
-        // A board that did not come in time was left out: its lists begin again, its numbers do not.
+        // A board that did not come in time was left out: its lists begin again.
         let mut board = board.unwrap_or_else(|| Board::new(Names::default(), last));
         board.rename(names);
         let (rows, poisoned) = (Vec::new(), Vec::new());
@@ -232,7 +232,12 @@ impl Start {
         }
         let reloads = matches!(event, Event::Reload(_));
         let Self { switch, out, .. } = self;
-        let handled = catch_unwind(AssertUnwindSafe(|| switch.handle(now, event, out)));
+        let handle = || {
+            #[cfg(test)]
+            super::tests::break_at(&event);
+            switch.handle(now, event, out);
+        };
+        let handled = catch_unwind(AssertUnwindSafe(handle));
         handled.map_err(|_| Broken::At(position))?;
         if reloads {
             self.board.rename(Names::of(self.switch.settings(), self.switch.names()));

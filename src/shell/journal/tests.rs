@@ -334,6 +334,25 @@ fn a_full_disk_costs_no_call_and_the_journal_heals() {
     assert_eq!(place.start().board.live(), 4);
 }
 
+/// A planted bug: the core cannot handle this event.
+pub fn break_at(event: &Event) {
+    assert!(!matches!(event, Event::Admin { request: u64::MAX, .. }), "a planted bug");
+}
+
+#[test]
+fn an_event_that_killed_the_process_is_left_out_and_costs_nobody_else_the_call() {
+    let place = Place::new("journal-poison");
+    let mut process = place.start();
+    (0..2).for_each(|n| process.arrives(&format!("c{n}")));
+    let verb = crate::core::Verb::Hangup { call: process.board.call_ids()[0].clone() };
+    let poison = Event::Admin { request: u64::MAX, verb };
+    process.writer.append(process.now, &[poison, Event::Drain]);
+    let mut again = place.start();
+    assert_eq!(again.board.live(), 2, "nobody was hung up");
+    again.arrives("c2");
+    again.is_same(&place.start());
+}
+
 #[test]
 fn a_spoiled_snapshot_is_passed_over_for_an_older_one() {
     let mut place = Place::new("journal-older");
