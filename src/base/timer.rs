@@ -52,6 +52,8 @@ pub enum Timer {
     DialTimeout(CallId),
     /// A talking party has been silent for so long that it must have gone.
     Silence(LegId),
+    /// After a restart this party was not heard yet: ask it whether it is there.
+    Recheck(LegId),
     /// The media figures of an ended call are late; its record is closed without them.
     CallGuard(CallId),
     /// Somewhere else may be better for this caller by now.

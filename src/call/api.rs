@@ -227,4 +227,6 @@ pub enum EndedBy {
     Lost,
     /// The switch itself.
     Switch,
+    /// The switch was restarted, and the far end was not there any more.
+    Recovered,
 }

@@ -23,7 +23,7 @@ pub struct Calls {
     /// Ports in use, and those whose figures are still to come.
     pub(super) by_port: BTreeMap<PortId, (CallId, LegId)>,
     pub(super) ports: Ports,
-    gate: Gate,
+    pub(super) gate: Gate,
     pub(super) choices: Choices,
     /// Trunks that do not answer.
     pub(super) down: BTreeSet<TrunkId>,
@@ -212,6 +212,7 @@ impl Calls {
         self.by_leg.remove(&leg.id);
         self.ports.give_back(leg.side.port);
         io.cx.timers.cancel(Timer::Silence(leg.id));
+        io.cx.timers.cancel(Timer::Recheck(leg.id));
         io.out.push(leg.close());
         let (leg, role) = (leg.id, leg.role);
         io.fact(Fact::LegClosed { call, leg, role, status, cause });

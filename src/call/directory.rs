@@ -151,7 +151,7 @@ impl Entry {
 }
 
 /// How often each number has failed in a row: a fold over what was rung.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failures {
     in_a_row: BTreeMap<String, u32>,
 }

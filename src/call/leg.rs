@@ -23,6 +23,8 @@ pub struct Leg {
     pub moved: bool,
     /// How many ports were taken away from it.
     pub moves: u8,
+    /// Nothing was heard of it since the switch was restarted.
+    pub unheard: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -46,6 +48,7 @@ impl Leg {
             silent: false,
             moved: false,
             moves: 0,
+            unheard: false,
         }
     }
 

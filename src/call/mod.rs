@@ -13,6 +13,7 @@ mod gate;
 mod leg;
 mod notices;
 mod ports;
+mod restart;
 mod routing;
 mod settings;
 mod side;

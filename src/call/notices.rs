@@ -22,6 +22,9 @@ impl Calls {
         if let Some(leg) = self.table.get_mut(id).and_then(|call| call.leg_mut(leg)) {
             leg.side.signalled = from;
         }
+        if !matches!(notice, Notice::Ended { .. }) {
+            self.is_there(io, id, leg);
+        }
         match notice {
             Notice::Progress { leg, status, body } => self.progress(io, id, leg, status, body),
             Notice::Answered { leg, body } => self.answered(io, id, leg, body),
@@ -147,7 +150,7 @@ impl Calls {
         let q850 = cause.q850;
         match gone.role {
             Role::Caller => {
-                let by = if silent { EndedBy::Lost } else { EndedBy::Caller };
+                let by = if silent { gone.lost_as(EndedBy::Lost) } else { EndedBy::Caller };
                 let end = call.end(by, 487, q850);
                 self.finish(io, id, end, Some(leg));
             }
@@ -163,7 +166,7 @@ impl Calls {
                 self.refused(io, id, leg, 480, cause);
             }
             Role::Target => {
-                let by = if silent { EndedBy::Lost } else { EndedBy::Target };
+                let by = if silent { gone.lost_as(EndedBy::Lost) } else { EndedBy::Target };
                 let end = call.end(by, 480, q850);
                 self.finish(io, id, end, Some(leg));
             }
@@ -175,7 +178,10 @@ impl Calls {
         match event {
             Event::Failed { port, .. } => self.port_failed(io, port),
             Event::Silent { port } => self.silence(io, port, true),
-            Event::Heard { port } => self.silence(io, port, false),
+            Event::Heard { port } => {
+                self.is_heard(io, port);
+                self.silence(io, port, false);
+            }
             Event::Played { port, .. } => {
                 if let Some(&(id, _)) = self.by_port.get(&port) {
                     self.played(io, id);
@@ -186,7 +192,8 @@ impl Calls {
                     io.fact(Fact::Measured { call, leg, figures });
                 }
             }
-            Event::Latched { .. } | Event::Key { .. } => {}
+            Event::Latched { port, .. } => self.is_heard(io, port),
+            Event::Key { .. } => {}
         }
     }
 

@@ -63,6 +63,12 @@ impl Ports {
         if free > reserve.min(self.uses.len() / 2) { self.take() } else { None }
     }
 
+    /// Whether they are the same ports, however they were used.
+    pub fn is_same_range(&self, other: &Self) -> bool {
+        let range = |ports: &Self| (ports.first, ports.uses.len(), ports.free.len());
+        range(self) == range(other)
+    }
+
     pub fn taken(&self) -> usize {
         self.taken
     }

@@ -196,7 +196,7 @@ impl Calls {
             io.out.push(gone.hang_up(cause.clone()));
             return self.lost(io, id, leg, cause);
         }
-        let end = call.end(EndedBy::Silence, 200, Some(27));
+        let end = call.end(gone.lost_as(EndedBy::Silence), 200, Some(27));
         self.finish(io, id, end, None);
     }
 
@@ -214,7 +214,7 @@ impl Calls {
 
 /// Asks to be told of silence, where the party should be heard. The data plane counts from now on,
 /// so what it told before is void here too: it would never say that the party is heard again.
-fn watch(io: &mut Io, call: &mut Call, id: CallId, leg: LegId) {
+pub(super) fn watch(io: &mut Io, call: &mut Call, id: CallId, leg: LegId) {
     let alarm = io.settings.media.silence_alarm;
     let Some(leg) = call.leg_mut(leg) else { return };
     let Leg { side, holds, .. } = leg;

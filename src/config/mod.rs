@@ -6,6 +6,7 @@
 
 mod agents;
 mod districts;
+mod journal;
 mod mistake;
 mod overflow;
 mod queues;
@@ -61,6 +62,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     ];
     let [switch, sip, media, records, admin, limits, numbers, directory] =
         found.map(|t| t.unwrap_or(&empty));
+    let journal = single(&mut top, "journal").unwrap_or(&empty);
     let trunks = list(&mut top, "trunk");
     let queues = list(&mut top, "queue");
     let agents = list(&mut top, "agent");
@@ -71,6 +73,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
 
     switch::switch(switch, &mut settings, log);
     switch::records(records, &mut settings, log);
+    journal::journal(journal, &mut settings, log);
     switch::limits(limits, &mut settings, log);
     switch::numbers(numbers, &mut settings, log);
     switch::directory(directory, &mut settings, log);

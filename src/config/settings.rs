@@ -33,6 +33,7 @@ pub struct Settings {
     pub tunes: Vec<Tune>,
     pub stores: Vec<Store>,
     pub admin: Admin,
+    pub journal: Journal,
     /// What an agent keys in to log in, in the order of the agents' ids.
     pub pins: Vec<Option<sip::Secret>>,
 }
@@ -55,6 +56,7 @@ impl Default for Settings {
             tunes: Vec::new(),
             stores: vec![Store::Sqlite { path: "data/records.db".into() }],
             admin: Admin::default(),
+            journal: Journal::default(),
             pins: Vec::new(),
         }
     }
@@ -85,6 +87,18 @@ pub struct Admin {
 impl Default for Admin {
     fn default() -> Self {
         Self { socket: "data/pukar.sock".into() }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Journal {
+    /// Octets of old segments that are kept beside those that a restart needs.
+    pub keep: u64,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self { keep: 256 << 20 }
     }
 }
 

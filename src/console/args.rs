@@ -61,6 +61,12 @@ pub enum Command<L: Args> {
     },
     /// Read the configuration again; live calls go on.
     Reload,
+    /// Go through a journal with the same core, and say whether it does the same again.
+    Replay {
+        /// The journal's folder, such as data/journal, or one of its segments.
+        #[arg(value_name = "DIR|FILE")]
+        journal: PathBuf,
+    },
     /// Everything that happens, as it happens.
     Events {
         /// Begin with this number, to go on where an earlier run ended.
@@ -82,6 +88,9 @@ pub struct RunArgs {
     /// Put everything that the run writes into this folder.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Start the switch again at once when it dies; live calls go on.
+    #[arg(long)]
+    pub supervise: bool,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -189,7 +198,8 @@ mod tests {
     fn the_command_line_is_sound() {
         Cli::<Nothing>::command().debug_assert();
         for line in [
-            "run --config config --data /tmp/x",
+            "run --config config --data /tmp/x --supervise",
+            "replay data/journal",
             "check",
             "demo --callers 10 --agents 2 --seconds 5 --json",
             "status --watch",

@@ -19,6 +19,7 @@ pub use args::{Cli, Command, DemoArgs, RunArgs};
 pub use client::Client;
 pub use files::read_settings;
 
+use crate::shell;
 use clap::Parser;
 use serde_json::json;
 use std::io::{self, Write};
@@ -99,6 +100,7 @@ fn dispatch<L: clap::Args>(cli: Cli<L>, hands: &Hands<L>) -> Result<(), Fault> {
             client.call("calls.hangup", json!({"call": id})).map(drop)
         }
         Command::Reload => client.call("config.reload", json!({})).map(drop),
+        Command::Replay { journal } => print(&format!("{}\n", shell::replay(&journal)?)),
     }
 }
 

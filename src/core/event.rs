@@ -43,6 +43,9 @@ pub enum Event {
     Reload(Box<Settings>),
     /// No new calls from now on; [`super::Command::Drained`] follows when the last one is over.
     Drain,
+    /// The process died and another has taken over: sockets and streams are new, and whatever was
+    /// commanded last may not have been done.
+    Restarted,
 }
 
 /// What a supervisor may do. Whatever only reads is answered outside the core, from facts.

@@ -44,4 +44,8 @@ pub enum What {
     /// The settings were replaced.
     Reloaded,
     Draining,
+    /// Another process has taken over, with so many calls alive.
+    Restarted {
+        calls: usize,
+    },
 }

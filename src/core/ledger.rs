@@ -2,6 +2,7 @@
 //! closed when the call has ended, its media figures have come and its wrap-up is over.
 
 use super::fact::{Fact, What};
+use super::journal::Note;
 use super::open::Open;
 use super::record::{AgentStateRow, Row};
 use crate::acd::{self, AgentState};
@@ -44,7 +45,8 @@ impl Ledger {
             | What::Shift(_)
             | What::Locked { .. }
             | What::Reloaded
-            | What::Draining => {}
+            | What::Draining
+            | What::Restarted { .. } => {}
         }
     }
 
@@ -54,6 +56,21 @@ impl Ledger {
             open.stop_waiting();
             self.close_if_done(call, rows);
         }
+    }
+
+    /// The record of a call as it stands, while it is not written.
+    pub fn draft(&self, call: CallId) -> Option<Note> {
+        self.open.get(&call).map(Open::draft)
+    }
+
+    /// How many rows there have been: of calls, and of agents' states.
+    pub fn written(&self) -> (u64, u64) {
+        (self.calls_written, self.states_written)
+    }
+
+    /// Goes on counting behind an earlier switch.
+    pub fn count_from(&mut self, (calls, states): (u64, u64)) {
+        (self.calls_written, self.states_written) = (calls, states);
     }
 
     /// When the first of the records was opened that are still open; for tests.

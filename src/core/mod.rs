@@ -9,11 +9,13 @@ mod command;
 mod duty;
 mod event;
 mod fact;
+pub mod journal;
 mod ledger;
 mod names;
 mod open;
 mod record;
 mod relieve;
+mod restart;
 mod switch;
 
 pub use command::Command;

@@ -1,5 +1,6 @@
 //! A call record in the making: what the facts of one call have said so far.
 
+use super::journal::Note;
 use super::ledger::Names;
 use super::record::{CallRecord, LegRow};
 use crate::base::{AgentId, Instant, LegId, Now, Wall};
@@ -129,6 +130,12 @@ impl Open {
     pub fn is_done(&self) -> bool {
         let measured = self.legs.iter().all(|leg| leg.measured);
         self.ended && measured && self.wrapping.is_empty()
+    }
+
+    /// As it stands.
+    pub fn draft(&self) -> Note {
+        let record = Box::new(self.clone().into_record(0));
+        if self.ended { Note::Ended(record) } else { Note::Live(record) }
     }
 
     pub fn stop_waiting(&mut self) {

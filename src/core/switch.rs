@@ -2,6 +2,7 @@
 //! asks for. What a layer asks for waits in one line, first come, first carried.
 
 use super::carry::Work;
+use super::journal::Numbers;
 use super::ledger::Ledger;
 use super::{Command, Event, Fact, Out, Verb, What};
 use crate::acd::{self, Desk, Wish};
@@ -60,20 +61,27 @@ macro_rules! cx {
 impl Switch {
     /// A switch that has seen nothing yet. The first facts, the state of every agent, go to `out`.
     pub fn new(settings: Settings, seed: u64, now: Now, out: &mut Out) -> Self {
+        Self::after(Numbers::default(), settings, seed, now, out)
+    }
+
+    /// The same, but it counts on from an earlier switch of which nothing else is known.
+    pub fn after(numbers: Numbers, settings: Settings, seed: u64, now: Now, out: &mut Out) -> Self {
         let (mut rng, mut timers) = (Rng::new(seed), Timers::default());
         let mut effects = Vec::new();
         let cx = &mut Cx { now, rng: &mut rng, timers: &mut timers };
         let sip = UserAgent::new(settings.sip.clone(), cx);
         let desk = Desk::new(cx, &settings.acd, &mut effects);
         let calls = Calls::new(&settings.call, cx);
+        let mut ledger = Ledger::default();
+        ledger.count_from((numbers.calls, numbers.states));
         let state = State {
             sip,
             desk,
             calls,
-            ledger: Ledger::default(),
+            ledger,
             relief: acd::Relief::default(),
             roster: acd::Roster::default(),
-            facts: 0,
+            facts: numbers.facts,
             draining: false,
             drained: false,
             rng,
@@ -89,6 +97,11 @@ impl Switch {
 
     /// The one way in. `out` gets what follows, in order; nothing else needs to be asked.
     pub fn handle(&mut self, now: Now, event: Event, out: &mut Out) {
+        if event == Event::Restarted {
+            // Before anything is done about what has become due meanwhile.
+            self.restarted(now, out);
+            self.settle(now, out);
+        }
         while let Some(timer) = self.state.timers.pop_due(now.instant) {
             self.expire(now, timer, out);
             self.settle(now, out);
@@ -110,7 +123,15 @@ impl Switch {
         self.state.clone()
     }
 
+    /// `settings` as the configuration says them.
     pub fn restore(settings: Settings, snapshot: Snapshot) -> Self {
+        let mut switch = Self::with(settings, snapshot);
+        switch.rename_queues();
+        switch
+    }
+
+    /// `settings` as they were in force, with the queues' ids in them.
+    pub(super) fn with(settings: Settings, snapshot: Snapshot) -> Self {
         let mut switch = Self {
             settings,
             state: snapshot,
@@ -119,7 +140,6 @@ impl Switch {
             spare: Spare::default(),
         };
         switch.index_phones();
-        switch.rename_queues();
         switch
     }
 
@@ -130,7 +150,7 @@ impl Switch {
 
     fn event(&mut self, now: Now, event: Event, out: &mut Out) {
         match event {
-            Event::Tick => {}
+            Event::Tick | Event::Restarted => {}
             Event::Sip { hop, bytes } => {
                 self.sip(now, |ua, cx, out| ua.receive(cx, hop, &bytes, out));
             }
@@ -182,6 +202,7 @@ impl Switch {
             Timer::Overflow(call) => self.relieve(now, call, out),
             Timer::DialTimeout(call) => self.calls(now, |calls, io| calls.dial_timeout(io, call)),
             Timer::Silence(leg) => self.calls(now, |calls, io| calls.silence_over(io, leg)),
+            Timer::Recheck(leg) => self.calls(now, |calls, io| calls.recheck(io, leg)),
             Timer::CallGuard(call) => self.state.ledger.give_up(call, &mut self.spare.rows),
         }
     }
@@ -239,6 +260,7 @@ impl Switch {
         self.sip(now, |ua, cx, _| ua.reload(cx, settings));
         let settings = self.settings.acd.clone();
         self.desk(now, |desk, cx, out| desk.reload(cx, &settings, out));
+        self.calls(now, |calls, io| calls.reload(io));
         self.rename_queues();
         self.find_phones(now);
         self.look_at_roster(now, out);

@@ -121,7 +121,7 @@ impl<E: Engine + 'static> CoreLoop<E> {
                 Err(_) => {
                     tracing::error!(
                         "the core broke one of its own rules and stops; the message is above. \
-                         Finished records are kept, live calls are lost"
+                         The journal keeps its calls for the next start"
                     );
                     Over::Broken
                 }
@@ -149,6 +149,10 @@ impl<E: Engine + 'static> CoreLoop<E> {
                 self.journal.append(now, &batch);
                 self.meters.batch.record(batch.len() as f64);
                 drained = self.handle_all(now, &mut batch, &mut out, &poller);
+                if self.journal.rest(now, &self.engine) {
+                    let board = self.outlets.copy_board();
+                    self.journal.snapshot(self.engine.memory(now), board);
+                }
             }
             self.outlets.flush();
             self.udp.flush(&poller);
@@ -224,6 +228,7 @@ impl<E: Engine + 'static> CoreLoop<E> {
                 _ => None,
             };
             self.engine.handle(now, event, out);
+            self.journal.follow(out, &self.engine);
             if let Some(settings) = reload {
                 self.outlets.names(Names::of(&settings, self.engine.names()));
             }

@@ -50,6 +50,10 @@ pub struct ShellMeters {
     pub packets_out: Counter,
     pub packets_unsent: Counter,
     pub media_events_lost: Counter,
+    pub journal_octets: Counter,
+    pub journal_failures: Counter,
+    /// 1 while a restart could not bring back what is going on now.
+    pub journal_gap: Gauge,
 }
 
 impl Metrics {
@@ -92,6 +96,9 @@ impl Metrics {
             packets_out: metrics::counter!("pukar_media_packets_sent_total"),
             packets_unsent: metrics::counter!("pukar_media_packets_unsent_total"),
             media_events_lost: metrics::counter!("pukar_media_events_lost_total"),
+            journal_octets: metrics::counter!("pukar_journal_octets_total"),
+            journal_failures: metrics::counter!("pukar_journal_failures_total"),
+            journal_gap: metrics::gauge!("pukar_journal_gap"),
         })
     }
 

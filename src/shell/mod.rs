@@ -5,12 +5,14 @@
 
 mod accept;
 mod admin;
+mod begin;
 mod board;
 mod checks;
 pub mod clock;
 mod core_loop;
 mod dns;
 mod engine;
+mod journal;
 mod lane;
 mod log;
 pub mod media;
@@ -21,6 +23,7 @@ mod run;
 mod running;
 mod stamp;
 mod store;
+mod supervise;
 mod sys;
 mod tcp;
 mod tunes;
@@ -28,6 +31,8 @@ mod udp;
 
 pub use admin::Reload;
 pub use core_loop::Over;
+pub use journal::{Audit, audit as replay};
 pub use run::run;
 pub use running::{Options, Running};
 pub use store::{Filter, query};
+pub use supervise::supervise;

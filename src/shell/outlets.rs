@@ -1,6 +1,6 @@
 //! Everything that the core's commands and facts leave through, except UDP.
 
-use super::board::{Names, News};
+use super::board::{Board, Names, News};
 use super::dns::Question;
 use super::lane::{Lane, Outlet};
 use super::media;
@@ -9,6 +9,7 @@ use crate::base::QueryId;
 use crate::core::{Fact, Row};
 use crate::media::control::Command as MediaCommand;
 use crate::sip::RecordKind;
+use crossbeam_channel::{self as channel, Receiver};
 use dashmap::DashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -48,6 +49,14 @@ impl Outlets {
     pub fn names(&mut self, names: Names) {
         self.tell_facts();
         self.board.put(News::Names(Box::new(names)));
+    }
+
+    /// The board as it is after all that was told so far will come from here.
+    pub fn copy_board(&mut self) -> Receiver<Board> {
+        self.tell_facts();
+        let (sender, receiver) = channel::bounded(1);
+        self.board.put(News::Copy(sender));
+        receiver
     }
 
     pub fn ask(&mut self, query: QueryId, name: String, kind: RecordKind) {

@@ -22,11 +22,27 @@ pub fn adopt(running: &Settings, mut fresh: Settings) -> Settings {
         (old.bind, old.advertise, old.ports, old.workers);
     fresh.stores.clone_from(&running.stores);
     fresh.admin.clone_from(&running.admin);
+    fresh.journal = running.journal;
     fresh.data.clone_from(&running.data);
     let wanted = std::mem::replace(&mut fresh.tunes, running.tunes.clone());
     for line in &mut fresh.call.lines {
         line.welcome = line.welcome.and_then(|id| same(&wanted, &running.tunes, id));
         line.music = line.music.and_then(|id| same(&wanted, &running.tunes, id));
+    }
+    fresh
+}
+
+/// `fresh`, for a switch that goes on with calls of `before`: what those hear keeps its id.
+pub fn with_tunes_of(before: &Settings, mut fresh: Settings) -> Settings {
+    let wanted = std::mem::replace(&mut fresh.tunes, before.tunes.clone());
+    for tune in &wanted {
+        if !fresh.tunes.contains(tune) {
+            fresh.tunes.push(tune.clone());
+        }
+    }
+    for line in &mut fresh.call.lines {
+        line.welcome = line.welcome.and_then(|id| same(&wanted, &fresh.tunes, id));
+        line.music = line.music.and_then(|id| same(&wanted, &fresh.tunes, id));
     }
     fresh
 }

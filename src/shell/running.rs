@@ -1,10 +1,11 @@
 //! A switch at work: everything started in its order, and brought to rest in the reverse one.
 
 use super::admin::{self, Api, Guard, Reload};
-use super::board::{self, Board, BoardReader, Names};
+use super::begin::{Begun, begin};
+use super::board::{self, Board, BoardReader};
 use super::clock::Clock;
 use super::core_loop::{CoreLoop, Flood, LoopHandle, Over};
-use super::engine::NoJournal;
+use super::journal::{self, Begin};
 use super::lane::{self, Inbox, Lane};
 use super::media::{Setup, Workers};
 use super::meters::{Metrics, ShellMeters};
@@ -13,8 +14,9 @@ use super::store::{self, Filter, Pace, Stores};
 use super::tcp::{self, Limits, Streams};
 use super::udp::Udp;
 use super::{checks, dns, reload, tunes};
+use crate::base::FlowId;
 use crate::config::{self, Settings};
-use crate::core::{Event, Out, Switch, Verb};
+use crate::core::{Event, Verb};
 use crate::media::control::{Command as MediaCommand, Event as MediaEvent};
 use crate::sip::{Listener, Transport};
 use serde_json::Value;
@@ -62,16 +64,16 @@ pub struct Running {
 }
 
 /// What has to be had before the switch itself is made.
-struct Ground {
-    settings: Settings,
-    clock: Clock,
+pub(super) struct Ground {
+    pub settings: Settings,
+    pub clock: Clock,
     runtime: Runtime,
     handle: LoopHandle,
     inbox: Inbox,
     inbox_end: lane::InboxEnd,
     metrics: Arc<Metrics>,
-    meters: ShellMeters,
-    seed: u64,
+    pub meters: ShellMeters,
+    pub seed: u64,
 }
 
 impl Running {
@@ -85,20 +87,17 @@ impl Running {
         if settings.wants_address() {
             settings = with_own_address(settings);
         }
+        let outbox = settings.data.join("outbox");
+        let (found, settings, clock) = look_back(settings, &outbox)?;
         let reload = options.reload.map(|read| adopting(read, &settings));
-        let ground = Ground::prepare(settings, options.seed)?;
+        let ground = Ground::prepare(settings, options.seed, clock)?;
         let (workers, media) = ground.start_media()?;
         let places = store::places(&ground.settings.stores);
-        let outbox = ground.settings.data.join("outbox");
         let (rows, stores) = store::start(&outbox, places, Pace::default(), ground.meters.clone())?;
 
-        let mut first = Out::default();
-        let (now, seed) = (ground.clock.now(), ground.seed);
-        let switch = Switch::new(ground.settings.clone(), seed, now, &mut first);
-        let names = Names::of(&ground.settings, switch.names());
-        let facts = Vec::new();
+        let Begun { switch, board, journal, first } = begin(found, &ground, stores.stored())?;
         let (news, board, board_thread) =
-            board::start(names, ground.clock, ground.meters.clone()).map_err(no_thread)?;
+            board::start(board, ground.clock, ground.meters.clone()).map_err(no_thread)?;
 
         let streams = ground.start_streams(tcp)?;
         let replies = Replies::default();
@@ -109,10 +108,10 @@ impl Running {
         let questions = ground.runtime.block_on(async { dns::start(ground.inbox.clone()) });
         let questions = Lane::new("questions", Box::new(questions), WAITING_MAX);
 
-        let listens = listens(&ground.settings);
+        let (facts, listens) = (Vec::new(), listens(&ground.settings));
         let core = CoreLoop {
             engine: switch,
-            journal: Box::new(NoJournal),
+            journal: Box::new(journal),
             clock: ground.clock,
             inbox: ground.inbox_end,
             udp,
@@ -195,7 +194,7 @@ impl Running {
         }
     }
 
-    /// Ends at once. Live calls are not told, and leave no records.
+    /// Ends at once. Live calls are not told; the next start goes on with them.
     pub fn stop(&self) {
         self.handle.stop();
     }
@@ -260,7 +259,7 @@ impl Drop for Running {
 }
 
 impl Ground {
-    fn prepare(settings: Settings, seed: Option<u64>) -> Result<Self, String> {
+    fn prepare(settings: Settings, seed: Option<u64>, clock: Clock) -> Result<Self, String> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("io")
@@ -272,7 +271,6 @@ impl Ground {
         let metrics = Arc::new(Metrics::new());
         let meters = metrics.for_shell();
         let seed = seed.map_or_else(random, Ok)?;
-        let clock = Clock::start();
         Ok(Self { settings, clock, runtime, handle, inbox, inbox_end, metrics, meters, seed })
     }
 
@@ -297,7 +295,9 @@ impl Ground {
 
     fn start_streams(&self, listeners: Vec<TcpListener>) -> Result<Streams, String> {
         let (inbox, runtime) = (self.inbox.clone(), self.runtime.handle().clone());
-        let streams = Streams::new(Limits::default(), inbox, runtime, self.meters.clone());
+        // Time never goes back, and no two connections come in one microsecond for long.
+        let first = FlowId(self.clock.instant().0);
+        let streams = Streams::new(Limits::default(), first, inbox, runtime, self.meters.clone());
         let _inside = self.runtime.enter();
         for listener in listeners {
             streams.listen(listener).map_err(|e| format!("tcp: {e}"))?;
@@ -341,6 +341,16 @@ impl Ground {
             }
         });
     }
+}
+
+/// What the last process left behind, and the time since.
+fn look_back(settings: Settings, outbox: &Path) -> Result<(Begin, Settings, Clock), String> {
+    let dir = settings.data.join("journal");
+    let found = journal::recover(&dir, &mut store::open(outbox)?)?;
+    let Begin::Again(again) = &found else { return Ok((found, settings, Clock::start())) };
+    let settings = reload::with_tunes_of(again.settings(), settings);
+    let clock = Clock::after(again.last);
+    Ok((found, settings, clock))
 }
 
 /// Binds every listener, and writes the ports that the system chose into the settings.

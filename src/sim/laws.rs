@@ -114,6 +114,25 @@ impl Laws {
         Ok(())
     }
 
+    /// Rows that a process had not stored when it died come from its journal, and no others.
+    pub fn store_missing(&mut self, rows: Vec<Row>) -> Result<(), String> {
+        for row in rows {
+            let is_known = match &row {
+                Row::Call(record) => record.seq <= self.records.len() as u64,
+                Row::AgentState(state) => state.seq <= self.states,
+            };
+            if !is_known {
+                self.store(row)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What was said to be connected is not looked at: the process died before it could be.
+    pub fn forget_connected(&mut self) {
+        self.connected.clear();
+    }
+
     /// Whoever is said to be connected has a bridged port.
     pub fn check_bridges(&mut self, ports: &Ports) -> Result<(), String> {
         for agent in self.connected.drain(..) {

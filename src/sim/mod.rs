@@ -6,7 +6,9 @@
 //! broken. Knows everything but the shell.
 
 mod dialling;
+mod diary;
 mod habits;
+mod killed;
 mod laws;
 mod network;
 mod people;

@@ -62,7 +62,8 @@ pub struct Faults {
     pub restless: u64,
     /// The DNS does not answer a question.
     pub dns_silence: u64,
-    /// After an event the switch is killed and restored from its snapshot, in a thousand.
+    /// The process dies in the midst of an event, and its journal is all that is left; in a
+    /// thousand.
     pub kill: u64,
     /// A supervisor flips an agent's state, or hangs up a call, in a thousand events.
     pub hands: u64,
@@ -77,7 +78,7 @@ pub struct Faults {
 impl Faults {
     /// Whatever is sent arrives: then nobody has an excuse.
     pub fn is_reliable(&self) -> bool {
-        self.loss == 0 && self.partition == 0 && self.stream_cuts == 0
+        self.loss == 0 && self.partition == 0 && self.stream_cuts == 0 && self.kill == 0
     }
 }
 
@@ -127,7 +128,7 @@ impl Plan {
                 partition: bad * rng.below(20),
                 restless: rng.below(30),
                 dns_silence: rng.below(30),
-                kill: rng.below(20),
+                kill: bad * rng.below(20),
                 hands: rng.below(8),
                 reloads: rng.below(6),
                 clock_steps: rng.below(6),

@@ -103,6 +103,12 @@ impl Ports {
         }
     }
 
+    /// The process that had them is dead.
+    pub fn crash(&mut self) {
+        self.open.clear();
+        self.refused.clear();
+    }
+
     /// The socket of an open port breaks; false: it is closed already.
     pub fn fail(&mut self, port: PortId) -> bool {
         let was_open = self.open.remove(&port).is_some();

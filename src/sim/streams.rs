@@ -68,6 +68,11 @@ impl Streams {
         *last
     }
 
+    /// All of them break; whose they were.
+    pub fn cut_all(&mut self) -> Vec<SocketAddr> {
+        std::mem::take(&mut self.open).into_values().map(|stream| stream.phone).collect()
+    }
+
     /// One of them breaks.
     pub fn cut_any(&mut self, rng: &mut Rng) -> Option<(FlowId, SocketAddr)> {
         let flows: Vec<FlowId> = self.open.keys().copied().collect();

@@ -1,9 +1,9 @@
-//! What befalls the switch between two events: it is killed and restored, somebody acts, loads
-//! other settings, sets the calendar, trips over a cable.
+//! What befalls the switch between two events: it is killed, somebody acts, loads other settings,
+//! sets the calendar, trips over a cable.
 
 use super::plan::agent_name;
 use super::world::World;
-use crate::core::{Event, Snapshot, Switch, Verb};
+use crate::core::{Event, Verb};
 
 /// Microseconds of a day.
 const DAY: u64 = 86_400_000_000;
@@ -19,7 +19,8 @@ impl World {
             falls
         };
         if falls(faults.kill) {
-            self.kill()
+            self.doom();
+            Ok(())
         } else if falls(faults.hands) {
             self.meddle()
         } else if falls(faults.reloads) {
@@ -34,18 +35,6 @@ impl World {
         } else {
             Ok(())
         }
-    }
-
-    /// The process dies, and what it had written down is all that its successor knows.
-    pub fn kill(&mut self) -> Result<(), String> {
-        let text = |error: serde_json::Error| error.to_string();
-        let written = serde_json::to_string(&self.switch.snapshot()).map_err(text)?;
-        let read: Snapshot = serde_json::from_str(&written).map_err(text)?;
-        if read != *self.switch.state() {
-            return Err("a restored switch is not the one that was written".into());
-        }
-        self.switch = Switch::restore(self.settings.clone(), read);
-        Ok(())
     }
 
     /// A supervisor flips somebody's state, or ends a call.

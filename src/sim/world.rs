@@ -25,7 +25,9 @@
 //! call's guard), a guard that never fires (late figures); and a second 2xx that is not settled,
 //! since no INVITE forks here. A story, not a law, kills a silence that is counted on in the queue.
 
+use super::diary::Diary;
 use super::habits::Habits;
+use super::killed::Life;
 use super::laws::Laws;
 use super::network::Network;
 use super::phone::{Do, Phone, Wake};
@@ -53,6 +55,8 @@ pub struct World {
     agenda: BTreeMap<(Instant, u64), Work>,
     serial: u64,
     pub(super) switch: Switch,
+    pub(super) diary: Diary,
+    pub(super) life: Life,
     pub(super) network: Network,
     pub(super) streams: Streams,
     pub(super) ports: Ports,
@@ -143,6 +147,8 @@ pub(super) enum Work {
     },
     Tell(Event),
     Tick,
+    /// Another process takes over.
+    Rise,
 }
 
 /// Longer than any of these days may last.
@@ -168,6 +174,10 @@ impl World {
 
     /// The switch, and agents' phones without a plan.
     pub(super) fn new(seed: u64, plan: Plan) -> Self {
+        Self::build(seed, plan).unwrap_or_else(|why| panic!("seed {seed}: {why}"))
+    }
+
+    fn build(seed: u64, plan: Plan) -> Result<Self, String> {
         let mut rng = Rng::new(seed);
         let mut out = Out::default();
         let now = Now { instant: Instant(0), wall: Wall(START) };
@@ -183,6 +193,8 @@ impl World {
             rng,
             agenda: BTreeMap::new(),
             serial: 0,
+            diary: Diary::begin(1, &switch.memory(now))?,
+            life: Life::default(),
             switch,
             network,
             streams: Streams::default(),
@@ -198,7 +210,7 @@ impl World {
         };
         world.laws.begin(&out);
         world.staff();
-        world
+        Ok(world)
     }
 
     /// To the end of the day.
@@ -304,6 +316,7 @@ impl World {
             Work::Dns { query, name, kind } => self.resolve(query, &name, kind),
             Work::Tell(event) => self.feed(event),
             Work::Tick => self.feed(Event::Tick),
+            Work::Rise => self.rise(),
         }
     }
 
@@ -361,8 +374,12 @@ impl World {
 
     /// Hands an event to the switch, does what it asks, and checks every law.
     pub(super) fn feed(&mut self, event: Event) -> Result<(), String> {
+        if self.life.is_down() {
+            return Ok(());
+        }
         let mut out = Out::default();
         let now = self.clock();
+        self.diary.note(now, &event)?;
         self.laws.note_event(&event, now);
         if self.trace {
             trace::event(now, &event);
@@ -376,6 +393,9 @@ impl World {
             trace::out(&out);
         }
         self.laws.note_out(&out, self.switch.state())?;
+        if let Some(share) = self.life.dies() {
+            return self.die(out, share);
+        }
         for command in out.commands {
             self.execute(command)?;
         }
@@ -384,6 +404,7 @@ impl World {
         }
         self.laws.check_bridges(&self.ports)?;
         self.switch.check()?;
+        self.diary.turn(&self.switch, now)?;
         self.strike()?;
         self.wake_later();
         Ok(())
@@ -393,7 +414,7 @@ impl World {
         Now { instant: self.now, wall: Wall(START + self.stepped + self.now.0 as i64) }
     }
 
-    fn execute(&mut self, command: Command) -> Result<(), String> {
+    pub(super) fn execute(&mut self, command: Command) -> Result<(), String> {
         match command {
             Command::Send { hop, bytes } => {
                 self.carry(hop, bytes.to_vec());
@@ -439,12 +460,32 @@ impl World {
     /// One tick is planned, for the next deadline; one that an earlier deadline has overtaken
     /// means nothing when its time comes.
     fn wake_later(&mut self) {
+        if self.life.is_down() {
+            return;
+        }
         let Some((at, _)) = self.switch.next_deadline() else { return };
         let at = at.max(self.now);
         if self.tick.is_none_or(|planned| at < planned) {
             self.tick = Some(at);
             self.at(at, Work::Tick);
         }
+    }
+
+    /// What was on its way inside the process, or to it over a stream, is lost with it.
+    pub(super) fn forget_inner_work(&mut self) {
+        let lost = |work: &Work| {
+            matches!(
+                work,
+                Work::Media(_)
+                    | Work::Silent { .. }
+                    | Work::Break { .. }
+                    | Work::Dns { .. }
+                    | Work::Tell(Event::Unreachable { .. })
+            )
+        };
+        self.agenda.retain(|_, work| !lost(work));
+        self.pending = self.agenda.values().filter(|work| counts(work)).count();
+        self.tick = None;
     }
 
     pub(super) fn at(&mut self, at: Instant, work: Work) {

@@ -148,6 +148,7 @@ impl UserAgent {
             | Timer::QueueReview(_)
             | Timer::DialTimeout(_)
             | Timer::Silence(_)
+            | Timer::Recheck(_)
             | Timer::CallGuard(_)
             | Timer::Overflow(_)
             | Timer::Roster => {}
@@ -201,6 +202,15 @@ impl UserAgent {
         self.transport_failed(cx, lost, out);
         for change in self.registrar.flow_closed(cx, flow) {
             bound(Some(change), out);
+        }
+    }
+
+    /// Another process has taken over: every stream has closed.
+    pub fn restarted(&mut self, cx: &mut Cx, out: &mut Vec<Effect>) {
+        let lost = self.net.table.streams_closed();
+        self.transport_failed(cx, lost, out);
+        for flow in self.registrar.streams() {
+            self.registrar.flow_closed(cx, flow).into_iter().for_each(|it| bound(Some(it), out));
         }
     }
 

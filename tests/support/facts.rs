@@ -95,6 +95,12 @@ impl Facts {
         self.seen.iter().filter(|fact| fact["kind"] == kind).count()
     }
 
+    /// The numbers of all that came until now, in the order in which they came.
+    pub fn seqs(&mut self) -> Vec<u64> {
+        self.seen.extend(self.coming.try_iter());
+        self.seen.iter().filter_map(|fact| fact["seq"].as_u64()).collect()
+    }
+
     pub fn text(&self) -> String {
         let lines: Vec<String> = self.seen.iter().map(Value::to_string).collect();
         lines.join("\n")

@@ -52,25 +52,71 @@ pub struct Switch {
     pub facts: Facts,
     pub admin: Admin,
     program: Program,
+    supervised: bool,
     pub street: Street,
 }
 
 impl Switch {
     /// A switch with this configuration, ready for calls.
     pub fn start(parts: &[&str]) -> Self {
+        Self::start_as(false, parts)
+    }
+
+    /// The same, as the child of a supervisor.
+    pub fn supervised(parts: &[&str]) -> Self {
+        Self::start_as(true, parts)
+    }
+
+    fn start_as(supervised: bool, parts: &[&str]) -> Self {
         let street = Street::new();
         let data = street.folder("d");
         let text = format!("{COMMON}{}", parts.concat());
         let text = street.address(&text).replace("DATA", &data.to_string_lossy());
-        let config = street.dir().join("helpline.toml");
-        fs::write(&config, text).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pukar"));
-        command.arg("run").arg("--config").arg(&config).current_dir(street.dir());
-        command.env("RUST_BACKTRACE", "1");
-        let mut program = Program::start("pukar", &mut command);
-        program.line_with("admin socket");
+        fs::write(street.dir().join("helpline.toml"), text).unwrap();
+        let program = launch(&street, supervised);
         let socket = data.join("s");
-        Self { facts: Facts::of(&socket), admin: Admin::connect(&socket), program, street }
+        Self {
+            facts: Facts::of(&socket),
+            admin: Admin::connect(&socket),
+            program,
+            supervised,
+            street,
+        }
+    }
+
+    /// Kills the process as nothing can refuse, and starts another in its place.
+    pub fn crash(&mut self) {
+        self.program.signal(libc::SIGKILL);
+        self.program.end(PATIENCE);
+        self.restart();
+    }
+
+    /// Starts another process where the last one has ended.
+    pub fn restart(&mut self) {
+        self.program = launch(&self.street, self.supervised);
+        self.meet();
+    }
+
+    /// Kills the child of a supervisor, and waits for the next one.
+    pub fn crash_child(&mut self) {
+        let pid = self.program.pid();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+        let child: i32 = children.split_whitespace().next().unwrap().parse().unwrap();
+        // SAFETY: kill(2) reads no memory.
+        unsafe { libc::kill(child, libc::SIGKILL) };
+        self.program.line_with("is started again");
+        self.program.line_with("admin socket");
+        self.meet();
+    }
+
+    fn meet(&mut self) {
+        let socket = self.data().join("s");
+        (self.facts, self.admin) = (Facts::of(&socket), Admin::connect(&socket));
+    }
+
+    /// The process, to do something to it.
+    pub fn program(&mut self) -> &mut Program {
+        &mut self.program
     }
 
     pub fn sip(&self) -> SocketAddr {
@@ -120,7 +166,19 @@ impl Switch {
         calls
     }
 
-    fn data(&self) -> PathBuf {
+    pub fn data(&self) -> PathBuf {
         self.street.dir().join("d")
     }
+}
+
+/// The process, with its admin socket open.
+fn launch(street: &Street, supervised: bool) -> Program {
+    let config = street.dir().join("helpline.toml");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pukar"));
+    command.arg("run").arg("--config").arg(&config).current_dir(street.dir());
+    command.args(supervised.then_some("--supervise"));
+    command.env("RUST_BACKTRACE", "1");
+    let mut program = Program::start("pukar", &mut command);
+    program.line_with("admin socket");
+    program
 }

@@ -27,6 +27,7 @@ pub fn render(board: &Board, fact: &Fact) -> Arc<str> {
         What::Locked { user, peer } => ("phone.locked", json!({"user": user, "peer": peer})),
         What::Reloaded => ("switch.reloaded", json!({})),
         What::Draining => ("switch.draining", json!({})),
+        What::Restarted { calls } => ("switch.restarted", json!({"calls": calls})),
     };
     let mut line = Map::new();
     line.insert("seq".into(), fact.seq.into());

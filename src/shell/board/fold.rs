@@ -7,6 +7,7 @@ use crate::acd::{self, AgentState};
 use crate::base::{AgentId, CallId, Id, Now, QueueId};
 use crate::call::{self, Arrival, Direction, Failures, Outcome};
 use crate::core::{Fact, What};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -15,10 +16,12 @@ pub const SERVICE_LEVEL: Duration = Duration::from_secs(20);
 /// Ended calls whose ids are kept, for the facts that still come: missed offers, figures.
 const ENDED_MAX: usize = 10_000;
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Board {
     pub(super) names: Names,
     pub(super) started: Now,
+    /// When a process took over from another one, the last time.
+    pub(super) restarted: Option<Now>,
     pub(super) draining: bool,
     pub(super) calls: BTreeMap<CallId, Call>,
     ended: BTreeMap<CallId, String>,
@@ -34,7 +37,7 @@ pub struct Board {
     ring: Ring,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Call {
     pub id: String,
     pub direction: Direction,
@@ -53,7 +56,7 @@ pub(super) struct Call {
     pub silent: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Stage {
     Arrived,
     Waiting,
@@ -61,7 +64,7 @@ pub(super) enum Stage {
     Talking,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Agent {
     pub state: AgentState,
     /// The public id of the state's call, which a wrap-up may outlive by far.
@@ -71,7 +74,7 @@ pub(super) struct Agent {
     pub missed: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Queue {
     pub waiting: BTreeSet<CallId>,
     pub joined: u64,
@@ -82,7 +85,7 @@ pub(super) struct Queue {
 }
 
 /// Since the switch started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     pub arrived: u64,
     pub answered: u64,
@@ -96,6 +99,7 @@ impl Board {
         let mut board = Self {
             names: Names::default(),
             started,
+            restarted: None,
             draining: false,
             calls: BTreeMap::new(),
             ended: BTreeMap::new(),
@@ -172,6 +176,9 @@ impl Board {
                 }
             }
             What::Draining => self.draining = true,
+            What::Restarted { .. } => {
+                (self.restarted, self.draining) = (Some(fact.at), false);
+            }
             What::Locked { .. } | What::Reloaded | What::Overflowed { .. } | What::Shift(_) => {}
         }
         self.ring.push(fact.seq, text);

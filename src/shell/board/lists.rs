@@ -20,7 +20,8 @@ impl Board {
             "name": self.names.switch,
             "version": env!("CARGO_PKG_VERSION"),
             "started_at": rfc3339(self.started.wall),
-            "uptime_ms": millis(self.started, now),
+            "restarted_at": optional(self.restarted.map(|at| at.wall)),
+            "uptime_ms": millis(self.restarted.unwrap_or(self.started), now),
             "draining": self.draining,
             "last_fact": self.last(),
             "calls": {

@@ -42,6 +42,8 @@ pub enum News {
     Facts(Vec<Fact>),
     /// The settings changed; what follows is told in these names.
     Names(Box<Names>),
+    /// Somebody wants the board as it is when it has taken everything before this.
+    Copy(channel::Sender<Board>),
 }
 
 /// Reads the board from any thread.
@@ -69,15 +71,14 @@ struct Sender {
     idle: Arc<AtomicBool>,
 }
 
-/// Starts the board's thread. It ends when the lane is dropped.
+/// Starts the board's thread with what is known already. It ends when the lane is dropped.
 pub fn start(
-    names: Names,
+    board: Board,
     clock: Clock,
     meters: ShellMeters,
 ) -> io::Result<(Lane<News>, BoardReader, JoinHandle<()>)> {
     let (sender, news) = channel::bounded::<News>(QUEUED);
-    let (latest_sender, latest) = watch::channel(0);
-    let board = Board::new(names, clock.now());
+    let (latest_sender, latest) = watch::channel(board.last());
     let keeper = Keeper { board, news, latest: latest_sender, meters };
     let keeper = Arc::new(Mutex::new(keeper));
     let idle = Arc::new(AtomicBool::new(false));
@@ -108,6 +109,8 @@ impl Keeper {
             match self.news.try_recv() {
                 Ok(News::Facts(facts)) => facts.iter().for_each(|fact| self.board.take(fact)),
                 Ok(News::Names(names)) => self.board.rename(*names),
+                // Whoever wanted it may have given up.
+                Ok(News::Copy(to)) => drop(to.try_send(self.board.clone())),
                 Err(end) => break end == channel::TryRecvError::Disconnected,
             }
         };

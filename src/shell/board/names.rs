@@ -5,13 +5,14 @@ use crate::base::{AgentId, Id, QueueId, TrunkId};
 use crate::call::{Directory, District};
 use crate::config::Settings;
 use crate::core;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Names of agents that have left are kept up to this many, for the facts that still name them.
 const FORMER_MAX: usize = 10_000;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Names {
     pub switch: String,
     /// In the order of the configuration: id, name, display name.

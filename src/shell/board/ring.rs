@@ -1,13 +1,14 @@
 //! The recent facts, by number, as text. A subscriber asks for what it has not seen; nothing is
 //! kept for any one of them.
 
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Facts kept. At ten facts a call and ten calls a second: a quarter of an hour.
 pub const KEPT: usize = 100_000;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ring {
     facts: VecDeque<Arc<str>>,
     /// Number of the oldest fact kept; that of the next one while there are none.

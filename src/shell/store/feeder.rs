@@ -84,7 +84,8 @@ impl Shared {
             state.cursors[store] = at;
             state.cursors.iter().map(|cursor| cursor.segment).min()
         };
-        outbox::remove_before(&self.dir, needed.unwrap_or(at.segment));
+        // One more stays: a start looks there for the last numbers.
+        outbox::remove_before(&self.dir, needed.unwrap_or(at.segment).saturating_sub(1));
     }
 }
 

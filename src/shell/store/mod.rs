@@ -13,6 +13,7 @@ mod query;
 mod sqlite;
 
 pub use jsonl::JsonLines;
+pub use outbox::Outbox;
 pub use query::{Filter, count, query};
 pub use sqlite::Sqlite;
 
@@ -22,9 +23,9 @@ use crate::config;
 use crate::core::Row;
 use crossbeam_channel as channel;
 use feeder::Shared;
-use outbox::Outbox;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -55,6 +56,7 @@ pub struct Place {
 /// The threads that bring rows into the stores.
 pub struct Stores {
     shared: Arc<Shared>,
+    stored: Arc<Stored>,
     appender: JoinHandle<()>,
     feeders: Vec<JoinHandle<()>>,
 }
@@ -88,11 +90,11 @@ pub fn start(
     pace: Pace,
     meters: ShellMeters,
 ) -> Result<(Lane<Row>, Stores), String> {
-    let mut log = Outbox::open(outbox).map_err(|e| {
-        format!("{}: the outbox of records cannot be written: {e}", outbox.display())
-    })?;
+    let mut log = open(outbox)?;
     let names = places.iter().map(|place| place.name.clone()).collect();
     let shared = Arc::new(Shared::new(outbox, names, log.end()));
+    let stored = Arc::new(Stored::default());
+    stored.add(log.last());
     let (sender, receiver) = channel::bounded::<Row>(QUEUED);
     let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
         let thread = std::thread::Builder::new().name(name.into());
@@ -104,14 +106,43 @@ pub fn start(
         let feed = move || feeder::feed(&shared, n, &place, pace, &meters);
         feeders.push(spawn("store", Box::new(feed))?);
     }
-    let ends = Arc::clone(&shared);
-    let append = move || append_all(&receiver, &mut log, &ends, pace, &meters);
+    let (ends, counted) = (Arc::clone(&shared), Arc::clone(&stored));
+    let append = move || append_all(&receiver, &mut log, (&ends, &counted), pace, &meters);
     let appender = spawn("outbox", Box::new(append))?;
     let lane = Lane::new("rows", Box::new(sender), WAITING_MAX);
-    Ok((lane, Stores { shared, appender, feeders }))
+    Ok((lane, Stores { shared, stored, appender, feeders }))
+}
+
+/// The last numbers of the rows that the outbox has.
+#[derive(Debug, Default)]
+pub struct Stored {
+    calls: AtomicU64,
+    states: AtomicU64,
+}
+
+impl Stored {
+    /// Whether so many rows of calls and of agents' states are there.
+    pub fn has(&self, calls: u64, states: u64) -> bool {
+        self.calls.load(Ordering::Acquire) >= calls && self.states.load(Ordering::Acquire) >= states
+    }
+
+    pub fn add(&self, (calls, states): (u64, u64)) {
+        self.calls.fetch_max(calls, Ordering::Release);
+        self.states.fetch_max(states, Ordering::Release);
+    }
+}
+
+/// The outbox, by itself: for a start that has rows to add before anything else.
+pub fn open(outbox: &Path) -> Result<Outbox, String> {
+    Outbox::open(outbox)
+        .map_err(|e| format!("{}: the outbox of records cannot be written: {e}", outbox.display()))
 }
 
 impl Stores {
+    pub fn stored(&self) -> Arc<Stored> {
+        Arc::clone(&self.stored)
+    }
+
     /// Waits until every row is in every store, as far as the stores take them. The lane must be
     /// gone by now.
     pub fn finish(self) {
@@ -127,7 +158,7 @@ impl Stores {
 fn append_all(
     rows: &channel::Receiver<Row>,
     log: &mut Outbox,
-    shared: &Shared,
+    (shared, stored): (&Shared, &Stored),
     pace: Pace,
     meters: &ShellMeters,
 ) {
@@ -151,6 +182,7 @@ fn append_all(
             pause = (pause * 2).min(pace.retry.1);
         }
         meters.rows.increment(batch.len() as u64);
+        stored.add(log.last());
         shared.appended(log.end());
     }
 }

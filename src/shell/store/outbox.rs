@@ -21,6 +21,8 @@ pub struct Outbox {
     dir: PathBuf,
     file: File,
     end: Position,
+    /// The last numbers of calls and of agents' states.
+    last: (u64, u64),
 }
 
 impl Outbox {
@@ -31,7 +33,47 @@ impl Outbox {
         let whole = whole_lines(&mut file)?;
         file.set_len(whole)?;
         file.seek(SeekFrom::Start(whole))?;
-        Ok(Self { dir: dir.into(), file, end: Position { segment, offset: whole } })
+        let mut outbox =
+            Self { dir: dir.into(), file, end: Position { segment, offset: whole }, last: (0, 0) };
+        outbox.find_last(segment)?;
+        if outbox.last.0 == 0 || outbox.last.1 == 0 {
+            outbox.find_last(segment - 1)?;
+        }
+        Ok(outbox)
+    }
+
+    /// Looks for the last numbers from the end of a segment on backwards.
+    fn find_last(&mut self, segment: u64) -> io::Result<()> {
+        let path = segment_path(&self.dir, segment);
+        let text = if path.exists() { fs::read(path)? } else { Vec::new() };
+        let found = |last: (u64, u64)| last.0 > 0 && last.1 > 0;
+        for line in text.split(|octet| *octet == b'\n').rev() {
+            if found(self.last) {
+                break;
+            }
+            if let Ok(row) = serde_json::from_slice(line) {
+                self.count(&row);
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows of the last two segments: that of before is kept until the next one begins.
+    pub fn newest(&self) -> io::Result<Vec<Row>> {
+        let segment = self.end.segment.saturating_sub(1).max(1);
+        Ok(read(&self.dir, Position { segment, offset: 0 }, self.end, usize::MAX)?.0)
+    }
+
+    /// The last numbers of calls and of agents' states that it has; 0 where there is none.
+    pub fn last(&self) -> (u64, u64) {
+        self.last
+    }
+
+    fn count(&mut self, row: &Row) {
+        match row {
+            Row::Call(call) => self.last.0 = self.last.0.max(call.seq),
+            Row::AgentState(state) => self.last.1 = self.last.1.max(state.seq),
+        }
     }
 
     /// Everything before it is on disk.
@@ -62,6 +104,7 @@ impl Outbox {
             return Err(error);
         }
         self.end.offset += text.len() as u64;
+        rows.iter().for_each(|row| self.count(row));
         Ok(())
     }
 }

@@ -12,14 +12,14 @@ pub use listen::bind;
 
 use super::lane::Inbox;
 use super::meters::ShellMeters;
-use crate::base::{FlowId, Slab};
+use crate::base::FlowId;
 use crate::core::Event;
 use crate::sip::Hop;
 use bytes::Bytes;
 use dashmap::DashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
@@ -68,8 +68,8 @@ struct Shared {
     flows: DashMap<FlowId, Flow>,
     by_peer: DashMap<SocketAddr, FlowId>,
     per_source: DashMap<IpAddr, usize>,
-    /// Who has which id. The slab gives them out dense, with generations.
-    ids: Mutex<Slab<FlowId, ()>>,
+    /// The id of the next connection.
+    next: AtomicU64,
     open: AtomicUsize,
     limits: Limits,
     inbox: Inbox,
@@ -109,12 +109,19 @@ enum Full {
 }
 
 impl Streams {
-    pub fn new(limits: Limits, inbox: Inbox, runtime: Handle, meters: ShellMeters) -> Self {
+    /// Ids begin with `first`, so that no connection is taken for one of an earlier process.
+    pub fn new(
+        limits: Limits,
+        first: FlowId,
+        inbox: Inbox,
+        runtime: Handle,
+        meters: ShellMeters,
+    ) -> Self {
         Self(Arc::new(Shared {
             flows: DashMap::new(),
             by_peer: DashMap::new(),
             per_source: DashMap::new(),
-            ids: Mutex::default(),
+            next: AtomicU64::new(first.0),
             open: AtomicUsize::new(0),
             limits,
             inbox,
@@ -167,7 +174,7 @@ impl Streams {
             *count += 1;
         }
         shared.meters.connections.increment(1.0);
-        let id = shared.ids.lock().unwrap_or_else(|e| e.into_inner()).insert(());
+        let id = FlowId(shared.next.fetch_add(1, Ordering::Relaxed));
         let (queue, queue_end) = mpsc::channel(queued);
         let (alive, gone) = oneshot::channel();
         let octets = Arc::new(AtomicUsize::new(0));
@@ -195,7 +202,6 @@ impl Streams {
         for hop in unsent.into_iter().filter_map(|parcel| parcel.hop) {
             let _ = shared.inbox.stream(Event::Unreachable { hop }).await;
         }
-        shared.ids.lock().unwrap_or_else(|e| e.into_inner()).remove(id);
         shared.open.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -110,6 +110,11 @@ impl Registrar {
         users.into_iter().map(change).collect()
     }
 
+    /// Streams that contacts are registered over.
+    pub fn streams(&self) -> BTreeSet<FlowId> {
+        self.flows.iter().map(|&(flow, _)| flow).collect()
+    }
+
     /// Newest first.
     pub fn contacts(&self, user: &str) -> Vec<Contact> {
         self.of(user).map(|(_, binding)| binding.contact.clone()).collect()

@@ -314,6 +314,14 @@ impl Table {
             .collect()
     }
 
+    /// Every stream has closed: the client transactions that can have no answer any more.
+    pub fn streams_closed(&mut self) -> Vec<TransactionId> {
+        self.flows.clear();
+        let over_streams = |t: &Transaction| t.hop.transport == Transport::Tcp && t.is_waiting();
+        let clients = self.by_peer.iter().map(|&(_, id)| id);
+        clients.filter(|&id| self.slab.get(id).is_some_and(over_streams)).collect()
+    }
+
     /// The client transactions that went to `hop`.
     pub fn unreachable(&self, hop: Hop) -> Vec<TransactionId> {
         self.clients_to(hop.peer, |own| own.transport == hop.transport).collect()

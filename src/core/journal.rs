@@ -1,0 +1,275 @@
+//! The format of the journal, as bytes: what came in, entry by entry, and the memory that it
+//! goes on from. Files and threads are the shell's; the simulator keeps its journal in memory.
+//!
+//! A file is a header and entries. An entry is its length, its kind, a checksum and a payload:
+//! events and memory in postcard, which only the same core can read; notes in JSON, which any
+//! later version can.
+
+use super::record::{CallRecord, Row};
+use super::{Event, Snapshot};
+use crate::base::Now;
+use crate::config::Settings;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use siphasher::sip::SipHasher13;
+use std::hash::Hasher;
+
+/// The version of headers, entries and notes.
+pub const FORMAT: u32 = 1;
+/// What the core of this build decides by; see `build.rs`.
+pub const BUILD: &str = env!("PUKAR_CORE");
+
+const MAGIC: [u8; 8] = *b"pukar-j\n";
+pub const HEADER_LEN: usize = 40;
+const HEAD_LEN: usize = 16;
+/// Longer than any entry: what says more is damaged.
+const ENTRY_MAX: usize = 1 << 30;
+
+/// The first octets of every file of the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    pub format: u32,
+    pub build: u64,
+    /// Segments are numbered from 1; the snapshot of the same number is where one begins.
+    pub number: u64,
+    /// It goes on where the segment before it ended.
+    pub follows: bool,
+    /// Something that came in after it could not be written.
+    pub gap: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Batch,
+    Note,
+    Memory,
+    /// What a fold over the facts remembers; its owner knows its form.
+    Fold,
+}
+
+const KINDS: [Kind; 4] = [Kind::Batch, Kind::Note, Kind::Memory, Kind::Fold];
+
+/// Everything that the switch knows, and when.
+#[derive(Serialize, Deserialize)]
+pub struct Memory {
+    pub now: Now,
+    pub settings: Settings,
+    pub state: Snapshot,
+}
+
+/// What any version can read: enough to close the books of a journal that cannot be replayed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Note {
+    /// The record of a call as it stands, since it is alive.
+    Live(Box<CallRecord>),
+    /// The record of a call that is over and whose figures or wrap-up are still to come.
+    Ended(Box<CallRecord>),
+    /// A row that is finished.
+    Row(Box<Row>),
+    /// The last numbers that were given.
+    Numbers(Numbers),
+}
+
+/// How far the switch has counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Numbers {
+    pub facts: u64,
+    pub calls: u64,
+    pub states: u64,
+    /// When they were the last.
+    pub at: Now,
+}
+
+/// Why a file cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It ends before its header does.
+    Short,
+    Damaged,
+    /// Written by a version whose form this one does not know.
+    Version(u32),
+    /// Its events were handled by another core.
+    Build,
+}
+
+impl Header {
+    pub fn new(number: u64, follows: bool) -> Self {
+        Self { format: FORMAT, build: own_build(), number, follows, gap: false }
+    }
+
+    pub fn encode(&self) -> [u8; HEADER_LEN] {
+        let mut bytes = [0; HEADER_LEN];
+        bytes[..8].copy_from_slice(&MAGIC);
+        bytes[8..12].copy_from_slice(&self.format.to_le_bytes());
+        let flags = u32::from(self.follows) | u32::from(self.gap) << 1;
+        bytes[12..16].copy_from_slice(&flags.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.build.to_le_bytes());
+        bytes[24..32].copy_from_slice(&self.number.to_le_bytes());
+        let check = checksum(0, &bytes[..32]);
+        bytes[32..].copy_from_slice(&check.to_le_bytes());
+        bytes
+    }
+
+    /// The header of a file, whoever wrote it.
+    pub fn decode(file: &[u8]) -> Result<Self, Unreadable> {
+        let bytes = file.get(..HEADER_LEN).ok_or(Unreadable::Short)?;
+        if bytes[..8] != MAGIC || checksum(0, &bytes[..32]) != u64_at(bytes, 32) {
+            return Err(Unreadable::Damaged);
+        }
+        let format = u32_at(bytes, 8);
+        if format != FORMAT {
+            return Err(Unreadable::Version(format));
+        }
+        let flags = u32_at(bytes, 12);
+        let (follows, gap) = (flags & 1 > 0, flags & 2 > 0);
+        let (build, number) = (u64_at(bytes, 16), u64_at(bytes, 24));
+        Ok(Self { format, build, number, follows, gap })
+    }
+
+    /// Whether this build may read events and memory in it.
+    pub fn check_build(&self) -> Result<(), Unreadable> {
+        if self.build == own_build() { Ok(()) } else { Err(Unreadable::Build) }
+    }
+}
+
+fn own_build() -> u64 {
+    BUILD.parse().unwrap_or_default()
+}
+
+/// Appends an entry to `out`; `write` appends its payload.
+fn entry(
+    out: &mut Vec<u8>,
+    number: u64,
+    kind: Kind,
+    write: impl FnOnce(Vec<u8>) -> Option<Vec<u8>>,
+) -> Result<(), String> {
+    let start = out.len();
+    let mut whole = std::mem::take(out);
+    whole.extend([0; HEAD_LEN]);
+    let done = write(whole).ok_or("a value cannot be written down")?;
+    *out = done;
+    let code = KINDS.iter().position(|known| *known == kind).unwrap_or_default() as u32;
+    let len = (out.len() - start - HEAD_LEN) as u32;
+    out[start..start + 4].copy_from_slice(&len.to_le_bytes());
+    out[start + 4..start + 8].copy_from_slice(&code.to_le_bytes());
+    let check = checksum(number, &out[start + HEAD_LEN..]) ^ u64::from(code);
+    out[start + 8..start + 16].copy_from_slice(&check.to_le_bytes());
+    Ok(())
+}
+
+/// Appends what came in at one moment.
+pub fn put_batch(out: &mut Vec<u8>, number: u64, now: Now, batch: &[Event]) -> Result<(), String> {
+    entry(out, number, Kind::Batch, |to| postcard::to_extend(&(now, batch), to).ok())
+}
+
+pub fn put_note(out: &mut Vec<u8>, number: u64, note: &Note) -> Result<(), String> {
+    entry(out, number, Kind::Note, |mut to| {
+        serde_json::to_writer(&mut to, note).ok()?;
+        Some(to)
+    })
+}
+
+pub fn put_memory(out: &mut Vec<u8>, number: u64, memory: &Memory) -> Result<(), String> {
+    entry(out, number, Kind::Memory, |to| postcard::to_extend(memory, to).ok())
+}
+
+pub fn put_fold<T: Serialize>(out: &mut Vec<u8>, number: u64, fold: &T) -> Result<(), String> {
+    entry(out, number, Kind::Fold, |to| postcard::to_extend(fold, to).ok())
+}
+
+/// What was written by `put_batch`, `put_memory` or `put_fold` of the same build.
+pub fn read<T: DeserializeOwned>(payload: &[u8]) -> Option<T> {
+    postcard::from_bytes(payload).ok()
+}
+
+pub fn read_batch(payload: &[u8]) -> Option<(Now, Vec<Event>)> {
+    read(payload)
+}
+
+pub fn read_note(payload: &[u8]) -> Option<Note> {
+    serde_json::from_slice(payload).ok()
+}
+
+/// Goes through the entries of a file, without its header.
+#[derive(Debug)]
+pub struct Entries<'a> {
+    bytes: &'a [u8],
+    number: u64,
+    at: usize,
+    damaged: bool,
+}
+
+impl<'a> Entries<'a> {
+    /// `file` as a whole, its header included.
+    pub fn new(file: &'a [u8], number: u64) -> Self {
+        Self { bytes: file, number, at: HEADER_LEN.min(file.len()), damaged: false }
+    }
+
+    /// Where the last good entry ended.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// What follows [`Entries::at`] is no entry.
+    pub fn is_cut_short(&self) -> bool {
+        self.at < self.bytes.len()
+    }
+
+    /// Good entries lie beyond the bad one, so it is no unfinished end.
+    pub fn is_damaged(&self) -> bool {
+        self.damaged
+    }
+
+    /// Goes on behind what is damaged; false where there is nothing more.
+    pub fn skip_damage(&mut self) -> bool {
+        let next = (self.at + 1..self.bytes.len()).find(|at| self.parse(*at).is_some());
+        self.at = next.unwrap_or(self.at);
+        self.damaged &= next.is_none();
+        next.is_some()
+    }
+
+    fn parse(&self, at: usize) -> Option<(Kind, &'a [u8])> {
+        let head = self.bytes.get(at..at + HEAD_LEN)?;
+        let (len, code) = (u32_at(head, 0) as usize, u32_at(head, 4));
+        let kind = *KINDS.get(code as usize)?;
+        if len > ENTRY_MAX {
+            return None;
+        }
+        let payload = self.bytes.get(at + HEAD_LEN..at + HEAD_LEN + len)?;
+        let check = checksum(self.number, payload) ^ u64::from(code);
+        (check == u64_at(head, 8)).then_some((kind, payload))
+    }
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = (Kind, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.at >= self.bytes.len() || self.damaged {
+            return None;
+        }
+        let Some((kind, payload)) = self.parse(self.at) else {
+            self.damaged = (self.at + 1..self.bytes.len()).any(|at| self.parse(at).is_some());
+            return None;
+        };
+        self.at += HEAD_LEN + payload.len();
+        Some((kind, payload))
+    }
+}
+
+fn checksum(number: u64, bytes: &[u8]) -> u64 {
+    let mut hasher = SipHasher13::new_with_keys(number, u64::from(FORMAT));
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    bytes[at..at + 4].try_into().map_or(0, u32::from_le_bytes)
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    bytes[at..at + 8].try_into().map_or(0, u64::from_le_bytes)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! The switch as it begins: new, or as the journal has it.
+
+use super::board::{Board, Names};
+use super::engine::Journal;
+use super::journal::{Begin, Limits, Writer};
+use super::running::Ground;
+use super::store::Stored;
+use crate::core::{Event, Out, Switch};
+use std::sync::Arc;
+
+/// Everything that knows what has been so far.
+pub struct Begun {
+    pub switch: Switch,
+    pub board: Board,
+    pub journal: Writer,
+    /// What is to be done first. Its facts are on the board already.
+    pub first: Out,
+}
+
+/// Makes the switch. One that goes on is told, through its journal, that the process is another.
+pub fn begin(found: Begin, ground: &Ground, stored: Arc<Stored>) -> Result<Begun, String> {
+    let dir = ground.settings.data.join("journal");
+    let settings = ground.settings.clone();
+    let limits = Limits { keep: settings.journal.keep, ..Limits::default() };
+    let meters = ground.meters.clone();
+    let now = ground.clock.now();
+    let mut first = Out::default();
+    let again = match found {
+        Begin::Again(again) => again,
+        Begin::Fresh(numbers) => {
+            let switch = Switch::after(numbers, settings, ground.seed, now, &mut first);
+            let mut board = Board::new(names(&switch), now);
+            first.facts.drain(..).for_each(|fact| board.take(&fact));
+            let begun = (&switch.memory(now), &board);
+            let journal = Writer::begin(&dir, limits, begun, stored, meters)?;
+            return Ok(Begun { switch, board, journal, first });
+        }
+    };
+    let reload = (*again.settings() != settings).then(|| Event::Reload(Box::new(settings)));
+    let (mut switch, mut board, mut journal) = again.go_on(&dir, limits, stored, meters)?;
+    let events: Vec<Event> = [Event::Restarted].into_iter().chain(reload).collect();
+    journal.append(now, &events);
+    for event in events {
+        let mut out = Out::default();
+        switch.handle(now, event, &mut out);
+        journal.follow(&out, &switch);
+        board.rename(names(&switch));
+        out.facts.drain(..).for_each(|fact| board.take(&fact));
+        first.commands.append(&mut out.commands);
+    }
+    // What is wanted now is wanted after the first batch too.
+    journal.rest(now, &switch);
+    tracing::info!("the journal was gone through: {} calls go on", board.live());
+    Ok(Begun { switch, board, journal, first })
+}
+
+fn names(switch: &Switch) -> Names {
+    Names::of(switch.settings(), switch.names())
+}

@@ -1,0 +1,132 @@
+//! The files of a journal: names, rights, and what is there.
+
+use crate::core::journal::{Entries, HEADER_LEN, Header, Unreadable};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// What a start could not use; the next such start takes its place.
+const ASIDE: &str = "set-aside";
+
+/// Makes the folder, for its owner only.
+pub fn prepare(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+pub fn segment(dir: &Path, number: u64) -> PathBuf {
+    dir.join(format!("{number:012}.events"))
+}
+
+pub fn snapshot(dir: &Path, number: u64) -> PathBuf {
+    dir.join(format!("{number:012}.snapshot"))
+}
+
+/// The numbers of the segments and of the snapshots that are there.
+pub fn list(dir: &Path) -> io::Result<(Vec<u64>, Vec<u64>)> {
+    let (mut segments, mut snapshots) = (Vec::new(), Vec::new());
+    for entry in fs::read_dir(dir)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        let numbered = |end: &str| name.strip_suffix(end)?.parse::<u64>().ok();
+        segments.extend(numbered(".events"));
+        snapshots.extend(numbered(".snapshot"));
+    }
+    segments.sort_unstable();
+    snapshots.sort_unstable();
+    Ok((segments, snapshots))
+}
+
+/// A new file with its header, for its owner only.
+pub fn create(path: &Path, header: &Header) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).read(true).create_new(true).mode(0o600).open(path)?;
+    let written = file.write_all(&header.encode());
+    // What has no header would only be in the way of the next try.
+    written.inspect_err(|_| drop(fs::remove_file(path)))?;
+    Ok(file)
+}
+
+/// Writes a whole file so that it is there whole or not at all.
+pub fn publish(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let fresh = path.with_extension("new");
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+    file.write_all(bytes)?;
+    file.sync_data()?;
+    fs::rename(&fresh, path)?;
+    sync_folder(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// New names in a folder survive a loss of power only after this.
+pub fn sync_folder(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// States in the header of a segment that something after it is missing.
+pub fn mark_gap(file: &File, number: u64, follows: bool) -> io::Result<()> {
+    let header = Header { gap: true, ..Header::new(number, follows) };
+    file.write_all_at(&header.encode(), 0)
+}
+
+/// A file of the journal as it lies on the disk.
+pub struct Loaded {
+    pub bytes: Vec<u8>,
+    pub header: Result<Header, Unreadable>,
+}
+
+impl Loaded {
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let bytes = fs::read(path)?;
+        let header = Header::decode(&bytes);
+        Ok(Self { bytes, header })
+    }
+
+    pub fn entries(&self, number: u64) -> Entries<'_> {
+        Entries::new(&self.bytes, number)
+    }
+
+    /// A segment that was only just begun when the power went.
+    pub fn is_stub(&self) -> bool {
+        self.bytes.len() < HEADER_LEN
+    }
+}
+
+/// Removes what is older than `before`, down to `keep` octets of what nobody needs any more.
+pub fn retain(dir: &Path, before: u64, keep: u64) -> io::Result<()> {
+    let (segments, snapshots) = list(dir)?;
+    let mut kept = 0;
+    let mut gone = false;
+    for number in segments.into_iter().rev().filter(|number| *number < before) {
+        let size = fs::metadata(segment(dir, number)).map_or(0, |about| about.len());
+        kept += size;
+        gone |= kept > keep;
+        if gone {
+            fs::remove_file(segment(dir, number))?;
+            // Without its segment a snapshot leads nowhere.
+            let _ = fs::remove_file(snapshot(dir, number));
+        }
+    }
+    // Old snapshots are large, and one old one is enough to begin a replay with.
+    let oldest = list(dir)?.0.first().copied().unwrap_or(before);
+    for number in snapshots.into_iter().filter(|n| *n < before && *n != oldest) {
+        let _ = fs::remove_file(snapshot(dir, number));
+    }
+    Ok(())
+}
+
+/// Puts everything aside, where no start looks for it and people still can.
+pub fn set_aside(dir: &Path) -> io::Result<PathBuf> {
+    let aside = dir.join(ASIDE);
+    let _ = fs::remove_dir_all(&aside);
+    prepare(&aside)?;
+    for entry in fs::read_dir(dir)?.flatten() {
+        let path = entry.path();
+        if path.is_file()
+            && let Some(name) = path.file_name()
+        {
+            fs::rename(&path, aside.join(name))?;
+        }
+    }
+    sync_folder(dir)?;
+    Ok(aside)
+}

@@ -1,0 +1,204 @@
+//! What the journal does behind the core's back: it brings segments to the disk, writes snapshots,
+//! and removes what is no longer needed.
+
+use super::{Limits, files};
+use crate::core::journal::{self, Header, Memory};
+use crate::shell::board::Board;
+use crate::shell::store::Stored;
+use crossbeam_channel::{self as channel, Receiver, RecvTimeoutError, Sender};
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Segments that wait to be synced: one, and another after a turn.
+const SYNCS_QUEUED: usize = 16;
+/// How often the snapshot's thread looks whether the rows before it are safe.
+const LOOK: Duration = Duration::from_millis(20);
+/// How long it waits for the board to say what it knows.
+const BOARD_WITHIN: Duration = Duration::from_secs(10);
+
+/// A segment's file, which the core writes and a thread syncs.
+pub struct SegmentFile {
+    pub file: File,
+    /// Something was written since the last sync, and the thread knows.
+    pub dirty: AtomicBool,
+}
+
+/// A snapshot to be written.
+pub struct Task {
+    pub number: u64,
+    pub memory: Memory,
+    /// The board at the same fact.
+    pub board: Receiver<Board>,
+}
+
+/// The threads. Dropping it waits for the last sync; a snapshot under way is given up.
+pub struct Keeper {
+    syncs: Option<Sender<Arc<SegmentFile>>>,
+    tasks: Option<Sender<Task>>,
+    stop: Option<Sender<()>>,
+    threads: Vec<JoinHandle<()>>,
+    state: Arc<Health>,
+}
+
+/// What the threads tell the core.
+#[derive(Default)]
+pub struct Health {
+    /// The disk has refused to keep what was written.
+    sync_failed: AtomicBool,
+    /// A snapshot is being written.
+    busy: AtomicBool,
+    /// The number of the newest snapshot that is safe.
+    newest: AtomicU64,
+}
+
+impl Keeper {
+    pub fn start(dir: &Path, limits: Limits, stored: Arc<Stored>) -> io::Result<Self> {
+        let (syncs, syncs_end) = channel::bounded(SYNCS_QUEUED);
+        let (tasks, tasks_end) = channel::bounded(1);
+        let (stop, stopped) = channel::bounded(0);
+        let state = Arc::new(Health::default());
+        let (health, ended) = (Arc::clone(&state), stopped.clone());
+        let sync = move || keep_synced(&syncs_end, &ended, limits.together, &health);
+        let scribe =
+            Scribe { dir: dir.into(), limits, stored, stopped, health: Arc::clone(&state) };
+        let write = move || tasks_end.iter().for_each(|task| scribe.perform(task));
+        let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
+            std::thread::Builder::new().name(name.into()).spawn(work)
+        };
+        let threads = vec![spawn("sync", Box::new(sync))?, spawn("snapshot", Box::new(write))?];
+        Ok(Self { syncs: Some(syncs), tasks: Some(tasks), stop: Some(stop), threads, state })
+    }
+
+    /// Has the file synced soon. Never waits.
+    pub fn sync(&self, segment: &Arc<SegmentFile>) {
+        if !segment.dirty.swap(true, Ordering::SeqCst)
+            && let Some(syncs) = &self.syncs
+            && syncs.try_send(Arc::clone(segment)).is_err()
+        {
+            segment.dirty.store(false, Ordering::SeqCst);
+        }
+    }
+
+    /// Whether a snapshot could be taken now.
+    pub fn is_free(&self) -> bool {
+        !self.state.busy.load(Ordering::SeqCst)
+    }
+
+    pub fn write(&self, task: Task) {
+        self.state.busy.store(true, Ordering::SeqCst);
+        if self.tasks.as_ref().is_none_or(|tasks| tasks.try_send(task).is_err()) {
+            self.state.busy.store(false, Ordering::SeqCst);
+        }
+    }
+
+    /// The newest snapshot of this run that is safe; 0 before the first.
+    pub fn newest(&self) -> u64 {
+        self.state.newest.load(Ordering::Relaxed)
+    }
+
+    /// Whether the disk has refused something since the last question.
+    pub fn has_failed(&self) -> bool {
+        self.state.sync_failed.load(Ordering::Relaxed)
+            && self.state.sync_failed.swap(false, Ordering::SeqCst)
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        (self.stop, self.syncs, self.tasks) = (None, None, None);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn keep_synced(
+    segments: &Receiver<Arc<SegmentFile>>,
+    stopped: &Receiver<()>,
+    together: Duration,
+    health: &Health,
+) {
+    for segment in segments {
+        let _ = stopped.recv_timeout(together);
+        segment.dirty.store(false, Ordering::SeqCst);
+        if let Err(error) = segment.file.sync_data()
+            && !health.sync_failed.swap(true, Ordering::SeqCst)
+        {
+            tracing::error!("the journal cannot be brought to the disk: {error}");
+        }
+    }
+}
+
+/// Writes snapshots.
+struct Scribe {
+    dir: PathBuf,
+    limits: Limits,
+    stored: Arc<Stored>,
+    stopped: Receiver<()>,
+    health: Arc<Health>,
+}
+
+impl Scribe {
+    fn perform(&self, task: Task) {
+        if self.wait_for_rows(&task) {
+            let number = task.number;
+            let written = self.write(task);
+            if written.is_ok() {
+                self.health.newest.store(number, Ordering::SeqCst);
+            }
+            if let Err(error) = written.and_then(|()| self.clear(number)) {
+                tracing::error!(
+                    "snapshot {number} of the journal cannot be written to {}: {error}. The old \
+                     one and the segments after it stay, and the next try comes with the next \
+                     segment",
+                    self.dir.display()
+                );
+            }
+        }
+        self.health.busy.store(false, Ordering::SeqCst);
+    }
+
+    /// Whoever begins with this snapshot never sees the rows before it, so those must be safe.
+    fn wait_for_rows(&self, task: &Task) -> bool {
+        let (calls, states) = task.memory.state.rows_written();
+        while !self.stored.has(calls, states) {
+            if self.stopped.recv_timeout(LOOK) != Err(RecvTimeoutError::Timeout) {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn write(&self, task: Task) -> Result<(), String> {
+        let Task { number, memory, board } = task;
+        let board = board.recv_timeout(BOARD_WITHIN).ok();
+        let bytes = encode(number, &memory, board.as_ref())?;
+        let path = files::snapshot(&self.dir, number);
+        files::publish(&path, &bytes).map_err(|e| e.to_string())
+    }
+
+    /// The snapshot before this one stays as well: a disk that spoils one rarely spoils two.
+    fn clear(&self, number: u64) -> Result<(), String> {
+        let (_, snapshots) = files::list(&self.dir).map_err(|e| e.to_string())?;
+        let before = snapshots.into_iter().rev().find(|n| *n < number).unwrap_or(number);
+        files::retain(&self.dir, before, self.limits.keep).map_err(|e| e.to_string())
+    }
+}
+
+/// A snapshot as a file.
+pub fn encode(number: u64, memory: &Memory, board: Option<&Board>) -> Result<Vec<u8>, String> {
+    let mut bytes = Header::new(number, false).encode().to_vec();
+    for note in memory.state.notes(memory.now) {
+        journal::put_note(&mut bytes, number, &note)?;
+    }
+    journal::put_memory(&mut bytes, number, memory)?;
+    if let Some(board) = board {
+        journal::put_fold(&mut bytes, number, board)?;
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,40 @@
+//! The journal on disk: every event before its effect, in segments, each with a snapshot where it
+//! begins. What is written survives the process at once, and a loss of power after the next group
+//! commit. It holds what the configuration holds, passwords included, so only its owner may read.
+//!
+//! In: events with their time, the switch's memory now and then. Out: files, and at a start the
+//! switch as it was. The core thread writes; syncing and snapshots have threads of their own.
+
+mod audit;
+mod files;
+mod keeper;
+mod recover;
+mod salvage;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use audit::{Audit, audit};
+pub use recover::{Begin, recover};
+pub use writer::Writer;
+
+use std::time::Duration;
+
+/// How much is kept, and when it is brought to the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// A segment is followed by another when it is longer than this: what a restart may have to
+    /// go through.
+    pub segment: u64,
+    /// Old segments are kept up to this many octets, for whoever wants to look back.
+    pub keep: u64,
+    /// What comes within this time is brought to the disk together: the most that a loss of power
+    /// can cost.
+    pub together: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { segment: 8 << 20, keep: 256 << 20, together: Duration::from_millis(50) }
+    }
+}

@@ -1,0 +1,355 @@
+//! A start: the newest snapshot that can be read, and everything that came in after it, handled
+//! again with every command withheld. Where something is missing the switch does not pretend: it
+//! starts empty, and the calls that were alive are closed in the records.
+
+use super::files::{self, Loaded};
+use super::salvage::{self, Salvaged};
+use super::writer::cannot_write;
+use super::{Limits, Writer};
+use crate::base::Now;
+use crate::config::Settings;
+use crate::core::journal::{self, Kind, Memory, Numbers, Unreadable};
+use crate::core::{Command, Event, Out, Row, Switch};
+use crate::shell::board::{Board, Names};
+use crate::shell::meters::ShellMeters;
+use crate::shell::store::{Outbox, Stored};
+use std::fs::{File, OpenOptions};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+
+/// What a switch begins with.
+#[allow(clippy::large_enum_variant)] // There is one.
+pub enum Begin {
+    /// Nothing: numbers go on from the records.
+    Fresh(Numbers),
+    Again(Again),
+}
+
+/// The switch as it was when the process died.
+pub struct Again {
+    pub switch: Switch,
+    pub board: Board,
+    pub last: Now,
+    tail: Tail,
+}
+
+/// The segment that is written on.
+struct Tail {
+    number: u64,
+    follows: bool,
+    len: u64,
+    file: File,
+}
+
+/// Why the switch cannot go on where it was.
+enum Broken {
+    /// A sentence.
+    Said(String),
+    /// The core breaks one of its own rules at this event: the one that the process died of.
+    At(Position),
+}
+
+/// An event: its segment, its entry, its place in that.
+type Position = (u64, usize, usize);
+
+/// Events that the core cannot handle are left out, up to so many.
+const POISONED_MAX: usize = 8;
+
+impl From<String> for Broken {
+    fn from(sentence: String) -> Self {
+        Self::Said(sentence)
+    }
+}
+
+impl From<&str> for Broken {
+    fn from(sentence: &str) -> Self {
+        Self::Said(sentence.into())
+    }
+}
+
+/// Reads the journal in `dir`. Rows that the outbox does not have yet are appended to it.
+pub fn recover(dir: &Path, outbox: &mut Outbox) -> Result<Begin, String> {
+    files::prepare(dir).map_err(|e| cannot_write(dir, &e))?;
+    let (segments, snapshots) = files::list(dir).map_err(|e| cannot_write(dir, &e))?;
+    let (calls, states) = outbox.last();
+    let numbers = Numbers { calls, states, ..Numbers::default() };
+    if segments.is_empty() && snapshots.is_empty() {
+        return Ok(Begin::Fresh(numbers));
+    }
+    match replay(dir, &segments, &snapshots) {
+        Ok((again, rows)) => {
+            append_missing(outbox, rows)?;
+            Ok(Begin::Again(again))
+        }
+        Err(why) => {
+            tracing::error!("the journal in {} cannot be gone on with: {why}", dir.display());
+            close_the_books(dir, &segments, &snapshots, outbox).map(Begin::Fresh)
+        }
+    }
+}
+
+/// One event that the core cannot handle must not cost everybody's calls: it is left out, as if the
+/// network had lost it, and all else is gone through again.
+fn replay(dir: &Path, segments: &[u64], snapshots: &[u64]) -> Result<(Again, Vec<Row>), String> {
+    let mut poisoned = Vec::new();
+    loop {
+        match replay_without(&poisoned, dir, segments, snapshots) {
+            Ok(done) => return Ok(done),
+            Err(Broken::At(position)) if poisoned.len() < POISONED_MAX => {
+                let (segment, entry, _) = position;
+                tracing::error!(
+                    "the core broke one of its own rules at entry {entry} of segment {segment}: \
+                     that event is left out"
+                );
+                poisoned.push(position);
+            }
+            Err(Broken::At(_)) => return Err("the core breaks its own rules in it".into()),
+            Err(Broken::Said(why)) => return Err(why),
+        }
+    }
+}
+
+fn replay_without(
+    poisoned: &[Position],
+    dir: &Path,
+    segments: &[u64],
+    snapshots: &[u64],
+) -> Result<(Again, Vec<Row>), Broken> {
+    let mut why = String::from("it has no snapshot");
+    for &number in snapshots.iter().rev() {
+        let start = match Start::load(dir, number) {
+            Ok(start) => Start { poisoned: poisoned.into(), ..start },
+            Err(broken) => {
+                why = format!("snapshot {number} {broken}");
+                tracing::error!("{why}; an older one is tried");
+                continue;
+            }
+        };
+        return start.follow(dir, number, segments);
+    }
+    Err(why.into())
+}
+
+/// A switch on its way to where the journal ends.
+struct Start {
+    switch: Switch,
+    board: Board,
+    last: Now,
+    rows: Vec<Row>,
+    out: Out,
+    poisoned: Vec<Position>,
+}
+
+impl Start {
+    fn load(dir: &Path, number: u64) -> Result<Self, String> {
+        let loaded = open(&files::snapshot(dir, number))?;
+        let (mut memory, mut board) = (None::<Memory>, None::<Board>);
+        let mut entries = loaded.entries(number);
+        for (kind, payload) in &mut entries {
+            match kind {
+                Kind::Memory => memory = journal::read(payload),
+                Kind::Fold => board = journal::read(payload),
+                Kind::Note | Kind::Batch => {}
+            }
+        }
+        let memory = memory.filter(|_| !entries.is_cut_short()).ok_or("is damaged")?;
+        let last = memory.now;
+        let switch = Switch::remember(memory);
+        let names = Names::of(switch.settings(), switch.names());
+        // A board that did not come in time was left out: its lists begin again.
+        let mut board = board.unwrap_or_else(|| Board::new(Names::default(), last));
+        board.rename(names);
+        let (rows, poisoned) = (Vec::new(), Vec::new());
+        Ok(Self { switch, board, last, rows, out: Out::default(), poisoned })
+    }
+
+    /// Through all segments from `first` on.
+    fn follow(
+        mut self,
+        dir: &Path,
+        first: u64,
+        segments: &[u64],
+    ) -> Result<(Again, Vec<Row>), Broken> {
+        let newest = segments.last().copied().unwrap_or(0);
+        if newest < first {
+            return Err(format!("segment {first} is not there").into());
+        }
+        for number in first..=newest {
+            let path = files::segment(dir, number);
+            let is_last = number == newest;
+            let loaded = match open(&path) {
+                Err(_) if is_last && is_stub(&path) => {
+                    tracing::warn!("segment {number} of the journal was only begun");
+                    std::fs::remove_file(&path).map_err(|e| e.to_string())?;
+                    return self.follow(dir, first, &segments[..segments.len() - 1]);
+                }
+                other => other.map_err(|broken| format!("segment {number} {broken}"))?,
+            };
+            let header = loaded.header.map_err(|why| told(why).to_string())?;
+            if number > first && !header.follows {
+                return Err(format!("something is missing before segment {number}").into());
+            }
+            if header.gap {
+                return Err(format!("something is missing after segment {number}").into());
+            }
+            let end = self.through(&loaded, number)?;
+            if is_last {
+                return self.at_the_end(&path, number, header.follows, end, loaded.bytes.len());
+            }
+            if end < loaded.bytes.len() {
+                return Err(format!("segment {number} breaks off, and others follow").into());
+            }
+        }
+        Err("it has no segment".into())
+    }
+
+    /// Handles what one segment holds; where its last good entry ended.
+    fn through(&mut self, loaded: &Loaded, number: u64) -> Result<usize, Broken> {
+        let mut entries = loaded.entries(number);
+        for (entry, (kind, payload)) in (&mut entries).enumerate() {
+            if kind == Kind::Batch {
+                let (now, batch) = journal::read_batch(payload)
+                    .ok_or_else(|| format!("segment {number} holds what is no event"))?;
+                self.last = now;
+                for (nth, event) in batch.into_iter().enumerate() {
+                    self.handle(now, event, (number, entry, nth))?;
+                }
+            }
+        }
+        if entries.is_damaged() {
+            let at = entries.at();
+            return Err(
+                format!("segment {number} is damaged at octet {at}, with more after it").into()
+            );
+        }
+        Ok(entries.at())
+    }
+
+    fn handle(&mut self, now: Now, event: Event, position: Position) -> Result<(), Broken> {
+        if self.poisoned.contains(&position) {
+            return Ok(());
+        }
+        let reloads = matches!(event, Event::Reload(_));
+        let Self { switch, out, .. } = self;
+        let handle = || {
+            #[cfg(test)]
+            super::tests::break_at(&event);
+            switch.handle(now, event, out);
+        };
+        let handled = catch_unwind(AssertUnwindSafe(handle));
+        handled.map_err(|_| Broken::At(position))?;
+        if reloads {
+            self.board.rename(Names::of(self.switch.settings(), self.switch.names()));
+        }
+        self.out.facts.drain(..).for_each(|fact| self.board.take(&fact));
+        self.rows.extend(self.out.commands.drain(..).filter_map(|command| match command {
+            Command::Store(row) => Some(*row),
+            _ => None,
+        }));
+        Ok(())
+    }
+
+    fn at_the_end(
+        self,
+        path: &Path,
+        number: u64,
+        follows: bool,
+        end: usize,
+        len: usize,
+    ) -> Result<(Again, Vec<Row>), Broken> {
+        let file = OpenOptions::new().read(true).write(true).open(path);
+        let file = file.map_err(|e| format!("segment {number} cannot be written: {e}"))?;
+        if end < len {
+            tracing::warn!(
+                "the last entry of segment {number} was never finished: {} octets are cut off",
+                len - end
+            );
+            file.set_len(end as u64).map_err(|e| e.to_string())?;
+        }
+        let tail = Tail { number, follows, len: end as u64, file };
+        let Self { switch, board, last, rows, .. } = self;
+        Ok((Again { switch, board, last, tail }, rows))
+    }
+}
+
+impl Again {
+    /// The switch, its board, and the journal to write on with.
+    pub fn go_on(
+        self,
+        dir: &Path,
+        limits: Limits,
+        stored: Arc<Stored>,
+        meters: ShellMeters,
+    ) -> Result<(Switch, Board, Writer), String> {
+        let Tail { number, follows, len, file } = self.tail;
+        let writer = Writer::go_on(dir, limits, (number, follows, file, len), stored, meters);
+        Ok((self.switch, self.board, writer.map_err(|e| cannot_write(dir, &e))?))
+    }
+
+    /// The settings that were in force.
+    pub fn settings(&self) -> &Settings {
+        self.switch.settings()
+    }
+}
+
+pub(super) fn open(path: &Path) -> Result<Loaded, String> {
+    let loaded = Loaded::open(path).map_err(|e| format!("cannot be read: {e}"))?;
+    loaded.header.and_then(|header| header.check_build()).map_err(told)?;
+    Ok(loaded)
+}
+
+fn is_stub(path: &Path) -> bool {
+    Loaded::open(path).is_ok_and(|loaded| loaded.is_stub())
+}
+
+fn told(why: Unreadable) -> String {
+    match why {
+        Unreadable::Short => "breaks off in its header".into(),
+        Unreadable::Damaged => "is damaged in its header".into(),
+        Unreadable::Version(version) => {
+            format!("has form {version}, and this version of pukar reads form {}", journal::FORMAT)
+        }
+        Unreadable::Build => "was written by another version of pukar".into(),
+    }
+}
+
+/// At least once here, once in effect: what the outbox has is told by its number.
+fn append_missing(outbox: &mut Outbox, rows: Vec<Row>) -> Result<(), String> {
+    let (calls, states) = outbox.last();
+    let missing = |row: &Row| match row {
+        Row::Call(call) => call.seq > calls,
+        Row::AgentState(state) => state.seq > states,
+    };
+    let rows: Vec<Row> = rows.into_iter().filter(missing).collect();
+    append(outbox, &rows)
+}
+
+fn append(outbox: &mut Outbox, rows: &[Row]) -> Result<(), String> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    outbox.append(rows).map_err(|e| {
+        format!("{}: the outbox of records cannot be written: {e}", outbox.place().display())
+    })
+}
+
+/// The calls that cannot be gone on with get their records; the files are put aside.
+fn close_the_books(
+    dir: &Path,
+    segments: &[u64],
+    snapshots: &[u64],
+    outbox: &mut Outbox,
+) -> Result<Numbers, String> {
+    let known = outbox.newest().map_err(|e| format!("{}: {e}", outbox.place().display()))?;
+    let Salvaged { rows, recovered, numbers } =
+        salvage::salvage(dir, segments, snapshots, &known, outbox.last());
+    append(outbox, &rows)?;
+    let aside = files::set_aside(dir).map_err(|e| cannot_write(dir, &e))?;
+    tracing::error!(
+        "the switch starts without calls. {recovered} calls that were alive are closed in the \
+         records as recovered; phones and agents log in anew; the old journal lies in {}",
+        aside.display()
+    );
+    Ok(numbers)
+}

@@ -1,0 +1,143 @@
+//! Closing the books of a journal that cannot be replayed, by the notes that any version reads.
+
+use super::files::{self, Loaded};
+use crate::base::Now;
+use crate::call::{EndedBy, Outcome};
+use crate::core::journal::{self, Kind, Note, Numbers};
+use crate::core::{CallRecord, Row};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Added to the number of the last fact that is known: what came after it had numbers too, and
+/// none is given twice.
+const FACTS_SKIPPED: u64 = 1_000_000;
+
+/// What is left to do.
+pub struct Salvaged {
+    /// Rows for the outbox, in their order.
+    pub rows: Vec<Row>,
+    /// How many of them are calls that nobody can go on with.
+    pub recovered: usize,
+    /// Where the next switch counts on.
+    pub numbers: Numbers,
+}
+
+/// What the notes say.
+#[derive(Default)]
+struct Books {
+    live: BTreeMap<String, (CallRecord, bool)>,
+    calls: BTreeMap<u64, CallRecord>,
+    states: BTreeMap<u64, Row>,
+    numbers: Numbers,
+}
+
+/// `known`: the newest rows of the outbox, and the last numbers in it.
+pub fn salvage(
+    dir: &Path,
+    segments: &[u64],
+    snapshots: &[u64],
+    known: &[Row],
+    last: (u64, u64),
+) -> Salvaged {
+    let mut books = Books::default();
+    // In the order in which things were written: a segment begins with its snapshot.
+    let mut files: Vec<_> = snapshots.iter().map(|n| (*n, files::snapshot(dir, *n))).collect();
+    files.extend(segments.iter().map(|n| (*n, files::segment(dir, *n))));
+    files.sort_by_key(|(number, path)| (*number, path.extension().is_some_and(|e| e == "events")));
+    for (number, path) in files {
+        match Loaded::open(&path) {
+            Ok(loaded) => books.read(&loaded, number),
+            Err(error) => tracing::error!("{} cannot be read: {error}", path.display()),
+        }
+    }
+    books.close(known, last)
+}
+
+impl Books {
+    fn read(&mut self, loaded: &Loaded, number: u64) {
+        let mut entries = loaded.entries(number);
+        loop {
+            for (kind, payload) in &mut entries {
+                if kind == Kind::Note
+                    && let Some(note) = journal::read_note(payload)
+                {
+                    self.note(note);
+                }
+            }
+            if !entries.skip_damage() {
+                return;
+            }
+        }
+    }
+
+    fn note(&mut self, note: Note) {
+        match note {
+            Note::Live(record) => {
+                self.live.insert(record.id.clone(), (*record, false));
+            }
+            Note::Ended(record) => {
+                self.live.insert(record.id.clone(), (*record, true));
+            }
+            Note::Row(row) => match *row {
+                Row::Call(record) => {
+                    self.live.remove(&record.id);
+                    self.calls.insert(record.seq, record);
+                }
+                Row::AgentState(state) => {
+                    self.states.insert(state.seq, Row::AgentState(state));
+                }
+            },
+            Note::Numbers(numbers) => self.numbers = numbers,
+        }
+    }
+
+    fn close(mut self, known: &[Row], (calls, states): (u64, u64)) -> Salvaged {
+        let written = known.iter().filter_map(|row| match row {
+            Row::Call(record) => Some(record.id.clone()),
+            Row::AgentState(_) => None,
+        });
+        let mut written: BTreeSet<String> = written.collect();
+        let missing = self.calls.split_off(&(calls + 1));
+        written.extend(missing.values().map(|record| record.id.clone()));
+        let mut seq = missing.keys().next_back().copied().unwrap_or(calls);
+        let states_missing = self.states.split_off(&(states + 1));
+        let states = states_missing.keys().next_back().copied().unwrap_or(states);
+        let mut rows: Vec<Row> = missing.into_values().map(Row::Call).collect();
+        rows.extend(states_missing.into_values());
+        let mut recovered = 0;
+        self.live.retain(|id, _| !written.contains(id));
+        for (record, ended) in self.live.into_values() {
+            seq += 1;
+            recovered += usize::from(!ended);
+            let record = if ended { record } else { close(record, self.numbers.at) };
+            rows.push(Row::Call(CallRecord { seq, ..record }));
+        }
+        let facts = self.numbers.facts + FACTS_SKIPPED;
+        let calls = seq.max(self.numbers.calls);
+        let states = states.max(self.numbers.states);
+        let numbers = Numbers { facts, calls, states, at: self.numbers.at };
+        Salvaged { rows, recovered, numbers }
+    }
+}
+
+/// The end of a call that nobody saw: the last that was heard of anything.
+fn close(record: CallRecord, last: Now) -> CallRecord {
+    let ended_at = last.wall.max(record.arrived_at);
+    let since = |at: crate::base::Wall| (ended_at.millis() - at.millis()).max(0) as u64;
+    let talked = record.connected_at.map_or(0, since);
+    let waited = since(record.arrived_at).saturating_sub(talked);
+    let mut legs = record.legs.clone();
+    legs.iter_mut().for_each(|leg| leg.closed_at = leg.closed_at.or(Some(ended_at)));
+    CallRecord {
+        outcome: match record.connected_at {
+            Some(_) => Outcome::Answered,
+            None => Outcome::Failed,
+        },
+        ended_by: EndedBy::Recovered,
+        ended_at,
+        talk_ms: talked,
+        wait_ms: if record.wait_ms > 0 { record.wait_ms } else { waited },
+        legs,
+        ..record
+    }
+}

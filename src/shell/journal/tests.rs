@@ -1,0 +1,394 @@
+//! Journals on disk: whole, torn, spoiled, foreign, with a gap, read-only, turned over and cleared.
+
+use super::*;
+use crate::base::{Instant, Now, Wall};
+use crate::call::EndedBy;
+use crate::config::Settings;
+use crate::core::journal::{HEADER_LEN, Header};
+use crate::core::{CallRecord, Command, Event, Out, Row, Switch};
+use crate::media::control::{self, Figures};
+use crate::shell::board::{Board, Names};
+use crate::shell::engine::Journal;
+use crate::shell::meters::Metrics;
+use crate::shell::store::tests::Folder;
+use crate::shell::store::{Outbox, Stored};
+use crate::sip::{Hop, Transport};
+use bytes::Bytes;
+use crossbeam_channel as channel;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+const CALLER: &str = "10.0.0.2:5060";
+
+fn settings() -> Settings {
+    let text = "[sip]\nlisten = [\"udp:10.0.0.1:5060\"]\n[[trunk]]\nname = \"bsnl\"\n\
+        hosts = [\"10.0.0.2:5060\"]\nping = \"0s\"\n[[line]]\nnumbers = [\"181\"]\n\
+        queue = \"general\"\n[[queue]]\nname = \"general\"\nstaffed = false\n";
+    crate::config::parse(&[("test".into(), text.into())], &|_| None).unwrap()
+}
+
+/// A switch with its journal, as the loop would drive them.
+struct Process {
+    switch: Switch,
+    board: Board,
+    writer: Writer,
+    outbox: Outbox,
+    stored: Arc<Stored>,
+    now: Now,
+    out: Out,
+    rows_reach_the_outbox: bool,
+}
+
+struct Place {
+    folder: Folder,
+    limits: Limits,
+}
+
+impl Place {
+    fn new(name: &str) -> Self {
+        Self { folder: Folder::new(name), limits: Limits::default() }
+    }
+
+    fn dir(&self) -> PathBuf {
+        self.folder.0.join("journal")
+    }
+
+    fn outbox(&self) -> Outbox {
+        Outbox::open(&self.folder.0.join("outbox")).unwrap()
+    }
+
+    fn start(&self) -> Process {
+        self.try_start().unwrap()
+    }
+
+    fn try_start(&self) -> Result<Process, String> {
+        let mut outbox = self.outbox();
+        let begin = recover(&self.dir(), &mut outbox)?;
+        let (stored, meters) = (Arc::<Stored>::default(), Metrics::new().for_shell());
+        stored.add(outbox.last());
+        let mut out = Out::default();
+        let (switch, board, writer, now) = match begin {
+            Begin::Fresh(numbers) => {
+                let now = Now { instant: Instant(1_000_000), wall: Wall(1_700_000_000_000_000) };
+                let switch = Switch::after(numbers, settings(), 1, now, &mut out);
+                let mut board = Board::new(Names::of(switch.settings(), switch.names()), now);
+                out.facts.iter().for_each(|fact| board.take(fact));
+                let first = (&switch.memory(now), &board);
+                let stored = Arc::clone(&stored);
+                let writer = Writer::begin(&self.dir(), self.limits, first, stored, meters)?;
+                (switch, board, writer, now)
+            }
+            Begin::Again(again) => {
+                let last = again.last;
+                let stored = Arc::clone(&stored);
+                let (switch, board, writer) =
+                    again.go_on(&self.dir(), self.limits, stored, meters)?;
+                (switch, board, writer, last)
+            }
+        };
+        let out = Out::default();
+        let rows_reach_the_outbox = true;
+        Ok(Process { switch, board, writer, outbox, stored, now, out, rows_reach_the_outbox })
+    }
+
+    fn segment(&self) -> PathBuf {
+        files::segment(&self.dir(), *files::list(&self.dir()).unwrap().0.last().unwrap())
+    }
+
+    fn records(&self) -> Vec<CallRecord> {
+        let rows = self.outbox().newest().unwrap().into_iter();
+        rows.filter_map(|row| match row {
+            Row::Call(record) => Some(record),
+            Row::AgentState(_) => None,
+        })
+        .collect()
+    }
+}
+
+impl Process {
+    fn tell(&mut self, event: Event) {
+        self.now.instant = self.now.instant + Duration::from_millis(1_500);
+        self.now.wall = Wall(self.now.wall.0 + 1_500_000);
+        self.writer.append(self.now, std::slice::from_ref(&event));
+        self.out = Out::default();
+        self.switch.handle(self.now, event, &mut self.out);
+        self.writer.follow(&self.out, &self.switch);
+        self.out.facts.iter().for_each(|fact| self.board.take(fact));
+        let rows = self.out.commands.iter().filter_map(|command| match command {
+            Command::Store(row) => Some((**row).clone()),
+            _ => None,
+        });
+        let rows: Vec<Row> = rows.collect();
+        if self.rows_reach_the_outbox && !rows.is_empty() {
+            self.outbox.append(&rows).unwrap();
+            self.stored.add(self.outbox.last());
+        }
+        if self.writer.rest(self.now, &self.switch) {
+            let (sender, receiver) = channel::bounded(1);
+            sender.send(self.board.clone()).unwrap();
+            self.writer.snapshot(self.switch.memory(self.now), receiver);
+        }
+    }
+
+    fn arrives(&mut self, name: &str) {
+        let hop = Hop {
+            transport: Transport::Udp,
+            local: "10.0.0.1:5060".parse().unwrap(),
+            peer: CALLER.parse().unwrap(),
+            flow: None,
+        };
+        let sdp = "v=0\r\no=a 1 1 IN IP4 10.0.0.2\r\ns=-\r\nc=IN IP4 10.0.0.2\r\nt=0 0\r\n\
+            m=audio 30000 RTP/AVP 8\r\n";
+        let bytes = Bytes::from(format!(
+            "INVITE sip:181@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {CALLER};branch=z9hG4bK{name}\r\n\
+             From: <sip:{name}@{CALLER}>;tag={name}\r\nTo: <sip:181@10.0.0.1>\r\n\
+             Call-ID: {name}\r\nCSeq: 1 INVITE\r\nContact: <sip:{name}@{CALLER}>\r\n\
+             Max-Forwards: 70\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
+            sdp.len()
+        ));
+        self.tell(Event::Sip { hop, bytes });
+    }
+
+    /// The oldest call is hung up, and its figures come.
+    fn ends_one(&mut self) {
+        let call = self.board.call_ids()[0].clone();
+        self.tell(Event::Admin { request: 1, verb: crate::core::Verb::Hangup { call } });
+        let closed = self.out.commands.iter().find_map(|command| match command {
+            Command::Media(control::Command::Close { port }) => Some(*port),
+            _ => None,
+        });
+        let (port, figures) = (closed.unwrap(), Figures::default());
+        self.tell(Event::Media(control::Event::Closed { port, figures }));
+    }
+
+    fn is_same(&self, other: &Self) {
+        assert!(self.switch.state() == other.switch.state(), "another switch");
+        assert!(self.board == other.board, "another board");
+    }
+}
+
+#[test]
+fn a_start_goes_on_where_the_last_process_stopped() {
+    let place = Place::new("journal-on");
+    let mut before = place.start();
+    (0..3).for_each(|n| before.arrives(&format!("c{n}")));
+    before.ends_one();
+    let after = place.start();
+    before.is_same(&after);
+    assert_eq!((after.board.live(), after.now), (2, before.now));
+    assert_eq!(place.records().len(), 1);
+}
+
+#[test]
+fn rows_that_the_outbox_has_not_seen_come_from_the_journal_once() {
+    let place = Place::new("journal-rows");
+    let mut process = place.start();
+    (0..4).for_each(|n| process.arrives(&format!("c{n}")));
+    process.ends_one();
+    process.rows_reach_the_outbox = false;
+    process.ends_one();
+    process.ends_one();
+    drop(process);
+    let seqs = || place.records().iter().map(|record| record.seq).collect::<Vec<_>>();
+    assert_eq!(seqs(), [1]);
+    drop(place.start());
+    assert_eq!(seqs(), [1, 2, 3]);
+    drop(place.start());
+    assert_eq!(seqs(), [1, 2, 3]);
+}
+
+#[test]
+fn segments_turn_over_and_the_old_ones_go_when_a_newer_snapshot_is_safe() {
+    let mut place = Place::new("journal-turn");
+    place.limits = Limits { segment: 4_000, keep: 0, ..Limits::default() };
+    let mut process = place.start();
+    for n in 0..60 {
+        process.arrives(&format!("c{n}"));
+        process.ends_one();
+        std::thread::park_timeout(Duration::from_millis(3));
+    }
+    let (segments, snapshots) = files::list(&place.dir()).unwrap();
+    assert!(segments[0] > 3 && segments.len() < 12, "{segments:?}");
+    assert!(snapshots.len() < 5, "{snapshots:?}");
+    process.is_same(&place.start());
+    assert_eq!(place.records().len(), 60);
+}
+
+#[test]
+fn a_snapshot_never_passes_rows_that_are_not_in_the_outbox() {
+    let mut place = Place::new("journal-behind");
+    place.limits.segment = 2_000;
+    let mut process = place.start();
+    process.rows_reach_the_outbox = false;
+    for n in 0..10 {
+        process.arrives(&format!("c{n}"));
+        process.ends_one();
+        std::thread::park_timeout(Duration::from_millis(30));
+    }
+    drop(process);
+    assert_eq!(place.records().len(), 0);
+    drop(place.start());
+    assert_eq!(place.records().len(), 10);
+}
+
+#[test]
+fn whatever_is_cut_off_the_end_the_rest_is_there() {
+    let place = Place::new("journal-torn");
+    let mut process = place.start();
+    process.arrives("c0");
+    process.arrives("c1");
+    drop(process);
+    let whole = std::fs::read(place.segment()).unwrap();
+    for cut in [1, 7, 100] {
+        std::fs::write(place.segment(), &whole[..whole.len() - cut]).unwrap();
+        let process = place.start();
+        assert_eq!(process.board.live(), 2, "only a note was cut");
+    }
+    std::fs::write(place.segment(), &whole[..HEADER_LEN + 300]).unwrap();
+    let mut process = place.start();
+    assert_eq!(process.board.live(), 0, "the first entry itself was cut");
+    process.arrives("c2");
+    process.is_same(&place.start());
+}
+
+/// The switch starts empty, and the calls that were alive have their records.
+fn is_closed_in_the_records(place: &Place, calls: usize, ended_before: usize) {
+    let process = place.start();
+    assert_eq!(process.board.live(), 0);
+    drop(process);
+    let records = place.records();
+    let recovered = records.iter().filter(|record| record.ended_by == EndedBy::Recovered);
+    assert_eq!((records.len(), recovered.count()), (calls, calls - ended_before));
+    let seqs: Vec<u64> = records.iter().map(|record| record.seq).collect();
+    assert_eq!(seqs, (1..=calls as u64).collect::<Vec<_>>());
+    assert!(place.dir().join("set-aside").is_dir());
+    let mut process = place.start();
+    process.arrives("later");
+    process.ends_one();
+    assert_eq!(place.records().last().unwrap().seq, calls as u64 + 1, "numbers go on");
+}
+
+fn three_calls_one_over(place: &Place) {
+    let mut process = place.start();
+    (0..3).for_each(|n| process.arrives(&format!("c{n}")));
+    process.ends_one();
+}
+
+#[test]
+fn a_flipped_bit_closes_the_calls_in_the_records_and_keeps_the_files() {
+    let place = Place::new("journal-flip");
+    three_calls_one_over(&place);
+    let mut bytes = std::fs::read(place.segment()).unwrap();
+    bytes[HEADER_LEN + 200] ^= 4;
+    std::fs::write(place.segment(), bytes).unwrap();
+    is_closed_in_the_records(&place, 3, 1);
+}
+
+#[test]
+fn another_version_is_said_and_its_calls_are_closed_in_the_records() {
+    let place = Place::new("journal-foreign");
+    three_calls_one_over(&place);
+    let (segments, snapshots) = files::list(&place.dir()).unwrap();
+    let segments = segments.into_iter().map(|n| (n, files::segment(&place.dir(), n)));
+    let snapshots = snapshots.into_iter().map(|n| (n, files::snapshot(&place.dir(), n)));
+    for (number, path) in segments.chain(snapshots) {
+        let mut bytes = std::fs::read(&path).unwrap();
+        let own = Header::new(number, false);
+        let other = Header { build: own.build ^ 1, ..own };
+        bytes[..HEADER_LEN].copy_from_slice(&other.encode());
+        std::fs::write(&path, bytes).unwrap();
+    }
+    is_closed_in_the_records(&place, 3, 1);
+}
+
+#[test]
+fn a_gap_is_stated_and_nothing_after_it_is_pretended() {
+    let place = Place::new("journal-gap");
+    three_calls_one_over(&place);
+    let file = std::fs::OpenOptions::new().write(true).open(place.segment()).unwrap();
+    files::mark_gap(&file, 1, false).unwrap();
+    is_closed_in_the_records(&place, 3, 1);
+}
+
+#[test]
+fn a_full_disk_costs_no_call_and_the_journal_heals() {
+    let place = Place::new("journal-full");
+    let mut process = place.start();
+    process.arrives("c0");
+    process.writer.fill_disk();
+    process.arrives("lost");
+    process.arrives("lost2");
+    assert_eq!(process.board.live(), 3, "calls go on");
+    // The second later brings the new segment; its snapshot comes from another thread.
+    for _ in 0..200 {
+        process.tell(Event::Tick);
+        std::thread::park_timeout(Duration::from_millis(5));
+        if process.writer.is_whole() {
+            break;
+        }
+    }
+    process.arrives("c1");
+    process.is_same(&place.start());
+    assert_eq!(place.start().board.live(), 4);
+}
+
+/// A planted bug: the core cannot handle this event.
+pub fn break_at(event: &Event) {
+    assert!(!matches!(event, Event::Admin { request: u64::MAX, .. }), "a planted bug");
+}
+
+#[test]
+fn an_event_that_killed_the_process_is_left_out_and_costs_nobody_else_the_call() {
+    let place = Place::new("journal-poison");
+    let mut process = place.start();
+    (0..2).for_each(|n| process.arrives(&format!("c{n}")));
+    let verb = crate::core::Verb::Hangup { call: process.board.call_ids()[0].clone() };
+    let poison = Event::Admin { request: u64::MAX, verb };
+    process.writer.append(process.now, &[poison, Event::Drain]);
+    let mut again = place.start();
+    assert_eq!(again.board.live(), 2, "nobody was hung up");
+    again.arrives("c2");
+    again.is_same(&place.start());
+}
+
+#[test]
+fn a_spoiled_snapshot_is_passed_over_for_an_older_one() {
+    let mut place = Place::new("journal-older");
+    place.limits.segment = 6_000;
+    let mut process = place.start();
+    for n in 0..12 {
+        process.arrives(&format!("c{n}"));
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    let newest = |place: &Place| *files::list(&place.dir()).unwrap().1.last().unwrap();
+    while newest(&place) == 1 {
+        process.tell(Event::Tick);
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    let path = files::snapshot(&place.dir(), newest(&place));
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    process.is_same(&place.start());
+}
+
+#[test]
+fn only_its_owner_may_read_it() {
+    let place = Place::new("journal-rights");
+    drop(place.start());
+    let mode = |path: PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(place.dir()), 0o700);
+    assert_eq!(mode(place.segment()), 0o600);
+    assert_eq!(mode(files::snapshot(&place.dir(), 1)), 0o600);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_one_clear_sentence() {
+    let place = Place::new("journal-readonly");
+    std::fs::write(place.dir(), b"a file where the folder should be").unwrap();
+    let why = place.try_start().err().unwrap();
+    assert!(why.starts_with("the journal in ") && why.contains("[switch] data"), "{why}");
+}

@@ -1,0 +1,241 @@
+//! The journal's end on the core thread: one write a batch before anything is done about it.
+//!
+//! A write that fails costs no call. It is said once and loudly, the segment is marked as having a
+//! gap after it, and from then on a new segment with a snapshot of its own is tried every second.
+
+use super::keeper::{Keeper, SegmentFile, Task};
+use super::{Limits, files, keeper};
+use crate::base::{Instant, Now};
+use crate::call;
+use crate::core::journal::{self, Header, Memory, Note};
+use crate::core::{Command, Event, Out, What};
+use crate::shell::board::Board;
+use crate::shell::engine::{Engine, Journal};
+use crate::shell::meters::ShellMeters;
+use crate::shell::store::Stored;
+use crossbeam_channel::Receiver;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// The least time between two segments.
+const PAUSE: Duration = Duration::from_secs(1);
+
+pub struct Writer {
+    dir: PathBuf,
+    limits: Limits,
+    segment: Arc<SegmentFile>,
+    number: u64,
+    follows: bool,
+    len: u64,
+    /// Reused from batch to batch.
+    buffer: Vec<u8>,
+    notes: Vec<u8>,
+    /// Since when nothing is written down.
+    gap: Option<Gap>,
+    /// It is written down again, but not yet after a snapshot that is safe.
+    healing: Option<Gap>,
+    /// No new segment before then.
+    next_turn: Instant,
+    keeper: Keeper,
+    meters: ShellMeters,
+}
+
+struct Gap {
+    since: Now,
+    lost: u64,
+}
+
+impl Writer {
+    /// Begins a journal with a switch that nobody knew before.
+    pub fn begin(
+        dir: &Path,
+        limits: Limits,
+        first: (&Memory, &Board),
+        stored: Arc<Stored>,
+        meters: ShellMeters,
+    ) -> Result<Self, String> {
+        let sentence = |e: io::Error| cannot_write(dir, &e);
+        let last = files::list(dir).map_err(sentence)?.0.last().copied().unwrap_or(0);
+        let number = last + 1;
+        let snapshot = keeper::encode(number, first.0, Some(first.1))?;
+        files::publish(&files::snapshot(dir, number), &snapshot).map_err(sentence)?;
+        let header = Header::new(number, false);
+        let file = files::create(&files::segment(dir, number), &header).map_err(sentence)?;
+        files::sync_folder(dir).map_err(sentence)?;
+        let len = header.encode().len() as u64;
+        Self::go_on(dir, limits, (number, false, file, len), stored, meters).map_err(sentence)
+    }
+
+    /// Goes on at the end of a segment.
+    pub(super) fn go_on(
+        dir: &Path,
+        limits: Limits,
+        (number, follows, file, len): (u64, bool, std::fs::File, u64),
+        stored: Arc<Stored>,
+        meters: ShellMeters,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            dir: dir.into(),
+            limits,
+            segment: Arc::new(SegmentFile { file, dirty: AtomicBool::new(false) }),
+            number,
+            follows,
+            len,
+            buffer: Vec::new(),
+            notes: Vec::new(),
+            gap: None,
+            healing: None,
+            next_turn: Instant(0),
+            keeper: Keeper::start(dir, limits, stored)?,
+            meters,
+        })
+    }
+
+    fn write(&mut self, now: Now, bytes: Vec<u8>) -> Vec<u8> {
+        match self.segment.file.write_all_at(&bytes, self.len) {
+            Ok(()) => {
+                self.len += bytes.len() as u64;
+                self.meters.journal_octets.increment(bytes.len() as u64);
+                self.keeper.sync(&self.segment);
+            }
+            Err(error) => self.fail(now, &error),
+        }
+        bytes
+    }
+
+    /// Nothing more goes into this segment: whoever reads it must know that it is not all.
+    fn fail(&mut self, now: Now, error: &io::Error) {
+        let _ = self.segment.file.set_len(self.len);
+        let marked = files::mark_gap(&self.segment.file, self.number, self.follows);
+        self.gap = Some(self.healing.take().unwrap_or(Gap { since: now, lost: 0 }));
+        self.meters.journal_failures.increment(1);
+        self.meters.journal_gap.set(1.0);
+        tracing::error!(
+            "the journal in {} cannot be written: {error}. Calls go on, but if the switch dies \
+             now they are lost; free some room on that disk",
+            self.dir.display()
+        );
+        if let Err(error) = marked {
+            tracing::error!("the gap cannot even be noted in the journal: {error}");
+        }
+    }
+
+    /// The disk is full from now on, and nothing can be noted in the segment either.
+    #[cfg(test)]
+    pub fn fill_disk(&mut self) {
+        let file = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+        self.segment = Arc::new(SegmentFile { file, dirty: AtomicBool::new(false) });
+    }
+
+    #[cfg(test)]
+    pub fn is_whole(&self) -> bool {
+        self.gap.is_none() && self.healing.is_none()
+    }
+
+    fn lose(&mut self, events: usize) -> bool {
+        if let Some(gap) = &mut self.gap {
+            gap.lost += events as u64;
+        }
+        self.gap.is_some()
+    }
+
+    fn turn(&mut self, memory: Memory, board: Receiver<Board>) -> io::Result<()> {
+        let (number, follows) = (self.number + 1, self.gap.is_none());
+        let header = Header::new(number, follows);
+        let path = files::segment(&self.dir, number);
+        let file = files::create(&path, &header)?;
+        self.segment = Arc::new(SegmentFile { file, dirty: AtomicBool::new(false) });
+        (self.number, self.follows, self.len) = (number, follows, header.encode().len() as u64);
+        self.keeper.sync(&self.segment);
+        self.keeper.write(Task { number, memory, board });
+        Ok(())
+    }
+}
+
+impl Journal for Writer {
+    fn append(&mut self, now: Now, batch: &[Event]) {
+        if self.lose(batch.len()) {
+            return;
+        }
+        if self.keeper.has_failed() {
+            return self.fail(now, &io::Error::other("the disk has refused what was written"));
+        }
+        let mut bytes = std::mem::take(&mut self.buffer);
+        bytes.clear();
+        if let Err(why) = journal::put_batch(&mut bytes, self.number, now, batch) {
+            return self.fail(now, &io::Error::other(why));
+        }
+        self.buffer = self.write(now, bytes);
+    }
+
+    fn follow(&mut self, out: &Out, engine: &dyn Engine) {
+        if self.gap.is_some() {
+            return;
+        }
+        let told = out.facts.iter().filter_map(|fact| match &fact.what {
+            What::Call(
+                call::Fact::Arrived { call, .. }
+                | call::Fact::Connected { call, .. }
+                | call::Fact::Ended { call, .. },
+            ) => engine.draft(*call),
+            _ => None,
+        });
+        let rows = out.commands.iter().filter_map(|command| match command {
+            Command::Store(row) => Some(Note::Row(row.clone())),
+            _ => None,
+        });
+        for note in told.chain(rows) {
+            // A note that cannot be written is one that nobody will miss unless all else fails.
+            let _ = journal::put_note(&mut self.notes, self.number, &note);
+        }
+    }
+
+    fn rest(&mut self, now: Now, engine: &dyn Engine) -> bool {
+        if !self.notes.is_empty() {
+            let mut notes = std::mem::take(&mut self.notes);
+            let numbers = Note::Numbers(engine.numbers(now));
+            let _ = journal::put_note(&mut notes, self.number, &numbers);
+            if self.gap.is_none() {
+                notes = self.write(now, notes);
+            }
+            notes.clear();
+            self.notes = notes;
+        }
+        let is_safe = self.keeper.newest() >= self.number;
+        if let Some(gap) = self.healing.take_if(|_| is_safe) {
+            self.meters.journal_gap.set(0.0);
+            tracing::error!(
+                "the journal is whole again from here on: {} events of {} s are missing in it",
+                gap.lost,
+                now.instant.since(gap.since.instant).as_secs()
+            );
+        }
+        let wanted = self.len > self.limits.segment || self.gap.is_some() || self.healing.is_some();
+        wanted && self.next_turn <= now.instant && self.keeper.is_free()
+    }
+
+    fn snapshot(&mut self, memory: Memory, board: Receiver<Board>) {
+        let at = memory.now.instant;
+        match self.turn(memory, board) {
+            Ok(()) => self.healing = self.gap.take().or(self.healing.take()),
+            // The segment goes on, or the gap does.
+            Err(error) if self.gap.is_none() => {
+                tracing::error!("the journal cannot begin another segment: {error}");
+            }
+            Err(_) => {}
+        }
+        self.next_turn = at + PAUSE;
+    }
+}
+
+pub fn cannot_write(dir: &Path, error: &io::Error) -> String {
+    format!(
+        "the journal in {} cannot be written: {error}. Make the folder writable for this user, or \
+         choose another under [switch] data",
+        dir.display()
+    )
+}

@@ -1,0 +1,194 @@
+//! The process is killed with kill -9 while people are on the phone, and another takes its place:
+//! real processes, real sockets, phones that speak and listen. Complaint Q37, and Q36 with it.
+
+mod support;
+
+use pukar::load::{self, Plan, Report, Span};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::{Duration, Instant};
+use support::Deadline;
+use support::facts::Admin;
+use support::street::{CALLER, PHONE};
+use support::switch::{HELPLINE, Switch};
+
+/// How large a helpline, and how long its calls are.
+struct Day {
+    callers: u32,
+    agents: u32,
+    kills: u32,
+    talk: Span,
+    seconds: u32,
+    rtp_from: u16,
+}
+
+#[test]
+fn q37_kill_nine_and_everyone_is_still_on_the_phone() {
+    survive(&Day {
+        callers: 24,
+        agents: 12,
+        kills: 2,
+        talk: Span::millis(8_000, 9_000),
+        seconds: 40,
+        rtp_from: 33_000,
+    });
+}
+
+#[test]
+fn q36_a_supervised_switch_is_back_at_once_and_its_agents_are_what_they_were() {
+    let agent = "[[agent]]\nid = \"op1\"\nskills = [\"operator\"]\nready = true\n\
+                 contact = \"sip:op1@NET.3:5060\"\n";
+    let mut switch = Switch::supervised(&[HELPLINE, agent]);
+    let pause = json!({"agent": "op1", "state": "pause", "reason": "tea"});
+    switch.admin.ask("agents.set", pause).unwrap();
+    for _ in 0..3 {
+        let before = switch.ask("agents.list")[0].clone();
+        assert_eq!((&before["state"], &before["reason"]), (&json!("paused"), &json!("tea")));
+        switch.crash_child();
+        assert_eq!(switch.ask("agents.list")[0]["since"], before["since"]);
+    }
+    assert!(switch.records().is_empty());
+}
+
+/// The full size: `cargo test --release --test crash -- --ignored --nocapture`.
+#[test]
+#[ignore = "five hundred callers want a machine of their own"]
+fn five_hundred_callers_survive_kill_nine() {
+    survive(&Day {
+        callers: 500,
+        agents: 250,
+        kills: 3,
+        talk: Span::millis(24_000, 26_000),
+        seconds: 90,
+        rtp_from: 33_000,
+    });
+}
+
+fn survive(day: &Day) {
+    let agents = format!(
+        "[[agent]]\nid = \"op{{1-{}}}\"\nskills = [\"operator\"]\nready = true\n\
+         contact = \"sip:op{{}}@NET.3:5060\"\n",
+        day.agents
+    );
+    let mut switch = Switch::start(&[HELPLINE, &agents]);
+    let plan = plan(&switch, day);
+    let phones = std::thread::spawn(move || load::run(&plan, &mut |_| {}).unwrap());
+    let (talking, waiting) = (day.agents, day.callers - day.agents);
+    until_status(&mut switch, |calls| calls["talking"] == talking && calls["waiting"] == waiting);
+    let mut outages = Vec::new();
+    for _ in 0..day.kills {
+        let before = calls(&mut switch.admin);
+        let killed = now();
+        switch.crash();
+        outages.push(killed.elapsed());
+        let after = calls(&mut switch.admin);
+        same_calls(&before, &after);
+    }
+    let report = phones.join().unwrap();
+    eprintln!("from kill -9 to the next process at work: {outages:?}");
+    eprintln!("{report}");
+    everyone_was_served(&report, day);
+    until_status(&mut switch, |calls| calls["live"] == 0);
+    facts_have_no_gap(&switch.data().join("s"), day.kills);
+    replays_the_same(&switch.data().join("journal"));
+    one_record_each(&switch.records(), day);
+    for outage in outages {
+        assert!(outage < Duration::from_secs(5), "back after {outage:?}");
+    }
+}
+
+fn plan(switch: &Switch, day: &Day) -> Plan {
+    let mut plan = Plan::new(switch.sip());
+    (plan.callers, plan.agents, plan.seconds) = (day.callers, day.agents, day.seconds);
+    plan.callers_at = switch.street.sip(CALLER);
+    plan.agents_at = switch.street.sip(PHONE);
+    plan.arrivals = load::Arrivals::Over(Duration::from_millis(u64::from(day.callers) * 20));
+    plan.impatient_percent = 0;
+    plan.caller_ends_percent = 50;
+    (plan.manner.decline_percent, plan.manner.ignore_percent) = (0, 0);
+    plan.manner.ring = Span::millis(50, 200);
+    plan.manner.talk = day.talk;
+    plan.rtp_from = day.rtp_from;
+    plan
+}
+
+#[allow(clippy::disallowed_methods)] // A test of the real world lives in real time.
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn until_status(switch: &mut Switch, is_so: impl Fn(&Value) -> bool) {
+    let deadline = Deadline::after(Duration::from_secs(60));
+    loop {
+        let status = switch.status();
+        if is_so(&status["calls"]) {
+            return;
+        }
+        assert!(deadline.left().is_some(), "it never came to that: {status:#}");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+/// Live calls, by their ids.
+fn calls(admin: &mut Admin) -> BTreeMap<String, Value> {
+    let list = admin.ask("calls.list", json!({})).unwrap();
+    let all = list.as_array().unwrap().iter();
+    all.map(|call| (call["id"].as_str().unwrap().to_string(), call.clone())).collect()
+}
+
+/// Nobody is lost, nobody's place or clock has changed.
+fn same_calls(before: &BTreeMap<String, Value>, after: &BTreeMap<String, Value>) {
+    let ids = |calls: &BTreeMap<String, Value>| calls.keys().cloned().collect::<BTreeSet<_>>();
+    let lost: Vec<_> = ids(before).difference(&ids(after)).cloned().collect();
+    assert!(lost.is_empty(), "lost: {lost:?} of {}", before.len());
+    for (id, then) in before {
+        let now = &after[id];
+        for key in ["state", "line", "caller", "queue", "agent", "arrived_at", "queued_at"] {
+            assert_eq!(now[key], then[key], "{key} of {id}: {now:#}");
+        }
+        assert!(now["wait_ms"].as_u64() >= then["wait_ms"].as_u64(), "{id} waits anew");
+        assert!(now["talk_ms"].as_u64() >= then["talk_ms"].as_u64(), "{id} talks anew");
+    }
+}
+
+fn everyone_was_served(report: &Report, day: &Day) {
+    let calls = &report.calls;
+    let got = (calls.offered, calls.answered, calls.failed, calls.abandoned);
+    assert_eq!(got, (u64::from(day.callers), u64::from(day.callers), 0, 0), "{report}");
+}
+
+/// Whoever subscribes from the beginning gets every fact once, over all processes.
+fn facts_have_no_gap(socket: &Path, kills: u32) {
+    let mut facts = support::facts::Facts::of(socket);
+    facts.until_count("switch.restarted", kills as usize);
+    facts.until_count("call.ended", 1);
+    let seqs = facts.seqs();
+    let expected: Vec<u64> = (1..=seqs.len() as u64).collect();
+    assert_eq!(seqs, expected);
+}
+
+/// What the live switches wrote follows from what came in, again.
+fn replays_the_same(journal: &Path) {
+    let mut replay = std::process::Command::new(env!("CARGO_BIN_EXE_pukar"));
+    let output = replay.arg("replay").arg(journal).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("the same both times"), "{text}");
+    eprintln!("{text}");
+}
+
+fn one_record_each(records: &[Value], day: &Day) {
+    let seqs: BTreeSet<u64> = records.iter().filter_map(|record| record["seq"].as_u64()).collect();
+    assert_eq!(seqs, (1..=u64::from(day.callers)).collect(), "numbers of records");
+    let callers: BTreeSet<&str> =
+        records.iter().filter_map(|record| record["caller"].as_str()).collect();
+    assert_eq!((records.len(), callers.len()), (day.callers as usize, day.callers as usize));
+    let ended_by = |who: &str| records.iter().filter(|record| record["ended_by"] == who).count();
+    assert_eq!(ended_by("caller") + ended_by("agent"), records.len(), "{records:#?}");
+    assert!(ended_by("caller") > 0 && ended_by("agent") > 0, "BYE works from either side");
+    for record in records {
+        assert_eq!(record["outcome"], "answered", "{record:#}");
+        assert!(record["talk_ms"].as_u64() >= Some(6_000), "{record:#}");
+    }
+}
