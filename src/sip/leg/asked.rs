@@ -57,7 +57,9 @@ impl Leg {
         }
         match &self.phase {
             Phase::Ringing(ringing) if !ringing.described => self.later(desk, transaction),
-            Phase::Calling(calling) if !calling.settled => self.reply(desk, transaction, 491),
+            Phase::Calling(calling) if !calling.is_settled(&self.dialog.remote_tag) => {
+                self.reply(desk, transaction, 491)
+            }
             _ if self.change_in_progress() || self.unacked.as_ref().is_some_and(|u| u.offer) => {
                 self.reply(desk, transaction, 491);
             }
@@ -151,6 +153,7 @@ impl Leg {
             let request = kept.request.clone();
             if let Ok(message) = Message::parse(&request) {
                 self.refresh_target(desk, &message);
+                self.note_early_offer(&message);
             }
         }
         match asked.invite {
@@ -163,6 +166,15 @@ impl Leg {
                 self.accept_update(desk, asked.transaction, asked.session, Some(&body));
                 self.try_change(desk);
             }
+        }
+    }
+
+    /// What the peer describes its side with before its 2xx holds for a 2xx that says nothing.
+    fn note_early_offer(&mut self, message: &Message) {
+        if let Phase::Calling(calling) = &mut self.phase
+            && let Some(fork) = calling.fork(message.from.tag().unwrap_or_default())
+        {
+            fork.answer = Self::answer_in(message).or(fork.answer.take());
         }
     }
 

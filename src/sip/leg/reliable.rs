@@ -97,10 +97,14 @@ impl Leg {
             return true;
         }
         let Some(tag) = message.to.tag() else { return false };
-        let hash = desk.net.key.hash([tag.as_bytes()]) as u64;
         let Phase::Calling(calling) = &mut self.phase else { return false };
-        if !fresh(calling, hash, rseq) {
+        if !fresh(calling, tag, rseq) {
             return false;
+        }
+        // Section 5: "If the INVITE contained an offer, the UAS MAY generate an answer in a
+        // reliable provisional response", and its 2xx need not repeat it.
+        if let Some(fork) = calling.fork(tag).filter(|fork| fork.answer.is_none()) {
+            fork.answer = Self::answer_in(message);
         }
         let mut early = self.dialog.clone();
         early.answered_by(message);
@@ -120,16 +124,16 @@ impl Leg {
 
 /// RFC 3262 section 4: "the UAC ... MUST maintain a sequence number that indicates the most
 /// recently received in-order reliable provisional response", for each fork.
-fn fresh(calling: &mut Calling, tag: u64, rseq: u32) -> bool {
+fn fresh(calling: &mut Calling, tag: &str, rseq: u32) -> bool {
     let room = calling.forks.len() < limits::FORKS_MAX;
-    match calling.forks.iter_mut().find(|fork| fork.tag == tag) {
+    match calling.fork(tag) {
         Some(fork) => {
             let next = rseq == fork.rseq.wrapping_add(1);
             fork.rseq = if next { rseq } else { fork.rseq };
             next
         }
         None if room => {
-            calling.forks.push(Fork { tag, rseq });
+            calling.forks.push(Fork { tag: tag.into(), rseq, answer: None });
             true
         }
         None => false,

@@ -74,8 +74,6 @@ pub struct Calling {
     /// What answers the challenges of proxies (true) and servers (false), and how many there were.
     pub credentials: Vec<(bool, String)>,
     pub challenges: u8,
-    /// Our offer was answered in a reliable provisional response.
-    pub settled: bool,
     pub forks: Vec<Fork>,
 }
 
@@ -92,11 +90,12 @@ pub struct Way {
 }
 
 /// An early dialog of a forked INVITE that sends reliable provisional responses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fork {
-    /// A hash of the remote tag.
-    pub tag: u64,
+    pub tag: Box<str>,
     pub rseq: u32,
+    /// What the peer described its side with so far: it answers our offer.
+    pub answer: Option<Body>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -206,9 +205,17 @@ impl Calling {
             redirects: 0,
             credentials: Vec::new(),
             challenges: 0,
-            settled: false,
             forks: Vec::new(),
         }
+    }
+
+    pub fn fork(&mut self, tag: &str) -> Option<&mut Fork> {
+        self.forks.iter_mut().find(|fork| *fork.tag == *tag)
+    }
+
+    /// Whether our offer was answered in a reliable provisional response of this fork.
+    pub fn is_settled(&self, tag: &str) -> bool {
+        self.forks.iter().any(|fork| *fork.tag == *tag && fork.answer.is_some())
     }
 }
 

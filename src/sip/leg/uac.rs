@@ -98,11 +98,6 @@ impl Leg {
             return;
         }
         let body = Self::answer_in(message);
-        if message.rseq().is_some()
-            && let Some(calling) = self.calling()
-        {
-            calling.settled |= body.is_some();
-        }
         self.tell(desk, Notice::Progress { leg: desk.id, status, body });
     }
 
@@ -113,6 +108,8 @@ impl Leg {
         };
         let offer = calling.dial.offer.clone();
         let cancelled = calling.cancelled;
+        let tag = message.to.tag().unwrap_or_default();
+        let early = calling.fork(tag).and_then(|fork| fork.answer.take());
         self.dialog.answered_by(message);
         route::aim(desk, &mut self.dialog, self.fixed);
         self.dialog.free = !self.fixed && route::is_free(&self.dialog);
@@ -127,7 +124,9 @@ impl Leg {
         }
         self.describe(&offer);
         self.session_begins(desk, accepted_session(message, asked_for));
-        let body = Self::answer_in(message);
+        // RFC 3261 section 13.2.1: "If the initial offer is in an INVITE, the answer MUST be in a
+        // reliable non-failure message", which with RFC 3262 may have been a provisional one.
+        let body = Self::answer_in(message).or(early);
         self.tell(desk, Notice::Answered { leg: desk.id, body });
     }
 

@@ -122,7 +122,45 @@ fn a_reliable_provisional_answer_is_acknowledged_once_and_in_order() {
     world.say(&answer(&sent[0], 200, "", "", ""));
     let sent = world.say(&answer(&invite, 200, "x", "", ""));
     assert_eq!(header(&sent[0], "CSeq"), "1 ACK");
-    assert_eq!(world.take_notices(0), [Notice::Answered { leg, body: None }]);
+    let body = Some(sdp("v=0 early\r\n"));
+    assert_eq!(world.take_notices(0), [Notice::Answered { leg, body }]);
+}
+
+#[test]
+fn a_2xx_without_a_description_has_the_reliable_answer_of_its_own_fork() {
+    let reliable = |n: u32| format!("Require: 100rel\nRSeq: {n}\nAllow: UPDATE\n");
+    for (tag, body) in [("a", Some("v=0 a\r\n")), ("b", Some("v=0 b\r\n")), ("c", None)] {
+        let mut world = World::single(|_| {});
+        let (leg, invite) = world.calling();
+        world.say(&answer(&invite, 183, "a", &reliable(1), "v=0 a\n"));
+        world.say(&answer(&invite, 183, "b", &reliable(1), ""));
+        world.say(&answer(&invite, 183, "b", &reliable(2), "v=0 b\n"));
+        world.say(&answer(&invite, 180, "c", "", "v=0 c\n"));
+        world.take_notices(0);
+        world.say(&answer(&invite, 200, tag, "", ""));
+        let body = body.map(sdp);
+        assert_eq!(world.take_notices(0), [Notice::Answered { leg, body }], "{tag}");
+    }
+}
+
+#[test]
+fn a_2xx_without_a_description_has_what_the_peer_described_last() {
+    let mut world = World::single(|_| {});
+    let (leg, invite) = world.calling();
+    let prack = world.say(&answer(&invite, 183, "a", "Require: 100rel\nRSeq: 1\n", "v=0 a\n"));
+    let update = within("UPDATE", 2, &turned(&prack[0]), "", "v=0 moved\n");
+    world.say(&update);
+    world.acts(leg, Act::AnswerOffer { body: sdp("v=0 ours\r\n") });
+    world.take_notices(0);
+    world.say(&answer(&invite, 200, "a", "", ""));
+    let body = Some(sdp("v=0 moved\r\n"));
+    assert_eq!(world.take_notices(0), [Notice::Answered { leg, body }]);
+}
+
+/// A request of ours as the peer sees it: From and To for `within`.
+fn turned(request: &str) -> String {
+    let (from, to) = (header(request, "From"), header(request, "To"));
+    format!("From: {to}\nTo: {from}\nCall-ID: {}\n", header(request, "Call-ID"))
 }
 
 #[test]
