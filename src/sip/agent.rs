@@ -176,7 +176,7 @@ impl UserAgent {
             User::Leg(leg, purpose) => {
                 self.with_leg(cx, leg, out, |leg, desk| match purpose {
                     Purpose::Open => leg.failed(desk, id, status, None),
-                    Purpose::Change => leg.change_failed(desk, id, 408, None),
+                    Purpose::Change => leg.change_failed(desk, id, status, None),
                     Purpose::Bye => leg.left(),
                     Purpose::Prack | Purpose::Cancel => {}
                 });

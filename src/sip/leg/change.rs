@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// Collisions in a row before an offer is given up.
 const TRIES_MAX: u8 = 8;
+/// After a 503 that does not say when to come again.
+const OUT_OF_SERVICE: Duration = Duration::from_secs(4);
 
 impl Leg {
     pub fn offer(&mut self, desk: &mut Desk, body: Body) {
@@ -125,19 +127,17 @@ impl Leg {
             // RFC 3261 section 12.2.1.2: "If the response for a request within a dialog is a 481
             // or a 408, the UAC SHOULD terminate the dialog"; and where nothing comes at all.
             408 | 481 => self.lost(desk, Ended::Lost),
-            491 | 500 if change.tries < TRIES_MAX => {
-                let hint = message.and_then(Message::retry_after).filter(|_| status == 500);
-                if status == 500 && hint.is_none() {
-                    return self.change_refused(desk, status);
-                }
-                change.tries += 1;
-                change.waiting = true;
-                let pause = match hint {
-                    Some(seconds) => Duration::from_secs(u64::from(seconds.min(10))),
-                    None => glare_pause(self.dialog.caller, desk),
+            491 | 500 | 503 if change.tries < TRIES_MAX => {
+                let hint = message.and_then(Message::retry_after);
+                let pause = match (status, hint) {
+                    (491, _) => glare_pause(self.dialog.caller, desk),
+                    (_, Some(seconds)) => Duration::from_secs(u64::from(seconds.min(10))),
+                    // Also a transport that failed (section 8.1.3.1): who talks goes on talking,
+                    // and media will tell if the peer has gone.
+                    (503, None) => OUT_OF_SERVICE,
+                    (_, None) => return self.change_refused(desk, status),
                 };
-                let at = desk.cx.now.instant + pause;
-                desk.cx.timers.set(Timer::RetryOffer(desk.id), at);
+                self.change_later(desk, pause);
             }
             422 if change.tries < TRIES_MAX => {
                 change.tries += 1;
@@ -152,6 +152,13 @@ impl Leg {
             }
             _ => self.change_refused(desk, status),
         }
+    }
+
+    fn change_later(&mut self, desk: &mut Desk, pause: Duration) {
+        let Some(change) = &mut self.change else { return };
+        change.tries += 1;
+        change.waiting = true;
+        desk.cx.timers.set(Timer::RetryOffer(desk.id), desk.cx.now.instant + pause);
     }
 
     fn change_refused(&mut self, desk: &mut Desk, status: u16) {
