@@ -163,14 +163,18 @@ impl Leg {
 
     fn change_refused(&mut self, desk: &mut Desk, status: u16) {
         let Some(change) = self.change.take() else { return };
-        match (change.body, self.session) {
-            (Some(_), _) => self.tell(desk, Notice::OfferRefused { leg: desk.id, status }),
-            (None, Some(session)) => {
-                // The peer is alive and would not; there is time for another try or two.
-                let pause = Duration::from_secs(u64::from(session.interval / 8));
-                desk.cx.timers.set(Timer::Refresh(desk.id), desk.cx.now.instant + pause);
-            }
-            (None, None) => {}
+        if change.body.is_some() {
+            self.tell(desk, Notice::OfferRefused { leg: desk.id, status });
+        }
+        // A refresh was refused, or fell due while an offer was under way and left it to that. The
+        // peer is alive; there is time for another try or two.
+        let refresh = Timer::Refresh(desk.id);
+        if let Some(session) = self.session
+            && (change.body.is_none() || session.refresher == Side::Us)
+            && !desk.cx.timers.is_set(refresh)
+        {
+            let pause = Duration::from_secs(u64::from(session.interval / 8));
+            desk.cx.timers.set(refresh, desk.cx.now.instant + pause);
         }
         self.next_change(desk, change.next);
     }

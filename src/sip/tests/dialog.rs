@@ -236,3 +236,16 @@ fn a_transport_that_fails_or_a_503_does_not_end_a_talking_call() {
     let body = sdp("v=0 yes\r\n");
     assert_eq!(world.take_notices(0), [Notice::OfferAnswered { leg, answer: body }]);
 }
+
+#[test]
+fn a_refresh_that_fell_due_while_an_offer_was_refused_is_not_forgotten() {
+    let mut world = World::single(|_| {});
+    let (leg, _) = world.talking(REFRESHED_BY_US);
+    world.wait(98);
+    let offer = world.acts(leg, Act::Offer { body: sdp("v=0 new\r\n") });
+    world.say(&answer(&offer[0], 100, "", "", ""));
+    world.wait(5);
+    world.say(&answer(&offer[0], 488, "", "", ""));
+    assert_eq!(world.take_notices(0), [Notice::OfferRefused { leg, status: 488 }]);
+    assert!(world.wait(30).iter().any(|sent| sent.starts_with("UPDATE ")));
+}
