@@ -6,7 +6,7 @@ use crate::base::{Timer, TransactionId};
 use crate::sip::desk::{Desk, Wanted};
 use crate::sip::session::{self, Side};
 use crate::sip::transaction::table::Purpose;
-use crate::sip::{Body, Ended, Notice, body, compose};
+use crate::sip::{Body, Ended, Notice, compose};
 use crate::wire::sip::{Message, Method, Name, Refresher, Writer};
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ impl Leg {
         match &mut self.change {
             // One offer at a time; the newest waits (RFC 3264 section 4).
             Some(change) if change.transaction.is_some() => change.next = Some(body),
-            _ => self.change = Some(Box::new(Change::offer(body))),
+            _ => self.change = Some(Box::new(Change::of(body))),
         }
         self.try_change(desk);
     }
@@ -49,11 +49,7 @@ impl Leg {
         if change.transaction.is_some() || change.waiting {
             return;
         }
-        let body = match (&change.body, change.method) {
-            (Some(body), _) => Some(body),
-            (None, Refresh::Invite) => self.description.as_ref(),
-            (None, Refresh::Update) => None,
-        };
+        let body = change.offer(self.description.as_ref());
         let method = match change.method {
             Refresh::Invite => Method::Invite,
             Refresh::Update => Method::Update,
@@ -92,21 +88,23 @@ impl Leg {
         };
         self.note_abilities(message);
         self.session_begins(desk, accepted_session(message, asked_for));
+        let (leg, offered) = (desk.id, change.offer(self.description.as_ref()).is_some());
+        match Self::answer_in(message) {
+            // Even where nothing of ours is new: the peer may move its media in any answer.
+            Some(answer) if offered => self.tell(desk, Notice::OfferAnswered { leg, answer }),
+            None if change.body.is_some() => {
+                self.tell(desk, Notice::OfferRefused { leg, status: 488 });
+            }
+            Some(_) | None => {}
+        }
         if let Some(offered) = &change.body {
             self.describe(offered);
-            let notice = match body::find(message) {
-                body::Found::Description(answer) => Notice::OfferAnswered { leg: desk.id, answer },
-                body::Found::None | body::Found::Unknown | body::Found::TooLarge => {
-                    Notice::OfferRefused { leg: desk.id, status: 488 }
-                }
-            };
-            self.tell(desk, notice);
         }
         self.next_change(desk, change.next);
     }
 
     fn next_change(&mut self, desk: &mut Desk, next: Option<Body>) {
-        self.change = next.map(|body| Box::new(Change::offer(body)));
+        self.change = next.map(|body| Box::new(Change::of(body)));
         self.try_change(desk);
     }
 
@@ -170,7 +168,7 @@ impl Leg {
         // peer is alive; there is time for another try or two.
         let refresh = Timer::Refresh(desk.id);
         if let Some(session) = self.session
-            && (change.body.is_none() || session.refresher == Side::Us)
+            && session.refresher == Side::Us
             && !desk.cx.timers.is_set(refresh)
         {
             let pause = Duration::from_secs(u64::from(session.interval / 8));
@@ -189,8 +187,18 @@ impl Leg {
 }
 
 impl Change {
-    fn offer(body: Body) -> Self {
+    fn of(body: Body) -> Self {
         Self { body: Some(body), ..Self::refresh() }
+    }
+
+    /// What it describes our side with. A re-INVITE that only refreshes repeats what stands:
+    /// without a body it would ask the peer for an offer.
+    fn offer<'a>(&'a self, standing: Option<&'a Body>) -> Option<&'a Body> {
+        match (&self.body, self.method) {
+            (Some(body), _) => Some(body),
+            (None, Refresh::Invite) => standing,
+            (None, Refresh::Update) => None,
+        }
     }
 
     fn refresh() -> Self {

@@ -132,13 +132,14 @@ fn the_side_that_was_asked_to_refresh_does_so_by_update() {
 fn without_update_a_reinvite_with_our_last_description_refreshes() {
     let mut world = World::single(|_| {});
     let more = "Session-Expires: 200\nAllow: INVITE, ACK\n";
-    let (_, ok) = world.talking(more);
+    let (leg, ok) = world.talking(more);
     assert_eq!(header(&ok, "Session-Expires"), "200;refresher=uas");
     let sent = world.wait(101);
     assert_eq!(starts(&sent)[0], "INVITE");
     assert!(sent[0].ends_with("v=0 answer\r\n"));
-    assert_eq!(starts(&world.say(&answer(&sent[0], 200, "", "", "v=0 same\n"))), ["ACK"]);
-    assert!(world.take_notices(0).is_empty());
+    assert_eq!(starts(&world.say(&answer(&sent[0], 200, "", "", "v=0 moved\n"))), ["ACK"]);
+    let answer = sdp("v=0 moved\r\n");
+    assert_eq!(world.take_notices(0), [Notice::OfferAnswered { leg, answer }]);
 }
 
 #[test]
