@@ -402,3 +402,14 @@ fn a_trunk_that_wants_a_registration_gets_it_and_again() {
     assert!(again[0].starts_with("REGISTER"), "{again:?}");
     assert_eq!(header(&again[0], "Call-ID"), header(&first, "Call-ID"));
 }
+
+#[test]
+fn a_response_with_another_sequence_number_is_not_ours() {
+    let mut world = World::single(|_| {});
+    let (_, invite) = world.calling();
+    world.say(&answer(&invite, 200, "a", "", "v=0\n"));
+    let other = answer(&invite, 200, "b", "", "v=0\n");
+    let strange = other.replace("CSeq: 1 INVITE", "CSeq: 4294967295 INVITE");
+    assert!(world.say(&strange).is_empty());
+    assert_eq!(starts(&world.say(&other)), ["ACK", "BYE"]);
+}
