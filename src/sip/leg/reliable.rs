@@ -107,10 +107,15 @@ impl Leg {
             fork.answer = Self::answer_in(message);
         }
         let mut early = self.dialog.clone();
+        if let Some(plain) = calling.plain.as_deref().filter(|_| *early.remote_tag != *tag) {
+            early = plain.clone();
+        }
         early.answered_by(message);
         route::aim(desk, &mut early, self.fixed);
-        if self.dialog.remote_tag.is_empty() {
-            self.dialog = early.clone();
+        if self.dialog.remote_tag.is_empty()
+            && let Phase::Calling(calling) = &mut self.phase
+        {
+            calling.plain = Some(Box::new(std::mem::replace(&mut self.dialog, early.clone())));
         }
         let seq = self.dialog.next_seq();
         let invite = message.cseq.number;

@@ -75,6 +75,8 @@ pub struct Calling {
     pub credentials: Vec<(bool, String)>,
     pub challenges: u8,
     pub forks: Vec<Fork>,
+    /// What the dialog was before a reliable provisional response made an early one of it.
+    pub plain: Option<Box<Dialog>>,
 }
 
 /// A way to a server.
@@ -206,6 +208,7 @@ impl Calling {
             credentials: Vec::new(),
             challenges: 0,
             forks: Vec::new(),
+            plain: None,
         }
     }
 

@@ -404,6 +404,33 @@ fn a_trunk_that_wants_a_registration_gets_it_and_again() {
 }
 
 #[test]
+fn an_early_dialog_ends_with_its_invite() {
+    let hosts = || vec!["192.0.2.2:5060".into(), "192.0.2.3:5060".into()];
+    let login = || Some(Login { user: "u".into(), secret: Secret("p".into()) });
+    for (status, more, uri, peer) in [
+        (407, CHALLENGE, "sip:181@192.0.2.2:5060", "192.0.2.2:5060"),
+        (422, "Min-SE: 3600\n", "sip:181@192.0.2.2:5060", "192.0.2.2:5060"),
+        (302, "", "sip:gwx@192.0.2.2:5060", "192.0.2.2:5060"),
+        (503, "", "sip:181@192.0.2.3:5060", "192.0.2.3:5060"),
+    ] {
+        let mut world =
+            World::single(|s| (s.trunks[0].hosts, s.trunks[0].login) = (hosts(), login()));
+        let (_, invite) = world.calling();
+        let early = "Require: 100rel\nRSeq: 7\nRecord-Route: <sip:192.0.2.9;lr>\n";
+        world.say(&answer(&invite, 183, "x", early, "v=0 early\n"));
+        assert_eq!(world.last_peer(), "192.0.2.9:5060", "the PRACK");
+        let again = world.say(&answer(&invite, status, "x", more, "")).remove(1);
+        assert!(again.starts_with(&format!("INVITE {uri} ")), "{status}: {again}");
+        assert!(!again.contains("\r\nRoute:"), "{again}");
+        assert_eq!(header(&again, "To"), header(&invite, "To"));
+        assert_eq!(header(&again, "CSeq"), "3 INVITE");
+        assert_eq!(world.last_peer(), peer);
+        let prack = world.say(&answer(&again, 183, "x", early, "v=0 early\n")).remove(0);
+        assert_eq!(header(&prack, "RAck"), "7 3 INVITE");
+    }
+}
+
+#[test]
 fn a_response_with_another_sequence_number_is_not_ours() {
     let mut world = World::single(|_| {});
     let (_, invite) = world.calling();
