@@ -267,6 +267,7 @@ impl UserAgent {
         let mut desk = Desk { id, cx, net, resolver, out };
         let result = work(leg, &mut desk);
         if leg.phase == Phase::Gone {
+            leg.settle_asked(&mut desk);
             leg.quiet(&mut desk);
             self.legs.remove(id);
         }

@@ -111,6 +111,23 @@ fn a_caller_that_requires_100rel_gets_reliable_ringing() {
 }
 
 #[test]
+fn an_offer_that_is_not_answered_when_the_call_ends_gets_a_487() {
+    let mut world = World::single(|_| {});
+    let text = invite("Require: 100rel\n", "v=0 offer\n");
+    world.say(&text);
+    let leg = world.invited();
+    let rung = world.acts(leg, Act::Ring { status: 183, body: Some(sdp("v=0 early\r\n")) });
+    let rack = format!("RAck: {} 1 INVITE\n", header(&rung[0], "RSeq"));
+    world.say(&within("PRACK", 2, &rung[0], &rack, ""));
+    world.say(&within("UPDATE", 3, &rung[0], "", "v=0 more\n"));
+    let refuse = Act::Refuse { status: 486, cause: None, retry_after: None };
+    let sent = world.acts(leg, refuse);
+    assert_eq!(starts(&sent), ["SIP/2.0 486", "SIP/2.0 487"]);
+    world.wait(40);
+    assert!(world.is_quiet());
+}
+
+#[test]
 fn ringing_without_a_prack_ends_the_call() {
     let mut world = World::single(|_| {});
     world.say(&invite("Require: 100rel\n", "v=0 offer\n"));
