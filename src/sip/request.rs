@@ -253,8 +253,10 @@ impl UserAgent {
         dialog.free = !fixed && route::is_free(&dialog);
         let reliable = message.require().any(|option| option.eq_ignore_ascii_case("100rel"));
         let asked = super::leg::uas::asked_session(message);
+        let invite = (transaction, message.cseq.number);
+        let ringing = Ringing::new(invite, asked, (offered, reliable));
         let mut leg = Leg {
-            phase: Phase::Ringing(Box::new(Ringing::new(transaction, asked, (offered, reliable)))),
+            phase: Phase::Ringing(Box::new(ringing)),
             trunk,
             fixed,
             ..Leg::new(secret, dialog)

@@ -67,12 +67,18 @@ impl Leg {
         }
     }
 
+    /// Whether neither side owes an answer, and somebody is there to give one.
+    pub(super) fn may_be_offered(&self) -> bool {
+        let ours = self.change_in_progress() || self.unacked.as_ref().is_some_and(|u| u.offer);
+        !self.silent && !ours && self.asked.is_none()
+    }
+
     fn change_in_progress(&self) -> bool {
         self.change.as_ref().is_some_and(|c| c.transaction.is_some())
     }
 
     /// Hands an offer, or the wish for one, to the user.
-    fn take_offer(
+    pub(super) fn take_offer(
         &mut self,
         desk: &mut Desk,
         message: &Message,
@@ -164,6 +170,7 @@ impl Leg {
             }
             false => {
                 self.accept_update(desk, asked.transaction, asked.session, Some(&body));
+                self.go_on_ringing(desk);
                 self.try_change(desk);
             }
         }
@@ -181,6 +188,7 @@ impl Leg {
     pub fn refuse_offer(&mut self, desk: &mut Desk, status: u16) {
         let Some(asked) = self.asked.take() else { return };
         self.reply(desk, asked.transaction, status.clamp(400, 699));
+        self.go_on_ringing(desk);
         self.try_change(desk);
     }
 

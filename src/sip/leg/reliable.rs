@@ -1,11 +1,11 @@
 //! Reliable provisional responses, RFC 3262: sent where the caller requires them, acknowledged
 //! where the callee sends them.
 
-use super::{Calling, Fork, Leg, Phase, Provisional, Queued};
+use super::{Calling, Fork, Leg, Phase, Provisional, Queued, Rung};
 use crate::base::{Timer, TransactionId, limits};
 use crate::sip::desk::{Desk, Wanted};
 use crate::sip::transaction::table::Purpose;
-use crate::sip::{Body, Cause, Ended, Notice, route};
+use crate::sip::{Body, Cause, Ended, Notice, body, route};
 use crate::wire::sip::{Message, Method, Name};
 
 impl Leg {
@@ -67,21 +67,51 @@ impl Leg {
         message: &Message,
         transaction: TransactionId,
     ) {
-        let matches = self.ringing().is_some_and(|ringing| {
-            ringing.pending.is_some()
-                && message.rack().is_some_and(|rack| {
-                    rack.rseq == ringing.rseq && rack.cseq.method == Method::Invite
-                })
-        });
+        let named = message.rack().filter(|rack| rack.cseq.method == Method::Invite);
+        let named = named.map(|rack| Rung { rseq: rack.rseq, cseq: rack.cseq.number });
         // "If a PRACK request is received by the UA core that does not match any unacknowledged
         // reliable provisional response, the UAS MUST respond to the PRACK with a 481".
-        if !matches {
+        if named.is_none() || named != self.unpracked() {
             return self.reply(desk, transaction, 481);
         }
-        self.reply(desk, transaction, 200);
         desk.cx.timers.cancel(Timer::RepeatProvisional(desk.id));
-        let Some(ringing) = self.ringing() else { return };
-        ringing.pending = None;
+        self.unpracked = None;
+        let described = self.ringing().is_none_or(|ringing| {
+            ringing.pending = None;
+            ringing.described
+        });
+        match body::find(message) {
+            body::Found::None => self.reply(desk, transaction, 200),
+            // Section 5: "If the UAC receives a reliable provisional response with an answer, it
+            // MAY generate an additional offer in the PRACK. If the UAS receives a PRACK with an
+            // offer, it MUST place the answer in the 2xx to the PRACK."
+            _ if described && self.may_be_offered() => {
+                self.take_offer(desk, message, transaction, false);
+            }
+            _ => self.reply(desk, transaction, 488),
+        }
+        self.go_on_ringing(desk);
+    }
+
+    /// The reliable provisional response that a PRACK may still acknowledge. Section 3 of a
+    /// UAS that has sent its final response: "it MUST be prepared to process PRACK requests for
+    /// those outstanding responses."
+    fn unpracked(&self) -> Option<Rung> {
+        match &self.phase {
+            Phase::Ringing(ringing) => ringing.unpracked(),
+            Phase::Talking => self.unpracked,
+            Phase::Calling(_) | Phase::Leaving | Phase::Gone => None,
+        }
+    }
+
+    /// What waited for a PRACK, or for the answer to an offer in it.
+    pub(super) fn go_on_ringing(&mut self, desk: &mut Desk) {
+        if self.asked.is_some() {
+            return;
+        }
+        let Some(ringing) = self.ringing().filter(|ringing| ringing.pending.is_none()) else {
+            return;
+        };
         match ringing.queued.take() {
             Some(Queued::Ring { status, body }) => self.ring(desk, status, body),
             Some(Queued::Answer { body }) => self.answer(desk, body),

@@ -20,6 +20,8 @@ pub struct Leg {
     pub cause: Option<Box<Cause>>,
     /// Whose login answers challenges, and who is trusted with identities.
     pub trunk: Option<TrunkId>,
+    /// A reliable provisional response whose PRACK had not come when our 2xx went out.
+    pub unpracked: Option<Rung>,
     /// Our 2xx whose ACK has not come.
     pub unacked: Option<Unacked>,
     /// An offer or a refresh of ours: waiting, or on its way.
@@ -103,6 +105,8 @@ pub struct Fork {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ringing {
     pub transaction: TransactionId,
+    /// The sequence number of the INVITE; that of the dialog goes on with each PRACK and UPDATE.
+    pub cseq: u32,
     /// The INVITE had an offer; without it our 2xx makes one.
     pub offered: bool,
     /// The peer requires 100rel.
@@ -115,6 +119,14 @@ pub struct Ringing {
     pub queued: Option<Queued>,
     /// The answer, or our offer, went out in a reliable provisional response.
     pub described: bool,
+}
+
+/// What the RAck of a PRACK names (RFC 3262 section 7.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rung {
+    pub rseq: u32,
+    /// Of the INVITE.
+    pub cseq: u32,
 }
 
 /// A reliable provisional response that is repeated until its PRACK.
@@ -182,6 +194,7 @@ impl Leg {
             silent: false,
             cause: None,
             trunk: None,
+            unpracked: None,
             unacked: None,
             change: None,
             asked: None,
@@ -224,12 +237,13 @@ impl Calling {
 
 impl Ringing {
     pub fn new(
-        transaction: TransactionId,
+        (transaction, cseq): (TransactionId, u32),
         session: session::Asked,
         (offered, reliable): (bool, bool),
     ) -> Self {
         Self {
             transaction,
+            cseq,
             offered,
             reliable,
             session,
@@ -238,5 +252,10 @@ impl Ringing {
             queued: None,
             described: false,
         }
+    }
+
+    /// The reliable provisional response that is not acknowledged yet.
+    pub fn unpracked(&self) -> Option<Rung> {
+        self.pending.as_ref().map(|_| Rung { rseq: self.rseq, cseq: self.cseq })
     }
 }
