@@ -71,7 +71,8 @@ impl UserAgent {
     pub fn reload(&mut self, cx: &mut Cx, settings: Settings) {
         self.rules = Rules::new(&settings);
         self.trunks = Trunks::new(&settings);
-        self.net.settings = settings;
+        let before = std::mem::replace(&mut self.net.settings, settings);
+        self.move_trunks(cx, &before.trunks);
         self.watch_trunks(cx);
     }
 

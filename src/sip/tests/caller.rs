@@ -440,3 +440,48 @@ fn a_response_with_another_sequence_number_is_not_ours() {
     assert!(world.say(&strange).is_empty());
     assert_eq!(starts(&world.say(&other)), ["ACK", "BYE"]);
 }
+
+#[test]
+fn a_trunk_keeps_its_login_and_its_calls_when_another_is_put_before_it() {
+    let mut world = strict();
+    let (leg, invite) = world.calling();
+    world.say(&answer(&invite, 200, "x", "", "v=0\n"));
+    let mut settings = world.nodes[0].agent.settings().clone();
+    let login = Login { user: "v".into(), secret: Secret("q".into()) };
+    let hosts = vec!["192.0.2.7".into()];
+    let name = "other".into();
+    let other = Trunk { name, hosts, login: Some(login), ..Trunk::default() };
+    settings.trunks.insert(0, other);
+    world.with(0, |agent, cx, _| agent.reload(cx, settings.clone()));
+    let offer = world.acts(leg, Act::Offer { body: sdp("v=0 offer\r\n") });
+    let again = world.say(&answer(&offer[0], 407, "", CHALLENGE, "")).remove(1);
+    assert!(header(&again, "Proxy-Authorization").contains("username=\"u\""), "{again}");
+    world.say(&answer(&again, 200, "", "", "v=0\n"));
+    settings.trunks.truncate(1);
+    world.with(0, |agent, cx, _| agent.reload(cx, settings));
+    let offer = world.acts(leg, Act::Offer { body: sdp("v=0 offer\r\n") });
+    assert_eq!(starts(&world.say(&answer(&offer[0], 407, "", CHALLENGE, ""))), ["ACK"]);
+}
+
+#[test]
+fn a_registration_goes_on_when_its_trunk_moves_in_the_settings() {
+    let login = |user: &str| Some(Login { user: user.into(), secret: Secret("p".into()) });
+    let mut world = World::single(|s| {
+        (s.trunks[0].login, s.trunks[0].register) = (login("u"), true);
+    });
+    let first = world.take_sent(0).remove(0);
+    let mut settings = world.nodes[0].agent.settings().clone();
+    let other = Trunk { name: "other".into(), login: login("v"), ..Trunk::default() };
+    settings.trunks.insert(0, other);
+    world.with(0, |agent, cx, _| agent.reload(cx, settings.clone()));
+    let challenge = CHALLENGE.replace("Proxy", "WWW");
+    let second = world.say(&answer(&first, 401, "x", &challenge, "")).remove(0);
+    assert!(header(&second, "Authorization").contains("username=\"u\""), "{second}");
+    world.say(&answer(&second, 200, "x", "", ""));
+    let again = world.wait(1_801).remove(0);
+    assert_eq!(header(&again, "Call-ID"), header(&first, "Call-ID"));
+    settings.trunks.clear();
+    world.with(0, |agent, cx, _| agent.reload(cx, settings));
+    assert!(world.wait(4_000).iter().all(|sent| sent.starts_with("REGISTER ")));
+    assert!(world.nodes[0].timers.is_empty(), "{:?}", world.nodes[0].timers);
+}
