@@ -264,6 +264,15 @@ impl UserAgent {
         work: impl FnOnce(&mut Leg, &mut Desk) -> R,
     ) -> Option<R> {
         let leg = self.legs.get_mut(id)?;
+        if let Some(user) = &leg.user
+            && self.net.table.is_closed(leg.dialog.hop)
+            && leg.dialog.routes.is_empty()
+        {
+            // The phone has connected and registered anew since; its old port is dead.
+            let (dialog, seen) = (&leg.dialog, leg.dialog.hop);
+            let way = self.registrar.way_back(user, &dialog.target, seen.peer.ip());
+            leg.dialog.hop = way.unwrap_or(seen);
+        }
         let (net, resolver) = (&mut self.net, &mut self.resolver);
         let mut desk = Desk { id, cx, net, resolver, out };
         let result = work(leg, &mut desk);

@@ -229,9 +229,9 @@ impl UserAgent {
     ) -> Leg {
         let field = |name| text(message.header(name).unwrap_or_default());
         let contact = message.contact().filter(|c| c.uri.is_sip());
-        let (fixed, trunk) = match source {
-            Source::Trunk(trunk) => (false, Some(*trunk)),
-            Source::User(_) => (true, None),
+        let (fixed, trunk, user) = match source {
+            Source::Trunk(trunk) => (false, Some(*trunk), None),
+            Source::User(user) => (true, None, hop.flow.map(|_| user.as_str().into())),
         };
         // RFC 3261 section 12.1.1: "The remote target MUST be set to the URI from the Contact
         // header field of the request." Peers of RFC 2543 may send none; From is their next best.
@@ -258,6 +258,7 @@ impl UserAgent {
         let mut leg = Leg {
             phase: Phase::Ringing(Box::new(ringing)),
             trunk,
+            user,
             fixed,
             ..Leg::new(secret, dialog)
         };

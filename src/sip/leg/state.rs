@@ -20,6 +20,8 @@ pub struct Leg {
     pub cause: Option<Box<Cause>>,
     /// Whose login answers challenges, and who is trusted with identities.
     pub trunk: Option<TrunkId>,
+    /// Whose phone it is, where its way may be lost with a connection.
+    pub user: Option<Box<str>>,
     /// A reliable provisional response whose PRACK had not come when our 2xx went out.
     pub unpracked: Option<Rung>,
     /// Our 2xx whose ACK has not come.
@@ -194,6 +196,7 @@ impl Leg {
             silent: false,
             cause: None,
             trunk: None,
+            user: None,
             unpracked: None,
             unacked: None,
             change: None,

@@ -315,6 +315,11 @@ impl Table {
         Hop { flow: hop.flow.filter(|flow| self.flows.contains_key(flow)), ..hop }
     }
 
+    /// Whether it was a stream that is closed.
+    pub fn is_closed(&self, hop: Hop) -> bool {
+        hop.flow.is_some_and(|flow| !self.flows.contains_key(&flow))
+    }
+
     pub fn flow_opened(&mut self, flow: FlowId, peer: SocketAddr) {
         self.flows.insert(flow, peer);
     }
