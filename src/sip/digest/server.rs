@@ -7,11 +7,11 @@
 //!
 //! In: credentials, a secret, the source, the time. Out: [`Checked`]. Knows no users.
 
-use super::text::{digest_params, quoted};
+use super::text::digest_params;
 use super::{Algorithm, Hash, Question};
 use crate::base::{Instant, Now, Rng};
 use crate::sip::Secret;
-use crate::wire::sip::Uri;
+use crate::wire::sip::{Uri, quoted};
 use serde::{Deserialize, Serialize};
 use siphasher::sip128::{Hasher128, SipHasher24};
 use std::collections::BTreeMap;
