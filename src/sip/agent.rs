@@ -72,7 +72,8 @@ impl UserAgent {
     pub fn reload(&mut self, cx: &mut Cx, settings: Settings) {
         self.rules = Rules::new(&settings);
         self.trunks = Trunks::new(&settings);
-        self.net.settings = settings;
+        let before = std::mem::replace(&mut self.net.settings, settings);
+        self.move_trunks(cx, &before.trunks);
         self.watch_trunks(cx);
     }
 
@@ -186,7 +187,7 @@ impl UserAgent {
             User::Leg(leg, purpose) => {
                 self.with_leg(cx, leg, out, |leg, desk| match purpose {
                     Purpose::Open => leg.failed(desk, id, status, None),
-                    Purpose::Change => leg.change_failed(desk, id, 408, None),
+                    Purpose::Change => leg.change_failed(desk, id, status, None),
                     Purpose::Bye => leg.left(),
                     Purpose::Prack | Purpose::Cancel => {}
                 });
@@ -282,10 +283,20 @@ impl UserAgent {
         work: impl FnOnce(&mut Leg, &mut Desk) -> R,
     ) -> Option<R> {
         let leg = self.legs.get_mut(id)?;
+        if let Some(user) = &leg.user
+            && self.net.table.is_closed(leg.dialog.hop)
+            && leg.dialog.routes.is_empty()
+        {
+            // The phone has connected and registered anew since; its old port is dead.
+            let (dialog, seen) = (&leg.dialog, leg.dialog.hop);
+            let way = self.registrar.way_back(user, &dialog.target, seen.peer.ip());
+            leg.dialog.hop = way.unwrap_or(seen);
+        }
         let (net, resolver) = (&mut self.net, &mut self.resolver);
         let mut desk = Desk { id, cx, net, resolver, out };
         let result = work(leg, &mut desk);
         if leg.phase == Phase::Gone {
+            leg.settle_asked(&mut desk);
             leg.quiet(&mut desk);
             self.legs.remove(id);
         }

@@ -42,6 +42,14 @@ fn beside(invite: &Message, method: Method, to: &Message) -> Option<Writer> {
     Some(writer)
 }
 
+/// The sequence number of a request of ours, as `compose` wrote it.
+pub fn sequence(request: &[u8]) -> Option<u32> {
+    let name = b"\r\nCSeq: ";
+    let value = &request[memchr::memmem::find(request, name)? + name.len()..];
+    let end = value.iter().position(|octet| !octet.is_ascii_digit())?;
+    std::str::from_utf8(&value[..end]).ok()?.parse().ok()
+}
+
 /// What is new in a request that is sent once more.
 pub struct Again<'a> {
     pub settings: &'a Settings,

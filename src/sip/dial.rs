@@ -26,9 +26,10 @@ impl UserAgent {
         let secret = cx.rng.bits();
         let full = self.legs.len() >= limits::LEGS_MAX;
         let (uri, aim) = if full { (String::new(), Aim::Nowhere) } else { self.aim(&dial) };
-        let trunk = match dial.target {
-            Target::Trunk { trunk, .. } => Some(trunk),
-            Target::Contact(_) | Target::Uri(_) => None,
+        let (trunk, user) = match &dial.target {
+            Target::Trunk { trunk, .. } => (Some(*trunk), None),
+            Target::Contact(contact) => (None, self.registrar.owner(contact).map(Box::from)),
+            Target::Uri(_) => (None, None),
         };
         let fixed = matches!(dial.target, Target::Contact(_));
         let dialog = self.new_dialog(cx, &dial, uri, trunk, &tag::tag(id, secret));
@@ -36,6 +37,7 @@ impl UserAgent {
         let leg = Leg {
             phase: Phase::Calling(Box::new(calling)),
             trunk,
+            user,
             fixed,
             ..Leg::new(secret, dialog)
         };

@@ -258,10 +258,14 @@ impl UserAgent {
         }
     }
 
-    /// The client transaction that a response is for (RFC 3261 section 17.1.3).
+    /// The client transaction that a response is for (RFC 3261 section 17.1.3). Section 8.2.6.2:
+    /// "The CSeq header field of the response MUST equal the CSeq field of the request."
     fn awaited(&self, message: &Message) -> Option<TransactionId> {
         let (id, secret) = tag::parse_branch(message.via.branch()?)?;
         let kept = self.net.table.get(id).filter(|t| t.is_client() && t.secret == secret)?;
+        if derive::sequence(&kept.bytes) != Some(message.cseq.number) {
+            return None;
+        }
         let method = message.cseq.method;
         let invite = matches!(kept.machine, Machine::ClientInvite(_));
         match method {

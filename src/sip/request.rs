@@ -229,9 +229,9 @@ impl UserAgent {
     ) -> Leg {
         let field = |name| text(message.header(name).unwrap_or_default());
         let contact = message.contact().filter(|c| c.uri.is_sip());
-        let (fixed, trunk) = match source {
-            Source::Trunk(trunk) => (false, Some(*trunk)),
-            Source::User(_) => (true, None),
+        let (fixed, trunk, user) = match source {
+            Source::Trunk(trunk) => (false, Some(*trunk), None),
+            Source::User(user) => (true, None, hop.flow.map(|_| user.as_str().into())),
         };
         // RFC 3261 section 12.1.1: "The remote target MUST be set to the URI from the Contact
         // header field of the request." Peers of RFC 2543 may send none; From is their next best.
@@ -253,9 +253,12 @@ impl UserAgent {
         dialog.free = !fixed && route::is_free(&dialog);
         let reliable = message.require().any(|option| option.eq_ignore_ascii_case("100rel"));
         let asked = super::leg::uas::asked_session(message);
+        let invite = (transaction, message.cseq.number);
+        let ringing = Ringing::new(invite, asked, (offered, reliable));
         let mut leg = Leg {
-            phase: Phase::Ringing(Box::new(Ringing::new(transaction, asked, (offered, reliable)))),
+            phase: Phase::Ringing(Box::new(ringing)),
             trunk,
+            user,
             fixed,
             ..Leg::new(secret, dialog)
         };

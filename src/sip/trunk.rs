@@ -10,8 +10,8 @@ use super::receive::Sent;
 use super::resolve::Server;
 use super::transaction::client;
 use super::transaction::table::{Machine, Transaction, User};
-use super::{Effect, Hop, Notice, digest, tag};
-use crate::base::{Cx, Id, Timer, TrunkId};
+use super::{Effect, Hop, Notice, Trunk, digest, tag};
+use crate::base::{Cx, Id, LegId, Timer, TrunkId};
 use crate::wire::sip::{Message, Method, Name, text};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -35,12 +35,47 @@ pub struct Watch {
 const REGISTER_AGAIN: Duration = Duration::from_secs(60);
 const REGISTER_EXPIRES: u32 = 3_600;
 
+impl Watch {
+    fn new(cx: &mut Cx) -> Self {
+        Self { call_id: cx.rng.bits(), ..Self::default() }
+    }
+}
+
 impl UserAgent {
+    /// An id is a place in the settings, and the settings are new: whatever is about a trunk stays
+    /// with the trunk of that name. A leg whose trunk is gone has no login any more.
+    pub(super) fn move_trunks(&mut self, cx: &mut Cx, before: &[Trunk]) {
+        let now = &self.net.settings.trunks;
+        let place = |old: &Trunk| now.iter().position(|trunk| trunk.name == old.name);
+        let places: Vec<Option<usize>> = before.iter().map(place).collect();
+        let moved = |id: TrunkId| {
+            let slot = places.get(id.slot() as usize).copied().flatten()?;
+            Some(TrunkId::new(slot as u32, 0))
+        };
+        let legs: Vec<LegId> = self.legs.keys().collect();
+        for id in legs {
+            if let Some(leg) = self.legs.get_mut(id) {
+                leg.trunk = leg.trunk.and_then(moved);
+            }
+        }
+        self.net.table.move_trunks(moved);
+        let mut watches = vec![None; now.len()];
+        for (slot, watch) in (0..).zip(self.watches.drain(..)) {
+            let id = TrunkId::new(slot, 0);
+            cx.timers.cancel(Timer::TrunkPing(id));
+            cx.timers.cancel(Timer::TrunkRegister(id));
+            if let Some(to) = moved(id) {
+                watches[to.slot() as usize] = Some(watch);
+            }
+        }
+        let new = |watch: Option<Watch>| watch.unwrap_or_else(|| Watch::new(cx));
+        self.watches = watches.into_iter().map(new).collect();
+    }
+
     /// Looks at every trunk as soon as timers run.
     pub(super) fn watch_trunks(&mut self, cx: &mut Cx) {
-        self.watches.truncate(self.net.settings.trunks.len());
         while self.watches.len() < self.net.settings.trunks.len() {
-            self.watches.push(Watch { call_id: cx.rng.bits(), ..Watch::default() });
+            self.watches.push(Watch::new(cx));
         }
         self.resolver.unwatch(cx);
         let now = cx.now.instant;

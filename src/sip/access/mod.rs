@@ -122,27 +122,41 @@ impl Access {
         }
     }
 
+    /// Any datagram may bear any source; only who was sent a nonce there can answer it. Nothing
+    /// else may lock a user, and noise is a reason to be sent away only without such an answer.
     pub fn judge(&mut self, cx: &mut Cx, rules: &Rules, knock: Knock) -> Verdict {
         let now = cx.now.instant;
         let source = source(knock.peer.ip());
-        if let Some(retry_after) = self.too_noisy(now, source) {
-            return Verdict::Busy { retry_after };
-        }
-        let given = knock
-            .answers
-            .iter()
-            .filter_map(|value| Credentials::parse(value))
-            .find(|given| given.realm == rules.realm);
-        let Some(given) = given else {
-            return self.challenge(cx, rules, (source, knock.from), false);
+        let ours = |given: &Credentials| given.realm == rules.realm;
+        let values = knock.answers.iter().filter_map(|value| Credentials::parse(value));
+        let mut given: Vec<Credentials> = values.filter(ours).collect();
+        let proven = given.iter().position(|given| self.verifier.has_challenged(given, source));
+        let Some(proven) = proven else {
+            if let Some(retry_after) = self.too_noisy(now, source) {
+                return Verdict::Busy { retry_after };
+            }
+            let name = given.first().map_or(knock.from, |given| &given.username);
+            return self.challenge(cx, rules, (source, name), !given.is_empty());
         };
+        self.judge_answer(cx, rules, (source, given.swap_remove(proven)), knock)
+    }
+
+    fn judge_answer(
+        &mut self,
+        cx: &mut Cx,
+        rules: &Rules,
+        (source, given): (IpAddr, Credentials),
+        knock: Knock,
+    ) -> Verdict {
+        let now = cx.now.instant;
         let offender = format!("{source} {}", head(&given.username));
         if let Some(left) = self.locked(now, &offender) {
             self.charge(now, source, 1);
             return Verdict::Forbid { retry_after: Some(seconds(left)), locked: None };
         }
         let secret = rules.users.get(&given.username).map(|user| &user.secret);
-        match self.verifier.check(cx.now, &given, secret, (knock.method, knock.uri)) {
+        let request = (knock.method, knock.uri);
+        match self.verifier.check(cx.now, (&given, source), secret, request) {
             Checked::Right => {
                 self.offenders.remove(&offender);
                 Verdict::Accept(given.username)
@@ -153,10 +167,14 @@ impl Access {
                 Verdict::Unfit
             }
             Checked::Wrong => {
+                let noisy = self.too_noisy(now, source);
                 self.charge(now, source, WRONG_COSTS);
                 let lock = self.count_wrong(now, offender, rules.lock_after);
                 let locked = lock.map(|_| head(&given.username).to_string());
-                Verdict::Forbid { retry_after: lock.map(seconds), locked }
+                match (noisy, lock) {
+                    (Some(retry_after), None) => Verdict::Busy { retry_after },
+                    _ => Verdict::Forbid { retry_after: lock.map(seconds), locked },
+                }
             }
         }
     }
@@ -169,7 +187,7 @@ impl Access {
         stale: bool,
     ) -> Verdict {
         self.charge(cx.now.instant, source, 1);
-        let mut values = self.verifier.challenge(cx.now, &rules.realm, stale);
+        let mut values = self.verifier.challenge(cx.now, (&rules.realm, source), stale);
         match rules.algorithms(user) {
             Algorithms::Both => {}
             Algorithms::Md5 => values.retain(|value| value.contains("algorithm=MD5")),

@@ -252,3 +252,38 @@ fn everyone_is_offered_sha_256_before_md5_but_whose_phone_does_not_know_it() {
         );
     }
 }
+
+#[test]
+fn who_writes_another_address_on_his_datagrams_locks_nobody_there() {
+    let mut gate = Gate::new();
+    let call_centre = gate.peer;
+    gate.peer.set_ip("203.0.113.66".parse().unwrap());
+    let mut session = gate.challenge();
+    let login = Login { user: "op1".into(), secret: Secret("wrong".into()) };
+    gate.peer = call_centre;
+    for _ in 0..20 {
+        let value = session.answer(&login, "REGISTER", URI);
+        assert!(matches!(gate.knock(&[&value]), Verdict::Challenge { stale: true, .. }));
+    }
+    assert_eq!(gate.access.offenders.len(), 0);
+    assert_eq!(gate.attempt("op1", "right"), Verdict::Accept("op1".into()));
+}
+
+#[test]
+fn who_was_challenged_there_is_heard_through_the_noise_of_others() {
+    let mut gate = Gate::new();
+    let login = Login { user: "op1".into(), secret: Secret("right".into()) };
+    let mut session = gate.challenge();
+    while !matches!(gate.knock(&[]), Verdict::Busy { .. }) {}
+    let value = session.answer(&login, "REGISTER", URI);
+    assert_eq!(gate.knock(&[&value]), Verdict::Accept("op1".into()));
+    // Its nonce grows old, and the noise goes on: it gets another.
+    gate.now += 301;
+    while !matches!(gate.knock(&[]), Verdict::Busy { .. }) {}
+    let value = session.answer(&login, "REGISTER", URI);
+    let verdict = gate.knock(&[&value]);
+    let Verdict::Challenge { stale: true, values } = verdict else { panic!("{verdict:?}") };
+    let mut session = Session::new(values.iter().map(String::as_str), &mut gate.rng).unwrap();
+    let value = session.answer(&login, "REGISTER", URI);
+    assert_eq!(gate.knock(&[&value]), Verdict::Accept("op1".into()));
+}

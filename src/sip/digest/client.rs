@@ -2,10 +2,11 @@
 //!
 //! In: the values of WWW-Authenticate or Proxy-Authenticate, a login. Out: the value to send.
 
-use super::text::{digest_params, quoted};
+use super::text::digest_params;
 use super::{Algorithm, Question};
 use crate::base::Rng;
 use crate::sip::Login;
+use crate::wire::sip::quoted;
 use serde::{Deserialize, Serialize};
 
 /// A challenge that was accepted, and how often it was answered.

@@ -1,7 +1,7 @@
 //! Digest authentication (RFC 7616, RFC 8760, RFC 3261 section 22): both ends of it.
 //!
 //! In: header field values as text, a secret, the time. Out: verdicts and header field values.
-//! Knows no users, no messages, no sockets. May import: base.
+//! Knows no users, no messages, no sockets. May import: wire and base.
 
 mod client;
 mod server;

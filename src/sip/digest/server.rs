@@ -1,19 +1,22 @@
 //! The server's half of digest: challenges, and what an answer to one is worth.
 //!
 //! A nonce carries its own time under a keyed hash, so that challenging costs no memory. Memory is
-//! spent only on nonces that a right password has used, and there to count their uses.
+//! spent only on nonces that a right password has used, and there to count their uses. The hash
+//! covers the source that was challenged: who only writes another's address on his datagrams never
+//! sees a nonce that is good from there.
 //!
-//! In: credentials, a secret, the time. Out: [`Checked`]. Knows no users, no sources.
+//! In: credentials, a secret, the source, the time. Out: [`Checked`]. Knows no users.
 
-use super::text::{digest_params, quoted};
+use super::text::digest_params;
 use super::{Algorithm, Hash, Question};
 use crate::base::{Instant, Now, Rng};
 use crate::sip::Secret;
-use crate::wire::sip::Uri;
+use crate::wire::sip::{Uri, quoted};
 use serde::{Deserialize, Serialize};
 use siphasher::sip128::{Hasher128, SipHasher24};
 use std::collections::BTreeMap;
 use std::hash::Hasher;
+use std::net::IpAddr;
 use std::time::Duration;
 use subtle::ConstantTimeEq;
 
@@ -126,9 +129,14 @@ impl Verifier {
 
     /// Values of the WWW-Authenticate (or Proxy-Authenticate) header fields. RFC 8760 section 2.4:
     /// the topmost is the one that we prefer.
-    pub fn challenge(&mut self, now: Now, realm: &str, stale: bool) -> Vec<String> {
+    pub fn challenge(
+        &mut self,
+        now: Now,
+        (realm, source): (&str, IpAddr),
+        stale: bool,
+    ) -> Vec<String> {
         self.issued = now.instant.max(Instant(self.issued.0 + 1));
-        let nonce = self.nonce(realm, self.issued);
+        let nonce = self.nonce(realm, source, self.issued);
         let realm = quoted(realm);
         let stale = if stale { ", stale=true" } else { "" };
         ["SHA-256", "MD5"]
@@ -141,12 +149,17 @@ impl Verifier {
             .to_vec()
     }
 
+    /// Whether the nonce was given to this source, however long ago.
+    pub fn has_challenged(&self, given: &Credentials, source: IpAddr) -> bool {
+        self.ours(given, source).is_some()
+    }
+
     /// `secret` is `None` for a user that does not exist; that takes as long. `request` is method
     /// and Request-URI.
     pub fn check(
         &mut self,
         now: Now,
-        given: &Credentials,
+        (given, source): (&Credentials, IpAddr),
         secret: Option<&Secret>,
         (method, uri): (&str, &str),
     ) -> Checked {
@@ -154,9 +167,8 @@ impl Verifier {
         if !same(&given.uri, uri) {
             return Checked::Unfit;
         }
-        let Some(issued) = self.ours(now, &given.realm, &given.nonce) else {
-            return Checked::Stale;
-        };
+        let issued = self.ours(given, source).filter(|&issued| self.may_be_answered(now, issued));
+        let Some(issued) = issued else { return Checked::Stale };
         let nobody = format!("{:016x}", self.key.0);
         let right = given.answers(method, secret.map_or(nobody.as_str(), |s| s.0.as_str()));
         if !right || secret.is_none() {
@@ -166,23 +178,30 @@ impl Verifier {
         if self.count(now, issued, count) { Checked::Right } else { Checked::Stale }
     }
 
-    /// Its time and a keyed hash over that and the realm, in hexadecimal.
-    fn nonce(&self, realm: &str, at: Instant) -> String {
+    /// Its time and a keyed hash over that, the source and the realm, in hexadecimal.
+    fn nonce(&self, realm: &str, source: IpAddr, at: Instant) -> String {
         let mut mac = SipHasher24::new_with_keys(self.key.0, self.key.1);
         mac.write_u64(at.0);
+        match source {
+            IpAddr::V4(v4) => mac.write(&v4.octets()),
+            IpAddr::V6(v6) => mac.write(&v6.octets()),
+        }
         mac.write(realm.as_bytes());
         let mac = mac.finish128();
         format!("{:016x}{:016x}{:016x}", at.0, mac.h1, mac.h2)
     }
 
-    /// The time in a nonce that we made and that may still be answered.
-    fn ours(&self, now: Now, realm: &str, nonce: &str) -> Option<Instant> {
-        let at = Instant(u64::from_str_radix(nonce.get(..16)?, 16).ok()?);
-        let genuine = self.nonce(realm, at);
-        let genuine: bool = genuine.as_bytes().ct_eq(nonce.as_bytes()).into();
-        let young = now.instant.since(at) < NONCE_LIFE;
-        let counted = self.forgotten.is_none_or(|last| last < at);
-        (genuine && young && counted).then_some(at)
+    /// The time in a nonce that we made for this source.
+    fn ours(&self, given: &Credentials, source: IpAddr) -> Option<Instant> {
+        let at = Instant(u64::from_str_radix(given.nonce.get(..16)?, 16).ok()?);
+        let genuine = self.nonce(&given.realm, source, at);
+        let genuine: bool = genuine.as_bytes().ct_eq(given.nonce.as_bytes()).into();
+        genuine.then_some(at)
+    }
+
+    fn may_be_answered(&self, now: Now, issued: Instant) -> bool {
+        let young = now.instant.since(issued) < NONCE_LIFE;
+        young && self.forgotten.is_none_or(|last| last < issued)
     }
 
     /// Notes one use of a nonce by a right password. False: it was used like this before.

@@ -57,7 +57,9 @@ impl Leg {
         }
         match &self.phase {
             Phase::Ringing(ringing) if !ringing.described => self.later(desk, transaction),
-            Phase::Calling(calling) if !calling.settled => self.reply(desk, transaction, 491),
+            Phase::Calling(calling) if !calling.is_settled(&self.dialog.remote_tag) => {
+                self.reply(desk, transaction, 491)
+            }
             _ if self.change_in_progress() || self.unacked.as_ref().is_some_and(|u| u.offer) => {
                 self.reply(desk, transaction, 491);
             }
@@ -65,12 +67,18 @@ impl Leg {
         }
     }
 
+    /// Whether neither side owes an answer, and somebody is there to give one.
+    pub(super) fn may_be_offered(&self) -> bool {
+        let ours = self.change_in_progress() || self.unacked.as_ref().is_some_and(|u| u.offer);
+        !self.silent && !ours && self.asked.is_none()
+    }
+
     fn change_in_progress(&self) -> bool {
         self.change.as_ref().is_some_and(|c| c.transaction.is_some())
     }
 
     /// Hands an offer, or the wish for one, to the user.
-    fn take_offer(
+    pub(super) fn take_offer(
         &mut self,
         desk: &mut Desk,
         message: &Message,
@@ -151,6 +159,7 @@ impl Leg {
             let request = kept.request.clone();
             if let Ok(message) = Message::parse(&request) {
                 self.refresh_target(desk, &message);
+                self.note_early_offer(&message);
             }
         }
         match asked.invite {
@@ -161,14 +170,25 @@ impl Leg {
             }
             false => {
                 self.accept_update(desk, asked.transaction, asked.session, Some(&body));
+                self.go_on_ringing(desk);
                 self.try_change(desk);
             }
+        }
+    }
+
+    /// What the peer describes its side with before its 2xx holds for a 2xx that says nothing.
+    fn note_early_offer(&mut self, message: &Message) {
+        if let Phase::Calling(calling) = &mut self.phase
+            && let Some(fork) = calling.fork(message.from.tag().unwrap_or_default())
+        {
+            fork.answer = Self::answer_in(message).or(fork.answer.take());
         }
     }
 
     pub fn refuse_offer(&mut self, desk: &mut Desk, status: u16) {
         let Some(asked) = self.asked.take() else { return };
         self.reply(desk, asked.transaction, status.clamp(400, 699));
+        self.go_on_ringing(desk);
         self.try_change(desk);
     }
 

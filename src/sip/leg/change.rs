@@ -6,19 +6,21 @@ use crate::base::{Timer, TransactionId};
 use crate::sip::desk::{Desk, Wanted};
 use crate::sip::session::{self, Side};
 use crate::sip::transaction::table::Purpose;
-use crate::sip::{Body, Ended, Notice, body, compose};
+use crate::sip::{Body, Ended, Notice, compose};
 use crate::wire::sip::{Message, Method, Name, Refresher, Writer};
 use std::time::Duration;
 
 /// Collisions in a row before an offer is given up.
 const TRIES_MAX: u8 = 8;
+/// After a 503 that does not say when to come again.
+const OUT_OF_SERVICE: Duration = Duration::from_secs(4);
 
 impl Leg {
     pub fn offer(&mut self, desk: &mut Desk, body: Body) {
         match &mut self.change {
             // One offer at a time; the newest waits (RFC 3264 section 4).
             Some(change) if change.transaction.is_some() => change.next = Some(body),
-            _ => self.change = Some(Box::new(Change::offer(body))),
+            _ => self.change = Some(Box::new(Change::of(body))),
         }
         self.try_change(desk);
     }
@@ -47,11 +49,7 @@ impl Leg {
         if change.transaction.is_some() || change.waiting {
             return;
         }
-        let body = match (&change.body, change.method) {
-            (Some(body), _) => Some(body),
-            (None, Refresh::Invite) => self.description.as_ref(),
-            (None, Refresh::Update) => None,
-        };
+        let body = change.offer(self.description.as_ref());
         let method = match change.method {
             Refresh::Invite => Method::Invite,
             Refresh::Update => Method::Update,
@@ -90,21 +88,23 @@ impl Leg {
         };
         self.note_abilities(message);
         self.session_begins(desk, accepted_session(message, asked_for));
+        let (leg, offered) = (desk.id, change.offer(self.description.as_ref()).is_some());
+        match Self::answer_in(message) {
+            // Even where nothing of ours is new: the peer may move its media in any answer.
+            Some(answer) if offered => self.tell(desk, Notice::OfferAnswered { leg, answer }),
+            None if change.body.is_some() => {
+                self.tell(desk, Notice::OfferRefused { leg, status: 488 });
+            }
+            Some(_) | None => {}
+        }
         if let Some(offered) = &change.body {
             self.describe(offered);
-            let notice = match body::find(message) {
-                body::Found::Description(answer) => Notice::OfferAnswered { leg: desk.id, answer },
-                body::Found::None | body::Found::Unknown | body::Found::TooLarge => {
-                    Notice::OfferRefused { leg: desk.id, status: 488 }
-                }
-            };
-            self.tell(desk, notice);
         }
         self.next_change(desk, change.next);
     }
 
     fn next_change(&mut self, desk: &mut Desk, next: Option<Body>) {
-        self.change = next.map(|body| Box::new(Change::offer(body)));
+        self.change = next.map(|body| Box::new(Change::of(body)));
         self.try_change(desk);
     }
 
@@ -125,19 +125,17 @@ impl Leg {
             // RFC 3261 section 12.2.1.2: "If the response for a request within a dialog is a 481
             // or a 408, the UAC SHOULD terminate the dialog"; and where nothing comes at all.
             408 | 481 => self.lost(desk, Ended::Lost),
-            491 | 500 if change.tries < TRIES_MAX => {
-                let hint = message.and_then(Message::retry_after).filter(|_| status == 500);
-                if status == 500 && hint.is_none() {
-                    return self.change_refused(desk, status);
-                }
-                change.tries += 1;
-                change.waiting = true;
-                let pause = match hint {
-                    Some(seconds) => Duration::from_secs(u64::from(seconds.min(10))),
-                    None => glare_pause(self.dialog.caller, desk),
+            491 | 500 | 503 if change.tries < TRIES_MAX => {
+                let hint = message.and_then(Message::retry_after);
+                let pause = match (status, hint) {
+                    (491, _) => glare_pause(self.dialog.caller, desk),
+                    (_, Some(seconds)) => Duration::from_secs(u64::from(seconds.min(10))),
+                    // Also a transport that failed (section 8.1.3.1): who talks goes on talking,
+                    // and media will tell if the peer has gone.
+                    (503, None) => OUT_OF_SERVICE,
+                    (_, None) => return self.change_refused(desk, status),
                 };
-                let at = desk.cx.now.instant + pause;
-                desk.cx.timers.set(Timer::RetryOffer(desk.id), at);
+                self.change_later(desk, pause);
             }
             422 if change.tries < TRIES_MAX => {
                 change.tries += 1;
@@ -154,16 +152,27 @@ impl Leg {
         }
     }
 
+    fn change_later(&mut self, desk: &mut Desk, pause: Duration) {
+        let Some(change) = &mut self.change else { return };
+        change.tries += 1;
+        change.waiting = true;
+        desk.cx.timers.set(Timer::RetryOffer(desk.id), desk.cx.now.instant + pause);
+    }
+
     fn change_refused(&mut self, desk: &mut Desk, status: u16) {
         let Some(change) = self.change.take() else { return };
-        match (change.body, self.session) {
-            (Some(_), _) => self.tell(desk, Notice::OfferRefused { leg: desk.id, status }),
-            (None, Some(session)) => {
-                // The peer is alive and would not; there is time for another try or two.
-                let pause = Duration::from_secs(u64::from(session.interval / 8));
-                desk.cx.timers.set(Timer::Refresh(desk.id), desk.cx.now.instant + pause);
-            }
-            (None, None) => {}
+        if change.body.is_some() {
+            self.tell(desk, Notice::OfferRefused { leg: desk.id, status });
+        }
+        // A refresh was refused, or fell due while an offer was under way and left it to that. The
+        // peer is alive; there is time for another try or two.
+        let refresh = Timer::Refresh(desk.id);
+        if let Some(session) = self.session
+            && session.refresher == Side::Us
+            && !desk.cx.timers.is_set(refresh)
+        {
+            let pause = Duration::from_secs(u64::from(session.interval / 8));
+            desk.cx.timers.set(refresh, desk.cx.now.instant + pause);
         }
         self.next_change(desk, change.next);
     }
@@ -178,8 +187,18 @@ impl Leg {
 }
 
 impl Change {
-    fn offer(body: Body) -> Self {
+    fn of(body: Body) -> Self {
         Self { body: Some(body), ..Self::refresh() }
+    }
+
+    /// What it describes our side with. A re-INVITE that only refreshes repeats what stands:
+    /// without a body it would ask the peer for an offer.
+    fn offer<'a>(&'a self, standing: Option<&'a Body>) -> Option<&'a Body> {
+        match (&self.body, self.method) {
+            (Some(body), _) => Some(body),
+            (None, Refresh::Invite) => standing,
+            (None, Refresh::Update) => None,
+        }
     }
 
     fn refresh() -> Self {

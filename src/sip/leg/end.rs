@@ -103,7 +103,7 @@ impl Leg {
 
     /// RFC 3261 section 15.1.2: "The UAS MUST still respond to any pending requests received for
     /// that dialog. It is RECOMMENDED that a 487 (Request Terminated) response be generated".
-    fn settle_asked(&mut self, desk: &mut Desk) {
+    pub fn settle_asked(&mut self, desk: &mut Desk) {
         if let Some(asked) = self.asked.take() {
             let own_tag = tag::tag(desk.id, self.secret);
             desk.respond(asked.transaction, 487, &own_tag, |_| {}, None);

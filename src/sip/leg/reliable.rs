@@ -1,11 +1,11 @@
 //! Reliable provisional responses, RFC 3262: sent where the caller requires them, acknowledged
 //! where the callee sends them.
 
-use super::{Calling, Fork, Leg, Phase, Provisional, Queued};
+use super::{Calling, Fork, Leg, Phase, Provisional, Queued, Rung};
 use crate::base::{Timer, TransactionId, limits};
 use crate::sip::desk::{Desk, Wanted};
 use crate::sip::transaction::table::Purpose;
-use crate::sip::{Body, Cause, Ended, Notice, route};
+use crate::sip::{Body, Cause, Ended, Notice, body, route};
 use crate::wire::sip::{Message, Method, Name};
 
 impl Leg {
@@ -67,21 +67,51 @@ impl Leg {
         message: &Message,
         transaction: TransactionId,
     ) {
-        let matches = self.ringing().is_some_and(|ringing| {
-            ringing.pending.is_some()
-                && message.rack().is_some_and(|rack| {
-                    rack.rseq == ringing.rseq && rack.cseq.method == Method::Invite
-                })
-        });
+        let named = message.rack().filter(|rack| rack.cseq.method == Method::Invite);
+        let named = named.map(|rack| Rung { rseq: rack.rseq, cseq: rack.cseq.number });
         // "If a PRACK request is received by the UA core that does not match any unacknowledged
         // reliable provisional response, the UAS MUST respond to the PRACK with a 481".
-        if !matches {
+        if named.is_none() || named != self.unpracked() {
             return self.reply(desk, transaction, 481);
         }
-        self.reply(desk, transaction, 200);
         desk.cx.timers.cancel(Timer::RepeatProvisional(desk.id));
-        let Some(ringing) = self.ringing() else { return };
-        ringing.pending = None;
+        self.unpracked = None;
+        let described = self.ringing().is_none_or(|ringing| {
+            ringing.pending = None;
+            ringing.described
+        });
+        match body::find(message) {
+            body::Found::None => self.reply(desk, transaction, 200),
+            // Section 5: "If the UAC receives a reliable provisional response with an answer, it
+            // MAY generate an additional offer in the PRACK. If the UAS receives a PRACK with an
+            // offer, it MUST place the answer in the 2xx to the PRACK."
+            _ if described && self.may_be_offered() => {
+                self.take_offer(desk, message, transaction, false);
+            }
+            _ => self.reply(desk, transaction, 488),
+        }
+        self.go_on_ringing(desk);
+    }
+
+    /// The reliable provisional response that a PRACK may still acknowledge. Section 3 of a
+    /// UAS that has sent its final response: "it MUST be prepared to process PRACK requests for
+    /// those outstanding responses."
+    fn unpracked(&self) -> Option<Rung> {
+        match &self.phase {
+            Phase::Ringing(ringing) => ringing.unpracked(),
+            Phase::Talking => self.unpracked,
+            Phase::Calling(_) | Phase::Leaving | Phase::Gone => None,
+        }
+    }
+
+    /// What waited for a PRACK, or for the answer to an offer in it.
+    pub(super) fn go_on_ringing(&mut self, desk: &mut Desk) {
+        if self.asked.is_some() {
+            return;
+        }
+        let Some(ringing) = self.ringing().filter(|ringing| ringing.pending.is_none()) else {
+            return;
+        };
         match ringing.queued.take() {
             Some(Queued::Ring { status, body }) => self.ring(desk, status, body),
             Some(Queued::Answer { body }) => self.answer(desk, body),
@@ -97,16 +127,25 @@ impl Leg {
             return true;
         }
         let Some(tag) = message.to.tag() else { return false };
-        let hash = desk.net.key.hash([tag.as_bytes()]) as u64;
         let Phase::Calling(calling) = &mut self.phase else { return false };
-        if !fresh(calling, hash, rseq) {
+        if !fresh(calling, tag, rseq) {
             return false;
         }
+        // Section 5: "If the INVITE contained an offer, the UAS MAY generate an answer in a
+        // reliable provisional response", and its 2xx need not repeat it.
+        if let Some(fork) = calling.fork(tag).filter(|fork| fork.answer.is_none()) {
+            fork.answer = Self::answer_in(message);
+        }
         let mut early = self.dialog.clone();
+        if let Some(plain) = calling.plain.as_deref().filter(|_| *early.remote_tag != *tag) {
+            early = plain.clone();
+        }
         early.answered_by(message);
         route::aim(desk, &mut early, self.fixed);
-        if self.dialog.remote_tag.is_empty() {
-            self.dialog = early.clone();
+        if self.dialog.remote_tag.is_empty()
+            && let Phase::Calling(calling) = &mut self.phase
+        {
+            calling.plain = Some(Box::new(std::mem::replace(&mut self.dialog, early.clone())));
         }
         let seq = self.dialog.next_seq();
         let invite = message.cseq.number;
@@ -120,16 +159,16 @@ impl Leg {
 
 /// RFC 3262 section 4: "the UAC ... MUST maintain a sequence number that indicates the most
 /// recently received in-order reliable provisional response", for each fork.
-fn fresh(calling: &mut Calling, tag: u64, rseq: u32) -> bool {
+fn fresh(calling: &mut Calling, tag: &str, rseq: u32) -> bool {
     let room = calling.forks.len() < limits::FORKS_MAX;
-    match calling.forks.iter_mut().find(|fork| fork.tag == tag) {
+    match calling.fork(tag) {
         Some(fork) => {
             let next = rseq == fork.rseq.wrapping_add(1);
             fork.rseq = if next { rseq } else { fork.rseq };
             next
         }
         None if room => {
-            calling.forks.push(Fork { tag, rseq });
+            calling.forks.push(Fork { tag: tag.into(), rseq, answer: None });
             true
         }
         None => false,

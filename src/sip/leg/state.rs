@@ -20,6 +20,10 @@ pub struct Leg {
     pub cause: Option<Box<Cause>>,
     /// Whose login answers challenges, and who is trusted with identities.
     pub trunk: Option<TrunkId>,
+    /// Whose phone it is, where its way may be lost with a connection.
+    pub user: Option<Box<str>>,
+    /// A reliable provisional response whose PRACK had not come when our 2xx went out.
+    pub unpracked: Option<Rung>,
     /// Our 2xx whose ACK has not come.
     pub unacked: Option<Unacked>,
     /// An offer or a refresh of ours: waiting, or on its way.
@@ -74,9 +78,9 @@ pub struct Calling {
     /// What answers the challenges of proxies (true) and servers (false), and how many there were.
     pub credentials: Vec<(bool, String)>,
     pub challenges: u8,
-    /// Our offer was answered in a reliable provisional response.
-    pub settled: bool,
     pub forks: Vec<Fork>,
+    /// What the dialog was before a reliable provisional response made an early one of it.
+    pub plain: Option<Box<Dialog>>,
 }
 
 /// A way to a server.
@@ -92,16 +96,19 @@ pub struct Way {
 }
 
 /// An early dialog of a forked INVITE that sends reliable provisional responses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fork {
-    /// A hash of the remote tag.
-    pub tag: u64,
+    pub tag: Box<str>,
     pub rseq: u32,
+    /// What the peer described its side with so far: it answers our offer.
+    pub answer: Option<Body>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ringing {
     pub transaction: TransactionId,
+    /// The sequence number of the INVITE; that of the dialog goes on with each PRACK and UPDATE.
+    pub cseq: u32,
     /// The INVITE had an offer; without it our 2xx makes one.
     pub offered: bool,
     /// The peer requires 100rel.
@@ -114,6 +121,14 @@ pub struct Ringing {
     pub queued: Option<Queued>,
     /// The answer, or our offer, went out in a reliable provisional response.
     pub described: bool,
+}
+
+/// What the RAck of a PRACK names (RFC 3262 section 7.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rung {
+    pub rseq: u32,
+    /// Of the INVITE.
+    pub cseq: u32,
 }
 
 /// A reliable provisional response that is repeated until its PRACK.
@@ -181,6 +196,8 @@ impl Leg {
             silent: false,
             cause: None,
             trunk: None,
+            user: None,
+            unpracked: None,
             unacked: None,
             change: None,
             asked: None,
@@ -206,20 +223,30 @@ impl Calling {
             redirects: 0,
             credentials: Vec::new(),
             challenges: 0,
-            settled: false,
             forks: Vec::new(),
+            plain: None,
         }
+    }
+
+    pub fn fork(&mut self, tag: &str) -> Option<&mut Fork> {
+        self.forks.iter_mut().find(|fork| *fork.tag == *tag)
+    }
+
+    /// Whether our offer was answered in a reliable provisional response of this fork.
+    pub fn is_settled(&self, tag: &str) -> bool {
+        self.forks.iter().any(|fork| *fork.tag == *tag && fork.answer.is_some())
     }
 }
 
 impl Ringing {
     pub fn new(
-        transaction: TransactionId,
+        (transaction, cseq): (TransactionId, u32),
         session: session::Asked,
         (offered, reliable): (bool, bool),
     ) -> Self {
         Self {
             transaction,
+            cseq,
             offered,
             reliable,
             session,
@@ -228,5 +255,10 @@ impl Ringing {
             queued: None,
             described: false,
         }
+    }
+
+    /// The reliable provisional response that is not acknowledged yet.
+    pub fn unpracked(&self) -> Option<Rung> {
+        self.pending.as_ref().map(|_| Rung { rseq: self.rseq, cseq: self.cseq })
     }
 }

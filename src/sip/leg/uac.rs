@@ -4,6 +4,7 @@ use super::change::{accepted_session, offer_headers};
 use super::{Calling, Leg, Phase, Way};
 use crate::base::{Timer, TransactionId, limits};
 use crate::sip::desk::{Desk, Wanted};
+use crate::sip::dialog::Dialog;
 use crate::sip::receive::Sent;
 use crate::sip::resolve::Server;
 use crate::sip::transaction::table::{Purpose, User};
@@ -98,11 +99,6 @@ impl Leg {
             return;
         }
         let body = Self::answer_in(message);
-        if message.rseq().is_some()
-            && let Some(calling) = self.calling()
-        {
-            calling.settled |= body.is_some();
-        }
         self.tell(desk, Notice::Progress { leg: desk.id, status, body });
     }
 
@@ -113,6 +109,11 @@ impl Leg {
         };
         let offer = calling.dial.offer.clone();
         let cancelled = calling.cancelled;
+        let tag = message.to.tag().unwrap_or_default();
+        let early = calling.fork(tag).and_then(|fork| fork.answer.take());
+        if *self.dialog.remote_tag != *tag {
+            self.leave_early_dialog();
+        }
         self.dialog.answered_by(message);
         route::aim(desk, &mut self.dialog, self.fixed);
         self.dialog.free = !self.fixed && route::is_free(&self.dialog);
@@ -127,7 +128,9 @@ impl Leg {
         }
         self.describe(&offer);
         self.session_begins(desk, accepted_session(message, asked_for));
-        let body = Self::answer_in(message);
+        // RFC 3261 section 13.2.1: "If the initial offer is in an INVITE, the answer MUST be in a
+        // reliable non-failure message", which with RFC 3262 may have been a provisional one.
+        let body = Self::answer_in(message).or(early);
         self.tell(desk, Notice::Answered { leg: desk.id, body });
     }
 
@@ -169,6 +172,12 @@ impl Leg {
             self.phase = Phase::Gone;
             return;
         }
+        // Section 13.2.2.3: "All early dialogs are considered terminated upon reception of the
+        // non-2xx final response."
+        calling.forks.clear();
+        self.leave_early_dialog();
+        self.settle_asked(desk);
+        let Some(calling) = self.calling() else { return };
         match (status, message) {
             (401 | 407, Some(message)) => self.challenged(desk, status, message),
             (422, Some(message)) => self.too_small(desk, message),
@@ -183,6 +192,13 @@ impl Leg {
                 }
             }
             _ => self.refused(desk, status, message),
+        }
+    }
+
+    /// The dialog is again what it was before any response; sequence numbers go on.
+    fn leave_early_dialog(&mut self) {
+        if let Some(plain) = self.calling().and_then(|calling| calling.plain.take()) {
+            self.dialog = Dialog { local_seq: self.dialog.local_seq, ..*plain };
         }
     }
 

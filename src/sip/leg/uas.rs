@@ -40,11 +40,13 @@ impl Leg {
     }
 
     pub fn answer(&mut self, desk: &mut Desk, body: Body) {
+        let offers = self.asked.is_some();
         let Some(ringing) = self.ringing() else { return };
         // RFC 3262 section 3: "If the UAS does send a 2xx ... and there are unacknowledged reliable
         // provisional responses with a session description, it MUST NOT send the final response
-        // until those are acknowledged."
-        if ringing.pending.is_some() && ringing.described {
+        // until those are acknowledged." Nor while an offer in a PRACK or UPDATE has no answer.
+        let unpracked = ringing.unpracked();
+        if unpracked.is_some() && ringing.described || offers {
             ringing.queued = Some(Queued::Answer { body });
             return;
         }
@@ -52,11 +54,12 @@ impl Leg {
         let (offered, described) = (ringing.offered, ringing.described);
         desk.cx.timers.cancel(Timer::KeepRinging(desk.id));
         desk.cx.timers.cancel(Timer::RepeatProvisional(desk.id));
-        let Some(seq) = self.dialog.remote_seq else { return };
+        let cseq = ringing.cseq;
+        self.unpracked = unpracked;
         self.describe(&body);
         self.phase = Phase::Talking;
         let body = (!described).then_some(body);
-        self.accept(desk, transaction, (seq, asked), body.as_ref(), (!offered, true));
+        self.accept(desk, transaction, (cseq, asked), body.as_ref(), (!offered, true));
     }
 
     /// 2xx to an INVITE or re-INVITE, and the wait for its ACK. `(offer, opening)`: whether our

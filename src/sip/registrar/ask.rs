@@ -4,6 +4,8 @@
 
 use crate::base::limits::BINDINGS_PER_AOR_MAX;
 use crate::sip::Hop;
+use crate::wire::sip::quoted;
+use std::fmt::Write;
 use std::time::Duration;
 
 /// Octets of one contact, URI and parameters: what is kept of each for hours.
@@ -171,14 +173,7 @@ fn push_value(text: &mut String, value: &str) {
         text.push_str(value);
         return;
     }
-    text.push('"');
-    for c in value.chars().filter(|c| !matches!(c, '\r' | '\n' | '\0')) {
-        if matches!(c, '"' | '\\') {
-            text.push('\\');
-        }
-        text.push(c);
-    }
-    text.push('"');
+    let _ = write!(text, "{}", quoted(value));
 }
 
 impl<'a> Asked<'a> {

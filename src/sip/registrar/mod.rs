@@ -8,7 +8,7 @@
 
 mod ask;
 
-use super::{Contact, Rebound};
+use super::{Contact, Hop, Rebound};
 use crate::base::limits::BINDINGS_PER_AOR_MAX;
 use crate::base::{BindingId, Cx, FlowId, Instant, Slab, Timer};
 use crate::wire::sip::Uri;
@@ -16,6 +16,7 @@ pub use ask::{Asked, Contacts, Register};
 use ask::{Refusal, Wish};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +119,25 @@ impl Registrar {
     /// Newest first.
     pub fn contacts(&self, user: &str) -> Vec<Contact> {
         self.of(user).map(|(_, binding)| binding.contact.clone()).collect()
+    }
+
+    /// Whose contact this is, where it came over a connection that is still open.
+    pub fn owner(&self, contact: &Contact) -> Option<&str> {
+        let flow = contact.hop.flow?;
+        let range = (flow, BindingId(0))..=(flow, BindingId(u64::MAX));
+        let mut bound = self.flows.range(range).filter_map(|&(_, id)| self.bindings.get(id));
+        bound.find(|binding| binding.contact == *contact).map(|binding| binding.user.as_str())
+    }
+
+    /// The way to a user's phone that was at this URI and address before its connection closed.
+    /// Where that leaves it open which of several phones it was, none: another would say that it
+    /// knows no such call.
+    pub fn way_back(&self, user: &str, uri: &str, ip: IpAddr) -> Option<Hop> {
+        let contacts = || self.of(user).map(|(_, binding)| &binding.contact);
+        let mut named = contacts().filter(|contact| same(&contact.uri, uri));
+        let mut near = contacts().filter(|contact| contact.hop.peer.ip() == ip);
+        let only = || contacts().next().filter(|_| contacts().count() == 1);
+        named.next().or_else(|| near.next()).or_else(only).map(|contact| contact.hop)
     }
 
     /// Bindings alive, of all users.

@@ -103,11 +103,73 @@ fn a_caller_that_requires_100rel_gets_reliable_ringing() {
     assert!(world.acts(leg, Act::Answer { body: sdp("v=0 early\r\n") }).is_empty());
     let wrong = within("PRACK", 2, &rung[0], "RAck: 1 1 INVITE\n", "");
     assert_eq!(starts(&world.say(&wrong)), ["SIP/2.0 481"]);
-    let prack = within("PRACK", 3, &rung[0], &format!("RAck: {rseq} 1 INVITE\n"), "");
+    let wrong = within("PRACK", 3, &rung[0], &format!("RAck: {rseq} 2 INVITE\n"), "");
+    assert_eq!(starts(&world.say(&wrong)), ["SIP/2.0 481"]);
+    let prack = within("PRACK", 4, &rung[0], &format!("RAck: {rseq} 1 INVITE\n"), "");
     let sent = world.say(&prack);
     assert_eq!(starts(&sent), ["SIP/2.0 200", "SIP/2.0 200"]);
     assert_eq!(header(&sent[1], "CSeq"), "1 INVITE");
     assert!(sent[1].contains("Content-Length: 0"));
+    world.say(&within("ACK", 1, &sent[1], "", ""));
+    assert_eq!(world.take_notices(0), [Notice::Confirmed { leg, answer: None }]);
+}
+
+#[test]
+fn a_prack_may_come_after_the_2xx_and_once() {
+    let mut world = World::single(|_| {});
+    world.say(&invite("Require: 100rel\n", "v=0 offer\n"));
+    let leg = world.invited();
+    let rung = world.acts(leg, Act::Ring { status: 180, body: None });
+    let ok = world.acts(leg, Act::Answer { body: sdp("v=0 answer\r\n") });
+    assert_eq!(starts(&ok), ["SIP/2.0 200"]);
+    let rack = format!("RAck: {} 1 INVITE\n", header(&rung[0], "RSeq"));
+    assert_eq!(starts(&world.say(&within("PRACK", 2, &rung[0], &rack, ""))), ["SIP/2.0 200"]);
+    assert_eq!(starts(&world.say(&within("PRACK", 3, &rung[0], &rack, ""))), ["SIP/2.0 481"]);
+    world.say(&within("ACK", 1, &ok[0], "", ""));
+    assert_eq!(world.take_notices(0), [Notice::Confirmed { leg, answer: None }]);
+}
+
+#[test]
+fn an_offer_in_a_prack_is_the_users_to_answer_and_the_2xx_waits_for_it() {
+    for refused in [false, true] {
+        let mut world = World::single(|_| {});
+        world.say(&invite("Require: 100rel\n", "v=0 offer\n"));
+        let leg = world.invited();
+        let rung = world.acts(leg, Act::Ring { status: 183, body: Some(sdp("v=0 early\r\n")) });
+        let rack = format!("RAck: {} 1 INVITE\n", header(&rung[0], "RSeq"));
+        let prack = within("PRACK", 2, &rung[0], &rack, "v=0 more\n");
+        assert!(world.say(&prack).is_empty());
+        let offer = Some(sdp("v=0 more\r\n"));
+        assert_eq!(world.take_notices(0), [Notice::Offered { leg, offer }]);
+        assert!(world.acts(leg, Act::Answer { body: sdp("v=0 early\r\n") }).is_empty());
+        assert!(world.wait(2).is_empty(), "what was acknowledged is not repeated");
+        let act = match refused {
+            true => Act::RefuseOffer { status: 488 },
+            false => Act::AnswerOffer { body: sdp("v=0 yes\r\n") },
+        };
+        let sent = world.acts(leg, act);
+        assert_eq!(status(&sent[0]), if refused { 488 } else { 200 });
+        assert_eq!(sent[0].ends_with("v=0 yes\r\n"), !refused);
+        assert_eq!((header(&sent[0], "CSeq"), header(&sent[1], "CSeq")), ("2 PRACK", "1 INVITE"));
+        assert_eq!(status(&sent[1]), 200);
+    }
+}
+
+#[test]
+fn an_offer_that_is_not_answered_when_the_call_ends_gets_a_487() {
+    let mut world = World::single(|_| {});
+    let text = invite("Require: 100rel\n", "v=0 offer\n");
+    world.say(&text);
+    let leg = world.invited();
+    let rung = world.acts(leg, Act::Ring { status: 183, body: Some(sdp("v=0 early\r\n")) });
+    let rack = format!("RAck: {} 1 INVITE\n", header(&rung[0], "RSeq"));
+    world.say(&within("PRACK", 2, &rung[0], &rack, ""));
+    world.say(&within("UPDATE", 3, &rung[0], "", "v=0 more\n"));
+    let refuse = Act::Refuse { status: 486, cause: None, retry_after: None };
+    let sent = world.acts(leg, refuse);
+    assert_eq!(starts(&sent), ["SIP/2.0 486", "SIP/2.0 487"]);
+    world.wait(40);
+    assert!(world.is_quiet());
 }
 
 #[test]

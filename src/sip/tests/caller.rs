@@ -122,7 +122,45 @@ fn a_reliable_provisional_answer_is_acknowledged_once_and_in_order() {
     world.say(&answer(&sent[0], 200, "", "", ""));
     let sent = world.say(&answer(&invite, 200, "x", "", ""));
     assert_eq!(header(&sent[0], "CSeq"), "1 ACK");
-    assert_eq!(world.take_notices(0), [Notice::Answered { leg, body: None }]);
+    let body = Some(sdp("v=0 early\r\n"));
+    assert_eq!(world.take_notices(0), [Notice::Answered { leg, body }]);
+}
+
+#[test]
+fn a_2xx_without_a_description_has_the_reliable_answer_of_its_own_fork() {
+    let reliable = |n: u32| format!("Require: 100rel\nRSeq: {n}\nAllow: UPDATE\n");
+    for (tag, body) in [("a", Some("v=0 a\r\n")), ("b", Some("v=0 b\r\n")), ("c", None)] {
+        let mut world = World::single(|_| {});
+        let (leg, invite) = world.calling();
+        world.say(&answer(&invite, 183, "a", &reliable(1), "v=0 a\n"));
+        world.say(&answer(&invite, 183, "b", &reliable(1), ""));
+        world.say(&answer(&invite, 183, "b", &reliable(2), "v=0 b\n"));
+        world.say(&answer(&invite, 180, "c", "", "v=0 c\n"));
+        world.take_notices(0);
+        world.say(&answer(&invite, 200, tag, "", ""));
+        let body = body.map(sdp);
+        assert_eq!(world.take_notices(0), [Notice::Answered { leg, body }], "{tag}");
+    }
+}
+
+#[test]
+fn a_2xx_without_a_description_has_what_the_peer_described_last() {
+    let mut world = World::single(|_| {});
+    let (leg, invite) = world.calling();
+    let prack = world.say(&answer(&invite, 183, "a", "Require: 100rel\nRSeq: 1\n", "v=0 a\n"));
+    let update = within("UPDATE", 2, &turned(&prack[0]), "", "v=0 moved\n");
+    world.say(&update);
+    world.acts(leg, Act::AnswerOffer { body: sdp("v=0 ours\r\n") });
+    world.take_notices(0);
+    world.say(&answer(&invite, 200, "a", "", ""));
+    let body = Some(sdp("v=0 moved\r\n"));
+    assert_eq!(world.take_notices(0), [Notice::Answered { leg, body }]);
+}
+
+/// A request of ours as the peer sees it: From and To for `within`.
+fn turned(request: &str) -> String {
+    let (from, to) = (header(request, "From"), header(request, "To"));
+    format!("From: {to}\nTo: {from}\nCall-ID: {}\n", header(request, "Call-ID"))
 }
 
 #[test]
@@ -363,4 +401,87 @@ fn a_trunk_that_wants_a_registration_gets_it_and_again() {
     let again = world.wait(61);
     assert!(again[0].starts_with("REGISTER"), "{again:?}");
     assert_eq!(header(&again[0], "Call-ID"), header(&first, "Call-ID"));
+}
+
+#[test]
+fn an_early_dialog_ends_with_its_invite() {
+    let hosts = || vec!["192.0.2.2:5060".into(), "192.0.2.3:5060".into()];
+    let login = || Some(Login { user: "u".into(), secret: Secret("p".into()) });
+    for (status, more, uri, peer) in [
+        (407, CHALLENGE, "sip:181@192.0.2.2:5060", "192.0.2.2:5060"),
+        (422, "Min-SE: 3600\n", "sip:181@192.0.2.2:5060", "192.0.2.2:5060"),
+        (302, "", "sip:gwx@192.0.2.2:5060", "192.0.2.2:5060"),
+        (503, "", "sip:181@192.0.2.3:5060", "192.0.2.3:5060"),
+    ] {
+        let mut world =
+            World::single(|s| (s.trunks[0].hosts, s.trunks[0].login) = (hosts(), login()));
+        let (_, invite) = world.calling();
+        let early = "Require: 100rel\nRSeq: 7\nRecord-Route: <sip:192.0.2.9;lr>\n";
+        world.say(&answer(&invite, 183, "x", early, "v=0 early\n"));
+        assert_eq!(world.last_peer(), "192.0.2.9:5060", "the PRACK");
+        let again = world.say(&answer(&invite, status, "x", more, "")).remove(1);
+        assert!(again.starts_with(&format!("INVITE {uri} ")), "{status}: {again}");
+        assert!(!again.contains("\r\nRoute:"), "{again}");
+        assert_eq!(header(&again, "To"), header(&invite, "To"));
+        assert_eq!(header(&again, "CSeq"), "3 INVITE");
+        assert_eq!(world.last_peer(), peer);
+        let prack = world.say(&answer(&again, 183, "x", early, "v=0 early\n")).remove(0);
+        assert_eq!(header(&prack, "RAck"), "7 3 INVITE");
+    }
+}
+
+#[test]
+fn a_response_with_another_sequence_number_is_not_ours() {
+    let mut world = World::single(|_| {});
+    let (_, invite) = world.calling();
+    world.say(&answer(&invite, 200, "a", "", "v=0\n"));
+    let other = answer(&invite, 200, "b", "", "v=0\n");
+    let strange = other.replace("CSeq: 1 INVITE", "CSeq: 4294967295 INVITE");
+    assert!(world.say(&strange).is_empty());
+    assert_eq!(starts(&world.say(&other)), ["ACK", "BYE"]);
+}
+
+#[test]
+fn a_trunk_keeps_its_login_and_its_calls_when_another_is_put_before_it() {
+    let mut world = strict();
+    let (leg, invite) = world.calling();
+    world.say(&answer(&invite, 200, "x", "", "v=0\n"));
+    let mut settings = world.nodes[0].agent.settings().clone();
+    let login = Login { user: "v".into(), secret: Secret("q".into()) };
+    let hosts = vec!["192.0.2.7".into()];
+    let name = "other".into();
+    let other = Trunk { name, hosts, login: Some(login), ..Trunk::default() };
+    settings.trunks.insert(0, other);
+    world.with(0, |agent, cx, _| agent.reload(cx, settings.clone()));
+    let offer = world.acts(leg, Act::Offer { body: sdp("v=0 offer\r\n") });
+    let again = world.say(&answer(&offer[0], 407, "", CHALLENGE, "")).remove(1);
+    assert!(header(&again, "Proxy-Authorization").contains("username=\"u\""), "{again}");
+    world.say(&answer(&again, 200, "", "", "v=0\n"));
+    settings.trunks.truncate(1);
+    world.with(0, |agent, cx, _| agent.reload(cx, settings));
+    let offer = world.acts(leg, Act::Offer { body: sdp("v=0 offer\r\n") });
+    assert_eq!(starts(&world.say(&answer(&offer[0], 407, "", CHALLENGE, ""))), ["ACK"]);
+}
+
+#[test]
+fn a_registration_goes_on_when_its_trunk_moves_in_the_settings() {
+    let login = |user: &str| Some(Login { user: user.into(), secret: Secret("p".into()) });
+    let mut world = World::single(|s| {
+        (s.trunks[0].login, s.trunks[0].register) = (login("u"), true);
+    });
+    let first = world.take_sent(0).remove(0);
+    let mut settings = world.nodes[0].agent.settings().clone();
+    let other = Trunk { name: "other".into(), login: login("v"), ..Trunk::default() };
+    settings.trunks.insert(0, other);
+    world.with(0, |agent, cx, _| agent.reload(cx, settings.clone()));
+    let challenge = CHALLENGE.replace("Proxy", "WWW");
+    let second = world.say(&answer(&first, 401, "x", &challenge, "")).remove(0);
+    assert!(header(&second, "Authorization").contains("username=\"u\""), "{second}");
+    world.say(&answer(&second, 200, "x", "", ""));
+    let again = world.wait(1_801).remove(0);
+    assert_eq!(header(&again, "Call-ID"), header(&first, "Call-ID"));
+    settings.trunks.clear();
+    world.with(0, |agent, cx, _| agent.reload(cx, settings));
+    assert!(world.wait(4_000).iter().all(|sent| sent.starts_with("REGISTER ")));
+    assert!(world.nodes[0].timers.is_empty(), "{:?}", world.nodes[0].timers);
 }

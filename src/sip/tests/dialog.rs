@@ -132,13 +132,14 @@ fn the_side_that_was_asked_to_refresh_does_so_by_update() {
 fn without_update_a_reinvite_with_our_last_description_refreshes() {
     let mut world = World::single(|_| {});
     let more = "Session-Expires: 200\nAllow: INVITE, ACK\n";
-    let (_, ok) = world.talking(more);
+    let (leg, ok) = world.talking(more);
     assert_eq!(header(&ok, "Session-Expires"), "200;refresher=uas");
     let sent = world.wait(101);
     assert_eq!(starts(&sent)[0], "INVITE");
     assert!(sent[0].ends_with("v=0 answer\r\n"));
-    assert_eq!(starts(&world.say(&answer(&sent[0], 200, "", "", "v=0 same\n"))), ["ACK"]);
-    assert!(world.take_notices(0).is_empty());
+    assert_eq!(starts(&world.say(&answer(&sent[0], 200, "", "", "v=0 moved\n"))), ["ACK"]);
+    let answer = sdp("v=0 moved\r\n");
+    assert_eq!(world.take_notices(0), [Notice::OfferAnswered { leg, answer }]);
 }
 
 #[test]
@@ -211,4 +212,41 @@ fn a_new_contact_is_where_the_next_request_goes() {
     world.say(&moved);
     let sent = world.acts(leg, Act::Hangup { cause: Cause::default() });
     assert!(sent[0].starts_with("BYE sip:gw@192.0.2.2:5099 "));
+}
+
+const REFRESHED_BY_US: &str =
+    "Supported: timer\nSession-Expires: 200;refresher=uas\nAllow: INVITE, ACK, UPDATE\n";
+
+#[test]
+fn a_transport_that_fails_or_a_503_does_not_end_a_talking_call() {
+    let mut world = World::single(|_| {});
+    let (leg, _) = world.talking(REFRESHED_BY_US);
+    assert_eq!(starts(&world.wait(101))[0], "UPDATE");
+    let hop = Hop { transport: Transport::Udp, local: addr(1), peer: addr(2), flow: None };
+    world.with(0, |agent, cx, out| agent.unreachable(cx, hop, out));
+    assert_eq!(world.take_notices(0), []);
+    let again = world.wait(30);
+    assert_eq!(starts(&again)[0], "UPDATE");
+    world.say(&answer(&again[0], 200, "", "Session-Expires: 200;refresher=uac\n", ""));
+    let offer = world.acts(leg, Act::Offer { body: sdp("v=0 new\r\n") });
+    world.say(&answer(&offer[0], 503, "", "", ""));
+    assert_eq!(world.take_notices(0), []);
+    let again = world.wait(30);
+    assert!(again[0].starts_with("INVITE ") && again[0].ends_with("v=0 new\r\n"), "{again:?}");
+    world.say(&answer(&again[0], 200, "", "", "v=0 yes\n"));
+    let body = sdp("v=0 yes\r\n");
+    assert_eq!(world.take_notices(0), [Notice::OfferAnswered { leg, answer: body }]);
+}
+
+#[test]
+fn a_refresh_that_fell_due_while_an_offer_was_refused_is_not_forgotten() {
+    let mut world = World::single(|_| {});
+    let (leg, _) = world.talking(REFRESHED_BY_US);
+    world.wait(98);
+    let offer = world.acts(leg, Act::Offer { body: sdp("v=0 new\r\n") });
+    world.say(&answer(&offer[0], 100, "", "", ""));
+    world.wait(5);
+    world.say(&answer(&offer[0], 488, "", "", ""));
+    assert_eq!(world.take_notices(0), [Notice::OfferRefused { leg, status: 488 }]);
+    assert!(world.wait(30).iter().any(|sent| sent.starts_with("UPDATE ")));
 }

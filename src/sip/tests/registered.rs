@@ -26,9 +26,12 @@ fn hop(transport: Transport) -> Hop {
 
 /// What a message from the phone is answered with.
 fn hear(world: &mut World, text: &str, transport: Transport) -> Vec<String> {
+    hear_from(world, text, hop(transport))
+}
+
+fn hear_from(world: &mut World, text: &str, hop: Hop) -> Vec<String> {
     let bytes = text.replace('\n', "\r\n");
     world.take_sent(0);
-    let hop = hop(transport);
     world.with(0, |agent, cx, out| agent.receive(cx, hop, bytes.as_bytes(), out));
     world.take_sent(0)
 }
@@ -186,4 +189,51 @@ fn a_name_that_nobody_knows_is_a_call_that_is_refused() {
     world.with(0, |agent, cx, out| agent.answered(cx, query, Answer::Missing, out));
     let (status, cause, retry_after) = (503, Cause::default(), None);
     assert_eq!(world.take_notices(0), [Notice::Refused { leg, status, cause, retry_after }]);
+}
+
+#[test]
+fn a_phone_that_connected_anew_is_hung_up_over_its_new_connection() {
+    for it_calls in [false, true] {
+        let mut world = world();
+        let contact = registered(&mut world, Transport::Tcp);
+        let leg = match it_calls {
+            true => calls_us(&mut world),
+            false => {
+                let dial = Dial { target: Target::Contact(contact), ..dial() };
+                let leg = world.with(0, |agent, cx, out| agent.invite(cx, dial, out));
+                let invite = world.take_sent(0).remove(0);
+                let ok = answer(&invite, 200, "x", "", "v=0\n");
+                let ok = ok.replace("gwx@192.0.2.2", "op1@10.0.0.9");
+                hear(&mut world, &ok, Transport::Tcp);
+                leg
+            }
+        };
+        world.with(0, |agent, cx, out| agent.flow_closed(cx, FlowId(5), out));
+        let peer = "198.51.100.7:40777".parse().unwrap();
+        let anew = Hop { peer, flow: Some(FlowId(6)), ..hop(Transport::Tcp) };
+        let refusal = hear_from(&mut world, &register(3, "TCP", ""), anew).remove(0);
+        let proof = proven("REGISTER", "sip:helpline.example", &refusal);
+        let ok = hear_from(&mut world, &register(4, "TCP", &proof), anew);
+        assert_eq!(starts(&ok), ["SIP/2.0 200"]);
+        let bye = world.acts(leg, Act::Hangup { cause: Cause::default() });
+        assert_eq!(starts(&bye), ["BYE"]);
+        assert_eq!(world.nodes[0].last_hop, Some(anew), "{it_calls}");
+    }
+}
+
+/// A call of op1 over its first connection, answered.
+fn calls_us(world: &mut World) -> crate::base::LegId {
+    let text = invite("", "v=0 offer\n")
+        .replace("9826012345@192.0.2.2", "op1@helpline.example")
+        .replace("gw@192.0.2.2", "op1@10.0.0.9");
+    let refusal = hear(world, &text, Transport::Tcp).remove(0);
+    let proof = proven("INVITE", "sip:181@192.0.2.1", &refusal);
+    let text = text.replace("z9hG4bKi", "z9hG4bKj").replace("CSeq: 1", "CSeq: 2");
+    let text = text.replace("Max-Forwards: 70\n", &format!("Max-Forwards: 70\n{proof}"));
+    hear(world, &text, Transport::Tcp);
+    let leg = world.invited();
+    let ok = world.acts(leg, Act::Answer { body: sdp("v=0 answer\r\n") }).remove(0);
+    let ack = within("ACK", 1, &ok, "", "").replace("CSeq: 1 ", "CSeq: 2 ");
+    hear(world, &ack, Transport::Tcp);
+    leg
 }

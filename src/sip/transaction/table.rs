@@ -150,6 +150,19 @@ impl Table {
         id
     }
 
+    /// Trunks have other ids, or none.
+    pub fn move_trunks(&mut self, moved: impl Fn(TrunkId) -> Option<TrunkId>) {
+        let ids: Vec<TransactionId> = self.slab.keys().collect();
+        for id in ids {
+            let Some(transaction) = self.slab.get_mut(id) else { continue };
+            transaction.user = match transaction.user {
+                User::Ping(trunk) => moved(trunk).map_or(User::Nobody, User::Ping),
+                User::Register(trunk) => moved(trunk).map_or(User::Nobody, User::Register),
+                user @ (User::Nobody | User::Leg(..)) => user,
+            };
+        }
+    }
+
     /// From now on the transaction keeps this message for this way: the ACK of a 2xx.
     pub fn replace(&mut self, id: TransactionId, hop: Hop, bytes: Bytes) {
         if let Some(transaction) = self.slab.get_mut(id) {
@@ -300,6 +313,11 @@ impl Table {
     /// `hop`, without a stream that is known to be closed.
     pub fn usable(&self, hop: Hop) -> Hop {
         Hop { flow: hop.flow.filter(|flow| self.flows.contains_key(flow)), ..hop }
+    }
+
+    /// Whether it was a stream that is closed.
+    pub fn is_closed(&self, hop: Hop) -> bool {
+        hop.flow.is_some_and(|flow| !self.flows.contains_key(&flow))
     }
 
     pub fn flow_opened(&mut self, flow: FlowId, peer: SocketAddr) {

@@ -5,6 +5,7 @@ use super::*;
 use crate::sip::Login;
 
 const URI: &str = "sip:pukar.example";
+const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
 
 fn at(seconds: u64) -> Now {
     Now { instant: Instant(seconds * 1_000_000), ..Now::default() }
@@ -28,22 +29,22 @@ fn answer(session: &mut Session, password: &str) -> Credentials {
 }
 
 fn check(verifier: &mut Verifier, now: Now, given: &Credentials) -> Checked {
-    verifier.check(now, given, Some(&secret()), ("REGISTER", URI))
+    verifier.check(now, (given, HERE), Some(&secret()), ("REGISTER", URI))
 }
 
 #[test]
 fn the_stronger_hash_stands_first_in_a_challenge() {
-    let values = verifier().challenge(at(1), "pukar", false);
+    let values = verifier().challenge(at(1), ("pukar", HERE), false);
     assert!(values[0].contains("algorithm=SHA-256") && values[1].contains("algorithm=MD5"));
     assert!(values.iter().all(|v| v.contains("qop=\"auth\"") && !v.contains("stale")));
-    assert!(verifier().challenge(at(1), "pukar", true)[0].ends_with("stale=true"));
+    assert!(verifier().challenge(at(1), ("pukar", HERE), true)[0].ends_with("stale=true"));
 }
 
 #[test]
 fn every_algorithm_that_is_offered_is_verified() {
     let mut verifier = verifier();
     for name in ["SHA-256", "MD5", "SHA-256-sess", "MD5-sess"] {
-        let values = verifier.challenge(at(1), "pukar", false);
+        let values = verifier.challenge(at(1), ("pukar", HERE), false);
         let value = values[1].replace("algorithm=MD5", &format!("algorithm={name}"));
         let mut session = session(&[value]);
         let right = answer(&mut session, "correct horse");
@@ -56,7 +57,7 @@ fn every_algorithm_that_is_offered_is_verified() {
 #[test]
 fn a_count_is_good_once_and_may_come_late() {
     let mut verifier = verifier();
-    let mut session = session(&verifier.challenge(at(1), "pukar", false));
+    let mut session = session(&verifier.challenge(at(1), ("pukar", HERE), false));
     let answers: Vec<_> = (0..70).map(|_| answer(&mut session, "correct horse")).collect();
     for n in [0, 2, 1, 69, 68, 6] {
         assert_eq!(check(&mut verifier, at(2), &answers[n]), Checked::Right, "{n}");
@@ -71,13 +72,13 @@ fn a_count_is_good_once_and_may_come_late() {
 #[test]
 fn an_old_or_foreign_nonce_is_stale_whatever_the_password() {
     let mut verifier = verifier();
-    let mut old = session(&verifier.challenge(at(1), "pukar", false));
+    let mut old = session(&verifier.challenge(at(1), ("pukar", HERE), false));
     for password in ["correct horse", "guess"] {
         let given = answer(&mut old, password);
         assert_eq!(check(&mut verifier, at(301), &given), Checked::Stale);
     }
     let mut other = Verifier::new(&mut Rng::new(8));
-    let mut foreign = session(&other.challenge(at(1), "pukar", false));
+    let mut foreign = session(&other.challenge(at(1), ("pukar", HERE), false));
     let given = answer(&mut foreign, "correct horse");
     assert_eq!(check(&mut verifier, at(2), &given), Checked::Stale);
 }
@@ -85,9 +86,9 @@ fn an_old_or_foreign_nonce_is_stale_whatever_the_password() {
 #[test]
 fn a_user_who_does_not_exist_looks_like_a_wrong_password() {
     let mut verifier = verifier();
-    let mut session = session(&verifier.challenge(at(1), "pukar", false));
+    let mut session = session(&verifier.challenge(at(1), ("pukar", HERE), false));
     let given = answer(&mut session, "anything");
-    let verdict = verifier.check(at(2), &given, None, ("REGISTER", URI));
+    let verdict = verifier.check(at(2), (&given, HERE), None, ("REGISTER", URI));
     assert_eq!(verdict, Checked::Wrong);
     assert_eq!(check(&mut verifier, at(2), &given), Checked::Wrong);
     assert!(verifier.used.is_empty());
@@ -96,20 +97,21 @@ fn a_user_who_does_not_exist_looks_like_a_wrong_password() {
 #[test]
 fn an_answer_to_another_request_is_unfit() {
     let mut verifier = verifier();
-    let mut session = session(&verifier.challenge(at(1), "pukar", false));
+    let mut session = session(&verifier.challenge(at(1), ("pukar", HERE), false));
     let given = answer(&mut session, "correct horse");
-    let other = verifier.check(at(2), &given, Some(&secret()), ("REGISTER", "sip:elsewhere"));
+    let other =
+        verifier.check(at(2), (&given, HERE), Some(&secret()), ("REGISTER", "sip:elsewhere"));
     assert_eq!(other, Checked::Unfit);
-    let method = verifier.check(at(2), &given, Some(&secret()), ("INVITE", URI));
+    let method = verifier.check(at(2), (&given, HERE), Some(&secret()), ("INVITE", URI));
     assert_eq!(method, Checked::Wrong);
     let spelt = ("REGISTER", "sip:PUKAR.example;transport=udp");
-    assert_eq!(verifier.check(at(2), &given, Some(&secret()), spelt), Checked::Right);
+    assert_eq!(verifier.check(at(2), (&given, HERE), Some(&secret()), spelt), Checked::Right);
 }
 
 #[test]
 fn an_answer_without_qop_is_good_for_one_request_and_md5_only() {
     let mut verifier = verifier();
-    let value = verifier.challenge(at(1), "pukar", false)[1].replace(", qop=\"auth\"", "");
+    let value = verifier.challenge(at(1), ("pukar", HERE), false)[1].replace(", qop=\"auth\"", "");
     let given = answer(&mut session(&[value]), "correct horse");
     assert_eq!(check(&mut verifier, at(2), &given), Checked::Right);
     assert_eq!(check(&mut verifier, at(2), &given), Checked::Stale);
@@ -123,8 +125,8 @@ fn an_answer_without_qop_is_good_for_one_request_and_md5_only() {
 #[test]
 fn two_who_are_challenged_at_once_get_different_nonces() {
     let mut verifier = verifier();
-    let mut first = session(&verifier.challenge(at(1), "pukar", false));
-    let mut second = session(&verifier.challenge(at(1), "pukar", false));
+    let mut first = session(&verifier.challenge(at(1), ("pukar", HERE), false));
+    let mut second = session(&verifier.challenge(at(1), ("pukar", HERE), false));
     for session in [&mut first, &mut second] {
         let given = answer(session, "correct horse");
         assert_eq!(check(&mut verifier, at(1), &given), Checked::Right);
@@ -134,7 +136,7 @@ fn two_who_are_challenged_at_once_get_different_nonces() {
 #[test]
 fn the_table_of_used_nonces_is_bounded_and_eviction_opens_no_door() {
     let mut verifier = verifier();
-    let mut session = session(&verifier.challenge(at(1), "pukar", false));
+    let mut session = session(&verifier.challenge(at(1), ("pukar", HERE), false));
     let given = answer(&mut session, "correct horse");
     assert_eq!(check(&mut verifier, at(1), &given), Checked::Right);
     for number in 0..NONCES_MAX as u64 {
@@ -149,7 +151,7 @@ fn the_table_of_used_nonces_is_bounded_and_eviction_opens_no_door() {
 #[test]
 fn a_restored_verifier_still_knows_its_nonces_and_their_uses() {
     let mut verifier = verifier();
-    let mut session = session(&verifier.challenge(at(1), "pukar", false));
+    let mut session = session(&verifier.challenge(at(1), ("pukar", HERE), false));
     let first = answer(&mut session, "correct horse");
     assert_eq!(check(&mut verifier, at(2), &first), Checked::Right);
     let text = serde_json::to_string(&verifier).unwrap();
@@ -157,4 +159,19 @@ fn a_restored_verifier_still_knows_its_nonces_and_their_uses() {
     assert_eq!(check(&mut verifier, at(2), &first), Checked::Stale);
     let second = answer(&mut session, "correct horse");
     assert_eq!(check(&mut verifier, at(2), &second), Checked::Right);
+}
+
+#[test]
+fn a_nonce_is_good_only_from_where_it_was_asked_for() {
+    let mut verifier = verifier();
+    let mut session = session(&verifier.challenge(at(1), ("pukar", HERE), false));
+    let there = "192.0.2.8".parse().unwrap();
+    for password in ["correct horse", "guess"] {
+        let given = answer(&mut session, password);
+        let verdict = verifier.check(at(2), (&given, there), Some(&secret()), ("REGISTER", URI));
+        assert_eq!(verdict, Checked::Stale);
+        assert!(verifier.has_challenged(&given, HERE) && !verifier.has_challenged(&given, there));
+    }
+    let given = answer(&mut session, "correct horse");
+    assert_eq!(check(&mut verifier, at(2), &given), Checked::Right);
 }
