@@ -35,6 +35,58 @@ fn q37_kill_nine_and_everyone_is_still_on_the_phone() {
     });
 }
 
+/// Killed again and again while people call, talk and hang up.
+#[test]
+fn twenty_kills_in_the_rush_lose_and_double_no_record() {
+    rush(&Day {
+        callers: 80,
+        agents: 12,
+        kills: 20,
+        talk: Span::millis(300, 1_200),
+        seconds: 40,
+        rtp_from: 36_000,
+    });
+}
+
+/// The full size, as above.
+#[test]
+#[ignore = "a hundred kills take a minute"]
+fn a_hundred_kills_in_the_rush_lose_and_double_no_record() {
+    rush(&Day {
+        callers: 1_000,
+        agents: 50,
+        kills: 100,
+        talk: Span::millis(1_000, 2_500),
+        seconds: 90,
+        rtp_from: 36_000,
+    });
+}
+
+fn rush(day: &Day) {
+    let mut switch = Switch::start(&[HELPLINE, &agents(day)]);
+    let plan = load::Plan {
+        arrivals: load::Arrivals::Over(Duration::from_millis(u64::from(day.kills) * 500)),
+        ..plan(&switch, day)
+    };
+    let phones = std::thread::spawn(move || load::run(&plan, &mut |_| {}).unwrap());
+    for n in 0..day.kills {
+        // Spread over every phase of a call, and not in step with anything.
+        std::thread::park_timeout(Duration::from_millis(150 + u64::from(n * 37 % 200)));
+        switch.crash();
+    }
+    let report = phones.join().unwrap();
+    eprintln!("{report}");
+    everyone_was_served(&report, day);
+    until_status(&mut switch, |calls| calls["live"] == 0);
+    facts_have_no_gap(&switch.data().join("s"), day.kills);
+    replays_the_same(&switch.data().join("journal"));
+    let records = switch.records();
+    let seqs: BTreeSet<u64> = records.iter().filter_map(|record| record["seq"].as_u64()).collect();
+    assert_eq!(seqs, (1..=u64::from(day.callers)).collect(), "numbers of records");
+    assert_eq!(records.len(), day.callers as usize);
+    assert!(records.iter().all(|record| record["outcome"] == "answered"), "{records:#?}");
+}
+
 #[test]
 fn q36_a_supervised_switch_is_back_at_once_and_its_agents_are_what_they_were() {
     let agent = "[[agent]]\nid = \"op1\"\nskills = [\"operator\"]\nready = true\n\
@@ -66,12 +118,7 @@ fn five_hundred_callers_survive_kill_nine() {
 }
 
 fn survive(day: &Day) {
-    let agents = format!(
-        "[[agent]]\nid = \"op{{1-{}}}\"\nskills = [\"operator\"]\nready = true\n\
-         contact = \"sip:op{{}}@NET.3:5060\"\n",
-        day.agents
-    );
-    let mut switch = Switch::start(&[HELPLINE, &agents]);
+    let mut switch = Switch::start(&[HELPLINE, &agents(day)]);
     let plan = plan(&switch, day);
     let phones = std::thread::spawn(move || load::run(&plan, &mut |_| {}).unwrap());
     let (talking, waiting) = (day.agents, day.callers - day.agents);
@@ -96,6 +143,14 @@ fn survive(day: &Day) {
     for outage in outages {
         assert!(outage < Duration::from_secs(5), "back after {outage:?}");
     }
+}
+
+fn agents(day: &Day) -> String {
+    format!(
+        "[[agent]]\nid = \"op{{1-{}}}\"\nskills = [\"operator\"]\nready = true\n\
+         contact = \"sip:op{{}}@NET.3:5060\"\n",
+        day.agents
+    )
 }
 
 fn plan(switch: &Switch, day: &Day) -> Plan {

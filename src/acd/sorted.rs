@@ -5,7 +5,7 @@
 //! within it; a rank costs a sum over the blocks. Two sets are equal when their members are.
 
 use serde::de::Deserializer;
-use serde::ser::Serializer;
+use serde::ser::{SerializeSeq, Serializer};
 use serde::{Deserialize, Serialize};
 
 const BLOCK: usize = 128;
@@ -129,7 +129,10 @@ impl<T: Ord> FromIterator<T> for Sorted<T> {
 
 impl<T: Ord + Serialize> Serialize for Sorted<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter())
+        // With its length, which compact formats want to know first.
+        let mut members = serializer.serialize_seq(Some(self.len))?;
+        self.iter().try_for_each(|member| members.serialize_element(member))?;
+        members.end()
     }
 }
 
