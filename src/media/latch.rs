@@ -7,7 +7,7 @@
 //! - Until it is heard, another source may prove itself by a run of packets of one stream. The less
 //!   likely it is by its address, the longer the run: a spray over many ports proves nothing.
 //! - Where it is known which host the signalling comes from, no other host than that and the said
-//!   one can prove anything.
+//!   one can prove anything; inside one site, no host outside of it.
 //! - It is then taken on trial. During the trial the said address takes over with one packet, and
 //!   another source by a run of its own if the first has fallen silent.
 //! - After that nobody else is heard until another address is agreed.
@@ -169,6 +169,8 @@ fn needed(said: SocketAddr, signalled: Option<IpAddr>, from: SocketAddr) -> Opti
     }
     match signalled {
         Some(host) if host == from.ip() => Some(RUN_NAT),
+        // A site's own host may have several addresses, and send from another than it says.
+        Some(host) if is_private(host) && is_private(from.ip()) => Some(RUN_NAT),
         Some(_) => None,
         None if is_private(said.ip()) => Some(RUN_NAT),
         None => Some(RUN_ELSEWHERE),
