@@ -14,6 +14,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 const EXPEDITED: u32 = 46 << 2;
 /// Room for a second of packets while a worker is late; a flood at a port fills no more.
 const RECEIVE_BUFFER: usize = 64 << 10;
+/// More than the buffer of a thinned socket holds.
+const DISCARDED_MAX: usize = 256;
 
 #[derive(Debug)]
 pub struct Pair {
@@ -72,6 +74,15 @@ impl Pair {
         }
         self.peer = peer;
         Ok(())
+    }
+
+    /// Throws away the RTP that has come and was not received yet.
+    pub fn discard(&self) {
+        for _ in 0..DISCARDED_MAX {
+            if self.receive(Channel::Rtp, &mut [0]).is_err() {
+                return;
+            }
+        }
     }
 
     /// Has the kernel drop most RTP; see `media::Effect::Thin`.
@@ -161,5 +172,8 @@ mod tests {
         pair.thin(None).unwrap();
         (1..=31).for_each(|n| send(8, n));
         assert_eq!(heard(), 31);
+        (1..=31).for_each(|n| send(8, n));
+        pair.discard();
+        assert_eq!(heard(), 0);
     }
 }

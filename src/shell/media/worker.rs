@@ -225,6 +225,11 @@ impl Worker {
                     if let Some(Some(pair)) = self.pair(*port) {
                         // Unthinned it works as well: numbers in between are counted as heard.
                         let _ = pair.thin(*event);
+                        if event.is_none() {
+                            // What came through the filter and waits is one packet of many, from
+                            // before the far end was listened to: no part of the conversation.
+                            pair.discard();
+                        }
                     }
                 }
             }
