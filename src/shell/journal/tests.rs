@@ -322,7 +322,7 @@ fn a_full_disk_costs_no_call_and_the_journal_heals() {
     process.arrives("lost2");
     assert_eq!(process.board.live(), 3, "calls go on");
     // The second later brings the new segment; its snapshot comes from another thread.
-    for _ in 0..200 {
+    for _ in 0..4_000 {
         process.tell(Event::Tick);
         std::thread::park_timeout(Duration::from_millis(5));
         if process.writer.is_whole() {
