@@ -6,11 +6,12 @@
 use super::conversation::Call;
 use super::gate::Gate;
 use super::leg::{Leg, Stage};
+use super::out::{Plan, Refusal, Tally, Usage, Who};
 use super::ports::Ports;
 use super::side::Side;
 use super::{Arrival, Centre, Choices, Effect, End, EndedBy, Fact, Goal, Line};
 use super::{Outcome, Role, Settings, routing};
-use crate::base::{CallId, Cx, LegId, PortId, Slab, Timer, TrunkId};
+use crate::base::{CallId, Cx, Instant, LegId, PortId, Slab, Timer, TrunkId};
 use crate::media::control::Command;
 use crate::sip::{Act, Body, Cause, Invited};
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,8 @@ pub struct Calls {
     pub(super) choices: Choices,
     /// Trunks that do not answer.
     pub(super) down: BTreeSet<TrunkId>,
+    /// What was dialled outside.
+    pub(super) tally: Tally,
 }
 
 /// What every call needs to act: time and dice, settings, and a place for what it decides.
@@ -58,6 +61,7 @@ impl Calls {
             gate: Gate::new(settings, cx.now.instant),
             choices: Choices::default(),
             down: BTreeSet::new(),
+            tally: Tally::default(),
         }
     }
 
@@ -103,6 +107,23 @@ impl Calls {
     /// More comes in than can be handled: calls that have begun go before new ones.
     pub fn swamped(&mut self, swamped: bool) {
         self.gate.swamped = swamped;
+    }
+
+    /// Whether `who` may dial this number, and how.
+    pub fn plan_out(
+        &self,
+        settings: &Settings,
+        who: Who,
+        number: &str,
+        now: Instant,
+    ) -> Result<Plan, Refusal> {
+        let usage = Usage { tally: &self.tally, down: &self.down, now };
+        super::out::plan(settings, who, number, usage)
+    }
+
+    /// A number outside is dialled in this call: it counts.
+    pub fn note_out(&mut self, who: Who, call: CallId, now: Instant) {
+        self.tally.placed(who, call, now);
     }
 
     /// A call is at the door.
@@ -221,6 +242,7 @@ impl Calls {
     /// Ends the call: every leg but `gone`, which has ended already, is hung up.
     pub(super) fn finish(&mut self, io: &mut Io, id: CallId, end: End, gone: Option<LegId>) {
         let Some(call) = self.table.remove(id) else { return };
+        self.tally.over(id);
         match (call.agent(), &call.goal) {
             (Some(agent), _) => io.out.push(Effect::Released { call: id, agent }),
             (None, Goal::Queue(_)) => io.out.push(Effect::Leave { call: id }),

@@ -12,6 +12,7 @@ mod district;
 mod gate;
 mod leg;
 mod notices;
+pub mod out;
 mod ports;
 mod restart;
 mod routing;

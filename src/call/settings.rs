@@ -3,6 +3,7 @@
 
 use super::directory::Directory;
 use super::district::District;
+use super::out::OutSettings;
 use crate::base::number::Plan;
 use crate::base::{QueueId, TuneId};
 use crate::wire::g711::Law;
@@ -18,6 +19,8 @@ pub struct Settings {
     pub default_line: Option<usize>,
     pub districts: Vec<District>,
     pub directory: Arc<Directory>,
+    /// What may be dialled outside.
+    pub out: OutSettings,
     /// Where each trunk puts its numbers, in the order of the trunks' ids.
     pub trunks: Vec<Numbering>,
     /// In the order of the agents' ids.
@@ -37,6 +40,7 @@ impl Default for Settings {
             default_line: None,
             districts: Vec::new(),
             directory: Arc::default(),
+            out: OutSettings::default(),
             trunks: Vec::new(),
             phones: Vec::new(),
             media: MediaSettings::default(),

@@ -8,6 +8,7 @@ mod agents;
 mod districts;
 mod journal;
 mod mistake;
+mod out;
 mod overflow;
 mod queues;
 mod routes;
@@ -59,8 +60,9 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
         single(&mut top, "limits"),
         single(&mut top, "numbers"),
         single(&mut top, "directory"),
+        single(&mut top, "out"),
     ];
-    let [switch, sip, media, records, admin, limits, numbers, directory] =
+    let [switch, sip, media, records, admin, limits, numbers, directory, out] =
         found.map(|t| t.unwrap_or(&empty));
     let journal = single(&mut top, "journal").unwrap_or(&empty);
     let trunks = list(&mut top, "trunk");
@@ -68,6 +70,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     let agents = list(&mut top, "agent");
     let lines = list(&mut top, "line");
     let districts = list(&mut top, "district");
+    let routes = list(&mut top, "route");
     let (shifts, holidays) = (list(&mut top, "shift"), list(&mut top, "holiday"));
     top.done();
 
@@ -77,6 +80,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     switch::limits(limits, &mut settings, log);
     switch::numbers(numbers, &mut settings, log);
     switch::directory(directory, &mut settings, log);
+    out::out(out, &mut settings, log);
     let advertise = switch::sip(sip, &mut settings, log);
     switch::admin(admin, &mut settings, log);
     routes::trunks(&trunks, env, &mut settings, log);
@@ -87,6 +91,8 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     let (no_queue, no_trunk) = (log.unsure(&queues), log.unsure(&trunks));
     let unsure = districts::Unsure { queues: no_queue, trunks: no_trunk };
     districts::districts(&districts, unsure, &mut settings, log);
+    let unsure = out::Unsure { trunks: no_trunk, agents: log.unsure(&agents) };
+    out::routes(&routes, unsure, &mut settings, log);
     let no_district = log.unsure(&districts);
     let unsure = overflow::Unsure { queues: no_queue, trunks: no_trunk, districts: no_district };
     overflow::overflows(overflows, unsure, &mut settings, log);
