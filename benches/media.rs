@@ -191,7 +191,7 @@ fn listeners(count: usize, seconds: u64) {
     for n in 0..count {
         let port = port(n as u32);
         handle.put(Command::Watch { port, silence: Some(Duration::from_secs(3)) }).unwrap();
-        handle.put(Command::Play { port, tune: MUSIC, repeat: true }).unwrap();
+        handle.put(Command::music(port, MUSIC, Instant(0))).unwrap();
     }
     crowd.stream(50, 1);
     let counters = workers.counters();

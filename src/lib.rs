@@ -10,6 +10,7 @@ pub mod console;
 pub mod core;
 pub mod load;
 pub mod media;
+pub mod say;
 pub mod shell;
 pub mod sim;
 pub mod sip;

@@ -1,7 +1,7 @@
 //! The media workers on real sockets of the loopback interface.
 
 use crossbeam_channel::{Receiver, bounded};
-use pukar::base::{Id, PortId, TuneId};
+use pukar::base::{Id, Instant, PortId, TuneId};
 use pukar::media::control::{Command, Event, Far};
 use pukar::media::{Tune, Tunes};
 use pukar::shell::clock::Clock;
@@ -71,7 +71,7 @@ impl Media {
     /// Returns when all workers have obeyed everything so far.
     fn settle(&self, ports: &[PortId]) {
         for &port in ports {
-            self.put(Command::Play { port, tune: TuneId(99), repeat: false });
+            self.put(Command::Play { port, piece: 0, tunes: vec![TuneId(99)], then: None });
         }
         for _ in ports {
             while !matches!(self.event(), Event::Played { .. }) {}
@@ -142,7 +142,7 @@ fn a_bridge_between_the_ports_of_two_workers_loses_nothing_either() {
 fn music_comes_at_50_packets_a_second() {
     let media = Media::start(1);
     let phone = media.phone(20_020, Law::A);
-    media.put(Command::Play { port: phone.port, tune: MUSIC, repeat: true });
+    media.put(Command::music(phone.port, MUSIC, Instant(0)));
     phone.hear();
     let clock = Clock::start();
     (0..100).for_each(|_| drop(phone.hear()));
@@ -154,7 +154,7 @@ fn music_comes_at_50_packets_a_second() {
 fn a_listener_that_talks_is_thinned_and_its_keys_still_come() {
     let media = Media::start(1);
     let phone = media.phone(20_030, Law::A);
-    media.put(Command::Play { port: phone.port, tune: MUSIC, repeat: true });
+    media.put(Command::music(phone.port, MUSIC, Instant(0)));
     phone.hear();
     phone.say(8, 1, 0xd5);
     assert!(matches!(media.event(), Event::Latched { .. }));

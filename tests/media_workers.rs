@@ -38,7 +38,7 @@ fn an_event_that_answers_a_command_is_never_lost_however_late_the_core_comes() {
     let port = PortId::new(20_070, 1);
     put(&handle, Command::Open { port, address: HERE });
     for _ in 0..MANY {
-        put(&handle, Command::Play { port, tune: TuneId(99), repeat: false });
+        put(&handle, Command::Play { port, piece: 0, tunes: vec![TuneId(99)], then: None });
     }
     put(&handle, Command::Close { port });
     for n in 0..MANY {

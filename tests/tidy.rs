@@ -6,20 +6,22 @@ use std::{fs, path::Path, path::PathBuf};
 /// Each folder of `src`, and the folders it may import. Siblings never import each other.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("base", &[]),
+    ("say", &["base"]),
     ("wire", &["base"]),
     ("sip", &["wire", "base"]),
     ("acd", &["base"]),
     ("media", &["wire", "base"]),
-    ("call", &["sip", "media", "wire", "base"]),
-    ("config", &["sip", "acd", "call", "media", "base"]),
-    ("core", &["call", "acd", "sip", "media", "config", "wire", "base"]),
-    ("sim", &["core", "call", "acd", "sip", "media", "config", "wire", "base"]),
+    ("call", &["sip", "media", "wire", "say", "base"]),
+    ("config", &["sip", "acd", "call", "media", "say", "base"]),
+    ("core", &["call", "acd", "sip", "media", "config", "wire", "say", "base"]),
+    ("sim", &["core", "call", "acd", "sip", "media", "config", "wire", "say", "base"]),
     ("load", &["wire", "base"]),
-    ("shell", &["core", "call", "acd", "sip", "media", "config", "wire", "base"]),
+    ("shell", &["core", "call", "acd", "sip", "media", "config", "wire", "say", "base"]),
     ("console", &["shell", "load", "config", "call", "base"]),
 ];
 /// Folders that take time, randomness and I/O as arguments, and so may not name these.
-const PURE: &[&str] = &["base", "wire", "sip", "acd", "media", "call", "config", "core", "sim"];
+const PURE: &[&str] =
+    &["base", "say", "wire", "sip", "acd", "media", "call", "config", "core", "sim"];
 const IMPURE_WORDS: &[&str] =
     &["std::net::UdpSocket", "std::net::Tcp", "std::fs", "std::thread", "tokio::", "SystemTime"];
 

@@ -3,6 +3,7 @@
 use super::leg::{Leg, Stage};
 use super::{Goal, Role};
 use crate::base::{AgentId, Instant, LegId, TuneId};
+use crate::media::control::{Command, Music};
 use crate::sip::{Body, Party};
 use serde::{Deserialize, Serialize};
 
@@ -17,8 +18,12 @@ pub struct Call {
     pub district: String,
     /// The number that rings behind a trunk for a caller who waits.
     pub rung: Option<String>,
-    pub welcome: Option<TuneId>,
+    /// What the caller is told just now, under which number, before the music goes on.
+    pub says: Vec<TuneId>,
+    pub piece: u32,
     pub music: Option<TuneId>,
+    /// When the music began. It goes on behind whatever is said.
+    pub music_since: Instant,
     pub arrived: Instant,
     pub caller: Leg,
     /// Shown on the phones that ring.
@@ -78,6 +83,20 @@ impl Call {
 
     pub fn rings_at(&self, agent: AgentId) -> bool {
         self.others.iter().any(|leg| leg.role == Role::Agent(agent))
+    }
+
+    /// The music that the parties of this call hear, as far as it has come.
+    pub fn music(&self) -> Option<Music> {
+        self.music.map(|tune| Music { tune, since: self.music_since })
+    }
+
+    /// What this leg hears of tunes: a party on hold music, a waiting caller also what they are
+    /// told just now, from its beginning.
+    pub fn hears(&self, leg: &Leg) -> Option<Command> {
+        let waits = leg.id == self.caller.id && self.talks_with.is_none();
+        let tunes = if waits { self.says.clone() } else { Vec::new() };
+        let (port, piece, then) = (leg.side.port, self.piece, self.music());
+        (then.is_some() || !tunes.is_empty()).then_some(Command::Play { port, piece, tunes, then })
     }
 
     pub fn take_other(&mut self, id: LegId) -> Option<Leg> {

@@ -182,9 +182,9 @@ impl Calls {
                 self.is_heard(io, port);
                 self.silence(io, port, false);
             }
-            Event::Played { port, .. } => {
+            Event::Played { port, piece } => {
                 if let Some(&(id, _)) = self.by_port.get(&port) {
-                    self.played(io, id);
+                    self.played(id, piece);
                 }
             }
             Event::Closed { port, figures } => {

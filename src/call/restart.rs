@@ -5,7 +5,7 @@ use super::calls::{Calls, Io};
 use super::leg::{Leg, Stage};
 use super::ports::Ports;
 use super::talking::watch;
-use super::{Call, EndedBy, Fact};
+use super::{Call, Effect, EndedBy, Fact};
 use crate::base::{CallId, LegId, PortId, Timer};
 use crate::media::control::Command;
 use std::time::Duration;
@@ -111,12 +111,8 @@ fn hear_again(io: &mut Io, id: CallId, call: &mut Call) {
     if let Some(peer) = peers {
         io.media(Command::Bridge { a: call.caller.side.port, b: peer.side.port });
     }
-    let welcome = call.welcome.filter(|_| call.talks_with.is_none());
     for leg in call.legs().filter(|leg| leg.hears_tune) {
-        if let Some(tune) = welcome.or(call.music) {
-            let repeat = welcome != Some(tune);
-            io.media(Command::Play { port: leg.side.port, tune, repeat });
-        }
+        io.out.extend(call.hears(leg).map(Effect::Media));
     }
     if let Some(with) = call.talks_with {
         watch(io, call, id, call.caller.id);

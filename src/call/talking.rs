@@ -29,6 +29,7 @@ impl Calls {
         let Some(call) = self.table.get_mut(id) else { return };
         call.was_connected = true;
         let (caller, agent) = (call.caller.side.port, call.agent());
+        call.says.clear();
         if std::mem::take(&mut call.caller.hears_tune) {
             io.media(Command::Stop { port: caller });
         }
@@ -122,7 +123,7 @@ impl Calls {
     /// hold.
     pub(super) fn agreed(&mut self, io: &mut Io, id: CallId, leg: LegId) {
         let Some(call) = self.table.get_mut(id) else { return };
-        let music = call.music;
+        let music = call.music();
         let Some(this) = call.leg_mut(leg) else { return };
         io.out.extend(this.agree());
         let (held, role) = (this.side.held(), this.role);
@@ -142,9 +143,9 @@ impl Calls {
         let Some(peer) = call.peer_of_mut(leg) else { return };
         let port = peer.side.port;
         match music.filter(|_| held) {
-            Some(tune) => {
+            Some(music) => {
                 peer.hears_tune = true;
-                io.media(Command::Play { port, tune, repeat: true });
+                io.media(Command::music(port, music.tune, music.since));
             }
             None if std::mem::take(&mut peer.hears_tune) => io.media(Command::Stop { port }),
             None => {}
@@ -156,9 +157,7 @@ impl Calls {
         let Some(call) = self.table.get_mut(id) else { return };
         let Some(this) = call.leg(leg) else { return };
         let port = this.side.port;
-        if let Some(tune) = call.music.filter(|_| this.hears_tune) {
-            io.media(Command::Play { port, tune, repeat: true });
-        }
+        io.out.extend(call.hears(this).filter(|_| this.hears_tune).map(Effect::Media));
         if let Some(peer) = call.peer_of(leg) {
             io.media(Command::Bridge { a: port, b: peer.side.port });
             watch(io, call, id, leg);

@@ -18,26 +18,27 @@ impl Calls {
         io.out.push(call.caller.act(Act::Answer { body }));
         io.out.extend(call.caller.agree());
         io.fact(Fact::SystemAnswered { call: id });
-        let tune = call.welcome.or(call.music);
-        self.play_waiting(io, id, tune);
+        let welcome = std::mem::take(&mut call.says);
+        self.tell(io, id, welcome);
     }
 
-    /// Plays to a waiting caller. The welcome comes once; everything else repeats.
-    fn play_waiting(&mut self, io: &mut Io, id: CallId, tune: Option<TuneId>) {
-        let Some((call, tune)) = self.table.get_mut(id).zip(tune) else { return };
-        call.caller.hears_tune = true;
-        let (port, repeat) = (call.caller.side.port, call.welcome != Some(tune));
-        io.media(Command::Play { port, tune, repeat });
-    }
-
-    /// A tune that does not repeat is over: the music goes on.
-    pub(super) fn played(&mut self, io: &mut Io, id: CallId) {
+    /// Tells a waiting caller something, once, and lets the music go on after it.
+    pub(super) fn tell(&mut self, io: &mut Io, id: CallId, tunes: Vec<TuneId>) {
         let Some(call) = self.table.get_mut(id) else { return };
-        // The welcome is heard once in a call; after that it is music that a caller returns to.
-        call.welcome = None;
-        if call.talks_with.is_none() {
-            let music = call.music;
-            self.play_waiting(io, id, music);
+        let (port, then) = (call.caller.side.port, call.music());
+        call.caller.hears_tune = then.is_some() || !tunes.is_empty();
+        call.piece += u32::from(!tunes.is_empty());
+        call.says.clone_from(&tunes);
+        if call.caller.hears_tune {
+            io.media(Command::Play { port, piece: call.piece, tunes, then });
+        }
+    }
+
+    /// What the caller was told is over.
+    pub(super) fn played(&mut self, id: CallId, piece: u32) {
+        if let Some(call) = self.table.get_mut(id).filter(|call| call.piece == piece) {
+            call.says.clear();
+            call.caller.hears_tune &= call.music.is_some();
         }
     }
 
@@ -134,13 +135,13 @@ impl Calls {
         // Whoever waits is not listened to: nothing could ever end a silence that is counted on.
         call.caller.silent = false;
         io.cx.timers.cancel(Timer::Silence(call.caller.id));
-        let (arrived, music, port) = (call.arrived, call.music, call.caller.side.port);
+        let (arrived, port) = (call.arrived, call.caller.side.port);
         let super::Goal::Queue(queue) = call.goal else { return };
         io.media(Command::Unbridge { port });
         io.media(Command::Watch { port, silence: None });
         io.out.push(Effect::Released { call: id, agent });
         io.fact(Fact::Returned { call: id, agent });
-        self.play_waiting(io, id, music);
+        self.tell(io, id, Vec::new());
         io.out.push(Effect::Join { call: id, queue, arrived });
     }
 }

@@ -15,7 +15,7 @@ use siphasher::sip::SipHasher13;
 use std::hash::Hasher;
 
 /// The version of headers, entries and notes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// What the core of this build decides by; see `build.rs`.
 pub const BUILD: &str = env!("PUKAR_CORE");
 

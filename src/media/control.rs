@@ -1,7 +1,7 @@
 //! What the data plane is told, and what it tells. Both cross a queue between two threads, so both
 //! are plain values; both are journalled, so both are serde.
 
-use crate::base::{PortId, TuneId};
+use crate::base::{Instant, PortId, TuneId};
 use crate::wire::g711::Law;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
@@ -33,12 +33,15 @@ pub enum Command {
     Unbridge {
         port: PortId,
     },
-    /// Play to the far end, from the start; replaces what was playing. Stops by itself at the end
-    /// unless `repeat`. While a port plays, nothing is relayed to it.
+    /// Play these to the far end, one after the other without a gap, then `then` until something
+    /// else is said; replaces what was playing. [`Event::Played`] comes once, with the same
+    /// `piece`, when the last of `tunes` is over. A tune that there is not is passed over. While a
+    /// port plays, nothing is relayed to it.
     Play {
         port: PortId,
-        tune: TuneId,
-        repeat: bool,
+        piece: u32,
+        tunes: Vec<TuneId>,
+        then: Option<Music>,
     },
     Stop {
         port: PortId,
@@ -48,6 +51,15 @@ pub enum Command {
         port: PortId,
         silence: Option<Duration>,
     },
+}
+
+/// A tune that repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Music {
+    pub tune: TuneId,
+    /// When its first note was, or would have been: it goes on from there like a clock, behind
+    /// announcements, on another port, in another process.
+    pub since: Instant,
 }
 
 /// The far end of a port, as its session description says.
@@ -81,8 +93,8 @@ pub enum Event {
     Heard { port: PortId },
     /// A key was pressed (RFC 4733): `0`-`9`, `*`, `#`, `A`-`D`.
     Key { port: PortId, key: char },
-    /// A tune that does not repeat has ended.
-    Played { port: PortId, tune: TuneId },
+    /// The last of the tunes of this piece has ended.
+    Played { port: PortId, piece: u32 },
     /// The port is closed; these were its figures.
     Closed { port: PortId, figures: Figures },
 }
@@ -100,4 +112,11 @@ pub struct Figures {
     pub refused: u64,
     /// Mean opinion score estimate, 1.0 to 4.5, by the E-model (ITU-T G.107) from loss and jitter.
     pub mos: f32,
+}
+
+impl Command {
+    /// Music alone, from `since` on.
+    pub fn music(port: PortId, tune: TuneId, since: Instant) -> Self {
+        Self::Play { port, piece: 0, tunes: Vec::new(), then: Some(Music { tune, since }) }
+    }
 }

@@ -4,10 +4,11 @@
 //! verdict on the packet, and [`Effect`]s. Commands may come in any order: one that names a port
 //! that is not open, or an earlier bearer of its number, changes nothing. May import: base, wire.
 
-use super::control::{Command, Event, Far, Figures};
+use super::control::{Command, Event, Far, Figures, Music};
 use super::effect::{Channel, Effect, Relay};
-use super::port::{Playing, Port};
-use super::tune::Tunes;
+use super::playing::Playing;
+use super::port::Port;
+use super::tune::{Tune, Tunes};
 use super::wheel::Wheel;
 use crate::base::{Id, Instant, PortId, Rng, TuneId};
 use crate::wire::rtp::Rtp;
@@ -57,7 +58,9 @@ impl Engine {
             Command::Agree { port, far } => self.agree(now, port, far, out),
             Command::Bridge { a, b } => self.bridge(a, b, out),
             Command::Unbridge { port } => self.unbridge(port, out),
-            Command::Play { port, tune, repeat } => self.play(now, port, tune, repeat, out),
+            Command::Play { port, piece, tunes, then } => {
+                self.play(now, port, (piece, &tunes, then), out);
+            }
             Command::Stop { port } => {
                 self.stop(port);
                 self.rethin(port, out);
@@ -109,10 +112,12 @@ impl Engine {
                     continue;
                 };
                 out.extend(port.turn(turn.round).map(Effect::Send));
+                let (id, told) = (port.id, port.played());
+                out.extend(told.map(Effect::Tell));
                 if port.ended() {
                     // The last of the slot takes this one's place.
-                    let id = port.id;
-                    self.played(id, out);
+                    self.stop(id);
+                    self.rethin(id, out);
                 } else {
                     at += 1;
                 }
@@ -242,36 +247,32 @@ impl Engine {
         &mut self,
         now: Instant,
         port: PortId,
-        id: TuneId,
-        repeat: bool,
+        (piece, tunes, then): (u32, &[TuneId], Option<Music>),
         out: &mut Vec<Effect>,
     ) {
-        self.stop(port);
         let Some(near) = self.table.get_mut(port) else { return };
-        match self.tunes.find(id).filter(|tune| tune.frames() > 0) {
-            Some(tune) => {
-                let slot = self.wheel.add(now, index(port));
-                let tune = tune.clone();
-                near.playing = Some(Playing { id, tune, repeat, slot, frame: 0 });
-            }
+        let find = |id: TuneId| self.tunes.find(id).filter(|tune| tune.frames() > 0).cloned();
+        let list: Vec<Tune> = tunes.iter().filter_map(|id| find(*id)).collect();
+        let music = then.and_then(|music| Some((find(music.tune)?, music.since)));
+        if list.is_empty() && !tunes.is_empty() {
             // Nobody waits for a tune that there is not.
-            None if !repeat => out.push(Effect::Tell(Event::Played { port, tune: id })),
-            None => {}
+            out.push(Effect::Tell(Event::Played { port, piece }));
+        }
+        // Whoever is played something already keeps the slot: no frame is late or comes twice.
+        let slot = near.playing.take().map(|before| before.slot);
+        if list.is_empty() && music.is_none() {
+            slot.into_iter().for_each(|slot| self.wheel.remove(slot, index(port)));
+        } else {
+            let slot = slot.unwrap_or_else(|| self.wheel.add(now, index(port)));
+            near.playing = Some(Playing::new(slot, piece, list, music));
         }
         near.rethin(out);
     }
 
-    fn stop(&mut self, port: PortId) -> Option<TuneId> {
-        let playing = self.table.get_mut(port)?.playing.take()?;
-        self.wheel.remove(playing.slot, index(port));
-        Some(playing.id)
-    }
-
-    fn played(&mut self, port: PortId, out: &mut Vec<Effect>) {
-        if let Some(tune) = self.stop(port) {
-            out.push(Effect::Tell(Event::Played { port, tune }));
+    fn stop(&mut self, port: PortId) {
+        if let Some(playing) = self.table.get_mut(port).and_then(|port| port.playing.take()) {
+            self.wheel.remove(playing.slot, index(port));
         }
-        self.rethin(port, out);
     }
 
     fn watch(

@@ -9,6 +9,7 @@ mod engine;
 mod hearing;
 mod keys;
 mod latch;
+mod playing;
 mod port;
 mod tune;
 mod wheel;

@@ -8,8 +8,9 @@ use super::effect::{Effect, Frame, Relay};
 use super::hearing::Hearing;
 use super::keys::Keys;
 use super::latch::{Latch, Source};
-use super::tune::{FRAME, Tune};
-use crate::base::{Instant, PortId, TuneId};
+use super::playing::Playing;
+use super::tune::FRAME;
+use crate::base::{Instant, PortId};
 use crate::wire::g711::Law;
 use crate::wire::rtp::{Header, Rtp, looks_like_rtcp};
 use std::net::{IpAddr, SocketAddr};
@@ -44,16 +45,6 @@ pub struct Port {
     heard: Instant,
     silent: bool,
     thin: Option<u8>,
-}
-
-/// What is being played, and how far it has come.
-#[derive(Debug)]
-pub(super) struct Playing {
-    pub id: TuneId,
-    pub tune: Tune,
-    pub repeat: bool,
-    pub slot: usize,
-    pub frame: usize,
 }
 
 /// Our own stream to the far end; it is the same one for every tune.
@@ -301,18 +292,13 @@ impl Port {
     }
 
     /// Its turn to be played a frame. Time passes for one who is on hold too; before anything is
-    /// agreed the tune waits. Whether that was the last one is for [`Port::ended`].
+    /// agreed the tunes wait. Whether that was the last one is for [`Port::ended`].
     pub(super) fn turn(&mut self, round: u64) -> Option<Frame> {
         let far = self.far?;
         let to = self.listens();
         let playing = self.playing.as_mut()?;
-        let at = playing.frame * FRAME;
-        let audio = playing.tune.audio(far.law);
-        playing.frame += 1;
-        if playing.repeat && playing.frame >= playing.tune.frames() {
-            playing.frame = 0;
-        }
-        let to = to.filter(|_| at < audio.len())?;
+        let (audio, at) = playing.next(far.law, round)?;
+        let to = to?;
         let rounds = self.voice.round.map_or(1, |before| round.saturating_sub(before));
         let marker = self.voice.round.is_none() || rounds != 1;
         let voice = &mut self.voice;
@@ -335,7 +321,14 @@ impl Port {
 
     /// Whether what it plays has come to its end.
     pub(super) fn ended(&self) -> bool {
-        self.playing.as_ref().is_some_and(|p| !p.repeat && p.frame >= p.tune.frames())
+        self.playing.as_ref().is_some_and(Playing::is_over)
+    }
+
+    /// Tells once that the list of what it plays has come to its end.
+    pub(super) fn played(&mut self) -> Option<Event> {
+        let port = self.id;
+        let playing = self.playing.as_mut()?;
+        playing.list_ended().then_some(Event::Played { port, piece: playing.piece })
     }
 
     pub(super) fn figures(&self) -> Figures {

@@ -42,6 +42,11 @@ impl Ports {
     pub fn command(&mut self, command: &Command, refuse: bool) -> Result<Option<Follows>, String> {
         let soon = Duration::from_millis(2);
         match *command {
+            Command::Play { port, piece, ref tunes, .. } => {
+                let known = self.known(port, command)?.is_some();
+                let end = (known && !tunes.is_empty()).then_some(Event::Played { port, piece });
+                Ok(end.map(|event| Follows(Duration::from_secs(3), event)))
+            }
             Command::Open { port, .. } => {
                 if let Some(twin) = self.open.keys().find(|open| open.slot() == port.slot()) {
                     return Err(format!("{port:?} opened while {twin:?} is open"));
@@ -88,11 +93,6 @@ impl Ports {
             Command::Stop { port } => {
                 self.known(port, command)?;
                 Ok(None)
-            }
-            Command::Play { port, tune, repeat } => {
-                let known = self.known(port, command)?.is_some();
-                let end = (known && !repeat).then_some(Event::Played { port, tune });
-                Ok(end.map(|event| Follows(Duration::from_secs(3), event)))
             }
             Command::Watch { port, silence } => {
                 if let Some(port) = self.known(port, command)? {

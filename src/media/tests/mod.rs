@@ -4,7 +4,7 @@ mod far_end;
 mod playing;
 mod relaying;
 
-use super::control::{Command, Event, Far, Figures};
+use super::control::{Command, Event, Far, Figures, Music};
 use super::{Channel, Effect, Engine, Frame, Relay, Tune, Tunes};
 use crate::base::{Id, Instant, PortId, TuneId};
 use crate::wire::g711::Law;

@@ -9,8 +9,14 @@ const NEAR: fn() -> PortId = || port(30_000);
 
 fn listening(far: Far, tune: TuneId, repeat: bool) -> World {
     let mut world = World::with(&[(NEAR(), far)]);
-    world.command(Command::Play { port: NEAR(), tune, repeat });
+    let music = Command::music(NEAR(), tune, world.now);
+    world.command(if repeat { music } else { say(NEAR(), tune) });
     world
+}
+
+/// One tune once, and silence.
+fn say(port: PortId, tune: TuneId) -> Command {
+    Command::Play { port, piece: 7, tunes: vec![tune], then: None }
 }
 
 /// Marker, sequence number and timestamp of a frame.
@@ -45,7 +51,7 @@ fn a_prompt_ends_with_its_last_frame_and_says_so() {
     assert_eq!(frames.len(), 5);
     assert_eq!(frames[4].payload()[0], Law::A.encode(2_000));
     assert_eq!(frames[4].payload()[1..], [Law::A.silence(); 159]);
-    let told = Effect::Tell(Event::Played { port: NEAR(), tune: PROMPT });
+    let told = Effect::Tell(Event::Played { port: NEAR(), piece: 7 });
     assert_eq!(out.iter().filter(|effect| **effect == told).count(), 1);
     assert_eq!(world.engine.deadline(), None);
 }
@@ -54,7 +60,7 @@ fn a_prompt_ends_with_its_last_frame_and_says_so() {
 fn a_second_tune_goes_on_in_the_same_stream() {
     let mut world = listening(far(A), PROMPT, false);
     world.pass(1_000);
-    world.command(Command::Play { port: NEAR(), tune: MUSIC, repeat: true });
+    world.command(Command::music(NEAR(), MUSIC, Instant(0)));
     world.pass(100);
     let heads: Vec<_> = world.frames().iter().map(head).collect();
     assert_eq!(heads[5].1, heads[4].1.wrapping_add(1));
@@ -81,7 +87,7 @@ fn a_hundred_listeners_are_never_served_in_one_burst() {
     let ports: Vec<_> = (0..100).map(|n| (port(30_000 + 2 * n), far(A))).collect();
     let mut world = World::with(&ports);
     for (port, _) in ports {
-        world.command(Command::Play { port, tune: MUSIC, repeat: true });
+        world.command(Command::music(port, MUSIC, Instant(0)));
     }
     let mut total: BTreeMap<PortId, usize> = BTreeMap::new();
     for _ in 0..1_000 {
@@ -98,7 +104,7 @@ fn a_hundred_listeners_are_never_served_in_one_burst() {
 fn listeners_share_the_audio() {
     let mut world = World::with(&[(port(30_000), far(A)), (port(30_002), far(A))]);
     for n in [30_000, 30_002] {
-        world.command(Command::Play { port: port(n), tune: MUSIC, repeat: true });
+        world.command(Command::music(port(n), MUSIC, Instant(0)));
     }
     world.pass(20);
     let frames = world.frames();
@@ -110,7 +116,7 @@ fn listeners_share_the_audio() {
 fn one_on_hold_is_sent_nothing_and_the_tune_goes_on() {
     let mut world = listening(Far { hears: false, ..far(A) }, PROMPT, false);
     world.pass(1_000);
-    assert_eq!(world.events().last(), Some(&Event::Played { port: NEAR(), tune: PROMPT }));
+    assert_eq!(world.events().last(), Some(&Event::Played { port: NEAR(), piece: 7 }));
     assert_eq!(world.figures(NEAR()).sent, 0);
 }
 
@@ -118,7 +124,7 @@ fn one_on_hold_is_sent_nothing_and_the_tune_goes_on() {
 fn a_tune_waits_for_an_agreement() {
     let mut world = World::new();
     world.open(NEAR());
-    world.command(Command::Play { port: NEAR(), tune: PROMPT, repeat: false });
+    world.command(say(NEAR(), PROMPT));
     world.pass(1_000);
     assert_eq!(world.frames(), []);
     world.command(Command::Agree { port: NEAR(), far: far(A) });
@@ -129,10 +135,81 @@ fn a_tune_waits_for_an_agreement() {
 #[test]
 fn q43_a_tune_that_there_is_not_holds_nobody_up() {
     let mut world = listening(far(A), TuneId(99), false);
-    assert_eq!(world.events(), [Event::Played { port: NEAR(), tune: TuneId(99) }]);
+    assert_eq!(world.events(), [Event::Played { port: NEAR(), piece: 7 }]);
     let mut world = listening(far(A), TuneId(99), true);
     world.pass(100);
     assert_eq!((world.frames(), world.engine.deadline()), (vec![], None));
+}
+
+/// The first octet of every frame that was sent, each only where it changes, with its count.
+fn runs(world: &mut World) -> Vec<(u8, usize)> {
+    let mut runs: Vec<(u8, usize)> = Vec::new();
+    for frame in world.frames() {
+        let octet = frame.payload()[0];
+        match runs.last_mut().filter(|(last, _)| *last == octet) {
+            Some((_, count)) => *count += 1,
+            None => runs.push((octet, 1)),
+        }
+    }
+    runs
+}
+
+#[test]
+fn a_list_is_played_without_a_gap_then_the_music_and_its_end_is_told_once() {
+    let mut world = World::with(&[(NEAR(), far(A))]);
+    let then = Some(Music { tune: MUSIC, since: world.now });
+    let tunes = vec![PROMPT, TuneId(99), PROMPT];
+    world.command(Command::Play { port: NEAR(), piece: 3, tunes, then });
+    world.pass(1_000);
+    let told = Effect::Tell(Event::Played { port: NEAR(), piece: 3 });
+    assert_eq!(world.out.iter().filter(|effect| **effect == told).count(), 1);
+    let numbers: Vec<u16> = world.out.iter().filter_map(frame_of).map(|f| head(f).1).collect();
+    assert!(numbers.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1)));
+    assert_eq!(numbers.len(), 50);
+    let (prompt, music) = (Law::A.encode(2_000), Law::A.encode(1_000));
+    assert_eq!(runs(&mut world), [(prompt, 10), (music, 40)]);
+}
+
+#[test]
+fn music_goes_on_behind_an_announcement_like_a_clock() {
+    let mut world = World::with(&[(NEAR(), far(A))]);
+    let since = world.now;
+    let at = |world: &mut World| world.frames().last().map(|frame| frame.at / 160);
+    world.command(Command::music(NEAR(), MUSIC, since));
+    world.pass(200);
+    let before = at(&mut world).unwrap();
+    let then = Some(Music { tune: MUSIC, since });
+    world.command(Command::Play { port: NEAR(), piece: 1, tunes: vec![PROMPT], then });
+    world.pass(300);
+    assert_eq!(at(&mut world), Some(before + 15));
+    let elsewhere = port(30_002);
+    world.open(elsewhere);
+    world.command(Command::Agree { port: elsewhere, far: far("192.0.2.41:4000") });
+    world.command(Command::Stop { port: NEAR() });
+    world.command(Command::music(elsewhere, MUSIC, since));
+    world.pass(200);
+    assert_eq!(at(&mut world), Some(before + 25), "another port, the same music");
+}
+
+#[test]
+fn q43_a_list_of_prompts_that_there_are_not_leaves_the_music_alone() {
+    let mut world = listening(far(A), MUSIC, true);
+    world.pass(100);
+    let then = Some(Music { tune: MUSIC, since: Instant(1_000_000) });
+    let tunes = vec![TuneId(98), TuneId(99)];
+    world.command(Command::Play { port: NEAR(), piece: 2, tunes, then });
+    world.pass(100);
+    assert!(world.out.contains(&Effect::Tell(Event::Played { port: NEAR(), piece: 2 })));
+    let heads: Vec<_> = world.frames().iter().map(head).collect();
+    assert_eq!(heads.len(), 10);
+    assert!(heads[1..].iter().all(|head| !head.0), "no new talkspurt");
+}
+
+fn frame_of(effect: &Effect) -> Option<&Frame> {
+    match effect {
+        Effect::Send(frame) => Some(frame),
+        _ => None,
+    }
 }
 
 #[test]
@@ -141,7 +218,7 @@ fn whoever_speaks_after_a_tune_goes_on_counting_where_it_was() {
     let mut world = World::with(&[(NEAR(), far(A)), (peer, far("192.0.2.50:5000"))]);
     let mut next = None;
     for first in [40_000, 1] {
-        world.command(Command::Play { port: NEAR(), tune: PROMPT, repeat: false });
+        world.command(say(NEAR(), PROMPT));
         world.pass(200);
         let numbers: Vec<u16> = world.frames().iter().map(|frame| head(frame).1).collect();
         assert!(next.is_none_or(|next| next == numbers[0]), "{next:?} {numbers:?}");
@@ -161,7 +238,7 @@ fn while_a_port_plays_nothing_is_relayed_to_it() {
     let peer = port(30_002);
     let mut world = World::with(&[(NEAR(), far(A)), (peer, far("192.0.2.50:5000"))]);
     world.bridge(NEAR(), peer);
-    world.command(Command::Play { port: NEAR(), tune: MUSIC, repeat: true });
+    world.command(Command::music(NEAR(), MUSIC, Instant(0)));
     assert_eq!(world.stream(peer, "192.0.2.50:5000", 1, 5), 0);
     assert_eq!(world.stream(NEAR(), A, 1, 5), 5);
     world.command(Command::Stop { port: NEAR() });
@@ -173,7 +250,7 @@ fn a_waiting_callers_packets_are_thinned_until_the_bridge_and_still_counted_righ
     let peer = port(30_002);
     let mut world = World::with(&[(NEAR(), far(A)), (peer, far("192.0.2.50:5000"))]);
     let thin = |event| Effect::Thin { port: NEAR(), event };
-    world.command(Command::Play { port: NEAR(), tune: MUSIC, repeat: true });
+    world.command(Command::music(NEAR(), MUSIC, Instant(0)));
     assert!(!world.out.contains(&thin(Some(101))), "not before the far end is settled");
     world.stream(NEAR(), A, 1, 10);
     assert!(world.out.contains(&thin(Some(101))));

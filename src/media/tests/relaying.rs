@@ -190,7 +190,7 @@ fn q44_ids_of_earlier_bearers_change_nothing_and_nothing_is_left_behind() {
         world.open(id);
         world.command(Command::Agree { port: id, far: far(A) });
         world.command(Command::Watch { port: id, silence: Some(Duration::from_secs(3)) });
-        world.command(Command::Play { port: id, tune: MUSIC, repeat: true });
+        world.command(Command::music(id, MUSIC, Instant(0)));
         world.command(Command::Close { port: PortId::new(30_000, generation - 1) });
         world.open(PortId::new(30_000, generation - 1));
         assert_eq!(world.engine.len(), 1);
@@ -219,7 +219,10 @@ proptest::proptest! {
                 4 => world.command(Command::Agree { port, far: mu(far(B)) }),
                 5 => world.bridge(port, other),
                 6 => world.command(Command::Unbridge { port }),
-                7 => world.command(Command::Play { port, tune: PROMPT, repeat: b % 4 == 0 }),
+                7 => {
+                    let then = (b % 4 == 0).then_some(Music { tune: MUSIC, since: world.now });
+                    world.command(Command::Play { port, piece: 1, tunes: vec![PROMPT], then });
+                }
                 8 => world.command(Command::Stop { port }),
                 9 => world.command(Command::Watch { port, silence }),
                 10 => { world.rtp(port, A, &mut voice(b as u16)); }
