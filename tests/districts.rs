@@ -3,8 +3,9 @@
 
 mod desk_world;
 
-use desk_world::{Habit, Stage, field, secs};
+use desk_world::{BSNL, Habit, Stage, field, secs};
 use pukar::call::{Flag, Outcome};
+use std::time::Duration;
 
 /// A state queue, a district with a queue here, and one with a centre behind a trunk.
 const STATE: &str = r#"
@@ -357,4 +358,57 @@ fn whether_an_officers_number_was_reached_is_told() {
         stage.wait(secs(61));
         assert_eq!(stage.story()[0], told, "{habit:?}");
     }
+}
+
+#[test]
+fn a_call_that_goes_round_through_others_comes_to_an_end() {
+    let mut stage = stage();
+    let dial = |stage: &mut Stage, forwards: u8| {
+        let invite = stage.invite("9826012345", "07492181", "");
+        let left = format!("Max-Forwards: {forwards}");
+        stage.say(BSNL, invite.replace("Max-Forwards: 70", &left));
+    };
+    for forwards in [70, 2, 1] {
+        dial(&mut stage, forwards);
+        let (_, invite) = stage.invites.last().unwrap();
+        let left: u8 = field(invite, "Max-Forwards").parse().unwrap();
+        assert_eq!(left, forwards - 1, "{invite}");
+    }
+    let placed = stage.invites.len();
+    dial(&mut stage, 0);
+    assert!(stage.heard_at(BSNL).starts_with("SIP/2.0 483 "), "{}", stage.heard_at(BSNL));
+    assert_eq!(stage.invites.len(), placed);
+}
+
+#[test]
+fn a_call_costs_the_same_among_ten_numbers_and_among_ten_thousand() {
+    let cost = |lines: usize| {
+        let mut text = STATE.to_string();
+        for n in 0..lines {
+            text += &format!(
+                "[[line]]\nname = \"n{n}\"\nnumbers = [\"94{n:08}\"]\nqueue = \"general\"\n"
+            );
+        }
+        let mut stage = Stage::new(&text.replace("default = true", ""));
+        let mut best = Duration::MAX;
+        for round in 0..5 {
+            let start = cpu();
+            for n in 0..100 {
+                // A number that nobody has is looked for everywhere.
+                stage.dial("9826012345", &format!("55599{round}{n:04}"), "");
+            }
+            best = best.min(cpu() - start);
+        }
+        best
+    };
+    let (few, many) = (cost(10), cost(9_000));
+    assert!(many < few * 3, "{few:?} with ten lines, {many:?} with nine thousand");
+}
+
+/// CPU time of this thread.
+fn cpu() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a valid place for the one value that the call writes.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }

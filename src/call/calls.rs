@@ -8,9 +8,10 @@ use super::gate::Gate;
 use super::leg::{Leg, Stage};
 use super::out::{Plan, Refusal, Tally, Usage, Who};
 use super::ports::Ports;
+use super::routing::{self, Book};
 use super::side::Side;
 use super::{Arrival, Centre, Choices, Effect, End, EndedBy, Fact, Goal, Line};
-use super::{Outcome, Role, Settings, routing};
+use super::{Numbers, Outcome, Role, Settings};
 use crate::base::{CallId, Cx, Instant, LegId, PortId, Slab, Timer, TrunkId};
 use crate::media::control::Command;
 use crate::sip::{Act, Body, Cause, Invited};
@@ -36,12 +37,18 @@ pub struct Calls {
 pub struct Io<'a, 'c> {
     pub cx: &'a mut Cx<'c>,
     pub settings: &'a Settings,
+    /// What the dialled numbers of the settings lead to.
+    pub numbers: &'a Numbers,
     /// Our domain: the host part of the numbers that we show.
     pub host: &'a str,
     pub out: &'a mut Vec<Effect>,
 }
 
-impl Io<'_, '_> {
+impl<'a> Io<'a, '_> {
+    fn book(&self) -> Book<'a> {
+        Book { settings: self.settings, numbers: self.numbers }
+    }
+
     pub(super) fn fact(&mut self, fact: Fact) {
         self.out.push(Effect::Fact(fact));
     }
@@ -128,10 +135,10 @@ impl Calls {
 
     /// A call is at the door.
     pub fn invited(&mut self, io: &mut Io, leg: LegId, invited: Invited) {
-        let dialled = routing::dialled(io.settings, &invited);
+        let dialled = routing::dialled(io.book(), &invited);
         let known = &self.choices;
-        let arrival =
-            routing::arrival(io.settings, &invited, &dialled, known, io.cx.now, io.cx.rng);
+        let (book, now) = (io.book(), io.cx.now);
+        let arrival = routing::arrival(book, &invited, &dialled, known, now, io.cx.rng);
         let now = io.cx.now.instant;
         if let Err(seconds) = self.gate.admit(io.settings, self.table.len(), now, io.cx.rng) {
             return refuse(io, leg, arrival, 503, Some(seconds));
@@ -166,8 +173,8 @@ impl Calls {
         first: Option<Body>,
     ) {
         let (leg, port) = (caller.id, caller.side.port);
-        let (goal, centre) = self.goal(io.settings, line, &arrival);
-        if routing::names_district(io.settings, &arrival) {
+        let (goal, centre) = self.goal(io.book(), line, &arrival);
+        if routing::names_district(io.book(), &arrival) {
             self.choices.remember(&arrival.caller, &arrival.district, io.cx.now.instant);
         }
         let call = self.table.insert(Call {
@@ -175,6 +182,7 @@ impl Calls {
             goal: goal.clone(),
             number: arrival.caller.clone(),
             dialled: arrival.dialled.clone(),
+            forwards: invited.forwards,
             district: arrival.district.clone(),
             rung: None,
             says: line.welcome.into_iter().collect(),
@@ -215,9 +223,9 @@ impl Calls {
 
     /// Where the call goes: to the centre of its district, where that is known and can be had, or
     /// else where its line leads. A centre is not handed its own calls back.
-    fn goal(&self, settings: &Settings, line: &Line, arrival: &Arrival) -> (Goal, Option<TrunkId>) {
+    fn goal(&self, book: Book, line: &Line, arrival: &Arrival) -> (Goal, Option<TrunkId>) {
         if let (&Goal::Queue(queue), true) = (&line.goal, line.by_district)
-            && let Some(district) = settings.district(&arrival.district)
+            && let Some(district) = book.numbers.district(book.settings, &arrival.district)
         {
             match district.centre {
                 Centre::Queue(own) => return (Goal::Queue(own), None),

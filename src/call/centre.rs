@@ -48,6 +48,7 @@ impl Calls {
             to: Party { user: number, host, ..Party::default() },
             asserted: Some(call.shown.clone()).filter(|shown| shown.user != "anonymous"),
             headers: Vec::new(),
+            forwards: call.forwards,
             offer,
         };
         io.cx.timers.set(Timer::DialTimeout(id), io.cx.now.instant + RING_FOR);

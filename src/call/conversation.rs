@@ -15,6 +15,8 @@ pub struct Call {
     /// The caller's number in E.164; empty where there is none.
     pub number: String,
     pub dialled: String,
+    /// How many more hops the calls may take that are placed for the caller.
+    pub forwards: u8,
     pub district: String,
     /// The number that rings behind a trunk for a caller who waits.
     pub rung: Option<String>,

@@ -229,8 +229,10 @@ fn ring_for(settings: &Settings, number: &str) -> Duration {
     let own = number.strip_prefix('+').and_then(|n| n.strip_prefix(settings.plan.country.as_str()));
     let looks_mobile = own
         .is_some_and(|own| own.len() == 10 && matches!(own.as_bytes().first(), Some(b'6'..=b'9')));
-    let fixed = number::is_of_area(number, &settings.plan.area, &settings.plan)
-        || settings.district_of_caller(number).is_some();
+    let areas = settings.districts.iter().flat_map(|district| &district.std);
+    let fixed = areas
+        .chain([&settings.plan.area])
+        .any(|area| number::is_of_area(number, area, &settings.plan));
     if looks_mobile && !fixed { out.ring_mobile } else { out.ring_landline }
 }
 

@@ -2,7 +2,8 @@
 //! can refuse a caller for their number: an odd one is kept as it came, and flagged.
 
 use super::{
-    Arrival, CallerIn, Choices, DialledIn, Direction, District, Flag, Line, Numbering, Settings,
+    Arrival, CallerIn, Choices, DialledIn, Direction, District, Flag, Line, Numbering, Numbers,
+    Settings,
 };
 use crate::base::number::{self, e164};
 use crate::base::text::clean;
@@ -16,6 +17,13 @@ const KEPT: usize = 64;
 const WITHHELD: [&str; 7] =
     ["anonymous", "withheld", "restricted", "private", "unavailable", "unknown", "nonumber"];
 
+/// The settings, and how to find something in them without going through all of it.
+#[derive(Clone, Copy)]
+pub struct Book<'a> {
+    pub settings: &'a Settings,
+    pub numbers: &'a Numbers,
+}
+
 /// What was dialled, and the line that it is for.
 pub struct Dialled<'a> {
     pub line: Option<&'a Line>,
@@ -28,7 +36,8 @@ pub struct Dialled<'a> {
 /// The line that the call is for. The number that was called first, where it is a line's own, says
 /// more than the one that it was forwarded to; then the trunk's habit, or else the Request-URI,
 /// P-Called-Party-ID and To: the first that is known counts.
-pub fn dialled<'a>(settings: &'a Settings, invited: &Invited) -> Dialled<'a> {
+pub fn dialled<'a>(book: Book<'a>, invited: &Invited) -> Dialled<'a> {
+    let settings = book.settings;
     let (target, called, to) = (Some(&invited.target), invited.called.as_ref(), Some(&invited.to));
     let asked = match numbering(settings, invited).dialled {
         DialledIn::Any => [target, called, to],
@@ -40,8 +49,8 @@ pub fn dialled<'a>(settings: &'a Settings, invited: &Invited) -> Dialled<'a> {
     let forwarded = invited.diverted.as_ref().filter(|_| trunk(invited).is_some());
     let known = std::iter::once(forwarded).chain(asked).flatten().find_map(|party| {
         let raw = clean(&party.user, KEPT);
-        let number = canonical(settings, &raw);
-        let line = settings.lines.iter().find(|line| is_for(line, &number, settings))?;
+        let number = canonical(book, &raw);
+        let line = settings.lines.get(book.numbers.line(settings, &number)?)?;
         Some(Dialled { line: Some(line), raw, number, unknown: false })
     });
     if let Some(known) = known {
@@ -51,42 +60,35 @@ pub fn dialled<'a>(settings: &'a Settings, invited: &Invited) -> Dialled<'a> {
     let default = settings.default_line.filter(|_| trunk(invited).is_some());
     let line = default.and_then(|at| settings.lines.get(at));
     let raw = clean(&first.user, KEPT);
-    let number = canonical(settings, &raw);
+    let number = canonical(book, &raw);
     Dialled { line, raw, number, unknown: line.is_some() }
 }
 
 /// The one form of a dialled number. A district's short code may have lost its 0 on the way; it is
 /// put back where the number means nothing else.
-fn canonical(settings: &Settings, raw: &str) -> String {
+fn canonical(Book { settings, numbers }: Book, raw: &str) -> String {
     let number = number::dialled(raw, &settings.plan);
-    let known = |number: &str| settings.lines.iter().any(|line| is_for(line, number, settings));
+    let known = |number: &str| numbers.line(settings, number).is_some();
     if settings.districts.is_empty() || known(&number) {
         return number;
     }
     let spelled = format!("0{raw}");
-    match settings.district_dialled(&spelled) {
+    match numbers.district_dialled(settings, &spelled) {
         Some((_, code)) if number::is_short(code) && known(&spelled) => spelled,
         Some(_) | None => number,
     }
 }
 
-/// A line has a number in any of its forms, and as the short code of any district: `07394181` is
-/// for the line of 181.
-fn is_for(line: &Line, dialled: &str, settings: &Settings) -> bool {
-    let code = settings.district_dialled(dialled).map(|(_, code)| code);
-    let short = code.filter(|code| number::is_short(code));
-    line.numbers.iter().any(|own| own == dialled || short.is_some_and(|code| own == code))
-}
-
 /// The facts of an arrival.
 pub fn arrival(
-    settings: &Settings,
+    book: Book,
     invited: &Invited,
     dialled: &Dialled,
     choices: &Choices,
     now: Now,
     rng: &mut Rng,
 ) -> Arrival {
+    let settings = book.settings;
     let raw = clean(&caller(settings, invited).user, KEPT);
     let number = e164(&raw, &settings.plan).filter(|_| !invited.private).unwrap_or_default();
     let plain = |user: &str| number::dialled(&clean(user, KEPT), &settings.plan);
@@ -111,40 +113,37 @@ pub fn arrival(
         district: String::new(),
         flags: Vec::new(),
     };
-    arrival.district = district(settings, dialled, &arrival, choices);
+    arrival.district = district(book, dialled, &arrival, choices);
     arrival.flags = flags(invited, dialled, &arrival);
     arrival
 }
 
 /// From the line, the STD code that was dialled, the one of the caller's fixed line, or what the
 /// caller chose before. A phone of ours is in no district.
-fn district(
-    settings: &Settings,
-    dialled: &Dialled,
-    arrival: &Arrival,
-    choices: &Choices,
-) -> String {
+fn district(book: Book, dialled: &Dialled, arrival: &Arrival, choices: &Choices) -> String {
+    let Book { settings, numbers } = book;
     if arrival.trunk.is_none() || settings.districts.is_empty() {
         return String::new();
     }
     let own = dialled.line.map_or("", |line| line.district.as_str());
-    let found = (settings.district(own))
-        .or_else(|| dialled_district(settings, arrival))
-        .or_else(|| settings.district_of_caller(&arrival.caller))
-        .or_else(|| choices.of(&arrival.caller).and_then(|name| settings.district(name)));
+    let named = |name: &str| numbers.district(settings, name);
+    let found = named(own)
+        .or_else(|| dialled_district(book, arrival))
+        .or_else(|| numbers.district_of_caller(settings, &arrival.caller))
+        .or_else(|| choices.of(&arrival.caller).and_then(named));
     found.map_or(String::new(), |district| district.name.clone())
 }
 
 /// The district of `0<STD>181`. A whole number of an area says nothing of its callers: the state's
 /// own number is in the capital.
-fn dialled_district<'s>(settings: &'s Settings, arrival: &Arrival) -> Option<&'s District> {
-    let (district, code) = settings.district_dialled(&arrival.dialled)?;
+fn dialled_district<'s>(book: Book<'s>, arrival: &Arrival) -> Option<&'s District> {
+    let (district, code) = book.numbers.district_dialled(book.settings, &arrival.dialled)?;
     number::is_short(code).then_some(district)
 }
 
 /// Whether the caller chose the district by dialling its STD code.
-pub fn names_district(settings: &Settings, arrival: &Arrival) -> bool {
-    arrival.trunk.is_some() && dialled_district(settings, arrival).is_some()
+pub fn names_district(book: Book, arrival: &Arrival) -> bool {
+    arrival.trunk.is_some() && dialled_district(book, arrival).is_some()
 }
 
 fn flags(invited: &Invited, dialled: &Dialled, arrival: &Arrival) -> Vec<Flag> {

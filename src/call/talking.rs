@@ -61,6 +61,7 @@ impl Calls {
             to: Party { host: io.host.to_string(), ..Party::default() },
             asserted: None,
             headers: Vec::new(),
+            forwards: call.forwards,
             offer,
         };
         io.cx.timers.set(Timer::DialTimeout(id), io.cx.now.instant + RING_FOR);

@@ -70,7 +70,8 @@ impl Calls {
             let offer = side.offer(&io.settings.media, law);
             let Some(call) = self.table.get(id) else { return };
             let (from, to) = (call.shown.clone(), to.clone());
-            let dial = Dial { target, from, to, asserted: None, headers: Vec::new(), offer };
+            let (asserted, headers, forwards) = (None, Vec::new(), call.forwards);
+            let dial = Dial { target, from, to, asserted, headers, forwards, offer };
             let role = Role::Agent(agent);
             io.out.push(Effect::Dial { call: id, role, side, dial: Box::new(dial) });
             why = None;

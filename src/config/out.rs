@@ -7,6 +7,7 @@ use super::settings::Settings;
 use super::tree::Table;
 use super::value;
 use crate::base::{Id, TrunkId, limits, number};
+use crate::call::Numbers;
 use crate::call::out::{Caps, OutSettings, Route};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -90,6 +91,7 @@ pub fn routes(tables: &[&Table], unsure: Unsure, settings: &mut Settings, log: &
 /// A prefix that can never be dialled is a slip, or a hole that somebody believes to be open.
 fn check_prefixes(prefixes: &[At<String>], settings: &Settings, log: &mut Log) {
     let (out, plan) = (&settings.call.out, &settings.call.plan);
+    let numbers = Numbers::new(&settings.call);
     for at in prefixes {
         let abroad = at.it.strip_prefix('+').filter(|d| !d.starts_with(plan.country.as_str()));
         if abroad.is_some() && !out.international {
@@ -102,7 +104,7 @@ fn check_prefixes(prefixes: &[At<String>], settings: &Settings, log: &mut Log) {
         }
         let bare = at.it.strip_prefix('0').filter(|bare| bare.len() >= 2);
         if let Some(bare) = bare
-            && settings.call.district_dialled(&format!("0{bare}1")).is_none()
+            && numbers.district_dialled(&settings.call, &format!("0{bare}1")).is_none()
         {
             let country = &plan.country;
             let what = format!("prefix \"{}\" fits no whole number: they begin with +", at.it);

@@ -18,6 +18,8 @@ pub struct Switch {
     pub(super) state: State,
     /// Where in `settings.call.phones` a user is.
     pub(super) phones: BTreeMap<String, usize>,
+    /// Where in `settings.call` a dialled number leads.
+    numbers: call::Numbers,
     /// What still has to be carried; empty between events.
     pub(super) work: VecDeque<Work>,
     /// Reused from event to event; empty in between.
@@ -136,10 +138,11 @@ impl Switch {
             settings,
             state: snapshot,
             phones: BTreeMap::new(),
+            numbers: call::Numbers::default(),
             work: VecDeque::new(),
             spare: Spare::default(),
         };
-        switch.index_phones();
+        switch.index();
         switch
     }
 
@@ -255,7 +258,7 @@ impl Switch {
 
     fn reload(&mut self, now: Now, settings: Settings, out: &mut Out) {
         self.settings = settings;
-        self.index_phones();
+        self.index();
         let settings = self.settings.sip.clone();
         self.sip(now, |ua, cx, _| ua.reload(cx, settings));
         let settings = self.settings.acd.clone();
@@ -301,7 +304,8 @@ impl Switch {
         }
     }
 
-    fn index_phones(&mut self) {
+    fn index(&mut self) {
+        self.numbers = call::Numbers::new(&self.settings.call);
         let phones = self.settings.call.phones.iter().enumerate();
         self.phones = phones.map(|(at, phone)| (phone.user.clone(), at)).collect();
     }
@@ -335,7 +339,8 @@ impl Switch {
     pub(super) fn calls(&mut self, now: Now, act: impl FnOnce(&mut Calls, &mut Io)) {
         let host = self.settings.sip.domains.first().map_or("pukar.invalid", String::as_str);
         let settings = &self.settings.call;
-        let io = &mut Io { cx: cx!(self, now), settings, host, out: &mut self.spare.call };
+        let (numbers, out) = (&self.numbers, &mut self.spare.call);
+        let io = &mut Io { cx: cx!(self, now), settings, numbers, host, out };
         act(&mut self.state.calls, io);
         self.work.extend(self.spare.call.drain(..).map(Work::Call));
     }

@@ -302,7 +302,15 @@ impl Engine {
     fn guard(&mut self, port: PortId) {
         let Some(far) = self.table.get(port).and_then(|port| port.far) else { return };
         let at = u32::from(far.rtp.port()) / 2;
-        let ours = self.table.at_mut(at).is_some_and(|other| other.address == far.rtp.ip());
+        let ours = self.table.at_mut(at).is_some_and(|other| {
+            // Bound to every address, a port does not know them. Its bridged peer tells: nobody
+            // else has the one's number for the far end of the other, and the other way round.
+            let crosses = |far: Far| u32::from(far.rtp.port()) / 2 == index(port);
+            other.address == far.rtp.ip()
+                || other.address.is_unspecified()
+                    && other.peer == Some(port)
+                    && other.far.is_some_and(crosses)
+        });
         if let Some(port) = self.table.get_mut(port) {
             port.looped = ours;
         }

@@ -7,7 +7,8 @@
 //! - Until it is heard, another source may prove itself by a run of packets of one stream. The less
 //!   likely it is by its address, the longer the run: a spray over many ports proves nothing.
 //! - Where it is known which host the signalling comes from, no other host than that and the said
-//!   one can prove anything; inside one site, no host outside of it.
+//!   one can prove anything, but for its neighbours in the pool of one NAT; inside one site, no
+//!   host outside of it.
 //! - It is then taken on trial. During the trial the said address takes over with one packet, and
 //!   another source by a run of its own if the first has fallen silent.
 //! - After that nobody else is heard until another address is agreed.
@@ -171,9 +172,20 @@ fn needed(said: SocketAddr, signalled: Option<IpAddr>, from: SocketAddr) -> Opti
         Some(host) if host == from.ip() => Some(RUN_NAT),
         // A site's own host may have several addresses, and send from another than it says.
         Some(host) if is_private(host) && is_private(from.ip()) => Some(RUN_NAT),
+        // RFC 4787 section 4.1: a NAT may have a pool of addresses, and take another one for media.
+        Some(host) if are_neighbours(host, from.ip()) => Some(RUN_ELSEWHERE),
         Some(_) => None,
         None if is_private(said.ip()) => Some(RUN_NAT),
         None => Some(RUN_ELSEWHERE),
+    }
+}
+
+/// Whether both are in one /24, or in one /64 of IPv6, whose hosts have several addresses each.
+fn are_neighbours(one: IpAddr, other: IpAddr) -> bool {
+    match (one, other) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => one.to_bits() >> 8 == other.to_bits() >> 8,
+        (IpAddr::V6(one), IpAddr::V6(other)) => one.to_bits() >> 64 == other.to_bits() >> 64,
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
     }
 }
 

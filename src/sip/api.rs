@@ -100,6 +100,8 @@ pub struct Invited {
     pub source: Source,
     pub hop: Hop,
     pub call_id: String,
+    /// How many more hops may come after us, or after whoever is called on its behalf.
+    pub forwards: u8,
     /// `None`: the peer wants our offer in the 2xx (delayed offer).
     pub offer: Option<Body>,
 }
@@ -123,6 +125,8 @@ pub struct Dial {
     pub asserted: Option<Party>,
     /// Further header lines, name and value; must be clean text.
     pub headers: Vec<(String, String)>,
+    /// Max-Forwards: what is left of the call's on whose behalf it is placed (RFC 7332), or 70.
+    pub forwards: u8,
     pub offer: Body,
 }
 

@@ -30,14 +30,20 @@ pub struct Head<'a> {
     pub to: &'a str,
     pub call_id: &'a str,
     pub seq: u32,
+    /// Max-Forwards.
+    pub forwards: u8,
 }
+
+/// RFC 3261 section 8.1.1.6: "a Max-Forwards header field into each request with an initial value
+/// that SHOULD be 70".
+pub const FORWARDS: u8 = 70;
 
 /// RFC 3261 section 8.1.1.
 pub fn request(head: &Head) -> Writer {
     let mut writer = Writer::request(head.method, head.uri);
     via(&mut writer, head.settings, head.hop, head.branch);
     writer
-        .header(Name::MaxForwards, 70)
+        .header(Name::MaxForwards, head.forwards)
         .header(Name::From, head.from)
         .header(Name::To, head.to)
         .header(Name::CallId, head.call_id)

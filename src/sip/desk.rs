@@ -97,6 +97,10 @@ impl Desk<'_, '_> {
         fill: &impl Fn(&mut Writer),
     ) -> Bytes {
         let aim = dialog.aim();
+        let forwards = match wanted.purpose {
+            Purpose::Open => dialog.forwards,
+            Purpose::Change | Purpose::Prack | Purpose::Bye | Purpose::Cancel => compose::FORWARDS,
+        };
         let mut writer = compose::request(&Head {
             method: wanted.method,
             uri: aim.uri,
@@ -107,6 +111,7 @@ impl Desk<'_, '_> {
             to: &dialog.remote,
             call_id: &dialog.call_id,
             seq: wanted.seq,
+            forwards,
         });
         for route in &aim.routes {
             compose::route(&mut writer, *route);

@@ -85,6 +85,7 @@ impl UserAgent {
             hop,
             search: None,
             free: false,
+            forwards: dial.forwards,
             caller: true,
         }
     }

@@ -27,6 +27,8 @@ pub struct Dialog {
     pub search: Option<u64>,
     /// The transport of the hop was not asked for: a large request may take TCP.
     pub free: bool,
+    /// Max-Forwards of the INVITE that opens it.
+    pub forwards: u8,
     /// We made the Call-ID (RFC 3261 section 14.1 waits longer for us after glare).
     pub caller: bool,
 }
@@ -133,6 +135,7 @@ mod tests {
             hop: Hop { transport: Transport::Udp, local: here, peer: here, flow: None },
             search: None,
             free: false,
+            forwards: 70,
             caller: true,
         }
     }

@@ -29,6 +29,7 @@ pub mod resolve;
 
 pub use agent::{Counts, UserAgent};
 pub use api::*;
+pub use compose::FORWARDS;
 pub use settings::*;
 
 #[cfg(test)]

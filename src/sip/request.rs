@@ -90,6 +90,14 @@ impl UserAgent {
         key: u128,
         out: &mut Vec<Effect>,
     ) {
+        if self.comes_back(message) {
+            return self.answer(hop, message, 482, |_| {}, out);
+        }
+        // RFC 7332 section 3: a call that is handed on has a hop less to go, and none is left; it
+        // has come in and gone out by ways that do not show, again and again.
+        if message.max_forwards() == Some(0) {
+            return self.answer(hop, message, 483, |_| {}, out);
+        }
         let offer = match body::find(message) {
             Found::None => None,
             Found::Description(offer) => Some(offer),
@@ -118,6 +126,14 @@ impl UserAgent {
             return self.busy(cx, hop, message, out);
         }
         self.open_leg(cx, hop, message, key, (source, offer), out);
+    }
+
+    /// Whether an INVITE of ours that is still under way is this very one, come back to us.
+    fn comes_back(&self, message: &Message) -> bool {
+        message.vias().any(|via| {
+            let named = via.branch().and_then(tag::parse_branch);
+            named.is_some_and(|(id, secret)| self.net.table.is_ours(id, secret))
+        })
     }
 
     /// On whose authority an INVITE comes. `None`: it was answered.
@@ -248,6 +264,7 @@ impl UserAgent {
             hop,
             search: None,
             free: false,
+            forwards: compose::FORWARDS,
             caller: false,
         };
         dialog.free = !fixed && route::is_free(&dialog);
@@ -393,6 +410,7 @@ fn invited(message: &Message, hop: Hop, source: Source, offer: Option<Body>) -> 
         source,
         hop,
         call_id: message.call_id.into(),
+        forwards: message.max_forwards().unwrap_or(compose::FORWARDS).saturating_sub(1),
         offer,
     }
 }

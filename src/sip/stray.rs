@@ -68,6 +68,7 @@ fn dialog(message: &Message, hop: super::Hop) -> Dialog {
         hop,
         search: None,
         free: false,
+        forwards: compose::FORWARDS,
         caller: true,
     };
     dialog.answered_by(message);
@@ -86,6 +87,7 @@ fn write(net: &Net, dialog: &Dialog, method: Method, seq: u32, branch: &str) -> 
         to: &dialog.remote,
         call_id: &dialog.call_id,
         seq,
+        forwards: compose::FORWARDS,
     });
     for route in &aim.routes {
         compose::route(&mut writer, *route);

@@ -176,6 +176,7 @@ impl UserAgent {
             to: &to,
             call_id,
             seq,
+            forwards: compose::FORWARDS,
         });
         if let Some(contact) = contact {
             writer.header(Name::Contact, contact).header(Name::Expires, REGISTER_EXPIRES);

@@ -113,6 +113,18 @@ impl Stage {
     }
 
     pub fn dial_to(&mut self, from: &str, uri: &str, to: &str, more: &str) -> String {
+        let text = self.invite_to(from, uri, to, more);
+        let name = field(&text, "Call-ID").to_string();
+        self.say(BSNL, text);
+        name
+    }
+
+    /// The INVITE of such a call, to be changed and said.
+    pub fn invite(&mut self, from: &str, uri: &str, more: &str) -> String {
+        self.invite_to(from, uri, uri, more)
+    }
+
+    fn invite_to(&mut self, from: &str, uri: &str, to: &str, more: &str) -> String {
         self.serial += 1;
         let name = format!("c{}", self.serial);
         let text = format!(
@@ -123,8 +135,7 @@ impl Stage {
              Content-Length: {}\r\n\r\n{SDP}",
             SDP.len()
         );
-        self.say(BSNL, text.replace("sip:@", "sip:"));
-        name
+        text.replace("sip:@", "sip:")
     }
 
     pub fn hang_up(&mut self, name: &str) {

@@ -52,6 +52,39 @@ fn a_phone_behind_a_nat_is_learned_from_the_host_that_signals_and_from_no_other(
 }
 
 #[test]
+fn q41_whatever_the_nat_a_thief_who_streams_first_wins_nothing() {
+    for (said, signals, real, lost) in [
+        ("203.0.113.5:4000", "203.0.113.5", "203.0.113.5:4000", 0),
+        ("203.0.113.5:4000", "203.0.113.5", "203.0.113.5:61000", 1),
+        // A carrier whose media is not where its signalling is.
+        ("203.0.113.5:4000", "203.0.113.1", "203.0.113.5:4000", 0),
+        // At home, behind a carrier's NAT, and behind one that has a pool of addresses.
+        ("192.168.1.7:4000", "203.0.113.9", "203.0.113.9:61000", 2),
+        ("100.64.3.3:4000", "203.0.113.9", "203.0.113.9:61000", 2),
+        ("192.168.1.7:4000", "203.0.113.9", "203.0.113.77:61000", 24),
+        // In our own site: straight, over another address of the host, behind a router of it.
+        ("10.0.0.7:4000", "10.0.0.7", "10.0.0.7:4000", 0),
+        ("10.0.0.7:4000", "10.0.0.7", "10.1.0.7:61000", 2),
+        ("192.168.1.7:4000", "10.9.9.9", "10.9.9.9:61000", 2),
+        ("[fd00::7]:4000", "2001:db8::9", "[2001:db8::9]:61000", 2),
+        ("[2001:db8::7]:4000", "2001:db8::7", "[2001:db8::abcd]:4000", 24),
+    ] {
+        let signalled = Some(address(&format!("{}:0", bracketed(signals))).ip());
+        let mut world = bridged(Far { signalled, ..far(said) });
+        assert_eq!(world.stream(port(30_000), STRANGER, 1, 500), 0, "{said}: the thief was heard");
+        assert_eq!(world.stream(port(30_000), real, 1, 200), 200 - lost, "{said} at {real}");
+        assert_eq!(world.events(), [latched(real)], "{said} at {real}");
+        assert_eq!(world.stream(port(30_000), STRANGER, 501, 100), 0, "{said}: heard afterwards");
+        let back = world.rtp(port(30_002), "192.0.2.50:5000", &mut voice(1)).unwrap();
+        assert_eq!(back.to, address(real));
+    }
+}
+
+fn bracketed(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host.into() }
+}
+
+#[test]
 fn nobody_is_heard_before_something_is_agreed() {
     let mut world = World::new();
     world.open(port(30_000));
@@ -182,4 +215,20 @@ fn two_ports_that_are_each_others_far_end_do_not_play_ping_pong() {
     let mut world = World::with(&[(a, far("192.0.2.1:30002")), (b, far("192.0.2.1:30000"))]);
     world.bridge(a, b);
     assert_eq!(world.rtp(a, "192.0.2.1:30002", &mut voice(1)), None);
+}
+
+#[test]
+fn nor_do_two_that_are_bound_to_every_address() {
+    let (a, b, here) = (port(30_000), port(30_002), "0.0.0.0".parse().unwrap());
+    // The peer of the last has the same numbers, but it is somebody else.
+    for (other, relayed) in [("192.0.2.1:30000", false), ("192.0.2.1:40000", true)] {
+        let mut world = World::new();
+        for (port, far) in [(a, far("192.0.2.1:30002")), (b, far(other))] {
+            world.command(Command::Open { port, address: here });
+            world.command(Command::Agree { port, far });
+        }
+        world.bridge(a, b);
+        let heard = world.rtp(a, "192.0.2.1:30002", &mut voice(1));
+        assert_eq!(heard.is_some(), relayed, "{other}");
+    }
 }

@@ -306,3 +306,38 @@ fn a_leg_that_talks_is_small() {
     assert!(inline + strings < 1_500, "{inline} + {strings}");
     assert!(std::mem::size_of::<crate::sip::transaction::table::Transaction>() < 700);
 }
+
+#[test]
+fn an_invite_of_ours_that_comes_back_to_us_is_a_loop() {
+    let mut world = World::single(|_| {});
+    let (leg, invite) = world.calling();
+    let invite = invite.replace('\r', "");
+    // By a proxy, with its Via on top.
+    let via = "Via: SIP/2.0/UDP 192.0.2.2;branch=z9hG4bKp;rport\nVia: ";
+    let refused = world.say(&invite.replacen("Via: ", via, 1));
+    assert_eq!(starts(&refused), ["SIP/2.0 482"]);
+    // Straight.
+    assert_eq!(starts(&world.say(&invite)), ["SIP/2.0 482"]);
+    assert!(world.take_notices(0).is_empty(), "nobody hears of it");
+    world.say(&answer(&invite, 482, "a", "", ""));
+    let cause = Cause::default();
+    let refused = Notice::Refused { leg, status: 482, cause, retry_after: None };
+    assert_eq!(world.take_notices(0), [refused]);
+    // A branch of that form which is nobody's is no loop.
+    let other = invite.replacen("z9hG4bK", "z9hG4bK7", 1);
+    assert_eq!(starts(&world.say(&other)), ["SIP/2.0 100"]);
+}
+
+#[test]
+fn a_call_that_may_take_no_further_hop_is_not_handed_on() {
+    let mut world = World::single(|_| {});
+    let spent = invite("", "v=0 offer\n").replace("Max-Forwards: 70", "Max-Forwards: 0");
+    assert_eq!(starts(&world.say(&spent)), ["SIP/2.0 483"]);
+    let last = invite("", "v=0 offer\n").replace("Max-Forwards: 70", "Max-Forwards: 1");
+    world.say(&last.replace("Call-ID: c1", "Call-ID: c2").replace("z9hG4bKi", "z9hG4bKj"));
+    let forwards = world.take_notices(0).into_iter().find_map(|notice| match notice {
+        Notice::Invited { invited, .. } => Some(invited.forwards),
+        _ => None,
+    });
+    assert_eq!(forwards, Some(0));
+}

@@ -236,6 +236,7 @@ pub fn sdp(text: &str) -> Body {
 pub fn dial() -> Dial {
     let party = |user: &str| Party { user: user.into(), ..Party::default() };
     Dial {
+        forwards: 69,
         target: Target::Trunk { trunk: TrunkId(0), number: "181".into() },
         from: party("+919826012345"),
         to: party("181"),

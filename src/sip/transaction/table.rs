@@ -117,6 +117,11 @@ impl Table {
         self.slab.get_mut(id)
     }
 
+    /// Whether a client transaction of ours that still is has this branch.
+    pub fn is_ours(&self, id: TransactionId, secret: u64) -> bool {
+        self.get(id).is_some_and(|kept| kept.is_client() && kept.secret == secret)
+    }
+
     /// The id that the next transaction will have: its branch is written before it exists.
     pub fn next_id(&self) -> TransactionId {
         self.slab.next_key()
