@@ -17,6 +17,11 @@ pub fn clean(raw: &str, limit: usize) -> String {
     text[..end].to_string()
 }
 
+/// A name as it is compared: NFC.
+pub fn name(raw: &str) -> String {
+    raw.nfc().collect()
+}
+
 /// Whether `c` belongs to the letter before it: combining marks, Devanagari signs, joiners.
 fn attaches(c: char) -> bool {
     unicode_normalization::char::is_combining_mark(c)

@@ -4,6 +4,7 @@
 use crate::base::TuneId;
 use crate::{acd, call, sip};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub struct Settings {
     pub directory_files: Vec<PathBuf>,
     /// The folder of prompts, `<language>/<name>.wav`.
     pub prompts: PathBuf,
+    /// Whose prompts are played where a language has none of its own.
+    pub prompt_fallback: BTreeMap<String, String>,
     /// What is played to callers, in the order of their ids.
     pub tunes: Vec<Tune>,
     pub stores: Vec<Store>,
@@ -53,6 +56,7 @@ impl Default for Settings {
             roster: acd::RosterSettings::default(),
             directory_files: Vec::new(),
             prompts: "prompts".into(),
+            prompt_fallback: BTreeMap::new(),
             tunes: Vec::new(),
             stores: vec![Store::Sqlite { path: "data/records.db".into() }],
             admin: Admin::default(),

@@ -4,7 +4,7 @@
 use super::mistake::{Log, Wrong, choose};
 use super::section::{At, Section};
 use super::settings::{Level, Settings, Store};
-use super::tree::Table;
+use super::tree::{Table, Value};
 use super::value;
 use crate::base::limits;
 use crate::call::{Law, MediaSettings};
@@ -150,11 +150,38 @@ pub fn media(
     if let Some(prompts) = section.text("prompts", |raw| Ok(raw.to_string())) {
         settings.prompts = prompts.it.into();
     }
+    settings.prompt_fallback = fallback(&mut section);
     let music = section.text_or_none("music", value::prompt);
     let welcome = section.text_or_none("welcome", value::prompt);
     section.done();
     let music = music.map_or(Some("tone".into()), |at| at.map(|at| at.it));
     [music, welcome.flatten().map(|at| at.it)]
+}
+
+/// `fallback = { surgujia = "hi" }`: any language, and the one that speaks for it.
+fn fallback(section: &mut Section) -> BTreeMap<String, String> {
+    let mut speakers = BTreeMap::new();
+    let Some(table) = section.table("fallback", "{ surgujia = \"hi\", hi = \"en\" }") else {
+        return speakers;
+    };
+    for (language, (place, node)) in &table.entries {
+        match &node.value {
+            Value::Text(other) if value::language(other) && value::language(language) => {
+                speakers.insert(language.clone(), other.clone());
+            }
+            Value::Text(_)
+            | Value::Number(_)
+            | Value::Real
+            | Value::Flag(_)
+            | Value::Date
+            | Value::List(_)
+            | Value::Table(_) => {
+                let what = format!("\"{language}\" in fallback is no pair of languages");
+                section.log.add(*place, what, "write it as surgujia = \"hi\"");
+            }
+        }
+    }
+    speakers
 }
 
 /// The port range: wide enough for every agent to talk, and clear of the SIP listeners.

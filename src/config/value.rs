@@ -274,6 +274,11 @@ pub fn store(raw: &str) -> Result<Store, Wrong> {
     }
 }
 
+/// A language, as folders of prompts are called: `hi`, `en-IN`, `surgujia`.
+pub fn language(raw: &str) -> bool {
+    !raw.is_empty() && raw.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+}
+
 /// The name of a prompt: a path below the prompts folder, without `.wav`.
 pub fn prompt(raw: &str) -> Result<String, Wrong> {
     if let Some(bare) = raw.strip_suffix(".wav") {
@@ -281,7 +286,7 @@ pub fn prompt(raw: &str) -> Result<String, Wrong> {
     }
     let plain = |part: &str| !part.is_empty() && !part.starts_with('.');
     if raw.split('/').all(plain) && !raw.chars().any(|c| c.is_control() || c == '\\') {
-        return Ok(raw.into());
+        return Ok(text::name(raw));
     }
     wrong("is no prompt", "write its name below the prompts folder, such as \"hi/welcome\"")
 }

@@ -24,6 +24,9 @@ pub enum Command<L: Args> {
         #[arg(long, default_value = CONFIG, value_name = "FILE")]
         config: PathBuf,
     },
+    /// The prompts: which there are, where each comes from, and the renderer.
+    #[command(subcommand)]
+    Prompts(PromptsAct),
     /// Run a whole helpline on this machine, with callers and agents, and judge it.
     Demo(DemoArgs),
     /// Place calls against any SIP target, and judge it.
@@ -91,6 +94,40 @@ pub struct RunArgs {
     /// Start the switch again at once when it dies; live calls go on.
     #[arg(long)]
     pub supervise: bool,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum PromptsAct {
+    /// Every name, in every language, and where its sound comes from.
+    List {
+        /// The configuration that names the folder of prompts.
+        #[arg(long, default_value = CONFIG, value_name = "FILE")]
+        config: PathBuf,
+        /// Only what is missing in its own language.
+        #[arg(long)]
+        missing: bool,
+        /// JSON for machines.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have espeak-ng speak what is not recorded.
+    Build {
+        /// The configuration that names the folder of prompts, and the districts.
+        #[arg(long, default_value = CONFIG, value_name = "FILE")]
+        config: PathBuf,
+        /// One language, whose text is DIR/<language>.tsv or built in; without it, hi and en.
+        #[arg(long)]
+        language: Option<String>,
+        /// The folder to write to; without it, the folder of prompts.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// The voice of espeak-ng, where it is not called as the language is.
+        #[arg(long)]
+        voice: Option<String>,
+        /// Render anew what is there already, recordings of people too.
+        #[arg(long)]
+        force: bool,
+    },
 }
 
 #[derive(Clone, Debug, Args)]
@@ -212,6 +249,8 @@ mod tests {
             "shifts --json",
             "directory ALI/RRT/1",
             "directory --stale",
+            "prompts list --missing --json",
+            "prompts build --language hi --out /tmp/x --voice hi --force",
         ] {
             assert!(parse(line).is_ok(), "{line}");
         }

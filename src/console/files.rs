@@ -3,6 +3,7 @@
 use super::{Fault, print};
 use crate::call::Directory;
 use crate::config::{self, Mistake, Settings};
+use crate::shell::prompts::Prompts;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -37,14 +38,7 @@ pub fn check(path: &Path) -> Result<(), Fault> {
     for row in &directory.refused {
         let _ = writeln!(std::io::stderr(), "warning: {}:{}: {}", row.file, row.line, row.why);
     }
-    let missing: Vec<_> = (settings.tunes.iter().filter_map(|tune| tune.file.as_ref()))
-        .filter(|file| !file.is_file())
-        .map(|file| format!("{}: no such prompt; record it, or take it out", file.display()))
-        .collect();
-    if !missing.is_empty() {
-        let _ = writeln!(std::io::stderr(), "{}", missing.join("\n"));
-        return Err(Fault::usage(format!("{} prompts are missing", missing.len())));
-    }
+    check_prompts(&settings)?;
     print(&format!(
         "{}: no mistakes; {} lines, {} queues, {} agents, {} trunks, {} districts, {} shifts, {} \
          in the directory\n",
@@ -57,6 +51,31 @@ pub fn check(path: &Path) -> Result<(), Fault> {
         settings.roster.shifts.len(),
         settings.call.directory.entries.len(),
     ))
+}
+
+/// Every prompt that is named can be played; one that another language stands in for is no fault.
+fn check_prompts(settings: &Settings) -> Result<(), Fault> {
+    let prompts = Prompts::of(settings);
+    let mut wrong = Vec::new();
+    for name in settings.tunes.iter().map(|tune| &tune.name) {
+        let Some(found) = prompts.find(name) else {
+            let file = settings.prompts.join(format!("{name}.wav"));
+            wrong.push(format!("{}: no such prompt; record it, or take it out", file.display()));
+            continue;
+        };
+        if let Err(why) = prompts.audio(&found) {
+            wrong.push(why);
+        }
+        if found.name != *name {
+            let line = format!("warning: {name} is missing, {} is played", found.name);
+            let _ = writeln!(std::io::stderr(), "{line}");
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let _ = writeln!(std::io::stderr(), "{}", wrong.join("\n"));
+    Err(Fault::usage(format!("{} prompts are missing or broken", wrong.len())))
 }
 
 /// Reads the directory's files. A row, or a file, that is wrong stands among the refused: nothing

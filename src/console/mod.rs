@@ -11,6 +11,7 @@ mod directory;
 mod events;
 mod files;
 mod moment;
+mod prompts;
 mod records;
 mod screen;
 mod table;
@@ -83,6 +84,7 @@ fn dispatch<L: clap::Args>(cli: Cli<L>, hands: &Hands<L>) -> Result<(), Fault> {
         Command::Demo(args) => (hands.demo)(args),
         Command::Load(args) => (hands.load)(args),
         Command::Check { config } => files::check(&config),
+        Command::Prompts(act) => prompts::run(&act),
         Command::Status(view) => screen::show(&client, &screen::STATUS, view),
         Command::Calls(view) => screen::show(&client, &screen::CALLS, view),
         Command::Queues(view) => screen::show(&client, &screen::QUEUES, view),

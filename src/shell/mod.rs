@@ -18,6 +18,7 @@ mod log;
 pub mod media;
 mod meters;
 mod outlets;
+pub mod prompts;
 mod reload;
 mod run;
 mod running;
@@ -26,7 +27,7 @@ mod store;
 mod supervise;
 mod sys;
 mod tcp;
-mod tunes;
+pub mod tunes;
 mod udp;
 
 pub use admin::Reload;

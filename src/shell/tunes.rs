@@ -1,46 +1,68 @@
-//! The prompts, read from their files once, and the tone that needs no file.
+//! Everything that the settings have played, read once and encoded once.
 
+use super::prompts::Prompts;
 use crate::base::{Id, TuneId};
 use crate::config::Settings;
 use crate::media::{Tune, Tunes};
-use crate::wire::wav;
-use std::f64::consts::TAU;
 
-const RATE: usize = 8_000;
+/// Names in one line of the log.
+const NAMED_MAX: usize = 20;
 
-/// Every tune of the settings, and a sentence for each that cannot be had; the tone takes its
-/// place, so that a caller hears that the line is alive.
+/// Every tune of the settings, and a sentence for each thing that is wrong with them. Where none
+/// can be had a tone takes its place, so that a caller hears that the line is alive.
 pub fn load(settings: &Settings) -> (Tunes, Vec<String>) {
+    let prompts = Prompts::of(settings);
     let (mut tunes, mut complaints) = (Tunes::default(), Vec::new());
     for (slot, wanted) in settings.tunes.iter().enumerate() {
-        let read = wanted.file.as_ref().map(|path| {
-            let sentence = |why: String| format!("{}: {why}", path.display());
-            let bytes = std::fs::read(path).map_err(|e| sentence(e.to_string()))?;
-            wav::read(&bytes).map_err(|e| sentence(e.to_string()))
+        let found = prompts.find(&wanted.name);
+        let audio = found.map(|found| prompts.audio(&found)).transpose();
+        let samples = audio.unwrap_or_else(|complaint| {
+            complaints.push(format!("{complaint}. Callers hear a tone in its place"));
+            None
         });
-        let samples = match read {
-            Some(Ok(samples)) => samples,
-            Some(Err(complaint)) => {
-                complaints.push(format!("{complaint}. Callers hear a tone in its place"));
-                tone()
-            }
-            None => tone(),
-        };
+        let samples = samples.unwrap_or_else(|| stand_in(&prompts));
         tunes.insert(TuneId::new(slot as u32, 0), Tune::new(&samples));
     }
+    complaints.extend(missing(settings, &prompts));
     (tunes, complaints)
 }
 
-/// Ringing as it sounds in India: 400 Hz, trembling at 25 Hz, twice 0.4 s, then a rest.
-fn tone() -> Vec<i16> {
-    let sounds = |ms: usize| ms < 400 || (600..1_000).contains(&ms);
-    let sample = |n: usize| {
-        let at = n as f64 / RATE as f64;
-        let loudness = 6_000.0 * (0.6 + 0.4 * (TAU * 25.0 * at).sin());
-        let level = if sounds(n * 1_000 / RATE) { loudness } else { 0.0 };
-        (level * (TAU * 400.0 * at).sin()) as i16
+/// What is not recorded, in one sentence: a tone stands in for it, or another language.
+pub fn missing(settings: &Settings, prompts: &Prompts) -> Option<String> {
+    let (mut absent, mut spoken_for) = (Vec::new(), Vec::new());
+    for tune in &settings.tunes {
+        match prompts.find(&tune.name) {
+            None => absent.push(tune.name.clone()),
+            Some(found) if found.name != tune.name => {
+                spoken_for.push(format!("{} ({})", tune.name, found.name));
+            }
+            Some(_) => {}
+        }
+    }
+    let part = |names: &[String], what: &str| {
+        let more = names.len().saturating_sub(NAMED_MAX);
+        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let named = names[..names.len().min(NAMED_MAX)].join(", ");
+        (!names.is_empty()).then(|| format!("{what}: {named}{rest}"))
     };
-    (0..3 * RATE).map(sample).collect()
+    let parts: Vec<String> = [
+        part(&absent, "prompts that are missing, callers hear a tone in their place"),
+        part(&spoken_for, "prompts that are missing, another language stands in"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    (!parts.is_empty()).then(|| {
+        format!(
+            "{}. Record them as {}/<name>.wav, or see `pukar prompts`",
+            parts.join("; "),
+            settings.prompts.display()
+        )
+    })
+}
+
+fn stand_in(prompts: &Prompts) -> Vec<i16> {
+    prompts.find("tone").and_then(|tone| prompts.audio(&tone).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -50,15 +72,24 @@ mod tests {
 
     #[test]
     fn a_prompt_that_is_missing_is_named_and_replaced_by_the_tone() {
-        let file = Some("/nowhere/hi/welcome.wav".into());
-        let missing = config::Tune { name: "hi/welcome".into(), file };
-        let built_in = config::Tune { name: "tone".into(), file: None };
-        let settings = Settings { tunes: vec![missing, built_in], ..Settings::default() };
+        let tune = |name: &str| config::Tune { name: name.into(), file: None };
+        let settings = Settings {
+            tunes: vec![tune("hi/anthem"), tune("tone"), tune("bhili/n/5")],
+            prompts: "/nowhere".into(),
+            ..Settings::default()
+        };
         let (tunes, complaints) = load(&settings);
-        assert_eq!(complaints.len(), 1);
-        assert!(complaints[0].starts_with("/nowhere/hi/welcome.wav: "), "{}", complaints[0]);
+        assert_eq!(
+            complaints,
+            [
+                "prompts that are missing, callers hear a tone in their place: hi/anthem; prompts that \
+              are missing, another language stands in: bhili/n/5 (hi/n/5). Record them as \
+              /nowhere/<name>.wav, or see `pukar prompts`"
+            ]
+        );
         for slot in 0..2 {
             assert_eq!(tunes.find(TuneId::new(slot, 0)).unwrap().frames(), 150);
         }
+        assert!(tunes.find(TuneId::new(2, 0)).unwrap().frames() < 75, "a word, not the tone");
     }
 }

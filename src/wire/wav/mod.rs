@@ -1,9 +1,17 @@
-//! WAV files as audio for the telephone: any usual rate, depth and channel count becomes 8,000 Hz,
-//! mono, 16 bits.
+//! WAV files as audio for the telephone: any usual rate, depth and channel count, linear or G.711,
+//! becomes 8,000 Hz, mono, 16 bits. And the other way: a file of G.711.
 //!
 //! In: the octets of a file. Out: samples, or what is wrong with it. May import: base.
 
-use std::f64::consts::PI;
+mod level;
+mod resample;
+mod riff;
+
+pub use level::{level, trim};
+pub use riff::{HEADER, g711, header};
+
+use resample::resample;
+use riff::Companded;
 use std::fmt;
 use std::io::Cursor;
 
@@ -14,10 +22,6 @@ pub const FILE_MAX: usize = 100 << 20;
 /// Seconds in one file.
 const SECONDS_MAX: u32 = 1_800;
 const RATES: [u32; 9] = [8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];
-/// Zero crossings of the low-pass filter on either side, at its cut-off.
-const LOBES: f64 = 16.0;
-/// The pass band ends here, as a part of the lower of the two Nyquist frequencies.
-const PASS: f64 = 0.92;
 
 /// Why a file cannot be played.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,14 +61,12 @@ pub fn read(bytes: &[u8]) -> Result<Vec<i16>, Error> {
     if bytes.len() > FILE_MAX {
         return Err(Error::TooLong);
     }
+    if let Some(found) = riff::companded(bytes)? {
+        return companded(&found);
+    }
     let reader = hound::WavReader::new(Cursor::new(bytes))?;
     let spec = reader.spec();
-    if !RATES.contains(&spec.sample_rate) {
-        return Err(Error::Unsupported(format!("{} Hz", spec.sample_rate)));
-    }
-    if !(1..=2).contains(&spec.channels) {
-        return Err(Error::Unsupported(format!("{} channels", spec.channels)));
-    }
+    check(spec.sample_rate, spec.channels)?;
     if reader.duration() == 0 {
         return Err(Error::Empty);
     }
@@ -78,6 +80,35 @@ pub fn read(bytes: &[u8]) -> Result<Vec<i16>, Error> {
     }
     let mono = mono(samples(reader)?, usize::from(spec.channels));
     Ok(resample(&mono, spec.sample_rate).into_iter().map(to_i16).collect())
+}
+
+fn check(rate: u32, channels: u16) -> Result<(), Error> {
+    if !RATES.contains(&rate) {
+        return Err(Error::Unsupported(format!("{rate} Hz")));
+    }
+    if !(1..=2).contains(&channels) {
+        return Err(Error::Unsupported(format!("{channels} channels")));
+    }
+    Ok(())
+}
+
+/// What is in the telephone's own code already, if it has its rate, is not touched.
+fn companded(found: &Companded) -> Result<Vec<i16>, Error> {
+    check(found.rate, found.channels)?;
+    let channels = usize::from(found.channels);
+    let frames = found.octets.len() / channels;
+    if frames == 0 {
+        return Err(Error::Empty);
+    }
+    if frames as u64 >= u64::from(SECONDS_MAX) * u64::from(found.rate) {
+        return Err(Error::TooLong);
+    }
+    let samples = found.octets.iter().map(|octet| found.law.decode(*octet));
+    if found.rate == RATE && channels == 1 {
+        return Ok(samples.collect());
+    }
+    let mono = mono(samples.map(|s| f32::from(s) / 32_768.0).collect(), channels);
+    Ok(resample(&mono, found.rate).into_iter().map(to_i16).collect())
 }
 
 /// All channels, as numbers from -1 to 1.
@@ -113,49 +144,12 @@ fn to_i16(sample: f32) -> i16 {
     (sample * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16
 }
 
-/// From `rate` to [`RATE`] by a windowed sinc: one set of taps for each phase that occurs.
-fn resample(input: &[f32], rate: u32) -> Vec<f32> {
-    if rate == RATE {
-        return input.to_vec();
-    }
-    let divisor = gcd(rate, RATE);
-    let (down, up) = (u64::from(rate / divisor), u64::from(RATE / divisor));
-    let cutoff = PASS * f64::from(RATE.min(rate)) / f64::from(rate);
-    let phases: Vec<Vec<f32>> =
-        (0..up).map(|phase| taps(phase as f64 / up as f64, cutoff)).collect();
-    let reach = phases[0].len() as i64 / 2;
-    let length = (input.len() as u64 * up).div_ceil(down);
-    let at = |n: u64| {
-        let (whole, phase) = ((n * down / up) as i64, (n * down % up) as usize);
-        let taps = phases[phase].iter().zip(whole - reach + 1..);
-        taps.map(|(tap, i)| tap * usize::try_from(i).map_or(0.0, |i| *input.get(i).unwrap_or(&0.0)))
-            .sum()
-    };
-    (0..length).map(at).collect()
-}
-
-/// The filter around a point that lies `fraction` of a sample after the middle; its sum is 1.
-fn taps(fraction: f64, cutoff: f64) -> Vec<f32> {
-    let reach = (LOBES / cutoff).ceil() as i64;
-    let raw = (-reach + 1..=reach).map(|i| {
-        let x = i as f64 - fraction;
-        let window = 0.5 + 0.5 * (PI * x / (reach as f64 + 1.0)).cos();
-        let angle = PI * cutoff * x;
-        if angle.abs() < 1e-9 { window } else { window * angle.sin() / angle }
-    });
-    let raw: Vec<f64> = raw.collect();
-    let sum: f64 = raw.iter().sum();
-    raw.into_iter().map(|tap| (tap / sum) as f32).collect()
-}
-
-fn gcd(a: u32, b: u32) -> u32 {
-    if b == 0 { a } else { gcd(b, a % b) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::g711::Law;
     use hound::{SampleFormat, WavSpec, WavWriter};
+    use std::f64::consts::PI;
 
     fn spec(channels: u16, sample_rate: u32, bits: u16) -> WavSpec {
         let sample_format = if bits == 32 { SampleFormat::Float } else { SampleFormat::Int };
@@ -204,6 +198,33 @@ mod tests {
     }
 
     #[test]
+    fn g711_is_read_in_both_laws_and_at_other_rates() {
+        let sine = |rate: u32| {
+            (0..rate).map(move |n| {
+                let value = (2.0 * PI * 1_000.0 * f64::from(n) / f64::from(rate)).sin();
+                (16_384.0 * value) as i16
+            })
+        };
+        for law in Law::BOTH {
+            let octets: Vec<u8> = sine(RATE).map(|s| law.encode(s)).collect();
+            let samples = read(&g711(law, 1, RATE, &octets)).unwrap();
+            assert!(samples.iter().zip(&octets).all(|(s, o)| *s == law.decode(*o)));
+            let both: Vec<u8> = sine(16_000).flat_map(|s| [law.encode(s); 2]).collect();
+            let samples = read(&g711(law, 2, 16_000, &both)).unwrap();
+            assert_eq!(samples.len(), 8_000);
+            assert!((loudness(&samples) - 0.5 / 2f64.sqrt()).abs() < 0.01);
+        }
+        let whole = g711(Law::A, 1, RATE, &[0xd5; 800]);
+        let cut = Error::Malformed("its length is longer than the file".into());
+        assert_eq!(read(&whole[..500]), Err(cut));
+        assert_eq!(read(&g711(Law::A, 1, RATE, &[])), Err(Error::Empty));
+        assert_eq!(
+            read(&g711(Law::A, 3, RATE, &[0; 9])),
+            Err(Error::Unsupported("3 channels".into()))
+        );
+    }
+
+    #[test]
     fn what_the_telephone_cannot_carry_does_not_fold_back() {
         for rate in [22_050, 48_000] {
             let samples = read(&tone(spec(1, rate, 16), 5_000.0)).unwrap();
@@ -238,6 +259,9 @@ mod tests {
         fn no_damage_to_the_header_brings_it_down(at in 0usize..60, byte in 0u8..=255) {
             let mut file = tone(spec(1, 8_000, 16), 400.0);
             file.truncate(2_000);
+            file[at] = byte;
+            let _ = read(&file);
+            let mut file = g711(Law::Mu, 1, RATE, &[7; 900]);
             file[at] = byte;
             let _ = read(&file);
         }
