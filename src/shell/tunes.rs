@@ -54,7 +54,7 @@ pub fn missing(settings: &Settings, prompts: &Prompts) -> Option<String> {
     .collect();
     (!parts.is_empty()).then(|| {
         format!(
-            "{}. Record them as {}/<name>.wav, or see `pukar prompts`",
+            "{}. Record them as {}/<name>.wav, or see `pukar prompts list`",
             parts.join("; "),
             settings.prompts.display()
         )
@@ -79,14 +79,10 @@ mod tests {
             ..Settings::default()
         };
         let (tunes, complaints) = load(&settings);
-        assert_eq!(
-            complaints,
-            [
-                "prompts that are missing, callers hear a tone in their place: hi/anthem; prompts that \
-              are missing, another language stands in: bhili/n/5 (hi/n/5). Record them as \
-              /nowhere/<name>.wav, or see `pukar prompts`"
-            ]
-        );
+        let said = "prompts that are missing, callers hear a tone in their place: hi/anthem; \
+                    prompts that are missing, another language stands in: bhili/n/5 (hi/n/5). \
+                    Record them as /nowhere/<name>.wav, or see `pukar prompts list`";
+        assert_eq!(complaints, [said]);
         for slot in 0..2 {
             assert_eq!(tunes.find(TuneId::new(slot, 0)).unwrap().frames(), 150);
         }

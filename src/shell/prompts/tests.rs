@@ -128,3 +128,20 @@ fn a_file_that_is_no_sound_is_named_with_the_reason() {
     assert!(why.contains("hi/next.wav: not a sound WAV file"), "{why}");
     fs::remove_dir_all(folder).unwrap();
 }
+
+#[test]
+fn every_word_that_a_sentence_may_need_is_shipped() {
+    use crate::say::{Thing, vocabulary};
+    let prompts = prompts(Path::new("/nowhere"));
+    let choices = [
+        Thing::Language("hi".into()),
+        Thing::Language("en".into()),
+        Thing::District("alirajpur".into()),
+        Thing::Queue("general".into()),
+    ];
+    for language in ["hi", "en"] {
+        for name in vocabulary(language, &choices) {
+            assert_eq!(prompts.find(&name).map(|found| found.name), Some(name));
+        }
+    }
+}
