@@ -70,6 +70,15 @@ pub enum Note {
     Numbers(Numbers),
 }
 
+/// The same, borrowed: what is written many times a call.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub enum NoteRef<'a> {
+    Live(&'a CallRecord),
+    Ended(&'a CallRecord),
+    Row(&'a Row),
+    Numbers(Numbers),
+}
+
 /// How far the switch has counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Numbers {
@@ -162,7 +171,7 @@ pub fn put_batch(out: &mut Vec<u8>, number: u64, now: Now, batch: &[Event]) -> R
     entry(out, number, Kind::Batch, |to| postcard::to_extend(&(now, batch), to).ok())
 }
 
-pub fn put_note(out: &mut Vec<u8>, number: u64, note: &Note) -> Result<(), String> {
+pub fn put_note(out: &mut Vec<u8>, number: u64, note: &NoteRef<'_>) -> Result<(), String> {
     entry(out, number, Kind::Note, |mut to| {
         serde_json::to_writer(&mut to, note).ok()?;
         Some(to)

@@ -2,7 +2,7 @@
 //! closed when the call has ended, its media figures have come and its wrap-up is over.
 
 use super::fact::{Fact, What};
-use super::journal::Note;
+use super::journal::NoteRef;
 use super::open::Open;
 use super::record::{AgentStateRow, Row};
 use crate::acd::{self, AgentState};
@@ -59,7 +59,7 @@ impl Ledger {
     }
 
     /// The record of a call as it stands, while it is not written.
-    pub fn draft(&self, call: CallId) -> Option<Note> {
+    pub fn draft(&self, call: CallId) -> Option<NoteRef<'_>> {
         self.open.get(&call).map(Open::draft)
     }
 

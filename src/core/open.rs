@@ -1,6 +1,6 @@
 //! A call record in the making: what the facts of one call have said so far.
 
-use super::journal::Note;
+use super::journal::NoteRef;
 use super::ledger::Names;
 use super::record::{CallRecord, LegRow};
 use crate::base::{AgentId, Instant, LegId, Now, Wall};
@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Open {
     record: CallRecord,
+    /// One for each leg of the record.
     legs: Vec<OpenLeg>,
     ended: bool,
     /// Who has this call to wrap up, and since when.
@@ -25,7 +26,6 @@ pub struct Open {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct OpenLeg {
     id: LegId,
-    row: LegRow,
     measured: bool,
 }
 
@@ -107,15 +107,17 @@ impl Open {
             }
             Fact::District { district, .. } => self.record.district.clone_from(district),
             Fact::LegClosed { leg, status, cause, .. } => {
-                if let Some(open) = self.legs.iter_mut().find(|open| open.id == *leg) {
-                    open.row.closed_at = Some(at.wall);
-                    open.row.status = *status;
-                    open.row.q850 = cause.q850;
+                if let Some(n) = self.leg(*leg) {
+                    let row = &mut self.record.legs[n];
+                    row.closed_at = Some(at.wall);
+                    row.status = *status;
+                    row.q850 = cause.q850;
                 }
             }
             Fact::Measured { leg, figures, .. } => {
-                if let Some(open) = self.legs.iter_mut().find(|open| open.id == *leg) {
-                    open.measure(figures);
+                if let Some(n) = self.leg(*leg) {
+                    self.legs[n].measured = true;
+                    measure(&mut self.record.legs[n], figures);
                 }
             }
             Fact::Ended { end, .. } => self.end(at, end),
@@ -133,9 +135,8 @@ impl Open {
     }
 
     /// As it stands.
-    pub fn draft(&self) -> Note {
-        let record = Box::new(self.clone().into_record(0));
-        if self.ended { Note::Ended(record) } else { Note::Live(record) }
+    pub fn draft(&self) -> NoteRef<'_> {
+        if self.ended { NoteRef::Ended(&self.record) } else { NoteRef::Live(&self.record) }
     }
 
     pub fn stop_waiting(&mut self) {
@@ -143,8 +144,11 @@ impl Open {
     }
 
     pub fn into_record(self, seq: u64) -> CallRecord {
-        let legs = self.legs.into_iter().map(|leg| leg.row).collect();
-        CallRecord { seq, legs, ..self.record }
+        CallRecord { seq, ..self.record }
+    }
+
+    fn leg(&self, id: LegId) -> Option<usize> {
+        self.legs.iter().position(|leg| leg.id == id)
     }
 
     fn open_leg(&mut self, at: Now, id: LegId, role: Role, names: &dyn Names) {
@@ -154,7 +158,8 @@ impl Open {
             Role::Target => ("target", String::new()),
         };
         let row = LegRow { role: role.into(), agent, opened_at: at.wall, ..LegRow::default() };
-        self.legs.push(OpenLeg { id, row, measured: false });
+        self.record.legs.push(row);
+        self.legs.push(OpenLeg { id, measured: false });
     }
 
     fn leg_answered(&mut self, at: Now, role: Role) {
@@ -164,7 +169,7 @@ impl Open {
             Role::Target => "target",
         };
         let agent = &self.record.agent;
-        let row = self.legs.iter_mut().rev().map(|leg| &mut leg.row).find(|row| {
+        let row = self.record.legs.iter_mut().rev().find(|row| {
             row.role == name && row.closed_at.is_none() && (name != "agent" || row.agent == *agent)
         });
         if let Some(row) = row {
@@ -189,16 +194,13 @@ impl Open {
     }
 }
 
-impl OpenLeg {
-    fn measure(&mut self, figures: &Figures) {
-        self.measured = true;
-        self.row.packets_received = figures.received;
-        self.row.packets_sent = figures.sent;
-        self.row.packets_lost = figures.lost;
-        // 8 units of 1/8000 s are a millisecond.
-        self.row.jitter_ms = f64::from(figures.jitter) / 8.0;
-        self.row.mos = (f64::from(figures.mos) * 100.0).round() / 100.0;
-    }
+fn measure(row: &mut LegRow, figures: &Figures) {
+    row.packets_received = figures.received;
+    row.packets_sent = figures.sent;
+    row.packets_lost = figures.lost;
+    // 8 units of 1/8000 s are a millisecond.
+    row.jitter_ms = f64::from(figures.jitter) / 8.0;
+    row.mos = (f64::from(figures.mos) * 100.0).round() / 100.0;
 }
 
 /// Adds the time from `since` to now, in milliseconds.

@@ -1,7 +1,7 @@
 //! A switch goes on where another process stopped, and what the shell asks of it to make that
 //! possible.
 
-use super::journal::{Memory, Note, Numbers};
+use super::journal::{Memory, NoteRef, Numbers};
 use super::{Out, State, Switch, What};
 use crate::base::{CallId, Now};
 use crate::config::Settings;
@@ -32,7 +32,7 @@ impl Switch {
     }
 
     /// The record of a call as it stands, while it is not written.
-    pub fn draft(&self, call: CallId) -> Option<Note> {
+    pub fn draft(&self, call: CallId) -> Option<NoteRef<'_>> {
         self.state.ledger.draft(call)
     }
 
@@ -49,10 +49,10 @@ impl State {
     }
 
     /// What a version that cannot read it needs to close its books.
-    pub fn notes(&self, now: Now) -> Vec<Note> {
+    pub fn notes(&self, now: Now) -> Vec<NoteRef<'_>> {
         let (calls, states) = self.ledger.written();
         let numbers = Numbers { facts: self.facts, calls, states, at: now };
         let drafts = self.ledger.calls().filter_map(|call| self.ledger.draft(call));
-        drafts.chain([Note::Numbers(numbers)]).collect()
+        drafts.chain([NoteRef::Numbers(numbers)]).collect()
     }
 }

@@ -30,7 +30,7 @@ pub fn begin(found: Begin, ground: &Ground, stored: Arc<Stored>) -> Result<Begun
         Begin::Fresh(numbers) => {
             let switch = Switch::after(numbers, settings, ground.seed, now, &mut first);
             let mut board = Board::new(names(&switch), now);
-            first.facts.drain(..).for_each(|fact| board.take(&fact));
+            first.facts.drain(..).for_each(|fact| board.take(fact));
             let begun = (&switch.memory(now), &board);
             let journal = Writer::begin(&dir, limits, begun, stored, meters)?;
             return Ok(Begun { switch, board, journal, first });
@@ -43,13 +43,12 @@ pub fn begin(found: Begin, ground: &Ground, stored: Arc<Stored>) -> Result<Begun
     for event in events {
         let mut out = Out::default();
         switch.handle(now, event, &mut out);
-        journal.follow(&out, &switch);
+        journal.follow(&out.commands, &out.facts, &switch);
         board.rename(names(&switch));
-        out.facts.drain(..).for_each(|fact| board.take(&fact));
+        out.facts.drain(..).for_each(|fact| board.take(fact));
         first.commands.append(&mut out.commands);
     }
-    // What is wanted now is wanted after the first batch too.
-    journal.rest(now, &switch);
+    journal.commit(now, &switch);
     tracing::info!("the journal was gone through: {} calls go on", board.live());
     Ok(Begun { switch, board, journal, first })
 }

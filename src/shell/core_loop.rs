@@ -1,7 +1,8 @@
 //! The loop of the core: one plain thread that owns the switch and its UDP sockets. It takes a
-//! batch of events, stamps it with the time once, gives it to the journal, has the core handle each
-//! event, executes the commands and hands on the facts; then it sleeps until something comes or the
-//! next deadline is due. It waits for nobody else: whoever lags finds a bounded queue.
+//! batch of events, stamps it with the time once, has the core handle each event, and writes events
+//! and what is noted about them to the journal; only then it executes the commands and hands on the
+//! facts, and sleeps until something comes or the next deadline is due. It waits for nobody else:
+//! whoever lags finds a bounded queue.
 
 use super::board::Names;
 use super::clock::Clock;
@@ -11,11 +12,10 @@ use super::meters::LoopMeters;
 use super::outlets::Outlets;
 use super::sys::epoll::{Poller, Ready, Waker};
 use super::udp::Udp;
-use crate::base::{Instant, Now};
+use crate::base::{FlowId, Instant, Now};
 use crate::core::{Command, Event, Out};
 use crate::sip::Transport;
 use std::io;
-use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -108,7 +108,7 @@ impl<E: Engine + 'static> CoreLoop<E> {
         over: impl FnOnce(Over) + Send + 'static,
     ) -> io::Result<JoinHandle<()>> {
         let poller = Poller::new()?;
-        poller.add(self.handle.waker.as_fd(), WAKER_TOKEN)?;
+        poller.add_waker(&self.handle.waker, WAKER_TOKEN)?;
         self.udp.watch(&poller)?;
         std::thread::Builder::new().name("core".into()).spawn(move || {
             let how = catch_unwind(AssertUnwindSafe(|| self.run(poller, first)));
@@ -133,6 +133,7 @@ impl<E: Engine + 'static> CoreLoop<E> {
         let mut batch = Vec::new();
         let mut ready = Vec::new();
         let mut drained = self.execute(&mut out, &poller);
+        self.udp.flush(&poller);
         while !self.handle.stop.load(Ordering::SeqCst) {
             if drained {
                 return Ok(Over::Drained);
@@ -146,10 +147,9 @@ impl<E: Engine + 'static> CoreLoop<E> {
                 batch.insert(0, Event::Tick);
             }
             if !batch.is_empty() {
-                self.journal.append(now, &batch);
                 self.meters.batch.record(batch.len() as f64);
                 drained = self.handle_all(now, &mut batch, &mut out, &poller);
-                if self.journal.rest(now, &self.engine) {
+                if self.journal.rest(now) {
                     let board = self.outlets.copy_board();
                     self.journal.snapshot(self.engine.memory(now), board);
                 }
@@ -188,7 +188,6 @@ impl<E: Engine + 'static> CoreLoop<E> {
         let mut more = false;
         for ready in ready {
             if ready.token == WAKER_TOKEN {
-                self.handle.waker.clear();
                 continue;
             }
             if ready.error {
@@ -209,6 +208,7 @@ impl<E: Engine + 'static> CoreLoop<E> {
         self.udp.take_unreachable(batch);
     }
 
+    /// What follows new settings is told in their names, so such an event is handled by itself.
     fn handle_all(
         &mut self,
         now: Now,
@@ -217,34 +217,54 @@ impl<E: Engine + 'static> CoreLoop<E> {
         poller: &Poller,
     ) -> bool {
         let mut drained = false;
+        while !batch.is_empty() {
+            let apart = batch.iter().position(|event| matches!(event, Event::Reload(_)));
+            let run = apart.map_or(batch.len(), |at| at.max(1));
+            let closed = self.handle_run(now, batch, run, out);
+            drained |= self.execute(out, poller);
+            closed.into_iter().for_each(|flow| self.outlets.streams.close(flow));
+            self.udp.flush(poller);
+        }
+        drained
+    }
+
+    /// Takes `run` events from the front. Nothing is done about them before they are written down.
+    fn handle_run(
+        &mut self,
+        now: Now,
+        batch: &mut Vec<Event>,
+        run: usize,
+        out: &mut Out,
+    ) -> Vec<FlowId> {
+        let mut closed = Vec::new();
+        self.journal.append(now, &batch[..run]);
         let mut started = self.clock.instant();
-        for event in batch.drain(..) {
+        for event in batch.drain(..run) {
+            let (commands, facts) = (out.commands.len(), out.facts.len());
             let reload = match &event {
                 Event::Reload(settings) => Some(settings.clone()),
                 _ => None,
             };
-            let closed = match event {
-                Event::FlowClosed { flow } => Some(flow),
-                _ => None,
-            };
+            if let Event::FlowClosed { flow } = event {
+                closed.push(flow);
+            }
             self.engine.handle(now, event, out);
-            self.journal.follow(out, &self.engine);
+            self.journal.follow(&out.commands[commands..], &out.facts[facts..], &self.engine);
             if let Some(settings) = reload {
                 self.outlets.names(Names::of(&settings, self.engine.names()));
             }
             let ended = self.clock.instant();
             self.meters.handle_us.record(ended.since(started).as_micros() as f64);
-            self.meters.events.increment(1);
-            drained |= self.execute(out, poller);
-            closed.into_iter().for_each(|flow| self.outlets.streams.close(flow));
-            started = self.clock.instant();
+            started = ended;
         }
-        drained
+        self.meters.events.increment(run as u64);
+        self.journal.commit(now, &self.engine);
+        closed
     }
 
     /// Does what the core asked for; true where it said that the last call is over.
     fn execute(&mut self, out: &mut Out, poller: &Poller) -> bool {
-        let mut drained = false;
+        let (mut drained, mut datagrams) = (false, 0);
         self.meters.commands.increment(out.commands.len() as u64);
         self.meters.facts.increment(out.facts.len() as u64);
         self.outlets.facts(&mut out.facts);
@@ -252,8 +272,11 @@ impl<E: Engine + 'static> CoreLoop<E> {
             match command {
                 Command::Send { hop, bytes } => match hop.transport {
                     Transport::Udp => {
+                        if self.udp.is_crowded() {
+                            self.udp.flush(poller);
+                        }
                         self.udp.put(hop, bytes);
-                        self.meters.datagrams_out.increment(1);
+                        datagrams += 1;
                     }
                     Transport::Tcp => self.outlets.streams.send(hop, bytes),
                 },
@@ -265,9 +288,9 @@ impl<E: Engine + 'static> CoreLoop<E> {
                 Command::Drained => drained = true,
             }
         }
+        self.meters.datagrams_out.increment(datagrams);
         if self.udp.dropped > 0 {
             self.meters.datagrams_dropped.increment(std::mem::take(&mut self.udp.dropped));
-            self.udp.flush(poller);
         }
         drained
     }

@@ -2,8 +2,8 @@
 
 use super::board::Board;
 use crate::base::{CallId, Instant, Now, Timer};
-use crate::core::journal::{Memory, Note, Numbers};
-use crate::core::{Event, Names, Out, Switch};
+use crate::core::journal::{Memory, NoteRef, Numbers};
+use crate::core::{Command, Event, Fact, Names, Out, Switch};
 use crossbeam_channel::Receiver;
 
 /// The core, as the loop sees it.
@@ -13,7 +13,7 @@ pub trait Engine: Send {
     /// What ids are called, asked after every change of the settings.
     fn names(&self) -> Names;
     /// The record of a call as it stands, while it is not written.
-    fn draft(&self, call: CallId) -> Option<Note>;
+    fn draft(&self, call: CallId) -> Option<NoteRef<'_>>;
     fn numbers(&self, now: Now) -> Numbers;
     fn memory(&self, now: Now) -> Memory;
 }
@@ -31,7 +31,7 @@ impl Engine for Switch {
         Switch::names(self)
     }
 
-    fn draft(&self, call: CallId) -> Option<Note> {
+    fn draft(&self, call: CallId) -> Option<NoteRef<'_>> {
         Switch::draft(self, call)
     }
 
@@ -44,15 +44,17 @@ impl Engine for Switch {
     }
 }
 
-/// Where events are kept before anything is done about them. The loop calls it once a batch, after
-/// the clock was read and before the first event is handled, so that a journal in its place sees
-/// everything that the core is told, in order, with its time.
+/// Where events are kept before anything is done about them. For every batch the loop calls, in this
+/// order: `append` before the first event is handled, so that a journal sees everything that the
+/// core is told, with its time; `follow` after each; `commit` before anything of it is done.
 pub trait Journal: Send {
     fn append(&mut self, now: Now, batch: &[Event]);
-    /// What came of one event, before it is done.
-    fn follow(&mut self, out: &Out, engine: &dyn Engine);
+    /// What came of one event.
+    fn follow(&mut self, commands: &[Command], facts: &[Fact], engine: &dyn Engine);
+    /// When this returns, what was told has been written.
+    fn commit(&mut self, now: Now, engine: &dyn Engine);
     /// The batch is done. True: a snapshot is wanted now.
-    fn rest(&mut self, now: Now, engine: &dyn Engine) -> bool;
+    fn rest(&mut self, now: Now) -> bool;
     /// All that the core knows, and where the board will come that knows the same facts.
     fn snapshot(&mut self, memory: Memory, board: Receiver<Board>);
 }

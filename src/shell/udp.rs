@@ -15,7 +15,7 @@ use std::os::fd::AsFd;
 const RECEIVE_BUFFER: usize = 8 << 20;
 /// Datagrams that wait for a socket that is full. SIP repeats what is dropped beyond it.
 const WAITING_MAX: usize = 8_192;
-/// System calls spent on one listener in one batch.
+/// Turns that one listener has in one batch.
 const ROUNDS: usize = 4;
 /// Tokens up to this one belong to others.
 pub const FIRST_TOKEN: u64 = 1;
@@ -77,7 +77,7 @@ impl Udp {
                     batch.push(Event::Sip { hop, bytes: Bytes::copy_from_slice(octets) });
                 }
             });
-            if !matches!(received, Ok(BATCH)) {
+            if !matches!(received, Ok(true)) {
                 return false;
             }
         }
@@ -108,6 +108,11 @@ impl Udp {
             end.blocked = false;
             let _ = poller.want_writable(end.datagrams.as_fd(), token, false);
         }
+    }
+
+    /// Whether so much waits that it should be sent before more comes.
+    pub fn is_crowded(&self) -> bool {
+        self.ends.iter().any(|end| end.waiting.len() >= BATCH && !end.blocked)
     }
 
     /// Queues a datagram; [`Udp::flush`] sends it.

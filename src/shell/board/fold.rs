@@ -1,20 +1,20 @@
 //! The fold itself: what each fact changes on the board.
 
-use super::fact_text;
 use super::names::Names;
-use super::ring::Ring;
+use super::ring::{Missed, Ring};
 use crate::acd::{self, AgentState};
 use crate::base::{AgentId, CallId, Id, Now, QueueId};
 use crate::call::{self, Arrival, Direction, Failures, Outcome};
 use crate::core::{Fact, What};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Answered within this long counts for the service level.
 pub const SERVICE_LEVEL: Duration = Duration::from_secs(20);
-/// Ended calls whose ids are kept, for the facts that still come: missed offers, figures.
-const ENDED_MAX: usize = 10_000;
+/// Ended calls whose ids are kept at least, for the facts that still come: missed offers, figures.
+const ENDED_KEPT: usize = 10_000;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Board {
@@ -25,7 +25,8 @@ pub struct Board {
     pub(super) draining: bool,
     pub(super) calls: BTreeMap<CallId, Call>,
     ended: BTreeMap<CallId, String>,
-    ended_order: VecDeque<CallId>,
+    /// In the order in which they ended, with the number of that fact.
+    ended_order: VecDeque<(CallId, u64)>,
     pub(super) agents: BTreeMap<AgentId, Agent>,
     pub(super) queues: BTreeMap<QueueId, Queue>,
     /// In the order of their ids.
@@ -134,13 +135,19 @@ impl Board {
         self.last
     }
 
-    pub fn ring(&self) -> &Ring {
-        &self.ring
+    /// Facts from number `from` on, at most `limit` of them, each as a JSON object.
+    pub fn facts(&self, from: u64, limit: usize) -> Result<Vec<Arc<str>>, Missed> {
+        self.ring.from(from, limit, self)
     }
 
     /// New settings. Agents and queues keep their ids, and what is known of them; trunks are known
     /// by their place, so theirs goes with the name.
     pub fn rename(&mut self, names: Names) {
+        if !names.say_the_same(&self.names) {
+            let mut ring = std::mem::take(&mut self.ring);
+            ring.settle(self);
+            self.ring = ring;
+        }
         let started = self.started;
         let (state, call) = (AgentState::Off, None);
         let fresh = Agent { state, call, since: started, taken: 0, missed: 0 };
@@ -158,8 +165,7 @@ impl Board {
         self.names = names.after(&self.names);
     }
 
-    pub fn take(&mut self, fact: &Fact) {
-        let text = fact_text::render(self, fact);
+    pub fn take(&mut self, fact: Fact) {
         self.last = fact.seq;
         match &fact.what {
             What::Call(fact_of_call) => self.take_call(fact.at, fact_of_call),
@@ -181,7 +187,7 @@ impl Board {
             }
             What::Locked { .. } | What::Reloaded | What::Overflowed { .. } | What::Shift(_) => {}
         }
-        self.ring.push(fact.seq, text);
+        self.ring.push(fact);
     }
 
     fn take_call(&mut self, at: Now, fact: &call::Fact) {
@@ -304,10 +310,14 @@ impl Board {
     fn forget(&mut self, call: CallId) {
         let Some(gone) = self.calls.remove(&call) else { return };
         self.ended.insert(call, gone.id);
-        self.ended_order.push_back(call);
-        if self.ended_order.len() > ENDED_MAX
-            && let Some(oldest) = self.ended_order.pop_front()
+        self.ended_order.push_back((call, self.last));
+        // Whoever reads a fact that is kept is told the ids in it.
+        let told = self.ring.oldest();
+        while self.ended_order.len() > ENDED_KEPT
+            && let Some(&(oldest, at)) = self.ended_order.front()
+            && at < told
         {
+            self.ended_order.pop_front();
             self.ended.remove(&oldest);
         }
     }

@@ -33,8 +33,8 @@ use tokio::sync::watch;
 /// Batches of facts that wait for the board, and those that the core keeps when it lags.
 const QUEUED: usize = 4_096;
 const WAITING_MAX: usize = 262_144;
-/// How long the board's thread lets news gather before it folds them.
-const GATHER: Duration = Duration::from_millis(25);
+/// How long the board's thread lets news gather before it folds them, and tells subscribers.
+const GATHER: Duration = Duration::from_millis(100);
 
 /// What the core loop tells the board.
 #[derive(Debug)]
@@ -107,7 +107,7 @@ impl Keeper {
         let arrived = self.board.counts().arrived;
         let over = loop {
             match self.news.try_recv() {
-                Ok(News::Facts(facts)) => facts.iter().for_each(|fact| self.board.take(fact)),
+                Ok(News::Facts(facts)) => facts.into_iter().for_each(|fact| self.board.take(fact)),
                 Ok(News::Names(names)) => self.board.rename(*names),
                 // Whoever wanted it may have given up.
                 Ok(News::Copy(to)) => drop(to.try_send(self.board.clone())),
@@ -166,7 +166,7 @@ impl BoardReader {
 
     /// Facts from number `from` on, at most `limit` of them, each as a JSON object.
     pub fn facts(&self, from: u64, limit: usize) -> Result<Vec<Arc<str>>, Missed> {
-        self.current().board.ring().from(from, limit)
+        self.current().board.facts(from, limit)
     }
 
     /// Changes whenever there are new facts; its value is the number of the newest.

@@ -57,6 +57,13 @@ impl Names {
         self
     }
 
+    /// Whether every id that `old` can name has the same name here.
+    pub fn say_the_same(&self, old: &Self) -> bool {
+        old.trunks == self.trunks
+            && old.agent_names.iter().all(|(id, name)| self.agent_names.get(id) == Some(name))
+            && old.queue_names.iter().all(|(id, name)| self.queue_names.get(id) == Some(name))
+    }
+
     pub fn agent(&self, id: AgentId) -> String {
         self.agent_names.get(&id).cloned().unwrap_or_else(|| format!("{id:?}"))
     }

@@ -38,8 +38,8 @@ impl Story {
 
     fn tell(&mut self, second: u64, what: What) -> Value {
         self.seq += 1;
-        self.board.take(&Fact { seq: self.seq, at: at(second), what });
-        let line = self.board.ring().from(self.seq, 1).unwrap();
+        self.board.take(Fact { seq: self.seq, at: at(second), what });
+        let line = self.board.facts(self.seq, 1).unwrap();
         serde_json::from_str(&line[0]).unwrap()
     }
 
@@ -147,6 +147,41 @@ fn after_a_reload_ids_mean_what_the_desk_says_they_mean() {
     story.tell(2, arrival());
     let fact = story.tell(3, What::Desk(acd::Fact::Taken { call: CALL, agent: AGENT }));
     assert_eq!(fact["agent"], "op1", "its last facts still bear its name");
+}
+
+#[test]
+fn a_fact_that_is_read_late_reads_as_it_was_told() {
+    let mut story = Story::new();
+    story.tell(0, arrival());
+    let taken = story.tell(1, What::Desk(acd::Fact::Taken { call: CALL, agent: AGENT }));
+    let up = What::Trunk { trunk: TrunkId(0), up: true };
+    let told = Fact { seq: 3, at: at(2), what: up };
+    story.board.take(told);
+    // Trunks are known by their place: another one has it now, and the agent has gone.
+    let mut renamed = names(&[]);
+    renamed.trunks = vec!["airtel".into()];
+    story.board.rename(renamed);
+    let lines = story.board.facts(2, 9).unwrap();
+    let read = |at: usize| serde_json::from_str::<Value>(&lines[at]).unwrap();
+    assert_eq!((read(0), &read(1)["trunk"]), (taken, &json!("bsnl")));
+}
+
+#[test]
+fn ids_are_known_as_long_as_a_fact_may_be_asked_for() {
+    let mut story = Story::new();
+    let calls = 20_000_u64;
+    for n in 0..calls {
+        let What::Call(CallFact::Arrived { arrival, .. }) = arrival() else { unreachable!() };
+        let (call, id) = (CallId(100 + n), format!("call-{n}"));
+        let arrival = Box::new(Arrival { id, ..*arrival });
+        let end = End { outcome: Outcome::Abandoned, by: EndedBy::Caller, status: 200, q850: None };
+        for fact in [CallFact::Arrived { call, arrival }, CallFact::Ended { call, end }] {
+            story.seq += 1;
+            story.board.take(Fact { seq: story.seq, at: at(n), what: What::Call(fact) });
+        }
+    }
+    let lines = story.board.facts(1, 2 * calls as usize).unwrap();
+    assert!(lines[1].contains("call-0") && lines.last().unwrap().contains("call-19999"));
 }
 
 #[test]

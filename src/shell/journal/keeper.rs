@@ -5,7 +5,7 @@ use super::{Limits, files};
 use crate::core::journal::{self, Header, Memory};
 use crate::shell::board::Board;
 use crate::shell::store::Stored;
-use crossbeam_channel::{self as channel, Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{self as channel, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,8 +24,16 @@ const BOARD_WITHIN: Duration = Duration::from_secs(10);
 /// A segment's file, which the core writes and a thread syncs.
 pub struct SegmentFile {
     pub file: File,
-    /// Something was written since the last sync, and the thread knows.
-    pub dirty: AtomicBool,
+    /// Something was written since the last sync.
+    dirty: AtomicBool,
+    /// The thread has it.
+    known: AtomicBool,
+}
+
+impl SegmentFile {
+    pub fn new(file: File) -> Arc<Self> {
+        Arc::new(Self { file, dirty: AtomicBool::new(false), known: AtomicBool::new(false) })
+    }
 }
 
 /// A snapshot to be written.
@@ -50,6 +58,8 @@ pub struct Keeper {
 pub struct Health {
     /// The disk has refused to keep what was written.
     sync_failed: AtomicBool,
+    /// The thread that syncs looks by itself whether something was written.
+    awake: AtomicBool,
     /// A snapshot is being written.
     busy: AtomicBool,
     /// The number of the newest snapshot that is safe.
@@ -63,7 +73,8 @@ impl Keeper {
         let (stop, stopped) = channel::bounded(0);
         let state = Arc::new(Health::default());
         let (health, ended) = (Arc::clone(&state), stopped.clone());
-        let sync = move || keep_synced(&syncs_end, &ended, limits.together, &health);
+        let syncer = Syncer { together: limits.together, stopped: ended, health };
+        let sync = move || syncer.run(&syncs_end);
         let scribe =
             Scribe { dir: dir.into(), limits, stored, stopped, health: Arc::clone(&state) };
         let write = move || tasks_end.iter().for_each(|task| scribe.perform(task));
@@ -74,13 +85,14 @@ impl Keeper {
         Ok(Self { syncs: Some(syncs), tasks: Some(tasks), stop: Some(stop), threads, state })
     }
 
-    /// Has the file synced soon. Never waits.
+    /// Has the file synced soon. Never waits; the thread is woken only where it is asleep.
     pub fn sync(&self, segment: &Arc<SegmentFile>) {
-        if !segment.dirty.swap(true, Ordering::SeqCst)
-            && let Some(syncs) = &self.syncs
-            && syncs.try_send(Arc::clone(segment)).is_err()
-        {
-            segment.dirty.store(false, Ordering::SeqCst);
+        let was_dirty = segment.dirty.swap(true, Ordering::SeqCst);
+        let is_seen = segment.known.load(Ordering::Relaxed)
+            && (was_dirty || self.state.awake.load(Ordering::SeqCst));
+        if !is_seen && let Some(syncs) = &self.syncs {
+            let sent = syncs.try_send(Arc::clone(segment)).is_ok();
+            segment.known.store(sent, Ordering::Relaxed);
         }
     }
 
@@ -111,26 +123,58 @@ impl Keeper {
 impl Drop for Keeper {
     fn drop(&mut self) {
         (self.stop, self.syncs, self.tasks) = (None, None, None);
+        self.threads.iter().for_each(|thread| thread.thread().unpark());
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
     }
 }
 
-fn keep_synced(
-    segments: &Receiver<Arc<SegmentFile>>,
-    stopped: &Receiver<()>,
+/// Brings segments to the disk: turn after turn while something is written, and asleep while not.
+struct Syncer {
     together: Duration,
-    health: &Health,
-) {
-    for segment in segments {
-        let _ = stopped.recv_timeout(together);
-        segment.dirty.store(false, Ordering::SeqCst);
-        if let Err(error) = segment.file.sync_data()
-            && !health.sync_failed.swap(true, Ordering::SeqCst)
+    stopped: Receiver<()>,
+    health: Arc<Health>,
+}
+
+impl Syncer {
+    fn run(&self, segments: &Receiver<Arc<SegmentFile>>) {
+        for mut segment in segments {
+            self.health.awake.store(true, Ordering::SeqCst);
+            loop {
+                if self.stopped.try_recv() == Err(TryRecvError::Empty) {
+                    std::thread::park_timeout(self.together);
+                }
+                for next in segments.try_iter() {
+                    self.sync(&segment);
+                    segment = next;
+                }
+                if !self.sync(&segment) && self.may_sleep(&segment) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Whoever writes marks the segment first and looks then who is awake; here it is the other
+    /// way round, so that one of the two sees the other.
+    fn may_sleep(&self, segment: &SegmentFile) -> bool {
+        self.health.awake.store(false, Ordering::SeqCst);
+        let may = !segment.dirty.load(Ordering::SeqCst);
+        self.health.awake.store(!may, Ordering::SeqCst);
+        may
+    }
+
+    /// False where there was nothing to do.
+    fn sync(&self, segment: &SegmentFile) -> bool {
+        let dirty = segment.dirty.swap(false, Ordering::SeqCst);
+        if dirty
+            && let Err(error) = segment.file.sync_data()
+            && !self.health.sync_failed.swap(true, Ordering::SeqCst)
         {
             tracing::error!("the journal cannot be brought to the disk: {error}");
         }
+        dirty
     }
 }
 
@@ -147,7 +191,8 @@ impl Scribe {
     fn perform(&self, task: Task) {
         if self.wait_for_rows(&task) {
             let number = task.number;
-            let written = self.write(task);
+            let safe = self.stored.make_safe().map_err(|e| format!("the outbox: {e}"));
+            let written = safe.and_then(|()| self.write(task));
             if written.is_ok() {
                 self.health.newest.store(number, Ordering::SeqCst);
             }

@@ -242,7 +242,7 @@ impl Start {
         if reloads {
             self.board.rename(Names::of(self.switch.settings(), self.switch.names()));
         }
-        self.out.facts.drain(..).for_each(|fact| self.board.take(&fact));
+        self.out.facts.drain(..).for_each(|fact| self.board.take(fact));
         self.rows.extend(self.out.commands.drain(..).filter_map(|command| match command {
             Command::Store(row) => Some(*row),
             _ => None,
@@ -329,7 +329,8 @@ fn append(outbox: &mut Outbox, rows: &[Row]) -> Result<(), String> {
     if rows.is_empty() {
         return Ok(());
     }
-    outbox.append(rows).map_err(|e| {
+    // They may be in no journal from here on.
+    outbox.append(rows).and_then(|()| outbox.file().sync_data()).map_err(|e| {
         format!("{}: the outbox of records cannot be written: {e}", outbox.place().display())
     })
 }

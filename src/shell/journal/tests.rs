@@ -74,7 +74,7 @@ impl Place {
                 let now = Now { instant: Instant(1_000_000), wall: Wall(1_700_000_000_000_000) };
                 let switch = Switch::after(numbers, settings(), 1, now, &mut out);
                 let mut board = Board::new(Names::of(switch.settings(), switch.names()), now);
-                out.facts.iter().for_each(|fact| board.take(fact));
+                out.facts.iter().for_each(|fact| board.take(fact.clone()));
                 let first = (&switch.memory(now), &board);
                 let stored = Arc::clone(&stored);
                 let writer = Writer::begin(&self.dir(), self.limits, first, stored, meters)?;
@@ -114,8 +114,9 @@ impl Process {
         self.writer.append(self.now, std::slice::from_ref(&event));
         self.out = Out::default();
         self.switch.handle(self.now, event, &mut self.out);
-        self.writer.follow(&self.out, &self.switch);
-        self.out.facts.iter().for_each(|fact| self.board.take(fact));
+        self.writer.follow(&self.out.commands, &self.out.facts, &self.switch);
+        self.writer.commit(self.now, &self.switch);
+        self.out.facts.iter().for_each(|fact| self.board.take(fact.clone()));
         let rows = self.out.commands.iter().filter_map(|command| match command {
             Command::Store(row) => Some((**row).clone()),
             _ => None,
@@ -125,7 +126,7 @@ impl Process {
             self.outbox.append(&rows).unwrap();
             self.stored.add(self.outbox.last());
         }
-        if self.writer.rest(self.now, &self.switch) {
+        if self.writer.rest(self.now) {
             let (sender, receiver) = channel::bounded(1);
             sender.send(self.board.clone()).unwrap();
             self.writer.snapshot(self.switch.memory(self.now), receiver);
@@ -347,6 +348,7 @@ fn an_event_that_killed_the_process_is_left_out_and_costs_nobody_else_the_call()
     let verb = crate::core::Verb::Hangup { call: process.board.call_ids()[0].clone() };
     let poison = Event::Admin { request: u64::MAX, verb };
     process.writer.append(process.now, &[poison, Event::Drain]);
+    process.writer.commit(process.now, &process.switch);
     let mut again = place.start();
     assert_eq!(again.board.live(), 2, "nobody was hung up");
     again.arrives("c2");

@@ -1,4 +1,5 @@
-//! The journal's end on the core thread: one write a batch before anything is done about it.
+//! The journal's end on the core thread: one write a batch, of what came in and of notes about what
+//! came of it, before anything is done about it.
 //!
 //! A write that fails costs no call. It is said once and loudly, the segment is marked as having a
 //! gap after it, and from then on a new segment with a snapshot of its own is tried every second.
@@ -7,8 +8,8 @@ use super::keeper::{Keeper, SegmentFile, Task};
 use super::{Limits, files, keeper};
 use crate::base::{Instant, Now};
 use crate::call;
-use crate::core::journal::{self, Header, Memory, Note};
-use crate::core::{Command, Event, Out, What};
+use crate::core::journal::{self, Header, Memory, NoteRef};
+use crate::core::{Command, Event, Fact, What};
 use crate::shell::board::Board;
 use crate::shell::engine::{Engine, Journal};
 use crate::shell::meters::ShellMeters;
@@ -18,7 +19,6 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// The least time between two segments.
@@ -31,9 +31,11 @@ pub struct Writer {
     number: u64,
     follows: bool,
     len: u64,
-    /// Reused from batch to batch.
+    /// What is to be written next.
     buffer: Vec<u8>,
-    notes: Vec<u8>,
+    /// How many events are in it, and whether notes are.
+    events: usize,
+    noted: bool,
     /// Since when nothing is written down.
     gap: Option<Gap>,
     /// It is written down again, but not yet after a snapshot that is safe.
@@ -41,6 +43,7 @@ pub struct Writer {
     /// No new segment before then.
     next_turn: Instant,
     keeper: Keeper,
+    stored: Arc<Stored>,
     meters: ShellMeters,
 }
 
@@ -81,30 +84,31 @@ impl Writer {
         Ok(Self {
             dir: dir.into(),
             limits,
-            segment: Arc::new(SegmentFile { file, dirty: AtomicBool::new(false) }),
+            segment: SegmentFile::new(file),
             number,
             follows,
             len,
             buffer: Vec::new(),
-            notes: Vec::new(),
+            events: 0,
+            noted: false,
             gap: None,
             healing: None,
             next_turn: Instant(0),
-            keeper: Keeper::start(dir, limits, stored)?,
+            keeper: Keeper::start(dir, limits, Arc::clone(&stored))?,
+            stored,
             meters,
         })
     }
 
-    fn write(&mut self, now: Now, bytes: Vec<u8>) -> Vec<u8> {
-        match self.segment.file.write_all_at(&bytes, self.len) {
+    fn write(&mut self, now: Now) {
+        match self.segment.file.write_all_at(&self.buffer, self.len) {
             Ok(()) => {
-                self.len += bytes.len() as u64;
-                self.meters.journal_octets.increment(bytes.len() as u64);
+                self.len += self.buffer.len() as u64;
+                self.meters.journal_octets.increment(self.buffer.len() as u64);
                 self.keeper.sync(&self.segment);
             }
             Err(error) => self.fail(now, &error),
         }
-        bytes
     }
 
     /// Nothing more goes into this segment: whoever reads it must know that it is not all.
@@ -112,6 +116,7 @@ impl Writer {
         let _ = self.segment.file.set_len(self.len);
         let marked = files::mark_gap(&self.segment.file, self.number, self.follows);
         self.gap = Some(self.healing.take().unwrap_or(Gap { since: now, lost: 0 }));
+        self.stored.stand_alone(true);
         self.meters.journal_failures.increment(1);
         self.meters.journal_gap.set(1.0);
         tracing::error!(
@@ -128,7 +133,7 @@ impl Writer {
     #[cfg(test)]
     pub fn fill_disk(&mut self) {
         let file = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
-        self.segment = Arc::new(SegmentFile { file, dirty: AtomicBool::new(false) });
+        self.segment = SegmentFile::new(file);
     }
 
     #[cfg(test)]
@@ -136,19 +141,12 @@ impl Writer {
         self.gap.is_none() && self.healing.is_none()
     }
 
-    fn lose(&mut self, events: usize) -> bool {
-        if let Some(gap) = &mut self.gap {
-            gap.lost += events as u64;
-        }
-        self.gap.is_some()
-    }
-
     fn turn(&mut self, memory: Memory, board: Receiver<Board>) -> io::Result<()> {
         let (number, follows) = (self.number + 1, self.gap.is_none());
         let header = Header::new(number, follows);
         let path = files::segment(&self.dir, number);
         let file = files::create(&path, &header)?;
-        self.segment = Arc::new(SegmentFile { file, dirty: AtomicBool::new(false) });
+        self.segment = SegmentFile::new(file);
         (self.number, self.follows, self.len) = (number, follows, header.encode().len() as u64);
         self.keeper.sync(&self.segment);
         self.keeper.write(Task { number, memory, board });
@@ -158,25 +156,23 @@ impl Writer {
 
 impl Journal for Writer {
     fn append(&mut self, now: Now, batch: &[Event]) {
-        if self.lose(batch.len()) {
+        self.events += batch.len();
+        if self.gap.is_some() {
             return;
         }
         if self.keeper.has_failed() {
             return self.fail(now, &io::Error::other("the disk has refused what was written"));
         }
-        let mut bytes = std::mem::take(&mut self.buffer);
-        bytes.clear();
-        if let Err(why) = journal::put_batch(&mut bytes, self.number, now, batch) {
-            return self.fail(now, &io::Error::other(why));
+        if let Err(why) = journal::put_batch(&mut self.buffer, self.number, now, batch) {
+            self.fail(now, &io::Error::other(why));
         }
-        self.buffer = self.write(now, bytes);
     }
 
-    fn follow(&mut self, out: &Out, engine: &dyn Engine) {
+    fn follow(&mut self, commands: &[Command], facts: &[Fact], engine: &dyn Engine) {
         if self.gap.is_some() {
             return;
         }
-        let told = out.facts.iter().filter_map(|fact| match &fact.what {
+        let told = facts.iter().filter_map(|fact| match &fact.what {
             What::Call(
                 call::Fact::Arrived { call, .. }
                 | call::Fact::Connected { call, .. }
@@ -184,30 +180,37 @@ impl Journal for Writer {
             ) => engine.draft(*call),
             _ => None,
         });
-        let rows = out.commands.iter().filter_map(|command| match command {
-            Command::Store(row) => Some(Note::Row(row.clone())),
+        let rows = commands.iter().filter_map(|command| match command {
+            Command::Store(row) => Some(NoteRef::Row(row)),
             _ => None,
         });
         for note in told.chain(rows) {
             // A note that cannot be written is one that nobody will miss unless all else fails.
-            let _ = journal::put_note(&mut self.notes, self.number, &note);
+            let _ = journal::put_note(&mut self.buffer, self.number, &note);
+            self.noted = true;
         }
     }
 
-    fn rest(&mut self, now: Now, engine: &dyn Engine) -> bool {
-        if !self.notes.is_empty() {
-            let mut notes = std::mem::take(&mut self.notes);
-            let numbers = Note::Numbers(engine.numbers(now));
-            let _ = journal::put_note(&mut notes, self.number, &numbers);
-            if self.gap.is_none() {
-                notes = self.write(now, notes);
-            }
-            notes.clear();
-            self.notes = notes;
+    fn commit(&mut self, now: Now, engine: &dyn Engine) {
+        if self.noted {
+            let numbers = NoteRef::Numbers(engine.numbers(now));
+            let _ = journal::put_note(&mut self.buffer, self.number, &numbers);
         }
+        if self.gap.is_none() {
+            self.write(now);
+        }
+        if let Some(gap) = &mut self.gap {
+            gap.lost += self.events as u64;
+        }
+        self.buffer.clear();
+        (self.events, self.noted) = (0, false);
+    }
+
+    fn rest(&mut self, now: Now) -> bool {
         let is_safe = self.keeper.newest() >= self.number;
         if let Some(gap) = self.healing.take_if(|_| is_safe) {
             self.meters.journal_gap.set(0.0);
+            self.stored.stand_alone(false);
             tracing::error!(
                 "the journal is whole again from here on: {} events of {} s are missing in it",
                 gap.lost,

@@ -14,7 +14,6 @@ use crate::wire::rtp::HEADER;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -81,7 +80,7 @@ impl Worker {
         counters: Arc<Counters>,
     ) -> io::Result<Self> {
         let poller = Poller::new()?;
-        poller.add(waker.as_fd(), WAKER)?;
+        poller.add_waker(&waker, WAKER)?;
         Ok(Self {
             engine: Engine::new(seed, Arc::clone(&setup.tunes)),
             pairs: Vec::new(),
@@ -177,7 +176,6 @@ impl Worker {
     /// One packet; where more are waiting, the socket is reported again.
     fn receive(&mut self, now: Instant, token: u64, room: &mut [u8]) {
         if token == WAKER {
-            self.waker.clear();
             return;
         }
         let channel = if token & 1 == 0 { Channel::Rtp } else { Channel::Rtcp };

@@ -1,7 +1,7 @@
 //! One store and its thread: reads the outbox from the store's cursor on, writes in batches, and
 //! tries again, less and less often, while the store is away.
 
-use super::outbox::{self, Position};
+use super::outbox::{self, Bookmark, Position};
 use super::{Pace, Place, Store};
 use crate::core::Row;
 use crate::shell::meters::ShellMeters;
@@ -24,6 +24,8 @@ struct State {
     end: Position,
     /// In the order of the stores.
     cursors: Vec<Position>,
+    /// Segments before it are gone.
+    kept_from: u64,
     /// The switch stops: whoever pauses does so no longer.
     stopping: bool,
     /// Nothing more will be appended.
@@ -34,7 +36,8 @@ impl Shared {
     pub fn new(dir: &Path, names: Vec<String>, end: Position) -> Self {
         // A cursor beyond the end belongs to an outbox that somebody has removed.
         let cursors = names.iter().map(|name| outbox::load_cursor(dir, name).min(end)).collect();
-        let state = Mutex::new(State { end, cursors, stopping: false, closing: false });
+        let (stopping, closing, kept_from) = (false, false, 0);
+        let state = Mutex::new(State { end, cursors, kept_from, stopping, closing });
         Self { dir: dir.into(), names, state, changed: Condvar::new() }
     }
 
@@ -71,8 +74,8 @@ impl Shared {
         waited.unwrap_or_else(PoisonError::into_inner).0.stopping
     }
 
-    fn advance(&self, store: usize, at: Position) {
-        if let Err(error) = outbox::save_cursor(&self.dir, &self.names[store], at) {
+    fn advance(&self, store: usize, at: Position, bookmark: &mut Bookmark) {
+        if let Err(error) = bookmark.set(&self.dir, &self.names[store], at) {
             tracing::warn!(
                 store = self.names[store],
                 "how far this store has come cannot be noted: {error}. After a restart it is fed \
@@ -82,10 +85,14 @@ impl Shared {
         let needed = {
             let mut state = self.lock();
             state.cursors[store] = at;
-            state.cursors.iter().map(|cursor| cursor.segment).min()
+            let needed = state.cursors.iter().map(|cursor| cursor.segment).min();
+            // One more stays: a start looks there for the last numbers.
+            let needed = needed.unwrap_or(at.segment).saturating_sub(1);
+            (std::mem::replace(&mut state.kept_from, needed) != needed).then_some(needed)
         };
-        // One more stays: a start looks there for the last numbers.
-        outbox::remove_before(&self.dir, needed.unwrap_or(at.segment).saturating_sub(1));
+        if let Some(needed) = needed {
+            outbox::remove_before(&self.dir, needed);
+        }
     }
 }
 
@@ -97,10 +104,9 @@ pub fn feed(shared: &Shared, n: usize, place: &Place, pace: Pace, meters: &Shell
         .ok();
     let mut pause = pace.retry.0;
     let mut tries_left = pace.last_tries;
+    let mut bookmark = Bookmark::default();
     loop {
-        let (from, _, _) = shared.wait_for_rows(n);
-        shared.pause(pace.gather);
-        let (_, end, closing) = shared.wait_for_rows(n);
+        let (from, end, closing) = shared.wait_for_rows(n);
         if from >= end && closing {
             return;
         }
@@ -109,7 +115,7 @@ pub fn feed(shared: &Shared, n: usize, place: &Place, pace: Pace, meters: &Shell
             .and_then(|(rows, at)| write(&mut store, place, &rows).map(|()| (rows.len(), at)));
         match fed {
             Ok((rows, at)) => {
-                shared.advance(n, at);
+                shared.advance(n, at, &mut bookmark);
                 meters.rows_stored.increment(rows as u64);
                 if pause > pace.retry.0 {
                     tracing::warn!(store = place.name, "the store is back and gets what it missed");

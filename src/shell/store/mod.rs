@@ -23,20 +23,22 @@ use crate::config;
 use crate::core::Row;
 use crossbeam_channel as channel;
 use feeder::Shared;
+use std::fs::File;
+use std::io;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Rows between the core and the outbox, and those that the core keeps when the disk hangs.
 const QUEUED: usize = 8_192;
 const WAITING_MAX: usize = 262_144;
-/// Rows that come within this time are written, and brought to the disk, together: the most that
-/// a loss of power can cost.
-const TOGETHER: Duration = Duration::from_millis(50);
-/// Rows appended to the outbox at once.
+/// How long rows gather while the journal cannot be written, and nothing else has them.
+const IN_NEED: Duration = Duration::from_millis(50);
+/// Rows that are gathered at most; as often is looked whether there are so many.
 const APPENDED: usize = 1_024;
+const LOOK: Duration = Duration::from_millis(250);
 
 /// A place where rows end up.
 pub trait Store: Send {
@@ -64,7 +66,8 @@ pub struct Stores {
 /// How long things may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// Rows are gathered for this long, so that one transaction holds many.
+    /// Rows are gathered for this long before they are written, so that one write to the outbox and
+    /// one transaction of a store hold many. The journal has them meanwhile.
     pub gather: Duration,
     /// The first and the longest pause after a failure.
     pub retry: (Duration, Duration),
@@ -75,7 +78,7 @@ pub struct Pace {
 impl Default for Pace {
     fn default() -> Self {
         Self {
-            gather: Duration::from_millis(500),
+            gather: Duration::from_secs(1),
             retry: (Duration::from_millis(250), Duration::from_secs(30)),
             last_tries: 3,
         }
@@ -95,6 +98,8 @@ pub fn start(
     let shared = Arc::new(Shared::new(outbox, names, log.end()));
     let stored = Arc::new(Stored::default());
     stored.add(log.last());
+    // Another process may have written the end of it.
+    stored.wrote(log.file());
     let (sender, receiver) = channel::bounded::<Row>(QUEUED);
     let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
         let thread = std::thread::Builder::new().name(name.into());
@@ -113,11 +118,17 @@ pub fn start(
     Ok((lane, Stores { shared, stored, appender, feeders }))
 }
 
-/// The last numbers of the rows that the outbox has.
+/// What the journal and the outbox know of each other. A row that was written to the outbox
+/// survives the process; a loss of power survives only what was brought to the disk, here or there.
 #[derive(Debug, Default)]
 pub struct Stored {
+    /// The last numbers of the rows that the outbox has.
     calls: AtomicU64,
     states: AtomicU64,
+    /// The journal has a gap: rows that come now are in no other place.
+    alone: AtomicBool,
+    /// The segment that is written, where some of it may not have reached the disk.
+    unsafe_yet: Mutex<Option<Arc<File>>>,
 }
 
 impl Stored {
@@ -129,6 +140,28 @@ impl Stored {
     pub fn add(&self, (calls, states): (u64, u64)) {
         self.calls.fetch_max(calls, Ordering::Release);
         self.states.fetch_max(states, Ordering::Release);
+    }
+
+    /// Says whether the journal has what comes from now on.
+    pub fn stand_alone(&self, alone: bool) {
+        self.alone.store(alone, Ordering::SeqCst);
+    }
+
+    fn is_alone(&self) -> bool {
+        self.alone.load(Ordering::SeqCst)
+    }
+
+    fn wrote(&self, file: Arc<File>) {
+        *self.unsafe_yet.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+    }
+
+    /// Brings to the disk what was written: before the journal lets go of it.
+    pub fn make_safe(&self) -> io::Result<()> {
+        let file = self.unsafe_yet.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match &file {
+            Some(written) => written.sync_data().inspect_err(|_| self.wrote(Arc::clone(written))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -164,10 +197,9 @@ fn append_all(
 ) {
     while let Ok(first) = rows.recv() {
         let mut batch = vec![first];
-        shared.pause(TOGETHER);
-        batch.extend(rows.try_iter().take(APPENDED));
+        gather(rows, &mut batch, (shared, stored), pace);
         let (mut pause, mut tries_left) = (pace.retry.0, pace.last_tries);
-        while let Err(error) = log.append(&batch) {
+        while let Err(error) = append(log, &batch, stored) {
             tracing::error!(
                 rows = batch.len(),
                 "call records cannot be written to {}: {error}. They are kept in memory and tried \
@@ -182,9 +214,44 @@ fn append_all(
             pause = (pause * 2).min(pace.retry.1);
         }
         meters.rows.increment(batch.len() as u64);
-        stored.add(log.last());
         shared.appended(log.end());
     }
+    if let Err(error) = stored.make_safe() {
+        tracing::error!("{} cannot be brought to the disk: {error}", log.place().display());
+    }
+}
+
+/// Waits for more rows, up to a number and a time.
+fn gather(
+    rows: &channel::Receiver<Row>,
+    batch: &mut Vec<Row>,
+    (shared, stored): (&Shared, &Stored),
+    pace: Pace,
+) {
+    let mut waited = Duration::ZERO;
+    loop {
+        batch.extend(rows.try_iter().take(APPENDED));
+        let span = if stored.is_alone() { pace.gather.min(IN_NEED) } else { pace.gather };
+        let left = span.saturating_sub(waited).min(LOOK);
+        if left.is_zero() || batch.len() >= APPENDED || shared.pause(left) {
+            batch.extend(rows.try_iter().take(APPENDED));
+            return;
+        }
+        waited += left;
+    }
+}
+
+/// Rows that the journal has need not reach the disk here before it lets go of them.
+fn append(log: &mut Outbox, batch: &[Row], stored: &Stored) -> io::Result<()> {
+    log.append(batch)?;
+    stored.wrote(log.file());
+    if stored.is_alone()
+        && let Err(error) = stored.make_safe()
+    {
+        tracing::error!("{} cannot be brought to the disk: {error}", log.place().display());
+    }
+    stored.add(log.last());
+    Ok(())
 }
 
 /// What the configuration asks for.

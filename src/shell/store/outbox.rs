@@ -1,11 +1,14 @@
 //! The outbox: an append-only log of rows in segments, one row a line as JSON. What has been
-//! appended has reached the disk. A line that a power cut left unfinished is cut off at the start.
+//! appended survives the process, and a loss of power once it was synced: whoever appends decides
+//! when, since the journal has every row too. A line that was left unfinished is cut off at the
+//! start.
 
 use crate::core::Row;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A segment is followed by another when it is longer than this.
 const SEGMENT_MAX: u64 = 16 << 20;
@@ -19,7 +22,7 @@ pub struct Position {
 
 pub struct Outbox {
     dir: PathBuf,
-    file: File,
+    file: Arc<File>,
     end: Position,
     /// The last numbers of calls and of agents' states.
     last: (u64, u64),
@@ -32,9 +35,8 @@ impl Outbox {
         let mut file = open_segment(dir, segment)?;
         let whole = whole_lines(&mut file)?;
         file.set_len(whole)?;
-        file.seek(SeekFrom::Start(whole))?;
-        let mut outbox =
-            Self { dir: dir.into(), file, end: Position { segment, offset: whole }, last: (0, 0) };
+        let (file, end) = (Arc::new(file), Position { segment, offset: whole });
+        let mut outbox = Self { dir: dir.into(), file, end, last: (0, 0) };
         outbox.find_last(segment)?;
         if outbox.last.0 == 0 || outbox.last.1 == 0 {
             outbox.find_last(segment - 1)?;
@@ -76,7 +78,7 @@ impl Outbox {
         }
     }
 
-    /// Everything before it is on disk.
+    /// Everything before it can be read.
     pub fn end(&self) -> Position {
         self.end
     }
@@ -85,10 +87,16 @@ impl Outbox {
         &self.dir
     }
 
+    /// The segment that is written; those before it have been synced.
+    pub fn file(&self) -> Arc<File> {
+        Arc::clone(&self.file)
+    }
+
     /// Appends all rows, or none.
     pub fn append(&mut self, rows: &[Row]) -> io::Result<()> {
         if self.end.offset > SEGMENT_MAX {
-            self.file = open_segment(&self.dir, self.end.segment + 1)?;
+            self.file.sync_data()?;
+            self.file = Arc::new(open_segment(&self.dir, self.end.segment + 1)?);
             self.end = Position { segment: self.end.segment + 1, offset: 0 };
         }
         let mut text = Vec::new();
@@ -96,11 +104,9 @@ impl Outbox {
             serde_json::to_writer(&mut text, row)?;
             text.push(b'\n');
         }
-        let written = self.file.write_all(&text).and_then(|()| self.file.sync_data());
-        if let Err(error) = written {
+        if let Err(error) = self.file.write_all_at(&text, self.end.offset) {
             // Half a batch would be followed by the whole one.
             self.file.set_len(self.end.offset)?;
-            self.file.seek(SeekFrom::Start(self.end.offset))?;
             return Err(error);
         }
         self.end.offset += text.len() as u64;
@@ -161,7 +167,7 @@ pub fn remove_before(dir: &Path, segment: u64) {
     }
 }
 
-/// How far a store has come, or the start of what is left.
+/// How far a store has come, or the start of what is left: what it has is told by keys.
 pub fn load_cursor(dir: &Path, name: &str) -> Position {
     let text = fs::read_to_string(cursor_path(dir, name)).unwrap_or_default();
     let mut numbers = text.split_whitespace().filter_map(|word| word.parse().ok());
@@ -174,11 +180,26 @@ pub fn load_cursor(dir: &Path, name: &str) -> Position {
     }
 }
 
-pub fn save_cursor(dir: &Path, name: &str, at: Position) -> io::Result<()> {
-    let path = cursor_path(dir, name);
-    let fresh = path.with_extension("new");
-    fs::write(&fresh, format!("{} {}\n", at.segment, at.offset))?;
-    fs::rename(fresh, path)
+/// Notes how far a store has come; one for each store, which keeps its file open.
+#[derive(Default)]
+pub struct Bookmark(Option<File>);
+
+impl Bookmark {
+    /// Written in place, always the same few octets, which no disk writes by halves.
+    pub fn set(&mut self, dir: &Path, name: &str, at: Position) -> io::Result<()> {
+        let file = match self.0.take() {
+            Some(file) => file,
+            None => {
+                let mut options = OpenOptions::new();
+                options.write(true).create(true).truncate(false).mode(0o600);
+                options.open(cursor_path(dir, name))?
+            }
+        };
+        let text = format!("{:020} {:020}\n", at.segment, at.offset);
+        file.write_all_at(text.as_bytes(), 0)?;
+        self.0 = Some(file);
+        Ok(())
+    }
 }
 
 fn cursor_path(dir: &Path, name: &str) -> PathBuf {

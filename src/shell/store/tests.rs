@@ -146,6 +146,37 @@ fn what_a_store_does_not_take_before_the_end_it_gets_at_the_next_start() {
 }
 
 #[test]
+fn rows_wait_for_company_only_while_the_journal_has_them_too() {
+    let folder = Folder::new("alone");
+    let (sender, written) = channel::unbounded();
+    let open: Opener = Box::new(move || Ok(Box::new(Telling(sender.clone()))));
+    let places = vec![Place { name: "telling".into(), open }];
+    let pace = Pace { gather: Duration::from_secs(3_600), ..pace() };
+    let meters = Metrics::new().for_shell();
+    let (mut lane, stores) = start(&folder.0.join("outbox"), places, pace, meters).unwrap();
+    lane.put(call(1));
+    stores.stored().stand_alone(true);
+    let soon = Duration::from_secs(30);
+    assert_eq!(written.recv_timeout(soon), Ok(vec![1]), "nobody else has it");
+    assert!(stores.stored().has(1, 0));
+    stores.stored().stand_alone(false);
+    (2..=4).for_each(|n| lane.put(call(n)));
+    drop(lane);
+    stores.finish();
+    let rest: Vec<u64> = written.iter().flatten().collect();
+    assert_eq!(rest, [2, 3, 4], "the end waits for no company");
+}
+
+/// Says which rows it was given.
+struct Telling(channel::Sender<Vec<u64>>);
+
+impl Store for Telling {
+    fn write(&mut self, rows: &[Row]) -> Result<(), String> {
+        self.0.send(numbers(rows)).map_err(|e| e.to_string())
+    }
+}
+
+#[test]
 fn a_line_cut_by_a_power_failure_harms_no_other() {
     let folder = Folder::new("cut");
     let (broken, _) = moody(usize::MAX);

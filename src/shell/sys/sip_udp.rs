@@ -11,6 +11,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 /// Messages that one system call moves.
 pub const BATCH: usize = 32;
+/// Where there are no more than this, less has to be prepared: most often it is one.
+const FEW: usize = 4;
 const DATAGRAM_MAX: usize = 65_536;
 /// ICMP (RFC 792): a packet that went in circles.
 const TIME_EXCEEDED: u8 = 11;
@@ -55,18 +57,29 @@ impl Datagrams {
         self.local
     }
 
-    /// Takes what has come, at most [`BATCH`] datagrams: local address, peer, octets.
+    /// Takes what has come, at most [`BATCH`] datagrams: local address, peer, octets. True: there
+    /// may be more.
     pub fn receive(
         &mut self,
         mut each: impl FnMut(SocketAddr, SocketAddr, &[u8]),
+    ) -> io::Result<bool> {
+        match self.receive_up_to::<FEW>(&mut each)? {
+            FEW => Ok(self.receive_up_to::<BATCH>(&mut each)? == BATCH),
+            _ => Ok(false),
+        }
+    }
+
+    fn receive_up_to<const N: usize>(
+        &mut self,
+        each: &mut impl FnMut(SocketAddr, SocketAddr, &[u8]),
     ) -> io::Result<usize> {
-        let mut names = [empty(); BATCH];
-        let mut controls: [Control; BATCH] = [[0; 20]; BATCH];
+        let mut names = [empty(); N];
+        let mut controls: [Control; N] = [[0; 20]; N];
         // SAFETY: plain C structures; all zero is their empty value.
-        let mut slices: [libc::iovec; BATCH] = unsafe { mem::zeroed() };
+        let mut slices: [libc::iovec; N] = unsafe { mem::zeroed() };
         // SAFETY: as above.
-        let mut headers: [libc::mmsghdr; BATCH] = unsafe { mem::zeroed() };
-        for (n, buffer) in self.buffers.chunks_exact_mut(DATAGRAM_MAX).enumerate() {
+        let mut headers: [libc::mmsghdr; N] = unsafe { mem::zeroed() };
+        for (n, buffer) in self.buffers.chunks_exact_mut(DATAGRAM_MAX).take(N).enumerate() {
             slices[n] = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
             let header = &mut headers[n].msg_hdr;
             describe(header, &mut names[n], &mut slices[n]);
@@ -76,7 +89,7 @@ impl Datagrams {
         let fd = self.socket.as_raw_fd();
         // SAFETY: every pointer in `headers` is to memory that lives until the end of this call.
         let count = checked(i64::from(unsafe {
-            libc::recvmmsg(fd, headers.as_mut_ptr(), BATCH as u32, 0, std::ptr::null_mut())
+            libc::recvmmsg(fd, headers.as_mut_ptr(), N as u32, 0, std::ptr::null_mut())
         }))?;
         for n in 0..count {
             let Some(peer) = from_raw(&names[n]) else { continue };
@@ -94,13 +107,20 @@ impl Datagrams {
     /// Sends from the front of `batch`, at most [`BATCH`] datagrams, and says how many went. An
     /// error is about the first one.
     pub fn send(&self, batch: &[Outgoing<'_>]) -> io::Result<usize> {
-        let batch = &batch[..batch.len().min(BATCH)];
-        let mut names = [empty(); BATCH];
-        let mut controls: [Control; BATCH] = [[0; 20]; BATCH];
+        if batch.len() <= FEW {
+            self.send_up_to::<FEW>(batch)
+        } else {
+            self.send_up_to::<BATCH>(&batch[..batch.len().min(BATCH)])
+        }
+    }
+
+    fn send_up_to<const N: usize>(&self, batch: &[Outgoing<'_>]) -> io::Result<usize> {
+        let mut names = [empty(); N];
+        let mut controls: [Control; N] = [[0; 20]; N];
         // SAFETY: plain C structures; all zero is their empty value.
-        let mut slices: [libc::iovec; BATCH] = unsafe { mem::zeroed() };
+        let mut slices: [libc::iovec; N] = unsafe { mem::zeroed() };
         // SAFETY: as above.
-        let mut headers: [libc::mmsghdr; BATCH] = unsafe { mem::zeroed() };
+        let mut headers: [libc::mmsghdr; N] = unsafe { mem::zeroed() };
         for (n, outgoing) in batch.iter().enumerate() {
             let (name, len) = to_raw(outgoing.peer);
             names[n] = name;

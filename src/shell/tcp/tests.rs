@@ -7,7 +7,6 @@ use crate::shell::sys::epoll::{Poller, Waker};
 use crate::sip::Transport;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::AsFd;
 use tokio::runtime::Runtime;
 
 const OPTIONS: &[u8] = b"OPTIONS sip:a SIP/2.0\r\nContent-Length: 0\r\n\r\n";
@@ -37,7 +36,7 @@ impl World {
         let at = listener.local_addr().unwrap();
         runtime.block_on(async { streams.listen(listener) }).unwrap();
         let poller = Poller::new().unwrap();
-        poller.add(waker.as_fd(), 0).unwrap();
+        poller.add_waker(&waker, 0).unwrap();
         let seen = std::collections::VecDeque::new();
         Self { _runtime: runtime, streams, at, end, waker, poller, seen }
     }
@@ -54,7 +53,6 @@ impl World {
             if batch.is_empty() {
                 let woken = self.poller.wait(Some(Duration::from_secs(10))).unwrap().count();
                 assert_eq!(woken, 1, "nothing came");
-                self.waker.clear();
             }
             self.seen.extend(batch);
         }
