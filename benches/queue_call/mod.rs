@@ -36,8 +36,9 @@ pub struct World {
     pub records: usize,
     pub messages: usize,
     pub facts: usize,
-    /// Everything that came in, where somebody wants it.
+    /// Everything that came in, and every row that came out, where somebody wants it.
     pub heard: Option<Vec<(Now, Event)>>,
+    pub rows: Option<Vec<Row>>,
 }
 
 impl World {
@@ -48,7 +49,8 @@ impl World {
         let now = Now { instant: Instant(1_000_000_000), wall: Wall(1_700_000_000_000_000) };
         let mut out = Out::default();
         let switch = Switch::new(settings, 1, now, &mut out);
-        Self { switch, now, out: Out::default(), records: 0, messages: 0, facts: 0, heard: None }
+        let (out, heard, rows) = (Out::default(), None, None);
+        Self { switch, now, out, records: 0, messages: 0, facts: 0, heard, rows }
     }
 
     /// One call after the other through each step; what each step of all of them cost.
@@ -114,12 +116,14 @@ impl World {
             _ => None,
         });
         let sent: Vec<_> = sent.collect();
-        let rows = self
-            .out
-            .commands
-            .iter()
-            .filter(|c| matches!(c, Command::Store(row) if matches!(**row, Row::Call(_))));
-        self.records += rows.count();
+        let rows = self.out.commands.iter().filter_map(|command| match command {
+            Command::Store(row) => Some(&**row),
+            _ => None,
+        });
+        self.records += rows.clone().filter(|row| matches!(row, Row::Call(_))).count();
+        if let Some(wanted) = &mut self.rows {
+            wanted.extend(rows.cloned());
+        }
         self.messages += sent.len();
         self.facts += self.out.facts.len();
         (spent, sent)

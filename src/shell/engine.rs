@@ -44,9 +44,9 @@ impl Engine for Switch {
     }
 }
 
-/// Where events are kept before anything is done about them. For every batch the loop calls, in this
-/// order: `append` before the first event is handled, so that a journal sees everything that the
-/// core is told, with its time; `follow` after each; `commit` before anything of it is done.
+/// Where events are kept before anything is done about them. For every batch the loop calls, in
+/// this order: `append` before the first event is handled, so that a journal sees everything that
+/// the core is told, with its time; `follow` after each; `commit` before anything of it is done.
 pub trait Journal: Send {
     fn append(&mut self, now: Now, batch: &[Event]);
     /// What came of one event.

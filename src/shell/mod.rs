@@ -23,7 +23,7 @@ mod reload;
 mod run;
 mod running;
 mod stamp;
-mod store;
+pub mod store;
 mod supervise;
 mod sys;
 mod tcp;

@@ -33,8 +33,10 @@ use tokio::sync::watch;
 /// Batches of facts that wait for the board, and those that the core keeps when it lags.
 const QUEUED: usize = 4_096;
 const WAITING_MAX: usize = 262_144;
-/// How long the board's thread lets news gather before it folds them, and tells subscribers.
-const GATHER: Duration = Duration::from_millis(100);
+/// How long the board's thread lets news gather before it folds them: for those who are to be told,
+/// and for nobody.
+const GATHER: Duration = Duration::from_millis(25);
+const GATHER_LONG: Duration = Duration::from_millis(250);
 
 /// What the core loop tells the board.
 #[derive(Debug)]
@@ -50,7 +52,6 @@ pub enum News {
 #[derive(Clone)]
 pub struct BoardReader {
     keeper: Arc<Mutex<Keeper>>,
-    latest: watch::Receiver<u64>,
     clock: Clock,
 }
 
@@ -78,15 +79,14 @@ pub fn start(
     meters: ShellMeters,
 ) -> io::Result<(Lane<News>, BoardReader, JoinHandle<()>)> {
     let (sender, news) = channel::bounded::<News>(QUEUED);
-    let (latest_sender, latest) = watch::channel(board.last());
-    let keeper = Keeper { board, news, latest: latest_sender, meters };
+    let keeper = Keeper { news, latest: watch::Sender::new(board.last()), board, meters };
     let keeper = Arc::new(Mutex::new(keeper));
     let idle = Arc::new(AtomicBool::new(false));
     let (shared, sleeps) = (Arc::clone(&keeper), Arc::clone(&idle));
     let thread = std::thread::Builder::new().name("board".into());
     let thread = thread.spawn(move || keep(&shared, &sleeps))?;
     let sender = Sender { news: sender, thread: thread.thread().clone(), idle };
-    let reader = BoardReader { keeper, latest, clock };
+    let reader = BoardReader { keeper, clock };
     Ok((Lane::new("facts", Box::new(sender), WAITING_MAX), reader, thread))
 }
 
@@ -97,7 +97,8 @@ fn keep(keeper: &Mutex<Keeper>, idle: &AtomicBool) {
             std::thread::park();
         }
         idle.store(false, Ordering::SeqCst);
-        std::thread::park_timeout(GATHER);
+        let listened_to = lock(keeper).latest.receiver_count() > 0;
+        std::thread::park_timeout(if listened_to { GATHER } else { GATHER_LONG });
     }
 }
 
@@ -171,7 +172,7 @@ impl BoardReader {
 
     /// Changes whenever there are new facts; its value is the number of the newest.
     pub fn latest(&self) -> watch::Receiver<u64> {
-        self.latest.clone()
+        self.current().latest.subscribe()
     }
 
     fn current(&self) -> MutexGuard<'_, Keeper> {

@@ -76,6 +76,20 @@ impl<'a> Fields<'a> {
         self.table.iter().map(|span| (span.name, &self.raw[span.value.into()..span.end.into()]))
     }
 
+    /// The lines of all fields but those called `name`, without their last CRLF. Neighbours that
+    /// stand in the message as they are to be printed come in one piece.
+    pub(super) fn lines_but(&self, name: Name) -> impl Iterator<Item = &'a [u8]> + '_ {
+        let mut spans = self.table.iter().filter(move |span| span.name != name).peekable();
+        std::iter::from_fn(move || {
+            let first = spans.next()?;
+            let mut end = usize::from(first.end);
+            while let Some(next) = spans.next_if(|next| usize::from(next.line) == end + 2) {
+                end = usize::from(next.end);
+            }
+            Some(&self.raw[usize::from(first.line)..end])
+        })
+    }
+
     /// All fields called `name`.
     pub fn all(&self, name: Name) -> impl Iterator<Item = Field<'a>> + '_ {
         self.table.iter().filter(move |span| span.name == name).map(|span| self.field(span))

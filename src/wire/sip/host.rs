@@ -40,7 +40,7 @@ impl<'a> Host<'a> {
             (Host::parse(host)?, rest)
         } else {
             let (host, rest) = raw.split_at(run(raw.as_bytes(), class::HOST));
-            (name_or_v4(host)?, rest)
+            (letters(host)?, rest)
         };
         let Some(after) = rest.strip_prefix(':') else {
             return Some((host, None, rest));
@@ -88,11 +88,12 @@ fn v6(inner: &str) -> Option<Ipv6Addr> {
 }
 
 fn name_or_v4(raw: &str) -> Option<Host<'_>> {
-    let bytes = raw.as_bytes();
-    if bytes.is_empty() || run(bytes, class::HOST) < bytes.len() {
-        return None;
-    }
-    Some(v4(bytes).map_or(Host::Name(raw), Host::V4))
+    letters(raw).filter(|_| run(raw.as_bytes(), class::HOST) == raw.len())
+}
+
+/// `raw` is known to hold nothing but what a host may.
+fn letters(raw: &str) -> Option<Host<'_>> {
+    (!raw.is_empty()).then(|| v4(raw.as_bytes()).map_or(Host::Name(raw), Host::V4))
 }
 
 fn v4(bytes: &[u8]) -> Option<Ipv4Addr> {

@@ -17,6 +17,8 @@ pub(super) mod class {
     pub const HOST: u8 = 4;
     /// What may stand in a URI: not what would end it for some other reader.
     pub const URI: u8 = 8;
+    /// Anything but whitespace and controls.
+    pub const VISIBLE: u8 = 16;
 }
 
 static CLASS: [u8; 256] = {
@@ -36,11 +38,13 @@ const fn classify(b: u8) -> u8 {
         || matches!(b, b'[' | b']' | b':' | b'/' | b'&' | b'$' | b'@' | b'(' | b')' | b'=' | b'?')
         || matches!(b, b'|' | b'#' | b'{' | b'}' | b'^' | 0x80..);
     let host = b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-    let uri = b > b' ' && b != 0x7f && !matches!(b, b'<' | b'>' | b'"');
+    let visible = b > b' ' && b != 0x7f;
+    let uri = visible && !matches!(b, b'<' | b'>' | b'"');
     (if token { class::TOKEN } else { 0 })
         | (if value { class::VALUE } else { 0 })
         | (if host { class::HOST } else { 0 })
         | (if uri { class::URI } else { 0 })
+        | (if visible { class::VISIBLE } else { 0 })
 }
 
 /// How many octets at the front are of `class`.

@@ -34,7 +34,7 @@ impl<'a> Params<'a> {
             let (parts, after) = Self::take(rest)?;
             rest = after;
             if is_named(&parts, once) {
-                if seen || Param::of(parts).bare().is_empty() {
+                if seen || says_nothing(parts.1.unwrap_or_default()) {
                     return None;
                 }
                 seen = true;
@@ -122,6 +122,12 @@ impl<'a> Param<'a> {
     pub fn bare(&self) -> &'a str {
         ascii(bare(self.value.unwrap_or_default()))
     }
+}
+
+/// Empty, but for quotes, or no text at all.
+fn says_nothing(value: &[u8]) -> bool {
+    let value = bare(value);
+    value.is_empty() || !value.is_ascii() && std::str::from_utf8(value).is_err()
 }
 
 fn at_boundary(rest: &[u8]) -> bool {

@@ -134,6 +134,10 @@ fn is_clean(part: &str) -> bool {
 
 /// The scheme, and what follows its colon.
 fn scheme(raw: &str) -> Option<(Scheme<'_>, &str)> {
+    // As nearly everybody writes it.
+    if let Some(rest) = raw.strip_prefix("sip:") {
+        return Some((Scheme::Sip, rest));
+    }
     let at = raw.bytes().position(|b| b == b':')?;
     let (name, rest) = (&raw[..at], &raw[at + 1..]);
     let known = [("sip", Scheme::Sip), ("sips", Scheme::Sips), ("tel", Scheme::Tel)];

@@ -218,8 +218,9 @@ impl Message<'_> {
                 writer.put(b"\r\n");
             }
         }
-        for field in self.fields.iter().filter(|field| field.name != Name::ContentLength) {
-            writer.line(field);
+        for lines in self.fields.lines_but(Name::ContentLength) {
+            writer.put(lines);
+            writer.put(b"\r\n");
         }
         writer.end(self.body)
     }

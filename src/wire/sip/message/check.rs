@@ -1,6 +1,7 @@
 //! What makes a message sound, and the refusal of one that is not (RFC 3261 sections 8.1.1, 8.2,
 //! 16.3 and 18.3; RFC 4475 for what the field gets wrong).
 
+use super::super::lex::{class, run};
 use super::*;
 
 type Refusal = (u16, &'static str);
@@ -154,7 +155,7 @@ fn top_via<'a>(fields: &Fields<'a>) -> Result<Via<'a>, Refusal> {
 
 /// Any visible octets. It is compared, never read (RFC 3261 section 20.8).
 fn call_id(raw: &[u8]) -> Option<&str> {
-    let visible = !raw.is_empty() && raw.iter().all(|&b| b > b' ' && b != 0x7f);
+    let visible = !raw.is_empty() && run(raw, class::VISIBLE) == raw.len();
     std::str::from_utf8(raw).ok().filter(|_| visible)
 }
 
