@@ -17,6 +17,8 @@ pub(super) struct Agent {
     /// The place in the configuration.
     pub order: u32,
     pub fixed: bool,
+    /// Sits at a phone of somebody else's, so that the fixed address says nothing.
+    pub elsewhere: bool,
     /// A phone is registered. A fixed agent needs none.
     pub registered: bool,
     pub duty: Duty,
@@ -67,7 +69,12 @@ pub(super) enum Task {
     Nothing,
     Offered(CallId),
     Talking(CallId),
-    WrapUp { call: CallId, until: Instant },
+    WrapUp {
+        call: CallId,
+        until: Instant,
+    },
+    /// In a call that the phone placed or took by itself.
+    Own(CallId),
 }
 
 impl Agent {
@@ -77,6 +84,7 @@ impl Agent {
             skills: BTreeMap::new(),
             order: 0,
             fixed: settings.fixed,
+            elsewhere: false,
             registered: false,
             duty: if settings.ready { Duty::On } else { Duty::Off },
             task: Task::Nothing,
@@ -94,7 +102,7 @@ impl Agent {
     }
 
     pub fn reachable(&self) -> bool {
-        self.fixed || self.registered
+        self.fixed && !self.elsewhere || self.registered
     }
 
     /// May not be rung just now, whatever the task.
@@ -140,6 +148,7 @@ impl Agent {
             Task::Offered(call) => return AgentState::Offered { call },
             Task::Talking(call) => return AgentState::Talking { call },
             Task::WrapUp { call, .. } => return AgentState::WrapUp { call },
+            Task::Own(call) => return AgentState::OwnCall { call },
             Task::Nothing => {}
         }
         match &self.duty {

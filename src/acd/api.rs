@@ -146,6 +146,10 @@ pub enum AgentState {
     WrapUp {
         call: CallId,
     },
+    /// In a call of their own: placed from the phone, or taken from a colleague.
+    OwnCall {
+        call: CallId,
+    },
     /// Missed a call a moment ago; is not offered the next one at once.
     Resting,
 }
@@ -161,6 +165,7 @@ impl AgentState {
             AgentState::Offered { .. } => "offered",
             AgentState::Talking { .. } => "talking",
             AgentState::WrapUp { .. } => "wrap-up",
+            AgentState::OwnCall { .. } => "own-call",
             AgentState::Resting => "resting",
         }
     }
@@ -175,6 +180,7 @@ impl AgentState {
             | AgentState::Offered { .. }
             | AgentState::Talking { .. }
             | AgentState::WrapUp { .. }
+            | AgentState::OwnCall { .. }
             | AgentState::Resting => "",
         }
     }
@@ -184,7 +190,8 @@ impl AgentState {
         match self {
             AgentState::Offered { call }
             | AgentState::Talking { call }
-            | AgentState::WrapUp { call } => Some(*call),
+            | AgentState::WrapUp { call }
+            | AgentState::OwnCall { call } => Some(*call),
             AgentState::Off
             | AgentState::Ready
             | AgentState::Paused { .. }
@@ -233,6 +240,11 @@ pub enum Fact {
     Agent {
         agent: AgentId,
         state: AgentState,
+    },
+    /// The agent was held to be in a call that is over, and is free again.
+    Repaired {
+        agent: AgentId,
+        call: CallId,
     },
 }
 

@@ -151,6 +151,8 @@ impl Desk {
                 );
                 law!(!talks, "{id:?} wraps up {call:?} and still talks");
             }
+            // That the call lives is known where the calls are.
+            Task::Own(_) => {}
         }
         Ok(())
     }

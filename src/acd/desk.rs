@@ -135,7 +135,11 @@ impl Desk {
             Task::Talking(c) if c == call => {
                 self.fall_back(&mut turn, call, agent, miss, counts);
             }
-            Task::Nothing | Task::Offered(_) | Task::Talking(_) | Task::WrapUp { .. } => {}
+            Task::Nothing
+            | Task::Offered(_)
+            | Task::Talking(_)
+            | Task::WrapUp { .. }
+            | Task::Own(_) => {}
         }
         self.decide(turn);
     }
@@ -153,7 +157,7 @@ impl Desk {
         match self.task(agent) {
             Task::Offered(c) if c == call => {}
             Task::Talking(c) => return c == call,
-            Task::Nothing | Task::Offered(_) | Task::WrapUp { .. } => return false,
+            Task::Nothing | Task::Offered(_) | Task::WrapUp { .. } | Task::Own(_) => return false,
         }
         let Some(mut caller) = self.callers.remove(&call) else { return false };
         self.unlist(&mut turn, &mut caller);
@@ -218,7 +222,7 @@ impl Desk {
             Wish::LogOut => who.duty = Duty::Off,
             Wish::EndWrapUp => match who.task {
                 Task::WrapUp { .. } => self.end_wrap_up(&mut turn, agent),
-                Task::Nothing | Task::Offered(_) | Task::Talking(_) => {
+                Task::Nothing | Task::Offered(_) | Task::Talking(_) | Task::Own(_) => {
                     return Err(Refused::NotInWrapUp);
                 }
             },

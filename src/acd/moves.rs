@@ -185,11 +185,21 @@ impl Desk {
         who.misses = 0;
         who.calls += 1;
         who.talked += talked.as_micros() as u64;
-        if wrap_up.is_zero() {
-            self.set_task(turn, agent, Task::Nothing);
-            return;
+        self.wrap_up(turn, agent, call, wrap_up);
+    }
+
+    /// The notes of a call that is over, where there is a time for them.
+    pub(super) fn wrap_up(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        agent: AgentId,
+        call: CallId,
+        span: Duration,
+    ) {
+        if span.is_zero() {
+            return self.set_task(turn, agent, Task::Nothing);
         }
-        let until = now + wrap_up;
+        let until = turn.now() + span;
         turn.cx.timers.set(Timer::WrapUp(agent), until);
         self.set_task(turn, agent, Task::WrapUp { call, until });
     }

@@ -51,6 +51,7 @@ pub enum Verdict {
     Offered,
     Talking,
     WrapUp,
+    OwnCall,
 }
 
 /// Why a caller who stood before another one was not served first.
@@ -138,6 +139,7 @@ impl Desk {
             AgentState::Offered { .. } => Verdict::Offered,
             AgentState::Talking { .. } => Verdict::Talking,
             AgentState::WrapUp { .. } => Verdict::WrapUp,
+            AgentState::OwnCall { .. } => Verdict::OwnCall,
             AgentState::Ready => match shortcoming(line, &caller.need, who) {
                 Some(Lacks::Level) => Verdict::Level,
                 Some(Lacks::Language) => Verdict::Language,

@@ -178,6 +178,6 @@ impl Desk {
 
     /// Whether a retired agent still has a reason to be here.
     pub(super) fn overstays(agent: &Agent) -> bool {
-        agent.retired && !matches!(agent.task, Task::Talking(_) | Task::WrapUp { .. })
+        agent.retired && matches!(agent.task, Task::Nothing | Task::Offered(_))
     }
 }

@@ -1,5 +1,6 @@
 //! Looking at the desk. Nothing here changes anything.
 
+use super::agent::Duty;
 use super::desk::Desk;
 use super::{AgentState, QueueSettings, Stage};
 use crate::base::{AgentId, CallId, Instant, QueueId};
@@ -33,6 +34,11 @@ impl Desk {
     /// `None`: no such agent, or no longer.
     pub fn state(&self, agent: AgentId) -> Option<&AgentState> {
         self.agents.get(agent).map(|who| &who.shown)
+    }
+
+    /// Logged in, ready or not.
+    pub fn is_logged_in(&self, agent: AgentId) -> bool {
+        self.agents.get(agent).is_some_and(|who| who.duty != Duty::Off && !who.retired)
     }
 
     /// Whether a phone of the agent is known to be registered.

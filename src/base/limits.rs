@@ -58,6 +58,8 @@ pub const ESTIMATE_FROM: (usize, usize) = (4, 16);
 pub const CHOICES_MAX: usize = 100_000;
 /// Districts, shifts and holidays in one configuration.
 pub const DISTRICTS_MAX: usize = 1_000;
+/// Phones and agents whose wrong pins are counted.
+pub const TRIES_MAX: usize = 20_000;
 /// Ways to numbers outside in one configuration.
 pub const ROUTES_MAX: usize = 1_000;
 pub const SHIFTS_MAX: usize = 1_000;

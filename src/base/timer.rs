@@ -58,6 +58,10 @@ pub enum Timer {
     CallGuard(CallId),
     /// Somewhere else may be better for this caller by now.
     Overflow(CallId),
+    /// An outgoing call has lasted as long as it may.
+    CallOver(CallId),
+    /// Whoever keys in a feature code has stopped, or its tone is over.
+    Code(CallId),
     /// The roster changes, or somebody on it is waited for.
     Roster,
     /// The queue looks again at what only time changes.

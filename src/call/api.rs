@@ -1,5 +1,7 @@
 //! What the user of the call layer sees: what a call asks for, and what it saw happen.
 
+use super::codes;
+use super::own::Begun;
 use super::side::Side;
 use crate::base::{AgentId, CallId, Instant, LegId, QueueId, TrunkId};
 use crate::media::control::{Command, Figures};
@@ -46,6 +48,21 @@ pub enum Effect {
     Released {
         call: CallId,
         agent: AgentId,
+    },
+    /// A phone of ours calls: say who is at it with `Calls::begin` or `Calls::answer_code`.
+    Begin(Box<Begun>),
+    /// Something was keyed in behind a code: say what came of it with `Calls::signal`.
+    Keyed {
+        call: CallId,
+        phone: String,
+        act: codes::Act,
+        digits: String,
+    },
+    /// A call that kept these agents from callers is over; `noted`: they write notes now.
+    OwnOver {
+        call: CallId,
+        agents: Vec<AgentId>,
+        noted: bool,
     },
     Fact(Fact),
 }
@@ -138,6 +155,14 @@ pub enum Fact {
     Refused {
         arrival: Box<Arrival>,
         status: u16,
+        /// `premium`, `blocked`; empty where the status says it all.
+        why: String,
+    },
+    /// What the call was about, as its agent says.
+    Category {
+        call: CallId,
+        agent: AgentId,
+        category: String,
     },
 }
 
@@ -152,6 +177,8 @@ pub struct Arrival {
     pub trunk: Option<TrunkId>,
     /// Agent's phone that called, where it was one.
     pub user: Option<String>,
+    /// Id of the agent who called from it; empty where nobody sits there.
+    pub agent: String,
     /// E.164, or empty where the caller is withheld or has no telephone number.
     pub caller: String,
     pub caller_raw: String,

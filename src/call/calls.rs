@@ -7,14 +7,17 @@ use super::conversation::Call;
 use super::gate::Gate;
 use super::leg::{Leg, Stage};
 use super::out::{Plan, Refusal, Tally, Usage, Who};
+use super::own::{Begun, Own};
 use super::ports::Ports;
 use super::routing::{self, Book};
+use super::seats::Seats;
 use super::side::Side;
+use super::tries::Tries;
 use super::{Arrival, Centre, Choices, Effect, End, EndedBy, Fact, Goal, Line};
 use super::{Numbers, Outcome, Role, Settings};
 use crate::base::{CallId, Cx, Instant, LegId, PortId, Slab, Timer, TrunkId};
 use crate::media::control::Command;
-use crate::sip::{Act, Body, Cause, Invited};
+use crate::sip::{Act, Body, Cause, Invited, Source};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,6 +34,8 @@ pub struct Calls {
     pub(super) down: BTreeSet<TrunkId>,
     /// What was dialled outside.
     pub(super) tally: Tally,
+    pub seats: Seats,
+    pub tries: Tries,
 }
 
 /// What every call needs to act: time and dice, settings, and a place for what it decides.
@@ -45,7 +50,7 @@ pub struct Io<'a, 'c> {
 }
 
 impl<'a> Io<'a, '_> {
-    fn book(&self) -> Book<'a> {
+    pub(super) fn book(&self) -> Book<'a> {
         Book { settings: self.settings, numbers: self.numbers }
     }
 
@@ -69,6 +74,8 @@ impl Calls {
             choices: Choices::default(),
             down: BTreeSet::new(),
             tally: Tally::default(),
+            seats: Seats::default(),
+            tries: Tries::default(),
         }
     }
 
@@ -143,23 +150,41 @@ impl Calls {
         if let Err(seconds) = self.gate.admit(io.settings, self.table.len(), now, io.cx.rng) {
             return refuse(io, leg, arrival, 503, Some(seconds));
         }
-        let Some(line) = dialled.line else {
-            return refuse(io, leg, arrival, 404, None);
+        if let Source::User(_) = invited.source {
+            return io.out.push(Effect::Begin(Box::new(Begun { leg, invited, arrival })));
+        }
+        self.admitted(io, leg, invited, arrival, None);
+    }
+
+    /// A call that may come in goes where its line leads.
+    pub(super) fn admitted(
+        &mut self,
+        io: &mut Io,
+        leg: LegId,
+        invited: Invited,
+        arrival: Arrival,
+        own: Option<Box<Own>>,
+    ) -> Option<CallId> {
+        let Some(line) = routing::dialled(io.book(), &invited).line else {
+            refuse(io, leg, arrival, 404, None);
+            return None;
         };
         let phones = io.settings.phones.len();
         let Some(port) = self.ports.take_for_caller(phones) else {
-            return refuse(io, leg, arrival, 503, Some(10));
+            refuse(io, leg, arrival, 503, Some(10));
+            return None;
         };
         let mut side = Side::new(port, io.cx.rng);
         side.signalled = Some(invited.hop.peer.ip());
         match first_description(&mut side, line, &invited, io.settings) {
             Ok(first) => {
                 let caller = Leg::new(leg, Role::Caller, side, Stage::Trying);
-                self.accept(io, (line, caller), (invited, arrival), first);
+                Some(self.accept(io, (line, caller), (invited, arrival, own), first))
             }
             Err(status) => {
                 self.ports.give_back(port);
                 refuse(io, leg, arrival, status, None);
+                None
             }
         }
     }
@@ -169,39 +194,16 @@ impl Calls {
         &mut self,
         io: &mut Io,
         (line, caller): (&Line, Leg),
-        (invited, arrival): (Invited, Arrival),
+        (invited, arrival, own): (Invited, Arrival, Option<Box<Own>>),
         first: Option<Body>,
-    ) {
-        let (leg, port) = (caller.id, caller.side.port);
+    ) -> CallId {
         let (goal, centre) = self.goal(io.book(), line, &arrival);
         if routing::names_district(io.book(), &arrival) {
             self.choices.remember(&arrival.caller, &arrival.district, io.cx.now.instant);
         }
-        let call = self.table.insert(Call {
-            name: arrival.id.clone(),
-            goal: goal.clone(),
-            number: arrival.caller.clone(),
-            dialled: arrival.dialled.clone(),
-            forwards: invited.forwards,
-            district: arrival.district.clone(),
-            rung: None,
-            says: line.welcome.into_iter().collect(),
-            piece: 0,
-            music: line.music,
-            music_since: io.cx.now.instant,
-            arrived: io.cx.now.instant,
-            shown: routing::shown(io.settings, &invited, io.host),
-            caller,
-            offer: invited.offer,
-            others: Vec::new(),
-            talks_with: None,
-            was_connected: false,
-        });
-        self.by_leg.insert(leg, call);
-        self.by_port.insert(port, (call, leg));
-        io.fact(Fact::Arrived { call, arrival: Box::new(arrival) });
-        io.fact(Fact::LegOpened { call, leg, role: Role::Caller });
-        io.media(Command::Open { port, address: io.settings.media.bind });
+        let (says, music) = (line.welcome.into_iter().collect(), line.music);
+        let call = Call::new(io, goal.clone(), caller, (&invited, &arrival), own);
+        let call = self.enter(io, Call { says, music, ..call }, arrival);
         match (goal, first) {
             (Goal::Queue(queue), Some(body)) => {
                 self.greet(io, call, body);
@@ -218,7 +220,21 @@ impl Calls {
             (Goal::Queue(_) | Goal::Centre { .. }, None) => {
                 unreachable!("a queue call is answered with a description")
             }
+            (Goal::Placed, _) => unreachable!("no line has this goal"),
         }
+        call
+    }
+
+    /// A new call, with its caller's leg and port.
+    pub(super) fn enter(&mut self, io: &mut Io, call: Call, arrival: Arrival) -> CallId {
+        let (leg, port) = (call.caller.id, call.caller.side.port);
+        let call = self.table.insert(call);
+        self.by_leg.insert(leg, call);
+        self.by_port.insert(port, (call, leg));
+        io.fact(Fact::Arrived { call, arrival: Box::new(arrival) });
+        io.fact(Fact::LegOpened { call, leg, role: Role::Caller });
+        io.media(Command::Open { port, address: io.settings.media.bind });
+        call
     }
 
     /// Where the call goes: to the centre of its district, where that is known and can be had, or
@@ -256,8 +272,9 @@ impl Calls {
         match (call.agent(), &call.goal) {
             (Some(agent), _) => io.out.push(Effect::Released { call: id, agent }),
             (None, Goal::Queue(_)) => io.out.push(Effect::Leave { call: id }),
-            (None, Goal::Dial(_) | Goal::Centre { .. }) => {}
+            (None, Goal::Dial(_) | Goal::Centre { .. } | Goal::Placed) => {}
         }
+        self.own_over(io, id, &call);
         io.cx.timers.cancel(Timer::DialTimeout(id));
         let cause = Cause { q850: end.q850.or(Some(16)), ..Cause::default() };
         for leg in call.legs() {
@@ -307,6 +324,11 @@ impl Calls {
                 return Err(format!("{id:?} talks with a leg that is gone"));
             }
         }
+        self.seats.check()?;
+        let live = self.tally.live().all(|call| self.table.contains(call));
+        if !live {
+            return Err("a call that is over is counted as one that lives".into());
+        }
         let legs: usize = self.table.iter().map(|(_, call)| call.legs().count()).sum();
         if legs != self.by_leg.len() || legs != self.ports.taken() {
             let (known, ports) = (self.by_leg.len(), self.ports.taken());
@@ -343,12 +365,20 @@ fn first_description(
         }
         (Goal::Queue(_) | Goal::Centre { .. }, None) => Ok(Some(side.offer(&settings.media, None))),
         // Only a look: the answer is made when the far end has answered.
-        (Goal::Dial(_), Some(offer)) => side.clone().answer(&settings.media, offer).map(|_| None),
-        (Goal::Dial(_), None) => Ok(None),
+        (Goal::Dial(_) | Goal::Placed, Some(offer)) => {
+            side.clone().answer(&settings.media, offer).map(|_| None)
+        }
+        (Goal::Dial(_) | Goal::Placed, None) => Ok(None),
     }
 }
 
-fn refuse(io: &mut Io, leg: LegId, arrival: Arrival, status: u16, retry_after: Option<u32>) {
+pub(super) fn refuse(
+    io: &mut Io,
+    leg: LegId,
+    arrival: Arrival,
+    status: u16,
+    retry_after: Option<u32>,
+) {
     let q850 = match status {
         404 => Some(1),
         488 => Some(65),
@@ -356,5 +386,5 @@ fn refuse(io: &mut Io, leg: LegId, arrival: Arrival, status: u16, retry_after: O
     };
     let cause = Some(Cause { q850, ..Cause::default() });
     io.out.push(Effect::Act { leg, act: Act::Refuse { status, cause, retry_after } });
-    io.fact(Fact::Refused { arrival: Box::new(arrival), status });
+    io.fact(Fact::Refused { arrival: Box::new(arrival), status, why: String::new() });
 }

@@ -1,10 +1,12 @@
 //! One conversation: a caller, the phones that ring for them, whoever talks with them.
 
+use super::calls::Io;
 use super::leg::{Leg, Stage};
-use super::{Goal, Role};
+use super::own::Own;
+use super::{Arrival, Goal, Role, routing};
 use crate::base::{AgentId, Instant, LegId, TuneId};
 use crate::media::control::{Command, Music};
-use crate::sip::{Body, Party};
+use crate::sip::{Body, Invited, Party};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,9 +40,42 @@ pub struct Call {
     pub talks_with: Option<LegId>,
     /// Whether they ever talked with anyone.
     pub was_connected: bool,
+    /// What a call is besides, that a phone of ours placed.
+    pub own: Option<Box<Own>>,
 }
 
 impl Call {
+    /// A call that has just come in.
+    pub(super) fn new(
+        io: &Io,
+        goal: Goal,
+        caller: Leg,
+        (invited, arrival): (&Invited, &Arrival),
+        own: Option<Box<Own>>,
+    ) -> Self {
+        Self {
+            name: arrival.id.clone(),
+            goal,
+            number: arrival.caller.clone(),
+            dialled: arrival.dialled.clone(),
+            district: arrival.district.clone(),
+            forwards: invited.forwards,
+            rung: None,
+            says: Vec::new(),
+            piece: 0,
+            music: None,
+            music_since: io.cx.now.instant,
+            arrived: io.cx.now.instant,
+            shown: routing::shown(io.settings, invited, io.host),
+            caller,
+            offer: invited.offer.clone(),
+            others: Vec::new(),
+            talks_with: None,
+            was_connected: false,
+            own,
+        }
+    }
+
     pub fn leg(&self, id: LegId) -> Option<&Leg> {
         self.legs().find(|leg| leg.id == id)
     }

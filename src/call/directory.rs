@@ -11,8 +11,8 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-const COLUMNS: [&str; 7] =
-    ["kind", "district", "name", "number", "priority", "valid_from", "valid_to"];
+const COLUMNS: [&str; 8] =
+    ["kind", "district", "name", "number", "priority", "valid_from", "valid_to", "code"];
 /// The first five have to be there.
 const NEEDED: usize = 5;
 const NAME_CHARS_MAX: usize = 64;
@@ -42,6 +42,8 @@ pub struct Entry {
     pub valid_from: Option<Date>,
     /// The last day.
     pub valid_to: Option<Date>,
+    /// The digits by which agents dial it; empty where there are none.
+    pub code: String,
 }
 
 /// A row that is not in force, and why.
@@ -68,6 +70,8 @@ impl Directory {
             .iter()
             .map(|e| ((e.kind.clone(), e.district.clone(), e.number.clone()), 0))
             .collect();
+        let mut codes: BTreeMap<String, usize> =
+            self.entries.iter().map(|entry| (entry.code.clone(), 0)).collect();
         for (line, cells) in rows {
             if cells.iter().all(|cell| cell.trim().is_empty()) {
                 continue;
@@ -75,18 +79,23 @@ impl Directory {
             let row = Row { cells: &cells, columns: &columns, wanted: head.len() };
             match row.entry(settings) {
                 Ok(entry) if self.entries.len() < limits::DIRECTORY_MAX => {
+                    let code = (!entry.code.is_empty()).then(|| entry.code.clone());
+                    let taken = code.as_ref().filter(|code| codes.contains_key(*code));
                     let key = (entry.kind.clone(), entry.district.clone(), entry.number.clone());
-                    match seen.insert(key, line) {
-                        None => self.entries.push(entry),
-                        Some(first) => {
-                            let at = match first {
-                                0 => "in another file".into(),
-                                first => format!("on line {first}"),
-                            };
-                            let why = format!("{} is already {at}", entry.number);
-                            self.refuse(file, line, why);
-                        }
+                    let twin = seen.get(&key).map(|first| (entry.number.clone(), *first));
+                    let twin =
+                        twin.or_else(|| taken.map(|code| (format!("code {code}"), codes[code])));
+                    if let Some((what, first)) = twin {
+                        let at = match first {
+                            0 => "in another file".into(),
+                            first => format!("on line {first}"),
+                        };
+                        self.refuse(file, line, format!("{what} is already {at}"));
+                        continue;
                     }
+                    seen.insert(key, line);
+                    codes.extend(code.map(|code| (code, line)));
+                    self.entries.push(entry);
                 }
                 Ok(_) => {
                     let why = format!("more than {} entries", limits::DIRECTORY_MAX);
@@ -143,6 +152,19 @@ impl Directory {
     }
 }
 
+impl Directory {
+    /// Who is called for a short code: its entry, and whoever comes after it in the same list.
+    pub fn coded(&self, code: &str, today: Date) -> Vec<&Entry> {
+        let is = |entry: &&Entry| entry.code == code && entry.is_valid(today);
+        let Some(first) = self.entries.iter().find(is).filter(|_| !code.is_empty()) else {
+            return Vec::new();
+        };
+        let after = self.entries.iter().skip_while(|entry| *entry != first);
+        let same = |entry: &&Entry| entry.kind == first.kind && entry.district == first.district;
+        after.take_while(same).filter(|entry| entry.is_valid(today)).collect()
+    }
+}
+
 impl Entry {
     pub fn is_valid(&self, today: Date) -> bool {
         self.valid_from.is_none_or(|from| from <= today)
@@ -176,7 +198,7 @@ impl Failures {
 }
 
 /// Where each of [`COLUMNS`] is in the file.
-fn columns(head: &[String]) -> Result<[Option<usize>; 7], String> {
+fn columns(head: &[String]) -> Result<[Option<usize>; 8], String> {
     let named = |name: &&str| head.iter().position(|cell| cell.trim().eq_ignore_ascii_case(name));
     let found = COLUMNS.each_ref().map(named);
     let missing: Vec<&str> = (COLUMNS.iter().zip(&found).take(NEEDED))
@@ -193,7 +215,7 @@ fn columns(head: &[String]) -> Result<[Option<usize>; 7], String> {
 
 struct Row<'a> {
     cells: &'a [String],
-    columns: &'a [Option<usize>; 7],
+    columns: &'a [Option<usize>; 8],
     wanted: usize,
 }
 
@@ -215,6 +237,7 @@ impl Row<'_> {
             priority: priority(self.cell(4))?,
             valid_from: self.date(5)?,
             valid_to: self.date(6)?,
+            code: self.code()?,
         })
         .and_then(|entry| match (entry.valid_from, entry.valid_to) {
             (Some(from), Some(to)) if to < from => {
@@ -232,6 +255,14 @@ impl Row<'_> {
         let cell = plain(self.cell(column));
         let why = || format!("{} is empty", COLUMNS[column]);
         (!cell.is_empty()).then_some(cell).ok_or_else(why)
+    }
+
+    fn code(&self) -> Result<String, String> {
+        let cell = self.cell(7);
+        match cell.len() <= 8 && cell.bytes().all(|b| b.is_ascii_digit()) {
+            true => Ok(cell.into()),
+            false => Err(format!("code \"{cell}\" is not of up to 8 digits")),
+        }
     }
 
     fn date(&self, column: usize) -> Result<Option<Date>, String> {

@@ -107,7 +107,9 @@ impl Calls {
                 io.out.push(Effect::Missed { call: id, agent, why });
             }
             Role::Target if waits => self.without_centre(io, id),
+            Role::Target if call.rings_target() || self.hunts_on(io, id) => {}
             Role::Target => {
+                let Some(call) = self.table.get(id) else { return };
                 let end = call.end(EndedBy::Target, passed_on(status), cause.q850);
                 self.tell_rung(io, id, false);
                 self.finish(io, id, end, None);
@@ -183,7 +185,9 @@ impl Calls {
                 self.silence(io, port, false);
             }
             Event::Played { port, piece } => {
-                if let Some(&(id, _)) = self.by_port.get(&port) {
+                if let Some(&(id, _)) = self.by_port.get(&port)
+                    && !self.signalled(io, id)
+                {
                     self.played(id, piece);
                 }
             }
@@ -193,7 +197,7 @@ impl Calls {
                 }
             }
             Event::Latched { port, .. } => self.is_heard(io, port),
-            Event::Key { .. } => {}
+            Event::Key { port, key } => _ = self.key_for_code(io, port, key),
         }
     }
 

@@ -59,6 +59,8 @@ pub struct Way {
     pub ring_for: Duration,
     /// The call ends after this long. Zero: never.
     pub longest: Duration,
+    /// Somebody is in need: it is not counted, and no agent is asked for a log-in.
+    pub emergency: bool,
 }
 
 impl Way {
@@ -169,7 +171,7 @@ impl Refusal {
 
 /// Whether `who` may dial `raw`, and how.
 pub fn plan(settings: &Settings, who: Who, raw: &str, usage: Usage) -> Result<Plan, Refusal> {
-    if let Some(phone) = settings.phones.iter().find(|phone| phone.user == raw) {
+    if let Some(phone) = settings.extension(raw) {
         return Ok(Plan::Agent(phone.user.clone()));
     }
     let number = number::dialled(raw, &settings.plan);
@@ -205,6 +207,7 @@ pub fn plan(settings: &Settings, who: Who, raw: &str, usage: Usage) -> Result<Pl
         identity: route.identity.clone(),
         ring_for: ring_for(settings, &number),
         longest: if emergency { Duration::ZERO } else { out.longest },
+        emergency,
         number,
     }))
 }

@@ -1,6 +1,9 @@
 //! What a dialled number means, and who is calling: headers to a line and an arrival. Nothing here
 //! can refuse a caller for their number: an odd one is kept as it came, and flagged.
 
+use super::calls::Io;
+use super::codes::{Act, Code};
+use super::out::Refusal;
 use super::{
     Arrival, CallerIn, Choices, DialledIn, Direction, District, Flag, Line, Numbering, Numbers,
     Settings,
@@ -10,6 +13,10 @@ use crate::base::text::clean;
 use crate::base::{Id, Now, Rng};
 use crate::sip::{Invited, Party, Source};
 use crate::wire::sip::Uri;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+use std::collections::VecDeque;
 
 /// Characters of a number or name that are kept.
 const KEPT: usize = 64;
@@ -93,6 +100,12 @@ pub fn arrival(
     let number = e164(&raw, &settings.plan).filter(|_| !invited.private).unwrap_or_default();
     let plain = |user: &str| number::dialled(&clean(user, KEPT), &settings.plan);
     let forwarded = invited.diverted.as_ref().filter(|_| trunk(invited).is_some());
+    let code = code(settings, invited).map(|code| settings.codes.public(code.act).to_string());
+    let (one_form, keyed) = match code {
+        // What is keyed in behind a code may be a pin.
+        Some(public) => (public.clone(), public),
+        None => (dialled.number.clone(), dialled.raw.clone()),
+    };
     let mut arrival = Arrival {
         id: ulid(now, rng),
         direction: match invited.source {
@@ -105,10 +118,11 @@ pub fn arrival(
             Source::Trunk(_) => None,
             Source::User(user) => Some(user.clone()),
         },
+        agent: String::new(),
         caller: number,
         caller_raw: raw,
-        dialled: dialled.number.clone(),
-        dialled_raw: dialled.raw.clone(),
+        dialled: one_form,
+        dialled_raw: keyed,
         forwarded_by: forwarded.map_or(String::new(), |party| plain(&party.user)),
         district: String::new(),
         flags: Vec::new(),
@@ -116,6 +130,41 @@ pub fn arrival(
     arrival.district = district(book, dialled, &arrival, choices);
     arrival.flags = flags(invited, dialled, &arrival);
     arrival
+}
+
+/// The feature code that a phone of ours dialled, where no line has it as a number.
+pub fn code(settings: &Settings, invited: &Invited) -> Option<Code> {
+    match invited.source {
+        Source::User(_) => settings.codes.read(&invited.target.user),
+        Source::Trunk(_) => None,
+    }
+}
+
+/// What a phone of ours wants dialled outside: a number, or the numbers of a list of the directory,
+/// in order.
+pub fn numbers(io: &Io, invited: &Invited) -> Result<VecDeque<String>, Refusal> {
+    let (settings, dialled) = (io.settings, invited.target.user.as_str());
+    let today = || today(&settings.zone, io.cx.now);
+    let listed = match settings.codes.read(dialled) {
+        Some(Code { act: Act::Directory, rest }) => settings.directory.coded(&rest, today()),
+        Some(_) => return Err(Refusal::NoNumber),
+        // In a SIP URI `dir:` is a user with a password, so that it is left out or escaped.
+        None if dialled.contains('/') => {
+            settings.directory.hunt(dialled, &settings.districts, today()).unwrap_or_default()
+        }
+        None => return Ok(VecDeque::from([dialled.to_string()])),
+    };
+    match listed.is_empty() {
+        true => Err(Refusal::NoNumber),
+        false => Ok(listed.iter().map(|entry| entry.number.clone()).collect()),
+    }
+}
+
+/// The day that it is where the switch is.
+fn today(zone: &str, now: Now) -> Date {
+    let zone = TimeZoneDatabase::bundled().get(zone).unwrap_or(TimeZone::UTC);
+    let at = Timestamp::from_microsecond(now.wall.0).unwrap_or_default();
+    at.to_zoned(zone).date()
 }
 
 /// From the line, the STD code that was dialled, the one of the caller's fixed line, or what the

@@ -1,6 +1,7 @@
 //! The settings of the call layer: what a dialled number means, where an agent's phone is, and
 //! what media looks like.
 
+use super::codes::CodeSettings;
 use super::directory::Directory;
 use super::district::District;
 use super::out::OutSettings;
@@ -21,9 +22,13 @@ pub struct Settings {
     pub directory: Arc<Directory>,
     /// What may be dialled outside.
     pub out: OutSettings,
+    pub codes: CodeSettings,
+    pub signals: Signals,
+    /// The time zone that days are counted in.
+    pub zone: String,
     /// Where each trunk puts its numbers, in the order of the trunks' ids.
     pub trunks: Vec<Numbering>,
-    /// In the order of the agents' ids.
+    /// In the order of the agents' ids; after them, those that are nobody's.
     pub phones: Vec<Phone>,
     pub media: MediaSettings,
     pub plan: Plan,
@@ -41,6 +46,9 @@ impl Default for Settings {
             districts: Vec::new(),
             directory: Arc::default(),
             out: OutSettings::default(),
+            codes: CodeSettings::default(),
+            signals: Signals::default(),
+            zone: "Asia/Kolkata".into(),
             trunks: Vec::new(),
             phones: Vec::new(),
             media: MediaSettings::default(),
@@ -48,6 +56,14 @@ impl Default for Settings {
             max_calls: 10_000,
             max_rate: 2_000,
         }
+    }
+}
+
+impl Settings {
+    /// The phone that colleagues reach by this extension, or by the name of its agent.
+    pub fn extension(&self, dialled: &str) -> Option<&Phone> {
+        let is = |phone: &&Phone| phone.user == dialled || phone.extension == dialled;
+        self.phones.iter().find(is).filter(|_| !dialled.is_empty())
     }
 }
 
@@ -77,6 +93,17 @@ pub enum Goal {
     Centre { queue: QueueId },
     /// Ring this SIP URI and answer when it answers.
     Dial(String),
+    /// What a phone of ours dialled. Lines have no such goal.
+    Placed,
+}
+
+/// What is played to whoever keys in a code. `None`: nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signals {
+    pub done: Option<TuneId>,
+    pub refused: Option<TuneId>,
+    /// Key in the rest.
+    pub go_on: Option<TuneId>,
 }
 
 /// In which header fields a trunk's numbers are.
@@ -105,7 +132,7 @@ pub enum CallerIn {
 }
 
 /// How an agent is reached.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phone {
     /// The agent's id, which is the SIP user name too.
     pub user: String,
@@ -113,6 +140,8 @@ pub struct Phone {
     pub name: String,
     /// A fixed address, for a phone that does not register.
     pub contact: Option<String>,
+    /// The digits by which colleagues dial it; the user where there are none.
+    pub extension: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,12 +3,12 @@
 use super::calls::{Calls, Io};
 use super::conversation::Call;
 use super::leg::{Leg, Stage};
-use super::side::Side;
+use super::own::Ring;
 use super::waiting::answered_elsewhere;
 use super::{Effect, EndedBy, Fact, Role, routing};
 use crate::base::{AgentId, CallId, LegId, PortId, Timer};
 use crate::media::control::Command;
-use crate::sip::{Act, Body, Cause, Dial, Party, Target};
+use crate::sip::{Act, Body, Cause, Party, Target};
 use std::time::Duration;
 
 /// How long a dialled party may ring: a landline rings for 60 s.
@@ -45,28 +45,10 @@ impl Calls {
     pub(super) fn dial_target(&mut self, io: &mut Io, id: CallId, uri: String) {
         let Some(call) = self.table.get_mut(id) else { return };
         call.rung = routing::number_of(io.settings, &uri);
-        let Some(port) = self.ports.take_beside(call.caller.side.port) else {
-            let end = call.end(EndedBy::Switch, 503, Some(42));
-            return self.finish(io, id, end, None);
-        };
-        let mut side = Box::new(Side::new(port, io.cx.rng));
-        let mut look = call.caller.side.clone();
-        if let Some(offer) = &call.offer {
-            let _ = look.answer(&io.settings.media, offer);
-        }
-        let offer = side.offer(&io.settings.media, look.law());
-        let dial = Dial {
-            target: Target::Uri(uri),
-            from: call.shown.clone(),
-            to: Party { host: io.host.to_string(), ..Party::default() },
-            asserted: None,
-            headers: Vec::new(),
-            forwards: call.forwards,
-            offer,
-        };
-        io.cx.timers.set(Timer::DialTimeout(id), io.cx.now.instant + RING_FOR);
-        let role = Role::Target;
-        io.out.push(Effect::Dial { call: id, role, side, dial: Box::new(dial) });
+        let from = call.shown.clone();
+        let to = Party { host: io.host.to_string(), ..Party::default() };
+        let ring = Ring { target: Target::Uri(uri), from, to, asserted: None };
+        self.ring_target(io, id, ring, RING_FOR);
     }
 
     /// The dialled party has let it ring for too long.
@@ -75,6 +57,10 @@ impl Calls {
             if call.rings_centre() {
                 return self.centre_timeout(io, id);
             }
+            if self.hunts_on(io, id) {
+                return;
+            }
+            let Some(call) = self.table.get(id) else { return };
             let end = call.end(EndedBy::Switch, 480, Some(19));
             self.tell_rung(io, id, false);
             self.finish(io, id, end, None);
@@ -86,6 +72,9 @@ impl Calls {
         io.cx.timers.cancel(Timer::DialTimeout(id));
         self.tell_rung(io, id, true);
         let Some(call) = self.table.get_mut(id) else { return };
+        call.talks_with = Some(leg);
+        self.target_was_first(io, id);
+        let Some(call) = self.table.get_mut(id) else { return };
         let side = &mut call.caller.side;
         let description = match call.offer.take() {
             Some(offer) => side.answer(&io.settings.media, &offer),
@@ -96,7 +85,6 @@ impl Calls {
             return self.finish(io, id, end, None);
         };
         call.caller.stage = Stage::Up;
-        call.talks_with = Some(leg);
         io.out.push(call.caller.act(Act::Answer { body }));
         io.out.extend(call.caller.agree());
         self.bridge(io, id);

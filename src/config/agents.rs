@@ -10,10 +10,10 @@ use super::{secret, value};
 use crate::acd::{AgentSettings, Skill};
 use crate::base::limits;
 use crate::call::Phone;
-use crate::sip::{Algorithms, Secret, User};
+use crate::sip::{Algorithms, FixedPhone, Secret, User};
 use std::collections::BTreeMap;
 
-pub fn agents(tables: &[&Table], env: Env, settings: &mut Settings, log: &mut Log) {
+pub fn agents(tables: &[&Table], env: Env, settings: &mut Settings, log: &mut Log) -> Seen {
     let mut seen = Seen::default();
     for table in tables {
         let mut section = Section::new(table, "[[agent]]", log);
@@ -33,14 +33,35 @@ pub fn agents(tables: &[&Table], env: Env, settings: &mut Settings, log: &mut Lo
             }
         }
     }
+    seen
+}
+
+/// `[[phone]]`: one that is nobody's, at which agents log in.
+pub fn phones(tables: &[&Table], env: Env, mut seen: Seen, settings: &mut Settings, log: &mut Log) {
+    for table in tables {
+        let mut section = Section::new(table, "[[phone]]", log);
+        let written = Written::read(&mut section);
+        section.done();
+        let Some(ids) = &written.ids else { continue };
+        for (id, number) in ids.it.each() {
+            let (agents, pins) = (settings.acd.agents.len(), settings.pins.len());
+            let sound = written.agent(&id, &number, env, &mut seen, settings, log);
+            settings.acd.agents.truncate(agents);
+            settings.pins.truncate(pins);
+            if sound.is_none() {
+                break;
+            }
+        }
+    }
 }
 
 /// Where each id and each contact stands.
 #[derive(Default)]
-struct Seen {
+pub struct Seen {
     ids: BTreeMap<String, Place>,
     contacts: BTreeMap<String, Place>,
     pins: BTreeMap<String, Place>,
+    extensions: BTreeMap<String, Place>,
 }
 
 /// The keys of one table, before the numbers are filled in.
@@ -51,6 +72,7 @@ struct Written {
     digest: Algorithms,
     pin: Option<At<String>>,
     contact: Option<At<String>>,
+    extension: Option<At<String>>,
     skills: Vec<Skill>,
     ready: bool,
 }
@@ -66,6 +88,7 @@ impl Written {
             digest: section.text("digest", digest).map(|at| at.it).unwrap_or_default(),
             pin: section.text("pin", raw),
             contact: section.text("contact", raw),
+            extension: section.text("extension", raw),
             skills: section
                 .texts_or_none("skills", skill)
                 .unwrap_or_default()
@@ -75,7 +98,8 @@ impl Written {
             ready: section.flag("ready").unwrap_or(false),
             ids,
         };
-        if !section.has("secret") && !section.has("contact") && section.has("id") {
+        let roams = section.has("pin");
+        if !section.has("secret") && !section.has("contact") && section.has("id") && !roams {
             let what = "this agent's phone can neither register nor be reached".into();
             let instead = "write secret = \"env:NAME\" or contact = \"sip:op1@10.0.0.5:5060\"";
             section.lacking(what, instead.into());
@@ -120,6 +144,7 @@ impl Written {
         let name = fill(&self.name, "name", &value::words);
         let contact = fill(&self.contact, "contact", &value::uri);
         let pin = fill(&self.pin, "pin", &|raw| value::digits(raw, 4, 12));
+        let extension = fill(&self.extension, "extension", &|raw| value::digits(raw, 2, 8));
         let secret = fill(&self.secret, "secret", &|raw| Ok(secret::reveal(raw, id, env)?.0));
         if let (Some(uri), Some(at)) = (&contact, &self.contact)
             && let Some(first) = seen.contacts.insert(uri.clone(), at.place)
@@ -135,6 +160,15 @@ impl Written {
             log.add(at.place, what, "give every agent a pin of their own");
             sound = false;
         }
+        if let Some(at) = &self.extension
+            && let Some(extension) = &extension
+            && let Some(first) = seen.extensions.insert(extension.clone(), at.place)
+        {
+            let first = log.name(first);
+            let what = format!("extension {extension} is already another agent's, at {first}");
+            log.add(at.place, what, "give every agent an extension of their own");
+            sound = false;
+        }
         settings.acd.agents.push(AgentSettings {
             id: id.into(),
             skills: self.skills.clone(),
@@ -142,7 +176,12 @@ impl Written {
             fixed: contact.is_some(),
         });
         let name = name.unwrap_or_else(|| id.into());
-        settings.call.phones.push(Phone { user: id.into(), name, contact });
+        if let (None, Some(contact)) = (&secret, &contact) {
+            let (name, contact) = (id.into(), contact.clone());
+            settings.sip.fixed.push(FixedPhone { name, contact });
+        }
+        let extension = extension.unwrap_or_default();
+        settings.call.phones.push(Phone { user: id.into(), name, contact, extension });
         settings.pins.push(pin.map(Secret));
         let (name, digest) = (id.into(), self.digest);
         settings.sip.users.extend(secret.map(|it| User { name, secret: Secret(it), digest }));

@@ -5,6 +5,7 @@
 //! nothing of the file system, the network or what runs. May import: sip, acd, call and base.
 
 mod agents;
+mod codes;
 mod districts;
 mod journal;
 mod mistake;
@@ -20,6 +21,7 @@ mod switch;
 mod tree;
 mod value;
 
+pub use codes::{DONE, GO_ON, REFUSED};
 pub use mistake::Mistake;
 pub use settings::*;
 
@@ -61,8 +63,9 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
         single(&mut top, "numbers"),
         single(&mut top, "directory"),
         single(&mut top, "out"),
+        single(&mut top, "codes"),
     ];
-    let [switch, sip, media, records, admin, limits, numbers, directory, out] =
+    let [switch, sip, media, records, admin, limits, numbers, directory, out, codes] =
         found.map(|t| t.unwrap_or(&empty));
     let journal = single(&mut top, "journal").unwrap_or(&empty);
     let trunks = list(&mut top, "trunk");
@@ -71,6 +74,8 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     let lines = list(&mut top, "line");
     let districts = list(&mut top, "district");
     let routes = list(&mut top, "route");
+    let choices = [list(&mut top, "reason"), list(&mut top, "category")];
+    let phones = list(&mut top, "phone");
     let (shifts, holidays) = (list(&mut top, "shift"), list(&mut top, "holiday"));
     top.done();
 
@@ -81,11 +86,13 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     switch::numbers(numbers, &mut settings, log);
     switch::directory(directory, &mut settings, log);
     out::out(out, &mut settings, log);
+    let coded = codes::codes(codes, choices, &mut settings, log);
     let advertise = switch::sip(sip, &mut settings, log);
     switch::admin(admin, &mut settings, log);
     routes::trunks(&trunks, env, &mut settings, log);
     let (staffing, overflows) = queues::queues(&queues, &mut settings, log);
-    agents::agents(&agents, env, &mut settings, log);
+    let seen = agents::agents(&agents, env, &mut settings, log);
+    agents::phones(&phones, env, seen, &mut settings, log);
     queues::check_skills(&staffing, &settings.acd, log.unsure(&agents), log);
     let [music, welcome] = switch::media(media, advertise, &mut settings, log);
     let (no_queue, no_trunk) = (log.unsure(&queues), log.unsure(&trunks));
@@ -101,6 +108,8 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     shifts::warn_of_gaps(shifts.first().map(|table| table.place), &settings, log);
     let given = routes::Given { welcome, music, no_queue, no_district };
     routes::lines(&lines, given, &mut settings, log);
+    codes::check(&coded, &settings, log);
+    codes::signals(&mut settings);
     settings
 }
 

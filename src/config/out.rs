@@ -26,6 +26,7 @@ pub fn out(table: &Table, settings: &mut Settings, log: &mut Log) {
         at_once: count("at_once", default.caps.at_once),
         hour: count("per_hour", default.caps.hour),
         day: count("per_day", default.caps.day),
+        agent_at_once: count("agent_at_once", default.caps.agent_at_once),
         agent_hour: count("agent_per_hour", default.caps.agent_hour),
         agent_day: count("agent_per_day", default.caps.agent_day),
     };
@@ -36,6 +37,7 @@ pub fn out(table: &Table, settings: &mut Settings, log: &mut Log) {
         emergency: listed(emergency, default.emergency),
         caps,
         longest: section.span("longest", 0..=86_400_000).unwrap_or(default.longest),
+        wrap_up: section.span("wrap_up", 0..=3_600_000).unwrap_or(default.wrap_up),
         ring_mobile: ring(&mut section, "ring_mobile", default.ring_mobile),
         ring_landline: ring(&mut section, "ring_landline", default.ring_landline),
     };

@@ -23,6 +23,7 @@ pub fn switch(table: &Table, settings: &mut Settings, log: &mut Log) {
     }
     if let Some(timezone) = section.text("timezone", timezone) {
         settings.timezone = timezone.it;
+        settings.call.zone.clone_from(&settings.timezone);
     }
     if let Some(data) = section.text("data", |raw| Ok(raw.to_string())) {
         settings.data = data.it.into();

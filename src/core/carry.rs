@@ -4,8 +4,9 @@ use super::ledger::Names;
 use super::{Command, Out, Switch, What};
 use crate::acd::{self, Desk, Join, Miss, Withdrawn};
 use crate::base::{AgentId, CallId, Id, Instant, Now, QueueId, TrunkId};
-use crate::call;
+use crate::call::{self, codes::Code};
 use crate::sip::{self, Notice, Target};
+use std::net::{Ipv4Addr, SocketAddr};
 
 /// Something that one layer has asked for.
 #[derive(Debug)]
@@ -42,10 +43,14 @@ impl Switch {
     fn carry_notice(&mut self, now: Now, notice: Notice, out: &mut Out) {
         match notice {
             Notice::Bound { user, contacts, why } => {
-                if let Some(agent) = self.state.desk.agent_id(&user) {
-                    let reachable = !contacts.is_empty();
+                // Whoever sits there is reached there, the phone's owner or a guest.
+                let seated = self.state.calls.seats.agent_at(&user).map(str::to_string);
+                if let Some(name) = seated
+                    && let Some(agent) = self.state.desk.agent_id(&name)
+                {
+                    let reachable = self.is_bound(&name);
                     self.desk(now, |desk, cx, out| desk.reachable(cx, agent, reachable, out));
-                    self.look_for(now, &user, out);
+                    self.look_for(now, &name, out);
                 }
                 let contacts = contacts.into_iter().map(|contact| contact.uri).collect();
                 let why = format!("{why:?}").to_lowercase();
@@ -122,6 +127,14 @@ impl Switch {
                 self.desk(now, |desk, cx, out| desk.released(cx, call, agent, out));
                 self.relieved(now, call);
             }
+            call::Effect::Begin(begun) => self.begin(now, *begun, out),
+            call::Effect::Keyed { call, phone, act, digits } => {
+                let peer = self.peer_of(call);
+                self.keyed(now, (call, &phone, peer), Code { act, rest: digits }, out);
+            }
+            call::Effect::OwnOver { call, agents, noted } => {
+                self.own_over(now, call, agents, noted);
+            }
             call::Effect::Fact(fact) => self.fact(now, What::Call(fact), out),
         }
     }
@@ -143,17 +156,25 @@ impl Switch {
         }
     }
 
-    /// Where the agent's phones are: the fixed address, or whatever has registered. And which of
-    /// the settings' phones it is.
-    fn phones_of(&self, agent: AgentId) -> (Vec<Target>, Option<usize>) {
+    /// Where the agent's phones are: the fixed address of where they sit, or whatever has
+    /// registered there. And which of the settings' phones is the agent's own.
+    pub(super) fn phones_of(&self, agent: AgentId) -> (Vec<Target>, Option<usize>) {
         let Some(name) = self.state.desk.agent_name(agent) else { return (Vec::new(), None) };
-        let known = self.phones.get(name).copied();
-        let fixed = known.and_then(|at| self.settings.call.phones[at].contact.clone());
-        let targets = match fixed {
+        let own = self.phones.get(name).copied();
+        let Some(phone) = self.state.calls.seats.phone_of(name) else { return (Vec::new(), own) };
+        let known = self.phones.get(phone).and_then(|at| self.settings.call.phones.get(*at));
+        let targets = match known.and_then(|phone| phone.contact.clone()) {
             Some(uri) => vec![Target::Uri(uri)],
-            None => self.state.sip.contacts(name).into_iter().map(Target::Contact).collect(),
+            None => self.state.sip.contacts(phone).into_iter().map(Target::Contact).collect(),
         };
-        (targets, known)
+        (targets, own)
+    }
+
+    /// Where the caller's signalling comes from.
+    fn peer_of(&self, call: CallId) -> SocketAddr {
+        let caller = self.state.calls.get(call).map(|call| call.caller.id);
+        let from = caller.and_then(|leg| self.state.sip.heard_from(leg));
+        SocketAddr::new(from.unwrap_or(Ipv4Addr::UNSPECIFIED.into()), 0)
     }
 }
 

@@ -44,6 +44,12 @@ impl Switch {
                         return Err(format!("{agent:?} talks on {call:?}, which has {with:?}"));
                     }
                 }
+                AgentState::OwnCall { call } => {
+                    let own = calls.get(*call).and_then(|call| call.own.as_ref());
+                    if !own.is_some_and(|own| own.agents.contains(&agent)) {
+                        return Err(format!("{agent:?} is held to be in {call:?}, and is not"));
+                    }
+                }
                 AgentState::Offered { call } => {
                     if !calls.get(*call).is_some_and(|call| call.rings_at(agent)) {
                         return Err(format!("{agent:?} is offered {call:?}, but no phone rings"));
@@ -64,6 +70,11 @@ impl Switch {
     fn check_legs(&self) -> Result<(), String> {
         let desk = &self.state.desk;
         for (id, call) in self.state.calls.iter() {
+            for &agent in call.own.iter().flat_map(|own| &own.agents) {
+                if desk.state(agent) != Some(&AgentState::OwnCall { call: id }) {
+                    return Err(format!("{agent:?} of {id:?} is {:?}", desk.state(agent)));
+                }
+            }
             for leg in &call.others {
                 let Role::Agent(agent) = leg.role else { continue };
                 let on = match desk.state(agent) {
@@ -88,7 +99,7 @@ impl Switch {
         let desk = &self.state.desk;
         for (agent, _) in desk.agents() {
             let name = desk.agent_name(agent).unwrap_or_default();
-            let bound = !self.state.sip.contacts(name).is_empty();
+            let bound = self.is_bound(name);
             if desk.is_registered(agent) != bound {
                 return Err(format!("{name} is registered: {bound}; the desk believes otherwise"));
             }
@@ -150,6 +161,7 @@ fn is_rested(state: &AgentState) -> bool {
         AgentState::Offered { .. }
         | AgentState::Talking { .. }
         | AgentState::WrapUp { .. }
+        | AgentState::OwnCall { .. }
         | AgentState::Resting => false,
     }
 }

@@ -13,6 +13,7 @@ impl Switch {
             self.fact(now, What::Shift(news), out);
         }
         self.work.extend(effects.into_iter().map(super::carry::Work::Desk));
+        self.tidy_seats(now);
     }
 
     /// A phone came: it may be one that its shift waits for.

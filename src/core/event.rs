@@ -51,7 +51,7 @@ pub enum Event {
 /// What a supervisor may do. Whatever only reads is answered outside the core, from facts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verb {
-    /// `state` is `ready`, `pause`, `logout` or `end-wrap-up`.
+    /// `state` is `ready`, `pause`, `logout`, `end-wrap-up`, or `category`, its name as `reason`.
     SetAgent { agent: String, state: String, reason: String },
     /// `call` is the id that records and lists show.
     Hangup { call: String },

@@ -36,7 +36,14 @@ pub enum What {
         why: String,
     },
     Shift(acd::ShiftNews),
-    /// Too many wrong passwords.
+    /// An agent keyed in a feature code at this phone; `why` it was not done, or empty.
+    Code {
+        agent: String,
+        phone: String,
+        code: String,
+        why: String,
+    },
+    /// Too many wrong passwords, or pins.
     Locked {
         user: String,
         peer: SocketAddr,

@@ -43,6 +43,7 @@ impl Ledger {
             | What::Trunk { .. }
             | What::Overflowed { .. }
             | What::Shift(_)
+            | What::Code { .. }
             | What::Locked { .. }
             | What::Reloaded
             | What::Draining
@@ -85,7 +86,7 @@ impl Ledger {
                 self.open.insert(*call, Open::new(at, arrival, names));
                 return;
             }
-            Fact::Refused { arrival, status } => {
+            Fact::Refused { arrival, status, .. } => {
                 let open = Open::refused(at, arrival, *status, names);
                 return self.write(open, rows);
             }
@@ -97,6 +98,7 @@ impl Ledger {
             | Fact::Returned { call, .. }
             | Fact::District { call, .. }
             | Fact::Rung { call, .. }
+            | Fact::Category { call, .. }
             | Fact::LegClosed { call, .. }
             | Fact::Measured { call, .. }
             | Fact::Ended { call, .. } => *call,
@@ -125,7 +127,8 @@ impl Ledger {
             | Fact::TurnedAway { .. }
             | Fact::Picked(_)
             | Fact::Missed { .. }
-            | Fact::Taken { .. } => {}
+            | Fact::Taken { .. }
+            | Fact::Repaired { .. } => {}
         }
     }
 

@@ -13,6 +13,7 @@ pub mod journal;
 mod ledger;
 mod names;
 mod open;
+mod own;
 mod record;
 mod relieve;
 mod restart;

@@ -106,6 +106,7 @@ impl Open {
                 self.waiting_since = Some(at.instant);
             }
             Fact::District { district, .. } => self.record.district.clone_from(district),
+            Fact::Category { category, .. } => self.record.category.clone_from(category),
             Fact::LegClosed { leg, status, cause, .. } => {
                 if let Some(n) = self.leg(*leg) {
                     let row = &mut self.record.legs[n];
@@ -222,7 +223,7 @@ fn blank(arrived_at: Wall, arrival: &Arrival, trunk: String) -> CallRecord {
         dialled: arrival.dialled.clone(),
         district: arrival.district.clone(),
         queue: String::new(),
-        agent: String::new(),
+        agent: arrival.agent.clone(),
         outcome: Outcome::Failed,
         ended_by: EndedBy::Switch,
         sip_status: 0,

@@ -76,7 +76,8 @@ pub struct AgentStateRow {
     /// Gapless per switch, from 1, of its own.
     pub seq: u64,
     pub agent: String,
-    /// `off`, `ready`, `paused`, `unreachable`, `offered`, `talking`, `wrap-up`, `resting`.
+    /// `off`, `ready`, `paused`, `unreachable`, `offered`, `talking`, `wrap-up`,
+    /// `own-call`, `resting`.
     pub state: String,
     pub reason: String,
     pub call: String,

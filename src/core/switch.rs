@@ -167,7 +167,7 @@ impl Switch {
             Event::Swamped(swamped) => self.state.calls.swamped(swamped),
             Event::Media(event) => self.calls(now, |calls, io| calls.media(io, event)),
             Event::Admin { request, verb } => {
-                let result = self.act(now, verb);
+                let result = self.act(now, verb, out);
                 out.commands.push(Command::Reply { request, result });
             }
             Event::Reload(settings) => self.reload(now, *settings, out),
@@ -206,13 +206,20 @@ impl Switch {
             Timer::DialTimeout(call) => self.calls(now, |calls, io| calls.dial_timeout(io, call)),
             Timer::Silence(leg) => self.calls(now, |calls, io| calls.silence_over(io, leg)),
             Timer::Recheck(leg) => self.calls(now, |calls, io| calls.recheck(io, leg)),
+            Timer::CallOver(call) => self.calls(now, |calls, io| calls.lasts_too_long(io, call)),
+            Timer::Code(call) => self.calls(now, |calls, io| calls.code_over(io, call)),
             Timer::CallGuard(call) => self.state.ledger.give_up(call, &mut self.spare.rows),
         }
     }
 
     /// A supervisor's act: done, or why not.
-    fn act(&mut self, now: Now, verb: Verb) -> Result<String, String> {
+    fn act(&mut self, now: Now, verb: Verb, out: &mut Out) -> Result<String, String> {
         match verb {
+            Verb::SetAgent { agent, state, reason } if state == "category" => {
+                let id = self.agent(&agent)?;
+                self.categorise(now, id, &reason, out)?;
+                Ok(format!("{agent}: {reason}"))
+            }
             Verb::SetAgent { agent, state, reason } => {
                 let id = self.agent(&agent)?;
                 let wish = match state.as_str() {
@@ -222,12 +229,14 @@ impl Switch {
                     "end-wrap-up" => Wish::EndWrapUp,
                     _ => {
                         return Err(format!(
-                            "\"{state}\" is no state: say ready, pause, logout or end-wrap-up"
+                            "\"{state}\" is no state: say ready, pause, logout, end-wrap-up or \
+                             category"
                         ));
                     }
                 };
                 let mut done = Ok(());
                 self.desk(now, |desk, cx, out| done = desk.wish(cx, id, wish, out));
+                self.tidy_seats(now);
                 done.map(|()| format!("{agent}: {state}")).map_err(|why| why.to_string())
             }
             Verb::Hangup { call } => {
@@ -265,6 +274,7 @@ impl Switch {
         self.desk(now, |desk, cx, out| desk.reload(cx, &settings, out));
         self.calls(now, |calls, io| calls.reload(io));
         self.rename_queues();
+        self.tidy_seats(now);
         self.find_phones(now);
         self.look_at_roster(now, out);
         self.relieve_everybody(now, out);
@@ -276,7 +286,7 @@ impl Switch {
         let agents: Vec<AgentId> = self.state.desk.agents().map(|(agent, _)| agent).collect();
         for agent in agents {
             let name = self.state.desk.agent_name(agent).unwrap_or_default();
-            let bound = !self.state.sip.contacts(name).is_empty();
+            let bound = self.is_bound(name);
             if bound != self.state.desk.is_registered(agent) {
                 self.desk(now, |desk, cx, out| desk.reachable(cx, agent, bound, out));
             }
@@ -288,7 +298,7 @@ impl Switch {
         let Settings { acd, call, .. } = &mut self.settings;
         let of_lines = call.lines.iter_mut().filter_map(|line| match &mut line.goal {
             call::Goal::Queue(queue) | call::Goal::Centre { queue } => Some(queue),
-            call::Goal::Dial(_) => None,
+            call::Goal::Dial(_) | call::Goal::Placed => None,
         });
         let of_districts =
             call.districts.iter_mut().filter_map(|district| match &mut district.centre {

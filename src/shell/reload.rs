@@ -2,6 +2,7 @@
 //! ports that are dealt out, prompts that are in memory, files that are open.
 
 use crate::base::{Id, TuneId};
+use crate::call;
 use crate::config::{Settings, Tune};
 
 /// `fresh`, with whatever cannot change in mid-run taken from `running`. Each difference that has
@@ -29,6 +30,7 @@ pub fn adopt(running: &Settings, mut fresh: Settings) -> Settings {
         line.welcome = line.welcome.and_then(|id| same(&wanted, &running.tunes, id));
         line.music = line.music.and_then(|id| same(&wanted, &running.tunes, id));
     }
+    signals_of(&mut fresh, &wanted);
     fresh
 }
 
@@ -44,7 +46,15 @@ pub fn with_tunes_of(before: &Settings, mut fresh: Settings) -> Settings {
         line.welcome = line.welcome.and_then(|id| same(&wanted, &fresh.tunes, id));
         line.music = line.music.and_then(|id| same(&wanted, &fresh.tunes, id));
     }
+    signals_of(&mut fresh, &wanted);
     fresh
+}
+
+fn signals_of(fresh: &mut Settings, wanted: &[Tune]) {
+    let call::Signals { done, refused, go_on } = &mut fresh.call.signals;
+    for signal in [done, refused, go_on] {
+        *signal = signal.and_then(|id| same(wanted, &fresh.tunes, id));
+    }
 }
 
 /// What is bound, by what the configuration says and not by what the system made of it.

@@ -150,10 +150,12 @@ impl Plan {
                 fixed: reach.contact(agent).is_some(),
             });
             let contact = reach.contact(agent);
-            settings
-                .call
-                .phones
-                .push(Phone { user: name.clone(), name: "सीमा".into(), contact });
+            settings.call.phones.push(Phone {
+                user: name.clone(),
+                name: "सीमा".into(),
+                contact,
+                ..Phone::default()
+            });
             let secret = Secret(password(agent));
             settings.sip.users.push(User { name, secret, digest: Algorithms::Both });
         }

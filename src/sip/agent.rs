@@ -151,6 +151,8 @@ impl UserAgent {
             | Timer::Silence(_)
             | Timer::Recheck(_)
             | Timer::CallGuard(_)
+            | Timer::CallOver(_)
+            | Timer::Code(_)
             | Timer::Overflow(_)
             | Timer::Roster => {}
         }

@@ -12,7 +12,7 @@ use super::net::Give;
 use super::registrar::{Asked, Contacts, Outcome, Register};
 use super::session::{self, TooSmall};
 use super::transaction::table::{Purpose, User};
-use super::{Body, Effect, Hop, Invited, Notice, Party, Source};
+use super::{Body, Effect, Hop, Invited, Notice, Party, Source, Transport};
 use super::{compose, route, tag};
 use crate::base::{Cx, LegId, TransactionId, limits};
 use crate::wire::sip::{Contact, Message, Method, Name, NameAddr, Scheme, Uri, Writer, text};
@@ -144,6 +144,14 @@ impl UserAgent {
         message: &Message,
         out: &mut Vec<Effect>,
     ) -> Option<Source> {
+        // A phone without a password that shares its host with a trunk is known by its very port.
+        let from = message.from.uri.user_text();
+        if self.rules.is_at_home(&from, hop.transport, hop.peer)
+            && (hop.transport == Transport::Udp
+                || self.trunks.whose(hop.transport, hop.peer).is_none())
+        {
+            return Some(Source::User(from.into_owned()));
+        }
         if !self.claims_user(message)
             && let Some(trunk) = self.trunks.whose(hop.transport, hop.peer)
         {

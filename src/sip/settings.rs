@@ -14,6 +14,8 @@ pub struct Settings {
     pub domains: Vec<String>,
     pub listen: Vec<Listener>,
     pub users: Vec<User>,
+    /// Phones at numeric addresses that have no password: believed by their address.
+    pub fixed: Vec<FixedPhone>,
     /// In the order of their ids.
     pub trunks: Vec<Trunk>,
     /// Session-Expires that we ask for (RFC 4028). Default 1800 s, never below `min_se`.
@@ -37,6 +39,7 @@ impl Default for Settings {
             domains: Vec::new(),
             listen: Vec::new(),
             users: Vec::new(),
+            fixed: Vec::new(),
             trunks: Vec::new(),
             session_expires: Duration::from_secs(1_800),
             min_se: Duration::from_secs(90),
@@ -64,6 +67,14 @@ pub struct User {
     pub name: String,
     pub secret: Secret,
     pub digest: Algorithms,
+}
+
+/// A phone that calls without a password, from its own address alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FixedPhone {
+    pub name: String,
+    /// Its SIP URI. One with a host name is believed from nowhere: the DNS is no proof.
+    pub contact: String,
 }
 
 /// What a user's phone is offered to prove its password with.

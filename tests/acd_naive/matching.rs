@@ -202,6 +202,7 @@ impl Model {
                 AgentState::Offered { .. } => Verdict::Offered,
                 AgentState::Talking { .. } => Verdict::Talking,
                 AgentState::WrapUp { .. } => Verdict::WrapUp,
+                AgentState::OwnCall { .. } => Verdict::OwnCall,
                 AgentState::Ready if !a.is_able(&queue.settings, level) => Verdict::Level,
                 AgentState::Ready if !a.speaks(&languages) => Verdict::Language,
                 AgentState::Ready => Verdict::NotTheSame,

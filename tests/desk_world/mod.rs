@@ -5,7 +5,7 @@
 #![allow(dead_code)]
 
 use bytes::Bytes;
-use pukar::base::{Instant, Now, PortId, Timer, Wall};
+use pukar::base::{Instant, Now, PortId, Timer, TuneId, Wall};
 use pukar::call;
 use pukar::config::Settings;
 use pukar::core::{CallRecord, Command, Event, Fact, Out, Row, Switch, Verb, What};
@@ -53,6 +53,12 @@ pub struct Stage {
     pub invites: Vec<(SocketAddr, String)>,
     /// The last response to each caller's INVITE.
     pub answers: BTreeMap<String, String>,
+    /// Media ports in the order in which they were opened.
+    pub opened: Vec<PortId>,
+    /// What the data plane was told to play.
+    pub played: Vec<TuneId>,
+    /// Who was told that it need not ring any more.
+    pub cancelled: Vec<SocketAddr>,
     habits: BTreeMap<SocketAddr, Habit>,
     deaf: BTreeSet<SocketAddr>,
     /// The last message to each address.
@@ -84,6 +90,9 @@ impl Stage {
             replies: Vec::new(),
             invites: Vec::new(),
             answers: BTreeMap::new(),
+            opened: Vec::new(),
+            played: Vec::new(),
+            cancelled: Vec::new(),
             habits: BTreeMap::new(),
             deaf: BTreeSet::new(),
             last: BTreeMap::new(),
@@ -136,6 +145,57 @@ impl Stage {
             SDP.len()
         );
         text.replace("sip:@", "sip:")
+    }
+
+    /// A call from the phone of `user` at `address`. Its name is its Call-ID.
+    pub fn phone_dials(&mut self, address: &str, user: &str, number: &str) -> String {
+        self.serial += 1;
+        let name = format!("p{}", self.serial);
+        let number = number.replace('#', "%23");
+        let text = format!(
+            "INVITE sip:{number}@10.0.0.1 SIP/2.0\r\n\
+             Via: SIP/2.0/UDP {address};branch=z9hG4bK{name}\r\n\
+             From: <sip:{user}@helpline.example>;tag=f{name}\r\nTo: <sip:{number}@10.0.0.1>\r\n\
+             Call-ID: {name}\r\nCSeq: 1 INVITE\r\nContact: <sip:{user}@{address}>\r\n\
+             Max-Forwards: 70\r\nContent-Type: application/sdp\r\n\
+             Content-Length: {}\r\n\r\n{SDP}",
+            SDP.len()
+        );
+        self.say(address, text);
+        name
+    }
+
+    /// The phone at `address` hangs up the call that it placed.
+    pub fn phone_hangs_up(&mut self, address: &str, name: &str) {
+        let answer = self.answers[name].clone();
+        self.say(address, within("BYE", 2, &answer));
+    }
+
+    /// The phone gives up the call that it placed and that is not answered.
+    pub fn phone_cancels(&mut self, address: &str, name: &str) {
+        let text = format!(
+            "CANCEL sip:x@10.0.0.1 SIP/2.0\r\n\
+             Via: SIP/2.0/UDP {address};branch=z9hG4bK{name}\r\n\
+             From: <sip:x@helpline.example>;tag=f{name}\r\nTo: <sip:x@10.0.0.1>\r\n\
+             Call-ID: {name}\r\nCSeq: 1 CANCEL\r\nMax-Forwards: 70\r\n\
+             Content-Length: 0\r\n\r\n"
+        );
+        self.say(address, text);
+    }
+
+    /// The phone or carrier at `address` answers the call that it was rung for last.
+    pub fn far_end_answers(&mut self, address: &str) {
+        let to: SocketAddr = address.parse().unwrap();
+        let (_, invite) = self.invites.iter().rev().find(|(at, _)| *at == to).unwrap().clone();
+        self.say(address, respond("200 OK", &invite, SDP));
+    }
+
+    /// A key is pressed by whoever is at the port that was opened last.
+    pub fn press(&mut self, keys: &str) {
+        let port = *self.opened.last().expect("a port was opened");
+        for key in keys.chars() {
+            self.tell(Event::Media(control::Event::Key { port, key }));
+        }
     }
 
     pub fn hang_up(&mut self, name: &str) {
@@ -222,6 +282,8 @@ impl Stage {
                     let text = String::from_utf8_lossy(&bytes).into_owned();
                     self.heard(hop.peer, &text, &mut events);
                 }
+                Command::Media(control::Command::Open { port, .. }) => self.opened.push(port),
+                Command::Media(control::Command::Play { tunes, .. }) => self.played.extend(tunes),
                 Command::Media(control::Command::Close { port }) => events.push(closed(port)),
                 Command::Store(row) => {
                     if let Row::Call(record) = *row {
@@ -254,6 +316,7 @@ impl Stage {
                 }
             }
             "CANCEL" => {
+                self.cancelled.push(peer);
                 say(respond("200 OK", text, ""));
                 let id = field(text, "Call-ID").to_string();
                 let of = |(_, invite): &&(SocketAddr, String)| field(invite, "Call-ID") == id;

@@ -19,6 +19,8 @@ pub struct OutSettings {
     pub caps: Caps,
     /// Longest call. Zero: without end. Default 1 h.
     pub longest: Duration,
+    /// Time for notes after a call that was answered. Default 10 s.
+    pub wrap_up: Duration,
     pub ring_mobile: Duration,
     pub ring_landline: Duration,
 }
@@ -30,7 +32,8 @@ pub struct Caps {
     pub at_once: u32,
     pub hour: u32,
     pub day: u32,
-    /// By one agent; at once it is never more than one.
+    /// By one agent. One who handed a caller on to a number outside may dial again.
+    pub agent_at_once: u32,
     pub agent_hour: u32,
     pub agent_day: u32,
 }
@@ -58,8 +61,16 @@ impl Default for OutSettings {
             international: false,
             premium: words(&["1900", "+911900", "+911909"]),
             emergency: words(&["100", "101", "102", "108", "112"]),
-            caps: Caps { at_once: 30, hour: 500, day: 5_000, agent_hour: 60, agent_day: 300 },
+            caps: Caps {
+                at_once: 30,
+                hour: 500,
+                day: 5_000,
+                agent_at_once: 3,
+                agent_hour: 60,
+                agent_day: 300,
+            },
             longest: Duration::from_secs(3_600),
+            wrap_up: Duration::from_secs(10),
             ring_mobile: Duration::from_secs(28),
             ring_landline: Duration::from_secs(60),
         }

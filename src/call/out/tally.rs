@@ -57,7 +57,13 @@ impl Tally {
         }
         self.within(ALL, (caps.hour, caps.day), now)?;
         match who {
-            Who::Agent(agent) => self.within(agent, (caps.agent_hour, caps.agent_day), now),
+            Who::Agent(agent) => {
+                let own = self.live.iter().filter(|(_, account)| account == agent).count();
+                if own >= caps.agent_at_once as usize {
+                    return Err(Refusal::TooMany);
+                }
+                self.within(agent, (caps.agent_hour, caps.agent_day), now)
+            }
             Who::Switch => Ok(()),
         }
     }

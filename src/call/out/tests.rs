@@ -29,7 +29,7 @@ fn settings() -> Settings {
         ..OutSettings::default()
     };
     let plan = Numbers { area: "755".into(), ..Numbers::default() };
-    let phone = Phone { user: "op1".into(), name: "सीमा".into(), contact: None };
+    let phone = Phone { user: "op1".into(), name: "सीमा".into(), ..Phone::default() };
     Settings { out, plan, phones: vec![phone], ..Settings::default() }
 }
 
@@ -138,7 +138,8 @@ fn an_extension_is_an_agents_id() {
 fn caps_hold_for_an_agent_and_for_everybody_and_pass_with_time() {
     let mut past = Past::new();
     let mut settings = settings();
-    settings.out.caps = Caps { at_once: 3, hour: 6, day: 8, agent_hour: 2, agent_day: 3 };
+    settings.out.caps =
+        Caps { at_once: 3, hour: 6, day: 8, agent_at_once: 1, agent_hour: 2, agent_day: 3 };
     let mut serial = 0;
     let mut place = |past: &mut Past, who: &str, ends: bool| {
         let planned = past.dial(&settings, who, "9826012345").map(drop);
@@ -154,6 +155,7 @@ fn caps_hold_for_an_agent_and_for_everybody_and_pass_with_time() {
     assert_eq!(place(&mut past, "a", true), Ok(()));
     assert_eq!(place(&mut past, "a", true), Err(Refusal::PerHour));
     assert_eq!(place(&mut past, "b", false), Ok(()));
+    assert_eq!(place(&mut past, "b", false), Err(Refusal::TooMany), "one at a time");
     assert_eq!(place(&mut past, "c", false), Ok(()));
     assert_eq!(place(&mut past, "d", false), Ok(()));
     assert_eq!(place(&mut past, "e", false), Err(Refusal::TooMany));

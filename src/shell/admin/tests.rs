@@ -90,6 +90,7 @@ impl World {
             line: "181".into(),
             trunk: None,
             user: None,
+            agent: String::new(),
             caller: "+919826012345".into(),
             caller_raw: String::new(),
             dialled: "181".into(),

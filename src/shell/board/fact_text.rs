@@ -24,6 +24,11 @@ pub fn render(board: &Board, fact: &Fact) -> Arc<str> {
             "call.overflowed",
             json!({"call": board.public(*call), "from": from, "to": to, "why": why}),
         ),
+        What::Code { agent, phone, code, why } => (
+            "agent.code",
+            json!({"agent": agent, "phone": phone, "code": code, "done": why.is_empty(),
+                   "why": why}),
+        ),
         What::Locked { user, peer } => ("phone.locked", json!({"user": user, "peer": peer})),
         What::Reloaded => ("switch.reloaded", json!({})),
         What::Draining => ("switch.draining", json!({})),
@@ -96,9 +101,14 @@ fn of_call(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
             json!({"call": id(call), "outcome": end.outcome, "ended_by": end.by,
                    "status": end.status, "q850": end.q850}),
         ),
-        call::Fact::Refused { arrival, status } => {
+        call::Fact::Category { call, agent, category } => (
+            "call.category",
+            json!({"call": id(call), "agent": board.names.agent(*agent), "category": category}),
+        ),
+        call::Fact::Refused { arrival, status, why } => {
             let mut details = of_arrival(board, arrival);
             details["status"] = (*status).into();
+            details["why"] = why.as_str().into();
             ("call.refused", details)
         }
     }
@@ -107,6 +117,7 @@ fn of_call(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
 fn of_arrival(board: &Board, arrival: &Arrival) -> Value {
     json!({"call": arrival.id, "direction": arrival.direction, "line": arrival.line,
            "trunk": arrival.trunk.map(|trunk| board.names.trunk(trunk)), "user": arrival.user,
+           "agent": arrival.agent,
            "caller": arrival.caller, "caller_raw": arrival.caller_raw,
            "dialled": arrival.dialled, "dialled_raw": arrival.dialled_raw,
            "forwarded_by": arrival.forwarded_by, "district": arrival.district,
@@ -140,6 +151,7 @@ fn of_desk(board: &Board, fact: &acd::Fact) -> (&'static str, Value) {
             ("agent.missed", details)
         }
         acd::Fact::Taken { call, agent } => ("agent.taken", about(call, agent)),
+        acd::Fact::Repaired { agent, call } => ("agent.repaired", about(call, agent)),
         acd::Fact::Agent { agent, state } => {
             let call = state.call().map(|call| board.public(call));
             let (agent, reason) = (board.names.agent(*agent), state.reason());

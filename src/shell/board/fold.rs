@@ -185,6 +185,7 @@ impl Board {
             What::Restarted { .. } => {
                 (self.restarted, self.draining) = (Some(fact.at), false);
             }
+            What::Code { .. } => {}
             What::Locked { .. } | What::Reloaded | What::Overflowed { .. } | What::Shift(_) => {}
         }
         self.ring.push(fact);
@@ -197,9 +198,11 @@ impl Board {
                 self.calls.insert(*call, Call::new(at, arrival, &self.names));
             }
             call::Fact::Connected { call, agent } => self.change(*call, |call| {
+                // Whoever placed it is known already.
+                let own = call.agent.filter(|_| call.stage == Stage::Arrived);
                 call.stage = Stage::Talking;
                 call.connected.get_or_insert(at);
-                call.agent = *agent;
+                call.agent = agent.or(own);
             }),
             call::Fact::Held { call, held, .. } => self.change(*call, |call| call.held = *held),
             call::Fact::Silent { call, silent, .. } => {
@@ -228,7 +231,8 @@ impl Board {
                 self.change(*call, |call| call.district.clone_from(district));
             }
             call::Fact::Rung { number, reached, .. } => self.failures.note(number, *reached),
-            call::Fact::SystemAnswered { .. }
+            call::Fact::Category { .. }
+            | call::Fact::SystemAnswered { .. }
             | call::Fact::LegOpened { .. }
             | call::Fact::LegClosed { .. }
             | call::Fact::Measured { .. } => {}
@@ -256,7 +260,7 @@ impl Board {
                     queue.longest = queue.longest.max(waited);
                 }
             }
-            acd::Fact::TurnedAway { .. } | acd::Fact::Picked(_) => {}
+            acd::Fact::TurnedAway { .. } | acd::Fact::Picked(_) | acd::Fact::Repaired { .. } => {}
             acd::Fact::Offered { call, agent } => self.change(*call, |call| {
                 (call.stage, call.agent) = (Stage::Offered, Some(*agent));
             }),
@@ -272,6 +276,9 @@ impl Board {
             }
             acd::Fact::Taken { call, agent } => self.taken(*call, *agent, at),
             acd::Fact::Agent { agent, state } => {
+                if let AgentState::OwnCall { call } = state {
+                    self.change(*call, |call| _ = call.agent.get_or_insert(*agent));
+                }
                 let call = state.call().map(|call| self.public(call).to_string());
                 if let Some(agent) = self.agents.get_mut(agent) {
                     (agent.state, agent.call, agent.since) = (state.clone(), call, at);

@@ -55,6 +55,7 @@ fn arrival() -> What {
         line: "181".into(),
         trunk: Some(TrunkId(0)),
         user: None,
+        agent: String::new(),
         caller: String::new(),
         caller_raw: "anonymous".into(),
         dialled: "181".into(),

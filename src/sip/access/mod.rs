@@ -2,13 +2,14 @@
 //!
 //! In: a request's method, Request-URI, Authorization values and source. Out: a [`Verdict`].
 //! ACK and CANCEL cannot be challenged (RFC 3261 section 22.1): do not ask about them.
-//! Knows no transactions. May import: base, and digest beside it.
+//! Knows no transactions. May import: wire, base, and digest beside it.
 
 mod table;
 
 use super::digest::{Checked, Credentials, Verifier};
-use super::{Algorithms, Settings, User};
+use super::{Algorithms, FixedPhone, Settings, Transport, User};
 use crate::base::{Cx, Instant, Rng};
+use crate::wire::sip::Uri;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -40,6 +41,8 @@ pub struct Rules {
     realm: String,
     lock_after: usize,
     users: BTreeMap<String, User>,
+    /// Where the phones are that have no password.
+    fixed: BTreeMap<String, SocketAddr>,
 }
 
 impl Rules {
@@ -48,7 +51,18 @@ impl Rules {
             realm: settings.domains.first().cloned().unwrap_or_default(),
             lock_after: settings.lock_after.max(1) as usize,
             users: settings.users.iter().map(|u| (u.name.clone(), u.clone())).collect(),
+            fixed: settings.fixed.iter().filter_map(fixed_address).collect(),
         }
+    }
+
+    /// Whether this phone, which has no password, calls from where it is. A datagram comes from the
+    /// very port that the phone is called at; a connection, from any of its host.
+    pub fn is_at_home(&self, name: &str, transport: Transport, peer: SocketAddr) -> bool {
+        let home = self.fixed.get(name).filter(|_| !self.has_user(name));
+        home.is_some_and(|home| match transport {
+            Transport::Udp => home.ip() == peer.ip().to_canonical() && home.port() == peer.port(),
+            Transport::Tcp => home.ip() == peer.ip().to_canonical(),
+        })
     }
 
     pub fn realm(&self) -> &str {
@@ -248,6 +262,12 @@ impl Offender {
         if self.locks > 0 { self.locked_until + LOCK_REMEMBERED } else { now }
             .max(now + COUNTED_FOR)
     }
+}
+
+fn fixed_address(phone: &FixedPhone) -> Option<(String, SocketAddr)> {
+    let uri = Uri::parse(&phone.contact).filter(Uri::is_sip)?;
+    let at = SocketAddr::new(uri.host.ip()?, uri.port.unwrap_or(5060));
+    Some((phone.name.clone(), at))
 }
 
 /// One host has a whole /64 of IPv6 addresses to come from.

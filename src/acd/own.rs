@@ -1,0 +1,89 @@
+//! Calls that an agent's phone places or takes by itself, beside the queues: they keep its agent
+//! from being offered a caller, since call waiting is off. The desk knows of them that they are.
+
+use super::agent::{Duty, Task};
+use super::desk::{Desk, Turn};
+use super::{Effect, Fact};
+use crate::base::{AgentId, CallId, Cx, Timer};
+use std::time::Duration;
+
+/// What an agent may begin just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Logged out.
+    Off,
+    Free,
+    /// An own call ends the wrap-up.
+    WrapUp,
+    /// The phone rings for a caller.
+    Offered,
+    /// In a conversation; a call beside it is a consultation.
+    InCall,
+}
+
+impl Desk {
+    pub fn standing(&self, agent: AgentId) -> Standing {
+        let Some(who) = self.agents.get(agent) else { return Standing::Off };
+        match who.task {
+            Task::Offered(_) => Standing::Offered,
+            Task::Talking(_) | Task::Own(_) => Standing::InCall,
+            Task::WrapUp { .. } => Standing::WrapUp,
+            Task::Nothing if who.retired || who.duty == Duty::Off => Standing::Off,
+            Task::Nothing => Standing::Free,
+        }
+    }
+
+    /// The agent's phone is in this call. Nobody with another call in hand is moved by it.
+    pub fn occupy(&mut self, cx: &mut Cx<'_>, agent: AgentId, call: CallId, out: &mut Vec<Effect>) {
+        let mut turn = Turn::new(cx, out);
+        match self.agents.get(agent).map(|who| who.task) {
+            Some(Task::Nothing) => {}
+            Some(Task::WrapUp { .. }) => turn.cx.timers.cancel(Timer::WrapUp(agent)),
+            Some(Task::Offered(_) | Task::Talking(_) | Task::Own(_)) | None => return,
+        }
+        self.set_task(&mut turn, agent, Task::Own(call));
+        self.decide(turn);
+    }
+
+    /// The call is over; its notes are written for so long.
+    pub fn own_over(
+        &mut self,
+        cx: &mut Cx<'_>,
+        agent: AgentId,
+        call: CallId,
+        wrap_up: Duration,
+        out: &mut Vec<Effect>,
+    ) {
+        let mut turn = Turn::new(cx, out);
+        if self.agents.get(agent).map(|who| who.task) == Some(Task::Own(call)) {
+            self.wrap_up(&mut turn, agent, call, wrap_up);
+        }
+        self.decide(turn);
+    }
+
+    /// The phone at which this agent is reached is another than before: whether it is the agent's
+    /// own, and whether it is there.
+    pub fn seated(
+        &mut self,
+        cx: &mut Cx<'_>,
+        agent: AgentId,
+        (own, reachable): (bool, bool),
+        out: &mut Vec<Effect>,
+    ) {
+        if let Some(who) = self.agents.get_mut(agent) {
+            who.elsewhere = !own;
+        }
+        self.reachable(cx, agent, reachable, out);
+    }
+
+    /// The desk believed that the agent has a call which is over: the agent is free again, and
+    /// whoever looks at the facts sees it.
+    pub fn repair(&mut self, cx: &mut Cx<'_>, agent: AgentId, call: CallId, out: &mut Vec<Effect>) {
+        let mut turn = Turn::new(cx, out);
+        if self.agents.get(agent).map(|who| who.task) == Some(Task::Own(call)) {
+            turn.fact(Fact::Repaired { agent, call });
+            self.set_task(&mut turn, agent, Task::Nothing);
+        }
+        self.decide(turn);
+    }
+}

@@ -1,0 +1,311 @@
+//! What agents do with their own phones: they dial out under the centre's number, call
+//! colleagues, and are offered no caller meanwhile; and what keeps strangers from dialling at the
+//! centre's cost.
+//! Stories of the whole switch.
+
+mod desk_world;
+
+use desk_world::{BSNL, Habit, Stage, field, secs};
+use pukar::call::{Direction, EndedBy, Outcome};
+use pukar::core::{CallRecord, Verb, What};
+
+const OP1: &str = "10.2.0.1:5060";
+const OP2: &str = "10.2.0.2:5060";
+
+const CENTRE: &str = r#"
+[[trunk]]
+name = "jio"
+hosts = ["10.1.0.2:5060"]
+ping = "0s"
+[[route]]
+prefixes = ["+91"]
+trunk = "bsnl"
+identity = "+917552551181"
+strip = 3
+add = "0"
+[[line]]
+numbers = ["181"]
+queue = "general"
+[[queue]]
+name = "general"
+skills = ["operator"]
+wrap_up = "5s"
+[[agent]]
+id = "op1"
+name = "सीमा"
+extension = "11"
+contact = "sip:op1@10.2.0.1"
+skills = ["operator"]
+ready = true
+[[agent]]
+id = "op2"
+extension = "12"
+contact = "sip:op2@10.2.0.2"
+skills = ["health"]
+ready = true
+"#;
+
+fn centre() -> Stage {
+    Stage::new(CENTRE)
+}
+
+/// The final answer to a phone's call, and its words.
+fn refusal(stage: &Stage, name: &str) -> (String, String) {
+    let answer = &stage.answers[name];
+    let status = answer.split(' ').nth(1).unwrap_or_default().to_string();
+    let words = field(answer, "Reason").split('"').nth(1).unwrap_or_default().to_string();
+    (status, words)
+}
+
+fn last(stage: &Stage) -> &CallRecord {
+    stage.records.last().expect("a record was written")
+}
+
+#[test]
+fn an_agent_dials_out_under_the_centres_number_and_one_record_tells_it() {
+    let mut stage = centre();
+    stage.habit(BSNL, Habit::Answers);
+    let call = stage.phone_dials(OP1, "op1", "98260 12345".replace(' ', "").as_str());
+    let (to, invite) = stage.invites.last().unwrap().clone();
+    assert_eq!(to.to_string(), BSNL);
+    assert!(invite.starts_with("INVITE sip:09826012345@"), "{invite}");
+    assert!(field(&invite, "From").contains("sip:+917552551181@"), "{invite}");
+    assert!(field(&invite, "P-Asserted-Identity").contains("+917552551181"), "{invite}");
+    assert!(!invite.contains("op1"), "nobody outside learns who it was: {invite}");
+    assert!(stage.answers[&call].starts_with("SIP/2.0 200"));
+    assert_eq!(stage.state("op1"), "own-call");
+    stage.wait(secs(30));
+    stage.phone_hangs_up(OP1, &call);
+    assert_eq!(stage.state("op1"), "wrap-up");
+    stage.wait(secs(10));
+    assert_eq!(stage.state("op1"), "ready");
+    let record = last(&stage);
+    assert_eq!((record.direction, record.outcome), (Direction::Out, Outcome::Answered));
+    assert_eq!((record.agent.as_str(), record.trunk.as_str()), ("op1", "bsnl"));
+    assert_eq!(
+        (record.dialled.as_str(), record.caller.as_str()),
+        ("+919826012345", "+917552551181")
+    );
+    assert_eq!((record.talk_ms, record.wrap_ms), (30_000, 10_000));
+    assert_eq!(stage.records.len(), 1);
+    assert_eq!(stage.story(), ["rung +919826012345: true", "connected"]);
+}
+
+#[test]
+fn whoever_is_in_an_own_call_is_offered_no_caller() {
+    let mut stage = centre();
+    stage.habit(BSNL, Habit::Answers);
+    let own = stage.phone_dials(OP1, "op1", "9826012345");
+    stage.dial("9425000001", "181", "");
+    stage.wait(secs(60));
+    assert!(!stage.story().contains(&"offered op1".to_string()), "{:?}", stage.story());
+    stage.kill();
+    stage.phone_hangs_up(OP1, &own);
+    stage.wait(secs(11));
+    assert!(stage.story().contains(&"offered op1".to_string()), "{:?}", stage.story());
+}
+
+#[test]
+fn a_call_that_was_not_answered_leaves_nothing_to_write_up() {
+    for (habit, status) in [(Habit::Refuses(486), "486"), (Habit::Refuses(404), "404")] {
+        let mut stage = centre();
+        stage.habit(BSNL, habit);
+        let call = stage.phone_dials(OP1, "op1", "9826012345");
+        assert_eq!(refusal(&stage, &call).0, status);
+        assert_eq!(stage.state("op1"), "ready");
+        assert_eq!(
+            (last(&stage).outcome, last(&stage).direction),
+            (Outcome::Failed, Direction::Out)
+        );
+        assert_eq!(stage.story(), ["rung +919826012345: false"]);
+    }
+}
+
+#[test]
+fn a_mobile_is_rung_for_28_seconds_and_no_longer() {
+    let mut stage = centre();
+    let call = stage.phone_dials(OP1, "op1", "9826012345");
+    stage.wait(secs(27));
+    assert!(!stage.answers.contains_key(&call));
+    stage.wait(secs(1));
+    assert_eq!(refusal(&stage, &call).0, "480");
+    assert_eq!(stage.cancelled, [BSNL.parse().unwrap()]);
+    assert_eq!(stage.state("op1"), "ready");
+}
+
+#[test]
+fn the_agent_may_give_up_and_the_number_stops_ringing() {
+    let mut stage = centre();
+    let call = stage.phone_dials(OP1, "op1", "9826012345");
+    stage.phone_cancels(OP1, &call);
+    assert_eq!(stage.cancelled, [BSNL.parse().unwrap()]);
+    stage.wait(secs(1));
+    assert_eq!((last(&stage).outcome, stage.state("op1")), (Outcome::Abandoned, "ready"));
+}
+
+#[test]
+fn an_outgoing_call_ends_when_it_has_lasted_as_long_as_it_may() {
+    let mut stage = Stage::new(&format!("{CENTRE}[out]\nlongest = \"10m\"\n"));
+    stage.habit(BSNL, Habit::Answers);
+    stage.phone_dials(OP1, "op1", "9826012345");
+    stage.wait(secs(601));
+    assert!(stage.heard_at(OP1).starts_with("BYE"), "{}", stage.heard_at(OP1));
+    stage.wait(secs(10));
+    assert_eq!((last(&stage).ended_by, last(&stage).talk_ms), (EndedBy::Switch, 600_000));
+}
+
+#[test]
+fn what_may_not_be_dialled_is_refused_with_a_status_and_words_and_recorded() {
+    for (number, status, words, why) in [
+        ("0014155550100", "403", "International calls are not allowed", "international"),
+        ("19001234567", "403", "Premium numbers are not allowed", "premium"),
+        ("1098", "403", "You may not dial this number", "no-route"),
+        ("nobody", "404", "No such number or extension", "no-number"),
+        ("*99", "404", "No such number or extension", "no-number"),
+    ] {
+        let mut stage = centre();
+        let call = stage.phone_dials(OP1, "op1", number);
+        assert_eq!(refusal(&stage, &call), (status.into(), words.into()), "{number}");
+        assert!(stage.invites.is_empty(), "{number}");
+        assert_eq!((last(&stage).outcome, last(&stage).agent.as_str()), (Outcome::Refused, "op1"));
+        let told = stage.facts.iter().find_map(|fact| match &fact.what {
+            What::Call(pukar::call::Fact::Refused { why, .. }) => Some(why.as_str()),
+            _ => None,
+        });
+        assert_eq!(told, Some(why));
+    }
+}
+
+#[test]
+fn whoever_is_not_logged_in_dials_nobody_but_help() {
+    let mut stage = centre();
+    stage.set_agent("op1", "logout");
+    let call = stage.phone_dials(OP1, "op1", "9826012345");
+    assert_eq!(refusal(&stage, &call), ("403".into(), "Log in first".into()));
+    stage.habit(BSNL, Habit::Answers);
+    let call = stage.phone_dials(OP1, "op1", "108");
+    assert!(stage.answers[&call].starts_with("SIP/2.0 200"), "{}", stage.answers[&call]);
+    assert_eq!(last(&stage).dialled, "+919826012345", "the refused one");
+}
+
+#[test]
+fn strangers_who_write_an_agents_name_dial_nothing() {
+    for address in ["203.0.113.66:5060", "10.2.0.1:5062", OP2] {
+        let mut stage = centre();
+        let call = stage.phone_dials(address, "op1", "9826012345");
+        assert!(stage.answers[&call].starts_with("SIP/2.0 401"), "{address}");
+        assert!(stage.invites.is_empty(), "{address}");
+    }
+    // A carrier's call stays a carrier's, whatever it says of itself: it reaches lines, not routes.
+    let mut stage = centre();
+    let call = stage.dial("op1", "9826012345", "");
+    assert!(stage.answers[&call].starts_with("SIP/2.0 404"), "{}", stage.answers[&call]);
+    let call = stage.dial("9425000001", "*12", "");
+    assert!(stage.answers[&call].starts_with("SIP/2.0 404"), "a code is for phones of ours");
+    assert!(stage.invites.is_empty());
+}
+
+#[test]
+fn caps_hold_and_pass_with_time() {
+    let caps = "[out]\nagent_per_hour = 2\nwrap_up = \"0s\"\n";
+    let mut stage = Stage::new(&format!("{CENTRE}{caps}"));
+    stage.habit(BSNL, Habit::Refuses(486));
+    for _ in 0..2 {
+        let call = stage.phone_dials(OP1, "op1", "9826012345");
+        assert_eq!(refusal(&stage, &call).0, "486");
+    }
+    let call = stage.phone_dials(OP1, "op1", "9826012345");
+    let words = "As many calls as allowed in an hour have been made".to_string();
+    assert_eq!(refusal(&stage, &call), ("403".into(), words));
+    stage.kill();
+    let call = stage.phone_dials(OP1, "op1", "9826012345");
+    assert_eq!(refusal(&stage, &call).0, "403", "a restart forgives nothing");
+    stage.wait(secs(4_600));
+    let call = stage.phone_dials(OP1, "op1", "9826012345");
+    assert_eq!(refusal(&stage, &call).0, "486");
+}
+
+#[test]
+fn a_call_beside_a_call_is_a_consultation_and_the_agent_stays_with_the_first() {
+    let mut stage = centre();
+    stage.habit(OP1, Habit::Answers);
+    stage.dial("9425000001", "181", "");
+    assert_eq!(stage.state("op1"), "talking");
+    stage.habit(BSNL, Habit::Answers);
+    let call = stage.phone_dials(OP1, "op1", "9826012345");
+    assert!(stage.answers[&call].starts_with("SIP/2.0 200"));
+    assert_eq!(stage.state("op1"), "talking");
+    stage.phone_hangs_up(OP1, &call);
+    assert_eq!(stage.state("op1"), "talking");
+}
+
+#[test]
+fn whoever_is_rung_for_a_caller_dials_nobody() {
+    let mut stage = centre();
+    stage.dial("9425000001", "181", "");
+    assert_eq!(stage.state("op1"), "offered");
+    let call = stage.phone_dials(OP1, "op1", "9826012345");
+    assert_eq!(refusal(&stage, &call), ("480".into(), "You have a call in hand".into()));
+    assert_eq!(stage.state("op1"), "offered");
+}
+
+#[test]
+fn colleagues_call_each_other_by_extension_and_both_are_busy() {
+    let mut stage = centre();
+    let call = stage.phone_dials(OP1, "op1", "12");
+    assert_eq!(stage.invites.last().unwrap().0.to_string(), OP2);
+    assert_eq!((stage.state("op1"), stage.state("op2")), ("own-call", "own-call"));
+    let back = stage.phone_dials(OP2, "op2", "op1");
+    assert_eq!(refusal(&stage, &back).0, "486");
+    stage.far_end_answers(OP2);
+    assert!(stage.answers[&call].starts_with("SIP/2.0 200"));
+    stage.phone_hangs_up(OP1, &call);
+    assert_eq!((stage.state("op1"), stage.state("op2")), ("ready", "ready"));
+    let record = last(&stage);
+    assert_eq!((record.direction, record.outcome), (Direction::Internal, Outcome::Answered));
+    assert_eq!((record.agent.as_str(), record.dialled.as_str()), ("op1", "12"));
+}
+
+#[test]
+fn a_colleague_with_a_call_is_engaged() {
+    let mut stage = centre();
+    stage.habit(OP1, Habit::Answers);
+    stage.dial("9425000001", "181", "");
+    let call = stage.phone_dials(OP2, "op2", "11");
+    assert_eq!(refusal(&stage, &call), ("486".into(), "This agent has a call in hand".into()));
+}
+
+#[test]
+fn an_agent_who_calls_a_line_is_not_offered_the_own_call() {
+    let mut stage = centre();
+    let call = stage.phone_dials(OP1, "op1", "181");
+    assert!(stage.answers[&call].starts_with("SIP/2.0 200"));
+    assert_eq!((stage.state("op1"), stage.invites.len()), ("own-call", 0));
+    stage.phone_hangs_up(OP1, &call);
+    assert_eq!(stage.state("op1"), "ready");
+}
+
+#[test]
+fn an_agent_removed_in_mid_call_goes_when_it_is_over() {
+    let mut stage = centre();
+    stage.habit(BSNL, Habit::Answers);
+    let call = stage.phone_dials(OP1, "op1", "9826012345");
+    let fewer = CENTRE.replace("id = \"op1\"", "id = \"op3\"");
+    stage.reload(&fewer);
+    assert_eq!(stage.state("op1"), "own-call");
+    stage.phone_hangs_up(OP1, &call);
+    stage.wait(secs(11));
+    assert_eq!(stage.state("op1"), "gone");
+}
+
+#[test]
+fn a_supervisor_may_end_it() {
+    let mut stage = centre();
+    stage.habit(BSNL, Habit::Answers);
+    stage.phone_dials(OP1, "op1", "9826012345");
+    let call = stage.arrival().id.clone();
+    stage.ask(Verb::Hangup { call });
+    assert_eq!(stage.state("op1"), "wrap-up");
+    stage.wait(secs(10));
+    assert_eq!(last(&stage).ended_by, EndedBy::Admin);
+}
