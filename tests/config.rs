@@ -171,8 +171,8 @@ fn keys_that_nobody_knows_are_set_right() {
 #[test]
 fn what_belongs_to_a_later_step_is_refused_not_ignored() {
     one(
-        "[records]\nstores = [\"postgres:x\", \"jsonl:x\"]\n",
-        "2: stores \"postgres:x\" is not supported yet; use sqlite: or jsonl: for now",
+        "[admin]\nhttp = \"127.0.0.1:8080\"\n",
+        "2: \"http\" in [admin] is not supported yet; write http = \"\", or take it out",
     );
 }
 

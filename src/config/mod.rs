@@ -12,11 +12,13 @@ mod mistake;
 mod out;
 mod overflow;
 mod queues;
+mod retention;
 mod routes;
 mod secret;
 mod section;
 mod settings;
 mod shifts;
+mod stores;
 mod switch;
 mod tree;
 mod value;
@@ -71,6 +73,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     let trunks = list(&mut top, "trunk");
     let queues = list(&mut top, "queue");
     let agents = list(&mut top, "agent");
+    let holds = list(&mut top, "hold");
     let lines = list(&mut top, "line");
     let districts = list(&mut top, "district");
     let routes = list(&mut top, "route");
@@ -80,7 +83,8 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     top.done();
 
     switch::switch(switch, &mut settings, log);
-    switch::records(records, &mut settings, log);
+    stores::records(records, env, &mut settings, log);
+    retention::holds(&holds, &mut settings, log);
     journal::journal(journal, &mut settings, log);
     switch::limits(limits, &mut settings, log);
     switch::numbers(numbers, &mut settings, log);

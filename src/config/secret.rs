@@ -14,20 +14,25 @@ pub fn written(section: &mut Section, key: &'static str) -> Option<At<String>> {
 }
 
 /// What is written, or what the environment variable that it names holds.
-pub fn reveal(raw: &str, owner: &str, env: Env) -> Result<Secret, Wrong> {
-    let secret = match raw.strip_prefix("env:") {
-        None => raw.to_string(),
+pub fn look_up(raw: &str, env: Env) -> Result<String, Wrong> {
+    match raw.strip_prefix("env:") {
+        None => Ok(raw.to_string()),
         Some(name) if !is_variable(name) => {
-            return wrong("names no environment variable", "write it as \"env:OP1_SECRET\"");
+            wrong("names no environment variable", "write it as \"env:OP1_SECRET\"")
         }
-        Some(name) => match env(name) {
-            Some(secret) => secret,
-            None => {
+        Some(name) => env(name).map_or_else(
+            || {
                 let what = format!("is in the environment variable {name}, which is not set");
-                return wrong(what, format!("set {name} before starting pukar"));
-            }
-        },
-    };
+                wrong(what, format!("set {name} before starting pukar"))
+            },
+            Ok,
+        ),
+    }
+}
+
+/// The same, for one that we choose and strangers may guess at.
+pub fn reveal(raw: &str, owner: &str, env: Env) -> Result<Secret, Wrong> {
+    let secret = look_up(raw, env)?;
     if secret.chars().count() < SECRET_CHARS_MIN {
         let instead = format!("use at least {SECRET_CHARS_MIN} characters, best \"env:NAME\"");
         return wrong("is too short", instead);

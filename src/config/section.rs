@@ -93,6 +93,27 @@ impl<'a, 'l> Section<'a, 'l> {
         Some(items.iter().filter_map(|item| self.one(key, item, &read)).collect())
     }
 
+    /// The same as [`Section::texts`], of texts that may hold a secret: a mistake quotes what
+    /// `shown` leaves of them.
+    pub fn texts_shown<T>(
+        &mut self,
+        key: &'static str,
+        shown: impl Fn(&str) -> String,
+        read: impl Fn(&str) -> Result<T, Wrong>,
+    ) -> Option<Vec<At<T>>> {
+        let found = self.texts(key, |raw| Ok((shown(raw), read(raw))))?;
+        let mut good = Vec::new();
+        for At { it: (shown, read), place } in found {
+            match read {
+                Ok(it) => good.push(At { it, place }),
+                Err(Wrong { what, instead }) => {
+                    self.log.add(place, format!("{key} \"{shown}\" {what}"), instead);
+                }
+            }
+        }
+        Some(good)
+    }
+
     fn one<T>(
         &mut self,
         key: &str,

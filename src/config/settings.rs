@@ -35,6 +35,7 @@ pub struct Settings {
     /// What is played to callers, in the order of their ids.
     pub tunes: Vec<Tune>,
     pub stores: Vec<Store>,
+    pub retention: Retention,
     pub admin: Admin,
     pub journal: Journal,
     /// What an agent keys in to log in, in the order of the agents' ids.
@@ -59,6 +60,7 @@ impl Default for Settings {
             prompt_fallback: BTreeMap::new(),
             tunes: Vec::new(),
             stores: vec![Store::Sqlite { path: "data/records.db".into() }],
+            retention: Retention::default(),
             admin: Admin::default(),
             journal: Journal::default(),
             pins: Vec::new(),
@@ -78,8 +80,88 @@ pub struct Tune {
 /// Where call records go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Store {
-    Sqlite { path: PathBuf },
-    JsonLines { path: PathBuf },
+    Sqlite {
+        path: PathBuf,
+    },
+    JsonLines {
+        path: PathBuf,
+    },
+    /// A folder of files, one a day and table.
+    Csv {
+        folder: PathBuf,
+    },
+    Postgres(Remote),
+    Webhook(Remote),
+    Nats(Remote),
+}
+
+/// How long records are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retention {
+    /// Days; `None`: for ever.
+    pub days: Option<u32>,
+    /// Lines for which it is another time.
+    pub lines: BTreeMap<String, Option<u32>>,
+    pub holds: Vec<Hold>,
+}
+
+/// Records that nobody may purge: those that fit all of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    pub reason: String,
+    pub line: Option<String>,
+    /// The id of a record.
+    pub call: Option<String>,
+    /// E.164.
+    pub caller: Option<String>,
+    /// Days in the switch's time zone, as `2026-11-22`, both included.
+    pub from: Option<String>,
+    pub until: Option<String>,
+}
+
+/// A store that is reached over the network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remote {
+    /// Empty where there is a token alone, or nothing.
+    pub user: String,
+    pub secret: Option<sip::Secret>,
+    pub host: String,
+    pub port: u16,
+    /// The database, the stream, or the path of the URL with its query.
+    pub path: String,
+    pub tls: bool,
+    /// What this switch is called among those that write to the same place.
+    pub switch: String,
+}
+
+impl Store {
+    /// What it is called in lists and logs, and by its cursor: nothing of its login is in it.
+    pub fn place(&self) -> String {
+        match self {
+            Store::Sqlite { path } => format!("sqlite:{}", path.display()),
+            Store::JsonLines { path } => format!("jsonl:{}", path.display()),
+            Store::Csv { folder } => format!("csv:{}", folder.display()),
+            Store::Postgres(at) => {
+                format!("postgres://{}/{}?switch={}", at.authority(), at.path, at.switch)
+            }
+            Store::Webhook(at) => {
+                let path = at.path.split('?').next().unwrap_or_default();
+                format!("http{}://{}{path}", if at.tls { "s" } else { "" }, at.authority())
+            }
+            Store::Nats(at) => {
+                format!("nats://{}/{}?switch={}", at.authority(), at.path, at.switch)
+            }
+        }
+    }
+}
+
+impl Remote {
+    pub fn authority(&self) -> String {
+        match self.host.contains(':') {
+            true => format!("[{}]:{}", self.host, self.port),
+            false => format!("{}:{}", self.host, self.port),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,8 +219,12 @@ impl Settings {
     pub fn with_data(mut self, dir: &Path) -> Self {
         let old = std::mem::replace(&mut self.data, dir.to_path_buf());
         for store in &mut self.stores {
-            let (Store::Sqlite { path } | Store::JsonLines { path }) = store;
-            *path = moved(path, &old, dir);
+            match store {
+                Store::Sqlite { path }
+                | Store::JsonLines { path }
+                | Store::Csv { folder: path } => *path = moved(path, &old, dir),
+                Store::Postgres(_) | Store::Webhook(_) | Store::Nats(_) => {}
+            }
         }
         self.admin.socket = moved(&self.admin.socket, &old, dir);
         self

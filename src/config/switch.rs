@@ -1,5 +1,5 @@
-//! The sections that stand once: `[switch]`, `[sip]`, `[media]`, `[records]`, `[admin]`,
-//! `[limits]`, `[numbers]`, `[directory]`.
+//! The sections that stand once: `[switch]`, `[sip]`, `[media]`, `[admin]`, `[limits]`,
+//! `[numbers]`, `[directory]`.
 
 use super::mistake::{Log, Wrong, choose};
 use super::section::{At, Section};
@@ -223,20 +223,6 @@ fn laws(section: &mut Section) -> Option<Vec<Law>> {
         laws.push(*law);
     }
     Some(laws)
-}
-
-pub fn records(table: &Table, settings: &mut Settings, log: &mut Log) {
-    let mut section = Section::new(table, "[records]", log);
-    if let Some(found) = section.texts("stores", value::store) {
-        settings.stores.clear();
-        for At { it: store, place } in found {
-            if settings.stores.contains(&store) {
-                section.log.add(place, "a store stands twice", "take one out");
-            }
-            settings.stores.push(store);
-        }
-    }
-    section.done();
 }
 
 pub fn admin(table: &Table, settings: &mut Settings, log: &mut Log) {

@@ -1,7 +1,6 @@
 //! The words that a value may be written in: durations, addresses, names, numbers.
 
 use super::mistake::{Wrong, choose, wrong};
-use super::settings::Store;
 use crate::base::text;
 use crate::sip::Transport;
 use std::net::{IpAddr, SocketAddr};
@@ -182,7 +181,7 @@ pub fn domain(raw: &str) -> Result<String, Wrong> {
     wrong("is no domain", "write one such as \"helpline.example\"")
 }
 
-fn is_host(raw: &str) -> bool {
+pub fn is_host(raw: &str) -> bool {
     let label = |l: &str| {
         !l.is_empty()
             && l.len() <= 63
@@ -254,24 +253,6 @@ pub fn ports(raw: &str) -> Result<(u16, u16), Wrong> {
         return wrong(what, format!("write \"{even}-{odd}\""));
     }
     Ok((from, to))
-}
-
-/// `sqlite:data/records.db`, `jsonl:data/records.jsonl`.
-pub fn store(raw: &str) -> Result<Store, Wrong> {
-    match raw.split_once(':') {
-        Some((_, path)) if path.trim().is_empty() => {
-            wrong("has no path", "write it as \"sqlite:data/records.db\"")
-        }
-        Some(("sqlite", path)) => Ok(Store::Sqlite { path: path.into() }),
-        Some(("jsonl", path)) => Ok(Store::JsonLines { path: path.into() }),
-        Some(("postgres" | "postgresql" | "csv" | "http" | "https" | "nats", _)) => {
-            wrong("is not supported yet", "use sqlite: or jsonl: for now")
-        }
-        Some((kind, _)) => {
-            wrong("is no store", choose(kind, &["sqlite", "jsonl"], "kinds of store"))
-        }
-        None => wrong("is no store", format!("write \"sqlite:{raw}\" or \"jsonl:{raw}\"")),
-    }
 }
 
 /// A language, as folders of prompts are called: `hi`, `en-IN`, `surgujia`.

@@ -41,6 +41,8 @@ pub enum Command<L: Args> {
     Agents(View),
     /// Trunks, and whether they answer.
     Trunks(View),
+    /// Stores of records: which are up, and how far each is behind.
+    Stores(View),
     /// Shifts: which one is on, when the next ones begin, who is there.
     Shifts(View),
     /// The directory: who is listed, who would be called, whose number fails.
@@ -70,6 +72,10 @@ pub enum Command<L: Args> {
         #[arg(value_name = "DIR|FILE")]
         journal: PathBuf,
     },
+    /// Compare what the stores have with the journal, row by row; exit 1 where they differ.
+    Verify(VerifyArgs),
+    /// Take out of the databases what is older than it has to be kept, and leave proof of it.
+    Purge(PurgeArgs),
     /// Everything that happens, as it happens.
     Events {
         /// Begin with this number, to go on where an earlier run ended.
@@ -128,6 +134,31 @@ pub enum PromptsAct {
         #[arg(long)]
         force: bool,
     },
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct VerifyArgs {
+    /// The configuration whose stores are compared: a TOML file, or a folder of them.
+    #[arg(long, default_value = CONFIG, value_name = "FILE")]
+    pub config: PathBuf,
+    /// The folder that the run wrote into, where it is not the configuration's.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Only stores whose name holds this: sqlite, postgres, records.db.
+    #[arg(long, default_value = "", hide_default_value = true, value_name = "NAME")]
+    pub store: String,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct PurgeArgs {
+    #[command(flatten)]
+    pub of: VerifyArgs,
+    /// Only what is older than this as well: 2024-01-01, or two years ago as "2y".
+    #[arg(long, value_name = "WHEN")]
+    pub before: Option<String>,
+    /// Say what would go, and take nothing out.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -247,6 +278,9 @@ mod tests {
             "call c1 hangup",
             "events --from 7",
             "shifts --json",
+            "stores --watch",
+            "purge --before 2y --dry-run --store sqlite",
+            "verify --store postgres --data /tmp/x",
             "directory ALI/RRT/1",
             "directory --stale",
             "prompts list --missing --json",

@@ -15,6 +15,7 @@ mod prompts;
 mod records;
 mod screen;
 mod table;
+mod upkeep;
 
 pub use args::{Cli, Command, DemoArgs, RunArgs};
 pub use client::Client;
@@ -90,6 +91,7 @@ fn dispatch<L: clap::Args>(cli: Cli<L>, hands: &Hands<L>) -> Result<(), Fault> {
         Command::Queues(view) => screen::show(&client, &screen::QUEUES, view),
         Command::Agents(view) => screen::show(&client, &screen::AGENTS, view),
         Command::Trunks(view) => screen::show(&client, &screen::TRUNKS, view),
+        Command::Stores(view) => screen::show(&client, &screen::STORES, view),
         Command::Shifts(view) => screen::show(&client, &screen::SHIFTS, view),
         Command::Directory(args) => directory::show(&client, &args),
         Command::Records(args) => records::show(&client, &args),
@@ -102,6 +104,8 @@ fn dispatch<L: clap::Args>(cli: Cli<L>, hands: &Hands<L>) -> Result<(), Fault> {
             client.call("calls.hangup", json!({"call": id})).map(drop)
         }
         Command::Reload => client.call("config.reload", json!({})).map(drop),
+        Command::Verify(args) => upkeep::verify(&args),
+        Command::Purge(args) => upkeep::purge(&args),
         Command::Replay { journal } => print(&format!("{}\n", shell::replay(&journal)?)),
     }
 }

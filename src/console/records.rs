@@ -4,6 +4,7 @@ use super::args::RecordsArgs;
 use super::client::Client;
 use super::table::{Side, render};
 use super::{Fault, moment, print};
+use crate::shell::csv_field as field;
 use jiff::Zoned;
 use serde_json::{Map, Value, json};
 
@@ -95,23 +96,6 @@ fn csv(rows: &[Value], first: bool) -> String {
         text.push_str(&line(keys.iter().map(|key| field(&row[key.as_str()])).collect()));
     }
     text
-}
-
-/// A cell of text that a spreadsheet would take for a formula is made plain text: callers choose
-/// their own display names. A number with its country code is none.
-fn field(value: &Value) -> String {
-    let text = match value {
-        Value::Null => return String::new(),
-        Value::String(text) => text.as_str(),
-        other => return other.to_string(),
-    };
-    let number = text.strip_prefix('+').is_some_and(|t| t.bytes().all(|b| b.is_ascii_digit()));
-    let formula = text.starts_with(['=', '+', '-', '@', '\t']) && !number;
-    let text = if formula { format!("'{text}") } else { text.to_string() };
-    match text.contains([',', '"', '\r', '\n']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text,
-    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@
 //! - `agents.list`: `[{id, name, state, reason, call, caller, since, for_ms, contacts, taken,
 //!   missed}]`
 //! - `trunks.list`: `[{name, up, calls}]`
+//! - `stores.list`: `[{name, up, behind, stored, last_call, last_state, away_since, failures,
+//!   error, error_at}]`
 //! - `shifts.list`: `[{name, hours, on, starts_at, ends_at, minimum, present, members: [{agent,
 //!   name, role, state}]}]`
 //! - `directory.list`: `{entries: [{kind, district, name, number, priority, valid_from, valid_to,
@@ -39,6 +41,7 @@ pub const QUEUES: Screen = Screen { method: "queues.list", draw: queues };
 pub const AGENTS: Screen = Screen { method: "agents.list", draw: agents };
 pub const TRUNKS: Screen = Screen { method: "trunks.list", draw: trunks };
 
+pub const STORES: Screen = Screen { method: "stores.list", draw: stores };
 pub const SHIFTS: Screen = Screen { method: "shifts.list", draw: shifts };
 
 pub fn show(client: &Client, screen: &Screen, view: View) -> Result<(), Fault> {
@@ -170,6 +173,32 @@ fn trunks(rows: &Value) -> String {
     list(rows, &columns, "no trunks; add [[trunk]] to the configuration")
 }
 
+fn stores(rows: &Value) -> String {
+    let columns = [
+        ("STORE", "/name", As::Text),
+        ("IS", "/up", As::UpDown),
+        ("ROWS BEHIND", "/behind", As::Count),
+        ("LAST CALL", "/last_call", As::Count),
+        ("AWAY SINCE", "/away_since", As::Text),
+        ("LAST ERROR", "/error", As::Text),
+    ];
+    list(rows, &columns, "no stores")
+}
+
+/// `2 stores, all up`, or who is not.
+fn stores_in_short(rows: &Value) -> String {
+    let rows = rows.as_array().map_or(&[][..], Vec::as_slice);
+    let away = rows.iter().filter(|row| row["up"] == false).map(|row| {
+        let (name, behind) = (&row["name"], &row["behind"]);
+        format!("{} away, {behind} rows behind", name.as_str().unwrap_or("-"))
+    });
+    let away: Vec<String> = away.collect();
+    match away.is_empty() {
+        true => format!("{} up", rows.len()),
+        false => away.join("; "),
+    }
+}
+
 /// Who is there stands beside the shift: `op1 ready, dr1 off`.
 fn shifts(rows: &Value) -> String {
     let mut rows = rows.clone();
@@ -219,7 +248,8 @@ fn status(answer: &Value) -> String {
     let states = answer["agents"].as_object().into_iter().flatten();
     let states: Vec<String> = states.map(|(state, count)| format!("{count} {state}")).collect();
     let states = if states.is_empty() { "none".into() } else { states.join(", ") };
-    text.push_str(&format!("agents  {states}\n\n"));
+    text.push_str(&format!("agents  {states}\n"));
+    text.push_str(&format!("stores  {}\n\n", stores_in_short(&answer["stores"])));
     text.push_str(&queues(&answer["queues"]));
     text
 }
@@ -250,8 +280,11 @@ mod tests {
             "calls": {"live": 3, "waiting": 1, "offered": 1, "talking": 1},
             "total": {"arrived": 9, "answered": 7, "abandoned": 1, "refused": 0, "failed": 1},
             "agents": {"ready": 2, "talking": 1}, "queues": [], "trunks": [],
+            "stores": [{"name": "sqlite:data/records.db", "up": true, "behind": 0}],
         }));
         assert!(text.starts_with("राज्य हेल्पलाइन, up 1:01\ncalls   3 live: 1 waiting"), "{text}");
-        assert!(text.contains("agents  2 ready, 1 talking\n"), "{text}");
+        assert!(text.contains("agents  2 ready, 1 talking\nstores  1 up\n"), "{text}");
+        let away = json!([{"name": "nats://n:4222/pukar", "up": false, "behind": 12}]);
+        assert_eq!(stores_in_short(&away), "nats://n:4222/pukar away, 12 rows behind");
     }
 }

@@ -34,6 +34,11 @@ pub enum Event {
     Media(MediaEvent),
     /// More comes in than can be handled, or no longer does: new calls are turned away meanwhile.
     Swamped(bool),
+    /// A store takes no rows any more, and why; or it takes them again. Calls do not depend on it.
+    Store {
+        name: String,
+        trouble: Option<String>,
+    },
     /// Someone acts through the admin socket; [`super::Command::Reply`] follows with this number.
     Admin {
         request: u64,

@@ -48,6 +48,12 @@ pub enum What {
         user: String,
         peer: SocketAddr,
     },
+    /// A place where rows are stored; why it is away, or empty.
+    Store {
+        name: String,
+        up: bool,
+        why: String,
+    },
     /// The settings were replaced.
     Reloaded,
     Draining,

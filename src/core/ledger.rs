@@ -45,6 +45,7 @@ impl Ledger {
             | What::Shift(_)
             | What::Code { .. }
             | What::Locked { .. }
+            | What::Store { .. }
             | What::Reloaded
             | What::Draining
             | What::Restarted { .. } => {}

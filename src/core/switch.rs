@@ -165,6 +165,11 @@ impl Switch {
                 self.sip(now, |ua, cx, out| ua.answered(cx, query, answer, out));
             }
             Event::Swamped(swamped) => self.state.calls.swamped(swamped),
+            Event::Store { name, trouble } => {
+                let up = trouble.is_none();
+                let why = trouble.unwrap_or_default();
+                self.fact(now, What::Store { name, up, why }, out);
+            }
             Event::Media(event) => self.calls(now, |calls, io| calls.media(io, event)),
             Event::Admin { request, verb } => {
                 let result = self.act(now, verb, out);

@@ -65,6 +65,13 @@ impl Inbox {
         Ok(())
     }
 
+    /// From whoever must not wait and has told it elsewhere too: what does not fit is left out.
+    pub fn alarm(&self, event: Event) {
+        if self.control.try_send(event).is_ok() {
+            self.waker.wake();
+        }
+    }
+
     /// From a media worker, which must not wait: what does not fit comes back.
     pub fn media(&self, event: MediaEvent) -> Result<(), MediaEvent> {
         self.media.try_send(event).map_err(channel::TrySendError::into_inner)?;

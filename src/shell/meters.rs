@@ -56,6 +56,14 @@ pub struct ShellMeters {
     pub journal_gap: Gauge,
 }
 
+/// What is counted of one store.
+pub struct StoreMeters {
+    /// Rows in the outbox that it does not have.
+    pub behind: Gauge,
+    /// 0 while it takes no rows.
+    pub up: Gauge,
+}
+
 impl Metrics {
     pub fn new() -> Self {
         let recorder = PrometheusBuilder::new()
@@ -99,6 +107,14 @@ impl Metrics {
             journal_octets: metrics::counter!("pukar_journal_octets_total"),
             journal_failures: metrics::counter!("pukar_journal_failures_total"),
             journal_gap: metrics::gauge!("pukar_journal_gap"),
+        })
+    }
+
+    pub fn for_store(&self, name: &str) -> StoreMeters {
+        let label = name.to_string();
+        metrics::with_local_recorder(&self.recorder, || StoreMeters {
+            behind: metrics::gauge!("pukar_store_rows_behind", "store" => label.clone()),
+            up: metrics::gauge!("pukar_store_up", "store" => label),
         })
     }
 

@@ -35,5 +35,5 @@ pub use core_loop::Over;
 pub use journal::{Audit, audit as replay};
 pub use run::run;
 pub use running::{Options, Running};
-pub use store::{Filter, query};
+pub use store::{Filter, Place, Purge, Store, csv_field, places, purge, query, verify};
 pub use supervise::supervise;

@@ -92,8 +92,9 @@ impl Running {
         let reload = options.reload.map(|read| adopting(read, &settings));
         let ground = Ground::prepare(settings, options.seed, clock)?;
         let (workers, media) = ground.start_media()?;
-        let places = store::places(&ground.settings.stores);
-        let (rows, stores) = store::start(&outbox, places, Pace::default(), ground.meters.clone())?;
+        let places = store::places(&ground.settings, &outbox)?;
+        let (pace, alarm) = (Pace::default(), ground.alarm());
+        let (rows, stores) = store::start(&outbox, places, pace, &ground.metrics, alarm)?;
 
         let Begun { switch, board, journal, first } = begin(found, &ground, stores.stored())?;
         let (news, board, board_thread) =
@@ -103,7 +104,9 @@ impl Running {
         let replies = Replies::default();
         let socket = ground.settings.admin.socket.clone();
         let database = database(&ground.settings.stores);
-        let guard = ground.start_admin(&board, &replies, &database, reload.clone())?;
+        let api = ground.api(&board, &replies, stores.health());
+        let api = Api { database: database.clone(), reload: reload.clone(), ..api };
+        let guard = ground.start_admin(api)?;
         ground.keep_meters(&workers);
         let questions = ground.runtime.block_on(async { dns::start(ground.inbox.clone()) });
         let questions = Lane::new("questions", Box::new(questions), WAITING_MAX);
@@ -305,24 +308,31 @@ impl Ground {
         Ok(streams)
     }
 
-    fn start_admin(
-        &self,
-        board: &BoardReader,
-        replies: &Replies,
-        database: &Option<PathBuf>,
-        reload: Option<Reload>,
-    ) -> Result<Guard, String> {
-        let _inside = self.runtime.enter();
-        let api = Api {
+    fn api(&self, board: &BoardReader, replies: &Replies, stores: Arc<store::Health>) -> Api {
+        Api {
             board: board.clone(),
             inbox: self.inbox.clone(),
             replies: replies.clone(),
             metrics: Arc::clone(&self.metrics),
             meters: self.meters.clone(),
-            database: database.clone(),
-            reload,
-        };
+            database: None,
+            stores,
+            reload: None,
+        }
+    }
+
+    fn start_admin(&self, api: Api) -> Result<Guard, String> {
+        let _inside = self.runtime.enter();
         admin::start(&self.settings.admin.socket, api)
+    }
+
+    /// Has it among the facts when a store goes away and when it is back.
+    fn alarm(&self) -> store::Alarm {
+        let inbox = self.inbox.clone();
+        Box::new(move |store, trouble| {
+            let trouble = trouble.map(str::to_string);
+            inbox.alarm(Event::Store { name: store.into(), trouble });
+        })
     }
 
     /// Once a second: what the media workers counted, and order among the samples.
@@ -400,7 +410,11 @@ fn listens(settings: &Settings) -> Vec<(Transport, SocketAddr)> {
 fn database(stores: &[config::Store]) -> Option<PathBuf> {
     stores.iter().find_map(|store| match store {
         config::Store::Sqlite { path } => Some(path.clone()),
-        config::Store::JsonLines { .. } => None,
+        config::Store::JsonLines { .. }
+        | config::Store::Csv { .. }
+        | config::Store::Postgres(_)
+        | config::Store::Webhook(_)
+        | config::Store::Nats(_) => None,
     })
 }
 

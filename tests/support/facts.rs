@@ -30,6 +30,11 @@ impl Admin {
         }
     }
 
+    /// What comes by itself, after a subscription.
+    pub fn notification(&mut self) -> Value {
+        self.read().expect("a notification")["params"].take()
+    }
+
     fn read(&mut self) -> Option<Value> {
         let mut line = String::new();
         self.stream.read_line(&mut line).ok().filter(|n| *n > 0)?;

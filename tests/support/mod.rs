@@ -4,16 +4,19 @@
 
 pub mod agents;
 pub mod baresip;
+pub mod certs;
 pub mod digest;
 pub mod facts;
 pub mod linphone;
 pub mod program;
 pub mod raw;
+pub mod servers;
 pub mod sipp;
 pub mod street;
 pub mod switch;
 pub mod talk;
 pub mod tone;
+pub mod web;
 
 use std::time::{Duration, Instant};
 

@@ -6,7 +6,7 @@ use super::{Deadline, PATIENCE};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
@@ -33,6 +33,12 @@ impl Program {
         forward(child.stdout.take().unwrap(), sender.clone());
         forward(child.stderr.take().unwrap(), sender);
         Self { name, child, lines, seen: Vec::new() }
+    }
+
+    /// All that it has said so far.
+    pub fn said(&mut self) -> String {
+        self.seen.extend(self.lines.try_iter());
+        self.seen.join("\n")
     }
 
     pub fn pid(&self) -> u32 {
@@ -125,6 +131,16 @@ impl Drop for Program {
             eprintln!("---- {} said, at the end:\n{}", self.name, self.seen[from..].join("\n"));
         }
     }
+}
+
+/// What a program says that ends by itself, and well.
+pub fn text_of(command: &mut Command) -> String {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let Output { status, stdout, stderr } = command.output().unwrap_or_else(|e| {
+        panic!("{name} cannot be run ({e}): tests/run installs what is needed")
+    });
+    assert!(status.success(), "{name}: {}", String::from_utf8_lossy(&stderr));
+    String::from_utf8_lossy(&stdout).into_owned()
 }
 
 fn forward(from: impl Read + Send + 'static, to: Sender<String>) {

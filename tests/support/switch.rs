@@ -2,6 +2,7 @@
 //! its own.
 
 use super::PATIENCE;
+use super::certs::authority;
 use super::facts::{Admin, Facts};
 use super::program::Program;
 use super::street::{SWITCH, Street};
@@ -30,6 +31,8 @@ stores = ["sqlite:DATA/records.db", "jsonl:DATA/records.jsonl"]
 [admin]
 socket = "DATA/s"
 "#;
+
+const STORES: &str = r#"stores = ["sqlite:DATA/records.db", "jsonl:DATA/records.jsonl"]"#;
 
 /// A helpline of one queue, which the trunk in house 2 calls as 181.
 pub const HELPLINE: &str = r#"
@@ -67,10 +70,19 @@ impl Switch {
         Self::start_as(true, parts)
     }
 
+    /// The same on a street that has other houses, with these stores.
+    pub fn storing(street: Street, stores: &[String], parts: &[&str]) -> Self {
+        let stores = format!("stores = {stores:?}");
+        Self::start_on(street, false, &COMMON.replace(STORES, &stores), parts)
+    }
+
     fn start_as(supervised: bool, parts: &[&str]) -> Self {
-        let street = Street::new();
+        Self::start_on(Street::new(), supervised, COMMON, parts)
+    }
+
+    fn start_on(street: Street, supervised: bool, common: &str, parts: &[&str]) -> Self {
         let data = street.folder("d");
-        let text = format!("{COMMON}{}", parts.concat());
+        let text = format!("{common}{}", parts.concat());
         let text = street.address(&text).replace("DATA", &data.to_string_lossy());
         fs::write(street.dir().join("helpline.toml"), text).unwrap();
         let program = launch(&street, supervised);
@@ -166,6 +178,14 @@ impl Switch {
         calls
     }
 
+    /// Ends it in order, and keeps its folder; all that it said.
+    pub fn stop(&mut self) -> String {
+        self.program.signal(libc::SIGTERM);
+        let status = self.program.end(PATIENCE);
+        assert!(status.success(), "the switch ended with {status}");
+        self.program.said()
+    }
+
     pub fn data(&self) -> PathBuf {
         self.street.dir().join("d")
     }
@@ -178,6 +198,10 @@ fn launch(street: &Street, supervised: bool) -> Program {
     command.arg("run").arg("--config").arg(&config).current_dir(street.dir());
     command.args(supervised.then_some("--supervise"));
     command.env("RUST_BACKTRACE", "1");
+    let authority = authority(street);
+    if authority.exists() {
+        command.env("SSL_CERT_FILE", authority);
+    }
     let mut program = Program::start("pukar", &mut command);
     program.line_with("admin socket");
     program

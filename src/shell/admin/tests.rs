@@ -9,6 +9,7 @@ use crate::shell::clock::Clock;
 use crate::shell::lane::{self, InboxEnd, Lane};
 use crate::shell::meters::Metrics;
 use crate::shell::outlets::Replies;
+use crate::shell::store::Health;
 use crate::shell::store::tests::Folder;
 use crate::shell::sys::epoll::Waker;
 use crate::{acd, config};
@@ -51,7 +52,9 @@ impl World {
         let (news, board, _) = board::start(board, Clock::start(), meters.clone()).unwrap();
         let (inbox, core) = lane::inbox(Arc::new(Waker::new().unwrap()));
         let replies = Replies::default();
+        let stores = Arc::new(Health::new(&[], &metrics, Box::new(|_, _| {})));
         let api = Api {
+            stores,
             board: board.clone(),
             inbox,
             replies: replies.clone(),

@@ -7,7 +7,7 @@ use crate::shell::board::{Board, BoardReader};
 use crate::shell::lane::{CoreGone, Inbox};
 use crate::shell::meters::{Metrics, ShellMeters};
 use crate::shell::outlets::Replies;
-use crate::shell::store::{self, Filter};
+use crate::shell::store::{self, Filter, Health};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -30,6 +30,7 @@ pub struct Api {
     pub meters: ShellMeters,
     /// The first SQLite database among the stores.
     pub database: Option<PathBuf>,
+    pub stores: Arc<Health>,
     pub reload: Option<Reload>,
 }
 
@@ -66,7 +67,12 @@ impl Api {
     pub async fn call(&self, method: &str, params: Value) -> Result<Value, Fault> {
         self.meters.admin_requests.increment(1);
         match method {
-            "status" => Ok(self.board.read(Board::status)),
+            "status" => {
+                let mut status = self.board.read(Board::status);
+                status["stores"] = self.stores.list();
+                Ok(status)
+            }
+            "stores.list" => Ok(self.stores.list()),
             "calls.list" => Ok(self.board.read(Board::calls_list)),
             "queues.list" => Ok(self.board.read(Board::queues_list)),
             "agents.list" => Ok(self.board.read(Board::agents_list)),
@@ -95,8 +101,8 @@ impl Api {
             _ => Err(Fault::method(format!(
                 "there is no method `{method}`: status, calls.list, queues.list, agents.list, \
                  trunks.list, shifts.list, directory.list, directory.stale, agents.set, \
-                 calls.hangup, calls.district, records.query, config.reload, metrics and \
-                 events.subscribe there are"
+                 calls.hangup, calls.district, records.query, stores.list, config.reload, \
+                 metrics and events.subscribe there are"
             ))),
         }
     }

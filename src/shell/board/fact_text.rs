@@ -30,6 +30,8 @@ pub fn render(board: &Board, fact: &Fact) -> Arc<str> {
                    "why": why}),
         ),
         What::Locked { user, peer } => ("phone.locked", json!({"user": user, "peer": peer})),
+        What::Store { name, up: true, .. } => ("store.back", json!({"store": name})),
+        What::Store { name, up: false, why } => ("store.away", json!({"store": name, "why": why})),
         What::Reloaded => ("switch.reloaded", json!({})),
         What::Draining => ("switch.draining", json!({})),
         What::Restarted { calls } => ("switch.restarted", json!({"calls": calls})),

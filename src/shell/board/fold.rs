@@ -185,8 +185,12 @@ impl Board {
             What::Restarted { .. } => {
                 (self.restarted, self.draining) = (Some(fact.at), false);
             }
-            What::Code { .. } => {}
-            What::Locked { .. } | What::Reloaded | What::Overflowed { .. } | What::Shift(_) => {}
+            What::Code { .. }
+            | What::Locked { .. }
+            | What::Store { .. }
+            | What::Reloaded
+            | What::Overflowed { .. }
+            | What::Shift(_) => {}
         }
         self.ring.push(fact);
     }

@@ -9,6 +9,7 @@ mod audit;
 mod files;
 mod keeper;
 mod recover;
+mod rows;
 mod salvage;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ mod writer;
 
 pub use audit::{Audit, audit};
 pub use recover::{Begin, recover};
+pub use rows::rows;
 pub use writer::Writer;
 
 use std::time::Duration;

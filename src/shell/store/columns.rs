@@ -1,7 +1,7 @@
 //! The columns of every table, once: the databases, the JSON lines and `records.query` all take
 //! them from here. Their names and meanings are part of the interface.
 
-use crate::core::{AgentStateRow, CallRecord, LegRow};
+use crate::core::{AgentStateRow, CallRecord, LegRow, Row};
 use crate::shell::stamp::{optional, rfc3339};
 use serde_json::{Value, json};
 
@@ -11,7 +11,18 @@ pub struct Table {
     pub columns: &'static [(&'static str, &'static str)],
     /// What makes a row the same row.
     pub key: &'static str,
+    /// The column by whose time a row is old.
+    pub time: &'static str,
+    /// Names of indices, and what they are on.
+    pub indices: &'static [(&'static str, &'static str)],
 }
+
+/// The form of the tables. A change of any of them is another form: the databases that are there
+/// are brought up to it, column by column.
+pub const SCHEMA: i32 = 1;
+
+/// A batch is written in this order.
+pub const TABLES: [&Table; 3] = [&CALLS, &LEGS, &AGENT_STATES];
 
 const TEXT: &str = "TEXT NOT NULL";
 const MAYBE: &str = "TEXT";
@@ -53,6 +64,8 @@ pub const CALLS: Table = Table {
         ("transfers", NUMBER),
     ],
     key: "id",
+    time: "arrived_at",
+    indices: &[("calls_arrived", "arrived_at"), ("calls_seq", "seq")],
 };
 
 pub const LEGS: Table = Table {
@@ -74,6 +87,8 @@ pub const LEGS: Table = Table {
         ("mos", "REAL NOT NULL"),
     ],
     key: "call, n",
+    time: "opened_at",
+    indices: &[],
 };
 
 pub const AGENT_STATES: Table = Table {
@@ -88,6 +103,8 @@ pub const AGENT_STATES: Table = Table {
         ("until_at", TEXT),
     ],
     key: "agent, from_at, seq",
+    time: "until_at",
+    indices: &[("agent_states_from", "from_at"), ("agent_states_seq", "seq")],
 };
 
 /// In the order of [`CALLS`].
@@ -142,9 +159,14 @@ pub fn of_leg(call: &str, n: usize, row: &LegRow) -> Vec<Value> {
         json!(row.packets_received),
         json!(row.packets_sent),
         json!(row.packets_lost),
-        json!(row.jitter_ms),
-        json!(row.mos),
+        json!(finite(row.jitter_ms)),
+        json!(finite(row.mos)),
     ]
+}
+
+/// What is no number would be null, and no store could take the row.
+fn finite(figure: f64) -> f64 {
+    if figure.is_finite() { figure } else { 0.0 }
 }
 
 /// In the order of [`AGENT_STATES`].
@@ -160,10 +182,102 @@ pub fn of_agent_state(row: &AgentStateRow) -> Vec<Value> {
     ]
 }
 
+/// A value as a store that knows only text has it; the same whichever store it was read from.
+/// Columns that may be null never hold empty text, so that the two are not confused.
+pub fn text_of(values: &[Value]) -> Vec<String> {
+    let text = |value: &Value| match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Number(number) => match number.as_i64() {
+            Some(whole) => whole.to_string(),
+            None => number.as_f64().unwrap_or_default().to_string(),
+        },
+        other => other.to_string(),
+    };
+    values.iter().map(text).collect()
+}
+
 impl Table {
+    /// What makes a row the same row, from its cells.
+    pub fn key_of(&self, cells: &[String]) -> String {
+        let names = self.key.split(", ");
+        let cells = names.filter_map(|name| cells.get(self.place_of(name)?)).map(String::as_str);
+        cells.collect::<Vec<_>>().join("/")
+    }
+
+    /// The number of a row, where rows of this table have one of their own.
+    pub fn seq_of(&self, cells: &[String]) -> Option<u64> {
+        cells.get(self.place_of("seq")?)?.parse().ok()
+    }
+
+    /// One cell of a row; empty where the table has no such column.
+    pub fn cell<'c>(&self, cells: &'c [String], name: &str) -> &'c str {
+        self.place_of(name).and_then(|at| cells.get(at)).map_or("", String::as_str)
+    }
+
+    pub fn has_seq(&self) -> bool {
+        self.place_of("seq").is_some()
+    }
+
+    fn place_of(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|(column, _)| *column == name)
+    }
+
     /// The columns with their values, as a JSON object.
     pub fn object(&self, values: Vec<Value>) -> Value {
         let names = self.columns.iter().map(|(name, _)| name.to_string());
         Value::Object(names.zip(values).collect())
+    }
+}
+
+/// A row as one JSON object with the table's name as `"table"`; a call has its legs with it.
+pub fn json_line(row: &Row) -> Value {
+    let (table, mut object) = match row {
+        Row::Call(call) => {
+            let mut object = CALLS.object(of_call(call));
+            let legs = call.legs.iter().enumerate();
+            object["legs"] =
+                legs.map(|(n, leg)| LEGS.object(of_leg(&call.id, n + 1, leg))).collect();
+            (CALLS.name, object)
+        }
+        Row::AgentState(state) => (AGENT_STATES.name, AGENT_STATES.object(of_agent_state(state))),
+    };
+    object["table"] = table.into();
+    object
+}
+
+/// What makes a row the same row, among those of all tables.
+pub fn key_of(row: &Row) -> String {
+    match row {
+        Row::Call(call) => call.id.clone(),
+        Row::AgentState(state) => {
+            format!("{}/{}/{}", state.agent, rfc3339(state.from), state.seq)
+        }
+    }
+}
+
+/// Its number among the rows of its table.
+pub fn number_of(row: &Row) -> u64 {
+    match row {
+        Row::Call(call) => call.seq,
+        Row::AgentState(state) => state.seq,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use siphasher::sip::SipHasher13;
+    use std::hash::{Hash, Hasher};
+
+    #[test]
+    fn a_change_of_the_columns_is_another_form() {
+        let mut hasher = SipHasher13::new();
+        for table in TABLES {
+            (table.name, table.columns, table.key).hash(&mut hasher);
+        }
+        let known = (1, 2_097_854_415_565_294_155);
+        let now = (SCHEMA, hasher.finish());
+        assert_eq!(now, known, "raise SCHEMA, so that databases are brought up to it, then this");
     }
 }

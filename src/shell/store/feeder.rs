@@ -2,25 +2,29 @@
 //! tries again, less and less often, while the store is away.
 
 use super::outbox::{self, Bookmark, Position};
-use super::{Pace, Place, Store};
+use super::{Health, Pace, Place, Store, columns, places};
 use crate::core::Row;
 use crate::shell::meters::ShellMeters;
 use std::path::{Path, PathBuf};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Rows in one transaction.
-const BATCH: usize = 1_000;
+/// Longer than any switch runs.
+const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// What the appender and the feeders tell each other.
 pub struct Shared {
     dir: PathBuf,
+    /// As their cursors are called.
     names: Vec<String>,
     state: Mutex<State>,
     changed: Condvar,
+    health: Arc<Health>,
 }
 
 struct State {
+    /// Where this run began to append.
+    begin: Position,
     end: Position,
     /// In the order of the stores.
     cursors: Vec<Position>,
@@ -33,17 +37,30 @@ struct State {
 }
 
 impl Shared {
-    pub fn new(dir: &Path, names: Vec<String>, end: Position) -> Self {
+    pub fn new(dir: &Path, names: Vec<String>, end: Position, health: Arc<Health>) -> Self {
+        let names: Vec<String> = names.iter().map(|name| places::file_name(name)).collect();
         // A cursor beyond the end belongs to an outbox that somebody has removed.
         let cursors = names.iter().map(|name| outbox::load_cursor(dir, name).min(end)).collect();
         let (stopping, closing, kept_from) = (false, false, 0);
-        let state = Mutex::new(State { end, cursors, kept_from, stopping, closing });
-        Self { dir: dir.into(), names, state, changed: Condvar::new() }
+        let state = State { begin: end, end, cursors, kept_from, stopping, closing };
+        let state = Mutex::new(state);
+        Self { dir: dir.into(), names, state, changed: Condvar::new(), health }
     }
 
-    pub fn appended(&self, end: Position) {
+    pub fn appended(&self, end: Position, rows: u64) {
         self.lock().end = end;
+        self.health.appended(rows);
         self.changed.notify_all();
+    }
+
+    /// What an earlier run has left for this store.
+    fn count_what_waits(&self, store: usize) {
+        let (from, end) = {
+            let state = self.lock();
+            (state.cursors[store], state.begin)
+        };
+        let rows = if from < end { outbox::count(&self.dir, from, end) } else { Ok(0) };
+        self.health.found(store, rows.unwrap_or(0));
     }
 
     pub fn hurry(&self) {
@@ -62,9 +79,13 @@ impl Shared {
 
     /// Waits for rows beyond the store's cursor: from where, to where, and whether the end is near.
     fn wait_for_rows(&self, store: usize) -> (Position, Position, bool) {
+        self.wait_at_most(store, FOR_EVER)
+    }
+
+    fn wait_at_most(&self, store: usize, span: Duration) -> (Position, Position, bool) {
         let nothing = |state: &mut State| state.cursors[store] >= state.end && !state.closing;
-        let state = self.changed.wait_while(self.lock(), nothing);
-        let state = state.unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_timeout_while(self.lock(), span, nothing);
+        let state = waited.unwrap_or_else(PoisonError::into_inner).0;
         (state.cursors[store], state.end, state.closing)
     }
 
@@ -98,10 +119,9 @@ impl Shared {
 
 /// Feeds one store until the end.
 pub fn feed(shared: &Shared, n: usize, place: &Place, pace: Pace, meters: &ShellMeters) {
-    // Opened before there is anything to write, so that what is wrong with it is known today.
-    let mut store = (place.open)()
-        .map_err(|error| tracing::error!(store = place.name, "cannot be opened: {error}"))
-        .ok();
+    shared.count_what_waits(n);
+    let mut line = Line { place, store: None, proven: false };
+    open_before_it_is_needed(shared, n, &mut line, pace);
     let mut pause = pace.retry.0;
     let mut tries_left = pace.last_tries;
     let mut bookmark = Bookmark::default();
@@ -110,20 +130,21 @@ pub fn feed(shared: &Shared, n: usize, place: &Place, pace: Pace, meters: &Shell
         if from >= end && closing {
             return;
         }
-        let fed = outbox::read(&shared.dir, from, end, BATCH)
+        let fed = outbox::read(&shared.dir, from, end, place.batch)
             .map_err(|e| format!("the outbox cannot be read: {e}"))
-            .and_then(|(rows, at)| write(&mut store, place, &rows).map(|()| (rows.len(), at)));
+            .and_then(|(rows, at)| line.write(&rows).map(|()| (rows, at)));
         match fed {
             Ok((rows, at)) => {
                 shared.advance(n, at, &mut bookmark);
-                meters.rows_stored.increment(rows as u64);
+                shared.health.stored(n, rows.len() as u64, last_numbers(&rows));
+                meters.rows_stored.increment(rows.len() as u64);
                 if pause > pace.retry.0 {
                     tracing::warn!(store = place.name, "the store is back and gets what it missed");
                 }
                 pause = pace.retry.0;
             }
             Err(error) => {
-                store = None;
+                shared.health.failed(n, &error);
                 meters.store_failures.increment(1);
                 tracing::error!(
                     store = place.name,
@@ -132,10 +153,12 @@ pub fn feed(shared: &Shared, n: usize, place: &Place, pace: Pace, meters: &Shell
                     shared.dir.display(),
                     pause.as_millis()
                 );
+                let was_away = pause > pace.retry.0;
                 let stopping = shared.pause(pause);
                 pause = (pause * 2).min(pace.retry.1);
                 tries_left -= u32::from(stopping);
-                if tries_left == 0 {
+                // What has long been away is not waited for at the end.
+                if tries_left == 0 || stopping && was_away {
                     tracing::error!(
                         store = place.name,
                         "the switch stops before this store has everything; it gets the rest at \
@@ -148,12 +171,70 @@ pub fn feed(shared: &Shared, n: usize, place: &Place, pace: Pace, meters: &Shell
     }
 }
 
-fn write(store: &mut Option<Box<dyn Store>>, place: &Place, rows: &[Row]) -> Result<(), String> {
-    if store.is_none() {
-        *store = Some((place.open)()?);
+/// Opened before there is anything to write, so that what is wrong with it is known today, and that
+/// it is right again as well.
+fn open_before_it_is_needed(shared: &Shared, n: usize, line: &mut Line<'_>, pace: Pace) {
+    let mut pause = pace.retry.0;
+    loop {
+        match line.open() {
+            Ok(_) => return shared.health.stored(n, 0, (0, 0)),
+            Err(error) => {
+                tracing::error!(store = line.place.name, "cannot be opened: {error}");
+                shared.health.failed(n, &error);
+            }
+        }
+        let (from, end, closing) = shared.wait_at_most(n, pause);
+        if from < end || closing {
+            return;
+        }
+        pause = (pause * 2).min(pace.retry.1);
     }
-    match store {
-        Some(store) if !rows.is_empty() => store.write(rows),
-        _ => Ok(()),
+}
+
+fn last_numbers(rows: &[Row]) -> (u64, u64) {
+    let number = |calls: bool| {
+        let of = |row: &&Row| matches!(row, Row::Call(_)) == calls;
+        rows.iter().rev().find(of).map_or(0, columns::number_of)
+    };
+    (number(true), number(false))
+}
+
+/// The way into a store.
+struct Line<'a> {
+    place: &'a Place,
+    store: Option<Box<dyn Store>>,
+    /// It has taken rows since it was opened.
+    proven: bool,
+}
+
+impl Line<'_> {
+    fn open(&mut self) -> Result<&mut Box<dyn Store>, String> {
+        let store = match self.store.take() {
+            Some(store) => store,
+            None => (self.place.open)()?,
+        };
+        Ok(self.store.insert(store))
+    }
+
+    /// The other side may have closed at leisure what was open: one that has worked is opened anew
+    /// before anybody is alarmed.
+    fn write(&mut self, rows: &[Row]) -> Result<(), String> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let worked = self.proven;
+        match self.try_write(rows) {
+            Err(_) if worked => self.try_write(rows),
+            done => done,
+        }
+    }
+
+    fn try_write(&mut self, rows: &[Row]) -> Result<(), String> {
+        let written = self.open().and_then(|store| store.write(rows));
+        self.proven = written.is_ok();
+        if written.is_err() {
+            self.store = None;
+        }
+        written
     }
 }

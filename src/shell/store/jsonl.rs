@@ -2,7 +2,7 @@
 //! `"table"`; a call has its legs with it.
 
 use super::Store;
-use super::columns::{self, AGENT_STATES, CALLS, LEGS};
+use super::columns::json_line;
 use crate::core::Row;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -48,7 +48,7 @@ impl Store for JsonLines {
     fn write(&mut self, rows: &[Row]) -> Result<(), String> {
         let mut text = String::new();
         let mut written = BTreeSet::new();
-        for row in rows.iter().map(object) {
+        for row in rows.iter().map(json_line) {
             let Some(key) = key(&row) else { continue };
             if !self.recent.contains(&key) && written.insert(key) {
                 text.push_str(&row.to_string());
@@ -67,23 +67,6 @@ impl Store for JsonLines {
         self.recent = written;
         Ok(())
     }
-}
-
-fn object(row: &Row) -> Value {
-    let (table, mut object) = match row {
-        Row::Call(call) => {
-            let mut object = CALLS.object(columns::of_call(call));
-            let legs = call.legs.iter().enumerate();
-            object["legs"] =
-                legs.map(|(n, leg)| LEGS.object(columns::of_leg(&call.id, n + 1, leg))).collect();
-            ("calls", object)
-        }
-        Row::AgentState(state) => {
-            ("agent_states", AGENT_STATES.object(columns::of_agent_state(state)))
-        }
-    };
-    object["table"] = table.into();
-    object
 }
 
 fn key(row: &Value) -> Option<String> {

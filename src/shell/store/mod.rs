@@ -6,20 +6,38 @@
 //! cursor, and a row that comes twice is told by its key.
 
 mod columns;
+mod csv;
 mod feeder;
+mod health;
 mod jsonl;
+mod nats;
 mod outbox;
+mod places;
+mod postgres;
+mod purge;
 mod query;
+#[cfg(test)]
+mod rude;
 mod sqlite;
+mod tls;
+mod verify;
+mod webhook;
 
+pub use csv::{Csv, field as csv_field};
+pub use health::{Alarm, Health};
 pub use jsonl::JsonLines;
+pub use nats::Nats;
 pub use outbox::Outbox;
+pub use places::places;
+pub use postgres::Postgres;
+pub use purge::{Wish as Purge, purge};
 pub use query::{Filter, count, query};
 pub use sqlite::Sqlite;
+pub use verify::verify;
+pub use webhook::Webhook;
 
 use super::lane::Lane;
-use super::meters::ShellMeters;
-use crate::config;
+use super::meters::{Metrics, ShellMeters};
 use crate::core::Row;
 use crossbeam_channel as channel;
 use feeder::Shared;
@@ -52,6 +70,8 @@ pub type Opener = Box<dyn Fn() -> Result<Box<dyn Store>, String> + Send>;
 /// A store, by a name that stays the same from one start to the next.
 pub struct Place {
     pub name: String,
+    /// The most rows that it is given at once.
+    pub batch: usize,
     pub open: Opener,
 }
 
@@ -59,6 +79,7 @@ pub struct Place {
 pub struct Stores {
     shared: Arc<Shared>,
     stored: Arc<Stored>,
+    health: Arc<Health>,
     appender: JoinHandle<()>,
     feeders: Vec<JoinHandle<()>>,
 }
@@ -91,11 +112,14 @@ pub fn start(
     outbox: &Path,
     places: Vec<Place>,
     pace: Pace,
-    meters: ShellMeters,
+    metrics: &Metrics,
+    alarm: Alarm,
 ) -> Result<(Lane<Row>, Stores), String> {
     let mut log = open(outbox)?;
-    let names = places.iter().map(|place| place.name.clone()).collect();
-    let shared = Arc::new(Shared::new(outbox, names, log.end()));
+    let meters = metrics.for_shell();
+    let names: Vec<String> = places.iter().map(|place| place.name.clone()).collect();
+    let health = Arc::new(Health::new(&names, metrics, alarm));
+    let shared = Arc::new(Shared::new(outbox, names, log.end(), Arc::clone(&health)));
     let stored = Arc::new(Stored::default());
     stored.add(log.last());
     // Another process may have written the end of it.
@@ -115,7 +139,7 @@ pub fn start(
     let append = move || append_all(&receiver, &mut log, (&ends, &counted), pace, &meters);
     let appender = spawn("outbox", Box::new(append))?;
     let lane = Lane::new("rows", Box::new(sender), WAITING_MAX);
-    Ok((lane, Stores { shared, stored, appender, feeders }))
+    Ok((lane, Stores { shared, stored, health, appender, feeders }))
 }
 
 /// What the journal and the outbox know of each other. A row that was written to the outbox
@@ -176,6 +200,11 @@ impl Stores {
         Arc::clone(&self.stored)
     }
 
+    /// How each of them does.
+    pub fn health(&self) -> Arc<Health> {
+        Arc::clone(&self.health)
+    }
+
     /// Waits until every row is in every store, as far as the stores take them. The lane must be
     /// gone by now.
     pub fn finish(self) {
@@ -214,7 +243,7 @@ fn append_all(
             pause = (pause * 2).min(pace.retry.1);
         }
         meters.rows.increment(batch.len() as u64);
-        shared.appended(log.end());
+        shared.appended(log.end(), batch.len() as u64);
     }
     if let Err(error) = stored.make_safe() {
         tracing::error!("{} cannot be brought to the disk: {error}", log.place().display());
@@ -254,26 +283,15 @@ fn append(log: &mut Outbox, batch: &[Row], stored: &Stored) -> io::Result<()> {
     Ok(())
 }
 
-/// What the configuration asks for.
-pub fn places(stores: &[config::Store]) -> Vec<Place> {
-    let place = |store: &config::Store| match store.clone() {
-        config::Store::Sqlite { path } => Place {
-            name: name_of("sqlite", &path),
-            open: Box::new(move || Ok(Box::new(Sqlite::open(&path)?))),
-        },
-        config::Store::JsonLines { path } => Place {
-            name: name_of("jsonl", &path),
-            open: Box::new(move || Ok(Box::new(JsonLines::open(&path)?))),
-        },
-    };
-    stores.iter().map(place).collect()
-}
-
-/// `sqlite-data-records.db`: fit for a file name.
-fn name_of(kind: &str, path: &Path) -> String {
-    let plain = |c: char| if c.is_alphanumeric() || c == '.' { c } else { '-' };
-    let name: String = path.to_string_lossy().chars().map(plain).collect();
-    format!("{kind}-{}", name.trim_start_matches('-'))
+/// For a store that is reached over the network: what it has to do between two writes (answer a
+/// ping, see that the other side has gone) is done by a thread of its own.
+pub fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("store io")
+        .enable_all()
+        .build()
+        .map_err(|e| format!("a thread for a store cannot be started: {e}"))
 }
 
 #[cfg(test)]

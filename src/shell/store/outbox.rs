@@ -4,6 +4,7 @@
 //! start.
 
 use crate::core::Row;
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
@@ -160,6 +161,28 @@ pub fn read(
     Ok((rows, at))
 }
 
+/// How many rows lie between two places.
+pub fn count(dir: &Path, from: Position, end: Position) -> io::Result<u64> {
+    let mut rows = 0;
+    for segment in segments(dir)?.into_iter().filter(|s| (from.segment..=end.segment).contains(s)) {
+        let mut file = File::open(segment_path(dir, segment))?;
+        let first = if segment == from.segment { from.offset } else { 0 };
+        let last = if segment == end.segment { end.offset } else { u64::MAX };
+        file.seek(SeekFrom::Start(first))?;
+        let mut lines = BufReader::new(file.take(last.saturating_sub(first)));
+        loop {
+            let some = lines.fill_buf()?;
+            if some.is_empty() {
+                break;
+            }
+            rows += memchr::memchr_iter(b'\n', some).count() as u64;
+            let len = some.len();
+            lines.consume(len);
+        }
+    }
+    Ok(rows)
+}
+
 /// Removes the segments that nobody needs any more.
 pub fn remove_before(dir: &Path, segment: u64) {
     for old in segments(dir).unwrap_or_default().into_iter().filter(|s| *s < segment) {
@@ -178,6 +201,25 @@ pub fn load_cursor(dir: &Path, name: &str) -> Position {
             Position { segment: first.unwrap_or(1), offset: 0 }
         }
     }
+}
+
+/// How far every store has come, by the names of their cursors.
+pub fn cursors(dir: &Path) -> io::Result<BTreeMap<String, Position>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(dir)?.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if let Some(name) = name.strip_suffix(".cursor") {
+            found.insert(name.into(), load_cursor(dir, name));
+        }
+    }
+    Ok(found)
+}
+
+/// Where an outbox ends that somebody else may be writing.
+pub fn extent(dir: &Path) -> io::Result<Position> {
+    let Some(segment) = segments(dir)?.last().copied() else { return Ok(Position::default()) };
+    let mut file = File::open(segment_path(dir, segment))?;
+    Ok(Position { segment, offset: whole_lines(&mut file)? })
 }
 
 /// Notes how far a store has come; one for each store, which keeps its file open.

@@ -76,6 +76,42 @@ pub fn count(database: &Path) -> Result<u64, String> {
     read().map(|count| count as u64).map_err(sentence)
 }
 
+/// Every row of a table, in no order, as values in the order of its columns.
+pub fn read_all(
+    database: &Path,
+    table: &Table,
+    visit: &mut dyn FnMut(Vec<Value>),
+) -> Result<(), String> {
+    let mut read = || {
+        let connection = open(database)?;
+        let sql = format!("SELECT {} FROM {}", names_of(table), table.name);
+        let mut statement = connection.prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let values = (0..table.columns.len()).map(|n| Ok(to_json(row.get_ref(n)?)));
+            visit(values.collect::<rusqlite::Result<_>>()?);
+        }
+        Ok(())
+    };
+    read().map_err(|e: rusqlite::Error| format!("{}: {e}", database.display()))
+}
+
+/// What was taken out: the table, and the numbers of its rows.
+pub fn purged(database: &Path) -> Result<Vec<(String, String)>, String> {
+    let read = || {
+        let connection = open(database)?;
+        let mut statement = connection.prepare("SELECT table_name, seqs FROM purges")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect::<rusqlite::Result<Vec<_>>>()
+    };
+    read().map_err(|e: rusqlite::Error| format!("{}: {e}", database.display()))
+}
+
+fn names_of(table: &Table) -> String {
+    let names: Vec<_> = table.columns.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+    names.join(", ")
+}
+
 fn open(database: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(database, flags)?;
@@ -89,12 +125,21 @@ fn select(
     tail: &str,
     values: &[&String],
 ) -> rusqlite::Result<Vec<Value>> {
-    let names: Vec<_> = table.columns.iter().map(|(name, _)| format!("\"{name}\"")).collect();
-    let sql = format!("SELECT {} FROM {} {tail}", names.join(", "), table.name);
+    let rows = self::values(connection, table, tail, values)?;
+    Ok(rows.into_iter().map(|values| table.object(values)).collect())
+}
+
+/// Rows as values in the order of the table's columns.
+pub fn values(
+    connection: &Connection,
+    table: &Table,
+    tail: &str,
+    values: &[&String],
+) -> rusqlite::Result<Vec<Vec<Value>>> {
+    let sql = format!("SELECT {} FROM {} {tail}", names_of(table), table.name);
     let mut statement = connection.prepare(&sql)?;
     let rows = statement.query_map(params_from_iter(values), |row| {
-        let values = (0..names.len()).map(|n| Ok(to_json(row.get_ref(n)?)));
-        Ok(table.object(values.collect::<rusqlite::Result<_>>()?))
+        (0..table.columns.len()).map(|n| Ok(to_json(row.get_ref(n)?))).collect()
     })?;
     rows.collect()
 }

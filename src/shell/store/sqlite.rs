@@ -1,11 +1,12 @@
 //! Rows in an SQLite database: one transaction a batch, keys that make a repeat harmless.
 
 use super::Store;
-use super::columns::{self, AGENT_STATES, CALLS, LEGS, Table};
+use super::columns::{self, SCHEMA, TABLES, Table};
 use crate::core::Row;
 use rusqlite::types::Value as Sql;
-use rusqlite::{Connection, Transaction, params_from_iter};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params_from_iter};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -29,8 +30,9 @@ impl Sqlite {
         let mut private = OpenOptions::new();
         private.append(true).create(true).mode(0o600);
         private.open(path).map_err(|e| sentence(&e))?;
-        let connection = Connection::open(path).map_err(|e| sentence(&e))?;
+        let mut connection = Connection::open(path).map_err(|e| sentence(&e))?;
         prepare(&connection).map_err(|e| sentence(&e))?;
+        bring_up(&mut connection).map_err(|e| sentence(&e))?;
         Ok(Self { connection })
     }
 }
@@ -64,25 +66,79 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // What the cursor counts as stored must survive a power cut.
     connection.pragma_update(None, "synchronous", "FULL")?;
-    for table in [&CALLS, &LEGS, &AGENT_STATES] {
-        let columns: Vec<_> =
-            table.columns.iter().map(|(name, kind)| format!("\"{name}\" {kind}")).collect();
-        connection.execute_batch(&format!(
-            "CREATE TABLE IF NOT EXISTS {} ({}, PRIMARY KEY ({}))",
-            table.name,
-            columns.join(", "),
-            table.key
-        ))?;
-    }
-    connection.execute_batch(
-        "CREATE INDEX IF NOT EXISTS calls_arrived ON calls (arrived_at);
-         CREATE INDEX IF NOT EXISTS agent_states_from ON agent_states (from_at);",
-    )
+    Ok(())
 }
 
+/// Makes the tables, or brings those of an older version up to date.
+fn bring_up(connection: &mut Connection) -> Result<(), String> {
+    let said = |e: rusqlite::Error| e.to_string();
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+    let transaction = transaction.map_err(said)?;
+    let version = transaction.query_row("PRAGMA user_version", [], |row| row.get::<_, i32>(0));
+    let version = version.map_err(said)?;
+    if version > SCHEMA {
+        return Err(format!(
+            "its tables have form {version}, and this version of pukar knows forms up to {SCHEMA}: \
+             run the newer version, or name another file"
+        ));
+    }
+    if version == SCHEMA {
+        return Ok(());
+    }
+    for table in TABLES {
+        let there = columns_of(&transaction, table).map_err(said)?;
+        let key = table.key.split(", ");
+        if !there.is_empty() && key.into_iter().any(|column| !there.contains(column)) {
+            let name = table.name;
+            return Err(format!(
+                "it has a table \"{name}\" that is not pukar's: name another file"
+            ));
+        }
+        transaction.execute_batch(&definition(table, &there)).map_err(said)?;
+    }
+    transaction.execute_batch(PURGES).map_err(said)?;
+    transaction.pragma_update(None, "user_version", SCHEMA).map_err(said)?;
+    transaction.commit().map_err(said)
+}
+
+fn columns_of(transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<BTreeSet<String>> {
+    let mut statement = transaction.prepare("SELECT name FROM pragma_table_info(?)")?;
+    let names = statement.query_map([table.name], |row| row.get(0))?;
+    names.collect()
+}
+
+/// What makes the table, or gives it the columns that it does not have.
+fn definition(table: &Table, there: &BTreeSet<String>) -> String {
+    let mut sql = String::new();
+    let columns = table.columns.iter().map(|(name, kind)| (*name, format!("\"{name}\" {kind}")));
+    if there.is_empty() {
+        let columns: Vec<String> = columns.map(|(_, column)| column).collect();
+        let (columns, key) = (columns.join(", "), table.key);
+        sql.push_str(&format!("CREATE TABLE {} ({columns}, PRIMARY KEY ({key}));", table.name));
+    } else {
+        for (name, column) in columns.filter(|(name, _)| !there.contains(*name)) {
+            let nothing = match () {
+                () if !column.ends_with("NOT NULL") => "",
+                () if column.contains("TEXT") => " DEFAULT ''",
+                () => " DEFAULT 0",
+            };
+            tracing::info!("table {} of the records gets a column {name}", table.name);
+            sql.push_str(&format!("ALTER TABLE {} ADD COLUMN {column}{nothing};", table.name));
+        }
+    }
+    for (name, on) in table.indices {
+        sql.push_str(&format!("CREATE INDEX IF NOT EXISTS {name} ON {} ({on});", table.name));
+    }
+    sql
+}
+
+/// What stands beside the rows.
+const PURGES: &str = "CREATE TABLE IF NOT EXISTS purges (
+    purged_at TEXT NOT NULL, purged_by TEXT NOT NULL, table_name TEXT NOT NULL, what TEXT NOT NULL,
+    count INTEGER NOT NULL, seqs TEXT NOT NULL, digest TEXT NOT NULL)";
+
 /// Statements are made once; the connection keeps what it has compiled of them.
-static INSERTS: LazyLock<[String; 3]> =
-    LazyLock::new(|| [&CALLS, &LEGS, &AGENT_STATES].map(insert_into));
+static INSERTS: LazyLock<[String; 3]> = LazyLock::new(|| TABLES.map(insert_into));
 
 fn insert_into(table: &Table) -> String {
     let names: Vec<_> = table.columns.iter().map(|(name, _)| format!("\"{name}\"")).collect();

@@ -1,8 +1,10 @@
 //! Rows on their way: batches, failures, recovery, restarts, repeats.
 
+use super::rude::{self, Mood};
 use super::*;
 use crate::base::Wall;
 use crate::call::{Direction, EndedBy, Outcome};
+use crate::config;
 use crate::core::{AgentStateRow, CallRecord, LegRow};
 use crate::shell::meters::Metrics;
 use std::path::PathBuf;
@@ -90,11 +92,31 @@ fn numbers(rows: &[Row]) -> Vec<u64> {
 }
 
 fn run(folder: &Folder, places: Vec<Place>, rows: impl Iterator<Item = Row>) {
-    let meters = Metrics::new().for_shell();
-    let (mut lane, stores) = start(&folder.0.join("outbox"), places, pace(), meters).unwrap();
+    run_and_hear(folder, places, rows);
+}
+
+/// What whoever is on duty hears meanwhile.
+fn run_and_hear(
+    folder: &Folder,
+    places: Vec<Place>,
+    rows: impl Iterator<Item = Row>,
+) -> Vec<Option<String>> {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let ear = Arc::clone(&heard);
+    let alarm: Alarm =
+        Box::new(move |_, trouble| ear.lock().unwrap().push(trouble.map(str::to_string)));
+    let outbox = folder.0.join("outbox");
+    let (mut lane, stores) = start(&outbox, places, pace(), &Metrics::new(), alarm).unwrap();
     rows.for_each(|row| lane.put(row));
     drop(lane);
     stores.finish();
+    heard.lock().unwrap().clone()
+}
+
+/// The places that these stores of the configuration are.
+fn configured(folder: &Folder, stores: &[config::Store]) -> Vec<Place> {
+    let settings = config::Settings { stores: stores.into(), ..config::Settings::default() };
+    places(&settings, &folder.0.join("outbox")).unwrap()
 }
 
 /// Fails the first `failures` writes, then keeps what it gets.
@@ -120,7 +142,7 @@ fn moody(failures: usize) -> (Place, Arc<Mutex<Vec<Row>>>) {
     let open: Opener = Box::new(move || {
         Ok(Box::new(Moody { failures: Arc::clone(&failures), kept: Arc::clone(&copy) }))
     });
-    (Place { name: "moody".into(), open }, kept)
+    (Place { name: "moody".into(), batch: 1_000, open }, kept)
 }
 
 #[test]
@@ -150,10 +172,10 @@ fn rows_wait_for_company_only_while_the_journal_has_them_too() {
     let folder = Folder::new("alone");
     let (sender, written) = channel::unbounded();
     let open: Opener = Box::new(move || Ok(Box::new(Telling(sender.clone()))));
-    let places = vec![Place { name: "telling".into(), open }];
+    let places = vec![Place { name: "telling".into(), batch: 1_000, open }];
     let pace = Pace { gather: Duration::from_secs(3_600), ..pace() };
-    let meters = Metrics::new().for_shell();
-    let (mut lane, stores) = start(&folder.0.join("outbox"), places, pace, meters).unwrap();
+    let (outbox, alarm): (_, Alarm) = (folder.0.join("outbox"), Box::new(|_, _| {}));
+    let (mut lane, stores) = start(&outbox, places, pace, &Metrics::new(), alarm).unwrap();
     lane.put(call(1));
     stores.stored().stand_alone(true);
     let soon = Duration::from_secs(30);
@@ -198,14 +220,14 @@ fn both_stores_hold_every_row_once_even_when_rows_come_twice() {
         config::Store::JsonLines { path: lines.clone() },
     ];
     let rows = || (1..=50).map(call).chain((1..=3).map(state));
-    run(&folder, places(&stores), rows());
+    run(&folder, configured(&folder, &stores), rows());
     // The cursors are lost, so everything is fed again.
     for cursor in std::fs::read_dir(folder.0.join("outbox")).unwrap().flatten() {
         if cursor.path().extension().is_some_and(|e| e == "cursor") {
             std::fs::remove_file(cursor.path()).unwrap();
         }
     }
-    run(&folder, places(&stores), std::iter::empty());
+    run(&folder, configured(&folder, &stores), std::iter::empty());
     let calls = query(&database, &Filter { legs: true, ..Filter::default() }).unwrap();
     let calls = calls.as_array().unwrap();
     assert_eq!(calls.len(), 50);
@@ -225,7 +247,7 @@ fn questions_narrow_the_answer_and_bad_ones_are_explained() {
     let folder = Folder::new("query");
     let database = folder.0.join("records.db");
     let stores = [config::Store::Sqlite { path: database.clone() }];
-    run(&folder, places(&stores), (1..=10).map(call));
+    run(&folder, configured(&folder, &stores), (1..=10).map(call));
     let count = |filter: Filter| query(&database, &filter).unwrap().as_array().unwrap().len();
     let since = Some("2023-11-15T03:43:28+05:30".into());
     assert_eq!(count(Filter { since, ..Filter::default() }), 3);
@@ -235,4 +257,252 @@ fn questions_narrow_the_answer_and_bad_ones_are_explained() {
     assert_eq!(count(Filter { after, ..Filter::default() }), 2);
     let bad = Filter { since: Some("yesterday".into()), ..Filter::default() };
     assert!(query(&database, &bad).unwrap_err().contains("`yesterday` is no time"));
+}
+
+/// The rows of all files of a table, in the order of their names, without their headers.
+fn sheets(folder: &Folder, table: &str) -> Vec<Vec<String>> {
+    let files = std::fs::read_dir(folder.0.join("csv")).unwrap().flatten().map(|e| e.path());
+    let mut files: Vec<_> = files
+        .filter(|path| path.file_name().unwrap().to_string_lossy().starts_with(table))
+        .collect();
+    files.sort();
+    let mut rows = Vec::new();
+    for file in files {
+        let text = std::fs::read(file).unwrap();
+        assert!(text.starts_with("\u{feff}".as_bytes()), "a spreadsheet must see that it is UTF-8");
+        rows.extend(csv::Records::new(&text).skip(1));
+    }
+    rows
+}
+
+fn on_day(n: u64, day: i64, agent: &str) -> Row {
+    let Row::Call(record) = call(n) else { unreachable!() };
+    // Half past eleven in the evening in India, and half past midnight.
+    let ended_at = Wall(1_700_071_200_000_000 + day * 3_600_000_000);
+    Row::Call(CallRecord { ended_at, agent: agent.into(), ..record })
+}
+
+#[test]
+fn csv_turns_a_leaf_at_midnight_and_quotes_what_it_must() {
+    let folder = Folder::new("csv");
+    let stores = [config::Store::Csv { folder: folder.0.join("csv") }];
+    let rows = [on_day(1, 0, "सीमा, \"दल\"\r\n2"), on_day(2, 1, "=cmd()"), state(1)];
+    run(&folder, configured(&folder, &stores), rows.into_iter());
+    let mut names: Vec<_> = std::fs::read_dir(folder.0.join("csv")).unwrap().flatten().collect();
+    names.sort_by_key(|entry| entry.file_name());
+    let names: Vec<_> = names.iter().map(|e| e.file_name().into_string().unwrap()).collect();
+    let days = ["2023-11-15", "2023-11-16"];
+    assert_eq!(
+        names,
+        [
+            "agent_states-1970-01-01.csv".to_string(),
+            format!("calls-{}.csv", days[0]),
+            format!("calls-{}.csv", days[1]),
+            format!("legs-{}.csv", days[0]),
+            format!("legs-{}.csv", days[1]),
+        ]
+    );
+    let calls = sheets(&folder, "calls");
+    let agent = |n: usize| calls[n][10].as_str();
+    assert_eq!((calls.len(), agent(0), agent(1)), (2, "सीमा, \"दल\"\r\n2", "=cmd()"));
+    assert_eq!(calls[0].len(), columns::CALLS.columns.len());
+    let text = std::fs::read_to_string(folder.0.join("csv/calls-2023-11-16.csv")).unwrap();
+    assert!(text.contains(",'=cmd(),"), "no spreadsheet runs it: {text}");
+    assert_eq!(sheets(&folder, "legs").len(), 2);
+}
+
+#[test]
+fn csv_holds_every_row_once_whatever_is_fed_again_or_was_torn() {
+    let folder = Folder::new("csv-again");
+    let stores = [config::Store::Csv { folder: folder.0.join("csv") }];
+    run(&folder, configured(&folder, &stores), (1..=20).map(|n| on_day(n, 0, "op1")));
+    let path = folder.0.join("csv/calls-2023-11-15.csv");
+    let text = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &text[..text.len() - 30]).unwrap();
+    for cursor in std::fs::read_dir(folder.0.join("outbox")).unwrap().flatten() {
+        if cursor.path().extension().is_some_and(|e| e == "cursor") {
+            std::fs::remove_file(cursor.path()).unwrap();
+        }
+    }
+    run(&folder, configured(&folder, &stores), std::iter::once(on_day(21, 0, "op1")));
+    let seqs: Vec<_> = sheets(&folder, "calls").iter().map(|row| row[1].clone()).collect();
+    assert_eq!(seqs, (1..=21).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_sheet_with_other_columns_is_left_alone_and_another_begun() {
+    let folder = Folder::new("csv-form");
+    std::fs::create_dir_all(folder.0.join("csv")).unwrap();
+    let old = folder.0.join("csv/calls-2023-11-15.csv");
+    std::fs::write(&old, "\u{feff}id,seq\r\n1,1\r\n").unwrap();
+    let stores = [config::Store::Csv { folder: folder.0.join("csv") }];
+    run(&folder, configured(&folder, &stores), std::iter::once(on_day(1, 0, "op1")));
+    assert_eq!(std::fs::read_to_string(&old).unwrap(), "\u{feff}id,seq\r\n1,1\r\n");
+    let next = std::fs::read_to_string(folder.0.join("csv/calls-2023-11-15.2.csv")).unwrap();
+    assert!(next.contains("\"op1\"") || next.contains(",op1,"), "{next}");
+}
+
+fn webhook(at: std::net::SocketAddr) -> config::Store {
+    config::Store::Webhook(config::Remote {
+        user: String::new(),
+        secret: Some(crate::sip::Secret("a-token-of-ours".into())),
+        host: at.ip().to_string(),
+        port: at.port(),
+        path: "/in?dept=wcd".into(),
+        tls: false,
+        switch: "main".into(),
+    })
+}
+
+#[test]
+fn a_rude_web_server_gets_every_row_in_order_and_can_tell_repeats() {
+    use Mood::{Crumbles, CutsIn, ForgetsToAnswer, Redirects, Refuses, Takes};
+    let folder = Folder::new("webhook");
+    let moods = [Takes, Refuses, CutsIn, ForgetsToAnswer, Crumbles, Redirects, Refuses, Takes];
+    let (at, kept) = rude::serve(&moods);
+    let rows = (1..=900).map(call).chain((1..=3).map(state));
+    let heard = run_and_hear(&folder, configured(&folder, &[webhook(at)]), rows);
+    // What the last tries of that run did not bring is brought by the next.
+    run(&folder, configured(&folder, &[webhook(at)]), std::iter::empty());
+    let kept = kept.lock().unwrap();
+    let seqs: Vec<_> = kept.rows.iter().filter_map(|row| row["seq"].as_u64()).collect();
+    assert_eq!(seqs, (1..=900).chain(1..=3).collect::<Vec<_>>());
+    assert!(kept.repeats > 0, "what was forgotten came again");
+    assert_eq!(kept.rows[6]["table"], "calls");
+    assert_eq!(kept.rows[6]["legs"][0]["packets_lost"], -1);
+    let head = kept.heads[0].to_lowercase();
+    assert!(head.starts_with("post /in?dept=wcd http/1.1"), "{head}");
+    assert!(head.contains("authorization: bearer a-token-of-ours"), "{head}");
+    assert!(head.contains("idempotency-key: ") && head.contains("x-ndjson"), "{head}");
+    let troubles: Vec<_> = heard.iter().flatten().collect();
+    assert!(troubles.iter().any(|why| why.contains("503")), "{heard:?}");
+    assert!(heard.iter().all(|why| !format!("{why:?}").contains("a-token")), "{heard:?}");
+    assert!(heard.contains(&None), "it is told when it is over: {heard:?}");
+}
+
+#[test]
+fn a_store_that_does_not_come_back_is_not_waited_for_and_its_error_is_known() {
+    let folder = Folder::new("gone");
+    // Nobody listens there any more.
+    let at = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let heard = run_and_hear(&folder, configured(&folder, &[webhook(at)]), (1..=3).map(call));
+    assert_eq!(heard.len(), 2, "away is told once, whatever the tries: {heard:?}");
+    assert!(heard[1].as_ref().unwrap().contains("cannot be reached"), "{heard:?}");
+}
+
+#[test]
+fn how_far_a_store_is_behind_is_known_across_restarts() {
+    let folder = Folder::new("behind");
+    let (broken, _) = moody(usize::MAX);
+    run(&folder, vec![broken], (1..=7).map(call));
+    let (broken, _) = moody(usize::MAX);
+    let outbox = folder.0.join("outbox");
+    let metrics = Metrics::new();
+    let alarm: Alarm = Box::new(|_, _| {});
+    let (mut lane, stores) = start(&outbox, vec![broken], pace(), &metrics, alarm).unwrap();
+    lane.put(call(8));
+    drop(lane);
+    let health = stores.health();
+    stores.finish();
+    let list = health.list();
+    assert_eq!((&list[0]["up"], &list[0]["behind"]), (&false.into(), &8.into()), "{list:#}");
+    assert_eq!(list[0]["error"], "the disk is full");
+    assert!(metrics.render().contains("pukar_store_rows_behind{store=\"moody\"} 8"));
+}
+
+#[test]
+fn an_old_database_gets_its_new_columns_and_a_foreign_or_newer_one_is_left_alone() {
+    let folder = Folder::new("migrate");
+    let database = folder.0.join("records.db");
+    let old = rusqlite::Connection::open(&database).unwrap();
+    let sql = "CREATE TABLE calls (id TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (id));
+               INSERT INTO calls VALUES ('01A', 1)";
+    old.execute_batch(sql).unwrap();
+    Sqlite::open(&database).unwrap().write(&[call(2)]).unwrap();
+    let calls = query(&database, &Filter::default()).unwrap();
+    assert_eq!((&calls[0]["line"], &calls[1]["line"]), (&"".into(), &"181".into()));
+    old.execute_batch("PRAGMA user_version = 99").unwrap();
+    assert!(Sqlite::open(&database).err().unwrap().contains("form 99"));
+    let foreign = folder.0.join("foreign.db");
+    let connection = rusqlite::Connection::open(&foreign).unwrap();
+    connection.execute_batch("CREATE TABLE calls (number TEXT)").unwrap();
+    assert!(Sqlite::open(&foreign).err().unwrap().contains("not pukar's"));
+}
+
+fn purge_of(stores: &[config::Store], before: &str, dry_run: bool) -> Vec<purge::Purged> {
+    let mut settings = config::Settings { stores: stores.into(), ..config::Settings::default() };
+    settings.retention.days = Some(366);
+    settings.retention.lines.insert("104".into(), None);
+    let hold = config::Hold {
+        reason: "WP 17/2024".into(),
+        call: Some(format!("01HZ{:022}", 4)),
+        ..config::Hold::default()
+    };
+    settings.retention.holds.push(hold);
+    let before = Some(before.to_string());
+    let by = "hema (uid 1)".to_string();
+    let now = "2026-11-22T12:00:00+05:30[Asia/Kolkata]".parse().unwrap();
+    purge(&settings, &Purge { store: String::new(), before, dry_run, by, now }).unwrap()
+}
+
+#[test]
+fn a_purge_takes_what_is_old_and_not_held_and_leaves_proof() {
+    let folder = Folder::new("purge");
+    let database = folder.0.join("records.db");
+    let stores = [config::Store::Sqlite { path: database.clone() }];
+    let other_line = match call(2) {
+        Row::Call(record) => Row::Call(CallRecord { line: "104".into(), ..record }),
+        row => row,
+    };
+    let rows = [call(1), other_line, call(3), call(4), call(5), state(1)];
+    run(&folder, configured(&folder, &stores), rows.into_iter());
+    // Calls 1 to 4 came before this second; all states have long been over.
+    let before = "2023-11-14T22:13:25.000Z";
+    let dry = purge_of(&stores, before, true);
+    assert_eq!((dry[0].calls, dry[0].states, dry[0].held), (2, 1, 1));
+    let seqs = || -> Vec<u64> {
+        let calls = query(&database, &Filter::default()).unwrap();
+        calls.as_array().unwrap().iter().map(|row| row["seq"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(seqs(), [1, 2, 3, 4, 5], "nothing was taken out yet");
+    let done = purge_of(&stores, before, false);
+    assert_eq!((done[0].calls, done[0].states, done[0].held), (2, 1, 1));
+    assert_eq!(seqs(), [2, 4, 5]);
+    let connection = rusqlite::Connection::open(&database).unwrap();
+    let sql = "SELECT purged_by, count, seqs, length(digest) FROM purges ORDER BY table_name DESC";
+    let proof: (String, i64, String, i64) = connection
+        .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+        .unwrap();
+    assert_eq!(proof, ("hema (uid 1)".into(), 2, "1,3".into(), 64));
+    let legs = connection.query_row("SELECT count(*) FROM legs", [], |row| row.get::<_, i64>(0));
+    assert_eq!(legs.unwrap(), 3, "legs go with their calls");
+    let settings = config::Settings {
+        stores: stores.into(),
+        data: folder.0.clone(),
+        ..config::Settings::default()
+    };
+    let verdict = &verify(&settings, "").unwrap()[0];
+    assert!(verdict.is_good(), "what was purged with proof is not missing: {verdict}");
+    connection.execute("DELETE FROM calls WHERE seq = 4", []).unwrap();
+    let verdict = &verify(&settings, "").unwrap()[0];
+    assert_eq!(verdict.wrong, 1, "and what was taken out without proof is: {verdict}");
+}
+
+#[test]
+fn what_has_to_be_kept_is_not_purged_however_early_somebody_wants_it() {
+    let folder = Folder::new("keep");
+    let stores = [config::Store::Sqlite { path: folder.0.join("records.db") }];
+    run(&folder, configured(&folder, &stores), (1..=3).map(call));
+    let mut settings = config::Settings { stores: stores.into(), ..config::Settings::default() };
+    let wish = Purge {
+        store: String::new(),
+        before: None,
+        dry_run: false,
+        by: "me".into(),
+        now: "2023-12-01T12:00:00+05:30[Asia/Kolkata]".parse().unwrap(),
+    };
+    assert!(purge(&settings, &wish).unwrap_err().contains("write keep"));
+    settings.retention.days = Some(30);
+    let wish = Purge { before: Some("2023-12-01T00:00:00.000Z".into()), ..wish };
+    assert_eq!(purge(&settings, &wish).unwrap()[0].calls, 0);
 }

@@ -1,0 +1,209 @@
+//! `pukar purge`: takes out what is older than it has to be kept, but nothing that is held, and
+//! leaves proof of it: what, how many, by whom, their numbers, and a digest by which whoever has a
+//! copy can show that these were the rows.
+
+mod postgres;
+mod sqlite;
+
+use super::columns::{AGENT_STATES, CALLS, Table};
+use super::verify::{Cells, Ranges};
+use crate::config::{Hold, Settings, Store};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan, Zoned};
+use sha2::{Digest, Sha256};
+use std::fmt;
+
+/// Rows that go in one transaction, with one row of proof.
+const BATCH: usize = 5_000;
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// Only stores whose name holds this.
+    pub store: String,
+    /// RFC 3339, UTC, milliseconds: only what is older, however short it has to be kept.
+    pub before: Option<String>,
+    /// Only count.
+    pub dry_run: bool,
+    pub by: String,
+    pub now: Zoned,
+}
+
+/// What became of one store.
+#[derive(Clone, Debug)]
+pub struct Purged {
+    pub store: String,
+    pub calls: u64,
+    pub states: u64,
+    /// Old enough, and held.
+    pub held: u64,
+    pub dry_run: bool,
+}
+
+/// The proof of one transaction.
+pub struct Proof {
+    pub at: String,
+    pub by: String,
+    pub what: String,
+    pub seqs: String,
+    pub digest: String,
+}
+
+/// A store that rows can be taken out of.
+pub trait Books {
+    /// Rows before this time with numbers after that one, in the order of their numbers.
+    fn older(
+        &mut self,
+        table: &'static Table,
+        before: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Cells>, String>;
+
+    /// Takes them out, calls with their legs, and notes the proof: all of it or nothing.
+    fn remove(
+        &mut self,
+        table: &'static Table,
+        rows: &[Cells],
+        proof: &Proof,
+    ) -> Result<(), String>;
+}
+
+/// Purges every database of the configuration; other stores have no rows that could be taken out.
+pub fn purge(settings: &Settings, wish: &Wish) -> Result<Vec<Purged>, String> {
+    let rules = Rules::new(settings, wish)?;
+    let mut done = Vec::new();
+    for store in settings.stores.iter().filter(|store| store.place().contains(&wish.store)) {
+        let name = store.place();
+        let sentence = |e: String| format!("{name}: {e}");
+        let mut books: Box<dyn Books> = match store {
+            Store::Sqlite { path } => Box::new(sqlite::Database::open(path).map_err(sentence)?),
+            Store::Postgres(at) => Box::new(postgres::Database::open(at).map_err(sentence)?),
+            Store::JsonLines { .. } | Store::Csv { .. } | Store::Webhook(_) | Store::Nats(_) => {
+                continue;
+            }
+        };
+        let mut purged =
+            Purged { store: name.clone(), calls: 0, states: 0, held: 0, dry_run: wish.dry_run };
+        purged.calls = rules.purge(&mut *books, &CALLS, &mut purged.held).map_err(sentence)?;
+        purged.states =
+            rules.purge(&mut *books, &AGENT_STATES, &mut purged.held).map_err(sentence)?;
+        done.push(purged);
+    }
+    if done.is_empty() {
+        return Err("there is no SQLite or PostgreSQL database to purge among the stores".into());
+    }
+    Ok(done)
+}
+
+/// Which rows go.
+struct Rules<'s> {
+    settings: &'s Settings,
+    wish: &'s Wish,
+    zone: TimeZone,
+    now: Timestamp,
+}
+
+impl<'s> Rules<'s> {
+    fn new(settings: &'s Settings, wish: &'s Wish) -> Result<Self, String> {
+        let retention = &settings.retention;
+        let limited = retention.days.is_some() || retention.lines.values().any(Option::is_some);
+        if !limited && wish.before.is_none() {
+            return Err("nothing says how long records are kept: write keep = \"2y\" into \
+                        [records], or say --before"
+                .into());
+        }
+        let zone = TimeZone::get(&settings.timezone).map_err(|e| e.to_string())?;
+        Ok(Self { settings, wish, zone, now: wish.now.timestamp() })
+    }
+
+    fn purge(
+        &self,
+        books: &mut dyn Books,
+        table: &'static Table,
+        held: &mut u64,
+    ) -> Result<u64, String> {
+        let lines = self.settings.retention.lines.keys().map(String::as_str);
+        let newest = lines.chain([""]).filter_map(|line| self.before(line)).max();
+        let Some(newest) = newest else { return Ok(0) };
+        let (mut after, mut gone) = (0, 0);
+        loop {
+            let found = books.older(table, &newest, after, BATCH)?;
+            let Some(last) = found.last() else { return Ok(gone) };
+            after = table.seq_of(last).ok_or("a row has no number")?;
+            let (mut rows, mut kept) = (Vec::new(), 0);
+            for row in found.into_iter().filter(|row| self.is_old(table, row)) {
+                match self.is_held(table, &row) {
+                    true => kept += 1,
+                    false => rows.push(row),
+                }
+            }
+            *held += kept;
+            gone += rows.len() as u64;
+            if !rows.is_empty() && !self.wish.dry_run {
+                books.remove(table, &rows, &self.proof(table, &rows, &newest))?;
+            }
+        }
+    }
+
+    /// The first moment whose rows of this line stay; `None` where all of them do.
+    fn before(&self, line: &str) -> Option<String> {
+        let retention = &self.settings.retention;
+        let days = match retention.lines.get(line) {
+            Some(days) => (*days)?,
+            // What is wished for is enough where nothing is said about keeping.
+            None => match (retention.days, &self.wish.before) {
+                (Some(days), _) => days,
+                (None, before) => return before.clone(),
+            },
+        };
+        let last = self.now.checked_sub((i64::from(days) * 24).hours()).ok()?;
+        let last = format!("{last:.3}");
+        Some(self.wish.before.clone().map_or(last.clone(), |before| before.min(last)))
+    }
+
+    fn is_old(&self, table: &Table, row: &Cells) -> bool {
+        let (line, at) = (table.cell(row, "line"), table.cell(row, table.time));
+        self.before(line).is_some_and(|before| at < before.as_str())
+    }
+
+    /// Agents' states are no service's: a hold on a line, a call or a caller is none on them.
+    fn is_held(&self, table: &Table, row: &Cells) -> bool {
+        let at: Option<Timestamp> = table.cell(row, table.time).parse().ok();
+        let day = at.map(|at| at.to_zoned(self.zone.clone()).date().to_string());
+        let is = |wanted: &Option<String>, column: &str| {
+            wanted.as_ref().is_none_or(|wanted| wanted == table.cell(row, column))
+        };
+        self.settings.retention.holds.iter().any(|hold: &Hold| {
+            is(&hold.line, "line")
+                && is(&hold.call, if table.name == CALLS.name { "id" } else { "call" })
+                && is(&hold.caller, "caller")
+                && hold.from.as_ref().is_none_or(|from| day.as_ref() >= Some(from))
+                && hold.until.as_ref().is_none_or(|until| day.as_ref() <= Some(until))
+        })
+    }
+
+    fn proof(&self, table: &Table, rows: &[Cells], newest: &str) -> Proof {
+        let mut digest = Sha256::new();
+        for row in rows {
+            digest.update(row.join("\u{1f}").as_bytes());
+            digest.update(b"\n");
+        }
+        let digest: String = digest.finalize().iter().map(|octet| format!("{octet:02x}")).collect();
+        Proof {
+            at: format!("{:.3}", self.now),
+            by: self.wish.by.clone(),
+            what: format!("{} before {newest}", table.name),
+            seqs: Ranges::of(rows.iter().filter_map(|row| table.seq_of(row))).to_string(),
+            digest,
+        }
+    }
+}
+
+impl fmt::Display for Purged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { store, calls, states, held, dry_run } = self;
+        let done = if *dry_run { "would be purged" } else { "purged" };
+        writeln!(f, "{store}: {calls} calls and {states} states of agents {done}; {held} are held")
+    }
+}

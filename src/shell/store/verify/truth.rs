@@ -1,0 +1,121 @@
+//! What is known of rows outside of the stores: the notes of the journal, and the outbox.
+
+use super::Cells;
+use crate::core::Row;
+use crate::shell::journal;
+use crate::shell::store::columns::{self, AGENT_STATES, CALLS, LEGS, TABLES, Table};
+use crate::shell::store::outbox::{self, Position};
+use crate::shell::store::places::file_name;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// The rows of a table by their keys.
+#[derive(Default)]
+pub struct Rows {
+    rows: BTreeMap<String, Cells>,
+    /// The numbers of calls, for their legs.
+    calls: BTreeMap<String, u64>,
+}
+
+pub struct Truth {
+    tables: [Rows; 3],
+    outbox: PathBuf,
+    /// Where the outbox ended when it was read, and the last numbers in it.
+    end: Position,
+    last: (u64, u64),
+    /// How far each store had come before anything was read.
+    cursors: BTreeMap<String, Position>,
+}
+
+impl Truth {
+    /// `data`: the folder of the switch, which may be running.
+    pub fn read(data: &Path) -> Result<Self, String> {
+        let outbox = data.join("outbox");
+        let sentence = |e: std::io::Error| format!("{}: {e}", outbox.display());
+        let cursors = outbox::cursors(&outbox).map_err(sentence)?;
+        let end = outbox::extent(&outbox).map_err(sentence)?;
+        let tables = [Rows::default(), Rows::default(), Rows::default()];
+        let mut truth = Self { tables, outbox: outbox.clone(), end, last: (0, 0), cursors };
+        for dir in [data.join("journal/set-aside"), data.join("journal")] {
+            journal::rows(&dir, &mut |row| truth.add(&row))
+                .map_err(|e| format!("{}: {e}", dir.display()))?;
+        }
+        let all = outbox::read(&outbox, Position::default(), end, usize::MAX).map_err(sentence)?;
+        for row in all.0 {
+            match &row {
+                Row::Call(call) => truth.last.0 = truth.last.0.max(call.seq),
+                Row::AgentState(state) => truth.last.1 = truth.last.1.max(state.seq),
+            }
+            truth.add(&row);
+        }
+        Ok(truth)
+    }
+
+    pub fn rows(&self, table: &Table) -> &Rows {
+        let at = TABLES.iter().position(|known| known.name == table.name);
+        &self.tables[at.unwrap_or(0)]
+    }
+
+    fn add(&mut self, row: &Row) {
+        for (table, cells) in cells_of(row) {
+            let at = TABLES.iter().position(|known| known.name == table.name).unwrap_or(0);
+            if let Row::Call(call) = row {
+                self.tables[at].calls.insert(call.id.clone(), call.seq);
+            }
+            self.tables[at].rows.insert(table.key_of(&cells), cells);
+        }
+    }
+
+    /// The keys of the rows that a store is not to be blamed for: they have not been brought to it,
+    /// or not even to the outbox.
+    pub fn pending(&self, store: &str) -> BTreeSet<String> {
+        let from = self.cursors.get(&file_name(store)).copied().unwrap_or_default();
+        let waiting = outbox::read(&self.outbox, from, self.end, usize::MAX);
+        let mut keys: BTreeSet<String> = waiting
+            .map(|(rows, _)| rows)
+            .unwrap_or_default()
+            .iter()
+            .flat_map(cells_of)
+            .map(|(table, cells)| table.key_of(&cells))
+            .collect();
+        for (at, last) in [(0, self.last.0), (2, self.last.1)] {
+            let later = |cells: &Cells| TABLES[at].seq_of(cells).is_some_and(|seq| seq > last);
+            let rows = self.tables[at].rows.iter().filter(|(_, cells)| later(cells));
+            keys.extend(rows.map(|(key, _)| key.clone()));
+        }
+        let legs = self.tables[1].rows.keys();
+        keys.extend(legs.filter(|key| self.tables[1].call_of(key) > Some(self.last.0)).cloned());
+        keys
+    }
+}
+
+impl Rows {
+    pub fn get(&self, key: &str) -> Option<&Cells> {
+        self.rows.get(key)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &Cells)> {
+        self.rows.iter()
+    }
+
+    /// The number of the call that a leg is of.
+    pub fn call_of(&self, key: &str) -> Option<u64> {
+        self.calls.get(key.split('/').next()?).copied()
+    }
+}
+
+/// A row as the tables have it.
+pub fn cells_of(row: &Row) -> Vec<(&'static Table, Cells)> {
+    match row {
+        Row::Call(call) => {
+            let own = (&CALLS, columns::text_of(&columns::of_call(call)));
+            let legs = call.legs.iter().enumerate();
+            let legs = legs.map(|(n, leg)| columns::of_leg(&call.id, n + 1, leg));
+            let legs = legs.map(|values| (&LEGS, columns::text_of(&values)));
+            std::iter::once(own).chain(legs).collect()
+        }
+        Row::AgentState(state) => {
+            vec![(&AGENT_STATES, columns::text_of(&columns::of_agent_state(state)))]
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Records in real databases and streams that are stopped, frozen, killed and restarted while
+//! people call, and a switch that is killed as well: at the end every store has every row once, as
+//! `pukar verify` proves; and `pukar verify` finds whatever is wrong.
+
+mod support;
+
+use pukar::load::{self, Span};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+use support::certs;
+use support::facts::Admin;
+use support::servers::{HOUSES, Nats, PASSWORD, Postgres};
+use support::street::{CALLER, PHONE, SWITCH, Street};
+use support::switch::{HELPLINE, Switch};
+use support::web::Web;
+use support::{Deadline, PATIENCE};
+
+const CALLERS: u32 = 60;
+const AGENTS: u32 = 12;
+
+fn agents() -> String {
+    format!(
+        "[[agent]]\nid = \"op{{1-{AGENTS}}}\"\nskills = [\"operator\"]\nready = true\n\
+         contact = \"sip:op{{}}@NET.3:5060\"\n"
+    )
+}
+
+/// People who call over some seconds and talk for a moment.
+fn callers(switch: &Switch, seconds: u64, rtp_from: u16) -> load::Plan {
+    let mut plan = load::Plan::new(switch.sip());
+    (plan.callers, plan.agents, plan.seconds) = (CALLERS, AGENTS, 60);
+    plan.callers_at = switch.street.sip(CALLER);
+    plan.agents_at = switch.street.sip(PHONE);
+    plan.arrivals = load::Arrivals::Over(Duration::from_secs(seconds));
+    plan.impatient_percent = 0;
+    (plan.manner.decline_percent, plan.manner.ignore_percent) = (0, 0);
+    plan.manner.ring = Span::millis(50, 200);
+    plan.manner.talk = Span::millis(300, 1_200);
+    plan.rtp_from = rtp_from;
+    plan
+}
+
+#[test]
+fn stores_that_are_frozen_killed_and_restarted_in_the_rush_end_up_with_every_row_once() {
+    let street = Street::new();
+    let certs = certs::issue(&street, &HOUSES);
+    let mut postgres = Postgres::start(&street, Some(&certs));
+    let mut nats = Nats::start(&street, Some(&certs));
+    let web = Web::start(street.ip(SWITCH), &certs);
+    let stores = [
+        "sqlite:DATA/records.db".to_string(),
+        "jsonl:DATA/records.jsonl".into(),
+        "csv:DATA/csv".into(),
+        postgres.store(),
+        nats.store(),
+        web.store(PASSWORD),
+    ];
+    let mut switch = Switch::storing(street, &stores, &[HELPLINE, &agents()]);
+    let plan = callers(&switch, 10, 39_000);
+    let phones = std::thread::spawn(move || load::run(&plan, &mut |_| {}).unwrap());
+    until(&mut switch, "calls are stored", |list| list.iter().all(|s| s["last_call"].is_u64()));
+    postgres.freeze(true);
+    web.refuse(true);
+    nats.kill();
+    until(&mut switch, "the stream is known to be away", |list| list[4]["up"] == false);
+    let status = switch.status();
+    assert!(status["stores"][4]["error"].is_string(), "{status:#}");
+    postgres.freeze(false);
+    nats.run();
+    nats.freeze(true);
+    postgres.kill();
+    until(&mut switch, "the database is known to be away", |list| list[3]["up"] == false);
+    switch.crash();
+    postgres.run();
+    nats.freeze(false);
+    web.refuse(false);
+    let report = phones.join().unwrap();
+    assert_eq!(report.calls.answered, u64::from(CALLERS), "{report}");
+    let all = |store: &Value| store["up"] == true && store["behind"].as_u64() < Some(50);
+    until(&mut switch, "every store is back", |list| list.iter().all(all));
+    let (config, data) = (switch.street.dir().join("helpline.toml"), switch.data());
+    let beside = verify(&config, "").expect("a switch at work is no reason for a finding");
+    eprintln!("{beside}");
+    let record = switch.stop();
+    assert!(!record.contains(PASSWORD), "a password is in the log");
+    let text = verify(&config, "").expect("nothing is wrong");
+    let whole = format!("calls: {CALLERS} rows, numbers 1 to {CALLERS}, {CALLERS} compared");
+    assert_eq!(text.matches(&whole).count(), 5, "{text}");
+    assert_eq!(text.matches("nothing missing, nothing twice, nothing different").count(), 5);
+    let legs: u32 = postgres.sql("SELECT count(*) FROM legs").trim().parse().unwrap();
+    assert!(legs >= 2 * CALLERS, "{legs}");
+    assert_eq!(web.count("calls"), CALLERS as usize);
+    tampered(&config, &data, &postgres);
+}
+
+/// Whoever changes a store behind the switch's back is found out.
+fn tampered(config: &Path, data: &Path, postgres: &Postgres) {
+    let database = rusqlite::Connection::open(data.join("records.db")).unwrap();
+    database.execute("UPDATE calls SET caller = '+911' WHERE seq = 3", []).unwrap();
+    let said = verify(config, "sqlite").unwrap_err();
+    assert!(said.contains("differs: caller is \"+911\", not \"+"), "{said}");
+    postgres.sql("DELETE FROM legs WHERE call = (SELECT id FROM calls WHERE seq = 5) AND n = 2");
+    postgres.sql("DELETE FROM calls WHERE seq IN (7, 8)");
+    let said = verify(config, "postgres").unwrap_err();
+    assert!(said.contains(", number 7, is missing"), "{said}");
+    assert_eq!(said.matches("WRONG").count(), 3, "{said}");
+    let lines = std::fs::read_to_string(data.join("records.jsonl")).unwrap();
+    let first = lines.lines().next().unwrap();
+    std::fs::write(data.join("records.jsonl"), format!("{lines}{first}\n")).unwrap();
+    assert!(verify(config, "jsonl").unwrap_err().contains("is there twice"));
+    assert!(verify(config, "csv").is_ok());
+    assert!(verify(config, "oracle").unwrap_err().contains("no store \"oracle\""));
+}
+
+#[test]
+fn a_database_that_is_not_ours_or_refuses_us_delays_only_itself_and_is_named() {
+    let street = Street::new();
+    let postgres = Postgres::start(&street, None);
+    postgres.sql("CREATE TABLE calls (number text)");
+    let wrong = postgres.store().replace(PASSWORD, "not-the-password");
+    let stores =
+        ["sqlite:DATA/records.db".to_string(), postgres.store(), format!("{wrong}&switch=b")];
+    let mut switch = Switch::storing(street, &stores, &[HELPLINE, &agents()]);
+    until(&mut switch, "both are away", |list| list[1]["up"] == false && list[2]["up"] == false);
+    let list = switch.ask("stores.list");
+    let error = |n: usize| list[n]["error"].as_str().unwrap_or_default().to_string();
+    assert!(error(1).contains("a table \"calls\" that is not pukar's"), "{list:#}");
+    assert!(error(2).contains("28P01") && !error(2).contains("not-the-password"), "{list:#}");
+    let away = switch.until("store.away", |fact| fact["store"] == list[1]["name"]);
+    assert!(away["why"].as_str().unwrap().contains("not pukar's"), "{away:#}");
+    assert_eq!(list[0]["up"], true);
+    postgres.sql("DROP TABLE calls");
+    until(&mut switch, "it is taken into use", |list| list[1]["up"] == true);
+}
+
+#[test]
+fn q33_a_client_resumes_across_kills_without_gap_or_double() {
+    let mut switch = Switch::start(&[HELPLINE, &agents()]);
+    let plan = callers(&switch, 4, 43_000);
+    let phones = std::thread::spawn(move || load::run(&plan, &mut |_| {}).unwrap());
+    let mut seen = BTreeMap::new();
+    for kill in 0..4_u64 {
+        // A client that notes what it has, is cut off by the kill, and asks for what follows.
+        let from = seen.len() as u64 + 1;
+        let mut client = Admin::connect(&switch.data().join("s"));
+        client.ask("events.subscribe", json!({"from": from})).unwrap();
+        while (seen.len() as u64) < from + 40 + 30 * kill {
+            let fact = client.notification();
+            let seq = fact["seq"].as_u64().unwrap();
+            assert_eq!(seq, seen.len() as u64 + 1, "the next one, and no other");
+            seen.insert(seq, fact);
+        }
+        switch.crash();
+    }
+    let report = phones.join().unwrap();
+    assert_eq!(report.calls.answered, u64::from(CALLERS), "{report}");
+    // What was told before a kill is what is told after it.
+    let mut client = Admin::connect(&switch.data().join("s"));
+    client.ask("events.subscribe", json!({"from": 1})).unwrap();
+    for (seq, fact) in &seen {
+        assert_eq!(&client.notification(), fact, "fact {seq}");
+    }
+}
+
+/// `pukar verify`: what it says, or the same as an error where something is wrong.
+fn verify(config: &Path, store: &str) -> Result<String, String> {
+    let mut verify = Command::new(env!("CARGO_BIN_EXE_pukar"));
+    verify.env("SSL_CERT_FILE", config.with_file_name("authority.pem"));
+    let output = verify.arg("verify").arg("--config").arg(config).args(["--store", store]).output();
+    let output = output.unwrap();
+    let text =
+        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    match output.status.code() {
+        Some(0) => Ok(text.concat()),
+        Some(1) => Err(text.concat()),
+        code => panic!("exit {code:?}: {}", text.concat()),
+    }
+}
+
+fn until(switch: &mut Switch, what: &str, is_so: impl Fn(&[Value]) -> bool) {
+    let deadline = Deadline::after(PATIENCE * 2);
+    let mut pauses = true;
+    loop {
+        // Each change of an agent's state is a row, whether people call just now or not.
+        let state = if pauses { "pause" } else { "ready" };
+        pauses = !pauses;
+        let wish = json!({"agent": format!("op{AGENTS}"), "state": state});
+        let _ = switch.admin.ask("agents.set", wish);
+        let list = switch.ask("stores.list");
+        if is_so(list.as_array().unwrap()) {
+            return;
+        }
+        assert!(deadline.left().is_some(), "it never came to that: {what}: {list:#}");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
