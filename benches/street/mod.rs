@@ -26,6 +26,7 @@ impl Street {
         let dir = std::env::temp_dir().join(format!("pukar-bench-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&dir);
         let phones = UdpSocket::bind("127.0.0.2:0").expect("a port");
+        let _ = socket2::SockRef::from(&phones).set_recv_buffer_size(8 << 20);
         let free = UdpSocket::bind("127.0.0.1:0").expect("a port");
         let (at, switch) = (local(&phones), local(&free));
         let config =

@@ -26,7 +26,8 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// A segment is followed by another when it is longer than this: what a restart may have to
-    /// go through.
+    /// go through. Each begins with a snapshot, which costs as much however short the segment is:
+    /// 24 MiB are some 2,500 calls, and gone through in a fifth of a second.
     pub segment: u64,
     /// Old segments are kept up to this many octets, for whoever wants to look back.
     pub keep: u64,
@@ -37,6 +38,6 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { segment: 8 << 20, keep: 256 << 20, together: Duration::from_millis(50) }
+        Self { segment: 24 << 20, keep: 256 << 20, together: Duration::from_millis(50) }
     }
 }
