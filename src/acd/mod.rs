@@ -7,6 +7,7 @@ mod agent;
 mod api;
 mod caller;
 mod check;
+mod claim;
 mod desk;
 mod line;
 mod matcher;
@@ -26,6 +27,7 @@ mod views;
 
 pub use api::*;
 pub use caller::Stage;
+pub use claim::Unfree;
 pub use desk::Desk;
 pub use outlook::{Outlook, Wait};
 pub use own::Standing;

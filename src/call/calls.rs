@@ -14,7 +14,7 @@ use super::seats::Seats;
 use super::side::Side;
 use super::tries::Tries;
 use super::{Arrival, Centre, Choices, Effect, End, EndedBy, Fact, Goal, Line};
-use super::{Numbers, Outcome, Role, Settings};
+use super::{Numbers, Outcome, People, Role, Settings};
 use crate::base::{CallId, Cx, Instant, LegId, PortId, Slab, Timer, TrunkId};
 use crate::media::control::Command;
 use crate::sip::{Act, Body, Cause, Invited, Source};
@@ -46,6 +46,8 @@ pub struct Io<'a, 'c> {
     pub numbers: &'a Numbers,
     /// Our domain: the host part of the numbers that we show.
     pub host: &'a str,
+    /// Whom a transfer may be for.
+    pub people: &'a dyn People,
     pub out: &'a mut Vec<Effect>,
 }
 
@@ -142,6 +144,9 @@ impl Calls {
 
     /// A call is at the door.
     pub fn invited(&mut self, io: &mut Io, leg: LegId, invited: Invited) {
+        if let Some(wanted) = self.wanted(io, &invited) {
+            return self.seize(io, leg, &invited, wanted);
+        }
         let dialled = routing::dialled(io.book(), &invited);
         let known = &self.choices;
         let (book, now) = (io.book(), io.cx.now);
@@ -209,7 +214,7 @@ impl Calls {
                 self.greet(io, call, body);
                 io.out.push(Effect::Join { call, queue, arrived: io.cx.now.instant });
             }
-            (Goal::Centre { .. }, Some(body)) => {
+            (Goal::Served { .. }, Some(body)) => {
                 self.greet(io, call, body);
                 match centre {
                     Some(trunk) => self.ring_centre(io, call, trunk),
@@ -217,7 +222,7 @@ impl Calls {
                 }
             }
             (Goal::Dial(uri), _) => self.dial_target(io, call, uri),
-            (Goal::Queue(_) | Goal::Centre { .. }, None) => {
+            (Goal::Queue(_) | Goal::Served { .. }, None) => {
                 unreachable!("a queue call is answered with a description")
             }
             (Goal::Placed, _) => unreachable!("no line has this goal"),
@@ -246,7 +251,7 @@ impl Calls {
             match district.centre {
                 Centre::Queue(own) => return (Goal::Queue(own), None),
                 Centre::Trunk(trunk) if arrival.trunk != Some(trunk) && !self.is_down(trunk) => {
-                    return (Goal::Centre { queue }, Some(trunk));
+                    return (Goal::Served { queue }, Some(trunk));
                 }
                 Centre::Trunk(_) => {}
             }
@@ -260,6 +265,7 @@ impl Calls {
         self.ports.give_back(leg.side.port);
         io.cx.timers.cancel(Timer::Silence(leg.id));
         io.cx.timers.cancel(Timer::Recheck(leg.id));
+        io.cx.timers.cancel(Timer::Keys(leg.id));
         io.out.push(leg.close());
         let (leg, role) = (leg.id, leg.role);
         io.fact(Fact::LegClosed { call, leg, role, status, cause });
@@ -269,13 +275,16 @@ impl Calls {
     pub(super) fn finish(&mut self, io: &mut Io, id: CallId, end: End, gone: Option<LegId>) {
         let Some(call) = self.table.remove(id) else { return };
         self.tally.over(id);
-        match (call.agent(), &call.goal) {
-            (Some(agent), _) => io.out.push(Effect::Released { call: id, agent }),
-            (None, Goal::Queue(_)) => io.out.push(Effect::Leave { call: id }),
-            (None, Goal::Dial(_) | Goal::Centre { .. } | Goal::Placed) => {}
+        let asked = call.handover.as_ref().and_then(|over| over.asked);
+        for agent in call.agents().into_iter().chain(asked) {
+            io.out.push(Effect::Released { call: id, agent });
+        }
+        if let Goal::Queue(_) = call.goal {
+            io.out.push(Effect::Leave { call: id });
         }
         self.own_over(io, id, &call);
         io.cx.timers.cancel(Timer::DialTimeout(id));
+        io.cx.timers.cancel(Timer::Parked(id));
         let cause = Cause { q850: end.q850.or(Some(16)), ..Cause::default() };
         for leg in call.legs() {
             if Some(leg.id) != gone {
@@ -320,9 +329,7 @@ impl Calls {
                     return Err(format!("{id:?}: {:?} is not its own", leg.side.port));
                 }
             }
-            if call.talks_with.is_some_and(|with| call.leg(with).is_none()) {
-                return Err(format!("{id:?} talks with a leg that is gone"));
-            }
+            call.check().map_err(|law| format!("{id:?} {law}"))?;
         }
         self.seats.check()?;
         let live = self.tally.live().all(|call| self.table.contains(call));
@@ -347,7 +354,40 @@ impl Call {
             (false, _) => Outcome::Failed,
         };
         let answered = self.caller.stage == Stage::Up;
+        // Who has long left has not been cut off by those who went on talking.
+        let by = self.left.unwrap_or(by);
         End { outcome, by, status: if answered { 200 } else { status }, q850 }
+    }
+
+    /// The laws of one call.
+    fn check(&self) -> Result<(), String> {
+        let up = |id: &LegId| self.leg(*id).is_some_and(|leg| leg.stage == Stage::Up);
+        if !self.talk.iter().all(up) {
+            return Err(format!("talks with a leg that is gone: {:?}", self.talk));
+        }
+        if self.talk.iter().any(|one| self.talk.iter().filter(|id| *id == one).count() > 1) {
+            return Err(format!("hears itself: {:?}", self.talk));
+        }
+        if let Some(over) = &self.handover
+            && !over.by.iter().chain(&over.consulted).all(up)
+        {
+            return Err(format!("is handed over by somebody who is gone: {over:?}"));
+        }
+        let idle = |leg: &&Leg| leg.stage == Stage::Up && !self.needs(leg.id);
+        if let Some(leg) = self.others.iter().find(idle) {
+            return Err(format!("keeps {:?}, whom nobody hears", leg.id));
+        }
+        if self.parked.is_some() && (self.handover.is_some() || !self.talk.is_empty()) {
+            return Err("is parked and served".into());
+        }
+        let serves = !self.talk.is_empty() || self.handover.is_some() || self.parked.is_some();
+        let waits = matches!(self.goal, Goal::Queue(_)) && self.found.is_none();
+        let rings = !self.others.is_empty() || self.is_coded();
+        match (waits, serves, rings) {
+            (true, true, _) => Err("waits and is served".into()),
+            (false, false, false) => Err("is lost: nobody serves it, and nobody will".into()),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -360,10 +400,10 @@ fn first_description(
     settings: &Settings,
 ) -> Result<Option<Body>, u16> {
     match (&line.goal, &invited.offer) {
-        (Goal::Queue(_) | Goal::Centre { .. }, Some(offer)) => {
+        (Goal::Queue(_) | Goal::Served { .. }, Some(offer)) => {
             side.answer(&settings.media, offer).map(Some)
         }
-        (Goal::Queue(_) | Goal::Centre { .. }, None) => Ok(Some(side.offer(&settings.media, None))),
+        (Goal::Queue(_) | Goal::Served { .. }, None) => Ok(Some(side.offer(&settings.media, None))),
         // Only a look: the answer is made when the far end has answered.
         (Goal::Dial(_) | Goal::Placed, Some(offer)) => {
             side.clone().answer(&settings.media, offer).map(|_| None)

@@ -4,6 +4,7 @@
 use super::codes::CodeSettings;
 use super::directory::Directory;
 use super::district::District;
+use super::in_call::InCall;
 use super::out::OutSettings;
 use crate::base::number::Plan;
 use crate::base::{QueueId, TuneId};
@@ -31,6 +32,9 @@ pub struct Settings {
     /// In the order of the agents' ids; after them, those that are nobody's.
     pub phones: Vec<Phone>,
     pub media: MediaSettings,
+    pub in_call: InCall,
+    /// A parked call goes back after this long. Default 2 minutes.
+    pub park_for: Duration,
     pub plan: Plan,
     /// Calls alive at a time; beyond it new ones get 503 with Retry-After. Default 10,000.
     pub max_calls: usize,
@@ -52,6 +56,8 @@ impl Default for Settings {
             trunks: Vec::new(),
             phones: Vec::new(),
             media: MediaSettings::default(),
+            in_call: InCall::default(),
+            park_for: Duration::from_secs(120),
             plan: Plan::default(),
             max_calls: 10_000,
             max_rate: 2_000,
@@ -88,9 +94,10 @@ pub struct Line {
 pub enum Goal {
     /// Answer at once, then wait for an agent.
     Queue(QueueId),
-    /// Answer at once; the centre of the caller's district rings, behind its trunk. Whoever is not
-    /// answered there waits in this queue. Lines have no such goal; calls take it on.
-    Centre { queue: QueueId },
+    /// Answer at once; somebody who was named serves the caller: the centre of their district,
+    /// behind its trunk, or whoever the call was transferred to. Who is not answered there waits in
+    /// this queue. Lines have no such goal; calls take it on.
+    Served { queue: QueueId },
     /// Ring this SIP URI and answer when it answers.
     Dial(String),
     /// What a phone of ours dialled. Lines have no such goal.

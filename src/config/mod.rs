@@ -7,6 +7,7 @@
 mod agents;
 mod codes;
 mod districts;
+mod in_call;
 mod journal;
 mod mistake;
 mod out;
@@ -70,6 +71,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     let [switch, sip, media, records, admin, limits, numbers, directory, out, codes] =
         found.map(|t| t.unwrap_or(&empty));
     let journal = single(&mut top, "journal").unwrap_or(&empty);
+    let in_call = single(&mut top, "in_call").unwrap_or(&empty);
     let trunks = list(&mut top, "trunk");
     let queues = list(&mut top, "queue");
     let agents = list(&mut top, "agent");
@@ -114,6 +116,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     routes::lines(&lines, given, &mut settings, log);
     codes::check(&coded, &settings, log);
     codes::signals(&mut settings);
+    in_call::in_call(in_call, &mut settings, log);
     settings
 }
 

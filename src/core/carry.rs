@@ -61,7 +61,13 @@ impl Switch {
                 self.fact(now, What::Trunk { trunk, up }, out);
             }
             Notice::Locked { user, peer } => self.fact(now, What::Locked { user, peer }, out),
+            Notice::Referred { leg, refer } => {
+                // Which leg is meant only the SIP layer can tell.
+                let meant = refer.replaces.as_ref().map(|dialog| self.state.sip.replaced(dialog));
+                self.calls(now, |calls, io| calls.referred(io, leg, *refer, meant));
+            }
             Notice::Invited { .. }
+            | Notice::Key { .. }
             | Notice::Progress { .. }
             | Notice::Answered { .. }
             | Notice::Refused { .. }
@@ -86,6 +92,9 @@ impl Switch {
                 let elsewhere = why == Withdrawn::AnsweredElsewhere;
                 self.calls(now, |calls, io| calls.withdraw(io, call, agent, elsewhere));
             }
+            acd::Effect::Unclaimed { call, agent } => self.calls(now, |calls, io| {
+                calls.unclaimed(io, call, Some(agent), "not to be had any more");
+            }),
             // Refusing is all that the call layer can do yet, whatever else was asked for.
             acd::Effect::TurnedAway { call, .. } => {
                 self.calls(now, |calls, io| calls.expired(io, call))
@@ -111,6 +120,31 @@ impl Switch {
             call::Effect::Leave { call } => {
                 self.desk(now, |desk, cx, out| desk.leave(cx, call, out));
                 self.relieved(now, call);
+            }
+            call::Effect::Claim { call, agent, queue } => {
+                let claimed = self.desk(now, |desk, cx, out| {
+                    desk.claim(cx, call, agent, queue, out).map(|()| agent)
+                });
+                self.claimed(now, call, claimed);
+            }
+            call::Effect::ClaimAny { call, queue } => {
+                let claimed = self.desk(now, |desk, cx, out| desk.claim_any(cx, call, queue, out));
+                self.claimed(now, call, claimed);
+            }
+            call::Effect::Seize { call, agent, queue, leg, place, body } => {
+                let seized = self.desk(now, |desk, cx, out| {
+                    desk.claim(cx, call, agent, queue, out)?;
+                    Ok(desk.answered(cx, call, agent, out))
+                });
+                let seized: Result<bool, acd::Unfree> = seized;
+                self.calls(now, |calls, io| match seized {
+                    Ok(_) => calls.seized(io, (call, agent), (leg, place), body),
+                    Err(why) => calls.not_seized(io, call, leg, why.to_string()),
+                });
+            }
+            call::Effect::CarryOver { from, to, agent, queue } => {
+                let who = (agent, queue);
+                self.desk(now, |desk, cx, out| desk.carry_over(cx, (from, to), who, out));
             }
             call::Effect::Answered { call, agent } => self.answered(now, call, agent),
             call::Effect::Missed { call, agent, why } => {
@@ -143,7 +177,8 @@ impl Switch {
     pub(super) fn join(&mut self, now: Now, call: CallId, queue: QueueId, arrived: Instant) {
         let number = self.state.calls.get(call).map(|call| call.number.clone());
         let caller = number.filter(|number| !number.is_empty());
-        let join = Join { caller, ..Join::from(arrived) };
+        let again = self.state.calls.get(call).is_some_and(|call| call.was_connected);
+        let join = Join { caller, again, ..Join::from(arrived) };
         self.desk(now, |desk, cx, out| desk.join(cx, call, queue, join, out));
     }
 
@@ -153,6 +188,23 @@ impl Switch {
             self.calls(now, |calls, io| calls.connect(io, call, agent));
         } else {
             self.calls(now, |calls, io| calls.too_late(io, call, agent));
+        }
+    }
+
+    /// The desk lets an agent ring who was asked for by name, or says why not.
+    fn claimed(&mut self, now: Now, call: CallId, claimed: Result<AgentId, acd::Unfree>) {
+        match claimed {
+            Ok(agent) => {
+                let (phones, known) = self.phones_of(agent);
+                self.calls(now, |calls, io| {
+                    calls.claimed(io, call, agent);
+                    calls.offer(io, call, agent, known, phones);
+                });
+            }
+            Err(why) => {
+                let why = why.to_string();
+                self.calls(now, |calls, io| calls.unclaimed(io, call, None, &why));
+            }
         }
     }
 

@@ -97,6 +97,13 @@ impl Ledger {
             | Fact::Held { call, .. }
             | Fact::Silent { call, .. }
             | Fact::Returned { call, .. }
+            | Fact::LegAnswered { call, .. }
+            | Fact::Joined { call, .. }
+            | Fact::Alone { call }
+            | Fact::Transferring { call, .. }
+            | Fact::Transferred { call, .. }
+            | Fact::NotTransferred { call, .. }
+            | Fact::Parked { call, .. }
             | Fact::District { call, .. }
             | Fact::Rung { call, .. }
             | Fact::Category { call, .. }
@@ -118,7 +125,7 @@ impl Ledger {
                     open.queued(at, names.queue(*queue));
                 }
             }
-            Fact::Offered { call, .. } => {
+            Fact::Offered { call, .. } | Fact::Claimed { call, .. } => {
                 if let Some(open) = self.open.get_mut(call) {
                     open.offered(at);
                 }
@@ -128,6 +135,8 @@ impl Ledger {
             | Fact::TurnedAway { .. }
             | Fact::Picked(_)
             | Fact::Missed { .. }
+            | Fact::Serving { .. }
+            | Fact::Unclaimed { .. }
             | Fact::Taken { .. }
             | Fact::Repaired { .. } => {}
         }

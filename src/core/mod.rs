@@ -9,6 +9,7 @@ mod command;
 mod duty;
 mod event;
 mod fact;
+mod hands;
 pub mod journal;
 mod ledger;
 mod names;

@@ -2,10 +2,11 @@
 //! asks for. What a layer asks for waits in one line, first come, first carried.
 
 use super::carry::Work;
+use super::hands::Known;
 use super::journal::Numbers;
 use super::ledger::Ledger;
-use super::{Command, Event, Fact, Out, Verb, What};
-use crate::acd::{self, Desk, Wish};
+use super::{Command, Event, Fact, Out, What};
+use crate::acd::{self, Desk};
 use crate::base::{AgentId, Cx, Instant, Now, Rng, Timer, Timers};
 use crate::call::{self, Calls, Io};
 use crate::config::Settings;
@@ -208,6 +209,8 @@ impl Switch {
             | Timer::QueueReview(_) => self.desk(now, |desk, cx, out| desk.expire(cx, timer, out)),
             Timer::Roster => self.look_at_roster(now, out),
             Timer::Overflow(call) => self.relieve(now, call, out),
+            Timer::Keys(leg) => self.calls(now, |calls, io| calls.keys_over(io, leg)),
+            Timer::Parked(call) => self.calls(now, |calls, io| calls.parked_too_long(io, call)),
             Timer::DialTimeout(call) => self.calls(now, |calls, io| calls.dial_timeout(io, call)),
             Timer::Silence(leg) => self.calls(now, |calls, io| calls.silence_over(io, leg)),
             Timer::Recheck(leg) => self.calls(now, |calls, io| calls.recheck(io, leg)),
@@ -215,59 +218,6 @@ impl Switch {
             Timer::Code(call) => self.calls(now, |calls, io| calls.code_over(io, call)),
             Timer::CallGuard(call) => self.state.ledger.give_up(call, &mut self.spare.rows),
         }
-    }
-
-    /// A supervisor's act: done, or why not.
-    fn act(&mut self, now: Now, verb: Verb, out: &mut Out) -> Result<String, String> {
-        match verb {
-            Verb::SetAgent { agent, state, reason } if state == "category" => {
-                let id = self.agent(&agent)?;
-                self.categorise(now, id, &reason, out)?;
-                Ok(format!("{agent}: {reason}"))
-            }
-            Verb::SetAgent { agent, state, reason } => {
-                let id = self.agent(&agent)?;
-                let wish = match state.as_str() {
-                    "ready" => Wish::Ready,
-                    "pause" => Wish::Pause { reason },
-                    "logout" => Wish::LogOut,
-                    "end-wrap-up" => Wish::EndWrapUp,
-                    _ => {
-                        return Err(format!(
-                            "\"{state}\" is no state: say ready, pause, logout, end-wrap-up or \
-                             category"
-                        ));
-                    }
-                };
-                let mut done = Ok(());
-                self.desk(now, |desk, cx, out| done = desk.wish(cx, id, wish, out));
-                self.tidy_seats(now);
-                done.map(|()| format!("{agent}: {state}")).map_err(|why| why.to_string())
-            }
-            Verb::Hangup { call } => {
-                let id = self.call(&call)?;
-                self.calls(now, |calls, io| calls.hang_up(io, id));
-                Ok(format!("{call}: hung up"))
-            }
-            Verb::ChooseDistrict { call, district } => {
-                let id = self.call(&call)?;
-                if self.settings.call.district(&district).is_none() {
-                    return Err(format!("no district \"{district}\" in the configuration"));
-                }
-                self.calls(now, |calls, io| calls.choose_district(io, id, &district));
-                Ok(format!("{call}: {district}"))
-            }
-        }
-    }
-
-    fn agent(&self, name: &str) -> Result<AgentId, String> {
-        let id = self.state.desk.agent_id(name);
-        id.ok_or_else(|| format!("no agent \"{name}\": see `pukar agents`"))
-    }
-
-    fn call(&self, name: &str) -> Result<crate::base::CallId, String> {
-        let id = self.state.calls.named(name);
-        id.ok_or_else(|| format!("no live call {name}: see `pukar calls`"))
     }
 
     fn reload(&mut self, now: Now, settings: Settings, out: &mut Out) {
@@ -302,7 +252,7 @@ impl Switch {
     fn rename_queues(&mut self) {
         let Settings { acd, call, .. } = &mut self.settings;
         let of_lines = call.lines.iter_mut().filter_map(|line| match &mut line.goal {
-            call::Goal::Queue(queue) | call::Goal::Centre { queue } => Some(queue),
+            call::Goal::Queue(queue) | call::Goal::Served { queue } => Some(queue),
             call::Goal::Dial(_) | call::Goal::Placed => None,
         });
         let of_districts =
@@ -351,13 +301,15 @@ impl Switch {
         done
     }
 
-    pub(super) fn calls(&mut self, now: Now, act: impl FnOnce(&mut Calls, &mut Io)) {
+    pub(super) fn calls<R>(&mut self, now: Now, act: impl FnOnce(&mut Calls, &mut Io) -> R) -> R {
         let host = self.settings.sip.domains.first().map_or("pukar.invalid", String::as_str);
         let settings = &self.settings.call;
+        let people = &Known { desk: &self.state.desk, roster: &self.settings.roster };
         let (numbers, out) = (&self.numbers, &mut self.spare.call);
-        let io = &mut Io { cx: cx!(self, now), settings, numbers, host, out };
-        act(&mut self.state.calls, io);
+        let cx = cx!(self, now);
+        let done = act(&mut self.state.calls, &mut Io { cx, settings, numbers, host, people, out });
         self.work.extend(self.spare.call.drain(..).map(Work::Call));
+        done
     }
 
     pub(super) fn fact(&mut self, now: Now, what: What, out: &mut Out) {

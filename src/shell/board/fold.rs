@@ -63,6 +63,7 @@ pub(super) enum Stage {
     Waiting,
     Offered,
     Talking,
+    Parked,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -212,8 +213,16 @@ impl Board {
             call::Fact::Silent { call, silent, .. } => {
                 self.change(*call, |call| call.silent = *silent);
             }
-            call::Fact::Returned { call, .. } => self.change(*call, |call| {
-                (call.stage, call.agent) = (Stage::Waiting, None);
+            call::Fact::Returned { call, .. } | call::Fact::Alone { call } => {
+                self.change(*call, |call| (call.stage, call.agent) = (Stage::Waiting, None));
+            }
+            call::Fact::Parked { call, .. } => {
+                self.change(*call, |call| call.stage = Stage::Parked);
+            }
+            call::Fact::Transferring { call, .. } => self.change(*call, |call| {
+                if call.stage == Stage::Parked {
+                    call.stage = Stage::Waiting;
+                }
             }),
             call::Fact::Ended { call, end } => {
                 match end.outcome {
@@ -238,6 +247,10 @@ impl Board {
             call::Fact::Category { .. }
             | call::Fact::SystemAnswered { .. }
             | call::Fact::LegOpened { .. }
+            | call::Fact::LegAnswered { .. }
+            | call::Fact::Joined { .. }
+            | call::Fact::Transferred { .. }
+            | call::Fact::NotTransferred { .. }
             | call::Fact::LegClosed { .. }
             | call::Fact::Measured { .. } => {}
         }
@@ -274,6 +287,17 @@ impl Board {
                         (call.stage, call.agent) = (Stage::Waiting, None);
                     }
                 });
+                if let Some(agent) = self.agents.get_mut(agent) {
+                    agent.missed += 1;
+                }
+            }
+            acd::Fact::Serving { agent, .. } => {
+                if let Some(agent) = self.agents.get_mut(agent) {
+                    agent.taken += 1;
+                }
+            }
+            acd::Fact::Claimed { .. } => {}
+            acd::Fact::Unclaimed { agent, .. } => {
                 if let Some(agent) = self.agents.get_mut(agent) {
                     agent.missed += 1;
                 }

@@ -3,7 +3,7 @@
 use super::{Leg, Phase};
 use crate::base::TransactionId;
 use crate::sip::desk::Desk;
-use crate::sip::{Ended, Hop, body, compose, route, tag};
+use crate::sip::{Ended, Hop, Notice, body, compose, route, tag};
 use crate::wire::sip::{Message, Method, Name, Writer};
 
 impl Leg {
@@ -35,19 +35,29 @@ impl Leg {
             Method::Invite => self.reinvited(desk, message, transaction),
             Method::Update => self.updated(desk, message, transaction),
             Method::Prack => self.pracked(desk, message, transaction),
-            Method::Info if message.body.is_empty() => self.reply(desk, transaction, 200),
-            Method::Info => self.unsupported_body(desk, transaction),
+            Method::Info => self.informed(desk, message, transaction),
+            Method::Refer => self.referred(desk, message, transaction),
+            // RFC 6665 section 4.1.3: nobody here has subscribed to anything.
+            Method::Notify => self.reply(desk, transaction, 481),
             Method::Options => self.reply(desk, transaction, 200),
             Method::Ack
             | Method::Cancel
             | Method::Register
-            | Method::Refer
-            | Method::Notify
             | Method::Subscribe
             | Method::Message
             | Method::Publish => self.not_served(desk, transaction, 405),
             Method::Other(_) => self.not_served(desk, transaction, 501),
         }
+    }
+
+    /// Keys, as phones send them that have no telephone-event; or only a sign of life.
+    fn informed(&mut self, desk: &mut Desk, message: &Message, transaction: TransactionId) {
+        if message.body.is_empty() {
+            return self.reply(desk, transaction, 200);
+        }
+        let Some(key) = key_in(message) else { return self.unsupported_body(desk, transaction) };
+        self.reply(desk, transaction, 200);
+        self.tell(desk, Notice::Key { leg: desk.id, key });
     }
 
     fn not_served(&self, desk: &mut Desk, transaction: TransactionId, status: u16) {
@@ -96,5 +106,29 @@ impl Leg {
             body::Found::Description(body) => Some(body),
             body::Found::None | body::Found::Unknown | body::Found::TooLarge => None,
         }
+    }
+}
+
+/// The key in an INFO: `Signal=5`, or the key alone.
+fn key_in(message: &Message) -> Option<char> {
+    let text = std::str::from_utf8(message.body).ok()?;
+    let key = if message.has_body("application/dtmf-relay") {
+        text.lines().find_map(|line| {
+            let (name, value) = line.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("signal").then_some(value.trim())
+        })?
+    } else if message.has_body("application/dtmf") {
+        text.trim()
+    } else {
+        return None;
+    };
+    match key {
+        // Some number them as RFC 4733 does.
+        "10" => Some('*'),
+        "11" => Some('#'),
+        _ if key.len() == 1 => {
+            key.chars().find(|key| matches!(key, '0'..='9' | '*' | '#' | 'A'..='D'))
+        }
+        _ => None,
     }
 }
