@@ -8,6 +8,7 @@ use crate::base::{AgentId, Instant, LegId, TuneId};
 use crate::media::control::{Command, Music};
 use crate::sip::{Body, Invited, Party};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call {
@@ -40,6 +41,8 @@ pub struct Call {
     pub talks_with: Option<LegId>,
     /// Whether they ever talked with anyone.
     pub was_connected: bool,
+    /// Agents at numbers outside, who are to press a key before they have the caller.
+    pub confirms: BTreeSet<AgentId>,
     /// What a call is besides, that a phone of ours placed.
     pub own: Option<Box<Own>>,
 }
@@ -72,6 +75,7 @@ impl Call {
             others: Vec::new(),
             talks_with: None,
             was_connected: false,
+            confirms: BTreeSet::new(),
             own,
         }
     }

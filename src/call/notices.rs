@@ -88,14 +88,25 @@ impl Calls {
             io.out.push(other.offer_again(&io.settings.media));
         }
         match other.role {
-            Role::Agent(agent) => io.out.push(Effect::Answered { call: id, agent }),
+            Role::Agent(agent) => {
+                if !self.asks_to_accept(io, id, leg) {
+                    io.out.push(Effect::Answered { call: id, agent });
+                }
+            }
             Role::Target if waits => self.centre_answered(io, id, leg),
             Role::Target => self.target_answered(io, id, leg),
             Role::Caller => {}
         }
     }
 
-    fn refused(&mut self, io: &mut Io, id: CallId, leg: LegId, status: u16, cause: Cause) {
+    pub(super) fn refused(
+        &mut self,
+        io: &mut Io,
+        id: CallId,
+        leg: LegId,
+        status: u16,
+        cause: Cause,
+    ) {
         let Some(call) = self.table.get_mut(id) else { return };
         let waits = call.rings_centre();
         let Some(gone) = call.take_other(leg) else { return };
@@ -197,7 +208,9 @@ impl Calls {
                 }
             }
             Event::Latched { port, .. } => self.is_heard(io, port),
-            Event::Key { port, key } => _ = self.key_for_code(io, port, key),
+            Event::Key { port, key } => {
+                _ = self.key_for_code(io, port, key) || self.key_to_accept(io, port, key);
+            }
         }
     }
 

@@ -142,6 +142,7 @@ mod tests {
             numbers: numbers.iter().map(ToString::to_string).collect(),
             goal: Goal::Queue(QueueId(0)),
             by_district: true,
+            block: true,
             district: String::new(),
             welcome: None,
             music: None,

@@ -62,6 +62,19 @@ impl Calls {
         let (beside, law) = (call.caller.side.port, call.caller.side.law());
         let mut why = Some(Missed::Unreachable);
         for target in phones {
+            let (target, identity) = match self.way_home(io, user, &target) {
+                None => (target, None),
+                Some(Ok(way)) => {
+                    let host = io.host.to_string();
+                    (way.target(), Some(Party { user: way.identity, host, ..Party::default() }))
+                }
+                Some(Err(_)) => continue,
+            };
+            if identity.is_some()
+                && let Some(call) = self.table.get_mut(id)
+            {
+                call.confirms.insert(agent);
+            }
             let Some(port) = self.ports.take_beside(beside) else {
                 why = why.and(Some(Missed::NoPort));
                 break;
@@ -69,8 +82,10 @@ impl Calls {
             let mut side = Box::new(Side::new(port, io.cx.rng));
             let offer = side.offer(&io.settings.media, law);
             let Some(call) = self.table.get(id) else { return };
-            let (from, to) = (call.shown.clone(), to.clone());
-            let (asserted, headers, forwards) = (None, Vec::new(), call.forwards);
+            // A carrier lets nobody call under somebody else's number.
+            let from = identity.clone().unwrap_or_else(|| call.shown.clone());
+            let to = to.clone();
+            let (asserted, headers, forwards) = (identity, Vec::new(), call.forwards);
             let dial = Dial { target, from, to, asserted, headers, forwards, offer };
             let role = Role::Agent(agent);
             io.out.push(Effect::Dial { call: id, role, side, dial: Box::new(dial) });

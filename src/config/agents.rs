@@ -2,13 +2,13 @@
 //! other keys is the number of each.
 
 use super::Env;
-use super::mistake::{Log, Place, Wrong, wrong};
+use super::mistake::{Log, Place, Wrong, choose, wrong};
 use super::section::{At, Section};
 use super::settings::Settings;
 use super::tree::Table;
 use super::{secret, value};
 use crate::acd::{AgentSettings, Skill};
-use crate::base::limits;
+use crate::base::{Id, TrunkId, limits, number};
 use crate::call::Phone;
 use crate::sip::{Algorithms, FixedPhone, Secret, User};
 use std::collections::BTreeMap;
@@ -73,6 +73,7 @@ struct Written {
     pin: Option<At<String>>,
     contact: Option<At<String>>,
     extension: Option<At<String>>,
+    trunk: Option<At<String>>,
     skills: Vec<Skill>,
     ready: bool,
 }
@@ -89,6 +90,7 @@ impl Written {
             pin: section.text("pin", raw),
             contact: section.text("contact", raw),
             extension: section.text("extension", raw),
+            trunk: section.text("trunk", raw),
             skills: section
                 .texts_or_none("skills", skill)
                 .unwrap_or_default()
@@ -142,7 +144,8 @@ impl Written {
                 .ok()
         };
         let name = fill(&self.name, "name", &value::words);
-        let contact = fill(&self.contact, "contact", &value::uri);
+        let plan = settings.call.plan.clone();
+        let contact = fill(&self.contact, "contact", &|raw| contact(raw, &plan));
         let pin = fill(&self.pin, "pin", &|raw| value::digits(raw, 4, 12));
         let extension = fill(&self.extension, "extension", &|raw| value::digits(raw, 2, 8));
         let secret = fill(&self.secret, "secret", &|raw| Ok(secret::reveal(raw, id, env)?.0));
@@ -176,16 +179,35 @@ impl Written {
             fixed: contact.is_some(),
         });
         let name = name.unwrap_or_else(|| id.into());
+        let trunk = self.trunk.as_ref().and_then(|at| {
+            let trunks: Vec<&str> = settings.sip.trunks.iter().map(|t| t.name.as_str()).collect();
+            let found = trunks.iter().position(|name| *name == at.it);
+            if found.is_none() {
+                let what = format!("trunk \"{}\" does not exist", at.it);
+                log.add(at.place, what, choose(&at.it, &trunks, "trunks"));
+                sound = false;
+            }
+            found.map(|slot| TrunkId::new(slot as u32, 0))
+        });
         if let (None, Some(contact)) = (&secret, &contact) {
             let (name, contact) = (id.into(), contact.clone());
             settings.sip.fixed.push(FixedPhone { name, contact });
         }
         let extension = extension.unwrap_or_default();
-        settings.call.phones.push(Phone { user: id.into(), name, contact, extension });
+        settings.call.phones.push(Phone { user: id.into(), name, contact, extension, trunk });
         settings.pins.push(pin.map(Secret));
         let (name, digest) = (id.into(), self.digest);
         settings.sip.users.extend(secret.map(|it| User { name, secret: Secret(it), digest }));
         sound.then_some(())
+    }
+}
+
+/// A SIP URI, or `tel:` and a number for an agent who works from home.
+fn contact(raw: &str, plan: &number::Plan) -> Read {
+    let Some(dialled) = raw.strip_prefix("tel:") else { return value::uri(raw) };
+    match number::e164(dialled, plan) {
+        Some(number) => Ok(format!("tel:{number}")),
+        None => wrong("is no telephone number", "write one such as \"tel:+919826012345\""),
     }
 }
 

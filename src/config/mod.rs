@@ -23,7 +23,7 @@ mod switch;
 mod tree;
 mod value;
 
-pub use codes::{DONE, GO_ON, REFUSED};
+pub use codes::{ACCEPT, DONE, GO_ON, REFUSED};
 pub use mistake::Mistake;
 pub use settings::*;
 
@@ -66,8 +66,9 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
         single(&mut top, "directory"),
         single(&mut top, "out"),
         single(&mut top, "codes"),
+        single(&mut top, "nuisance"),
     ];
-    let [switch, sip, media, records, admin, limits, numbers, directory, out, codes] =
+    let [switch, sip, media, records, admin, limits, numbers, directory, out, codes, nuisance] =
         found.map(|t| t.unwrap_or(&empty));
     let journal = single(&mut top, "journal").unwrap_or(&empty);
     let trunks = list(&mut top, "trunk");
@@ -90,6 +91,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     switch::numbers(numbers, &mut settings, log);
     switch::directory(directory, &mut settings, log);
     out::out(out, &mut settings, log);
+    out::nuisance(nuisance, &mut settings, log);
     let coded = codes::codes(codes, choices, &mut settings, log);
     let advertise = switch::sip(sip, &mut settings, log);
     switch::admin(admin, &mut settings, log);
@@ -104,6 +106,10 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     districts::districts(&districts, unsure, &mut settings, log);
     let unsure = out::Unsure { trunks: no_trunk, agents: log.unsure(&agents) };
     out::routes(&routes, unsure, &mut settings, log);
+    if !log.unsure(&routes) && !no_trunk {
+        let place = agents.first().map(|table| table.place).unwrap_or_default();
+        out::check_homes(&settings, place, log);
+    }
     let no_district = log.unsure(&districts);
     let unsure = overflow::Unsure { queues: no_queue, trunks: no_trunk, districts: no_district };
     overflow::overflows(overflows, unsure, &mut settings, log);

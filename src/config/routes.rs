@@ -116,6 +116,7 @@ pub fn lines(tables: &[&Table], given: Given, settings: &mut Settings, log: &mut
         let goal = goal(&mut section, settings, given.no_queue);
         let district = district(&mut section, settings, given.no_district);
         let by_district = section.flag("by_district").unwrap_or(true);
+        let block = section.flag("block").unwrap_or(true);
         let is_default = section.flag("default").unwrap_or(false);
         let default_at = section.place_of("default");
         let first = numbers.first().map_or(String::new(), |at| at.it.clone());
@@ -147,7 +148,8 @@ pub fn lines(tables: &[&Table], given: Given, settings: &mut Settings, log: &mut
         }
         let plan = &settings.call.plan;
         let numbers = numbers.iter().map(|at| number::dialled(&at.it, plan)).collect();
-        let line = |goal| Line { name, numbers, goal, by_district, district, welcome, music };
+        let line =
+            |goal| Line { name, numbers, goal, by_district, block, district, welcome, music };
         settings.call.lines.extend(goal.map(line));
     }
     if let Some(table) = tables.get(limits::LINES_MAX) {

@@ -45,6 +45,24 @@ pub enum Command<L: Args> {
     Stores(View),
     /// Shifts: which one is on, when the next ones begin, who is there.
     Shifts(View),
+    /// Numbers that may not call for a while, and why.
+    Blocks(View),
+    /// Block a number: a nuisance, for a while, with a reason.
+    Block {
+        number: String,
+        /// How long, such as 12h or 7d; without it, as [nuisance] block_for has it.
+        #[arg(long = "for", value_name = "SPAN", value_parser = seconds)]
+        span: Option<u64>,
+        /// Why.
+        #[arg(required = true)]
+        reason: Vec<String>,
+    },
+    /// Let a blocked number call again.
+    Unblock {
+        number: String,
+        /// Why.
+        reason: Vec<String>,
+    },
     /// The directory: who is listed, who would be called, whose number fails.
     Directory(DirectoryArgs),
     /// Call records.
@@ -54,7 +72,7 @@ pub enum Command<L: Args> {
         /// The agent's id, such as op1.
         id: String,
         state: AgentWish,
-        /// Why the agent pauses.
+        /// Why the agent pauses; the name of the category.
         #[arg(default_value = "")]
         reason: String,
     },
@@ -226,12 +244,29 @@ pub struct RecordsArgs {
     pub json: bool,
 }
 
+/// `90s`, `30m`, `12h`, `7d`.
+fn seconds(raw: &str) -> Result<u64, String> {
+    let wrong = || format!("\"{raw}\" is no span: write 90s, 30m, 12h or 7d");
+    let unit = raw.chars().next_back().ok_or_else(wrong)?;
+    let each = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    let count: u64 = raw[..raw.len() - 1].parse().map_err(|_| wrong())?;
+    count.checked_mul(each).filter(|seconds| *seconds > 0).ok_or_else(wrong)
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum AgentWish {
     Ready,
     Pause,
     Logout,
     EndWrapUp,
+    /// What the call in hand, or the one that is wrapped up, was about: `agent op1 category food`.
+    Category,
 }
 
 impl AgentWish {
@@ -241,6 +276,7 @@ impl AgentWish {
             Self::Pause => "pause",
             Self::Logout => "logout",
             Self::EndWrapUp => "end-wrap-up",
+            Self::Category => "category",
         }
     }
 }
@@ -276,6 +312,10 @@ mod tests {
             "agent op1 pause lunch",
             "agent op1 end-wrap-up",
             "call c1 hangup",
+            "agent op1 category food",
+            "blocks --json",
+            "block 9826012345 --for 7d shouts at operators",
+            "unblock 9826012345",
             "events --from 7",
             "shifts --json",
             "stores --watch",
@@ -288,7 +328,15 @@ mod tests {
         ] {
             assert!(parse(line).is_ok(), "{line}");
         }
-        for line in ["", "rum", "agent op1", "agent op1 sleep", "records --csv --json"] {
+        for line in [
+            "",
+            "rum",
+            "agent op1",
+            "agent op1 sleep",
+            "records --csv --json",
+            "block 9826012345",
+            "block 98260 --for x y",
+        ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }
     }

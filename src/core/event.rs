@@ -8,6 +8,7 @@ use crate::sip::Hop;
 use crate::sip::resolve::Answer;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
@@ -57,9 +58,28 @@ pub enum Event {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verb {
     /// `state` is `ready`, `pause`, `logout`, `end-wrap-up`, or `category`, its name as `reason`.
-    SetAgent { agent: String, state: String, reason: String },
+    SetAgent {
+        agent: String,
+        state: String,
+        reason: String,
+    },
+    /// `span`: for how long; `None`: as the configuration has it.
+    Block {
+        number: String,
+        reason: String,
+        span: Option<Duration>,
+    },
+    Unblock {
+        number: String,
+        reason: String,
+    },
     /// `call` is the id that records and lists show.
-    Hangup { call: String },
+    Hangup {
+        call: String,
+    },
     /// What whoever talks with the caller has heard from them; remembered for their next call.
-    ChooseDistrict { call: String, district: String },
+    ChooseDistrict {
+        call: String,
+        district: String,
+    },
 }

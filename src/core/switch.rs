@@ -213,6 +213,8 @@ impl Switch {
             Timer::Recheck(leg) => self.calls(now, |calls, io| calls.recheck(io, leg)),
             Timer::CallOver(call) => self.calls(now, |calls, io| calls.lasts_too_long(io, call)),
             Timer::Code(call) => self.calls(now, |calls, io| calls.code_over(io, call)),
+            Timer::Unblock => self.blocks_expire(now, out),
+            Timer::Reconcile => self.reconcile(now),
             Timer::CallGuard(call) => self.state.ledger.give_up(call, &mut self.spare.rows),
         }
     }
@@ -244,6 +246,8 @@ impl Switch {
                 self.tidy_seats(now);
                 done.map(|()| format!("{agent}: {state}")).map_err(|why| why.to_string())
             }
+            Verb::Block { number, reason, span } => self.block(now, (&number, &reason, span), out),
+            Verb::Unblock { number, reason } => self.unblock(now, (&number, &reason), out),
             Verb::Hangup { call } => {
                 let id = self.call(&call)?;
                 self.calls(now, |calls, io| calls.hang_up(io, id));

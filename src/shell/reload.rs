@@ -51,8 +51,8 @@ pub fn with_tunes_of(before: &Settings, mut fresh: Settings) -> Settings {
 }
 
 fn signals_of(fresh: &mut Settings, wanted: &[Tune]) {
-    let call::Signals { done, refused, go_on } = &mut fresh.call.signals;
-    for signal in [done, refused, go_on] {
+    let call::Signals { done, refused, go_on, accept } = &mut fresh.call.signals;
+    for signal in [done, refused, go_on, accept] {
         *signal = signal.and_then(|id| same(wanted, &fresh.tunes, id));
     }
 }
@@ -93,6 +93,7 @@ mod tests {
             numbers: Vec::new(),
             goal: Goal::Queue(QueueId(0)),
             by_district: true,
+            block: true,
             district: String::new(),
             welcome: Some(TuneId(welcome)),
             music: Some(TuneId(music)),

@@ -97,8 +97,21 @@ impl Phone {
 
     /// Calls `number` at the switch.
     pub fn call(&mut self, number: &str, switch: SocketAddr, rng: &mut Rng, out: &mut Vec<Do>) {
+        let own = format!("+9198260{:05}", rng.below(100_000));
+        self.call_as(&own, number, switch, rng, out);
+    }
+
+    /// The same, under this name. The Call-ID.
+    pub fn call_as(
+        &mut self,
+        own: &str,
+        number: &str,
+        switch: SocketAddr,
+        rng: &mut Rng,
+        out: &mut Vec<Do>,
+    ) -> String {
         let mut session = Session {
-            local: format!("<sip:+9198260{:05}@{}>", rng.below(100_000), self.address.ip()),
+            local: format!("<sip:{own}@{}>", self.address.ip()),
             remote: format!("<sip:{number}@{switch}>"),
             target: format!("sip:{number}@{switch}"),
             ..Session::new(format!("{:016x}@{}", rng.bits(), self.address.ip()), rng)
@@ -106,7 +119,9 @@ impl Phone {
         session.invite = session.request("INVITE", self.line(), rng.bits(), Some("sendrecv"));
         let invite = session.invite.clone();
         repeat(&mut session, invite, out);
-        self.sessions.insert(session.call_id.clone(), session);
+        let call_id = session.call_id.clone();
+        self.sessions.insert(call_id.clone(), session);
+        call_id
     }
 
     /// Wants out of every session, however far it has come.

@@ -1,10 +1,12 @@
 //! What a simulated day holds.
 
 use crate::acd;
-use crate::base::{QueueId, Rng, TuneId};
-use crate::call::{Goal, Line, MediaSettings, Phone};
+use crate::base::{QueueId, Rng, TrunkId, TuneId};
+use crate::call::out::Route;
+use crate::call::{Goal, Line, MediaSettings, Phone, Signals};
 use crate::config::Settings;
-use crate::sip::{Algorithms, Listener, Secret, Transport, Trunk, User};
+use crate::sip::{Algorithms, FixedPhone, Listener, Secret, Transport, Trunk, User};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -22,6 +24,8 @@ pub struct Plan {
     pub max_wait: Duration,
     /// Calls that the switch takes at a time.
     pub max_calls: usize,
+    /// How often each agent at a fixed address dials something: a colleague, a number, a code.
+    pub own_calls: u64,
     pub faults: Faults,
 }
 
@@ -96,6 +100,7 @@ impl Plan {
             wrap_up: Duration::from_secs(3),
             max_wait: Duration::from_secs(900),
             max_calls: 10_000,
+            own_calls: 0,
             faults: Faults::default(),
         }
     }
@@ -134,6 +139,7 @@ impl Plan {
                 clock_steps: rng.below(6),
                 stream_cuts: bad * rng.below(6),
             },
+            own_calls: rng.below(4),
             ..Self::calm()
         }
     }
@@ -156,14 +162,22 @@ impl Plan {
                 contact,
                 ..Phone::default()
             });
-            let secret = Secret(password(agent));
-            settings.sip.users.push(User { name, secret, digest: Algorithms::Both });
+            match (reach, reach.contact(agent)) {
+                (Reach::Fixed, Some(contact)) => {
+                    settings.sip.fixed.push(FixedPhone { name, contact });
+                }
+                _ => {
+                    let secret = Secret(password(agent));
+                    settings.sip.users.push(User { name, secret, digest: Algorithms::Both });
+                }
+            }
         }
         settings.call.lines = vec![Line {
             name: "181".into(),
             numbers: vec!["181".into()],
             goal: Goal::Queue(QueueId(0)),
             by_district: true,
+            block: true,
             district: String::new(),
             welcome: Some(TuneId(0)),
             music: Some(TuneId(1)),
@@ -175,6 +189,16 @@ impl Plan {
             ..MediaSettings::default()
         };
         settings.call.max_calls = self.max_calls;
+        settings.call.signals = Signals { done: Some(TuneId(1)), ..Signals::default() };
+        settings.call.out.wrap_up = self.wrap_up;
+        settings.call.out.routes = vec![Route {
+            prefixes: vec!["+91".into()],
+            trunk: TrunkId(0),
+            identity: "+917552551181".into(),
+            strip: 3,
+            add: "0".into(),
+            agents: BTreeSet::new(),
+        }];
         settings.sip.domains = vec![DOMAIN.into()];
         settings.sip.listen = [Transport::Udp, Transport::Tcp]
             .map(|transport| Listener { transport, bind: switch_address(), advertise: None })

@@ -122,6 +122,10 @@ pub(super) enum Work {
     GiveUp {
         address: SocketAddr,
     },
+    /// An agent dials something at the own phone.
+    Own {
+        n: u16,
+    },
     Vanish {
         address: SocketAddr,
     },
@@ -299,6 +303,7 @@ impl World {
                     phone.hang_up(rng, out);
                 }
             }),
+            Work::Own { n } => self.own_call(n),
             Work::Vanish { address } => self.with_phone(address, |phone, _, _| phone.dead = true),
             Work::Cut { address, span } => {
                 self.network.cut_off(address, self.now + span);

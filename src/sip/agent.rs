@@ -153,6 +153,8 @@ impl UserAgent {
             | Timer::CallGuard(_)
             | Timer::CallOver(_)
             | Timer::Code(_)
+            | Timer::Unblock
+            | Timer::Reconcile
             | Timer::Overflow(_)
             | Timer::Roster => {}
         }

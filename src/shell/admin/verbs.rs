@@ -18,6 +18,9 @@ use std::time::Duration;
 /// How long the core may take to answer. It takes microseconds, unless something is wrong.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Seconds for which a number may be blocked: ten years.
+const BLOCK_MAX: u64 = 10 * 366 * 86_400;
+
 /// Reads the configuration again: the new settings, or every mistake in it.
 pub type Reload = Arc<dyn Fn() -> Result<Settings, String> + Send + Sync>;
 
@@ -58,6 +61,25 @@ struct ChooseDistrict {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct BlockNumber {
+    number: String,
+    #[serde(default)]
+    reason: String,
+    /// Without it, as the configuration has it.
+    #[serde(default)]
+    seconds: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UnblockNumber {
+    number: String,
+    #[serde(default)]
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Listed {
     #[serde(default)]
     address: String,
@@ -89,6 +111,16 @@ impl Api {
                 let SetAgent { agent, state, reason } = parse(params)?;
                 self.ask(Verb::SetAgent { agent, state, reason }).await
             }
+            "blocks.list" => Ok(self.board.read(|board, _| board.blocks_list())),
+            "blocks.add" => {
+                let BlockNumber { number, reason, seconds } = parse(params)?;
+                let span = seconds.map(|seconds| Duration::from_secs(seconds.min(BLOCK_MAX)));
+                self.ask(Verb::Block { number, reason, span }).await
+            }
+            "blocks.remove" => {
+                let UnblockNumber { number, reason } = parse(params)?;
+                self.ask(Verb::Unblock { number, reason }).await
+            }
             "calls.district" => {
                 let ChooseDistrict { call, district } = parse(params)?;
                 self.ask(Verb::ChooseDistrict { call, district }).await
@@ -101,8 +133,8 @@ impl Api {
             _ => Err(Fault::method(format!(
                 "there is no method `{method}`: status, calls.list, queues.list, agents.list, \
                  trunks.list, shifts.list, directory.list, directory.stale, agents.set, \
-                 calls.hangup, calls.district, records.query, stores.list, config.reload, \
-                 metrics and events.subscribe there are"
+                 calls.hangup, calls.district, blocks.list, blocks.add, blocks.remove, \
+                 records.query, stores.list, config.reload, metrics and events.subscribe there are"
             ))),
         }
     }

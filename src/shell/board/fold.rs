@@ -3,7 +3,7 @@
 use super::names::Names;
 use super::ring::{Missed, Ring};
 use crate::acd::{self, AgentState};
-use crate::base::{AgentId, CallId, Id, Now, QueueId};
+use crate::base::{AgentId, CallId, Id, Now, QueueId, Wall};
 use crate::call::{self, Arrival, Direction, Failures, Outcome};
 use crate::core::{Fact, What};
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,11 @@ pub struct Board {
     pub(super) trunks: Vec<Option<bool>>,
     pub(super) counts: Counts,
     pub(super) failures: Failures,
+    /// Numbers that may not call.
+    pub(super) blocks: BTreeMap<String, Block>,
+    /// Shifts that are, or will be, of fewer than they need: how many can be reached, and when it
+    /// starts.
+    pub(super) short: BTreeMap<String, (u32, Wall)>,
     phones: BTreeMap<String, Vec<String>>,
     last: u64,
     ring: Ring,
@@ -55,6 +60,13 @@ pub(super) struct Call {
     pub connected: Option<Now>,
     pub held: bool,
     pub silent: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Block {
+    pub reason: String,
+    pub by: String,
+    pub until: Wall,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,6 +122,8 @@ impl Board {
             trunks: Vec::new(),
             counts: Counts::default(),
             failures: Failures::default(),
+            blocks: BTreeMap::new(),
+            short: BTreeMap::new(),
             phones: BTreeMap::new(),
             last: 0,
             ring: Ring::default(),
@@ -185,14 +199,29 @@ impl Board {
             What::Restarted { .. } => {
                 (self.restarted, self.draining) = (Some(fact.at), false);
             }
+            What::Blocked { number, reason, by, until } => {
+                let block = Block { reason: reason.clone(), by: by.clone(), until: *until };
+                self.blocks.insert(number.clone(), block);
+            }
+            What::Unblocked { number, .. } => _ = self.blocks.remove(number),
+            What::Shift(news) => self.take_shift(news),
             What::Code { .. }
             | What::Locked { .. }
             | What::Store { .. }
             | What::Reloaded
-            | What::Overflowed { .. }
-            | What::Shift(_) => {}
+            | What::Overflowed { .. } => {}
         }
         self.ring.push(fact);
+    }
+
+    fn take_shift(&mut self, news: &acd::ShiftNews) {
+        match news {
+            acd::ShiftNews::Short { shift, starts, present, .. } => {
+                self.short.insert(shift.clone(), (*present, *starts));
+            }
+            acd::ShiftNews::Ended { shift } => _ = self.short.remove(shift),
+            acd::ShiftNews::Began { .. } => {}
+        }
     }
 
     fn take_call(&mut self, at: Now, fact: &call::Fact) {

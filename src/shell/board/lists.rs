@@ -143,6 +143,16 @@ impl Board {
         })
     }
 
+    /// Numbers that may not call, and why.
+    pub fn blocks_list(&self) -> Value {
+        let all = self.blocks.iter();
+        all.map(|(number, block)| {
+            json!({"number": number, "reason": block.reason, "by": block.by,
+                   "until": rfc3339(block.until)})
+        })
+        .collect()
+    }
+
     /// `up` is null while nothing is known.
     pub fn trunks_list(&self) -> Value {
         let all = self.names.trunks.iter().zip(&self.trunks);

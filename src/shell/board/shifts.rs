@@ -32,6 +32,11 @@ impl Board {
             "starts_at": turn.map(|turn| rfc3339(turn.starts)),
             "ends_at": turn.map(|turn| rfc3339(turn.ends)),
             "minimum": shift.minimum,
+            // Reported by the roster, for the turn that is shown or for one before it: so few can
+            // be reached.
+            "short": self.short.get(&shift.name).map(|(present, starts)| {
+                json!({"present": present, "starts_at": rfc3339(*starts)})
+            }),
             "present": members.iter().filter(there).count(),
             "members": members,
         })
