@@ -71,6 +71,62 @@ fn q34_rows_are_calls_whatever_fails() {
 }
 
 #[test]
+fn q35_reloads_under_load_drop_nobody() {
+    reloads(600);
+}
+
+/// The full size: `cargo test --release --test complaints_records -- --ignored`.
+#[test]
+#[ignore = "ten thousand reloads take minutes"]
+fn q35_ten_thousand_reloads_under_load_drop_nobody() {
+    reloads(10_000);
+}
+
+/// Four agents, callers without end, and a changed configuration every tenth of a second: queues
+/// come and go before the one that matters, agents are taken out and put back in, phones register
+/// meanwhile. Whoever calls is answered by somebody and talks until one of the two hangs up.
+fn reloads(times: u32) {
+    let reaches = [Reach::Fixed, Reach::Named, Reach::Registered, Reach::Streaming];
+    let mut world = World::story(35, plan(30, &reaches));
+    let mut called = 0;
+    for n in 0..times {
+        world.reload_something();
+        world.wait(Duration::from_millis(100));
+        let caller = (n / 30 % 30) as u16;
+        if n % 30 == 0 && world.talks(caller_address(caller)) == 0 {
+            world.dial(caller);
+            called += 1;
+        }
+    }
+    world.wait(200 * SECOND);
+    world.end();
+    let records = world.records();
+    assert_eq!(records.len(), called);
+    for record in records {
+        assert_eq!((record.outcome, record.ended_by), (Outcome::Answered, EndedBy::Agent));
+        assert!(record.talk_ms >= 9_500, "{record:?}");
+    }
+}
+
+#[test]
+fn q43_a_prompt_that_never_ends_delays_no_conversation() {
+    // Whatever the data plane tells comes up to eight seconds late, and the welcome never ends.
+    let faults = Faults { slow_media: 100, ..Faults::default() };
+    let mut world = World::story(43, Plan { faults, ..plan(3, &[Reach::Fixed; 3]) });
+    (0..3).for_each(|caller| world.dial(caller));
+    // A second of ringing; that caller and agent are bridged then is a law of the world.
+    let all_talk = |world: &World| (0..3).all(|agent| talks(world, agent));
+    let took = world.wait_until(2 * SECOND, all_talk);
+    assert!(took <= SECOND + Duration::from_millis(200), "{took:?}");
+    world.end();
+    assert!(world.records().iter().all(|record| record.outcome == Outcome::Answered));
+}
+
+fn talks(world: &World, agent: u16) -> bool {
+    matches!(world.agent(agent), AgentState::Talking { .. })
+}
+
+#[test]
 fn a_phone_that_was_still_ringing_when_the_caller_left_is_recorded_as_cancelled() {
     let mut world = World::story(2, plan(1, &[Reach::Fixed]));
     world.agent_does(0, Habits { answer_after: None, ..Habits::polite(SECOND, SECOND) });

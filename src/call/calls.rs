@@ -169,8 +169,10 @@ impl Calls {
             refuse(io, leg, arrival, 404, None);
             return None;
         };
-        let phones = io.settings.phones.len();
-        let Some(port) = self.ports.take_for_caller(phones) else {
+        // Phones that ring or talk have a port already.
+        let busy = self.by_leg.len().saturating_sub(self.table.len());
+        let idle = io.settings.phones.len().saturating_sub(busy);
+        let Some(port) = self.ports.take_for_caller(idle) else {
             refuse(io, leg, arrival, 503, Some(10));
             return None;
         };
@@ -203,24 +205,21 @@ impl Calls {
         }
         let (says, music) = (line.welcome.into_iter().collect(), line.music);
         let call = Call::new(io, goal.clone(), caller, (&invited, &arrival), own);
-        let call = self.enter(io, Call { says, music, ..call }, arrival);
-        match (goal, first) {
-            (Goal::Queue(queue), Some(body)) => {
-                self.greet(io, call, body);
+        let call = self.enter(io, Call { says, music, wish: line.wish.clone(), ..call }, arrival);
+        if let Some(body) = first {
+            self.greet(io, call, body);
+        }
+        match goal {
+            Goal::Queue(queue) => {
                 io.out.push(Effect::Join { call, queue, arrived: io.cx.now.instant });
             }
-            (Goal::Centre { .. }, Some(body)) => {
-                self.greet(io, call, body);
-                match centre {
-                    Some(trunk) => self.ring_centre(io, call, trunk),
-                    None => self.without_centre(io, call),
-                }
-            }
-            (Goal::Dial(uri), _) => self.dial_target(io, call, uri),
-            (Goal::Queue(_) | Goal::Centre { .. }, None) => {
-                unreachable!("a queue call is answered with a description")
-            }
-            (Goal::Placed, _) => unreachable!("no line has this goal"),
+            Goal::Centre { .. } => match centre {
+                Some(trunk) => self.ring_centre(io, call, trunk),
+                None => self.without_centre(io, call),
+            },
+            Goal::Dial(uri) => self.dial_target(io, call, uri),
+            // No line has this goal.
+            Goal::Placed => {}
         }
         call
     }

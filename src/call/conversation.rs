@@ -3,7 +3,7 @@
 use super::calls::Io;
 use super::leg::{Leg, Stage};
 use super::own::Own;
-use super::{Arrival, Goal, Role, routing};
+use super::{Arrival, Goal, Role, Wish, routing};
 use crate::base::{AgentId, Instant, LegId, TuneId};
 use crate::media::control::{Command, Music};
 use crate::sip::{Body, Invited, Party};
@@ -20,6 +20,7 @@ pub struct Call {
     /// How many more hops the calls may take that are placed for the caller.
     pub forwards: u8,
     pub district: String,
+    pub wish: Wish,
     /// The number that rings behind a trunk for a caller who waits.
     pub rung: Option<String>,
     /// What the caller is told just now, under which number, before the music goes on.
@@ -38,8 +39,11 @@ pub struct Call {
     pub others: Vec<Leg>,
     /// The leg that the caller talks with.
     pub talks_with: Option<LegId>,
-    /// Whether they ever talked with anyone.
+    /// Whether they ever talked with anyone, and whether they had before whoever talks now.
     pub was_connected: bool,
+    pub was_connected_before: bool,
+    /// When whoever they talk with answered.
+    pub connected: Instant,
     /// What a call is besides, that a phone of ours placed.
     pub own: Option<Box<Own>>,
 }
@@ -60,6 +64,7 @@ impl Call {
             dialled: arrival.dialled.clone(),
             district: arrival.district.clone(),
             forwards: invited.forwards,
+            wish: Wish::default(),
             rung: None,
             says: Vec::new(),
             piece: 0,
@@ -72,6 +77,8 @@ impl Call {
             others: Vec::new(),
             talks_with: None,
             was_connected: false,
+            was_connected_before: false,
+            connected: io.cx.now.instant,
             own,
         }
     }
@@ -119,7 +126,7 @@ impl Call {
     }
 
     pub fn rings_at(&self, agent: AgentId) -> bool {
-        self.others.iter().any(|leg| leg.role == Role::Agent(agent))
+        self.others.iter().any(|leg| leg.role == Role::Agent(agent) && !leg.cancelled)
     }
 
     /// The music that the parties of this call hear, as far as it has come.

@@ -2,8 +2,8 @@
 
 use super::calls::{Calls, Io};
 use super::leg::Stage;
-use super::{Effect, EndedBy, Fact, Missed, Role};
-use crate::base::limits::PORTS_PER_LEG_MAX;
+use super::{Effect, EndedBy, Fact, Goal, Missed, Role};
+use crate::base::limits::{PORTS_PER_LEG_MAX, TALK_MIN};
 use crate::base::{CallId, LegId, PortId};
 use crate::media::control::{Command, Event};
 use crate::sip::{Act, Body, Cause, Ended, Notice};
@@ -82,7 +82,7 @@ impl Calls {
             io.out.push(other.hang_up(cause.clone()));
             return self.refused(io, id, leg, 488, cause);
         }
-        other.stage = Stage::Up;
+        (other.stage, other.cancelled) = (Stage::Up, false);
         io.out.extend(other.agree());
         if std::mem::take(&mut other.moved) {
             io.out.push(other.offer_again(&io.settings.media));
@@ -102,7 +102,7 @@ impl Calls {
         self.bury(io, id, &gone, status, cause.clone());
         let Some(call) = self.table.get(id) else { return };
         match gone.role {
-            Role::Agent(agent) if !call.rings_at(agent) => {
+            Role::Agent(agent) if !gone.cancelled && !call.rings_at(agent) => {
                 let why = missed(status, gone.stage);
                 io.out.push(Effect::Missed { call: id, agent, why });
             }
@@ -160,6 +160,9 @@ impl Calls {
                 self.refused(io, id, leg, 480, cause);
             }
             Role::Agent(_) if silent => self.lost(io, id, leg, cause),
+            Role::Agent(agent) if self.has_hardly_talked(io, id) => {
+                self.came_to_nothing(io, id, (agent, leg), cause);
+            }
             Role::Agent(_) => {
                 let end = call.end(EndedBy::Agent, 200, q850);
                 self.finish(io, id, end, Some(leg));
@@ -173,6 +176,12 @@ impl Calls {
                 self.finish(io, id, end, Some(leg));
             }
         }
+    }
+
+    /// A caller of a queue whose agent answered just now.
+    fn has_hardly_talked(&self, io: &Io, id: CallId) -> bool {
+        let call = self.table.get(id).filter(|call| matches!(call.goal, Goal::Queue(_)));
+        call.is_some_and(|call| io.cx.now.instant.since(call.connected) < TALK_MIN)
     }
 
     /// What the data plane tells.
@@ -215,7 +224,9 @@ impl Calls {
             // Known until the leg is buried, which gives the port back.
             self.by_port.insert(port, (id, leg));
             self.no_port(io, id, leg);
-            self.by_port.remove(&port);
+            if self.by_port.remove(&port).is_some() {
+                io.fact(Fact::Measured { call: id, leg, figures: Default::default() });
+            }
             return;
         };
         self.by_port.insert(next, (id, leg));
@@ -246,7 +257,7 @@ impl Calls {
             return self.finish(io, id, end, None);
         };
         let Some(gone) = call.take_other(leg) else { return };
-        let alone = !call.rings_at(agent);
+        let alone = !gone.cancelled && !call.rings_at(agent);
         let cause = Cause { q850: Some(42), ..Cause::default() };
         io.out.push(gone.hang_up(cause.clone()));
         self.bury(io, id, &gone, 487, cause);

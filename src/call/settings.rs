@@ -82,6 +82,18 @@ pub struct Line {
     /// Played once before the music; callers may be offered to an agent meanwhile.
     pub welcome: Option<TuneId>,
     pub music: Option<TuneId>,
+    pub wish: Wish,
+}
+
+/// What a caller wants of the queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wish {
+    /// The higher goes first, from 0 to 9.
+    pub priority: u8,
+    /// Goes before all others and is never turned away.
+    pub emergency: bool,
+    /// The best first; none: any.
+    pub languages: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -20,14 +20,15 @@ impl Calls {
         let Some(call) = self.table.get_mut(id) else { return };
         let Some(leg) = call.answered_by(agent).map(|leg| leg.id) else { return };
         call.talks_with = Some(leg);
-        self.bridge(io, id);
         self.hang_up_phones(io, id, agent, answered_elsewhere());
+        self.bridge(io, id);
         self.agent_was_first(io, id);
     }
 
     pub(super) fn bridge(&mut self, io: &mut Io, id: CallId) {
         let Some(call) = self.table.get_mut(id) else { return };
-        call.was_connected = true;
+        call.was_connected_before = call.was_connected;
+        (call.was_connected, call.connected) = (true, io.cx.now.instant);
         let (caller, agent) = (call.caller.side.port, call.agent());
         call.says.clear();
         if std::mem::take(&mut call.caller.hears_tune) {

@@ -4,7 +4,7 @@
 use super::calls::{Calls, Io};
 use super::leg::{Leg, Stage};
 use super::side::Side;
-use super::{Effect, EndedBy, Fact, Missed, Role};
+use super::{Effect, EndedBy, Fact, Missed, Role, Stop};
 use crate::base::{AgentId, CallId, LegId, Timer, TuneId};
 use crate::media::control::Command;
 use crate::sip::{Act, Body, Cause, Dial, Party, Target};
@@ -97,14 +97,29 @@ impl Calls {
     }
 
     /// Stops the agent's phones, unless one of them is the one that the caller talks with.
-    pub fn withdraw(&mut self, io: &mut Io, id: CallId, agent: AgentId, elsewhere: bool) {
-        let cause = if elsewhere { answered_elsewhere() } else { Cause::default() };
-        self.hang_up_phones(io, id, agent, cause);
+    pub fn withdraw(&mut self, io: &mut Io, id: CallId, agent: AgentId, why: Stop) {
+        match why {
+            Stop::RangOut => self.cancel_phones(io, id, agent),
+            Stop::AnsweredElsewhere => self.hang_up_phones(io, id, agent, answered_elsewhere()),
+            Stop::Gone => self.hang_up_phones(io, id, agent, Cause::default()),
+        }
+    }
+
+    /// RFC 3261 section 9.1: "a CANCEL request has no effect on a request to which a UAS has
+    /// already given a final response". So the phones are kept until they have said what it was.
+    fn cancel_phones(&mut self, io: &mut Io, id: CallId, agent: AgentId) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        let rings = |leg: &&mut Leg| leg.role == Role::Agent(agent) && leg.stage != Stage::Up;
+        for leg in call.others.iter_mut().filter(rings).filter(|leg| !leg.cancelled) {
+            leg.cancelled = true;
+            io.out.push(leg.act(Act::Cancel { cause: Cause::default() }));
+        }
     }
 
     /// The agent's phone answered, but the call is no longer theirs.
     pub fn too_late(&mut self, io: &mut Io, id: CallId, agent: AgentId) {
-        self.hang_up_phones(io, id, agent, answered_elsewhere());
+        let late = |leg: &Leg| leg.role == Role::Agent(agent) && leg.stage == Stage::Up;
+        self.stop_phones(io, id, answered_elsewhere(), late);
     }
 
     /// The caller has waited as long as the queue allows, or the queue is gone.
@@ -116,10 +131,15 @@ impl Calls {
     }
 
     pub(super) fn hang_up_phones(&mut self, io: &mut Io, id: CallId, agent: AgentId, cause: Cause) {
+        self.stop_phones(io, id, cause, |leg| leg.role == Role::Agent(agent));
+    }
+
+    /// Hangs up those of these legs that the caller does not talk with.
+    fn stop_phones(&mut self, io: &mut Io, id: CallId, cause: Cause, which: impl Fn(&Leg) -> bool) {
         let Some(call) = self.table.get_mut(id) else { return };
         let with = call.talks_with;
-        let ringing = |leg: &Leg| leg.role == Role::Agent(agent) && Some(leg.id) != with;
-        let (stopped, kept) = std::mem::take(&mut call.others).into_iter().partition(ringing);
+        let stops = |leg: &Leg| which(leg) && Some(leg.id) != with;
+        let (stopped, kept) = std::mem::take(&mut call.others).into_iter().partition(stops);
         call.others = kept;
         let stopped: Vec<Leg> = stopped;
         for leg in stopped {
@@ -131,19 +151,43 @@ impl Calls {
 
     /// The agent's phone vanished in mid-call: the caller waits again, at the old place.
     pub(super) fn return_to_queue(&mut self, io: &mut Io, id: CallId, agent: AgentId) {
+        let Some(call) = self.table.get(id) else { return };
+        let (arrived, goal) = (call.arrived, call.goal.clone());
+        let super::Goal::Queue(queue) = goal else { return };
+        io.out.push(Effect::Released { call: id, agent });
+        self.hear_music_again(io, id, agent, true);
+        io.out.push(Effect::Join { call: id, queue, arrived });
+    }
+
+    /// The agent hung up in the moment in which they answered: nobody has talked, and the caller
+    /// goes on waiting as if the phone had declined. All that rang before ring again.
+    pub(super) fn came_to_nothing(
+        &mut self,
+        io: &mut Io,
+        id: CallId,
+        (agent, leg): (AgentId, LegId),
+        cause: Cause,
+    ) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        let Some(gone) = call.take_other(leg) else { return };
+        call.was_connected = call.was_connected_before;
+        self.bury(io, id, &gone, 200, cause);
+        self.hear_music_again(io, id, agent, false);
+        io.out.push(Effect::Missed { call: id, agent, why: Missed::Declined });
+    }
+
+    /// Nobody talks with the caller any more.
+    fn hear_music_again(&mut self, io: &mut Io, id: CallId, agent: AgentId, talked: bool) {
         let Some(call) = self.table.get_mut(id) else { return };
         call.talks_with = None;
         // Whoever waits is not listened to: nothing could ever end a silence that is counted on.
         call.caller.silent = false;
         io.cx.timers.cancel(Timer::Silence(call.caller.id));
-        let (arrived, port) = (call.arrived, call.caller.side.port);
-        let super::Goal::Queue(queue) = call.goal else { return };
+        let port = call.caller.side.port;
         io.media(Command::Unbridge { port });
         io.media(Command::Watch { port, silence: None });
-        io.out.push(Effect::Released { call: id, agent });
-        io.fact(Fact::Returned { call: id, agent });
+        io.fact(Fact::Returned { call: id, agent, talked });
         self.tell(io, id, Vec::new());
-        io.out.push(Effect::Join { call: id, queue, arrived });
     }
 }
 

@@ -7,7 +7,7 @@ use super::settings::{Settings, Tune};
 use super::tree::Table;
 use super::{secret, value};
 use crate::base::{QueueId, TuneId, limits, number};
-use crate::call::{CallerIn, DialledIn, Goal, Line, Numbering};
+use crate::call::{CallerIn, DialledIn, Goal, Line, Numbering, Wish};
 use crate::sip::Trunk;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -123,6 +123,7 @@ pub fn lines(tables: &[&Table], given: Given, settings: &mut Settings, log: &mut
         let name = section.text("name", value::words).map_or(first, |at| at.it);
         let welcome = played(&mut section, "welcome", &given.welcome, settings);
         let music = played(&mut section, "music", &given.music, settings);
+        let wish = wish(&mut section);
         section.done();
         if let Some(first) = names.insert(name.clone(), place)
             && table.entries.contains_key("name")
@@ -147,12 +148,39 @@ pub fn lines(tables: &[&Table], given: Given, settings: &mut Settings, log: &mut
         }
         let plan = &settings.call.plan;
         let numbers = numbers.iter().map(|at| number::dialled(&at.it, plan)).collect();
-        let line = |goal| Line { name, numbers, goal, by_district, district, welcome, music };
+        let line = |goal| Line { name, numbers, goal, by_district, district, welcome, music, wish };
         settings.call.lines.extend(goal.map(line));
     }
     if let Some(table) = tables.get(limits::LINES_MAX) {
         let what = format!("{} lines are too many", tables.len());
         log.add(table.place, what, format!("keep to {}", limits::LINES_MAX));
+    }
+}
+
+/// What callers of the line want of their queue.
+fn wish(section: &mut Section) -> Wish {
+    let priority = section.number("priority", 0..=u32::from(limits::PRIORITY_MAX));
+    let languages = section.texts_or_none("languages", language).unwrap_or_default();
+    if let Some(at) = languages.get(limits::CALLER_LANGUAGES_MAX) {
+        let what = format!("{} languages are too many", languages.len());
+        section.log.add(at.place, what, format!("keep to {}", limits::CALLER_LANGUAGES_MAX));
+    }
+    Wish {
+        priority: priority.unwrap_or(0) as u8,
+        emergency: section.flag("emergency").unwrap_or(false),
+        languages: languages.into_iter().map(|at| at.it).collect(),
+    }
+}
+
+/// A language as callers have it; `lang:` makes a skill of it.
+fn language(raw: &str) -> Result<String, Wrong> {
+    let name = value::name(raw)?;
+    match name.strip_prefix(crate::acd::LANGUAGE) {
+        Some(own) => Err(Wrong {
+            what: "is the skill of an agent".into(),
+            instead: format!("write \"{own}\""),
+        }),
+        None => Ok(name),
     }
 }
 

@@ -83,8 +83,12 @@ impl Switch {
                 self.calls(now, |calls, io| calls.offer(io, call, agent, known, phones));
             }
             acd::Effect::Withdraw { call, agent, why } => {
-                let elsewhere = why == Withdrawn::AnsweredElsewhere;
-                self.calls(now, |calls, io| calls.withdraw(io, call, agent, elsewhere));
+                let why = match why {
+                    Withdrawn::RingTimeout => call::Stop::RangOut,
+                    Withdrawn::AnsweredElsewhere => call::Stop::AnsweredElsewhere,
+                    Withdrawn::CallerGone | Withdrawn::AgentGone => call::Stop::Gone,
+                };
+                self.calls(now, |calls, io| calls.withdraw(io, call, agent, why));
             }
             // Refusing is all that the call layer can do yet, whatever else was asked for.
             acd::Effect::TurnedAway { call, .. } => {
@@ -143,7 +147,9 @@ impl Switch {
     pub(super) fn join(&mut self, now: Now, call: CallId, queue: QueueId, arrived: Instant) {
         let number = self.state.calls.get(call).map(|call| call.number.clone());
         let caller = number.filter(|number| !number.is_empty());
-        let join = Join { caller, ..Join::from(arrived) };
+        let wish = self.state.calls.get(call).map(|call| call.wish.clone()).unwrap_or_default();
+        let call::Wish { priority, emergency, languages } = wish;
+        let join = Join { caller, priority, emergency, languages, ..Join::from(arrived) };
         self.desk(now, |desk, cx, out| desk.join(cx, call, queue, join, out));
     }
 

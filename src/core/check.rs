@@ -2,7 +2,7 @@
 
 use super::Switch;
 use crate::acd::AgentState;
-use crate::base::{AgentId, CallId};
+use crate::base::{AgentId, CallId, Instant};
 use crate::call::{Goal, Role};
 use std::collections::BTreeSet;
 
@@ -77,6 +77,10 @@ impl Switch {
             }
             for leg in &call.others {
                 let Role::Agent(agent) = leg.role else { continue };
+                // It was withdrawn, and has not said yet whether it was answered.
+                if leg.cancelled {
+                    continue;
+                }
                 let on = match desk.state(agent) {
                     Some(AgentState::Talking { call } | AgentState::Offered { call }) => *call,
                     other => return Err(format!("{:?} of {agent:?}, who is {other:?}", leg.id)),
@@ -111,6 +115,11 @@ impl Switch {
 impl super::State {
     pub fn agent_name(&self, agent: AgentId) -> Option<&str> {
         self.desk.agent_name(agent)
+    }
+
+    /// When a caller of the desk arrived first.
+    pub fn arrived(&self, call: CallId) -> Option<Instant> {
+        self.desk.arrived(call)
     }
 
     pub fn agent_state(&self, name: &str) -> Option<&AgentState> {

@@ -21,6 +21,8 @@ pub struct Open {
     waiting_since: Option<Instant>,
     talking_since: Option<Instant>,
     held_since: Option<Instant>,
+    /// What the record said of the answer before the last one, which may come to nothing.
+    before: (Option<Wall>, String),
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +42,7 @@ impl Open {
             waiting_since: Some(at.instant),
             talking_since: None,
             held_since: None,
+            before: (None, String::new()),
         }
     }
 
@@ -83,6 +86,7 @@ impl Open {
             }
             Fact::LegOpened { leg, role, .. } => self.open_leg(at, *leg, *role, names),
             Fact::Connected { agent, .. } => {
+                self.before = (self.record.connected_at, self.record.agent.clone());
                 self.record.connected_at.get_or_insert(at.wall);
                 add(&mut self.record.wait_ms, self.waiting_since.take(), at);
                 self.talking_since = Some(at.instant);
@@ -101,8 +105,14 @@ impl Open {
             Fact::Held { held: false, .. } => {
                 add(&mut self.record.hold_ms, self.held_since.take(), at);
             }
-            Fact::Returned { .. } => {
-                self.stop_talking(at);
+            Fact::Returned { talked, .. } => {
+                if *talked {
+                    self.stop_talking(at);
+                } else {
+                    (self.record.connected_at, self.record.agent) =
+                        std::mem::take(&mut self.before);
+                    self.talking_since = None;
+                }
                 self.waiting_since = Some(at.instant);
             }
             Fact::District { district, .. } => self.record.district.clone_from(district),

@@ -96,6 +96,7 @@ mod tests {
             district: String::new(),
             welcome: Some(TuneId(welcome)),
             music: Some(TuneId(music)),
+            wish: Default::default(),
         };
         let mut running =
             Settings { tunes: vec![tune("tone"), tune("music")], ..Settings::default() };

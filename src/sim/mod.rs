@@ -7,6 +7,7 @@
 
 mod dialling;
 mod diary;
+mod fairness;
 mod habits;
 mod killed;
 mod laws;
@@ -15,6 +16,7 @@ mod people;
 mod phone;
 mod plan;
 mod ports;
+mod region;
 mod session;
 mod signup;
 mod story;
@@ -26,5 +28,9 @@ mod world;
 
 pub use habits::{Habits, Step};
 pub use network::{Loss, Network};
-pub use plan::{Faults, Plan, Reach, agent_address, caller_address, switch_address};
+pub use plan::{
+    Faults, Plan, Reach, agent_address, caller_address, centre_address, desk_address,
+    switch_address,
+};
+pub use region::{ALIRAJPUR, DESK, EMERGENCY, FIRST, Region, SHIVPURI, SURGUJIA};
 pub use world::{Verdict, World};

@@ -1,8 +1,9 @@
 //! What a simulated day holds.
 
+use super::region::Region;
 use crate::acd;
 use crate::base::{QueueId, Rng, TuneId};
-use crate::call::{Goal, Line, MediaSettings, Phone};
+use crate::call::{Centre, Goal, Line, MediaSettings, Phone, Wish};
 use crate::config::Settings;
 use crate::sip::{Algorithms, Listener, Secret, Transport, Trunk, User};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -22,6 +23,9 @@ pub struct Plan {
     pub max_wait: Duration,
     /// Calls that the switch takes at a time.
     pub max_calls: usize,
+    /// The media ports, first and last.
+    pub ports: (u16, u16),
+    pub region: Region,
     pub faults: Faults,
 }
 
@@ -73,6 +77,12 @@ pub struct Faults {
     pub clock_steps: u64,
     /// A stream breaks, in a thousand events.
     pub stream_cuts: u64,
+    /// Behind the contact of an agent another phone answers as well.
+    pub forks: u64,
+    /// A phone rings with reliable responses, or requires them.
+    pub reliable: u64,
+    /// A caller sends no offer.
+    pub delayed: u64,
 }
 
 impl Faults {
@@ -96,6 +106,8 @@ impl Plan {
             wrap_up: Duration::from_secs(3),
             max_wait: Duration::from_secs(900),
             max_calls: 10_000,
+            ports: (20_000, 20_999),
+            region: Region::default(),
             faults: Faults::default(),
         }
     }
@@ -115,6 +127,11 @@ impl Plan {
             agents: (0..agents).map(|_| kinds[rng.below(5) as usize]).collect(),
             arrive_within: Duration::from_secs(30 + rng.below(120)),
             strategy,
+            region: Region {
+                districts: rng.chance(40),
+                shifts: rng.chance(30),
+                languages: rng.chance(40),
+            },
             faults: Faults {
                 loss: bad * rng.below(30),
                 repeats: rng.below(10),
@@ -133,6 +150,9 @@ impl Plan {
                 reloads: rng.below(6),
                 clock_steps: rng.below(6),
                 stream_cuts: bad * rng.below(6),
+                forks: rng.below(15),
+                reliable: rng.below(40),
+                delayed: rng.below(30),
             },
             ..Self::calm()
         }
@@ -145,7 +165,7 @@ impl Plan {
             let name = agent_name(agent);
             settings.acd.agents.push(acd::AgentSettings {
                 id: name.clone(),
-                skills: vec!["operator".into()],
+                skills: self.region.skills(agent),
                 ready: true,
                 fixed: reach.contact(agent).is_some(),
             });
@@ -159,17 +179,18 @@ impl Plan {
             let secret = Secret(password(agent));
             settings.sip.users.push(User { name, secret, digest: Algorithms::Both });
         }
-        settings.call.lines = vec![Line {
-            name: "181".into(),
-            numbers: vec!["181".into()],
+        settings.call.lines = self.lines(&Line {
+            name: String::new(),
+            numbers: Vec::new(),
             goal: Goal::Queue(QueueId(0)),
             by_district: true,
             district: String::new(),
             welcome: Some(TuneId(0)),
             music: Some(TuneId(1)),
-        }];
+            wish: Wish::default(),
+        });
         settings.call.media = MediaSettings {
-            ports: (20_000, 20_999),
+            ports: self.ports,
             workers: 2,
             silence_hangup: Duration::from_secs(30),
             ..MediaSettings::default()
@@ -184,6 +205,7 @@ impl Plan {
             hosts: (0..self.callers).map(|n| caller_address(n).to_string()).collect(),
             ..Trunk::default()
         }];
+        self.region_settings(&mut settings);
         settings
     }
 
@@ -195,7 +217,14 @@ impl Plan {
             0 => {
                 settings.acd.queues.insert(0, self.queue("night", &["night"]));
                 for line in &mut settings.call.lines {
-                    line.goal = Goal::Queue(QueueId(1));
+                    if let Goal::Queue(queue) = &mut line.goal {
+                        queue.0 += 1;
+                    }
+                }
+                for district in &mut settings.call.districts {
+                    if let Centre::Queue(queue) = &mut district.centre {
+                        queue.0 += 1;
+                    }
                 }
             }
             1 => {
@@ -210,7 +239,13 @@ impl Plan {
         settings
     }
 
-    fn queue(&self, name: &str, skills: &[&str]) -> acd::QueueSettings {
+    /// The age at which a caller goes before all priorities.
+    pub(super) fn aging(&self) -> Duration {
+        let default = acd::QueueSettings::default().aging;
+        if self.region.languages { Duration::from_secs(45) } else { default }
+    }
+
+    pub(super) fn queue(&self, name: &str, skills: &[&str]) -> acd::QueueSettings {
         acd::QueueSettings {
             name: name.into(),
             skills: skills.iter().map(|skill| skill.to_string()).collect(),
@@ -220,6 +255,7 @@ impl Plan {
             wrap_up: self.wrap_up,
             pause_after: 0,
             rest: Duration::from_secs(2),
+            aging: self.aging(),
             ..acd::QueueSettings::default()
         }
     }
@@ -244,6 +280,11 @@ pub fn agent_name(n: u16) -> String {
     format!("op{n}")
 }
 
+/// Which agent has this name.
+pub fn agent_number(name: &str) -> Option<u16> {
+    name.strip_prefix("op")?.parse().ok()
+}
+
 pub fn password(agent: u16) -> String {
     format!("secret-{agent}")
 }
@@ -258,6 +299,21 @@ pub fn caller_address(n: u16) -> SocketAddr {
 
 pub fn agent_address(n: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 2, (n >> 8) as u8, n as u8)), 5060)
+}
+
+/// The phone of the direct line.
+pub fn desk_address() -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 3, 0, 1)), 5060)
+}
+
+/// The switch of the district behind a trunk.
+pub fn centre_address() -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 4, 0, 1)), 5060)
+}
+
+/// Whether whoever is there takes calls with other habits each time.
+pub fn is_callee(address: SocketAddr) -> bool {
+    is_agent(address) || address == desk_address() || address == centre_address()
 }
 
 /// Whether an agent's phone is there.

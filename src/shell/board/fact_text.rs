@@ -84,9 +84,10 @@ fn of_call(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
         call::Fact::Rung { call, number, reached } => {
             ("call.rung", json!({"call": id(call), "number": number, "reached": reached}))
         }
-        call::Fact::Returned { call, agent } => {
-            ("call.returned", json!({"call": id(call), "agent": board.names.agent(*agent)}))
-        }
+        call::Fact::Returned { call, agent, talked } => (
+            "call.returned",
+            json!({"call": id(call), "agent": board.names.agent(*agent), "talked": talked}),
+        ),
         call::Fact::LegClosed { call, leg, role, status, cause } => (
             "call.leg_closed",
             json!({"call": id(call), "leg": format!("{leg:?}"), "role": of_role(board, *role),

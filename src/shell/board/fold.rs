@@ -212,8 +212,9 @@ impl Board {
             call::Fact::Silent { call, silent, .. } => {
                 self.change(*call, |call| call.silent = *silent);
             }
-            call::Fact::Returned { call, .. } => self.change(*call, |call| {
+            call::Fact::Returned { call, talked, .. } => self.change(*call, |call| {
                 (call.stage, call.agent) = (Stage::Waiting, None);
+                call.connected = call.connected.filter(|_| *talked);
             }),
             call::Fact::Ended { call, end } => {
                 match end.outcome {
