@@ -2,6 +2,7 @@
 
 use super::codes;
 use super::own::Begun;
+use super::recording::{Recorded, Tape};
 use super::side::Side;
 use crate::base::{AgentId, CallId, Instant, LegId, QueueId, TrunkId};
 use crate::media::control::{Command, Figures};
@@ -64,6 +65,8 @@ pub enum Effect {
         agents: Vec<AgentId>,
         noted: bool,
     },
+    /// For whoever writes recordings.
+    Tape(Tape),
     Fact(Fact),
 }
 
@@ -128,6 +131,10 @@ pub enum Fact {
         call: CallId,
         number: String,
         reached: bool,
+    },
+    Recording {
+        call: CallId,
+        what: Recorded,
     },
     /// The agent's phone was lost in mid-call; the caller waits again, at the old place.
     Returned {

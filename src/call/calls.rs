@@ -14,7 +14,7 @@ use super::seats::Seats;
 use super::side::Side;
 use super::tries::Tries;
 use super::{Arrival, Centre, Choices, Effect, End, EndedBy, Fact, Goal, Line};
-use super::{Numbers, Outcome, Role, Settings};
+use super::{Numbers, Outcome, Recordings, Role, Settings};
 use crate::base::{CallId, Cx, Instant, LegId, PortId, Slab, Timer, TrunkId};
 use crate::media::control::Command;
 use crate::sip::{Act, Body, Cause, Invited, Source};
@@ -30,6 +30,7 @@ pub struct Calls {
     pub(super) ports: Ports,
     pub(super) gate: Gate,
     pub(super) choices: Choices,
+    pub(super) recordings: Recordings,
     /// Trunks that do not answer.
     pub(super) down: BTreeSet<TrunkId>,
     /// What was dialled outside.
@@ -72,6 +73,7 @@ impl Calls {
             ports: Ports::new(settings.media.ports, settings.media.workers),
             gate: Gate::new(settings, cx.now.instant),
             choices: Choices::default(),
+            recordings: Recordings::default(),
             down: BTreeSet::new(),
             tally: Tally::default(),
             seats: Seats::default(),
@@ -201,9 +203,11 @@ impl Calls {
         if routing::names_district(io.book(), &arrival) {
             self.choices.remember(&arrival.caller, &arrival.district, io.cx.now.instant);
         }
-        let (says, music) = (line.welcome.into_iter().collect(), line.music);
+        let notice = io.settings.recording.notice(line, &goal);
+        let says = line.welcome.into_iter().chain(notice).collect();
+        let (music, recorded) = (line.music, line.record);
         let call = Call::new(io, goal.clone(), caller, (&invited, &arrival), own);
-        let call = self.enter(io, Call { says, music, ..call }, arrival);
+        let call = self.enter(io, Call { says, music, recorded, ..call }, arrival);
         match (goal, first) {
             (Goal::Queue(queue), Some(body)) => {
                 self.greet(io, call, body);

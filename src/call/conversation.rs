@@ -42,6 +42,8 @@ pub struct Call {
     pub was_connected: bool,
     /// What a call is besides, that a phone of ours placed.
     pub own: Option<Box<Own>>,
+    /// Its line says that it is recorded.
+    pub recorded: bool,
 }
 
 impl Call {
@@ -73,6 +75,7 @@ impl Call {
             talks_with: None,
             was_connected: false,
             own,
+            recorded: false,
         }
     }
 

@@ -145,6 +145,7 @@ mod tests {
             district: String::new(),
             welcome: None,
             music: None,
+            record: false,
         }
     }
 

@@ -5,6 +5,7 @@ use super::codes::CodeSettings;
 use super::directory::Directory;
 use super::district::District;
 use super::out::OutSettings;
+use super::recording::Rules;
 use crate::base::number::Plan;
 use crate::base::{QueueId, TuneId};
 use crate::wire::g711::Law;
@@ -31,6 +32,7 @@ pub struct Settings {
     /// In the order of the agents' ids; after them, those that are nobody's.
     pub phones: Vec<Phone>,
     pub media: MediaSettings,
+    pub recording: Rules,
     pub plan: Plan,
     /// Calls alive at a time; beyond it new ones get 503 with Retry-After. Default 10,000.
     pub max_calls: usize,
@@ -52,6 +54,7 @@ impl Default for Settings {
             trunks: Vec::new(),
             phones: Vec::new(),
             media: MediaSettings::default(),
+            recording: Rules::default(),
             plan: Plan::default(),
             max_calls: 10_000,
             max_rate: 2_000,
@@ -64,6 +67,13 @@ impl Settings {
     pub fn extension(&self, dialled: &str) -> Option<&Phone> {
         let is = |phone: &&Phone| phone.user == dialled || phone.extension == dialled;
         self.phones.iter().find(is).filter(|_| !dialled.is_empty())
+    }
+
+    /// Whether any call may be recorded by rule.
+    pub fn records(&self) -> bool {
+        let rules = &self.recording;
+        let some = rules.all || !rules.queues.is_empty() || !rules.agents.is_empty();
+        some || self.lines.iter().any(|line| line.record)
     }
 }
 
@@ -82,6 +92,8 @@ pub struct Line {
     /// Played once before the music; callers may be offered to an agent meanwhile.
     pub welcome: Option<TuneId>,
     pub music: Option<TuneId>,
+    /// Its calls are recorded.
+    pub record: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,6 +171,8 @@ pub struct MediaSettings {
     pub silence_alarm: Duration,
     /// A talking party not heard for this long has gone: the call ends. Default 60 s. Zero: never.
     pub silence_hangup: Duration,
+    /// The differentiated services code point of what is sent (RFC 2474). Default 46, expedited.
+    pub dscp: u8,
 }
 
 impl Default for MediaSettings {
@@ -172,6 +186,7 @@ impl Default for MediaSettings {
             workers: 2,
             silence_alarm: Duration::from_secs(3),
             silence_hangup: Duration::from_secs(60),
+            dscp: 46,
         }
     }
 }

@@ -12,6 +12,7 @@ mod mistake;
 mod out;
 mod overflow;
 mod queues;
+mod recording;
 mod retention;
 mod routes;
 mod secret;
@@ -70,6 +71,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     let [switch, sip, media, records, admin, limits, numbers, directory, out, codes] =
         found.map(|t| t.unwrap_or(&empty));
     let journal = single(&mut top, "journal").unwrap_or(&empty);
+    let recorded = single(&mut top, "recording").unwrap_or(&empty);
     let trunks = list(&mut top, "trunk");
     let queues = list(&mut top, "queue");
     let agents = list(&mut top, "agent");
@@ -86,6 +88,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     stores::records(records, env, &mut settings, log);
     retention::holds(&holds, &mut settings, log);
     journal::journal(journal, &mut settings, log);
+    let notice = recording::recording(recorded, env, &mut settings, log);
     switch::limits(limits, &mut settings, log);
     switch::numbers(numbers, &mut settings, log);
     switch::directory(directory, &mut settings, log);
@@ -114,6 +117,9 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     routes::lines(&lines, given, &mut settings, log);
     codes::check(&coded, &settings, log);
     codes::signals(&mut settings);
+    if settings.call.records() {
+        settings.call.recording.notice = notice.map(|name| routes::tune(name, &mut settings));
+    }
     settings
 }
 

@@ -123,6 +123,7 @@ pub fn lines(tables: &[&Table], given: Given, settings: &mut Settings, log: &mut
         let name = section.text("name", value::words).map_or(first, |at| at.it);
         let welcome = played(&mut section, "welcome", &given.welcome, settings);
         let music = played(&mut section, "music", &given.music, settings);
+        let record = section.flag("record").unwrap_or(false);
         section.done();
         if let Some(first) = names.insert(name.clone(), place)
             && table.entries.contains_key("name")
@@ -147,7 +148,8 @@ pub fn lines(tables: &[&Table], given: Given, settings: &mut Settings, log: &mut
         }
         let plan = &settings.call.plan;
         let numbers = numbers.iter().map(|at| number::dialled(&at.it, plan)).collect();
-        let line = |goal| Line { name, numbers, goal, by_district, district, welcome, music };
+        let line =
+            |goal| Line { name, numbers, goal, by_district, district, welcome, music, record };
         settings.call.lines.extend(goal.map(line));
     }
     if let Some(table) = tables.get(limits::LINES_MAX) {
@@ -212,10 +214,15 @@ fn played(
         Some(own) => own.map(|at| at.it),
         None => default.clone(),
     }?;
+    Some(tune(name, settings))
+}
+
+/// The id of a prompt by its name; it is loaded at the start.
+pub fn tune(name: String, settings: &mut Settings) -> TuneId {
     if let Some(known) = settings.tunes.iter().position(|tune| tune.name == name) {
-        return Some(TuneId(known as u64));
+        return TuneId(known as u64);
     }
     let file = (name != TONE).then(|| settings.prompts.join(format!("{name}.wav")));
     settings.tunes.push(Tune { name, file });
-    Some(TuneId(settings.tunes.len() as u64 - 1))
+    TuneId(settings.tunes.len() as u64 - 1)
 }

@@ -34,6 +34,7 @@ pub struct Settings {
     pub prompt_fallback: BTreeMap<String, String>,
     /// What is played to callers, in the order of their ids.
     pub tunes: Vec<Tune>,
+    pub recording: Recording,
     pub stores: Vec<Store>,
     pub retention: Retention,
     pub admin: Admin,
@@ -59,6 +60,7 @@ impl Default for Settings {
             prompts: "prompts".into(),
             prompt_fallback: BTreeMap::new(),
             tunes: Vec::new(),
+            recording: Recording::default(),
             stores: vec![Store::Sqlite { path: "data/records.db".into() }],
             retention: Retention::default(),
             admin: Admin::default(),
@@ -75,6 +77,22 @@ pub struct Tune {
     pub name: String,
     /// `None`: the built-in tone, which needs no file.
     pub file: Option<PathBuf>,
+}
+
+/// Where recordings lie. Whose calls are recorded: [`call::Rules`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recording {
+    pub folder: PathBuf,
+    /// Files are sealed with it.
+    pub key: Option<sip::Secret>,
+    /// `None`: for ever.
+    pub keep: Option<Duration>,
+}
+
+impl Default for Recording {
+    fn default() -> Self {
+        Self { folder: "data/recordings".into(), key: None, keep: None }
+    }
 }
 
 /// Where call records go.
@@ -226,6 +244,7 @@ impl Settings {
                 Store::Postgres(_) | Store::Webhook(_) | Store::Nats(_) => {}
             }
         }
+        self.recording.folder = moved(&self.recording.folder, &old, dir);
         self.admin.socket = moved(&self.admin.socket, &old, dir);
         self
     }

@@ -47,6 +47,9 @@ pub enum Command<L: Args> {
     Shifts(View),
     /// The directory: who is listed, who would be called, whose number fails.
     Directory(DirectoryArgs),
+    /// Recordings: open a finished one, pause one under way.
+    #[command(subcommand)]
+    Recording(RecordingAct),
     /// Call records.
     Records(RecordsArgs),
     /// Set what an agent is doing.
@@ -204,6 +207,22 @@ pub struct DirectoryArgs {
     pub json: bool,
 }
 
+#[derive(Clone, Debug, Subcommand)]
+pub enum RecordingAct {
+    /// A finished recording as WAV on stdout; who opened it is kept among the facts.
+    Open {
+        /// The call's id, as records show it.
+        call: String,
+        /// The configuration that names the folder and the key.
+        #[arg(long, default_value = CONFIG, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Do not record what follows: private matter.
+    Pause { call: String },
+    /// Record again, or from now on.
+    Resume { call: String },
+}
+
 #[derive(Clone, Debug, Args)]
 pub struct RecordsArgs {
     /// Calls that arrived from then on: 2026-11-22, 2026-11-22T06:00, RFC 3339, or 2h ago as "2h".
@@ -283,6 +302,8 @@ mod tests {
             "verify --store postgres --data /tmp/x",
             "directory ALI/RRT/1",
             "directory --stale",
+            "recording open c1 --config config/state",
+            "recording pause c1",
             "prompts list --missing --json",
             "prompts build --language hi --out /tmp/x --voice hi --force",
         ] {

@@ -12,6 +12,7 @@ mod events;
 mod files;
 mod moment;
 mod prompts;
+mod recording;
 mod records;
 mod screen;
 mod table;
@@ -94,6 +95,7 @@ fn dispatch<L: clap::Args>(cli: Cli<L>, hands: &Hands<L>) -> Result<(), Fault> {
         Command::Stores(view) => screen::show(&client, &screen::STORES, view),
         Command::Shifts(view) => screen::show(&client, &screen::SHIFTS, view),
         Command::Directory(args) => directory::show(&client, &args),
+        Command::Recording(act) => recording::run(&client, &act),
         Command::Records(args) => records::show(&client, &args),
         Command::Events { from, json } => events::follow(&client, from, json),
         Command::Agent { id, state, reason } => {

@@ -14,6 +14,7 @@ impl Switch {
         state.desk.check()?;
         state.desk.check_timers(&state.timers)?;
         state.calls.check()?;
+        state.calls.check_recordings()?;
         self.check_phones()?;
         self.check_conservation()
     }

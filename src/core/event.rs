@@ -2,6 +2,7 @@
 //! they are its memory: each is a plain value that can be written down and read back.
 
 use crate::base::{FlowId, QueryId};
+use crate::call::TapeEvent;
 use crate::config::Settings;
 use crate::media::control::Event as MediaEvent;
 use crate::sip::Hop;
@@ -32,6 +33,7 @@ pub enum Event {
         answer: Answer,
     },
     Media(MediaEvent),
+    Recording(TapeEvent),
     /// More comes in than can be handled, or no longer does: new calls are turned away meanwhile.
     Swamped(bool),
     /// A store takes no rows any more, and why; or it takes them again. Calls do not depend on it.
@@ -60,6 +62,10 @@ pub enum Verb {
     SetAgent { agent: String, state: String, reason: String },
     /// `call` is the id that records and lists show.
     Hangup { call: String },
+    /// Records from now on, or pauses for private matter.
+    Record { call: String, on: bool },
+    /// Somebody listens to the recording of a call; for the audit.
+    OpenRecording { call: String, by: String },
     /// What whoever talks with the caller has heard from them; remembered for their next call.
     ChooseDistrict { call: String, district: String },
 }

@@ -43,6 +43,11 @@ pub enum What {
         code: String,
         why: String,
     },
+    /// Somebody has listened to a recording.
+    RecordingOpened {
+        call: String,
+        by: String,
+    },
     /// Too many wrong passwords, or pins.
     Locked {
         user: String,

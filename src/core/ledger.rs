@@ -44,6 +44,7 @@ impl Ledger {
             | What::Overflowed { .. }
             | What::Shift(_)
             | What::Code { .. }
+            | What::RecordingOpened { .. }
             | What::Locked { .. }
             | What::Store { .. }
             | What::Reloaded
@@ -97,6 +98,7 @@ impl Ledger {
             | Fact::Held { call, .. }
             | Fact::Silent { call, .. }
             | Fact::Returned { call, .. }
+            | Fact::Recording { call, .. }
             | Fact::District { call, .. }
             | Fact::Rung { call, .. }
             | Fact::Category { call, .. }

@@ -171,6 +171,11 @@ impl Switch {
                 self.fact(now, What::Store { name, up, why }, out);
             }
             Event::Media(event) => self.calls(now, |calls, io| calls.media(io, event)),
+            Event::Recording(event) => self.calls(now, |calls, io| calls.taped(io, event)),
+            Event::Admin { request, verb: Verb::OpenRecording { call, by } } => {
+                self.fact(now, What::RecordingOpened { call, by }, out);
+                out.commands.push(Command::Reply { request, result: Ok(String::new()) });
+            }
             Event::Admin { request, verb } => {
                 let result = self.act(now, verb, out);
                 out.commands.push(Command::Reply { request, result });
@@ -249,6 +254,14 @@ impl Switch {
                 self.calls(now, |calls, io| calls.hang_up(io, id));
                 Ok(format!("{call}: hung up"))
             }
+            Verb::Record { call, on } => {
+                let id = self.call(&call)?;
+                let mut done = Ok(());
+                self.calls(now, |calls, io| done = calls.pause_recording(io, id, on));
+                let word = if on { "recorded" } else { "not recorded" };
+                done.map(|()| format!("{call}: {word} from now on"))
+            }
+            Verb::OpenRecording { call, .. } => Ok(call),
             Verb::ChooseDistrict { call, district } => {
                 let id = self.call(&call)?;
                 if self.settings.call.district(&district).is_none() {
@@ -310,11 +323,19 @@ impl Switch {
                 call::Centre::Queue(queue) => Some(queue),
                 call::Centre::Trunk(_) => None,
             });
-        for queue in of_lines.chain(of_districts) {
+        let recorded = call.recording.queues.iter_mut();
+        for queue in of_lines.chain(of_districts).chain(recorded) {
             if let Some(named) = acd.queues.get(crate::base::Id::slot(*queue) as usize)
                 && let Some(id) = self.state.desk.queue_id(&named.name)
             {
                 *queue = id;
+            }
+        }
+        for agent in &mut call.recording.agents {
+            if let Some(named) = acd.agents.get(crate::base::Id::slot(*agent) as usize)
+                && let Some(id) = self.state.desk.agent_id(&named.id)
+            {
+                *agent = id;
             }
         }
     }
@@ -357,6 +378,7 @@ impl Switch {
         let (numbers, out) = (&self.numbers, &mut self.spare.call);
         let io = &mut Io { cx: cx!(self, now), settings, numbers, host, out };
         act(&mut self.state.calls, io);
+        self.state.calls.record(io, 0);
         self.work.extend(self.spare.call.drain(..).map(Work::Call));
     }
 

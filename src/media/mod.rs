@@ -11,6 +11,7 @@ mod keys;
 mod latch;
 mod playing;
 mod port;
+mod tape;
 mod tune;
 mod wheel;
 
@@ -18,6 +19,7 @@ pub use effect::{Channel, Effect, Frame, Relay};
 pub use engine::{Engine, PACKET_MAX};
 pub use hearing::THIN;
 pub use port::Port;
+pub use tape::{Batch, Heard, Side, Track};
 pub use tune::{FRAME, Tune, Tunes};
 
 #[cfg(test)]

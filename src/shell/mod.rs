@@ -19,6 +19,7 @@ pub mod media;
 mod meters;
 mod outlets;
 pub mod prompts;
+pub mod record;
 mod reload;
 mod run;
 mod running;

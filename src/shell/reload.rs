@@ -17,13 +17,19 @@ pub fn adopt(running: &Settings, mut fresh: Settings) -> Settings {
     {
         waits("stores, the admin socket and the data folder");
     }
+    if running.recording != fresh.recording {
+        waits("the folder, the key and the age of recordings");
+    }
     fresh.sip.listen.clone_from(&running.sip.listen);
     let (old, new) = (&running.call.media, &mut fresh.call.media);
-    (new.bind, new.advertise, new.ports, new.workers) =
-        (old.bind, old.advertise, old.ports, old.workers);
+    (new.bind, new.advertise, new.ports, new.workers, new.dscp) =
+        (old.bind, old.advertise, old.ports, old.workers, old.dscp);
+    fresh.sip.dscp = running.sip.dscp;
     fresh.stores.clone_from(&running.stores);
     fresh.admin.clone_from(&running.admin);
     fresh.journal = running.journal;
+    fresh.recording.clone_from(&running.recording);
+    fresh.call.recording.sealed = running.call.recording.sealed;
     fresh.data.clone_from(&running.data);
     let wanted = std::mem::replace(&mut fresh.tunes, running.tunes.clone());
     for line in &mut fresh.call.lines {
@@ -52,7 +58,8 @@ pub fn with_tunes_of(before: &Settings, mut fresh: Settings) -> Settings {
 
 fn signals_of(fresh: &mut Settings, wanted: &[Tune]) {
     let call::Signals { done, refused, go_on } = &mut fresh.call.signals;
-    for signal in [done, refused, go_on] {
+    let notice = &mut fresh.call.recording.notice;
+    for signal in [done, refused, go_on, notice] {
         *signal = signal.and_then(|id| same(wanted, &fresh.tunes, id));
     }
 }
@@ -61,7 +68,7 @@ fn signals_of(fresh: &mut Settings, wanted: &[Tune]) {
 fn bound(settings: &Settings) -> impl PartialEq {
     let media = &settings.call.media;
     let listens: Vec<_> = settings.sip.listen.iter().map(|l| (l.transport, l.bind)).collect();
-    (listens, media.bind, media.ports, media.workers)
+    (listens, media.bind, media.ports, media.workers, media.dscp, settings.sip.dscp)
 }
 
 /// The id that a tune of the new configuration has in memory.
@@ -96,6 +103,7 @@ mod tests {
             district: String::new(),
             welcome: Some(TuneId(welcome)),
             music: Some(TuneId(music)),
+            record: false,
         };
         let mut running =
             Settings { tunes: vec![tune("tone"), tune("music")], ..Settings::default() };

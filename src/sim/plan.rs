@@ -167,6 +167,7 @@ impl Plan {
             district: String::new(),
             welcome: Some(TuneId(0)),
             music: Some(TuneId(1)),
+            record: true,
         }];
         settings.call.media = MediaSettings {
             ports: (20_000, 20_999),

@@ -90,7 +90,7 @@ impl Ports {
                 }
                 Ok(None)
             }
-            Command::Stop { port } => {
+            Command::Stop { port } | Command::Record { port, .. } => {
                 self.known(port, command)?;
                 Ok(None)
             }

@@ -51,6 +51,21 @@ struct Hangup {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Record {
+    call: String,
+    on: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OpenRecording {
+    call: String,
+    #[serde(default)]
+    by: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct ChooseDistrict {
     call: String,
     district: String,
@@ -97,12 +112,20 @@ impl Api {
                 let Hangup { call } = parse(params)?;
                 self.ask(Verb::Hangup { call }).await
             }
+            "calls.record" => {
+                let Record { call, on } = parse(params)?;
+                self.ask(Verb::Record { call, on }).await
+            }
+            "recordings.open" => {
+                let OpenRecording { call, by } = parse(params)?;
+                self.ask(Verb::OpenRecording { call, by }).await
+            }
             "config.reload" => self.reload().await.map(|text| json!({ "text": text })),
             _ => Err(Fault::method(format!(
                 "there is no method `{method}`: status, calls.list, queues.list, agents.list, \
                  trunks.list, shifts.list, directory.list, directory.stale, agents.set, \
-                 calls.hangup, calls.district, records.query, stores.list, config.reload, \
-                 metrics and events.subscribe there are"
+                 calls.hangup, calls.district, calls.record, recordings.open, records.query, \
+                 stores.list, config.reload, metrics and events.subscribe there are"
             ))),
         }
     }

@@ -3,7 +3,7 @@
 use super::fold::Board;
 use crate::acd::{self, Miss, MissedBecause, ShiftNews, Withdrawn};
 use crate::base::{AgentId, CallId};
-use crate::call::{self, Arrival, Role};
+use crate::call::{self, Arrival, Recorded, Role};
 use crate::core::{Fact, What};
 use crate::shell::stamp::rfc3339;
 use serde_json::{Map, Value, json};
@@ -20,6 +20,7 @@ pub fn render(board: &Board, fact: &Fact) -> Arc<str> {
             ("trunk.state", json!({"trunk": board.names.trunk(*trunk), "up": up}))
         }
         What::Shift(news) => of_shift(news),
+        What::RecordingOpened { call, by } => ("recording.opened", json!({"call": call, "by": by})),
         What::Overflowed { call, from, to, why } => (
             "call.overflowed",
             json!({"call": board.public(*call), "from": from, "to": to, "why": why}),
@@ -84,6 +85,7 @@ fn of_call(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
         call::Fact::Rung { call, number, reached } => {
             ("call.rung", json!({"call": id(call), "number": number, "reached": reached}))
         }
+        call::Fact::Recording { call, what } => of_recording(&id(call), what),
         call::Fact::Returned { call, agent } => {
             ("call.returned", json!({"call": id(call), "agent": board.names.agent(*agent)}))
         }
@@ -113,6 +115,19 @@ fn of_call(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
             details["why"] = why.as_str().into();
             ("call.refused", details)
         }
+    }
+}
+
+fn of_recording(call: &str, what: &Recorded) -> (&'static str, Value) {
+    match what {
+        Recorded::Started { file } => ("recording.started", json!({"call": call, "file": file})),
+        Recorded::Paused => ("recording.paused", json!({"call": call})),
+        Recorded::Resumed => ("recording.resumed", json!({"call": call})),
+        Recorded::Gaps => ("recording.gaps", json!({"call": call})),
+        Recorded::Finished { millis } => {
+            ("recording.finished", json!({"call": call, "length_ms": millis}))
+        }
+        Recorded::Failed { why } => ("recording.failed", json!({"call": call, "why": why})),
     }
 }
 

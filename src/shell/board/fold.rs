@@ -190,6 +190,7 @@ impl Board {
             | What::Store { .. }
             | What::Reloaded
             | What::Overflowed { .. }
+            | What::RecordingOpened { .. }
             | What::Shift(_) => {}
         }
         self.ring.push(fact);
@@ -237,6 +238,7 @@ impl Board {
             call::Fact::Rung { number, reached, .. } => self.failures.note(number, *reached),
             call::Fact::Category { .. }
             | call::Fact::SystemAnswered { .. }
+            | call::Fact::Recording { .. }
             | call::Fact::LegOpened { .. }
             | call::Fact::LegClosed { .. }
             | call::Fact::Measured { .. } => {}
