@@ -329,6 +329,7 @@ fn start() -> (Workers, Handle) {
         clock: Clock::start(),
         sink: Arc::new(|_| Ok(())),
         died: Arc::new(|| panic!("a worker died")),
+        inherited: Arc::default(),
     };
     Workers::start(&setup).unwrap()
 }

@@ -19,7 +19,15 @@ const MANY: usize = ROOM + 70_000;
 
 fn worker(sink: Sink, died: Died) -> (Workers, Handle) {
     let tunes = Arc::new(Tunes::default());
-    let setup = Setup { count: 1, tunes, seed: 1, clock: Clock::start(), sink, died };
+    let setup = Setup {
+        count: 1,
+        tunes,
+        seed: 1,
+        clock: Clock::start(),
+        sink,
+        died,
+        inherited: Arc::default(),
+    };
     Workers::start(&setup).unwrap()
 }
 

@@ -100,6 +100,7 @@ fn dispatch<L: clap::Args>(cli: Cli<L>, hands: &Hands<L>) -> Result<(), Fault> {
             client.call("calls.hangup", json!({"call": id})).map(drop)
         }
         Command::Reload => client.call("config.reload", json!({})).map(drop),
+        Command::Shape => print(&format!("{}\n", shell::shape())),
         Command::Replay { journal } => print(&format!("{}\n", shell::replay(&journal)?)),
     }
 }

@@ -8,6 +8,7 @@ use crate::sip::Hop;
 use crate::sip::resolve::Answer;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
@@ -43,9 +44,11 @@ pub enum Event {
     Reload(Box<Settings>),
     /// No new calls from now on; [`super::Command::Drained`] follows when the last one is over.
     Drain,
-    /// The process died and another has taken over: sockets and streams are new, and whatever was
-    /// commanded last may not have been done.
-    Restarted,
+    /// The process died and another has taken over: sockets are new, of the streams only these are
+    /// still there, and whatever was commanded last may not have been done.
+    Restarted {
+        flows: BTreeSet<FlowId>,
+    },
 }
 
 /// What a supervisor may do. Whatever only reads is answered outside the core, from facts.

@@ -12,6 +12,7 @@ pub mod clock;
 mod core_loop;
 mod dns;
 mod engine;
+mod handover;
 mod journal;
 mod lane;
 mod log;
@@ -28,8 +29,10 @@ mod sys;
 mod tcp;
 mod tunes;
 mod udp;
+mod upgrade;
 
 pub use admin::Reload;
+pub use crate::core::journal::shape;
 pub use core_loop::Over;
 pub use journal::{Audit, audit as replay};
 pub use run::run;

@@ -5,9 +5,10 @@ use super::begin::{Begun, begin};
 use super::board::{self, Board, BoardReader};
 use super::clock::Clock;
 use super::core_loop::{CoreLoop, Flood, LoopHandle, Over};
+use super::handover::{Handover, OpenFlow};
 use super::journal::{self, Begin};
 use super::lane::{self, Inbox, Lane};
-use super::media::{Setup, Workers};
+use super::media::{Inherited, Setup, Workers};
 use super::meters::{Metrics, ShellMeters};
 use super::outlets::{Outlets, Replies};
 use super::store::{self, Filter, Pace, Stores};
@@ -16,15 +17,15 @@ use super::udp::Udp;
 use super::{checks, dns, reload, tunes};
 use crate::base::FlowId;
 use crate::config::{self, Settings};
-use crate::core::{Event, Verb};
+use crate::core::{Event, Switch, Verb};
 use crate::media::control::{Command as MediaCommand, Event as MediaEvent};
 use crate::sip::{Listener, Transport};
 use serde_json::Value;
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -46,10 +47,11 @@ pub struct Options {
 /// A running switch. Dropping it stops it at once.
 pub struct Running {
     runtime: Option<Runtime>,
-    core: Option<JoinHandle<()>>,
+    core: Option<JoinHandle<CoreLoop<Switch>>>,
     board_thread: Option<JoinHandle<()>>,
     workers: Option<Workers>,
     stores: Option<Stores>,
+    streams: Streams,
     _socket: Guard,
     over: watch::Receiver<Option<Over>>,
     handle: LoopHandle,
@@ -83,7 +85,8 @@ impl Running {
         if let Some(sentence) = checks::open_files(&settings) {
             tracing::warn!("{sentence}");
         }
-        let (udp, tcp) = bind(&mut settings.sip.listen)?;
+        let mut open = Handover::take();
+        let (udp, tcp) = bind(&mut settings.sip.listen, &mut open)?;
         if settings.wants_address() {
             settings = with_own_address(settings);
         }
@@ -91,15 +94,17 @@ impl Running {
         let (found, settings, clock) = look_back(settings, &outbox)?;
         let reload = options.reload.map(|read| adopting(read, &settings));
         let ground = Ground::prepare(settings, options.seed, clock)?;
-        let (workers, media) = ground.start_media()?;
+        let inherited = Mutex::new(std::mem::take(&mut open.ports));
+        let (workers, media) = ground.start_media(inherited)?;
         let places = store::places(&ground.settings.stores);
         let (rows, stores) = store::start(&outbox, places, Pace::default(), ground.meters.clone())?;
 
-        let Begun { switch, board, journal, first } = begin(found, &ground, stores.stored())?;
+        let Begun { switch, board, journal, first } =
+            begin(found, &ground, stores.stored(), open.ids())?;
         let (news, board, board_thread) =
             board::start(board, ground.clock, ground.meters.clone()).map_err(no_thread)?;
 
-        let streams = ground.start_streams(tcp)?;
+        let streams = ground.start_streams(tcp, open.flows)?;
         let replies = Replies::default();
         let socket = ground.settings.admin.socket.clone();
         let database = database(&ground.settings.stores);
@@ -115,7 +120,15 @@ impl Running {
             clock: ground.clock,
             inbox: ground.inbox_end,
             udp,
-            outlets: Outlets { media, rows, board: news, facts, questions, streams, replies },
+            outlets: Outlets {
+                media,
+                rows,
+                board: news,
+                facts,
+                questions,
+                streams: streams.clone(),
+                replies,
+            },
             meters: ground.metrics.for_loop(),
             handle: ground.handle.clone(),
             flood: Flood::default(),
@@ -131,6 +144,7 @@ impl Running {
             board_thread: Some(board_thread),
             workers: Some(workers),
             stores: Some(stores),
+            streams,
             _socket: guard,
             over,
             handle: ground.handle,
@@ -197,6 +211,28 @@ impl Running {
     /// Ends at once. Live calls are not told; the next start goes on with them.
     pub fn stop(&self) {
         self.handle.stop();
+    }
+
+    /// Lets another program go on in its place: all that is known is written down, all that is
+    /// open stays open. The order is one in which nothing is lost: what has been read is dealt
+    /// with, what was said is written, and voices are relayed until the last moment. What is left
+    /// open, and whether the other program can go on from what was written down.
+    pub fn leave(mut self) -> (Handover, bool) {
+        let mut open = Handover::default();
+        let runtime = self.runtime.take().expect("taken only at the end");
+        runtime.block_on(self.streams.pause());
+        self.handle.leave();
+        let core = self.core.take().and_then(|core| core.join().ok());
+        let Some((safe, udp)) = core.map(CoreLoop::leave) else { return (open, false) };
+        let (tcp, flows) = runtime.block_on(self.streams.leave_all());
+        open.flows = flows;
+        let udp = udp.into_fds().into_iter().map(|(at, fd)| (Transport::Udp, at, fd));
+        let tcp = tcp.into_iter().map(|(at, fd)| (Transport::Tcp, at, fd));
+        open.listeners = udp.chain(tcp).collect();
+        open.ports = self.workers.take().map(Workers::leave).unwrap_or_default();
+        // Feeders go on where their cursors stand; the rest of the threads end with the program.
+        std::mem::forget((self, runtime));
+        (open, safe)
     }
 
     /// Waits until it is over, at most for `span`.
@@ -274,7 +310,7 @@ impl Ground {
         Ok(Self { settings, clock, runtime, handle, inbox, inbox_end, metrics, meters, seed })
     }
 
-    fn start_media(&self) -> Result<(Workers, Lane<MediaCommand>), String> {
+    fn start_media(&self, inherited: Inherited) -> Result<(Workers, Lane<MediaCommand>), String> {
         let (tunes, complaints) = tunes::load(&self.settings);
         for complaint in complaints {
             tracing::warn!("{complaint}");
@@ -288,19 +324,36 @@ impl Ground {
             clock: self.clock,
             sink: Arc::new(move |event: MediaEvent| inbox.media(event)),
             died: Arc::new(move || handle.break_down()),
+            inherited: Arc::new(inherited),
         };
         let (workers, handle) = Workers::start(&setup).map_err(no_thread)?;
         Ok((workers, Lane::new("media", Box::new(handle), WAITING_MAX)))
     }
 
-    fn start_streams(&self, listeners: Vec<TcpListener>) -> Result<Streams, String> {
+    fn start_streams(
+        &self,
+        listeners: Vec<TcpListener>,
+        flows: Vec<OpenFlow>,
+    ) -> Result<Streams, String> {
         let (inbox, runtime) = (self.inbox.clone(), self.runtime.handle().clone());
         // Time never goes back, and no two connections come in one microsecond for long.
         let first = FlowId(self.clock.instant().0);
         let streams = Streams::new(Limits::default(), first, inbox, runtime, self.meters.clone());
-        let _inside = self.runtime.enter();
+        let inside = self.runtime.enter();
         for listener in listeners {
             streams.listen(listener).map_err(|e| format!("tcp: {e}"))?;
+        }
+        let mut lost = Vec::new();
+        for flow in flows {
+            let id = flow.id;
+            if let Err(error) = streams.resume(flow) {
+                tracing::warn!("a connection was lost on the way to this program: {error}");
+                lost.push(Event::FlowClosed { flow: id });
+            }
+        }
+        drop(inside);
+        for event in lost {
+            let _ = self.inbox.control_blocking(event);
         }
         Ok(streams)
     }
@@ -354,15 +407,18 @@ fn look_back(settings: Settings, outbox: &Path) -> Result<(Begin, Settings, Cloc
 }
 
 /// Binds every listener, and writes the ports that the system chose into the settings.
-fn bind(listeners: &mut [Listener]) -> Result<(Udp, Vec<TcpListener>), String> {
-    let udp = Udp::bind(listeners)?;
+fn bind(
+    listeners: &mut [Listener],
+    open: &mut Handover,
+) -> Result<(Udp, Vec<TcpListener>), String> {
+    let udp = Udp::bind(listeners, open)?;
     let mut chosen = udp.addresses().into_iter();
     let mut tcp = Vec::new();
     for listener in listeners {
         match listener.transport {
             Transport::Udp => listener.bind = chosen.next().unwrap_or(listener.bind),
             Transport::Tcp => {
-                let bound = tcp::bind(listener.bind)?;
+                let bound = tcp::bind(listener.bind, open)?;
                 listener.bind = bound.local_addr().map_err(|e| format!("tcp: {e}"))?;
                 tcp.push(bound);
             }

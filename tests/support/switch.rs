@@ -8,7 +8,7 @@ use super::street::{SWITCH, Street};
 use serde_json::{Value, json};
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Before each test's own part. `NET.` stands for the street; example.com is where the messages of
@@ -52,6 +52,7 @@ pub struct Switch {
     pub facts: Facts,
     pub admin: Admin,
     program: Program,
+    own: PathBuf,
     supervised: bool,
     pub street: Street,
 }
@@ -67,18 +68,30 @@ impl Switch {
         Self::start_as(true, parts)
     }
 
-    fn start_as(supervised: bool, parts: &[&str]) -> Self {
+    /// The same, from a copy of the program in the street's folder, for tests that replace it.
+    pub fn start_from_a_copy(parts: &[&str]) -> Self {
         let street = Street::new();
+        let copy = street.dir().join("pukar");
+        fs::copy(env!("CARGO_BIN_EXE_pukar"), &copy).unwrap();
+        Self::start_on(street, copy, false, parts)
+    }
+
+    fn start_as(supervised: bool, parts: &[&str]) -> Self {
+        Self::start_on(Street::new(), env!("CARGO_BIN_EXE_pukar").into(), supervised, parts)
+    }
+
+    fn start_on(street: Street, own: PathBuf, supervised: bool, parts: &[&str]) -> Self {
         let data = street.folder("d");
         let text = format!("{COMMON}{}", parts.concat());
         let text = street.address(&text).replace("DATA", &data.to_string_lossy());
         fs::write(street.dir().join("helpline.toml"), text).unwrap();
-        let program = launch(&street, supervised);
+        let program = launch(&own, &street, supervised);
         let socket = data.join("s");
         Self {
             facts: Facts::of(&socket),
             admin: Admin::connect(&socket),
             program,
+            own,
             supervised,
             street,
         }
@@ -93,7 +106,15 @@ impl Switch {
 
     /// Starts another process where the last one has ended.
     pub fn restart(&mut self) {
-        self.program = launch(&self.street, self.supervised);
+        self.program = launch(&self.own, &self.street, self.supervised);
+        self.meet();
+    }
+
+    /// Has the program replaced in the same process.
+    pub fn upgrade(&mut self) {
+        self.program.signal(libc::SIGUSR2);
+        self.program.line_with("goes on in the place of this program");
+        self.program.line_with("admin socket");
         self.meet();
     }
 
@@ -172,9 +193,9 @@ impl Switch {
 }
 
 /// The process, with its admin socket open.
-fn launch(street: &Street, supervised: bool) -> Program {
+fn launch(own: &Path, street: &Street, supervised: bool) -> Program {
     let config = street.dir().join("helpline.toml");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pukar"));
+    let mut command = Command::new(own);
     command.arg("run").arg("--config").arg(&config).current_dir(street.dir());
     command.args(supervised.then_some("--supervise"));
     command.env("RUST_BACKTRACE", "1");
