@@ -80,7 +80,7 @@ fn close(running: Running, report: &mut Report) {
     }
 }
 
-fn records(database: PathBuf) -> Result<Vec<Record>, String> {
+pub fn records(database: PathBuf) -> Result<Vec<Record>, String> {
     let mut found = Vec::new();
     let mut after = None;
     loop {

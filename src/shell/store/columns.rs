@@ -185,16 +185,20 @@ pub fn of_agent_state(row: &AgentStateRow) -> Vec<Value> {
 /// A value as a store that knows only text has it; the same whichever store it was read from.
 /// Columns that may be null never hold empty text, so that the two are not confused.
 pub fn text_of(values: &[Value]) -> Vec<String> {
-    let text = |value: &Value| match value {
+    values.iter().map(cell_of).collect()
+}
+
+/// One of them: a number that is whole has no point, whatever it was before.
+pub fn cell_of(value: &Value) -> String {
+    match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         Value::Number(number) => match number.as_i64() {
             Some(whole) => whole.to_string(),
             None => number.as_f64().unwrap_or_default().to_string(),
         },
-        other => other.to_string(),
-    };
-    values.iter().map(text).collect()
+        Value::Bool(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
 }
 
 impl Table {

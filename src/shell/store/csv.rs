@@ -161,9 +161,8 @@ pub fn line(fields: &[String]) -> String {
 /// their own display names. A number with its country code is none.
 pub fn field(value: &Value) -> String {
     let text = match value {
-        Value::Null => return String::new(),
         Value::String(text) => plain(text),
-        other => return other.to_string(),
+        other => columns::cell_of(other),
     };
     match text.contains([',', '"', '\r', '\n']) {
         true => format!("\"{}\"", text.replace('"', "\"\"")),
