@@ -105,5 +105,8 @@ fn sipp_as_a_carrier_is_dialled_under_the_centres_number() {
     agent.until("CALL_CLOSED");
     carrier.succeeds();
     switch.until_ended(2);
+    // The record is closed with the notes, which an orderly stop would not wait for.
+    let over = serde_json::json!({"agent": "op1", "state": "end-wrap-up"});
+    switch.admin.ask("agents.set", over).unwrap();
     assert!(switch.records().iter().any(|record| record["direction"] == "out"));
 }
