@@ -324,11 +324,6 @@ fn skills_have_levels_and_queues_relax_what_they_ask_for() {
     );
     let relax = format!("{queue}staffed = false\nrelax = [{{ level = 2 }}]\n");
     one(&relax, "6: a step of relax has no after; write after = \"30s\"");
-    let later = "[[queue]]\nname = \"q\"\nwhen_unstaffed = \"overflow\"\n";
-    one(
-        later,
-        "3: when_unstaffed \"overflow\" is not supported yet; write \"wait\" or \"refuse\" for now",
-    );
 }
 
 #[test]

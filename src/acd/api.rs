@@ -5,6 +5,7 @@ use super::pick::Pick;
 use super::settings::Instead;
 use crate::base::{AgentId, CallId, Instant, QueueId};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// How a caller comes to a queue. Of a caller whom the desk knows already it says what changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,9 @@ pub struct Join {
     pub caller: Option<String>,
     /// The agent to prefer, where that is known better than the desk does.
     pub agent: Option<AgentId>,
+    /// How long the caller may wait in place of the queue's `max_wait`: for one who is not on the
+    /// line.
+    pub keep: Option<Duration>,
 }
 
 impl Join {

@@ -16,6 +16,8 @@ pub(super) struct Caller {
     /// When the caller came to this queue; `max_wait` counts from here, so that a caller who
     /// overflowed is not at once thrown out of the next queue as well.
     pub joined: Instant,
+    /// In place of the queue's `max_wait`.
+    pub keep: Option<Duration>,
     pub stage: Stage,
     /// When the conversation began.
     pub answered: Instant,
@@ -76,8 +78,7 @@ impl Caller {
         join: Join,
         before: Option<Caller>,
     ) -> Self {
-        let wanted = join.languages.iter().take(limits::CALLER_LANGUAGES_MAX);
-        let mut languages: Vec<String> = wanted.map(|l| format!("{LANGUAGE}{l}")).collect();
+        let mut languages = as_skills(&join.languages);
         let mut place = Place {
             ordinary: !join.emergency,
             priority: Reverse(join.priority.min(limits::PRIORITY_MAX)),
@@ -101,6 +102,7 @@ impl Caller {
             queue,
             place,
             joined: now,
+            keep: join.keep,
             stage: Stage::Waiting,
             answered: now,
             languages,
@@ -115,6 +117,16 @@ impl Caller {
 
     pub fn unanswered(&self) -> bool {
         !matches!(self.stage, Stage::Talking { .. })
+    }
+
+    /// Languages are for those who are still to be found an agent: whoever rings stays eligible.
+    pub fn amend(&mut self, emergency: bool, languages: &[String]) {
+        if emergency {
+            (self.place.ordinary, self.place.priority) = (false, Reverse(limits::PRIORITY_MAX));
+        }
+        if self.stage == Stage::Waiting && !languages.is_empty() {
+            self.languages = as_skills(languages);
+        }
     }
 
     /// An offer to this agent failed, or an answer came to nothing.
@@ -151,6 +163,11 @@ impl Caller {
         languages.dedup();
         (languages, Some(span * (steps as u32 + 1)))
     }
+}
+
+fn as_skills(languages: &[String]) -> Vec<String> {
+    let wanted = languages.iter().take(limits::CALLER_LANGUAGES_MAX);
+    wanted.map(|language| format!("{LANGUAGE}{language}")).collect()
 }
 
 impl Place {

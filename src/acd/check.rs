@@ -43,8 +43,7 @@ impl Desk {
                 let timer = Timer::RingTimeout(call, agent);
                 law!(timers.is_set(timer), "{agent:?} may ring for {call:?} for ever");
             }
-            let max_wait = self.queue_settings(caller.queue).map(|settings| settings.max_wait);
-            let bounded = !talks && max_wait.is_some_and(|span| !span.is_zero());
+            let bounded = !talks && !self.max_wait(caller).is_zero();
             let set = timers.is_set(Timer::MaxWait(call));
             law!(set == bounded, "{call:?}: wait bounded {bounded}, timer set {set}");
         }

@@ -107,6 +107,30 @@ impl Desk {
         self.decide(turn);
     }
 
+    /// A waiting caller has said more: that it is an emergency, or which languages they speak
+    /// (none: nothing new). A phone that rings for them goes on ringing.
+    pub fn amend(
+        &mut self,
+        cx: &mut Cx<'_>,
+        call: CallId,
+        (emergency, languages): (bool, &[String]),
+        out: &mut Vec<Effect>,
+    ) {
+        let mut turn = Turn::new(cx, out);
+        if let Some(mut caller) = self.callers.remove(&call) {
+            let unanswered = caller.unanswered();
+            if unanswered {
+                self.unlist(&mut turn, &mut caller);
+            }
+            caller.amend(emergency, languages);
+            self.callers.insert(call, caller);
+            if unanswered {
+                self.enlist(&mut turn, call);
+            }
+        }
+        self.decide(turn);
+    }
+
     /// The phone failed to take the offer. The caller keeps the place, the agent rests.
     ///
     /// After `answered` it means that the answer came to nothing (no ACK, no media, hung up at
@@ -193,6 +217,19 @@ impl Desk {
         if self.task(agent) == Task::Talking(call) {
             self.leave(cx, call, out);
         }
+    }
+
+    /// The agent was reserved for somebody who could not be reached: the call leaves the desk, and
+    /// the agent is free in the same breath, without a wrap-up and without blame.
+    pub fn spared(&mut self, cx: &mut Cx<'_>, call: CallId, agent: AgentId, out: &mut Vec<Effect>) {
+        let mut turn = Turn::new(cx, out);
+        if self.task(agent) == Task::Talking(call)
+            && let Some(caller) = self.callers.remove(&call)
+        {
+            turn.fact(Fact::Unqueued { call, queue: caller.queue });
+            self.set_task(&mut turn, agent, Task::Nothing);
+        }
+        self.decide(turn);
     }
 
     /// What an agent, a supervisor or the roster wants. It takes effect at once, but for a call in

@@ -155,7 +155,8 @@ impl Desk {
         let settings = &queue.settings;
         let full = settings.max_callers > 0 && queue.line.len() >= settings.max_callers as usize;
         match settings.when_unstaffed {
-            _ if !caller.place.ordinary => None,
+            // Whoever was promised a call has been taken already.
+            _ if !caller.place.ordinary || caller.keep.is_some() => None,
             Some(instead) if queue.present == 0 => Some((Away::Unstaffed, instead)),
             _ if full => Some((Away::Full, settings.when_full)),
             _ => None,

@@ -4,7 +4,9 @@
 //! and withdrawals, expired callers, facts. Does not know what rings, or where. May import: base.
 
 mod agent;
+mod announcer;
 mod api;
+mod callbacks;
 mod caller;
 mod check;
 mod desk;
@@ -24,7 +26,9 @@ mod sorted;
 mod strategy;
 mod views;
 
+pub use announcer::{Announce, Announcement, Announcer, Offer, Told};
 pub use api::*;
+pub use callbacks::{CallbackPolicy, Callbacks, Next};
 pub use caller::Stage;
 pub use desk::Desk;
 pub use outlook::{Outlook, Wait};

@@ -118,13 +118,17 @@ impl Desk {
     /// Sets the end of the wait, counted from joining this queue, but not before `soonest`.
     pub(super) fn arm_max_wait(&mut self, turn: &mut Turn<'_, '_>, call: CallId, soonest: Instant) {
         let Some(caller) = self.callers.get(&call) else { return };
-        let max_wait =
-            self.queues.get(caller.queue).map_or(Duration::ZERO, |q| q.settings.max_wait);
+        let max_wait = self.max_wait(caller);
         if max_wait.is_zero() {
             turn.cx.timers.cancel(Timer::MaxWait(call));
         } else {
             turn.cx.timers.set(Timer::MaxWait(call), (caller.joined + max_wait).max(soonest));
         }
+    }
+
+    pub(super) fn max_wait(&self, caller: &Caller) -> Duration {
+        let queue = self.queues.get(caller.queue);
+        caller.keep.unwrap_or(queue.map_or(Duration::ZERO, |queue| queue.settings.max_wait))
     }
 
     /// The agent's half of an offer that is over. The caller's half and `settle` are not done here.

@@ -12,7 +12,8 @@ use std::time::Duration;
 pub struct Outlook {
     /// From 1: the next in line.
     pub position: usize,
-    /// `None` where it cannot be told: too few conversations yet, or nobody on duty.
+    /// `None` where it cannot be told: too few conversations yet, or nobody on duty, or
+    /// conversations that have become much longer or shorter.
     pub wait: Option<Wait>,
 }
 
@@ -41,12 +42,43 @@ impl Wait {
     }
 }
 
+impl Wait {
+    /// The shortest and the longest wait of this bucket; `None`: there is no longest.
+    pub fn bounds(self) -> (Duration, Option<Duration>) {
+        let (least, most) = match self {
+            Self::UnderOneMinute => (0, Some(1)),
+            Self::OneToTwo => (1, Some(2)),
+            Self::TwoToThree => (2, Some(3)),
+            Self::ThreeToFive => (3, Some(5)),
+            Self::FiveToTen => (5, Some(10)),
+            Self::OverTen => (10, None),
+        };
+        let minutes = |n: u64| Duration::from_secs(60 * n);
+        (minutes(least), most.map(minutes))
+    }
+}
+
 impl Desk {
     /// What may be told to a caller now; `None` once somebody has answered.
     pub fn outlook(&self, now: Instant, call: CallId) -> Option<Outlook> {
         let position = self.position(now, call)?;
         let queue = self.queue_of(call)?;
-        Some(Outlook { position, wait: self.estimate(queue, position).map(Wait::of) })
+        let estimate = self.estimate(queue, position).filter(|_| self.is_steady(queue));
+        Some(Outlook { position, wait: estimate.map(Wait::of) })
+    }
+
+    /// Whether conversations take about as long as they did: the newer half of those that the
+    /// estimate is made from lasted in sum between half and twice of the older half. What is made
+    /// of anything less steady is told to nobody.
+    fn is_steady(&self, queue: QueueId) -> bool {
+        let Some(queue) = self.queues.get(queue) else { return false };
+        let half = queue.handled.len() / 2;
+        let sum = |handled: &mut dyn Iterator<Item = &Duration>| -> u128 {
+            handled.take(half).map(Duration::as_micros).sum()
+        };
+        let older = sum(&mut queue.handled.iter());
+        let newer = sum(&mut queue.handled.iter().rev());
+        newer <= 2 * older && older <= 2 * newer
     }
 
     /// How long whoever has this number in the line will wait:

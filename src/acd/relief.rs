@@ -122,6 +122,16 @@ impl Relief {
         due
     }
 
+    /// Where a queue that does not keep a caller sends them: the first of its ways that is open.
+    pub fn way_out(
+        desk: &Desk,
+        scene: &Scene,
+        queue: QueueId,
+        is_open: impl Fn(&Elsewhere) -> bool,
+    ) -> Option<Overflow> {
+        ways_of(desk, scene, queue)?.iter().find(|way| is_open(&way.to)).cloned()
+    }
+
     /// The caller waits no more.
     pub fn forget(&mut self, cx: &mut Cx, call: CallId) {
         self.watched.remove(&call);

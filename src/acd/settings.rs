@@ -1,5 +1,6 @@
 //! What the configuration says about queues and agents. Never changed by what happens.
 
+use super::Announce;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -53,6 +54,10 @@ pub struct QueueSettings {
     pub when_unstaffed: Option<Instead>,
     /// When `max_wait` is over.
     pub when_expired: Instead,
+    /// What is told to those who wait.
+    pub announce: Announce,
+    /// Whoever hung up unanswered is called back without being asked.
+    pub call_back_abandoned: bool,
 }
 
 /// After this long in the queue, this level will do.
@@ -139,6 +144,8 @@ impl Default for QueueSettings {
             when_full: Instead::Refuse,
             when_unstaffed: None,
             when_expired: Instead::Refuse,
+            announce: Announce::default(),
+            call_back_abandoned: false,
         }
     }
 }

@@ -56,6 +56,8 @@ pub const CANDIDATES_MAX: usize = 32;
 pub const ESTIMATE_FROM: (usize, usize) = (4, 16);
 /// Callers whose chosen district is remembered.
 pub const CHOICES_MAX: usize = 100_000;
+/// Callers at the missed-call desk; beyond it the longest missed is let go of.
+pub const MISSED_MAX: usize = 10_000;
 /// Districts, shifts and holidays in one configuration.
 pub const DISTRICTS_MAX: usize = 1_000;
 /// Phones and agents whose wrong pins are counted.

@@ -56,6 +56,12 @@ pub enum Timer {
     Recheck(LegId),
     /// The media figures of an ended call are late; its record is closed without them.
     CallGuard(CallId),
+    /// A waiting caller is told the place in the line, or what keys do.
+    Announce(CallId),
+    /// A caller has chosen nothing from the menu; or was told goodbye, and has not heard it out.
+    Menu(CallId),
+    /// Whoever was promised a call, and not reached, is tried again.
+    CallBack(CallId),
     /// Somewhere else may be better for this caller by now.
     Overflow(CallId),
     /// An outgoing call has lasted as long as it may.

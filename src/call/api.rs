@@ -1,5 +1,6 @@
 //! What the user of the call layer sees: what a call asks for, and what it saw happen.
 
+use super::back::Origin;
 use super::codes;
 use super::own::Begun;
 use super::side::Side;
@@ -32,6 +33,36 @@ pub enum Effect {
     /// Wait no more.
     Leave {
         call: CallId,
+    },
+    /// The caller who waits has said that it is an emergency.
+    Emergency {
+        call: CallId,
+    },
+    /// The caller who waits wants to be called back.
+    WantsBack {
+        call: CallId,
+    },
+    /// Whoever was called back talks with the agent.
+    Reached {
+        call: CallId,
+    },
+    /// Nobody answered whom the agent was to talk with; the call waits for nobody now.
+    NotReached {
+        call: CallId,
+        agent: AgentId,
+    },
+    /// The call ended while the agent waited for somebody who was being dialled.
+    Spared {
+        call: CallId,
+        agent: AgentId,
+    },
+    /// A call back has ended, however.
+    BackOver {
+        call: CallId,
+    },
+    /// The caller left a queue unanswered, after more than a moment.
+    Abandoned {
+        origin: Box<Origin>,
     },
     /// The agent's phone answered; say with `Calls::connect` or `Calls::too_late` what that means.
     Answered {
@@ -123,6 +154,26 @@ pub enum Fact {
         call: CallId,
         district: String,
     },
+    /// The caller was told this: names of prompts, in order, whether or not they were recorded.
+    Announced {
+        call: CallId,
+        names: Vec<String>,
+    },
+    /// The caller chose from the menu: `language:en`, `district:alirajpur`, `queue:health`; or
+    /// nothing that it offers, and waits for a human.
+    Chose {
+        call: CallId,
+        what: String,
+    },
+    /// Something happened at the missed-call desk with this number.
+    Missed {
+        number: String,
+        news: MissedNews,
+    },
+    /// The caller, or the line, says that it is an emergency.
+    Emergency {
+        call: CallId,
+    },
     /// A number was rung through a trunk, and answered or not.
     Rung {
         call: CallId,
@@ -166,6 +217,28 @@ pub enum Fact {
     },
 }
 
+/// What happens to a caller who was not answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MissedNews {
+    /// They hung up, in the call with this id.
+    Abandoned {
+        parent: String,
+    },
+    Claimed {
+        by: String,
+    },
+    /// They stand in the line to be called back, or are tried once more.
+    Calling,
+    /// Nobody was reached in any of the attempts.
+    Unreached,
+    /// Somebody has talked with them.
+    Served,
+    /// Somebody says that nothing is left to do.
+    Closed {
+        by: String,
+    },
+}
+
 /// How a call came in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Arrival {
@@ -189,6 +262,8 @@ pub struct Arrival {
     pub forwarded_by: String,
     /// Name of the district; empty where nothing tells it.
     pub district: String,
+    /// The id of the call that this one calls back; empty where it is none.
+    pub parent: String,
     /// What a human should know of the numbers. None of it keeps the call from anybody.
     pub flags: Vec<Flag>,
 }
@@ -232,6 +307,10 @@ pub enum Outcome {
     Answered,
     /// The caller left before anyone answered.
     Abandoned,
+    /// The queue sent the caller elsewhere, and there was nowhere to go.
+    Overflowed,
+    /// The caller is called back; that call has a record of its own.
+    Callback,
     /// The switch refused the call.
     Refused,
     /// Nobody was reached, or something broke.

@@ -13,7 +13,7 @@ use super::routing::{self, Book};
 use super::seats::Seats;
 use super::side::Side;
 use super::tries::Tries;
-use super::{Arrival, Centre, Choices, Effect, End, EndedBy, Fact, Goal, Line};
+use super::{Arrival, Centre, Choices, Effect, End, EndedBy, Fact, Goal, Line, MissedDesk};
 use super::{Numbers, Outcome, Role, Settings};
 use crate::base::{CallId, Cx, Instant, LegId, PortId, Slab, Timer, TrunkId};
 use crate::media::control::Command;
@@ -30,6 +30,7 @@ pub struct Calls {
     pub(super) ports: Ports,
     pub(super) gate: Gate,
     pub(super) choices: Choices,
+    pub(super) missed: MissedDesk,
     /// Trunks that do not answer.
     pub(super) down: BTreeSet<TrunkId>,
     /// What was dialled outside.
@@ -72,6 +73,7 @@ impl Calls {
             ports: Ports::new(settings.media.ports, settings.media.workers),
             gate: Gate::new(settings, cx.now.instant),
             choices: Choices::default(),
+            missed: MissedDesk::default(),
             down: BTreeSet::new(),
             tally: Tally::default(),
             seats: Seats::default(),
@@ -197,13 +199,27 @@ impl Calls {
         (invited, arrival, own): (Invited, Arrival, Option<Box<Own>>),
         first: Option<Body>,
     ) -> CallId {
-        let (goal, centre) = self.goal(io.book(), line, &arrival);
+        let (goal, centre) = match (&line.goal, line.menu.is_empty()) {
+            (&Goal::Queue(queue), false) => (Goal::Menu { queue }, None),
+            _ => self.goal(io.book(), line, &arrival.district, arrival.trunk),
+        };
         if routing::names_district(io.book(), &arrival) {
             self.choices.remember(&arrival.caller, &arrival.district, io.cx.now.instant);
         }
-        let (says, music) = (line.welcome.into_iter().collect(), line.music);
         let call = Call::new(io, goal.clone(), caller, (&invited, &arrival), own);
-        let call = self.enter(io, Call { says, music, ..call }, arrival);
+        let call = Call {
+            languages: languages(io.book(), line, &arrival.district),
+            priority: line.priority,
+            emergency: line.emergency,
+            keys: line.keys,
+            says: line.welcome.into_iter().collect(),
+            music: line.music,
+            ..call
+        };
+        let call = self.enter(io, call, arrival);
+        if line.emergency {
+            io.fact(Fact::Emergency { call });
+        }
         match (goal, first) {
             (Goal::Queue(queue), Some(body)) => {
                 self.greet(io, call, body);
@@ -216,11 +232,15 @@ impl Calls {
                     None => self.without_centre(io, call),
                 }
             }
+            (Goal::Menu { .. }, Some(body)) => {
+                self.greet(io, call, body);
+                self.ask(io, call, line);
+            }
             (Goal::Dial(uri), _) => self.dial_target(io, call, uri),
-            (Goal::Queue(_) | Goal::Centre { .. }, None) => {
+            (Goal::Goodbye | Goal::Later { .. } | Goal::Placed, _)
+            | (Goal::Queue(_) | Goal::Centre { .. } | Goal::Menu { .. }, None) => {
                 unreachable!("a queue call is answered with a description")
             }
-            (Goal::Placed, _) => unreachable!("no line has this goal"),
         }
         call
     }
@@ -239,13 +259,19 @@ impl Calls {
 
     /// Where the call goes: to the centre of its district, where that is known and can be had, or
     /// else where its line leads. A centre is not handed its own calls back.
-    fn goal(&self, book: Book, line: &Line, arrival: &Arrival) -> (Goal, Option<TrunkId>) {
+    pub(super) fn goal(
+        &self,
+        book: Book,
+        line: &Line,
+        district: &str,
+        from: Option<TrunkId>,
+    ) -> (Goal, Option<TrunkId>) {
         if let (&Goal::Queue(queue), true) = (&line.goal, line.by_district)
-            && let Some(district) = book.numbers.district(book.settings, &arrival.district)
+            && let Some(district) = book.numbers.district(book.settings, district)
         {
             match district.centre {
                 Centre::Queue(own) => return (Goal::Queue(own), None),
-                Centre::Trunk(trunk) if arrival.trunk != Some(trunk) && !self.is_down(trunk) => {
+                Centre::Trunk(trunk) if from != Some(trunk) && !self.is_down(trunk) => {
                     return (Goal::Centre { queue }, Some(trunk));
                 }
                 Centre::Trunk(_) => {}
@@ -269,17 +295,29 @@ impl Calls {
     pub(super) fn finish(&mut self, io: &mut Io, id: CallId, end: End, gone: Option<LegId>) {
         let Some(call) = self.table.remove(id) else { return };
         self.tally.over(id);
+        match &call.back {
+            Some(_) => {
+                self.missed.given_up(io, &call.number, id);
+                io.out.push(Effect::BackOver { call: id });
+            }
+            None => self.abandoned(io, &call, end.outcome),
+        }
         match (call.agent(), &call.goal) {
+            (Some(agent), _) if call.is_dialled_back() => {
+                io.out.push(Effect::Spared { call: id, agent });
+            }
             (Some(agent), _) => io.out.push(Effect::Released { call: id, agent }),
             (None, Goal::Queue(_)) => io.out.push(Effect::Leave { call: id }),
-            (None, Goal::Dial(_) | Goal::Centre { .. } | Goal::Placed) => {}
+            (None, Goal::Menu { .. } | Goal::Goodbye) => io.cx.timers.cancel(Timer::Menu(id)),
+            (None, Goal::Dial(_) | Goal::Centre { .. } | Goal::Later { .. } | Goal::Placed) => {}
         }
         self.own_over(io, id, &call);
         io.cx.timers.cancel(Timer::DialTimeout(id));
         let cause = Cause { q850: end.q850.or(Some(16)), ..Cause::default() };
         for leg in call.legs() {
             if Some(leg.id) != gone {
-                let refuse = leg.role == Role::Caller && leg.stage != Stage::Up;
+                let invited_us = leg.role == Role::Caller && call.back.is_none();
+                let refuse = invited_us && leg.stage != Stage::Up;
                 io.out.push(match refuse {
                     true => leg.act(Act::Refuse {
                         status: end.status,
@@ -289,7 +327,8 @@ impl Calls {
                     false => leg.hang_up(cause.clone()),
                 });
             }
-            let cancelled = leg.role != Role::Caller && Some(leg.id) != gone;
+            let dialled = leg.role != Role::Caller || call.back.is_some();
+            let cancelled = dialled && Some(leg.id) != gone;
             let status = match (leg.stage == Stage::Up, cancelled) {
                 (true, _) => 200,
                 // RFC 3261 section 9.1: whatever the caller has got, its INVITE is answered so.
@@ -299,6 +338,28 @@ impl Calls {
             self.bury(io, id, leg, status, cause.clone());
         }
         io.fact(Fact::Ended { call: id, end });
+    }
+
+    /// Whoever hung up unanswered, and not at once, is listed: somebody should call them.
+    fn abandoned(&mut self, io: &mut Io, call: &Call, outcome: Outcome) {
+        let waited = io.cx.now.instant.since(call.arrived);
+        if outcome != Outcome::Abandoned || waited < io.settings.back.short || call.trunk.is_none()
+        {
+            return;
+        }
+        if let Some(origin) = call.origin(io.settings, call.arrived) {
+            self.missed.note(io, origin.clone());
+            io.out.push(Effect::Abandoned { origin: Box::new(origin) });
+        }
+    }
+
+    /// The missed-call desk.
+    pub fn missed(&self) -> &MissedDesk {
+        &self.missed
+    }
+
+    pub fn missed_mut(&mut self) -> &mut MissedDesk {
+        &mut self.missed
     }
 
     /// Ends the call by a supervisor's hand.
@@ -343,6 +404,7 @@ impl Call {
     pub(super) fn end(&self, by: EndedBy, status: u16, q850: Option<u8>) -> End {
         let outcome = match (self.was_connected, by) {
             (true, _) => Outcome::Answered,
+            (false, _) if self.goal == Goal::Goodbye => Outcome::Callback,
             (false, EndedBy::Caller) => Outcome::Abandoned,
             (false, _) => Outcome::Failed,
         };
@@ -360,16 +422,36 @@ fn first_description(
     settings: &Settings,
 ) -> Result<Option<Body>, u16> {
     match (&line.goal, &invited.offer) {
-        (Goal::Queue(_) | Goal::Centre { .. }, Some(offer)) => {
-            side.answer(&settings.media, offer).map(Some)
-        }
-        (Goal::Queue(_) | Goal::Centre { .. }, None) => Ok(Some(side.offer(&settings.media, None))),
         // Only a look: the answer is made when the far end has answered.
         (Goal::Dial(_) | Goal::Placed, Some(offer)) => {
             side.clone().answer(&settings.media, offer).map(|_| None)
         }
         (Goal::Dial(_) | Goal::Placed, None) => Ok(None),
+        (
+            Goal::Queue(_)
+            | Goal::Centre { .. }
+            | Goal::Menu { .. }
+            | Goal::Later { .. }
+            | Goal::Goodbye,
+            offer,
+        ) => match offer {
+            Some(offer) => side.answer(&settings.media, offer).map(Some),
+            None => Ok(Some(side.offer(&settings.media, None))),
+        },
     }
+}
+
+/// The dialect of the district tells more than the line; what both say goes in this order.
+fn languages(book: Book, line: &Line, district: &str) -> Vec<String> {
+    let district = book.numbers.district(book.settings, district);
+    let own = district.map_or(&[][..], |district| &district.languages);
+    let mut languages: Vec<String> = Vec::new();
+    for language in own.iter().chain(&line.languages) {
+        if !languages.contains(language) {
+            languages.push(language.clone());
+        }
+    }
+    languages
 }
 
 pub(super) fn refuse(

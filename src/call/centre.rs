@@ -7,8 +7,8 @@ use super::conversation::Call;
 use super::leg::{Leg, Stage};
 use super::side::Side;
 use super::waiting::answered_elsewhere;
-use super::{Effect, Fact, Goal, Role};
-use crate::base::{CallId, LegId, QueueId, Timer, TrunkId};
+use super::{Effect, End, EndedBy, Fact, Goal, Outcome, Role};
+use crate::base::{CallId, Instant, LegId, QueueId, Timer, TrunkId};
 use crate::sip::{Cause, Dial, Party, Target};
 use std::time::Duration;
 
@@ -101,6 +101,48 @@ impl Calls {
     pub(super) fn agent_was_first(&mut self, io: &mut Io, id: CallId) {
         if self.table.get(id).is_some_and(Call::rings_centre) {
             self.stop_centre(io, id, answered_elsewhere());
+        }
+    }
+
+    /// Whether a queue that does not keep the caller may send them to a centre.
+    pub fn may_be_sent_out(&self, id: CallId) -> bool {
+        self.table.get(id).is_some_and(|call| !call.sent_out)
+    }
+
+    /// A queue that did not keep the caller sends them to a centre; where that does not answer,
+    /// they ask the queue once more.
+    pub fn send_out(&mut self, io: &mut Io, id: CallId, queue: QueueId, trunk: TrunkId) {
+        if let Some(call) = self.table.get_mut(id) {
+            call.goal = Goal::Centre { queue };
+            call.sent_out = true;
+            self.ring_centre(io, id, trunk);
+        }
+    }
+
+    /// A queue that did not keep the caller sends them to another.
+    pub fn wait_in(&mut self, io: &mut Io, id: CallId, queue: QueueId) {
+        if let Some(call) = self.table.get_mut(id) {
+            call.goal = Goal::Queue(queue);
+            io.out.push(Effect::Join { call: id, queue, arrived: call.arrived });
+        }
+    }
+
+    /// A queue that did not keep the caller sends them on, and no way is open.
+    pub fn nowhere_to_go(&mut self, io: &mut Io, id: CallId) {
+        if let Some(call) = self.table.get(id) {
+            let end = call.end(EndedBy::Switch, 480, Some(42));
+            let outcome = match end.outcome {
+                Outcome::Failed => Outcome::Overflowed,
+                other => other,
+            };
+            self.finish(io, id, End { outcome, ..end }, None);
+        }
+    }
+
+    /// The caller had arrived before, in another call whose place is theirs now.
+    pub fn arrived_earlier(&mut self, id: CallId, arrived: Instant) {
+        if let Some(call) = self.table.get_mut(id) {
+            call.arrived = call.arrived.min(arrived);
         }
     }
 

@@ -1,11 +1,13 @@
 //! One conversation: a caller, the phones that ring for them, whoever talks with them.
 
+use super::back::Back;
 use super::calls::Io;
 use super::leg::{Leg, Stage};
 use super::own::Own;
-use super::{Arrival, Goal, Role, routing};
-use crate::base::{AgentId, Instant, LegId, TuneId};
+use super::{Arrival, Goal, Keys, Role, routing};
+use crate::base::{AgentId, Instant, LegId, TrunkId, TuneId};
 use crate::media::control::{Command, Music};
+use crate::say::Phrase;
 use crate::sip::{Body, Invited, Party};
 use serde::{Deserialize, Serialize};
 
@@ -20,8 +22,20 @@ pub struct Call {
     /// How many more hops the calls may take that are placed for the caller.
     pub forwards: u8,
     pub district: String,
+    /// Through which the caller came.
+    pub trunk: Option<TrunkId>,
     /// The number that rings behind a trunk for a caller who waits.
     pub rung: Option<String>,
+    /// Name of the line.
+    pub line: String,
+    /// What the caller wants to be spoken to in, the best first.
+    pub languages: Vec<String>,
+    pub priority: u8,
+    pub emergency: bool,
+    /// What the caller may press.
+    pub keys: Keys,
+    /// What is to be said when what is said just now is over.
+    pub later: Vec<Phrase>,
     /// What the caller is told just now, under which number, before the music goes on.
     pub says: Vec<TuneId>,
     pub piece: u32,
@@ -42,6 +56,10 @@ pub struct Call {
     pub was_connected: bool,
     /// What a call is besides, that a phone of ours placed.
     pub own: Option<Box<Own>>,
+    /// A queue that did not keep them has sent them to a centre; once is enough.
+    pub sent_out: bool,
+    /// Whom it calls back, where it does.
+    pub back: Option<Box<Back>>,
 }
 
 impl Call {
@@ -60,7 +78,14 @@ impl Call {
             dialled: arrival.dialled.clone(),
             district: arrival.district.clone(),
             forwards: invited.forwards,
+            trunk: arrival.trunk,
             rung: None,
+            line: arrival.line.clone(),
+            languages: Vec::new(),
+            priority: 0,
+            emergency: false,
+            keys: Keys::default(),
+            later: Vec::new(),
             says: Vec::new(),
             piece: 0,
             music: None,
@@ -73,6 +98,8 @@ impl Call {
             talks_with: None,
             was_connected: false,
             own,
+            sent_out: false,
+            back: None,
         }
     }
 
@@ -85,7 +112,8 @@ impl Call {
     }
 
     pub fn legs(&self) -> impl Iterator<Item = &Leg> {
-        std::iter::once(&self.caller).chain(&self.others)
+        let there = |leg: &&Leg| leg.stage != Stage::Absent;
+        std::iter::once(&self.caller).filter(there).chain(&self.others)
     }
 
     /// The party at the other end from `id`, while the two talk.

@@ -20,6 +20,8 @@ pub struct District {
     /// Without their 0: `7394`.
     pub std: Vec<String>,
     pub centre: Centre,
+    /// What its people speak, the best first: `surgujia`, `hi`.
+    pub languages: Vec<String>,
 }
 
 /// Who serves a district.

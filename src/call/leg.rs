@@ -2,7 +2,7 @@
 
 use super::side::Side;
 use super::{Effect, MediaSettings, Role};
-use crate::base::LegId;
+use crate::base::{AgentId, LegId};
 use crate::media::control::Command;
 use crate::sip::{Act, Cause};
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,8 @@ pub struct Leg {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Stage {
+    /// Nobody yet: whoever is to be called back is not dialled so far.
+    Absent,
     /// Invited, and nothing heard yet.
     Trying,
     Ringing,
@@ -49,6 +51,18 @@ impl Leg {
             moved: false,
             moves: 0,
             unheard: false,
+        }
+    }
+
+    /// In the place of a party whom nobody has dialled yet. It is known nowhere.
+    pub fn absent() -> Self {
+        Self::new(LegId(u64::MAX), Role::Caller, Side::nowhere(), Stage::Absent)
+    }
+
+    pub fn agent(&self) -> Option<AgentId> {
+        match self.role {
+            Role::Agent(agent) => Some(agent),
+            Role::Caller | Role::Target => None,
         }
     }
 

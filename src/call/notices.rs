@@ -36,6 +36,7 @@ impl Calls {
             Notice::Offered { leg, offer } => self.offered(io, id, leg, offer),
             Notice::Ended { leg, why, cause } => self.leg_ended(io, id, leg, why, cause),
             Notice::Confirmed { leg, answer: None } => self.unanswered(io, id, leg),
+            Notice::Key { leg, key } => self.pressed(io, id, leg, key),
             Notice::OfferRefused { .. }
             | Notice::Invited { .. }
             | Notice::Bound { .. }
@@ -73,7 +74,7 @@ impl Calls {
 
     fn answered(&mut self, io: &mut Io, id: CallId, leg: LegId, body: Option<Body>) {
         let Some(call) = self.table.get_mut(id) else { return };
-        let taken = call.talks_with.is_some();
+        let taken = call.talks_with.is_some() && !(call.caller.id == leg && call.is_dialled_back());
         let waits = call.rings_centre();
         let Some(other) = call.leg_mut(leg) else { return };
         let usable = body.is_some_and(|body| other.side.accept(&io.settings.media, &body).is_ok());
@@ -91,13 +92,16 @@ impl Calls {
             Role::Agent(agent) => io.out.push(Effect::Answered { call: id, agent }),
             Role::Target if waits => self.centre_answered(io, id, leg),
             Role::Target => self.target_answered(io, id, leg),
-            Role::Caller => {}
+            Role::Caller => self.reached(io, id),
         }
     }
 
     fn refused(&mut self, io: &mut Io, id: CallId, leg: LegId, status: u16, cause: Cause) {
         let Some(call) = self.table.get_mut(id) else { return };
         let waits = call.rings_centre();
+        if call.caller.id == leg && call.is_dialled_back() {
+            return self.not_reached(io, id, (status, cause), Some(leg));
+        }
         let Some(gone) = call.take_other(leg) else { return };
         self.bury(io, id, &gone, status, cause.clone());
         let Some(call) = self.table.get(id) else { return };
@@ -150,6 +154,9 @@ impl Calls {
             Ended::NoAck | Ended::Expired | Ended::Lost => true,
         };
         let q850 = cause.q850;
+        if call.is_dialled_back() && (call.caller.id == leg || call.talks_with == Some(leg)) {
+            return self.not_reached(io, id, (487, cause), Some(leg));
+        }
         match gone.role {
             Role::Caller => {
                 let by = if silent { gone.lost_as(EndedBy::Lost) } else { EndedBy::Caller };
@@ -188,7 +195,7 @@ impl Calls {
                 if let Some(&(id, _)) = self.by_port.get(&port)
                     && !self.signalled(io, id)
                 {
-                    self.played(id, piece);
+                    self.played(io, id, piece);
                 }
             }
             Event::Closed { port, figures } => {
@@ -197,7 +204,13 @@ impl Calls {
                 }
             }
             Event::Latched { port, .. } => self.is_heard(io, port),
-            Event::Key { port, key } => _ = self.key_for_code(io, port, key),
+            Event::Key { port, key } => {
+                if !self.key_for_code(io, port, key)
+                    && let Some(&(id, leg)) = self.by_port.get(&port)
+                {
+                    self.pressed(io, id, leg, key);
+                }
+            }
         }
     }
 
@@ -240,6 +253,10 @@ impl Calls {
     /// any other cannot be talked to, and the call is over.
     fn no_port(&mut self, io: &mut Io, id: CallId, leg: LegId) {
         let Some(call) = self.table.get_mut(id) else { return };
+        if call.is_dialled_back() && (call.caller.id == leg || call.talks_with == Some(leg)) {
+            let cause = Cause { q850: Some(42), ..Cause::default() };
+            return self.not_reached(io, id, (503, cause), None);
+        }
         let ringing = call.talks_with != Some(leg) && call.caller.id != leg;
         let Some(Role::Agent(agent)) = call.leg(leg).map(|leg| leg.role).filter(|_| ringing) else {
             let end = call.end(EndedBy::Switch, 503, Some(42));

@@ -97,6 +97,7 @@ mod tests {
             code: String::new(),
             std: std.iter().map(ToString::to_string).collect(),
             centre: Centre::Queue(QueueId(0)),
+            languages: Vec::new(),
         };
         let districts = vec![
             district("alirajpur", &["7394"]),
@@ -141,10 +142,7 @@ mod tests {
             name: numbers.first().copied().unwrap_or_default().into(),
             numbers: numbers.iter().map(ToString::to_string).collect(),
             goal: Goal::Queue(QueueId(0)),
-            by_district: true,
-            district: String::new(),
-            welcome: None,
-            music: None,
+            ..Line::default()
         }
     }
 

@@ -103,7 +103,8 @@ fn open_again(io: &mut Io, call: &Call) {
 }
 
 fn hear_again(io: &mut Io, id: CallId, call: &mut Call) {
-    let peers = call.talks_with.and_then(|with| call.leg(with)).or_else(|| {
+    let with = call.talks_with.filter(|_| call.was_connected);
+    let peers = with.and_then(|with| call.leg(with)).or_else(|| {
         // A dialled party that sends tones before it answers.
         let early = call.caller.stage != Stage::Up && call.caller.side.far.is_some();
         call.others.iter().find(|leg| early && leg.side.far.is_some())
@@ -114,7 +115,7 @@ fn hear_again(io: &mut Io, id: CallId, call: &mut Call) {
     for leg in call.legs().filter(|leg| leg.hears_tune) {
         io.out.extend(call.hears(leg).map(Effect::Media));
     }
-    if let Some(with) = call.talks_with {
+    if let Some(with) = with {
         watch(io, call, id, call.caller.id);
         watch(io, call, id, with);
     }

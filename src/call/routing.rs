@@ -125,6 +125,7 @@ pub fn arrival(
         dialled_raw: keyed,
         forwarded_by: forwarded.map_or(String::new(), |party| plain(&party.user)),
         district: String::new(),
+        parent: String::new(),
         flags: Vec::new(),
     };
     arrival.district = district(book, dialled, &arrival, choices);
@@ -257,7 +258,7 @@ fn trunk(invited: &Invited) -> Option<crate::base::TrunkId> {
 
 /// A ULID: 48 bits of milliseconds and 80 random bits in Crockford's base 32, so that ids sort by
 /// time of arrival.
-fn ulid(now: Now, rng: &mut Rng) -> String {
+pub fn ulid(now: Now, rng: &mut Rng) -> String {
     const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     let millis = now.wall.millis().max(0) as u128;
     let random = u128::from(rng.bits()) << 16 | u128::from(rng.below(1 << 16));

@@ -6,9 +6,10 @@ use super::directory::Directory;
 use super::district::District;
 use super::out::OutSettings;
 use crate::base::number::Plan;
-use crate::base::{QueueId, TuneId};
+use crate::base::{QueueId, TrunkId, TuneId};
 use crate::wire::g711::Law;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +32,12 @@ pub struct Settings {
     /// In the order of the agents' ids; after them, those that are nobody's.
     pub phones: Vec<Phone>,
     pub media: MediaSettings,
+    /// Where each prompt that may be said is in the settings' tunes.
+    pub prompts: Arc<BTreeMap<String, TuneId>>,
+    /// What is spoken to callers who want no language, or one of which no prompt is known.
+    pub language: String,
     pub plan: Plan,
+    pub back: BackSettings,
     /// Calls alive at a time; beyond it new ones get 503 with Retry-After. Default 10,000.
     pub max_calls: usize,
     /// New calls per second that are accepted; beyond it 503 with Retry-After. Default 2,000.
@@ -52,7 +58,10 @@ impl Default for Settings {
             trunks: Vec::new(),
             phones: Vec::new(),
             media: MediaSettings::default(),
+            prompts: Arc::default(),
+            language: "hi".into(),
             plan: Plan::default(),
+            back: BackSettings::default(),
             max_calls: 10_000,
             max_rate: 2_000,
         }
@@ -64,6 +73,33 @@ impl Settings {
     pub fn extension(&self, dialled: &str) -> Option<&Phone> {
         let is = |phone: &&Phone| phone.user == dialled || phone.extension == dialled;
         self.phones.iter().find(is).filter(|_| !dialled.is_empty())
+    }
+}
+
+/// How callers are called back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackSettings {
+    /// `None`: through the trunk that they came by.
+    pub trunk: Option<TrunkId>,
+    /// The number shown to them; empty: the one that they had dialled.
+    pub number: String,
+    /// How long a mobile rings: the network cuts an unanswered call after 30 s.
+    pub ring_for: Duration,
+    /// Whoever hung up sooner than this is not listed as missed.
+    pub short: Duration,
+}
+
+impl Default for BackSettings {
+    fn default() -> Self {
+        let (ring_for, short) = (Duration::from_secs(28), Duration::from_secs(5));
+        Self { trunk: None, number: String::new(), ring_for, short }
+    }
+}
+
+impl BackSettings {
+    /// What is shown to somebody who had dialled this number.
+    pub fn shown(&self, dialled: &str) -> String {
+        if self.number.is_empty() { dialled.into() } else { self.number.clone() }
     }
 }
 
@@ -82,6 +118,65 @@ pub struct Line {
     /// Played once before the music; callers may be offered to an agent meanwhile.
     pub welcome: Option<TuneId>,
     pub music: Option<TuneId>,
+    /// Of its callers, from 0 to 9; the higher goes first.
+    pub priority: u8,
+    /// Its callers go before all others.
+    pub emergency: bool,
+    /// What its callers want to be spoken to in, the best first, where nothing tells more.
+    pub languages: Vec<String>,
+    /// Keys that waiting callers may press.
+    pub keys: Keys,
+    /// Asked once, after the welcome; empty: nothing is asked.
+    pub menu: Vec<Choice>,
+    /// Said in place of the choices one by one.
+    pub menu_prompt: Option<TuneId>,
+    /// How long a caller has for choosing, once all has been said.
+    pub menu_wait: Duration,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            numbers: Vec::new(),
+            goal: Goal::Queue(QueueId::default()),
+            by_district: true,
+            district: String::new(),
+            welcome: None,
+            music: None,
+            priority: 0,
+            emergency: false,
+            languages: Vec::new(),
+            keys: Keys::default(),
+            menu: Vec::new(),
+            menu_prompt: None,
+            menu_wait: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What waiting callers may press, where the line offers it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keys {
+    /// It is an emergency: ahead of all.
+    pub emergency: Option<char>,
+    /// Call me back, at my place in the line.
+    pub callback: Option<char>,
+}
+
+/// One entry of a line's menu.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    pub key: char,
+    pub means: Means,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Means {
+    Language(String),
+    District(String),
+    /// Its name as well, which is what is said.
+    Queue(QueueId, String),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +186,14 @@ pub enum Goal {
     /// Answer at once; the centre of the caller's district rings, behind its trunk. Whoever is not
     /// answered there waits in this queue. Lines have no such goal; calls take it on.
     Centre { queue: QueueId },
+    /// Answer at once; the caller is asked something, and waits in this queue if they say nothing.
+    /// Calls take it on.
+    Menu { queue: QueueId },
+    /// Nobody is on the line; whoever was to be called back was not reached, and is tried again.
+    /// Calls take it on.
+    Later { queue: QueueId },
+    /// The caller waits for nobody any more, is told so, and hung up. Calls take it on.
+    Goodbye,
     /// Ring this SIP URI and answer when it answers.
     Dial(String),
     /// What a phone of ours dialled. Lines have no such goal.

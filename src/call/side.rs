@@ -40,6 +40,12 @@ impl Side {
         Self { port, id: rng.bits() >> 2, version: 0, far: None, signalled: None, theirs: None }
     }
 
+    /// Of a leg that there is not.
+    pub fn nowhere() -> Self {
+        let port = PortId(u64::MAX);
+        Self { port, id: 0, version: 0, far: None, signalled: None, theirs: None }
+    }
+
     /// Our offer: every law that we know, `first` before the others.
     pub fn offer(&mut self, media: &MediaSettings, first: Option<Law>) -> Body {
         let mut laws = media.laws.clone();

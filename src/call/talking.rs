@@ -5,7 +5,7 @@ use super::conversation::Call;
 use super::leg::{Leg, Stage};
 use super::own::Ring;
 use super::waiting::answered_elsewhere;
-use super::{Effect, EndedBy, Fact, Role, routing};
+use super::{Effect, EndedBy, Fact, MissedNews, Role, routing};
 use crate::base::{AgentId, CallId, LegId, PortId, Timer};
 use crate::media::control::Command;
 use crate::sip::{Act, Body, Cause, Party, Target};
@@ -28,14 +28,18 @@ impl Calls {
     pub(super) fn bridge(&mut self, io: &mut Io, id: CallId) {
         let Some(call) = self.table.get_mut(id) else { return };
         call.was_connected = true;
+        let number = call.number.clone();
         let (caller, agent) = (call.caller.side.port, call.agent());
         call.says.clear();
+        call.later.clear();
         if std::mem::take(&mut call.caller.hears_tune) {
             io.media(Command::Stop { port: caller });
         }
         let Some(peer) = call.peer_of(call.caller.id).map(|leg| leg.side.port) else { return };
         io.media(Command::Bridge { a: caller, b: peer });
         io.fact(Fact::Connected { call: id, agent });
+        self.missed.close(io, &number, MissedNews::Served);
+        let Some(call) = self.table.get_mut(id) else { return };
         for leg in [call.caller.id, call.talks_with.unwrap_or(call.caller.id)] {
             watch(io, call, id, leg);
         }
@@ -56,6 +60,10 @@ impl Calls {
         if let Some(call) = self.table.get(id) {
             if call.rings_centre() {
                 return self.centre_timeout(io, id);
+            }
+            if call.is_dialled_back() {
+                let cause = Cause { q850: Some(19), ..Cause::default() };
+                return self.not_reached(io, id, (487, cause), None);
             }
             if self.hunts_on(io, id) {
                 return;
@@ -147,7 +155,7 @@ impl Calls {
         let Some(this) = call.leg(leg) else { return };
         let port = this.side.port;
         io.out.extend(call.hears(this).filter(|_| this.hears_tune).map(Effect::Media));
-        if let Some(peer) = call.peer_of(leg) {
+        if let Some(peer) = call.peer_of(leg).filter(|_| call.was_connected) {
             io.media(Command::Bridge { a: port, b: peer.side.port });
             watch(io, call, id, leg);
         }
@@ -191,6 +199,9 @@ impl Calls {
     /// A talking agent's leg is gone without a goodbye.
     pub(super) fn lost(&mut self, io: &mut Io, id: CallId, leg: LegId, cause: Cause) {
         let Some(call) = self.table.get_mut(id) else { return };
+        if call.is_dialled_back() {
+            return self.not_reached(io, id, (487, cause), Some(leg));
+        }
         let agent = call.agent();
         let Some(leg) = call.take_other(leg) else { return };
         self.bury(io, id, &leg, 408, cause);

@@ -4,8 +4,9 @@
 use super::calls::{Calls, Io};
 use super::leg::{Leg, Stage};
 use super::side::Side;
-use super::{Effect, EndedBy, Fact, Missed, Role};
-use crate::base::{AgentId, CallId, LegId, Timer, TuneId};
+use super::{Call, Effect, EndedBy, Fact, Missed, Role, Settings};
+use crate::base::text::clean;
+use crate::base::{AgentId, CallId, Instant, LegId, Timer};
 use crate::media::control::Command;
 use crate::sip::{Act, Body, Cause, Dial, Party, Target};
 
@@ -20,26 +21,6 @@ impl Calls {
         io.fact(Fact::SystemAnswered { call: id });
         let welcome = std::mem::take(&mut call.says);
         self.tell(io, id, welcome);
-    }
-
-    /// Tells a waiting caller something, once, and lets the music go on after it.
-    pub(super) fn tell(&mut self, io: &mut Io, id: CallId, tunes: Vec<TuneId>) {
-        let Some(call) = self.table.get_mut(id) else { return };
-        let (port, then) = (call.caller.side.port, call.music());
-        call.caller.hears_tune = then.is_some() || !tunes.is_empty();
-        call.piece += u32::from(!tunes.is_empty());
-        call.says.clone_from(&tunes);
-        if call.caller.hears_tune {
-            io.media(Command::Play { port, piece: call.piece, tunes, then });
-        }
-    }
-
-    /// What the caller was told is over.
-    pub(super) fn played(&mut self, id: CallId, piece: u32) {
-        if let Some(call) = self.table.get_mut(id).filter(|call| call.piece == piece) {
-            call.says.clear();
-            call.caller.hears_tune &= call.music.is_some();
-        }
     }
 
     /// Rings the agent's phones, all of them at once.
@@ -59,10 +40,12 @@ impl Calls {
             host: io.host.to_string(),
             display: user.map_or(String::new(), |phone| phone.name.clone()),
         };
+        let there = call.caller.stage != Stage::Absent;
         let (beside, law) = (call.caller.side.port, call.caller.side.law());
         let mut why = Some(Missed::Unreachable);
         for target in phones {
-            let Some(port) = self.ports.take_beside(beside) else {
+            let port = if there { self.ports.take_beside(beside) } else { self.ports.take() };
+            let Some(port) = port else {
                 why = why.and(Some(Missed::NoPort));
                 break;
             };
@@ -70,7 +53,8 @@ impl Calls {
             let offer = side.offer(&io.settings.media, law);
             let Some(call) = self.table.get(id) else { return };
             let (from, to) = (call.shown.clone(), to.clone());
-            let (asserted, headers, forwards) = (None, Vec::new(), call.forwards);
+            let headers = call.told_to_agents(io.settings, io.cx.now.instant);
+            let (asserted, forwards) = (None, call.forwards);
             let dial = Dial { target, from, to, asserted, headers, forwards, offer };
             let role = Role::Agent(agent);
             io.out.push(Effect::Dial { call: id, role, side, dial: Box::new(dial) });
@@ -89,7 +73,10 @@ impl Calls {
             self.ports.give_back(port);
             return io.out.push(new.hang_up(Cause::default()));
         };
-        call.others.push(new);
+        match role {
+            Role::Caller => call.caller = new,
+            Role::Agent(_) | Role::Target => call.others.push(new),
+        }
         self.by_leg.insert(leg, id);
         self.by_port.insert(port, (id, leg));
         io.media(Command::Open { port, address: io.settings.media.bind });
@@ -144,6 +131,35 @@ impl Calls {
         io.fact(Fact::Returned { call: id, agent });
         self.tell(io, id, Vec::new());
         io.out.push(Effect::Join { call: id, queue, arrived });
+    }
+}
+
+impl Call {
+    /// What the agent's phone can show before anybody answers: the line and the district, how long
+    /// the caller has waited, and why they are special; once for people, once for programs.
+    fn told_to_agents(&self, settings: &Settings, now: Instant) -> Vec<(String, String)> {
+        let waited = now.since(self.arrived).as_secs();
+        let district = settings.district(&self.district).map_or("", |d| d.title.as_str());
+        let kind = match &self.back {
+            Some(_) => "callback",
+            None if self.emergency => "emergency",
+            None => "",
+        };
+        let words = [self.line.as_str(), district, kind];
+        let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+        let subject = format!("{} {}:{:02}", words.join(" "), waited / 60, waited % 60);
+        let parent = self.back.as_ref().map_or("", |back| back.origin.parent.as_str());
+        let fields = [
+            ("Subject", subject.as_str()),
+            ("X-Pukar-Call", &self.name),
+            ("X-Pukar-Line", &self.line),
+            ("X-Pukar-District", &self.district),
+            ("X-Pukar-Wait", &waited.to_string()),
+            ("X-Pukar-Kind", kind),
+            ("X-Pukar-Parent", parent),
+        ];
+        let told = fields.into_iter().filter(|(_, value)| !value.is_empty());
+        told.map(|(name, value)| (name.to_string(), clean(value, 64))).collect()
     }
 }
 

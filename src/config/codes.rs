@@ -135,7 +135,7 @@ pub fn check(coded: &Coded, settings: &Settings, log: &mut Log) {
 /// The tones that tell what came of a code.
 pub fn signals(settings: &mut Settings) {
     let mut built_in = |name: &str| {
-        settings.tunes.push(Tune { name: name.into(), file: None });
+        settings.tunes.push(Tune { name: name.into(), ..Tune::default() });
         Some(TuneId(settings.tunes.len() as u64 - 1))
     };
     settings.call.signals =

@@ -1,5 +1,6 @@
 //! `[[district]]`: its STD codes, and the queue here or the trunk to the centre that serves it.
 
+use super::menus;
 use super::mistake::{Log, Wrong, choose};
 use super::section::{At, Section};
 use super::settings::Settings;
@@ -26,6 +27,7 @@ pub fn districts(tables: &[&Table], unsure: Unsure, settings: &mut Settings, log
         let code = section.text("code", value::name);
         let std = section.texts_or_none("std", std_code).unwrap_or_default();
         let centre = centre(&mut section, unsure, settings);
+        let languages = menus::languages(&mut section, "languages");
         section.done();
         let mut once = |at: &At<String>, kind: &str, instead: &str| {
             if let Some(first) = names.insert((kind == "code", at.it.to_lowercase()), at.place) {
@@ -48,6 +50,7 @@ pub fn districts(tables: &[&Table], unsure: Unsure, settings: &mut Settings, log
             code: code.map_or(String::new(), |at| at.it),
             std: std.into_iter().map(|at| at.it).collect(),
             centre,
+            languages,
         });
     }
     if let Some(table) = tables.get(limits::DISTRICTS_MAX) {

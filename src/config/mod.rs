@@ -5,9 +5,11 @@
 //! nothing of the file system, the network or what runs. May import: sip, acd, call and base.
 
 mod agents;
+mod callback;
 mod codes;
 mod districts;
 mod journal;
+mod menus;
 mod mistake;
 mod out;
 mod overflow;
@@ -18,6 +20,7 @@ mod secret;
 mod section;
 mod settings;
 mod shifts;
+mod speech;
 mod stores;
 mod switch;
 mod tree;
@@ -70,6 +73,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     let [switch, sip, media, records, admin, limits, numbers, directory, out, codes] =
         found.map(|t| t.unwrap_or(&empty));
     let journal = single(&mut top, "journal").unwrap_or(&empty);
+    let callback = single(&mut top, "callback").unwrap_or(&empty);
     let trunks = list(&mut top, "trunk");
     let queues = list(&mut top, "queue");
     let agents = list(&mut top, "agent");
@@ -94,6 +98,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     let advertise = switch::sip(sip, &mut settings, log);
     switch::admin(admin, &mut settings, log);
     routes::trunks(&trunks, env, &mut settings, log);
+    callback::callback(callback, log.unsure(&trunks), &mut settings, log);
     let (staffing, overflows) = queues::queues(&queues, &mut settings, log);
     let seen = agents::agents(&agents, env, &mut settings, log);
     agents::phones(&phones, env, seen, &mut settings, log);
@@ -107,6 +112,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     let no_district = log.unsure(&districts);
     let unsure = overflow::Unsure { queues: no_queue, trunks: no_trunk, districts: no_district };
     overflow::overflows(overflows, unsure, &mut settings, log);
+    queues::check_instead(&queues, &settings, no_trunk, log);
     shifts::shifts(&shifts, log.unsure(&agents), &mut settings, log);
     shifts::holidays(&holidays, log.unsure(&shifts), &mut settings, log);
     shifts::warn_of_gaps(shifts.first().map(|table| table.place), &settings, log);
@@ -114,6 +120,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     routes::lines(&lines, given, &mut settings, log);
     codes::check(&coded, &settings, log);
     codes::signals(&mut settings);
+    speech::prompts(&mut settings);
     settings
 }
 

@@ -6,7 +6,7 @@ use super::section::{At, Section};
 use super::settings::Settings;
 use super::tree::Table;
 use super::value;
-use crate::acd::{self, Instead, QueueSettings, Relax, Strategy};
+use crate::acd::{self, Announce, Instead, QueueSettings, Relax, Strategy};
 use crate::base::limits;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -82,11 +82,14 @@ fn queue(section: &mut Section) -> (QueueSettings, Option<Vec<At<String>>>) {
         return_within: (section.span("return_within", 0..=86_400_000))
             .unwrap_or(default.return_within),
         max_callers: section.number("max_callers", 0..=100_000).unwrap_or(default.max_callers),
-        when_full: default.when_full,
+        when_full: section.text("when_full", instead).map_or(default.when_full, |at| at.it),
         when_unstaffed: section.text("when_unstaffed", unstaffed).and_then(|at| at.it),
-        when_expired: default.when_expired,
+        when_expired: section
+            .text("when_expired", instead)
+            .map_or(default.when_expired, |at| at.it),
+        announce: announce(section),
+        call_back_abandoned: section.flag("call_back_abandoned").unwrap_or(false),
     };
-    section.later(&["when_full", "when_expired"]);
     (queue, staffed.then_some(skills))
 }
 
@@ -99,14 +102,69 @@ fn strategy(raw: &str) -> Result<Strategy, Wrong> {
     })
 }
 
+const INSTEAD: [(&str, Instead); 3] =
+    [("refuse", Instead::Refuse), ("overflow", Instead::Overflow), ("callback", Instead::Callback)];
+
 fn unstaffed(raw: &str) -> Result<Option<Instead>, Wrong> {
-    match raw {
-        "wait" => Ok(None),
-        "refuse" => Ok(Some(Instead::Refuse)),
-        "overflow" | "callback" => {
-            wrong("is not supported yet", "write \"wait\" or \"refuse\" for now")
+    match INSTEAD.iter().find(|(name, _)| *name == raw) {
+        Some((_, instead)) => Ok(Some(*instead)),
+        None if raw == "wait" => Ok(None),
+        None => {
+            let names = ["wait", "refuse", "overflow", "callback"];
+            wrong("is not what can be done", choose(raw, &names, "choices"))
         }
-        _ => wrong("is not what can be done", choose(raw, &["wait", "refuse"], "choices")),
+    }
+}
+
+fn instead(raw: &str) -> Result<Instead, Wrong> {
+    let names = INSTEAD.map(|(name, _)| name);
+    let found = INSTEAD.iter().find(|(name, _)| *name == raw).map(|(_, instead)| *instead);
+    found.ok_or_else(|| Wrong {
+        what: "is not what can be done".into(),
+        instead: choose(raw, &names, "choices"),
+    })
+}
+
+fn announce(section: &mut Section) -> Announce {
+    let default = Announce::default();
+    let every = section.span("announce_every", 0..=3_600_000).unwrap_or(default.every);
+    if (1..10_000).contains(&every.as_millis()) {
+        let place = section.place_of("announce_every");
+        let instead = "write \"10s\" or more, or \"0s\" for never";
+        section.log.add(place, "announce_every is too often", instead);
+    }
+    Announce {
+        first: section.span("announce_first", 0..=600_000).unwrap_or(default.first),
+        every,
+        position: section.flag("announce_position").unwrap_or(default.position),
+        wait: section.flag("announce_wait").unwrap_or(default.wait),
+    }
+}
+
+/// Whoever is to go elsewhere needs a way out, and whoever is to be called back a trunk.
+///
+/// `unsure`: some trunk could not be read.
+pub fn check_instead(tables: &[&Table], settings: &Settings, unsure: bool, log: &mut Log) {
+    for (table, queue) in tables.iter().zip(&settings.acd.queues) {
+        let out = settings.overflows.iter().any(|o| o.queue == queue.name && !o.ways.is_empty());
+        let place = |key: &str| table.entries.get(key).map_or(table.place, |(_, node)| node.place);
+        let asked = [
+            ("when_full", Some(queue.when_full)),
+            ("when_unstaffed", queue.when_unstaffed),
+            ("when_expired", Some(queue.when_expired)),
+        ];
+        for (key, instead) in asked {
+            if instead == Some(Instead::Overflow) && !out && !table.entries.contains_key("overflow")
+            {
+                let what =
+                    format!("{key} is \"overflow\", and queue \"{}\" has no way out", queue.name);
+                log.add(place(key), what, "write a [[queue.overflow]] below it");
+            }
+            if instead == Some(Instead::Callback) && settings.sip.trunks.is_empty() && !unsure {
+                let what = format!("{key} is \"callback\", and there is no trunk to call through");
+                log.add(place(key), what, "write a [[trunk]]");
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `[[trunk]]` and `[[line]]`: where calls come from, and what a dialled number means.
 
 use super::Env;
+use super::menus;
 use super::mistake::{Log, Wrong, choose};
 use super::section::{At, Section};
 use super::settings::{Settings, Tune};
@@ -123,6 +124,7 @@ pub fn lines(tables: &[&Table], given: Given, settings: &mut Settings, log: &mut
         let name = section.text("name", value::words).map_or(first, |at| at.it);
         let welcome = played(&mut section, "welcome", &given.welcome, settings);
         let music = played(&mut section, "music", &given.music, settings);
+        let asks = asks(&mut section, &goal, &given, settings);
         section.done();
         if let Some(first) = names.insert(name.clone(), place)
             && table.entries.contains_key("name")
@@ -147,12 +149,45 @@ pub fn lines(tables: &[&Table], given: Given, settings: &mut Settings, log: &mut
         }
         let plan = &settings.call.plan;
         let numbers = numbers.iter().map(|at| number::dialled(&at.it, plan)).collect();
-        let line = |goal| Line { name, numbers, goal, by_district, district, welcome, music };
+        let line =
+            |goal| Line { name, numbers, goal, by_district, district, welcome, music, ..asks };
         settings.call.lines.extend(goal.map(line));
     }
     if let Some(table) = tables.get(limits::LINES_MAX) {
         let what = format!("{} lines are too many", tables.len());
         log.add(table.place, what, format!("keep to {}", limits::LINES_MAX));
+    }
+}
+
+/// How a line's callers stand in the queue, what they may press and what they are asked.
+fn asks(
+    section: &mut Section,
+    goal: &Option<Goal>,
+    given: &Given,
+    settings: &mut Settings,
+) -> Line {
+    let default = Line::default();
+    let keys = menus::keys(section);
+    let unsure = menus::Unsure { queues: given.no_queue, districts: given.no_district };
+    let menu = menus::menu(section, keys, unsure, settings);
+    let offers = ["menu", "emergency_key", "callback_key", "priority", "emergency"];
+    if matches!(goal, Some(Goal::Dial(_)))
+        && let Some(key) = offers.into_iter().find(|key| section.has(key))
+    {
+        let place = section.place_of(key);
+        let what = format!("{key} is for callers who wait, and this line rings a phone");
+        section.log.add(place, what, "lead it to a queue, or take it out");
+    }
+    let highest = u32::from(limits::PRIORITY_MAX);
+    Line {
+        priority: section.number("priority", 0..=highest).map_or(0, |n| n as u8),
+        emergency: section.flag("emergency").unwrap_or(false),
+        languages: menus::languages(section, "languages"),
+        keys,
+        menu,
+        menu_prompt: played(section, "menu_prompt", &None, settings),
+        menu_wait: section.span("menu_wait", 1_000..=60_000).unwrap_or(default.menu_wait),
+        ..default
     }
 }
 
@@ -216,6 +251,6 @@ fn played(
         return Some(TuneId(known as u64));
     }
     let file = (name != TONE).then(|| settings.prompts.join(format!("{name}.wav")));
-    settings.tunes.push(Tune { name, file });
+    settings.tunes.push(Tune { name, file, speech: false });
     Some(TuneId(settings.tunes.len() as u64 - 1))
 }

@@ -227,17 +227,6 @@ impl<'a, 'l> Section<'a, 'l> {
         }
     }
 
-    /// Keys of a later step: known, and not to be ignored in silence.
-    pub fn later(&mut self, keys: &[&'static str]) {
-        for key in keys {
-            self.known.push(key);
-            if let Some((place, _)) = self.table.entries.get(*key) {
-                let what = format!("\"{key}\" in {} is not supported yet", self.name);
-                self.log.add(*place, what, "take it out");
-            }
-        }
-    }
-
     fn mistyped(&mut self, key: &str, node: &Node, wanted: &str) {
         let (is, instead) = match (&node.value, wanted) {
             (Value::Number(_), "text in quotes") if SECRETS.contains(&key) => {

@@ -32,6 +32,8 @@ pub struct Settings {
     pub prompts: PathBuf,
     /// Whose prompts are played where a language has none of its own.
     pub prompt_fallback: BTreeMap<String, String>,
+    /// Who is called back, how often.
+    pub callbacks: acd::CallbackPolicy,
     /// What is played to callers, in the order of their ids.
     pub tunes: Vec<Tune>,
     pub stores: Vec<Store>,
@@ -58,6 +60,7 @@ impl Default for Settings {
             directory_files: Vec::new(),
             prompts: "prompts".into(),
             prompt_fallback: BTreeMap::new(),
+            callbacks: acd::CallbackPolicy::default(),
             tunes: Vec::new(),
             stores: vec![Store::Sqlite { path: "data/records.db".into() }],
             retention: Retention::default(),
@@ -69,12 +72,15 @@ impl Default for Settings {
 }
 
 /// A prompt or a piece of music.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tune {
     /// As the configuration names it: `hi/welcome`, `music`, `tone`.
     pub name: String,
     /// `None`: the built-in tone, which needs no file.
     pub file: Option<PathBuf>,
+    /// A word of a sentence: where it is recorded in no language that may speak for it, nothing is
+    /// heard in its place.
+    pub speech: bool,
 }
 
 /// Where call records go.

@@ -1,6 +1,7 @@
 //! The sections that stand once: `[switch]`, `[sip]`, `[media]`, `[admin]`, `[limits]`,
 //! `[numbers]`, `[directory]`.
 
+use super::menus;
 use super::mistake::{Log, Wrong, choose};
 use super::section::{At, Section};
 use super::settings::{Level, Settings, Store};
@@ -152,6 +153,9 @@ pub fn media(
         settings.prompts = prompts.it.into();
     }
     settings.prompt_fallback = fallback(&mut section);
+    if let Some(language) = section.text("language", menus::language) {
+        settings.call.language = language.it;
+    }
     let music = section.text_or_none("music", value::prompt);
     let welcome = section.text_or_none("welcome", value::prompt);
     section.done();

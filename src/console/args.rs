@@ -47,6 +47,8 @@ pub enum Command<L: Args> {
     Shifts(View),
     /// The directory: who is listed, who would be called, whose number fails.
     Directory(DirectoryArgs),
+    /// Callers who hung up unanswered: who they are, and who calls them.
+    Missed(MissedArgs),
     /// Call records.
     Records(RecordsArgs),
     /// Set what an agent is doing.
@@ -189,6 +191,29 @@ pub struct View {
 }
 
 #[derive(Clone, Debug, Args)]
+pub struct MissedArgs {
+    /// The number, as the list shows it; without it, the list.
+    #[arg(requires = "act")]
+    pub number: Option<String>,
+    /// claim: nobody else calls them; call: they are called as soon as an agent is free; close:
+    /// nothing is left to do.
+    pub act: Option<MissedAct>,
+    /// Who does it: an agent, or a supervisor.
+    #[arg(long, default_value = "")]
+    pub by: String,
+    /// JSON for machines.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MissedAct {
+    Claim,
+    Call,
+    Close,
+}
+
+#[derive(Clone, Debug, Args)]
 pub struct DirectoryArgs {
     /// Who would be called, in order: DISTRICT/KIND, or DISTRICT/KIND/2 from the second on.
     #[arg(default_value = "")]
@@ -285,6 +310,9 @@ mod tests {
             "directory --stale",
             "prompts list --missing --json",
             "prompts build --language hi --out /tmp/x --voice hi --force",
+            "missed --json",
+            "missed +919826012345 claim --by op1",
+            "missed +919826012345 call",
         ] {
             assert!(parse(line).is_ok(), "{line}");
         }

@@ -4,6 +4,7 @@ use super::{Fault, print};
 use crate::call::Directory;
 use crate::config::{self, Mistake, Settings};
 use crate::shell::prompts::Prompts;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -57,7 +58,9 @@ pub fn check(path: &Path) -> Result<(), Fault> {
 fn check_prompts(settings: &Settings) -> Result<(), Fault> {
     let prompts = Prompts::of(settings);
     let mut wrong = Vec::new();
-    for name in settings.tunes.iter().map(|tune| &tune.name) {
+    let mut spoken_for = BTreeMap::new();
+    for tune in &settings.tunes {
+        let name = &tune.name;
         let Some(found) = prompts.find(name) else {
             let file = settings.prompts.join(format!("{name}.wav"));
             wrong.push(format!("{}: no such prompt; record it, or take it out", file.display()));
@@ -66,10 +69,19 @@ fn check_prompts(settings: &Settings) -> Result<(), Fault> {
         if let Err(why) = prompts.audio(&found) {
             wrong.push(why);
         }
-        if found.name != *name {
+        if let (true, Some((language, _)), Some((other, _))) =
+            (tune.speech, name.split_once('/'), found.name.split_once('/'))
+            && language != other
+        {
+            *spoken_for.entry((language.to_string(), other.to_string())).or_insert(0) += 1;
+        } else if found.name != *name {
             let line = format!("warning: {name} is missing, {} is played", found.name);
             let _ = writeln!(std::io::stderr(), "{line}");
         }
+    }
+    for ((language, other), words) in spoken_for {
+        let line = format!("warning: {words} words of {language} are missing, {other} is spoken");
+        let _ = writeln!(std::io::stderr(), "{line}");
     }
     if wrong.is_empty() {
         return Ok(());

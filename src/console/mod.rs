@@ -10,6 +10,7 @@ mod client;
 mod directory;
 mod events;
 mod files;
+mod missed;
 mod moment;
 mod prompts;
 mod records;
@@ -94,6 +95,7 @@ fn dispatch<L: clap::Args>(cli: Cli<L>, hands: &Hands<L>) -> Result<(), Fault> {
         Command::Stores(view) => screen::show(&client, &screen::STORES, view),
         Command::Shifts(view) => screen::show(&client, &screen::SHIFTS, view),
         Command::Directory(args) => directory::show(&client, &args),
+        Command::Missed(args) => missed::show(&client, &args),
         Command::Records(args) => records::show(&client, &args),
         Command::Events { from, json } => events::follow(&client, from, json),
         Command::Agent { id, state, reason } => {

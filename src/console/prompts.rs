@@ -205,7 +205,10 @@ mod tests {
     fn the_list_says_where_each_comes_from_and_what_is_missing() {
         let mut settings = Settings { prompts: "/nowhere".into(), ..Settings::default() };
         settings.prompt_fallback.insert("surgujia".into(), "hi".into());
-        settings.tunes.push(crate::config::Tune { name: "hi/anthem".into(), file: None });
+        settings.tunes.push(crate::config::Tune {
+            name: "hi/anthem".into(),
+            ..crate::config::Tune::default()
+        });
         let text = list(&settings, false, false).unwrap();
         let row = |name: &str| {
             let found = text.lines().find(|line| line.split_whitespace().next() == Some(name));

@@ -69,6 +69,7 @@ impl Switch {
             | Notice::Offered { .. }
             | Notice::OfferAnswered { .. }
             | Notice::OfferRefused { .. }
+            | Notice::Key { .. }
             | Notice::Ended { .. } => {
                 let from = notice.leg().and_then(|leg| self.state.sip.heard_from(leg));
                 self.calls(now, |calls, io| calls.notice(io, notice, from));
@@ -86,9 +87,8 @@ impl Switch {
                 let elsewhere = why == Withdrawn::AnsweredElsewhere;
                 self.calls(now, |calls, io| calls.withdraw(io, call, agent, elsewhere));
             }
-            // Refusing is all that the call layer can do yet, whatever else was asked for.
-            acd::Effect::TurnedAway { call, .. } => {
-                self.calls(now, |calls, io| calls.expired(io, call))
+            acd::Effect::TurnedAway { call, queue, instead, .. } => {
+                self.turned_away(now, (call, queue), instead, out);
             }
             acd::Effect::Fact(fact) => self.fact(now, What::Desk(fact), out),
         }
@@ -108,6 +108,14 @@ impl Switch {
                 self.join(now, call, queue, arrived);
                 self.relieve(now, call, out);
             }
+            call::Effect::Emergency { call } => self.amend(now, call),
+            call::Effect::WantsBack { call } => self.wants_back(now, call),
+            call::Effect::Reached { call } | call::Effect::BackOver { call } => {
+                self.back_is_over(now, call);
+            }
+            call::Effect::NotReached { call, agent } => self.not_reached(now, call, agent),
+            call::Effect::Spared { call, agent } => self.spared(now, call, agent),
+            call::Effect::Abandoned { origin } => self.abandoned(now, *origin),
             call::Effect::Leave { call } => {
                 self.desk(now, |desk, cx, out| desk.leave(cx, call, out));
                 self.relieved(now, call);
@@ -122,6 +130,7 @@ impl Switch {
                 };
                 self.desk(now, |desk, cx, out| desk.missed(cx, call, agent, miss, out));
                 self.relieve(now, call, out);
+                self.listen(now, call);
             }
             call::Effect::Released { call, agent } => {
                 self.desk(now, |desk, cx, out| desk.released(cx, call, agent, out));
@@ -141,16 +150,31 @@ impl Switch {
 
     /// The desk knows callers who come back by their number, where it is known.
     pub(super) fn join(&mut self, now: Now, call: CallId, queue: QueueId, arrived: Instant) {
-        let number = self.state.calls.get(call).map(|call| call.number.clone());
-        let caller = number.filter(|number| !number.is_empty());
-        let join = Join { caller, ..Join::from(arrived) };
+        self.take_over(now, call, queue);
+        let is_promise = self.state.callbacks.knows(call);
+        let Some(known) = self.state.calls.get(call) else { return };
+        let join = Join {
+            // A call of theirs that came before may have lent them its place.
+            arrived: Some(arrived.min(known.arrived)),
+            priority: known.priority,
+            emergency: known.emergency,
+            languages: known.languages.clone(),
+            caller: Some(known.number.clone()).filter(|number| !number.is_empty()),
+            agent: None,
+            keep: is_promise.then_some(self.settings.callbacks.keep),
+        };
         self.desk(now, |desk, cx, out| desk.join(cx, call, queue, join, out));
+        self.listen(now, call);
     }
 
     /// An agent's phone answered: the desk says whether the call is theirs.
     fn answered(&mut self, now: Now, call: CallId, agent: AgentId) {
         if self.desk(now, |desk, cx, out| desk.answered(cx, call, agent, out)) {
-            self.calls(now, |calls, io| calls.connect(io, call, agent));
+            match self.state.callbacks.begin(call) {
+                true => self.calls(now, |calls, io| calls.dial_back(io, call, agent)),
+                false => self.calls(now, |calls, io| calls.connect(io, call, agent)),
+            }
+            self.listen(now, call);
         } else {
             self.calls(now, |calls, io| calls.too_late(io, call, agent));
         }

@@ -14,6 +14,8 @@ impl Switch {
         state.desk.check()?;
         state.desk.check_timers(&state.timers)?;
         state.calls.check()?;
+        state.callbacks.check(&state.desk, |timer| state.timers.is_set(timer))?;
+        state.announcer.check(&state.desk, |timer| state.timers.is_set(timer))?;
         self.check_phones()?;
         self.check_conservation()
     }
@@ -115,6 +117,13 @@ impl super::State {
 
     pub fn agent_state(&self, name: &str) -> Option<&AgentState> {
         self.desk.state(self.desk.agent_id(name)?)
+    }
+
+    /// Whether the agent talks with somebody, and does not only wait for one who is being dialled.
+    pub fn talks(&self, name: &str) -> bool {
+        let call = self.agent_state(name).filter(|state| state.name() == "talking");
+        let call = call.and_then(AgentState::call).and_then(|call| self.calls.get(call));
+        call.is_some_and(|call| !call.is_dialled_back())
     }
 
     /// Calls that wait, ring or talk at the desk, and legs that the SIP layer keeps.

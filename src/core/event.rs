@@ -62,4 +62,17 @@ pub enum Verb {
     Hangup { call: String },
     /// What whoever talks with the caller has heard from them; remembered for their next call.
     ChooseDistrict { call: String, district: String },
+    /// The missed-call desk; `number` in E.164.
+    Missed { number: String, act: MissedAct },
+}
+
+/// What somebody does about a caller who was not answered. `by` is who: an agent, or a supervisor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MissedAct {
+    /// Nobody else may call them now.
+    Claim { by: String },
+    /// They take their old place in the line, and are called when an agent has answered.
+    Call { by: String },
+    /// Nothing is left to do.
+    Close { by: String },
 }

@@ -91,6 +91,7 @@ impl Ledger {
                 let open = Open::refused(at, arrival, *status, names);
                 return self.write(open, rows);
             }
+            Fact::Missed { .. } => return,
             Fact::SystemAnswered { call }
             | Fact::LegOpened { call, .. }
             | Fact::Connected { call, .. }
@@ -98,6 +99,9 @@ impl Ledger {
             | Fact::Silent { call, .. }
             | Fact::Returned { call, .. }
             | Fact::District { call, .. }
+            | Fact::Announced { call, .. }
+            | Fact::Chose { call, .. }
+            | Fact::Emergency { call }
             | Fact::Rung { call, .. }
             | Fact::Category { call, .. }
             | Fact::LegClosed { call, .. }

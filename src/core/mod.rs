@@ -3,6 +3,8 @@
 //! In: [`Event`]s with their time. Out: [`Command`]s and [`Fact`]s. Knows no socket, clock, thread
 //! or file. May import: call, acd, sip, media, config, wire and base.
 
+mod announce;
+mod back;
 mod carry;
 mod check;
 mod command;
@@ -20,7 +22,7 @@ mod restart;
 mod switch;
 
 pub use command::Command;
-pub use event::{Event, Verb};
+pub use event::{Event, MissedAct, Verb};
 pub use fact::{Fact, What};
 pub use names::Names;
 pub use record::{AgentStateRow, CallRecord, LegRow, Row};

@@ -4,7 +4,7 @@ use super::journal::NoteRef;
 use super::ledger::Names;
 use super::record::{CallRecord, LegRow};
 use crate::base::{AgentId, Instant, LegId, Now, Wall};
-use crate::call::{Arrival, End, EndedBy, Fact, Outcome, Role};
+use crate::call::{Arrival, End, EndedBy, Fact, Flag, Outcome, Role};
 use crate::media::control::Figures;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -122,8 +122,12 @@ impl Open {
                 }
             }
             Fact::Ended { end, .. } => self.end(at, end),
+            Fact::Emergency { .. } => self.flag("emergency"),
             Fact::Arrived { .. }
             | Fact::Refused { .. }
+            | Fact::Announced { .. }
+            | Fact::Missed { .. }
+            | Fact::Chose { .. }
             | Fact::Silent { .. }
             | Fact::Rung { .. } => {}
         }
@@ -178,6 +182,13 @@ impl Open {
         }
     }
 
+    fn flag(&mut self, flag: &str) {
+        if !self.record.flags.split(',').any(|known| known == flag) {
+            let comma = if self.record.flags.is_empty() { "" } else { "," };
+            self.record.flags = format!("{}{comma}{flag}", self.record.flags);
+        }
+    }
+
     fn stop_talking(&mut self, at: Now) {
         add(&mut self.record.hold_ms, self.held_since.take(), at);
         add(&mut self.record.talk_ms, self.talking_since.take(), at);
@@ -211,6 +222,18 @@ fn add(total: &mut u64, since: Option<Instant>, at: Now) {
     }
 }
 
+/// What is odd about the call's numbers, and that it is an emergency: `forwarded,emergency`.
+fn flags(flags: &[Flag]) -> String {
+    let name = |flag: &Flag| match flag {
+        Flag::CallerWithheld => "caller-withheld",
+        Flag::CallerMissing => "caller-missing",
+        Flag::CallerOdd => "caller-odd",
+        Flag::UnknownNumber => "unknown-number",
+        Flag::Forwarded => "forwarded",
+    };
+    flags.iter().map(name).collect::<Vec<&str>>().join(",")
+}
+
 fn blank(arrived_at: Wall, arrival: &Arrival, trunk: String) -> CallRecord {
     CallRecord {
         id: arrival.id.clone(),
@@ -230,6 +253,8 @@ fn blank(arrived_at: Wall, arrival: &Arrival, trunk: String) -> CallRecord {
         q850: None,
         category: String::new(),
         case_ref: String::new(),
+        parent: arrival.parent.clone(),
+        flags: flags(&arrival.flags),
         recording: String::new(),
         arrived_at,
         system_answered_at: None,

@@ -34,6 +34,13 @@ pub struct CallRecord {
     pub q850: Option<u8>,
     pub category: String,
     pub case_ref: String,
+    /// The id of the call that this one calls back; empty where it is none.
+    #[serde(default)]
+    pub parent: String,
+    /// `caller-withheld`, `caller-missing`, `caller-odd`, `unknown-number`, `forwarded`,
+    /// `emergency`, with commas between them.
+    #[serde(default)]
+    pub flags: String,
     pub recording: String,
     pub arrived_at: Wall,
     pub system_answered_at: Option<Wall>,

@@ -30,16 +30,7 @@ impl Switch {
         out: &mut super::Out,
     ) {
         let why = way.when.name().to_string();
-        let (to, centre) = match way.to {
-            Elsewhere::Queue(name) => {
-                let queue = self.state.desk.queue_id(&name);
-                (format!("queue:{name}"), queue.map(Centre::Queue))
-            }
-            Elsewhere::District(name) => {
-                let centre = self.settings.call.district(&name).map(|district| district.centre);
-                (format!("district:{name}"), centre)
-            }
-        };
+        let (to, centre) = (name(&way.to), self.centre(&way.to));
         match centre {
             Some(Centre::Queue(queue)) => {
                 self.fact(now, What::Overflowed { call, from, to, why }, out);
@@ -51,6 +42,16 @@ impl Switch {
             }
             // What a reload took away, or does not answer: the next way out is for that.
             Some(Centre::Trunk(_)) | None => self.relieve(now, call, out),
+        }
+    }
+
+    /// Who serves there; `None`: a reload took it away.
+    pub(super) fn centre(&self, to: &Elsewhere) -> Option<Centre> {
+        match to {
+            Elsewhere::Queue(name) => self.state.desk.queue_id(name).map(Centre::Queue),
+            Elsewhere::District(name) => {
+                self.settings.call.district(name).map(|district| district.centre)
+            }
         }
     }
 
@@ -76,5 +77,13 @@ impl Switch {
         let state = &mut self.state;
         let cx = &mut Cx { now, rng: &mut state.rng, timers: &mut state.timers };
         state.relief.forget(cx, call);
+        state.announcer.forget(cx, call);
+    }
+}
+
+pub(super) fn name(to: &Elsewhere) -> String {
+    match to {
+        Elsewhere::Queue(name) => format!("queue:{name}"),
+        Elsewhere::District(name) => format!("district:{name}"),
     }
 }

@@ -36,6 +36,8 @@ pub struct State {
     pub(super) calls: Calls,
     pub(super) ledger: Ledger,
     pub(super) relief: acd::Relief,
+    pub(super) announcer: acd::Announcer,
+    pub(super) callbacks: acd::Callbacks,
     pub(super) roster: acd::Roster,
     pub(super) facts: u64,
     pub(super) draining: bool,
@@ -82,6 +84,8 @@ impl Switch {
             calls,
             ledger,
             relief: acd::Relief::default(),
+            announcer: acd::Announcer::default(),
+            callbacks: acd::Callbacks::default(),
             roster: acd::Roster::default(),
             facts: numbers.facts,
             draining: false,
@@ -208,6 +212,9 @@ impl Switch {
             | Timer::QueueReview(_) => self.desk(now, |desk, cx, out| desk.expire(cx, timer, out)),
             Timer::Roster => self.look_at_roster(now, out),
             Timer::Overflow(call) => self.relieve(now, call, out),
+            Timer::Announce(call) => self.announce(now, call),
+            Timer::Menu(call) => self.calls(now, |calls, io| calls.menu_over(io, call)),
+            Timer::CallBack(call) => self.call_again(now, call),
             Timer::DialTimeout(call) => self.calls(now, |calls, io| calls.dial_timeout(io, call)),
             Timer::Silence(leg) => self.calls(now, |calls, io| calls.silence_over(io, leg)),
             Timer::Recheck(leg) => self.calls(now, |calls, io| calls.recheck(io, leg)),
@@ -249,6 +256,7 @@ impl Switch {
                 self.calls(now, |calls, io| calls.hang_up(io, id));
                 Ok(format!("{call}: hung up"))
             }
+            Verb::Missed { number, act } => self.act_on_missed(now, &number, act),
             Verb::ChooseDistrict { call, district } => {
                 let id = self.call(&call)?;
                 if self.settings.call.district(&district).is_none() {
@@ -283,6 +291,7 @@ impl Switch {
         self.find_phones(now);
         self.look_at_roster(now, out);
         self.relieve_everybody(now, out);
+        self.listen_to_everybody(now);
         self.fact(now, What::Reloaded, out);
     }
 
@@ -301,9 +310,19 @@ impl Switch {
     /// Queues keep their ids over a reload, so their place in the new settings is no longer theirs.
     fn rename_queues(&mut self) {
         let Settings { acd, call, .. } = &mut self.settings;
-        let of_lines = call.lines.iter_mut().filter_map(|line| match &mut line.goal {
-            call::Goal::Queue(queue) | call::Goal::Centre { queue } => Some(queue),
-            call::Goal::Dial(_) | call::Goal::Placed => None,
+        let of_lines = call.lines.iter_mut().flat_map(|line| {
+            let goal = match &mut line.goal {
+                call::Goal::Queue(queue)
+                | call::Goal::Centre { queue }
+                | call::Goal::Later { queue }
+                | call::Goal::Menu { queue } => Some(queue),
+                call::Goal::Dial(_) | call::Goal::Goodbye | call::Goal::Placed => None,
+            };
+            let of_menu = line.menu.iter_mut().filter_map(|choice| match &mut choice.means {
+                call::Means::Queue(queue, _) => Some(queue),
+                call::Means::Language(_) | call::Means::District(_) => None,
+            });
+            goal.into_iter().chain(of_menu)
         });
         let of_districts =
             call.districts.iter_mut().filter_map(|district| match &mut district.centre {
@@ -326,9 +345,11 @@ impl Switch {
     }
 
     fn is_idle(&self) -> bool {
-        // A leg outlives its call until its BYE is answered.
+        // A leg outlives its call until its BYE is answered; a promise outlives the process.
         let legs = self.state.sip.counts().legs;
-        self.state.calls.is_empty() && self.state.ledger.open() == 0 && legs == 0
+        let promises = self.state.calls.promises();
+        let (calls, open) = (self.state.calls.len(), self.state.ledger.open());
+        calls == promises && open == promises && legs == 0
     }
 
     pub(super) fn sip<R>(

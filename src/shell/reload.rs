@@ -4,6 +4,7 @@
 use crate::base::{Id, TuneId};
 use crate::call;
 use crate::config::{Settings, Tune};
+use std::sync::Arc;
 
 /// `fresh`, with whatever cannot change in mid-run taken from `running`. Each difference that has
 /// to wait is a sentence in the log.
@@ -26,11 +27,7 @@ pub fn adopt(running: &Settings, mut fresh: Settings) -> Settings {
     fresh.journal = running.journal;
     fresh.data.clone_from(&running.data);
     let wanted = std::mem::replace(&mut fresh.tunes, running.tunes.clone());
-    for line in &mut fresh.call.lines {
-        line.welcome = line.welcome.and_then(|id| same(&wanted, &running.tunes, id));
-        line.music = line.music.and_then(|id| same(&wanted, &running.tunes, id));
-    }
-    signals_of(&mut fresh, &wanted);
+    rename(&mut fresh, &wanted);
     fresh
 }
 
@@ -42,19 +39,25 @@ pub fn with_tunes_of(before: &Settings, mut fresh: Settings) -> Settings {
             fresh.tunes.push(tune.clone());
         }
     }
-    for line in &mut fresh.call.lines {
-        line.welcome = line.welcome.and_then(|id| same(&wanted, &fresh.tunes, id));
-        line.music = line.music.and_then(|id| same(&wanted, &fresh.tunes, id));
-    }
-    signals_of(&mut fresh, &wanted);
+    rename(&mut fresh, &wanted);
     fresh
 }
 
-fn signals_of(fresh: &mut Settings, wanted: &[Tune]) {
+/// Gives what the configuration wanted the ids of the tunes that there are.
+fn rename(fresh: &mut Settings, wanted: &[Tune]) {
+    let loaded = &fresh.tunes;
+    for line in &mut fresh.call.lines {
+        for tune in [&mut line.welcome, &mut line.music, &mut line.menu_prompt] {
+            *tune = tune.and_then(|id| same(wanted, loaded, id));
+        }
+    }
     let call::Signals { done, refused, go_on } = &mut fresh.call.signals;
     for signal in [done, refused, go_on] {
-        *signal = signal.and_then(|id| same(wanted, &fresh.tunes, id));
+        *signal = signal.and_then(|id| same(wanted, loaded, id));
     }
+    let prompts = fresh.call.prompts.iter();
+    let prompts = prompts.filter_map(|(name, id)| Some((name.clone(), same(wanted, loaded, *id)?)));
+    fresh.call.prompts = Arc::new(prompts.collect());
 }
 
 /// What is bound, by what the configuration says and not by what the system made of it.
@@ -79,23 +82,19 @@ fn same(wanted: &[Tune], loaded: &[Tune], id: TuneId) -> Option<TuneId> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::QueueId;
-    use crate::call::{Goal, Line};
+    use crate::call::Line;
 
     fn tune(name: &str) -> Tune {
-        Tune { name: name.into(), file: None }
+        Tune { name: name.into(), ..Tune::default() }
     }
 
     #[test]
     fn lines_keep_the_prompts_that_are_in_memory_whatever_their_new_order() {
         let line = |welcome, music| Line {
             name: "181".into(),
-            numbers: Vec::new(),
-            goal: Goal::Queue(QueueId(0)),
-            by_district: true,
-            district: String::new(),
             welcome: Some(TuneId(welcome)),
             music: Some(TuneId(music)),
+            ..Line::default()
         };
         let mut running =
             Settings { tunes: vec![tune("tone"), tune("music")], ..Settings::default() };

@@ -9,7 +9,8 @@ use crate::media::{Tune, Tunes};
 const NAMED_MAX: usize = 20;
 
 /// Every tune of the settings, and a sentence for each thing that is wrong with them. Where none
-/// can be had a tone takes its place, so that a caller hears that the line is alive.
+/// can be had a tone takes its place, so that a caller hears that the line is alive; a word that is
+/// recorded in no language is left out of its sentence.
 pub fn load(settings: &Settings) -> (Tunes, Vec<String>) {
     let prompts = Prompts::of(settings);
     let (mut tunes, mut complaints) = (Tunes::default(), Vec::new());
@@ -20,6 +21,9 @@ pub fn load(settings: &Settings) -> (Tunes, Vec<String>) {
             complaints.push(format!("{complaint}. Callers hear a tone in its place"));
             None
         });
+        if samples.is_none() && wanted.speech {
+            continue;
+        }
         let samples = samples.unwrap_or_else(|| stand_in(&prompts));
         tunes.insert(TuneId::new(slot as u32, 0), Tune::new(&samples));
     }
@@ -29,9 +33,10 @@ pub fn load(settings: &Settings) -> (Tunes, Vec<String>) {
 
 /// What is not recorded, in one sentence: a tone stands in for it, or another language.
 pub fn missing(settings: &Settings, prompts: &Prompts) -> Option<String> {
-    let (mut absent, mut spoken_for) = (Vec::new(), Vec::new());
+    let (mut absent, mut silent, mut spoken_for) = (Vec::new(), Vec::new(), Vec::new());
     for tune in &settings.tunes {
         match prompts.find(&tune.name) {
+            None if tune.speech => silent.push(tune.name.clone()),
             None => absent.push(tune.name.clone()),
             Some(found) if found.name != tune.name => {
                 spoken_for.push(format!("{} ({})", tune.name, found.name));
@@ -47,6 +52,7 @@ pub fn missing(settings: &Settings, prompts: &Prompts) -> Option<String> {
     };
     let parts: Vec<String> = [
         part(&absent, "prompts that are missing, callers hear a tone in their place"),
+        part(&silent, "words that are missing, they are left out"),
         part(&spoken_for, "prompts that are missing, another language stands in"),
     ]
     .into_iter()
@@ -72,14 +78,16 @@ mod tests {
 
     #[test]
     fn a_prompt_that_is_missing_is_named_and_replaced_by_the_tone() {
-        let tune = |name: &str| config::Tune { name: name.into(), file: None };
+        let tune = |name: &str| config::Tune { name: name.into(), ..config::Tune::default() };
+        let word = config::Tune { speech: true, ..tune("hi/nobody-said") };
         let settings = Settings {
-            tunes: vec![tune("hi/anthem"), tune("tone"), tune("bhili/n/5")],
+            tunes: vec![tune("hi/anthem"), tune("tone"), tune("bhili/n/5"), word],
             prompts: "/nowhere".into(),
             ..Settings::default()
         };
         let (tunes, complaints) = load(&settings);
         let said = "prompts that are missing, callers hear a tone in their place: hi/anthem; \
+                    words that are missing, they are left out: hi/nobody-said; \
                     prompts that are missing, another language stands in: bhili/n/5 (hi/n/5). \
                     Record them as /nowhere/<name>.wav, or see `pukar prompts list`";
         assert_eq!(complaints, [said]);
@@ -87,5 +95,6 @@ mod tests {
             assert_eq!(tunes.find(TuneId::new(slot, 0)).unwrap().frames(), 150);
         }
         assert!(tunes.find(TuneId::new(2, 0)).unwrap().frames() < 75, "a word, not the tone");
+        assert_eq!(tunes.find(TuneId::new(3, 0)), None);
     }
 }

@@ -26,5 +26,8 @@ mod world;
 
 pub use habits::{Habits, Step};
 pub use network::{Loss, Network};
-pub use plan::{Faults, Plan, Reach, agent_address, caller_address, switch_address};
+pub use plan::{
+    CENTRE, Faults, Plan, Reach, agent_address, caller_address, exchange_address, number_of,
+    switch_address,
+};
 pub use world::{Verdict, World};

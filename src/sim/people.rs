@@ -42,6 +42,11 @@ impl World {
                 false => seconds(&mut self.rng, 5, 300),
             };
             self.at(dial + patience, Work::GiveUp { address });
+            if self.rng.chance(self.plan.pressing) {
+                let key = ['1', '1', '0', '7'][self.rng.below(4) as usize];
+                let when = dial + seconds(&mut self.rng, 1, 40);
+                self.at(when, Work::Press { address, key });
+            }
             if self.rng.chance(faults.vanish) {
                 let when = dial + seconds(&mut self.rng, 1, 60);
                 self.at(when, Work::Vanish { address });

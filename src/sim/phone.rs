@@ -2,6 +2,7 @@
 //! what its own clock tells it to do. Written apart from the switch's own SIP layer.
 
 use super::habits::{Habits, Step};
+use super::plan::number_of;
 use super::session::{Session, Stage, response};
 use super::signup::Signup;
 use crate::base::Rng;
@@ -98,7 +99,7 @@ impl Phone {
     /// Calls `number` at the switch.
     pub fn call(&mut self, number: &str, switch: SocketAddr, rng: &mut Rng, out: &mut Vec<Do>) {
         let mut session = Session {
-            local: format!("<sip:+9198260{:05}@{}>", rng.below(100_000), self.address.ip()),
+            local: format!("<sip:{}@{}>", number_of(self.address), self.address.ip()),
             remote: format!("<sip:{number}@{switch}>"),
             target: format!("sip:{number}@{switch}"),
             ..Session::new(format!("{:016x}@{}", rng.bits(), self.address.ip()), rng)

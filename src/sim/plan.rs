@@ -1,8 +1,8 @@
 //! What a simulated day holds.
 
 use crate::acd;
-use crate::base::{QueueId, Rng, TuneId};
-use crate::call::{Goal, Line, MediaSettings, Phone};
+use crate::base::{QueueId, Rng, TrunkId, TuneId};
+use crate::call::{Goal, Keys, Line, MediaSettings, Phone};
 use crate::config::Settings;
 use crate::sip::{Algorithms, Listener, Secret, Transport, Trunk, User};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -22,6 +22,10 @@ pub struct Plan {
     pub max_wait: Duration,
     /// Calls that the switch takes at a time.
     pub max_calls: usize,
+    /// Of a hundred callers, so many press a key while they wait.
+    pub pressing: u64,
+    /// Whoever hangs up unanswered is called back.
+    pub call_back_abandoned: bool,
     pub faults: Faults,
 }
 
@@ -83,6 +87,8 @@ impl Faults {
 }
 
 pub const DOMAIN: &str = "helpline.example";
+/// What is shown to whoever is called back.
+pub const CENTRE: &str = "+917552551181";
 
 impl Plan {
     /// A calm day: nothing is lost and everyone behaves.
@@ -96,6 +102,8 @@ impl Plan {
             wrap_up: Duration::from_secs(3),
             max_wait: Duration::from_secs(900),
             max_calls: 10_000,
+            pressing: 0,
+            call_back_abandoned: false,
             faults: Faults::default(),
         }
     }
@@ -115,6 +123,8 @@ impl Plan {
             agents: (0..agents).map(|_| kinds[rng.below(5) as usize]).collect(),
             arrive_within: Duration::from_secs(30 + rng.below(120)),
             strategy,
+            pressing: rng.below(40),
+            call_back_abandoned: rng.chance(30),
             faults: Faults {
                 loss: bad * rng.below(30),
                 repeats: rng.below(10),
@@ -163,10 +173,10 @@ impl Plan {
             name: "181".into(),
             numbers: vec!["181".into()],
             goal: Goal::Queue(QueueId(0)),
-            by_district: true,
-            district: String::new(),
             welcome: Some(TuneId(0)),
             music: Some(TuneId(1)),
+            keys: Keys { emergency: Some('0'), callback: Some('1') },
+            ..Line::default()
         }];
         settings.call.media = MediaSettings {
             ports: (20_000, 20_999),
@@ -184,6 +194,15 @@ impl Plan {
             hosts: (0..self.callers).map(|n| caller_address(n).to_string()).collect(),
             ..Trunk::default()
         }];
+        let exchange = exchange_address().to_string();
+        let exchange = Trunk { name: "exchange".into(), hosts: vec![exchange], ..Trunk::default() };
+        settings.sip.trunks.push(exchange);
+        settings.call.back.trunk = Some(TrunkId(1));
+        settings.call.back.number = CENTRE.into();
+        let seconds = Duration::from_secs;
+        settings.callbacks =
+            acd::CallbackPolicy { attempts: 3, apart: seconds(60), keep: seconds(900) };
+        settings.acd.queues[0].call_back_abandoned = self.call_back_abandoned;
         settings
     }
 
@@ -258,6 +277,18 @@ pub fn caller_address(n: u16) -> SocketAddr {
 
 pub fn agent_address(n: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 2, (n >> 8) as u8, n as u8)), 5060)
+}
+
+/// The exchange through which the switch calls out: it rings for every number there is.
+pub fn exchange_address() -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 3, 0, 1)), 5060)
+}
+
+/// The number that the phone of this caller has.
+pub fn number_of(address: SocketAddr) -> String {
+    let IpAddr::V4(ip) = address.ip() else { return String::new() };
+    let [_, net, high, low] = ip.octets();
+    format!("+9198{net:02}0{:05}", u16::from_be_bytes([high, low]))
 }
 
 /// Whether an agent's phone is there.

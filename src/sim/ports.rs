@@ -154,6 +154,11 @@ impl Ports {
         heard.collect()
     }
 
+    /// A port that listens for the phone at this address.
+    pub fn of(&self, phone: IpAddr) -> Option<PortId> {
+        self.open.iter().find(|(_, port)| port.is_at(phone)).map(|(id, _)| *id)
+    }
+
     /// The far end of a port that watches.
     pub fn far_of(&self, port: PortId) -> Option<IpAddr> {
         Some(self.open.get(&port)?.far?.rtp.ip())

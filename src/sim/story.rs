@@ -3,7 +3,7 @@
 
 use super::habits::Habits;
 use super::laws::Story;
-use super::plan::{agent_address, agent_name, caller_address};
+use super::plan::{agent_address, agent_name, caller_address, exchange_address, switch_address};
 use super::world::{Verdict, Work, World};
 use super::{Network, Plan};
 use crate::acd::AgentState;
@@ -31,6 +31,7 @@ impl World {
             let (ring, talk) = (Duration::from_secs(1), Duration::from_secs(10));
             world.agent_does(n, Habits::polite(ring, talk));
         }
+        world.called_back_does(Habits::polite(Duration::from_secs(2), Duration::from_secs(600)));
         world.wait(MORNING);
         world
     }
@@ -54,9 +55,34 @@ impl World {
         self.do_now(Work::Dial { address: caller_address(caller) });
     }
 
+    /// This caller calls another number than 181 now.
+    pub fn dial_number(&mut self, caller: u16, number: &str) {
+        let address = caller_address(caller);
+        let call = self.with_phone(address, |phone, rng, out| {
+            phone.call(number, switch_address(), rng, out);
+        });
+        call.unwrap_or_else(|why| panic!("{}", self.complaint(&why)));
+        self.wait(Duration::ZERO);
+    }
+
     /// This caller hangs up now, or as soon as the rules of SIP allow it.
     pub fn give_up(&mut self, caller: u16) {
         self.do_now(Work::GiveUp { address: caller_address(caller) });
+    }
+
+    /// This caller presses a key.
+    pub fn press(&mut self, caller: u16, key: char) {
+        self.do_now(Work::Press { address: caller_address(caller), key });
+    }
+
+    /// What whoever is called back does with the next calls.
+    pub fn called_back_does(&mut self, habits: Habits) {
+        self.phone_does(exchange_address(), habits);
+    }
+
+    /// The loaded settings, to change and load again.
+    pub fn settings(&self) -> Settings {
+        self.settings.clone()
     }
 
     /// The phone loses its power.

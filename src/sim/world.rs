@@ -31,7 +31,9 @@ use super::killed::Life;
 use super::laws::Laws;
 use super::network::Network;
 use super::phone::{Do, Phone, Wake};
-use super::plan::{Plan, agent_address, caller_address, is_agent, switch_address};
+use super::plan::{
+    Plan, agent_address, caller_address, exchange_address, is_agent, switch_address,
+};
 use super::ports::{Follows, Ports};
 use super::streams::Streams;
 use super::trace;
@@ -121,6 +123,10 @@ pub(super) enum Work {
     },
     GiveUp {
         address: SocketAddr,
+    },
+    Press {
+        address: SocketAddr,
+        key: char,
     },
     Vanish {
         address: SocketAddr,
@@ -299,6 +305,10 @@ impl World {
                     phone.hang_up(rng, out);
                 }
             }),
+            Work::Press { address, key } => match self.ports.of(address.ip()) {
+                Some(port) => self.media(control::Event::Key { port, key }),
+                None => Ok(()),
+            },
             Work::Vanish { address } => self.with_phone(address, |phone, _, _| phone.dead = true),
             Work::Cut { address, span } => {
                 self.network.cut_off(address, self.now + span);
@@ -321,7 +331,8 @@ impl World {
     }
 
     fn deliver(&mut self, phone: SocketAddr, bytes: &[u8]) -> Result<(), String> {
-        let habits = is_agent(phone).then(|| Habits::agent(&self.plan, &mut self.rng));
+        let is_called = is_agent(phone) || phone == exchange_address();
+        let habits = is_called.then(|| Habits::agent(&self.plan, &mut self.rng));
         let known = self.phones.get_mut(&phone);
         let known = known.ok_or_else(|| format!("a message to {phone}, where nobody is"))?;
         if let Some(habits) = habits.filter(|_| known.is_idle() && !known.scripted) {
@@ -506,6 +517,9 @@ impl World {
         for n in 0..self.plan.agents.len() as u16 {
             self.hire(agent_address(n), n);
         }
+        let exchange = exchange_address();
+        let habits = Habits::agent(&self.plan, &mut self.rng);
+        self.phones.insert(exchange, Phone::new(exchange, habits));
         for n in 0..self.plan.callers {
             let address = caller_address(n);
             let habits = Habits::caller(&self.plan, &mut self.rng);

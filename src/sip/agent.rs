@@ -153,6 +153,9 @@ impl UserAgent {
             | Timer::CallGuard(_)
             | Timer::CallOver(_)
             | Timer::Code(_)
+            | Timer::Announce(_)
+            | Timer::Menu(_)
+            | Timer::CallBack(_)
             | Timer::Overflow(_)
             | Timer::Roster => {}
         }

@@ -201,6 +201,8 @@ pub enum Notice {
     OfferRefused { leg: LegId, status: u16 },
     /// The far end hung up, cancelled, vanished, or broke the rules. The leg is gone.
     Ended { leg: LegId, why: Ended, cause: Cause },
+    /// INFO carried a key: `0`-`9`, `*`, `#`, `A`-`D`. It has been answered.
+    Key { leg: LegId, key: char },
     /// The contacts of an address of record, all of them, after a change. Empty: unregistered.
     Bound { user: String, contacts: Vec<Contact>, why: Rebound },
     /// A trunk answers, or has stopped answering.
@@ -221,6 +223,7 @@ impl Notice {
             | Notice::Offered { leg, .. }
             | Notice::OfferAnswered { leg, .. }
             | Notice::OfferRefused { leg, .. }
+            | Notice::Key { leg, .. }
             | Notice::Ended { leg, .. } => Some(leg),
             Notice::Bound { .. } | Notice::TrunkUp { .. } | Notice::Locked { .. } => None,
         }

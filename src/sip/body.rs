@@ -45,6 +45,31 @@ pub fn find(message: &Message) -> Found {
     }
 }
 
+/// The key in an INFO: `Signal=5` in `application/dtmf-relay`, the key alone in `application/dtmf`;
+/// some write the numbers of RFC 4733 for `*`, `#` and the letters.
+pub fn key(message: &Message) -> Option<char> {
+    let text = std::str::from_utf8(message.body).ok()?;
+    let signal = match () {
+        () if message.has_body("application/dtmf-relay") => {
+            let pair = |line: &str| {
+                let (name, value) = line.split_once('=')?;
+                name.trim().eq_ignore_ascii_case("signal").then(|| value.trim().to_string())
+            };
+            text.lines().find_map(pair)?
+        }
+        () if message.has_body("application/dtmf") => text.trim().to_string(),
+        () => return None,
+    };
+    let code = |code: u8| Some(char::from(*b"*#ABCD".get(usize::from(code.checked_sub(10)?))?));
+    match signal.as_bytes() {
+        [key @ (b'0'..=b'9' | b'*' | b'#' | b'A'..=b'D' | b'a'..=b'd')] => {
+            Some(char::from(*key).to_ascii_uppercase())
+        }
+        [b'1', digit @ b'0'..=b'5'] => code(10 + digit - b'0'),
+        _ => None,
+    }
+}
+
 fn description(bytes: &[u8]) -> Found {
     if bytes.len() > SDP_MAX {
         return Found::TooLarge;

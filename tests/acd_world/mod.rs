@@ -127,6 +127,15 @@ impl World {
         input!(self, |desk, cx, out| desk.released(cx, CallId(call), agent, out))
     }
 
+    pub fn spared(&mut self, call: u64, agent: AgentId) {
+        input!(self, |desk, cx, out| desk.spared(cx, CallId(call), agent, out))
+    }
+
+    pub fn amend(&mut self, call: u64, emergency: bool, languages: &[&str]) {
+        let languages: Vec<String> = languages.iter().map(ToString::to_string).collect();
+        input!(self, |desk, cx, out| desk.amend(cx, CallId(call), (emergency, &languages), out))
+    }
+
     pub fn wish(&mut self, agent: AgentId, wish: Wish) -> Result<(), Refused> {
         input!(self, |desk, cx, out| desk.wish(cx, agent, wish, out))
     }

@@ -14,6 +14,7 @@ fn settings() -> Settings {
         code: code.into(),
         std: Vec::new(),
         centre: Centre::Queue(QueueId(0)),
+        languages: Vec::new(),
     };
     let districts =
         vec![district("alirajpur", "अलीराजपुर", "ALI"), district("surajpur", "सूरजपुर", "SUR")];

@@ -100,6 +100,7 @@ impl World {
             dialled_raw: "181".into(),
             forwarded_by: String::new(),
             district: String::new(),
+            parent: String::new(),
             flags: Vec::new(),
         };
         let (call, arrival) = (CallId(seq), Box::new(arrival));

@@ -2,7 +2,7 @@
 
 use super::rpc::Fault;
 use crate::config::Settings;
-use crate::core::{Event, Verb};
+use crate::core::{Event, MissedAct, Verb};
 use crate::shell::board::{Board, BoardReader};
 use crate::shell::lane::{CoreGone, Inbox};
 use crate::shell::meters::{Metrics, ShellMeters};
@@ -58,6 +58,14 @@ struct ChooseDistrict {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Missed {
+    number: String,
+    #[serde(default)]
+    by: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Listed {
     #[serde(default)]
     address: String,
@@ -93,6 +101,19 @@ impl Api {
                 let ChooseDistrict { call, district } = parse(params)?;
                 self.ask(Verb::ChooseDistrict { call, district }).await
             }
+            "missed.list" => Ok(self.board.read(Board::missed_list)),
+            "missed.claim" | "missed.call" | "missed.close" => {
+                let Missed { number, by } = parse(params)?;
+                let act = match method {
+                    "missed.claim" if by.is_empty() => {
+                        return Err(Fault::refused("say by whom: {\"number\": …, \"by\": …}"));
+                    }
+                    "missed.claim" => MissedAct::Claim { by },
+                    "missed.call" => MissedAct::Call { by },
+                    _ => MissedAct::Close { by },
+                };
+                self.ask(Verb::Missed { number, act }).await
+            }
             "calls.hangup" => {
                 let Hangup { call } = parse(params)?;
                 self.ask(Verb::Hangup { call }).await
@@ -100,9 +121,10 @@ impl Api {
             "config.reload" => self.reload().await.map(|text| json!({ "text": text })),
             _ => Err(Fault::method(format!(
                 "there is no method `{method}`: status, calls.list, queues.list, agents.list, \
-                 trunks.list, shifts.list, directory.list, directory.stale, agents.set, \
-                 calls.hangup, calls.district, records.query, stores.list, config.reload, \
-                 metrics and events.subscribe there are"
+                 trunks.list, shifts.list, directory.list, directory.stale, missed.list, \
+                 missed.claim, missed.call, missed.close, agents.set, \
+                 calls.hangup, calls.district, records.query, stores.list, config.reload, metrics \
+                 and events.subscribe there are"
             ))),
         }
     }

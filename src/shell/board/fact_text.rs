@@ -3,7 +3,7 @@
 use super::fold::Board;
 use crate::acd::{self, Miss, MissedBecause, ShiftNews, Withdrawn};
 use crate::base::{AgentId, CallId};
-use crate::call::{self, Arrival, Role};
+use crate::call::{self, Arrival, MissedNews, Role};
 use crate::core::{Fact, What};
 use crate::shell::stamp::rfc3339;
 use serde_json::{Map, Value, json};
@@ -81,6 +81,12 @@ fn of_call(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
         call::Fact::District { call, district } => {
             ("call.district", json!({"call": id(call), "district": district}))
         }
+        call::Fact::Announced { call, names } => {
+            ("call.announced", json!({"call": id(call), "prompts": names}))
+        }
+        call::Fact::Chose { call, what } => ("call.chose", json!({"call": id(call), "what": what})),
+        call::Fact::Missed { number, news } => of_missed(number, news),
+        call::Fact::Emergency { call } => ("call.emergency", json!({"call": id(call)})),
         call::Fact::Rung { call, number, reached } => {
             ("call.rung", json!({"call": id(call), "number": number, "reached": reached}))
         }
@@ -116,6 +122,19 @@ fn of_call(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
     }
 }
 
+fn of_missed(number: &str, news: &MissedNews) -> (&'static str, Value) {
+    match news {
+        MissedNews::Abandoned { parent } => {
+            ("missed.abandoned", json!({"number": number, "call": parent}))
+        }
+        MissedNews::Claimed { by } => ("missed.claimed", json!({"number": number, "by": by})),
+        MissedNews::Calling => ("missed.calling", json!({"number": number})),
+        MissedNews::Unreached => ("missed.unreached", json!({"number": number})),
+        MissedNews::Served => ("missed.served", json!({"number": number})),
+        MissedNews::Closed { by } => ("missed.closed", json!({"number": number, "by": by})),
+    }
+}
+
 fn of_arrival(board: &Board, arrival: &Arrival) -> Value {
     json!({"call": arrival.id, "direction": arrival.direction, "line": arrival.line,
            "trunk": arrival.trunk.map(|trunk| board.names.trunk(trunk)), "user": arrival.user,
@@ -123,6 +142,7 @@ fn of_arrival(board: &Board, arrival: &Arrival) -> Value {
            "caller": arrival.caller, "caller_raw": arrival.caller_raw,
            "dialled": arrival.dialled, "dialled_raw": arrival.dialled_raw,
            "forwarded_by": arrival.forwarded_by, "district": arrival.district,
+           "parent": arrival.parent,
            "flags": arrival.flags})
 }
 

@@ -1,5 +1,6 @@
 //! The fold itself: what each fact changes on the board.
 
+use super::missed::MissedList;
 use super::names::Names;
 use super::ring::{Missed, Ring};
 use crate::acd::{self, AgentState};
@@ -33,6 +34,7 @@ pub struct Board {
     pub(super) trunks: Vec<Option<bool>>,
     pub(super) counts: Counts,
     pub(super) failures: Failures,
+    pub(super) missed: MissedList,
     phones: BTreeMap<String, Vec<String>>,
     last: u64,
     ring: Ring,
@@ -91,6 +93,8 @@ pub struct Counts {
     pub arrived: u64,
     pub answered: u64,
     pub abandoned: u64,
+    pub overflowed: u64,
+    pub callback: u64,
     pub refused: u64,
     pub failed: u64,
 }
@@ -110,6 +114,7 @@ impl Board {
             trunks: Vec::new(),
             counts: Counts::default(),
             failures: Failures::default(),
+            missed: MissedList::default(),
             phones: BTreeMap::new(),
             last: 0,
             ring: Ring::default(),
@@ -219,6 +224,8 @@ impl Board {
                 match end.outcome {
                     Outcome::Answered => self.counts.answered += 1,
                     Outcome::Abandoned => self.counts.abandoned += 1,
+                    Outcome::Overflowed => self.counts.overflowed += 1,
+                    Outcome::Callback => self.counts.callback += 1,
                     Outcome::Refused => self.counts.refused += 1,
                     Outcome::Failed => self.counts.failed += 1,
                 }
@@ -234,9 +241,16 @@ impl Board {
             call::Fact::District { call, district } => {
                 self.change(*call, |call| call.district.clone_from(district));
             }
-            call::Fact::Rung { number, reached, .. } => self.failures.note(number, *reached),
+            call::Fact::Rung { number, reached, .. } => {
+                self.failures.note(number, *reached);
+                self.missed.rung(number);
+            }
+            call::Fact::Missed { number, news } => self.missed.take(at, number, news),
             call::Fact::Category { .. }
             | call::Fact::SystemAnswered { .. }
+            | call::Fact::Announced { .. }
+            | call::Fact::Chose { .. }
+            | call::Fact::Emergency { .. }
             | call::Fact::LegOpened { .. }
             | call::Fact::LegClosed { .. }
             | call::Fact::Measured { .. } => {}

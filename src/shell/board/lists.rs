@@ -34,6 +34,8 @@ impl Board {
                 "arrived": self.counts.arrived,
                 "answered": self.counts.answered,
                 "abandoned": self.counts.abandoned,
+                "overflowed": self.counts.overflowed,
+                "callback": self.counts.callback,
                 "refused": self.counts.refused,
                 "failed": self.counts.failed,
             },

@@ -8,6 +8,7 @@ mod directory;
 mod fact_text;
 mod fold;
 mod lists;
+mod missed;
 mod names;
 mod ring;
 mod shifts;

@@ -62,6 +62,7 @@ fn arrival() -> What {
         dialled_raw: "181".into(),
         forwarded_by: String::new(),
         district: String::new(),
+        parent: String::new(),
         flags: Vec::new(),
     });
     What::Call(CallFact::Arrived { call: CALL, arrival })

@@ -48,6 +48,8 @@ fn call(n: u64) -> Row {
         q850: Some(16),
         category: String::new(),
         case_ref: String::new(),
+        parent: String::new(),
+        flags: String::new(),
         recording: String::new(),
         arrived_at: Wall(1_700_000_000_000_000 + n as i64 * 1_000_000),
         system_answered_at: None,

@@ -3,7 +3,7 @@
 use super::{Leg, Phase};
 use crate::base::TransactionId;
 use crate::sip::desk::Desk;
-use crate::sip::{Ended, Hop, body, compose, route, tag};
+use crate::sip::{Ended, Hop, Notice, body, compose, route, tag};
 use crate::wire::sip::{Message, Method, Name, Writer};
 
 impl Leg {
@@ -36,7 +36,7 @@ impl Leg {
             Method::Update => self.updated(desk, message, transaction),
             Method::Prack => self.pracked(desk, message, transaction),
             Method::Info if message.body.is_empty() => self.reply(desk, transaction, 200),
-            Method::Info => self.unsupported_body(desk, transaction),
+            Method::Info => self.informed(desk, message, transaction),
             Method::Options => self.reply(desk, transaction, 200),
             Method::Ack
             | Method::Cancel
@@ -47,6 +47,17 @@ impl Leg {
             | Method::Message
             | Method::Publish => self.not_served(desk, transaction, 405),
             Method::Other(_) => self.not_served(desk, transaction, 501),
+        }
+    }
+
+    /// What phones send as INFO in place of RFC 4733.
+    fn informed(&mut self, desk: &mut Desk, message: &Message, transaction: TransactionId) {
+        match body::key(message) {
+            Some(key) => {
+                self.reply(desk, transaction, 200);
+                self.tell(desk, Notice::Key { leg: desk.id, key });
+            }
+            None => self.unsupported_body(desk, transaction),
         }
     }
 

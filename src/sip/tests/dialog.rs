@@ -34,6 +34,36 @@ fn a_lower_sequence_number_is_refused() {
 }
 
 #[test]
+fn a_key_in_info_is_told_once_however_the_phone_writes_it() {
+    let mut world = World::single(|_| {});
+    let (leg, ok) = world.talking("");
+    let info = |seq, kind: &str, body: &str| {
+        within("INFO", seq, &ok, "", body).replace("application/sdp", kind)
+    };
+    let (relay, plain) = ("application/dtmf-relay", "application/dtmf");
+    let pressed = [
+        (relay, "Signal=5\nDuration=160\n", '5'),
+        (relay, "signal = *\nduration = 250\n", '*'),
+        (relay, "Signal=11\n", '#'),
+        (plain, "0", '0'),
+        (plain, "10\n", '*'),
+        (plain, "d\n", 'D'),
+    ];
+    for (seq, (kind, body, key)) in (2..).zip(pressed) {
+        let info = info(seq, kind, body);
+        assert_eq!(starts(&world.say(&info)), ["SIP/2.0 200"], "{body:?}");
+        assert_eq!(world.take_notices(0), [Notice::Key { leg, key }], "{body:?}");
+        assert_eq!(starts(&world.say(&info)), ["SIP/2.0 200"], "a repeat");
+        assert_eq!(world.take_notices(0), []);
+    }
+    for (seq, (kind, body)) in
+        (20..).zip([(relay, "Duration=160\n"), (relay, "Signal=\n"), (plain, "17"), (plain, "é")])
+    {
+        assert_eq!(starts(&world.say(&info(seq, kind, body))), ["SIP/2.0 415"], "{body:?}");
+    }
+}
+
+#[test]
 fn a_reinvite_is_the_users_to_answer() {
     let mut world = World::single(|_| {});
     let (leg, ok) = world.talking("");

@@ -1,0 +1,161 @@
+//! When a waiting caller is told something, and what: the place in the line, the wait, what keys
+//! do. A number in the line that comes too often drives callers away, and silence too.
+//!
+//! In: callers who come and go, the time. Out: an [`Announcement`], which names no word of any
+//! language. A caller costs a timer here, and one look at the line each time. May import: base.
+
+use super::desk::Desk;
+use super::{Stage, Wait};
+use crate::base::{CallId, Cx, Instant, Timer};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::time::Duration;
+
+/// Positions beyond this one are not told: nobody keeps them in mind, and many sound alike.
+const POSITION_MAX: usize = 20;
+
+/// What a queue tells those who wait in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announce {
+    /// After joining. Silence for longer than 10 s is taken for a dead line.
+    pub first: Duration,
+    /// Zero: nothing is told at all.
+    pub every: Duration,
+    pub position: bool,
+    pub wait: bool,
+}
+
+impl Default for Announce {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { first: seconds(10), every: seconds(35), position: true, wait: true }
+    }
+}
+
+/// What is said at one time, in this order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announcement {
+    /// All operators are on other calls.
+    pub busy: bool,
+    pub place: Option<Told>,
+    pub wait: Option<Wait>,
+    pub offer: Option<Offer>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Told {
+    Next,
+    Position(usize),
+    Over(usize),
+}
+
+/// A key that the caller may press.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Offer {
+    Emergency(char),
+    Callback(char),
+}
+
+/// Who is told something next, and what they have been told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announcer {
+    listeners: BTreeMap<CallId, Listener>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Listener {
+    times: u32,
+    /// By when the caller was promised an agent.
+    promised: Option<Instant>,
+}
+
+impl Announcer {
+    /// Something may have changed for this caller: they have begun to wait, or wait no more.
+    pub fn look(&mut self, cx: &mut Cx, desk: &Desk, call: CallId) {
+        let Some(announce) = announce(desk, call) else { return self.forget(cx, call) };
+        if let Entry::Vacant(place) = self.listeners.entry(call) {
+            place.insert(Listener::default());
+            cx.timers.set(Timer::Announce(call), cx.now.instant + announce.first);
+        }
+    }
+
+    /// The caller waits no more.
+    pub fn forget(&mut self, cx: &mut Cx, call: CallId) {
+        if self.listeners.remove(&call).is_some() {
+            cx.timers.cancel(Timer::Announce(call));
+        }
+    }
+
+    /// It is time to say something to this caller; `offers` are the keys that mean something.
+    pub fn due(
+        &mut self,
+        cx: &mut Cx,
+        desk: &Desk,
+        call: CallId,
+        offers: &[Offer],
+    ) -> Option<Announcement> {
+        let announce = announce(desk, call);
+        let Some((announce, listener)) = announce.zip(self.listeners.get_mut(&call)) else {
+            self.forget(cx, call);
+            return None;
+        };
+        let now = cx.now.instant;
+        cx.timers.set(Timer::Announce(call), now + announce.every);
+        let outlook = desk.outlook(now, call)?;
+        let told = match outlook.position {
+            1 => Told::Next,
+            n if n > POSITION_MAX => Told::Over(POSITION_MAX),
+            n => Told::Position(n),
+        };
+        let wait = outlook.wait.filter(|_| announce.wait);
+        let said = Announcement {
+            busy: listener.times == 0,
+            place: Some(told).filter(|_| announce.position),
+            wait: wait.filter(|wait| listener.promise(now, *wait)),
+            offer: offers.get(listener.times as usize % offers.len().max(1)).copied(),
+        };
+        listener.times = listener.times.wrapping_add(1);
+        (said != Announcement::default()).then_some(said)
+    }
+
+    /// Exactly those who wait where something is told have a timer.
+    pub fn check(&self, desk: &Desk, is_set: impl Fn(Timer) -> bool) -> Result<(), String> {
+        for call in desk.calls() {
+            let (told, known) =
+                (announce(desk, call).is_some(), self.listeners.contains_key(&call));
+            if told && !known {
+                return Err(format!("{call:?} waits and is told nothing"));
+            }
+        }
+        for call in self.listeners.keys() {
+            if !is_set(Timer::Announce(*call)) {
+                return Err(format!("{call:?} is to be told something, and never will be"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Listener {
+    /// Whether this wait may be said. One that cannot be true together with what was promised
+    /// before is not: an estimate that grows while the caller waits is worth nothing to them.
+    fn promise(&mut self, now: Instant, wait: Wait) -> bool {
+        let (least, most) = wait.bounds();
+        if self.promised.is_some_and(|by| now + least > by) {
+            return false;
+        }
+        let by = most.map(|most| now + most);
+        self.promised = self.promised.into_iter().chain(by).min();
+        true
+    }
+}
+
+fn announce(desk: &Desk, call: CallId) -> Option<Announce> {
+    let waits = desk.stage(call).filter(|stage| !matches!(stage, Stage::Talking { .. }));
+    let queue = waits.and_then(|_| desk.queue_of(call))?;
+    let announce = desk.queue_settings(queue)?.announce;
+    // Nobody hears it who is still to be called.
+    let is_there = desk.callers.get(&call)?.keep.is_none();
+    (is_there && !announce.every.is_zero()).then_some(announce)
+}

@@ -1,0 +1,301 @@
+//! A call back: it stands in the line like a caller, but nobody is on the line. The agent answers
+//! first and hears whom it is for; then the number is dialled through a trunk, and rings for a
+//! while. Whoever is not reached is tried again; when, and how often, is not decided here.
+
+use super::calls::{Calls, Io};
+use super::conversation::Call;
+use super::leg::{Leg, Stage};
+use super::side::Side;
+use super::waiting::answered_elsewhere;
+use super::{Arrival, Direction, Effect, EndedBy, Fact, Goal, Keys, Role, Settings, routing};
+use crate::base::{AgentId, CallId, Instant, LegId, QueueId, Timer, TrunkId, TuneId, number};
+use crate::media::control::Command;
+use crate::say::Phrase;
+use crate::sip::{Cause, Dial, Party, Target};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// A landline rings for 60 s before its exchange gives up; a mobile for 30 s.
+const LANDLINE_RINGS: Duration = Duration::from_secs(55);
+
+/// RFC 3261 section 8.1.1.6: "the value of which SHOULD be 70" in a request of one's own.
+const FORWARDS: u8 = 70;
+/// How long saying goodbye may take, whatever the data plane tells.
+const GOODBYE_MAX: Duration = Duration::from_secs(20);
+
+/// Whom to call back, and on whose behalf.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The id of the call that asked for it.
+    pub parent: String,
+    /// E.164.
+    pub number: String,
+    pub line: String,
+    /// The number that they had dialled, which is shown to them where no other is configured.
+    pub dialled: String,
+    pub district: String,
+    pub languages: Vec<String>,
+    pub priority: u8,
+    pub emergency: bool,
+    pub trunk: TrunkId,
+    pub queue: QueueId,
+    /// The first arrival. No move changes it.
+    pub arrived: Instant,
+    pub music: Option<TuneId>,
+}
+
+/// What a call back remembers of its reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Back {
+    pub origin: Origin,
+}
+
+impl Calls {
+    /// What is needed to call this caller back; `None` where they have no number, or there is no
+    /// trunk to call them through.
+    pub fn origin(&self, settings: &Settings, id: CallId, arrived: Instant) -> Option<Origin> {
+        self.table.get(id).and_then(|call| call.origin(settings, arrived))
+    }
+
+    /// Calls back that wait for an agent or for the next attempt: nobody is on the line.
+    pub fn promises(&self) -> usize {
+        let alone = |call: &Call| call.back.is_some() && call.legs().next().is_none();
+        self.table.iter().filter(|(_, call)| alone(call)).count()
+    }
+
+    /// A call back takes its place; the core lets it join the queue.
+    pub fn call_back(&mut self, io: &mut Io, origin: Origin) -> CallId {
+        let name = routing::ulid(io.cx.now, io.cx.rng);
+        let host = io.host.to_string();
+        let arrival = Arrival {
+            id: name.clone(),
+            direction: Direction::Out,
+            line: origin.line.clone(),
+            trunk: Some(origin.trunk),
+            user: None,
+            agent: String::new(),
+            caller: io.settings.back.shown(&origin.dialled),
+            caller_raw: String::new(),
+            dialled: origin.number.clone(),
+            dialled_raw: origin.number.clone(),
+            forwarded_by: String::new(),
+            district: origin.district.clone(),
+            parent: origin.parent.clone(),
+            flags: Vec::new(),
+        };
+        let shown = Party { user: origin.number.clone(), host, display: String::new() };
+        let call = self.table.insert(Call {
+            name,
+            goal: Goal::Queue(origin.queue),
+            number: origin.number.clone(),
+            dialled: origin.dialled.clone(),
+            forwards: FORWARDS,
+            district: origin.district.clone(),
+            trunk: Some(origin.trunk),
+            rung: None,
+            line: origin.line.clone(),
+            languages: origin.languages.clone(),
+            priority: origin.priority,
+            emergency: origin.emergency,
+            keys: Keys::default(),
+            later: Vec::new(),
+            says: Vec::new(),
+            piece: 0,
+            music: origin.music,
+            music_since: io.cx.now.instant,
+            arrived: origin.arrived,
+            caller: Leg::absent(),
+            shown,
+            offer: None,
+            others: Vec::new(),
+            talks_with: None,
+            was_connected: false,
+            own: None,
+            sent_out: false,
+            back: Some(Box::new(Back { origin })),
+        });
+        io.fact(Fact::Arrived { call, arrival: Box::new(arrival) });
+        call
+    }
+
+    /// The caller was promised a call: they hear so, and the call ends.
+    pub fn promised(&mut self, io: &mut Io, id: CallId) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        let was = std::mem::replace(&mut call.goal, Goal::Goodbye);
+        if let Goal::Queue(_) = was {
+            io.out.push(Effect::Leave { call: id });
+        }
+        call.later.clear();
+        call.says.clear();
+        let rings: Vec<AgentId> = call.others.iter().filter_map(|leg| leg.agent()).collect();
+        for agent in rings {
+            self.hang_up_phones(io, id, agent, Cause::default());
+        }
+        self.stop_centre(io, id, answered_elsewhere());
+        self.announce(io, id, vec![Phrase::CallbackPromised]);
+        if self.table.contains(id) {
+            io.cx.timers.set(Timer::Menu(id), io.cx.now.instant + GOODBYE_MAX);
+        }
+    }
+
+    /// The agent has answered, and hears whom it is for while the number is dialled.
+    pub fn dial_back(&mut self, io: &mut Io, id: CallId, agent: AgentId) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        let Some(leg) = call.answered_by(agent).map(|leg| (leg.id, leg.side.port)) else { return };
+        let Some(origin) = call.back.as_ref().map(|back| back.origin.clone()) else { return };
+        call.talks_with = Some(leg.0);
+        self.hang_up_phones(io, id, agent, answered_elsewhere());
+        self.tell_agent(io, id, leg.0, Phrase::CallingBack(origin.number.clone()));
+        let Some(call) = self.table.get_mut(id) else { return };
+        let Some(port) = self.ports.take_beside(leg.1) else {
+            let cause = Cause { q850: Some(42), ..Cause::default() };
+            return self.not_reached(io, id, (503, cause), None);
+        };
+        let law = call.leg(leg.0).and_then(|leg| leg.side.law());
+        let mut side = Box::new(Side::new(port, io.cx.rng));
+        let offer = side.offer(&io.settings.media, law);
+        let host = io.host.to_string();
+        let user = io.settings.back.shown(&origin.dialled);
+        let from = Party { user, host: host.clone(), display: String::new() };
+        let dial = Dial {
+            target: Target::Trunk { trunk: origin.trunk, number: origin.number.clone() },
+            from: from.clone(),
+            to: Party { user: origin.number.clone(), host, display: String::new() },
+            asserted: Some(from),
+            headers: Vec::new(),
+            forwards: FORWARDS,
+            offer,
+        };
+        let ring_for = match number::may_be_mobile(&origin.number, &io.settings.plan) {
+            true => io.settings.back.ring_for,
+            false => LANDLINE_RINGS.max(io.settings.back.ring_for),
+        };
+        call.rung = Some(origin.number);
+        io.cx.timers.set(Timer::DialTimeout(id), io.cx.now.instant + ring_for);
+        io.out.push(Effect::Dial { call: id, role: Role::Caller, side, dial: Box::new(dial) });
+    }
+
+    /// Says something to an agent whom nobody talks with yet, then music.
+    fn tell_agent(&mut self, io: &mut Io, id: CallId, leg: LegId, phrase: Phrase) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        let names = call.say(io.settings, &[phrase]);
+        let (tunes, then) = (io.settings.tunes_of(&names), call.music());
+        let piece = call.piece;
+        let Some(leg) = call.leg_mut(leg) else { return };
+        leg.hears_tune = then.is_some() || !tunes.is_empty();
+        let port = leg.side.port;
+        if leg.hears_tune {
+            io.media(Command::Play { port, piece, tunes, then });
+        }
+    }
+
+    /// The number that was dialled back has answered.
+    pub(super) fn reached(&mut self, io: &mut Io, id: CallId) {
+        io.cx.timers.cancel(Timer::DialTimeout(id));
+        self.tell_rung(io, id, true);
+        let Some(call) = self.table.get_mut(id) else { return };
+        let with = call.talks_with;
+        if let Some(agent) = with.and_then(|with| call.leg_mut(with))
+            && std::mem::take(&mut agent.hears_tune)
+        {
+            io.media(Command::Stop { port: agent.side.port });
+        }
+        self.bridge(io, id);
+        io.out.push(Effect::Reached { call: id });
+    }
+
+    /// The attempt was in vain: the number did not answer, or the agent did not wait for it. `gone`
+    /// is the leg that has ended by itself.
+    pub(super) fn not_reached(
+        &mut self,
+        io: &mut Io,
+        id: CallId,
+        (status, cause): (u16, Cause),
+        gone: Option<LegId>,
+    ) {
+        io.cx.timers.cancel(Timer::DialTimeout(id));
+        self.tell_rung(io, id, false);
+        let Some(call) = self.table.get_mut(id) else { return };
+        let agent = call.agent();
+        let caller = std::mem::replace(&mut call.caller, Leg::absent());
+        let with = call.talks_with.take().and_then(|with| call.take_other(with));
+        if let Goal::Queue(queue) = call.goal {
+            call.goal = Goal::Later { queue };
+        }
+        let legs = [(caller, status), (with.unwrap_or_else(Leg::absent), 200)];
+        for (leg, status) in legs.into_iter().filter(|(leg, _)| leg.stage != Stage::Absent) {
+            if Some(leg.id) != gone {
+                io.out.push(leg.hang_up(cause.clone()));
+            }
+            self.bury(io, id, &leg, status, cause.clone());
+        }
+        if let Some(agent) = agent {
+            io.out.push(Effect::NotReached { call: id, agent });
+        }
+    }
+
+    /// It is time for the next attempt.
+    pub fn call_again(&mut self, io: &mut Io, id: CallId) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        if let Goal::Later { queue } = call.goal {
+            call.goal = Goal::Queue(queue);
+            io.out.push(Effect::Join { call: id, queue, arrived: call.arrived });
+        }
+    }
+
+    /// There will be no further attempt.
+    pub fn give_up_on(&mut self, io: &mut Io, id: CallId) {
+        if let Some(call) = self.table.get(id) {
+            let end = call.end(EndedBy::Target, 480, Some(19));
+            self.finish(io, id, end, None);
+        }
+    }
+
+    /// Whoever was to be called back calls by themselves: nobody is to be called any more. The
+    /// place of the first arrival is theirs; `None` where they wait for somebody else, or talk.
+    pub fn came_back(&mut self, io: &mut Io, id: CallId, queue: QueueId) -> Option<Instant> {
+        let call = self.table.get(id).filter(|call| call.back.is_some() && !call.was_connected)?;
+        let waits = match call.goal {
+            Goal::Queue(own) | Goal::Later { queue: own } => own == queue,
+            Goal::Centre { .. }
+            | Goal::Menu { .. }
+            | Goal::Goodbye
+            | Goal::Placed
+            | Goal::Dial(_) => false,
+        };
+        let arrived = waits.then_some(call.arrived)?;
+        let end = call.end(EndedBy::Caller, 487, Some(16));
+        self.finish(io, id, end, None);
+        Some(arrived)
+    }
+}
+
+impl Call {
+    /// An agent has answered for somebody who is being dialled.
+    pub fn is_dialled_back(&self) -> bool {
+        self.back.is_some() && self.talks_with.is_some() && !self.was_connected
+    }
+
+    pub(super) fn origin(&self, settings: &Settings, arrived: Instant) -> Option<Origin> {
+        let queue = match self.goal {
+            Goal::Queue(queue) | Goal::Centre { queue } | Goal::Later { queue } => queue,
+            Goal::Menu { queue } => queue,
+            Goal::Goodbye | Goal::Placed | Goal::Dial(_) => return None,
+        };
+        let trunk = settings.back.trunk.or(self.trunk)?;
+        (!self.number.is_empty()).then(|| Origin {
+            parent: self.name.clone(),
+            number: self.number.clone(),
+            line: self.line.clone(),
+            dialled: self.dialled.clone(),
+            district: self.district.clone(),
+            languages: self.languages.clone(),
+            priority: self.priority,
+            emergency: self.emergency,
+            trunk,
+            queue,
+            arrived,
+            music: self.music,
+        })
+    }
+}

@@ -1,0 +1,181 @@
+//! What a waiting caller presses: the keys that the line offers, and a menu of one level. A menu is
+//! a hint and never a gate: whoever says nothing, or something else, waits for a human.
+
+use super::calls::{Calls, Io};
+use super::{Effect, EndedBy, Fact, Goal, Line, Means};
+use crate::base::{CallId, LegId, QueueId, Timer};
+use crate::say::{Phrase, Thing};
+use std::time::Duration;
+
+/// The longest that a menu may take to say, whatever the data plane tells.
+const SAYING_MAX: Duration = Duration::from_secs(60);
+
+impl Calls {
+    /// A key was pressed. What agents and parties in conversation press is not for the caller's
+    /// wait.
+    pub(super) fn pressed(&mut self, io: &mut Io, id: CallId, leg: LegId, key: char) {
+        let Some(call) = self.table.get(id) else { return };
+        if call.caller.id != leg || call.talks_with.is_some() {
+            return;
+        }
+        let (keys, goal) = (call.keys, call.goal.clone());
+        match goal {
+            Goal::Menu { queue } if keys.emergency != Some(key) => {
+                self.chosen(io, id, queue, Some(key));
+            }
+            Goal::Menu { .. } | Goal::Queue(_) if keys.emergency == Some(key) => {
+                self.emergency(io, id);
+            }
+            Goal::Queue(_) if keys.callback == Some(key) => {
+                io.out.push(Effect::WantsBack { call: id });
+            }
+            Goal::Menu { .. }
+            | Goal::Queue(_)
+            | Goal::Centre { .. }
+            | Goal::Later { .. }
+            | Goal::Goodbye
+            | Goal::Placed
+            | Goal::Dial(_) => {}
+        }
+    }
+
+    /// Asks what the line's menu asks, after the welcome.
+    pub(super) fn ask(&mut self, io: &mut Io, id: CallId, line: &Line) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        let phrases = line.menu.iter().map(|choice| {
+            let thing = match &choice.means {
+                Means::Language(name) => Thing::Language(name.clone()),
+                Means::District(name) => Thing::District(name.clone()),
+                Means::Queue(_, name) => Thing::Queue(name.clone()),
+            };
+            Phrase::Choice(thing, choice.key)
+        });
+        let phrases: Vec<Phrase> = phrases.collect();
+        match line.menu_prompt {
+            Some(prompt) => {
+                let mut tunes = call.says.clone();
+                tunes.push(prompt);
+                self.tell(io, id, tunes);
+            }
+            None => self.announce(io, id, phrases),
+        }
+        let says_nothing = self.table.get(id).is_some_and(|call| call.says.is_empty());
+        let saying = if says_nothing { Duration::ZERO } else { SAYING_MAX };
+        let wait = saying + line.menu_wait;
+        io.cx.timers.set(Timer::Menu(id), io.cx.now.instant + wait);
+    }
+
+    /// All has been said: whoever is asked something has a while to answer, whoever was told
+    /// goodbye is hung up.
+    pub(super) fn said(&mut self, io: &mut Io, id: CallId) {
+        let Some(call) = self.table.get(id) else { return };
+        match call.goal {
+            Goal::Menu { .. } => {
+                let line = io.settings.lines.iter().find(|line| line.name == call.line);
+                let wait = line.map_or(Duration::ZERO, |line| line.menu_wait);
+                io.cx.timers.set(Timer::Menu(id), io.cx.now.instant + wait);
+            }
+            Goal::Goodbye => self.menu_over(io, id),
+            Goal::Queue(_)
+            | Goal::Centre { .. }
+            | Goal::Later { .. }
+            | Goal::Placed
+            | Goal::Dial(_) => {}
+        }
+    }
+
+    /// `Timer::Menu`.
+    pub fn menu_over(&mut self, io: &mut Io, id: CallId) {
+        let Some(call) = self.table.get(id) else { return };
+        match call.goal {
+            Goal::Menu { queue } => self.chosen(io, id, queue, None),
+            Goal::Goodbye => self.goodbye(io, id),
+            Goal::Queue(_)
+            | Goal::Centre { .. }
+            | Goal::Later { .. }
+            | Goal::Placed
+            | Goal::Dial(_) => {}
+        }
+    }
+
+    /// The caller pressed this key, or none in time.
+    fn chosen(&mut self, io: &mut Io, id: CallId, mut queue: QueueId, key: Option<char>) {
+        io.cx.timers.cancel(Timer::Menu(id));
+        let Some(call) = self.table.get_mut(id) else { return };
+        let line = io.settings.lines.iter().find(|line| line.name == call.line);
+        let choices = line.map_or(&[][..], |line| &line.menu);
+        let means = choices.iter().find(|choice| Some(choice.key) == key).map(|c| &c.means);
+        let what = match means {
+            Some(Means::Language(name)) => format!("language:{name}"),
+            Some(Means::District(name)) => format!("district:{name}"),
+            Some(Means::Queue(_, name)) => format!("queue:{name}"),
+            None => String::new(),
+        };
+        let mut by_district = true;
+        match means {
+            Some(Means::Language(name)) => {
+                call.languages.retain(|known| known != name);
+                call.languages.insert(0, name.clone());
+            }
+            Some(Means::District(name)) => {
+                let own = io.settings.district(name).map_or(&[][..], |d| &d.languages);
+                let known = std::mem::replace(&mut call.languages, own.to_vec());
+                let new = known.into_iter().filter(|language| !own.contains(language));
+                call.languages.extend(new);
+                self.choose_district(io, id, name);
+            }
+            Some(&Means::Queue(own, _)) => (queue, by_district) = (own, false),
+            None => {}
+        }
+        io.fact(Fact::Chose { call: id, what });
+        self.go_on(io, id, queue, line.filter(|_| by_district));
+    }
+
+    /// The caller waits from now on: in this queue, or for the centre of their district.
+    fn go_on(&mut self, io: &mut Io, id: CallId, queue: QueueId, line: Option<&Line>) {
+        let Some(call) = self.table.get(id) else { return };
+        let district = call.district.clone();
+        let wanted = line.map(|line| self.goal(io.book(), line, &district, call.trunk));
+        let (goal, centre) = wanted.unwrap_or((Goal::Queue(queue), None));
+        self.tell(io, id, Vec::new());
+        let Some(call) = self.table.get_mut(id) else { return };
+        call.later.clear();
+        call.goal = goal;
+        match (&call.goal, centre) {
+            (Goal::Centre { .. }, Some(trunk)) => self.ring_centre(io, id, trunk),
+            (Goal::Centre { .. }, None) => self.without_centre(io, id),
+            (&Goal::Queue(queue), _) => {
+                io.out.push(Effect::Join { call: id, queue, arrived: call.arrived });
+            }
+            (
+                Goal::Menu { .. }
+                | Goal::Later { .. }
+                | Goal::Goodbye
+                | Goal::Placed
+                | Goal::Dial(_),
+                _,
+            ) => {}
+        }
+    }
+
+    /// The caller was told goodbye.
+    fn goodbye(&mut self, io: &mut Io, id: CallId) {
+        if let Some(call) = self.table.get(id) {
+            let end = call.end(EndedBy::Switch, 200, Some(16));
+            self.finish(io, id, end, None);
+        }
+    }
+
+    fn emergency(&mut self, io: &mut Io, id: CallId) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        if std::mem::replace(&mut call.emergency, true) {
+            return;
+        }
+        io.fact(Fact::Emergency { call: id });
+        if let Goal::Menu { queue } = call.goal {
+            io.cx.timers.cancel(Timer::Menu(id));
+            return self.go_on(io, id, queue, None);
+        }
+        io.out.push(Effect::Emergency { call: id });
+    }
+}

@@ -1,0 +1,79 @@
+//! What a waiting caller is told: words of a language as tunes, one announcement after the other,
+//! and then the music goes on. What to say and when is not decided here.
+
+use super::calls::{Calls, Io};
+use super::conversation::Call;
+use super::leg::Stage;
+use super::{Fact, Settings};
+use crate::base::{CallId, TuneId};
+use crate::media::control::Command;
+use crate::say::{self, Phrase};
+
+impl Calls {
+    /// Says this to a waiting caller: at once, or after what is being said.
+    pub fn announce(&mut self, io: &mut Io, id: CallId, phrases: Vec<Phrase>) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        if call.caller.stage != Stage::Up || call.talks_with.is_some() {
+            return;
+        }
+        if !call.says.is_empty() {
+            call.later = phrases;
+            return;
+        }
+        let names = call.say(io.settings, &phrases);
+        let tunes = io.settings.tunes_of(&names);
+        io.fact(Fact::Announced { call: id, names });
+        match tunes.is_empty() {
+            true => self.said(io, id),
+            false => self.tell(io, id, tunes),
+        }
+    }
+
+    /// Plays to a waiting caller, once, and lets the music go on after it.
+    pub(super) fn tell(&mut self, io: &mut Io, id: CallId, tunes: Vec<TuneId>) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        let (port, then) = (call.caller.side.port, call.music());
+        let heard = call.caller.hears_tune;
+        call.caller.hears_tune = then.is_some() || !tunes.is_empty();
+        call.piece += u32::from(!tunes.is_empty());
+        call.says.clone_from(&tunes);
+        if call.caller.hears_tune {
+            io.media(Command::Play { port, piece: call.piece, tunes, then });
+        } else if heard {
+            io.media(Command::Stop { port });
+        }
+    }
+
+    /// What the caller was told is over.
+    pub(super) fn played(&mut self, io: &mut Io, id: CallId, piece: u32) {
+        let Some(call) = self.table.get_mut(id).filter(|call| call.piece == piece) else { return };
+        if call.says.is_empty() {
+            return;
+        }
+        call.says.clear();
+        call.caller.hears_tune &= call.music.is_some();
+        let later = std::mem::take(&mut call.later);
+        if later.is_empty() {
+            self.said(io, id);
+        } else {
+            self.announce(io, id, later);
+        }
+    }
+}
+
+impl Call {
+    /// The names of the prompts that say this in the caller's language, or in the one that all
+    /// understand where nothing of the caller's was recorded.
+    pub(super) fn say(&self, settings: &Settings, phrases: &[Phrase]) -> Vec<String> {
+        let spoken = |language: &&String| settings.prompts.contains_key(&format!("{language}/pos"));
+        let language = self.languages.iter().find(spoken).unwrap_or(&settings.language);
+        say::say(language, phrases)
+    }
+}
+
+impl Settings {
+    /// Those of these prompts that are known.
+    pub(super) fn tunes_of(&self, names: &[String]) -> Vec<TuneId> {
+        names.iter().filter_map(|name| self.prompts.get(name).copied()).collect()
+    }
+}

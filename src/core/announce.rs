@@ -1,0 +1,75 @@
+//! Carries what waiting callers are told from the desk, which says what and when, to the call,
+//! which puts it into words; and what they press the other way.
+
+use super::Switch;
+use crate::acd::{Announcement, Offer, Told, Wait};
+use crate::base::{CallId, Cx, Now};
+use crate::call::Call;
+use crate::say::{self, Phrase};
+
+impl Switch {
+    /// A caller has begun to wait, or waits no more.
+    pub(super) fn listen(&mut self, now: Now, call: CallId) {
+        let state = &mut self.state;
+        let cx = &mut Cx { now, rng: &mut state.rng, timers: &mut state.timers };
+        state.announcer.look(cx, &state.desk, call);
+    }
+
+    /// It is time to tell a caller something.
+    pub(super) fn announce(&mut self, now: Now, call: CallId) {
+        let state = &mut self.state;
+        let cx = &mut Cx { now, rng: &mut state.rng, timers: &mut state.timers };
+        let offers = state.calls.get(call).map_or(Vec::new(), offers);
+        let said = state.announcer.due(cx, &state.desk, call, &offers);
+        if let Some(said) = said {
+            self.calls(now, |calls, io| calls.announce(io, call, phrases(said)));
+        }
+    }
+
+    /// The caller has said more: the desk is to know it.
+    pub(super) fn amend(&mut self, now: Now, call: CallId) {
+        let Some(known) = self.state.calls.get(call) else { return };
+        let (emergency, languages) = (known.emergency, known.languages.clone());
+        self.desk(now, |desk, cx, out| desk.amend(cx, call, (emergency, &languages), out));
+    }
+
+    /// New settings: who waits may have begun to be told something, or be told nothing any more.
+    pub(super) fn listen_to_everybody(&mut self, now: Now) {
+        let calls: Vec<CallId> = self.state.desk.calls().collect();
+        for call in calls {
+            self.listen(now, call);
+        }
+    }
+}
+
+/// Who is an emergency already is not told how to become one; whoever has no number cannot be
+/// called back.
+fn offers(call: &Call) -> Vec<Offer> {
+    let emergency = call.keys.emergency.filter(|_| !call.emergency).map(Offer::Emergency);
+    let callback = call.keys.callback.filter(|_| !call.number.is_empty()).map(Offer::Callback);
+    emergency.into_iter().chain(callback).collect()
+}
+
+fn phrases(said: Announcement) -> Vec<Phrase> {
+    let place = said.place.map(|told| match told {
+        Told::Next => Phrase::Next,
+        Told::Position(n) => Phrase::Position(n as u64),
+        Told::Over(n) => Phrase::PositionOver(n as u64),
+    });
+    let wait = said.wait.map(|wait| {
+        Phrase::Wait(match wait {
+            Wait::UnderOneMinute => say::Wait::Under(1),
+            Wait::OneToTwo => say::Wait::Between(1, 2),
+            Wait::TwoToThree => say::Wait::Between(2, 3),
+            Wait::ThreeToFive => say::Wait::Between(3, 5),
+            Wait::FiveToTen => say::Wait::Between(5, 10),
+            Wait::OverTen => say::Wait::Over(10),
+        })
+    });
+    let offer = said.offer.map(|offer| match offer {
+        Offer::Emergency(key) => Phrase::EmergencyKey(key),
+        Offer::Callback(key) => Phrase::CallbackKey(key),
+    });
+    let busy = said.busy.then_some(Phrase::Busy);
+    busy.into_iter().chain(place).chain(wait).chain(offer).collect()
+}

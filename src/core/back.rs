@@ -1,0 +1,185 @@
+//! Carries promises of a call back, and the calls that keep them, between the desk's book, the line
+//! and the call; and callers whom a queue does not keep.
+
+use super::{Out, Switch};
+use crate::acd::{Elsewhere, Instead, Next, Relief, Scene};
+use crate::base::{AgentId, CallId, Cx, Now, QueueId};
+use crate::call::{Centre, MissedNews, Origin};
+
+macro_rules! cx {
+    ($self:ident, $now:expr) => {
+        &mut Cx { now: $now, rng: &mut $self.state.rng, timers: &mut $self.state.timers }
+    };
+}
+
+impl Switch {
+    /// A queue does not take a caller, or keeps them no longer.
+    pub(super) fn turned_away(
+        &mut self,
+        now: Now,
+        (call, queue): (CallId, QueueId),
+        instead: Instead,
+        out: &mut Out,
+    ) {
+        self.relieved(now, call);
+        // A promise that nobody could keep in time is over, whatever the queue says of callers.
+        let is_promise = self.state.callbacks.knows(call);
+        match instead {
+            Instead::Callback if !is_promise && self.promise(now, call) => {}
+            Instead::Overflow if !is_promise => self.send_out(now, call, queue, out),
+            Instead::Refuse | Instead::Callback | Instead::Overflow => {
+                self.calls(now, |calls, io| calls.expired(io, call));
+            }
+        }
+    }
+
+    /// To the first of the queue's ways out that is open.
+    fn send_out(&mut self, now: Now, call: CallId, queue: QueueId, out: &mut Out) {
+        let is_down = |trunk| self.state.calls.is_down(trunk);
+        let scene = Scene { ways: &self.settings.overflows, is_down: &is_down };
+        let may_ring = self.state.calls.may_be_sent_out(call);
+        let is_open = |to: &Elsewhere| match self.centre(to) {
+            Some(Centre::Queue(_)) => true,
+            Some(Centre::Trunk(trunk)) => may_ring && !is_down(trunk),
+            None => false,
+        };
+        let way = Relief::way_out(&self.state.desk, &scene, queue, is_open);
+        let Some(way) = way else {
+            return self.calls(now, |calls, io| calls.nowhere_to_go(io, call));
+        };
+        let from = self.state.desk.queue_settings(queue).map_or(String::new(), |q| q.name.clone());
+        let centre = self.centre(&way.to);
+        let (to, why) = (super::relieve::name(&way.to), "turned-away".to_string());
+        self.fact(now, super::What::Overflowed { call, from, to, why }, out);
+        match centre {
+            Some(Centre::Queue(queue)) => {
+                self.calls(now, |calls, io| calls.wait_in(io, call, queue));
+            }
+            Some(Centre::Trunk(trunk)) => {
+                self.calls(now, |calls, io| calls.send_out(io, call, queue, trunk));
+            }
+            None => {}
+        }
+    }
+
+    /// The caller pressed the key.
+    pub(super) fn wants_back(&mut self, now: Now, call: CallId) {
+        self.promise(now, call);
+    }
+
+    /// False: they have no number that could be called.
+    fn promise(&mut self, now: Now, call: CallId) -> bool {
+        let arrived = self.state.desk.arrived(call);
+        let arrived = arrived.or(self.state.calls.get(call).map(|call| call.arrived));
+        let origin = arrived.and_then(|at| self.state.calls.origin(&self.settings.call, call, at));
+        let Some(origin) = origin else { return false };
+        self.take_place(now, origin);
+        self.calls(now, |calls, io| calls.promised(io, call));
+        true
+    }
+
+    /// Somebody takes their place in the line, to be called back. Whoever has a promise already
+    /// keeps the place of that one.
+    fn take_place(&mut self, now: Now, origin: Origin) -> Option<CallId> {
+        if self.state.callbacks.of(&origin.number).is_some() {
+            return None;
+        }
+        let (number, queue, arrived) = (origin.number.clone(), origin.queue, origin.arrived);
+        let mut back = None;
+        self.calls(now, |calls, io| back = Some(calls.call_back(io, origin)));
+        let back = back?;
+        self.state.callbacks.promise(back, &number);
+        self.join(now, back, queue, arrived);
+        Some(back)
+    }
+
+    /// Whoever was to be called back calls by themselves, for the same queue: the promise is void,
+    /// and its place is theirs.
+    pub(super) fn take_over(&mut self, now: Now, call: CallId, queue: QueueId) -> Option<CallId> {
+        let number = &self.state.calls.get(call)?.number;
+        let back = self.state.callbacks.of(number).filter(|back| *back != call)?;
+        let mut arrived = None;
+        self.calls(now, |calls, io| arrived = calls.came_back(io, back, queue));
+        let arrived = arrived?;
+        self.state.callbacks.over(cx!(self, now), back);
+        self.state.calls.arrived_earlier(call, arrived);
+        Some(back)
+    }
+
+    pub(super) fn not_reached(&mut self, now: Now, call: CallId, agent: AgentId) {
+        self.spared(now, call, agent);
+        let policy = self.settings.callbacks;
+        match self.state.callbacks.failed(cx!(self, now), call, &policy) {
+            Next::Again => {}
+            Next::GiveUp => self.calls(now, |calls, io| calls.give_up_on(io, call)),
+        }
+    }
+
+    pub(super) fn spared(&mut self, now: Now, call: CallId, agent: AgentId) {
+        self.desk(now, |desk, cx, out| desk.spared(cx, call, agent, out));
+        self.relieved(now, call);
+    }
+
+    pub(super) fn back_is_over(&mut self, now: Now, call: CallId) {
+        self.state.callbacks.over(cx!(self, now), call);
+    }
+
+    /// `Timer::CallBack`.
+    pub(super) fn call_again(&mut self, now: Now, call: CallId) {
+        if self.state.callbacks.again(call) {
+            self.calls(now, |calls, io| calls.call_again(io, call));
+        }
+    }
+
+    /// A caller hung up unanswered; where the queue says so, they are called back unasked.
+    pub(super) fn abandoned(&mut self, now: Now, origin: Origin) {
+        let settings = self.state.desk.queue_settings(origin.queue);
+        if settings.is_some_and(|queue| queue.call_back_abandoned) {
+            self.call_missed(now, origin);
+        }
+    }
+
+    fn call_missed(&mut self, now: Now, origin: Origin) {
+        let number = origin.number.clone();
+        if let Some(back) = self.take_place(now, origin) {
+            self.calls(now, |calls, io| calls.missed_mut().calling(io, &number, back));
+        }
+    }
+
+    pub(super) fn act_on_missed(
+        &mut self,
+        now: Now,
+        number: &str,
+        act: super::MissedAct,
+    ) -> Result<String, String> {
+        let mut done = Ok(());
+        let said = match &act {
+            super::MissedAct::Claim { by } => {
+                self.calls(now, |calls, io| done = calls.missed_mut().claim(io, number, by));
+                format!("{number}: claimed by {by}")
+            }
+            super::MissedAct::Call { by } => {
+                let origin = self.state.calls.missed().wanted(number)?;
+                if !by.is_empty() {
+                    self.calls(now, |calls, io| done = calls.missed_mut().claim(io, number, by));
+                }
+                if done.is_ok() {
+                    self.call_missed(now, origin);
+                }
+                format!("{number}: is called back")
+            }
+            super::MissedAct::Close { by } => {
+                let news = MissedNews::Closed { by: by.clone() };
+                let mut closed = false;
+                self.calls(now, |calls, io| {
+                    closed = calls.missed_mut().close(io, number, news);
+                });
+                if !closed {
+                    done = Err(format!("no missed caller {number}: see `pukar missed`"));
+                }
+                format!("{number}: closed")
+            }
+        };
+        done.map(|()| said)
+    }
+}

@@ -1,0 +1,104 @@
+//! The missed-call desk as the board shows it: who was not answered, how often, and who is on it.
+
+use super::fold::Board;
+use crate::base::{Now, limits};
+use crate::call::MissedNews;
+use crate::shell::stamp::rfc3339;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How soon a missed caller is to be tried.
+const FIRST_TRY: Duration = Duration::from_secs(15 * 60);
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MissedList {
+    people: BTreeMap<String, Person>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Person {
+    since: Now,
+    /// Calls in which they were not answered, and attempts to call them.
+    times: u64,
+    attempts: u64,
+    state: State,
+    claimed_by: String,
+    call: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Open,
+    Claimed,
+    Calling,
+    Unreached,
+}
+
+impl MissedList {
+    pub fn take(&mut self, at: Now, number: &str, news: &MissedNews) {
+        if let MissedNews::Abandoned { parent } = news {
+            let person = self.people.entry(number.into()).or_insert_with(|| Person {
+                since: at,
+                times: 0,
+                attempts: 0,
+                state: State::Open,
+                claimed_by: String::new(),
+                call: String::new(),
+            });
+            person.times += 1;
+            person.call.clone_from(parent);
+        }
+        let Some(person) = self.people.get_mut(number) else { return };
+        match news {
+            MissedNews::Abandoned { .. } => {}
+            MissedNews::Claimed { by } => {
+                person.claimed_by.clone_from(by);
+                person.state = State::Claimed;
+            }
+            MissedNews::Calling => person.state = State::Calling,
+            MissedNews::Unreached => {
+                person.claimed_by.clear();
+                person.state = State::Unreached;
+            }
+            MissedNews::Served | MissedNews::Closed { .. } => {
+                self.people.remove(number);
+            }
+        }
+        if self.people.len() > limits::MISSED_MAX {
+            self.people.pop_first();
+        }
+    }
+
+    /// The number was rung.
+    pub fn rung(&mut self, number: &str) {
+        if let Some(person) = self.people.get_mut(number) {
+            person.attempts += 1;
+        }
+    }
+}
+
+impl Board {
+    /// The longest missed first.
+    pub fn missed_list(&self, now: Now) -> Value {
+        let mut people: Vec<(&String, &Person)> = self.missed.people.iter().collect();
+        people.sort_by_key(|(number, person)| (person.since.instant, *number));
+        let row = |(number, person): (&String, &Person)| {
+            let waited = now.instant.since(person.since.instant);
+            json!({
+                "number": number,
+                "since": rfc3339(person.since.wall),
+                "since_ms": waited.as_millis() as u64,
+                "times": person.times,
+                "attempts": person.attempts,
+                "state": person.state,
+                "claimed_by": person.claimed_by,
+                "call": person.call,
+                "overdue": person.attempts == 0 && waited > FIRST_TRY,
+            })
+        };
+        people.into_iter().map(row).collect()
+    }
+}

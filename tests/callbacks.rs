@@ -1,0 +1,383 @@
+//! Calls back, as stories of the whole switch: whoever presses the key, or hung up unanswered,
+//! keeps the place of the first arrival and is called once; complaints Q18, Q19 and Q20.
+
+use pukar::acd::Instead;
+use pukar::call::{self, Direction, EndedBy, MissedNews, Outcome};
+use pukar::config::Settings;
+use pukar::core::{CallRecord, Event, MissedAct, Verb, What};
+use pukar::sim::{
+    CENTRE, Habits, Plan, Reach, World, agent_address, caller_address, exchange_address, number_of,
+};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn world(callers: u16, agents: usize) -> World {
+    let plan = Plan { callers, agents: vec![Reach::Fixed; agents], ..Plan::calm() };
+    World::story(18, plan)
+}
+
+fn world_with(callers: u16, agents: usize, change: impl FnOnce(&mut Settings)) -> World {
+    let mut world = world(callers, agents);
+    let mut settings = world.settings();
+    change(&mut settings);
+    world.reload(settings);
+    world
+}
+
+/// One agent, who talks with caller 0 for a minute; caller 1 waits and has pressed the key.
+fn promised() -> World {
+    let mut world = world(4, 1);
+    world.agent_does(0, Habits::polite(SECOND, 60 * SECOND));
+    world.dial(0);
+    world.wait(5 * SECOND);
+    world.dial(1);
+    world.wait(5 * SECOND);
+    world.press(1, '1');
+    world.wait(5 * SECOND);
+    assert_eq!(world.talks(caller_address(1)), 0, "told goodbye, and hung up");
+    world.agent_does(0, Habits::polite(SECOND, 20 * SECOND));
+    world
+}
+
+fn backs(world: &World) -> Vec<CallRecord> {
+    let records = world.records().iter().filter(|record| record.direction == Direction::Out);
+    records.cloned().collect()
+}
+
+/// Different calls, by their Call-IDs, that the exchange was asked for.
+fn asked(world: &World) -> usize {
+    let to = exchange_address();
+    let sent =
+        world.said().iter().filter(|(hop, bytes)| hop.peer == to && bytes.starts_with(b"INVITE"));
+    let id = |text: String| {
+        let line = text.lines().find(|line| line.starts_with("Call-ID:") || line.starts_with("i:"));
+        line.map(str::to_string)
+    };
+    let ids: BTreeSet<String> =
+        sent.filter_map(|(_, bytes)| id(String::from_utf8_lossy(bytes).into())).collect();
+    ids.len()
+}
+
+fn missed(world: &World) -> Vec<MissedNews> {
+    let news = world.facts().iter().filter_map(|fact| match &fact.what {
+        What::Call(call::Fact::Missed { news, .. }) => Some(news.clone()),
+        _ => None,
+    });
+    news.collect()
+}
+
+fn act(world: &mut World, caller: u16, act: MissedAct) {
+    let number = number_of(caller_address(caller));
+    world.tell(Event::Admin { request: 1, verb: Verb::Missed { number, act } });
+}
+
+/// Whose call it is, whoever placed it.
+fn who(record: &CallRecord) -> String {
+    match record.direction {
+        Direction::Out => record.dialled.clone(),
+        Direction::In | Direction::Internal => record.caller.clone(),
+    }
+}
+
+#[test]
+fn whoever_presses_the_key_is_called_back_by_an_agent_who_knows_whom_for() {
+    let mut world = promised();
+    world.wait(120 * SECOND);
+    world.end();
+    let first = world.records().iter().find(|r| r.outcome == Outcome::Callback).unwrap();
+    assert_eq!(first.caller, number_of(caller_address(1)));
+    let [back] = &backs(&world)[..] else { panic!("{:#?}", world.records()) };
+    assert_eq!((back.outcome, back.agent.as_str()), (Outcome::Answered, "op0"));
+    assert_eq!((&back.parent, &back.dialled), (&first.id, &first.caller));
+    assert_eq!((back.caller.as_str(), back.trunk.as_str()), (CENTRE, "exchange"));
+    assert!(back.talk_ms >= 10_000, "{back:?}");
+    let to_agent = world
+        .said()
+        .iter()
+        .rev()
+        .find(|(hop, bytes)| hop.peer == agent_address(0) && bytes.starts_with(b"INVITE"));
+    let invite = String::from_utf8(to_agent.unwrap().1.to_vec()).unwrap();
+    assert!(
+        invite.contains(&first.caller) && invite.contains("X-Pukar-Kind: callback"),
+        "{invite}"
+    );
+    assert!(invite.contains(&format!("X-Pukar-Parent: {}", first.id)), "{invite}");
+    let to_them = world
+        .said()
+        .iter()
+        .find(|(hop, bytes)| hop.peer == exchange_address() && bytes.starts_with(b"INVITE"));
+    let invite = String::from_utf8(to_them.unwrap().1.to_vec()).unwrap();
+    assert!(invite.contains(CENTRE) && invite.contains(&first.caller), "{invite}");
+}
+
+#[test]
+fn q18_a_call_back_stands_in_the_line_by_the_original_arrival() {
+    let mut world = world(5, 1);
+    world.agent_does(0, Habits::polite(SECOND, 40 * SECOND));
+    for caller in 0..4 {
+        world.dial(caller);
+        world.wait(4 * SECOND);
+    }
+    // The second of the three who wait.
+    world.press(2, '1');
+    world.wait(2 * SECOND);
+    world.agent_does(0, Habits::polite(SECOND, 15 * SECOND));
+    world.wait(200 * SECOND);
+    world.end();
+    let mut served: Vec<&CallRecord> =
+        world.records().iter().filter(|r| r.connected_at.is_some()).collect();
+    served.sort_by_key(|record| record.connected_at);
+    let numbers: Vec<String> = served.iter().map(|r| who(r)).collect();
+    let expected = [0, 1, 2, 3].map(|caller| number_of(caller_address(caller)));
+    assert_eq!(numbers, expected, "neither before those who came earlier nor after later ones");
+}
+
+#[test]
+fn q19_a_kill_at_any_moment_of_an_attempt_makes_no_second_one() {
+    // From before the agent is rung until after the number has answered.
+    for millis in (0..9_000).step_by(450) {
+        let mut world = promised();
+        world.called_back_does(Habits::polite(4 * SECOND, 600 * SECOND));
+        world.wait_until(90 * SECOND, |world| world.rings(agent_address(0)) == 1);
+        world.wait(Duration::from_millis(millis));
+        world.kill().unwrap();
+        world.wait(60 * SECOND);
+        world.end();
+        assert_eq!(asked(&world), 1, "killed after {millis} ms");
+        let [back] = &backs(&world)[..] else { panic!("{:#?}", world.records()) };
+        assert_eq!(back.outcome, Outcome::Answered, "killed after {millis} ms: {back:?}");
+    }
+}
+
+#[test]
+fn q19_two_requests_of_one_number_are_one_call_back() {
+    let mut world = world_with(3, 1, |settings| {
+        settings.acd.queues[0].call_back_abandoned = true;
+    });
+    world.agent_does(0, Habits::polite(SECOND, 60 * SECOND));
+    world.dial(0);
+    world.wait(2 * SECOND);
+    world.dial(1);
+    world.wait(2 * SECOND);
+    world.press(1, '1');
+    world.press(1, '1');
+    world.wait(5 * SECOND);
+    assert_eq!(world.live_calls(), 2);
+    world.agent_does(0, Habits::polite(SECOND, 10 * SECOND));
+    world.wait(150 * SECOND);
+    world.end();
+    assert_eq!((asked(&world), backs(&world).len()), (1, 1));
+}
+
+#[test]
+fn q20_the_arrival_outlives_attempts_in_vain_and_other_queues() {
+    let mut world = promised();
+    // Nobody answers at first; the agent is free for others meanwhile.
+    world.called_back_does(Habits::refuses(480));
+    world.wait_until(90 * SECOND, |world| asked(world) == 1);
+    world.wait(5 * SECOND);
+    world.called_back_does(Habits::polite(2 * SECOND, 600 * SECOND));
+    // Two later callers: one talks, the other waits when the minute is over.
+    world.agent_does(0, Habits::polite(SECOND, 70 * SECOND));
+    world.dial(2);
+    world.wait(10 * SECOND);
+    world.dial(3);
+    world.wait(70 * SECOND);
+    world.agent_does(0, Habits::polite(SECOND, 10 * SECOND));
+    world.wait(150 * SECOND);
+    world.end();
+    let [back] = &backs(&world)[..] else { panic!("{:#?}", world.records()) };
+    let of = |caller: u16| {
+        let number = number_of(caller_address(caller));
+        world.records().iter().find(|record| record.caller == number).unwrap()
+    };
+    assert!(of(2).connected_at < back.connected_at, "was served while nobody could be reached");
+    assert!(back.connected_at < of(3).connected_at, "came later, and is served later");
+    assert_eq!(back.legs.iter().filter(|leg| leg.role == "caller").count(), 2);
+}
+
+#[test]
+fn a_number_is_tried_three_times_a_minute_apart_and_then_given_up() {
+    let mut world = promised();
+    world.called_back_does(Habits { answer_after: None, ..Habits::polite(SECOND, SECOND) });
+    world.agent_does(0, Habits::polite(SECOND, 120 * SECOND));
+    world.wait(600 * SECOND);
+    world.end();
+    assert_eq!(asked(&world), 3);
+    let [back] = &backs(&world)[..] else { panic!("{:#?}", world.records()) };
+    assert_eq!((back.outcome, back.ended_by), (Outcome::Failed, EndedBy::Target));
+    let rings: Vec<i64> = back
+        .legs
+        .iter()
+        .filter(|leg| leg.role == "caller")
+        .map(|leg| leg.closed_at.unwrap().millis() - leg.opened_at.millis())
+        .collect();
+    assert_eq!(rings.len(), 3);
+    assert!(
+        rings.iter().all(|ring| (27_900..28_600).contains(ring)),
+        "a mobile rings 28 s: {rings:?}"
+    );
+    let began: Vec<i64> = back
+        .legs
+        .iter()
+        .filter(|leg| leg.role == "caller")
+        .map(|leg| leg.opened_at.millis())
+        .collect();
+    assert!(began.windows(2).all(|pair| pair[1] - pair[0] >= 60_000), "{began:?}");
+}
+
+#[test]
+fn an_agent_who_hangs_up_while_it_rings_leaves_the_promise_as_it_was() {
+    let mut world = promised();
+    world.called_back_does(Habits::polite(20 * SECOND, 600 * SECOND));
+    world.agent_does(0, Habits::polite(SECOND, 5 * SECOND));
+    world.wait_until(90 * SECOND, |world| world.rings(exchange_address()) == 1);
+    world.wait(8 * SECOND);
+    assert_eq!(world.rings(exchange_address()), 0, "nobody is rung for nobody");
+    world.called_back_does(Habits::polite(2 * SECOND, 600 * SECOND));
+    world.agent_does(0, Habits::polite(SECOND, 20 * SECOND));
+    world.wait(120 * SECOND);
+    world.end();
+    let [back] = &backs(&world)[..] else { panic!("{:#?}", world.records()) };
+    assert_eq!(back.outcome, Outcome::Answered);
+}
+
+#[test]
+fn whoever_calls_again_meanwhile_takes_their_own_place_and_is_not_called() {
+    let mut world = promised();
+    world.dial(2);
+    world.wait(5 * SECOND);
+    world.dial(1);
+    world.wait(180 * SECOND);
+    world.end();
+    assert_eq!(asked(&world), 0);
+    let [back] = &backs(&world)[..] else { panic!("{:#?}", world.records()) };
+    assert_eq!((back.outcome, back.ended_by), (Outcome::Abandoned, EndedBy::Caller));
+    let served = |caller: u16| {
+        let number = number_of(caller_address(caller));
+        let of = world.records().iter().filter(|r| r.caller == number);
+        of.filter_map(|r| r.connected_at).next().unwrap()
+    };
+    assert!(served(1) < served(2), "the place of the first call");
+}
+
+#[test]
+fn q19_whoever_calls_while_their_number_rings_is_served_and_the_ringing_stops() {
+    let mut world = promised();
+    world.called_back_does(Habits::polite(25 * SECOND, 600 * SECOND));
+    world.wait_until(90 * SECOND, |world| world.rings(exchange_address()) == 1);
+    world.dial(1);
+    world.wait(2 * SECOND);
+    assert_eq!(world.rings(exchange_address()), 0);
+    world.wait_until(10 * SECOND, |world| {
+        world.talks(caller_address(1)) == 1 && world.talks(agent_address(0)) == 1
+    });
+    world.wait(60 * SECOND);
+    world.end();
+    assert_eq!(asked(&world), 1);
+}
+
+#[test]
+fn a_queue_may_promise_a_call_to_whom_it_does_not_take_or_keep() {
+    let mut world = world_with(3, 1, |settings| {
+        let queue = &mut settings.acd.queues[0];
+        (queue.max_callers, queue.when_full) = (1, Instead::Callback);
+        (queue.max_wait, queue.when_expired) = (20 * SECOND, Instead::Callback);
+    });
+    world.agent_does(0, Habits::polite(SECOND, 40 * SECOND));
+    (0..3).for_each(|caller| {
+        world.dial(caller);
+        world.wait(3 * SECOND);
+    });
+    world.wait(25 * SECOND);
+    world.agent_does(0, Habits::polite(SECOND, 10 * SECOND));
+    world.wait(120 * SECOND);
+    world.end();
+    let promised = world.records().iter().filter(|r| r.outcome == Outcome::Callback);
+    assert_eq!(promised.count(), 2, "{:#?}", world.records());
+    assert!(backs(&world).iter().all(|back| back.outcome == Outcome::Answered));
+}
+
+#[test]
+fn a_queue_sends_out_whom_it_does_not_take_and_says_so_where_no_way_is_open() {
+    let mut world = world_with(2, 0, |settings| {
+        settings.acd.queues[0].when_unstaffed = Some(Instead::Overflow);
+    });
+    world.dial(0);
+    world.wait(5 * SECOND);
+    world.end();
+    assert_eq!(world.records()[0].outcome, Outcome::Overflowed);
+}
+
+#[test]
+fn who_hung_up_unanswered_is_listed_once_claimed_by_one_and_called_back() {
+    let mut world = world(3, 1);
+    world.agent_does(0, Habits::polite(SECOND, 60 * SECOND));
+    world.dial(0);
+    world.wait(2 * SECOND);
+    for _ in 0..2 {
+        world.dial(1);
+        world.wait(10 * SECOND);
+        world.give_up(1);
+        world.wait(2 * SECOND);
+    }
+    // Somebody who hung up at once is not listed.
+    world.dial(2);
+    world.wait(2 * SECOND);
+    world.give_up(2);
+    world.wait(2 * SECOND);
+    let abandoned = |news: &MissedNews| matches!(news, MissedNews::Abandoned { .. });
+    assert_eq!(missed(&world).iter().filter(|news| abandoned(news)).count(), 2);
+    act(&mut world, 1, MissedAct::Claim { by: "op0".into() });
+    act(&mut world, 1, MissedAct::Claim { by: "op7".into() });
+    act(&mut world, 1, MissedAct::Call { by: "op0".into() });
+    act(&mut world, 1, MissedAct::Call { by: "op0".into() });
+    act(&mut world, 2, MissedAct::Close { by: "op0".into() });
+    world.agent_does(0, Habits::polite(SECOND, 10 * SECOND));
+    world.wait(120 * SECOND);
+    world.end();
+    let news: Vec<MissedNews> = missed(&world).into_iter().filter(|n| !abandoned(n)).collect();
+    let claimed = MissedNews::Claimed { by: "op0".into() };
+    let expected = [claimed.clone(), claimed, MissedNews::Calling, MissedNews::Served];
+    assert_eq!(news, expected);
+    let [back] = &backs(&world)[..] else { panic!("{:#?}", world.records()) };
+    let number = number_of(caller_address(1));
+    let mut records = world.records().iter();
+    let last = records.rfind(|r| r.outcome == Outcome::Abandoned && r.caller == number).unwrap();
+    assert_eq!((back.outcome, &back.parent), (Outcome::Answered, &last.id));
+}
+
+#[test]
+fn a_queue_may_call_back_whom_it_missed_by_itself_and_the_list_says_how_it_went() {
+    let mut world = world_with(2, 1, |settings| {
+        settings.acd.queues[0].call_back_abandoned = true;
+    });
+    world.agent_does(0, Habits::polite(SECOND, 30 * SECOND));
+    world.called_back_does(Habits::refuses(486));
+    world.dial(0);
+    world.wait(2 * SECOND);
+    world.dial(1);
+    world.wait(10 * SECOND);
+    world.give_up(1);
+    world.wait(300 * SECOND);
+    world.end();
+    let news = missed(&world);
+    assert_eq!(news.len(), 3, "{news:?}");
+    assert_eq!(news[1..], [MissedNews::Calling, MissedNews::Unreached]);
+    assert_eq!(asked(&world), 3);
+}
+
+#[test]
+fn promises_outlive_a_kill_and_a_drain() {
+    let mut world = promised();
+    world.kill().unwrap();
+    world.tell(Event::Drain);
+    world.wait(SECOND);
+    world.kill().unwrap();
+    world.wait(120 * SECOND);
+    world.end();
+    assert!(backs(&world).iter().all(|back| back.outcome == Outcome::Answered));
+    assert_eq!(backs(&world).len(), 1);
+}

@@ -1,0 +1,140 @@
+//! What callers hear, press and are promised, as it is configured: every mistake with its line and
+//! what to write instead.
+
+use pukar::acd::Instead;
+use pukar::base::TrunkId;
+use pukar::call::{Keys, Means};
+use pukar::config::{Settings, parse};
+use std::time::Duration;
+
+const TRUNK: &str = "[[trunk]]\nname = \"bsnl\"\nhosts = [\"10.0.0.9:5060\"]\n";
+const QUEUE: &str = "[[queue]]\nname = \"q\"\nstaffed = false\n";
+const LINE: &str = "[[line]]\nnumbers = [\"181\"]\nqueue = \"q\"\n";
+
+fn read(text: &str) -> Result<Settings, Vec<String>> {
+    let found = parse(&[("f".into(), text.into())], &|_| None);
+    found.map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect())
+}
+
+#[track_caller]
+fn one(text: &str, expected: &str) {
+    assert_eq!(read(text).expect_err("no mistake"), [format!("f:{expected}")]);
+}
+
+#[test]
+fn keys_menus_languages_and_announcements_are_read() {
+    let text = format!(
+        "[media]\nlanguage = \"hi\"\n\
+         [callback]\ntrunk = \"bsnl\"\nnumber = \"0755-2551181\"\nattempts = 2\napart = \"10m\"\n\
+         {TRUNK}{QUEUE}when_full = \"callback\"\nwhen_unstaffed = \"callback\"\n\
+         when_expired = \"refuse\"\nannounce_first = \"8s\"\nannounce_every = \"30s\"\n\
+         announce_wait = false\ncall_back_abandoned = true\n\
+         [[district]]\nname = \"surguja\"\nqueue = \"q\"\nlanguages = [\"surgujia\", \"hi\"]\n\
+         {LINE}priority = 3\nemergency = false\nlanguages = \"hi\"\nemergency_key = \"0\"\n\
+         callback_key = \"1\"\nmenu_wait = \"4s\"\n\
+         [[line.menu]]\nkey = \"2\"\nlanguage = \"en\"\n\
+         [[line.menu]]\nkey = \"3\"\ndistrict = \"surguja\"\n\
+         [[line.menu]]\nkey = \"4\"\nqueue = \"q\"\n"
+    );
+    let settings = read(&text).unwrap();
+    let line = &settings.call.lines[0];
+    assert_eq!(line.keys, Keys { emergency: Some('0'), callback: Some('1') });
+    assert_eq!((line.priority, line.languages.clone()), (3, vec!["hi".to_string()]));
+    let [en, surguja, queue] = &line.menu[..] else { panic!("{:?}", line.menu) };
+    assert_eq!(en.means, Means::Language("en".into()));
+    assert_eq!((surguja.key, &surguja.means), ('3', &Means::District("surguja".into())));
+    assert!(matches!(&queue.means, Means::Queue(_, name) if name == "q"));
+    let queue = &settings.acd.queues[0];
+    assert_eq!(
+        (queue.when_full, queue.when_unstaffed),
+        (Instead::Callback, Some(Instead::Callback))
+    );
+    assert_eq!(queue.announce.first, Duration::from_secs(8));
+    assert!(!queue.announce.wait && queue.call_back_abandoned);
+    assert_eq!(settings.call.back.trunk, Some(TrunkId(0)));
+    assert_eq!(settings.call.back.number, "+917552551181");
+    assert_eq!(settings.callbacks.attempts, 2);
+    for name in ["hi/pos", "hi/n/99", "en/n/0", "surgujia/next", "en/language/en"] {
+        let tune = settings.call.prompts[name];
+        let tune = settings.tune(tune).unwrap();
+        assert!(tune.name == name && tune.speech, "{name}");
+    }
+}
+
+#[test]
+fn mistakes_in_keys_and_menus_are_set_right() {
+    let line = format!("{QUEUE}{LINE}");
+    one(
+        &format!("{line}emergency_key = \"10\"\n"),
+        "7: emergency_key \"10\" is no key; write one of 0 to 9, * and #",
+    );
+    one(
+        &format!("{line}emergency_key = \"0\"\ncallback_key = \"0\"\n"),
+        "8: \"0\" is the emergency key and the callback key; give them different keys",
+    );
+    one(
+        &format!("{line}priority = 10\n"),
+        "7: priority = 10 is out of range; write a number from 0 to 9",
+    );
+    one(
+        &format!("{line}languages = [\"Hindi!\"]\n"),
+        "7: languages \"Hindi!\" is no language; write its folder of prompts, such as \"hi\" or \
+         \"surgujia\"",
+    );
+    let menu = |rest: &str| format!("{line}emergency_key = \"0\"\n[[line.menu]]\n{rest}");
+    one(&menu("language = \"hi\"\n"), "8: [[line.menu]] has no key; write key = \"1\"");
+    one(
+        &menu("key = \"1\"\n"),
+        "8: [[line.menu]] leads nowhere; write language = \"hi\", district = \"alirajpur\" or \
+         queue = \"health\"",
+    );
+    one(
+        &menu("key = \"1\"\nlanguage = \"hi\"\nqueue = \"q\"\n"),
+        "11: one choice means language and queue; write one [[line.menu]] for each",
+    );
+    one(
+        &menu("key = \"0\"\nlanguage = \"hi\"\n"),
+        "9: key \"0\" is the emergency key of the line; give every choice a key of its own",
+    );
+    one(
+        &menu("key = \"1\"\nlanguage = \"hi\"\n[[line.menu]]\nkey = \"1\"\nlanguage = \"en\"\n"),
+        "12: key \"1\" stands twice in one menu; give every choice a key of its own",
+    );
+    let found = read(&menu("key = \"1\"\nqueue = \"qq\"\n")).unwrap_err();
+    assert_eq!(found, ["f:10: queue \"qq\" does not exist; did you mean \"q\"?"]);
+    let found = read(&menu("key = \"1\"\ndistrict = \"x\"\n")).unwrap_err();
+    assert!(found[0].starts_with("f:10: district \"x\" does not exist; "), "{found:?}");
+    one(
+        "[[line]]\nnumbers = [\"181\"]\nto = \"sip:a@10.0.0.5\"\ncallback_key = \"1\"\n",
+        "4: callback_key is for callers who wait, and this line rings a phone; lead it to a queue, \
+         or take it out",
+    );
+}
+
+#[test]
+fn mistakes_in_announcements_and_promises_are_set_right() {
+    one(
+        &format!("{QUEUE}announce_every = \"3s\"\n"),
+        "4: announce_every is too often; write \"10s\" or more, or \"0s\" for never",
+    );
+    one(
+        &format!("{QUEUE}when_full = \"callback\"\n"),
+        "4: when_full is \"callback\", and there is no trunk to call through; write a [[trunk]]",
+    );
+    one(
+        &format!("{QUEUE}when_expired = \"overflow\"\n"),
+        "4: when_expired is \"overflow\", and queue \"q\" has no way out; write a \
+         [[queue.overflow]] below it",
+    );
+    let found = read(&format!("{QUEUE}when_unstaffed = \"call-back\"\n")).unwrap_err();
+    assert_eq!(
+        found,
+        ["f:4: when_unstaffed \"call-back\" is not what can be done; did you mean \"callback\"?"]
+    );
+    let found = read(&format!("{TRUNK}[callback]\ntrunk = \"bsnll\"\n")).unwrap_err();
+    assert_eq!(found, ["f:5: trunk \"bsnll\" does not exist; did you mean \"bsnl\"?"]);
+    one(
+        "[callback]\nattempts = 0\n",
+        "2: attempts = 0 is out of range; write a number from 1 to 10",
+    );
+}

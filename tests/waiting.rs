@@ -1,0 +1,287 @@
+//! What waiting callers hear and press, as stories of the whole switch: announcements, keys, the
+//! menu, and what the agent's phone is told before anybody answers.
+
+use pukar::base::{Instant, QueueId};
+use pukar::call::{self, Choice, EndedBy, Means, Outcome};
+use pukar::config::Settings;
+use pukar::core::{Fact, What};
+use pukar::sim::{Habits, Plan, Reach, World, agent_address, caller_address, number_of};
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn world(callers: u16, agents: usize) -> World {
+    let plan = Plan { callers, agents: vec![Reach::Fixed; agents], ..Plan::calm() };
+    World::story(21, plan)
+}
+
+/// The same, with other settings in force before anybody calls.
+fn world_with(callers: u16, agents: usize, change: impl FnOnce(&mut Settings)) -> World {
+    let mut world = world(callers, agents);
+    let mut settings = world.settings();
+    change(&mut settings);
+    world.reload(settings);
+    world
+}
+
+/// When each announcement was made, and of what, without the language.
+fn announced(world: &World) -> Vec<(Instant, String)> {
+    let said = |fact: &Fact| match &fact.what {
+        What::Call(call::Fact::Announced { names, .. }) => {
+            Some((fact.at.instant, names.join(" ").replace("hi/", "")))
+        }
+        _ => None,
+    };
+    world.facts().iter().filter_map(said).collect()
+}
+
+fn arrived(world: &World) -> Vec<Instant> {
+    let came = |fact: &Fact| {
+        matches!(fact.what, What::Call(call::Fact::Arrived { .. })).then_some(fact.at.instant)
+    };
+    world.facts().iter().filter_map(came).collect()
+}
+
+/// The last INVITE that the switch sent to this agent.
+fn invite(world: &World, agent: u16) -> String {
+    let to = agent_address(agent);
+    let sent = world.said().iter().rev().map(|(hop, bytes)| (hop.peer, bytes));
+    let mut sent = sent.filter(|(peer, bytes)| *peer == to && bytes.starts_with(b"INVITE"));
+    String::from_utf8(sent.next().expect("no INVITE").1.to_vec()).unwrap()
+}
+
+#[test]
+fn a_caller_hears_the_place_within_ten_seconds_then_every_thirty_five() {
+    let mut world = world(2, 0);
+    world.dial(0);
+    world.wait(SECOND);
+    world.dial(1);
+    world.wait(90 * SECOND);
+    let said = announced(&world);
+    let came = arrived(&world);
+    let of = |caller: usize| -> Vec<u128> {
+        let own = said.iter().skip(caller).step_by(2);
+        own.map(|(at, _)| at.since(came[caller]).as_millis()).collect()
+    };
+    assert_eq!(of(0), [10_000, 45_000, 80_000]);
+    assert_eq!(of(1), [10_000, 45_000, 80_000]);
+    let words: Vec<&str> = said.iter().map(|(_, words)| words.as_str()).collect();
+    assert_eq!(words[0], "busy next emerg n/0 press");
+    assert_eq!(words[1], "busy pos n/2 is emerg n/0 press");
+    assert_eq!(words[2], "next cb_offer n/1 press");
+    assert_eq!(words[3], "pos n/2 is cb_offer n/1 press");
+    world.give_up(0);
+    world.wait(40 * SECOND);
+    let words = announced(&world).pop().unwrap().1;
+    assert_eq!(words, "next cb_offer n/1 press", "the next in line is told so");
+    world.give_up(1);
+    world.end();
+}
+
+#[test]
+fn positions_over_twenty_are_said_as_more_than_twenty() {
+    let mut world = world(23, 0);
+    (0..23).for_each(|caller| {
+        world.dial(caller);
+        world.wait(SECOND / 10);
+    });
+    world.wait(12 * SECOND);
+    let said = announced(&world);
+    assert_eq!(said.len(), 23);
+    assert!(said[19].1.contains("pos n/20 is"), "{:?}", said[19]);
+    assert!(said[20].1.contains("pos n/20 over is"), "{:?}", said[20]);
+    assert!(said[22].1.contains("pos n/20 over is"), "{:?}", said[22]);
+    (0..23).for_each(|caller| world.give_up(caller));
+    world.end();
+}
+
+#[test]
+fn nothing_is_said_where_the_queue_says_nothing_and_a_reload_changes_that() {
+    let mut world = world_with(1, 0, |s| s.acd.queues[0].announce.every = Duration::ZERO);
+    world.dial(0);
+    world.wait(60 * SECOND);
+    assert_eq!(announced(&world), []);
+    let mut settings = world.settings();
+    settings.acd.queues[0].announce.every = 20 * SECOND;
+    world.reload(settings);
+    world.wait(35 * SECOND);
+    assert_eq!(announced(&world).len(), 2);
+    world.give_up(0);
+    world.end();
+}
+
+#[test]
+fn q43_what_is_being_said_does_not_delay_the_bridge() {
+    let mut world = world(1, 1);
+    world.agent_does(0, Habits { answer_after: None, ..Habits::polite(SECOND, SECOND) });
+    world.dial(0);
+    world.wait_until(11 * SECOND, |world| announced(world).len() == 1);
+    world.agent_does(0, Habits::polite(SECOND / 2, 5 * SECOND));
+    // What is being said takes 3 s here; it is cut off.
+    world.wait_until(25 * SECOND, |world| world.talks(agent_address(0)) == 1);
+    world.wait(20 * SECOND);
+    world.end();
+    assert_eq!(world.records()[0].outcome, Outcome::Answered);
+}
+
+#[test]
+fn q37_announcements_go_on_after_a_kill() {
+    let mut world = world(1, 0);
+    world.dial(0);
+    world.wait(11 * SECOND);
+    world.kill().unwrap();
+    world.wait(35 * SECOND);
+    let said = announced(&world);
+    assert_eq!(said.len(), 2);
+    assert_eq!(said[1].0.since(said[0].0), 35 * SECOND);
+    world.give_up(0);
+    world.end();
+}
+
+#[test]
+fn the_emergency_key_goes_ahead_of_everybody() {
+    let mut world = world(3, 1);
+    world.agent_does(0, Habits::polite(SECOND, 20 * SECOND));
+    (0..3).for_each(|caller| {
+        world.dial(caller);
+        world.wait(SECOND);
+    });
+    world.press(2, '0');
+    world.press(2, '0');
+    world.wait(120 * SECOND);
+    world.end();
+    let mut records = world.records().to_vec();
+    records.sort_by_key(|record| record.connected_at);
+    let callers: Vec<&str> = records.iter().map(|record| record.caller.as_str()).collect();
+    let expected = [0, 2, 1].map(|n| number_of(caller_address(n)));
+    assert_eq!(callers, expected);
+    assert_eq!(records[1].flags, "emergency");
+    let told = |fact: &&Fact| matches!(fact.what, What::Call(call::Fact::Emergency { .. }));
+    assert_eq!(world.facts().iter().filter(told).count(), 1);
+}
+
+#[test]
+fn a_line_gives_its_callers_priority_or_says_that_they_are_emergencies() {
+    for emergency in [false, true] {
+        let mut world = world_with(3, 1, |settings| {
+            let mut second = settings.call.lines[0].clone();
+            (second.name, second.numbers) = ("112".into(), vec!["112".into()]);
+            (second.priority, second.emergency) = (5, emergency);
+            settings.call.lines.push(second);
+        });
+        world.agent_does(0, Habits::polite(SECOND, 10 * SECOND));
+        world.dial(0);
+        world.wait(SECOND);
+        world.dial(1);
+        world.wait(SECOND);
+        world.dial_number(2, "112");
+        world.wait(90 * SECOND);
+        world.end();
+        let mut records = world.records().to_vec();
+        records.sort_by_key(|record| record.connected_at);
+        let lines: Vec<&str> = records.iter().map(|record| record.line.as_str()).collect();
+        assert_eq!(lines, ["181", "112", "181"]);
+        assert_eq!(records[1].flags, if emergency { "emergency" } else { "" });
+    }
+}
+
+fn menu(settings: &mut Settings) {
+    let means = [Means::Language("hi".into()), Means::Language("en".into())];
+    let choices = (['1', '2'].into_iter().zip(means)).map(|(key, means)| Choice { key, means });
+    settings.call.lines[0].menu = choices.collect();
+    let mut health = settings.acd.queues[0].clone();
+    health.name = "health".into();
+    settings.acd.queues.push(health);
+    let means = Means::Queue(QueueId(1), "health".into());
+    settings.call.lines[0].menu.push(Choice { key: '3', means });
+}
+
+/// What the callers chose, in order.
+fn chosen(world: &World) -> Vec<String> {
+    let chose = |fact: &Fact| match &fact.what {
+        What::Call(call::Fact::Chose { what, .. }) => Some(what.clone()),
+        _ => None,
+    };
+    world.facts().iter().filter_map(chose).collect()
+}
+
+#[test]
+fn a_menu_is_said_in_the_language_of_each_choice_and_what_is_chosen_is_asked_of_agents() {
+    let mut world = world_with(1, 1, menu);
+    world.dial(0);
+    world.wait(5 * SECOND);
+    assert_eq!(announced(&world).len(), 1);
+    let words = &announced(&world)[0].1;
+    assert!(words.starts_with("language/hi for n/1 press en/for en/language/en"), "{words}");
+    assert_eq!(world.rings(agent_address(0)), 0, "nobody serves them yet");
+    world.press(0, '2');
+    world.wait(SECOND / 10);
+    assert_eq!(chosen(&world), ["language:en"]);
+    // No agent here speaks English, so the first 30 s go to those who might.
+    world.wait(25 * SECOND);
+    assert_eq!(world.rings(agent_address(0)) + world.talks(agent_address(0)), 0);
+    world.wait(60 * SECOND);
+    world.end();
+    assert_eq!(world.records()[0].outcome, Outcome::Answered);
+}
+
+#[test]
+fn silence_and_wrong_keys_lead_from_a_menu_to_a_human() {
+    let mut world = world_with(2, 2, menu);
+    world.dial(0);
+    // 3 s of welcome and 3 s of menu here, then 5 s to answer.
+    world.wait_until(20 * SECOND, |world| {
+        world.talks(agent_address(0)) + world.talks(agent_address(1)) > 0
+    });
+    world.dial(1);
+    world.wait(SECOND);
+    world.press(1, '9');
+    world.wait(3 * SECOND);
+    assert_eq!(chosen(&world), ["", ""]);
+    assert_eq!(world.talks(agent_address(0)) + world.talks(agent_address(1)), 2);
+    world.wait(20 * SECOND);
+    world.end();
+    assert!(world.records().iter().all(|record| record.outcome == Outcome::Answered));
+}
+
+#[test]
+fn the_emergency_key_ends_a_menu_and_hanging_up_in_one_loses_nobody() {
+    let mut world = world_with(2, 1, menu);
+    world.dial(0);
+    world.wait(SECOND);
+    world.press(0, '0');
+    world.wait_until(3 * SECOND, |world| world.talks(agent_address(0)) == 1);
+    world.dial(1);
+    world.wait(SECOND);
+    world.kill().unwrap();
+    world.wait(SECOND);
+    world.give_up(1);
+    world.wait(20 * SECOND);
+    world.end();
+    let [first, second] = world.records() else { panic!("{:?}", world.records()) };
+    assert_eq!(second.flags, "emergency");
+    assert_eq!((first.outcome, first.ended_by), (Outcome::Abandoned, EndedBy::Caller));
+}
+
+#[test]
+fn q47_the_agents_phone_is_told_who_calls_on_which_line_and_how_long_they_have_waited() {
+    let mut world = world(2, 1);
+    world.agent_does(0, Habits::polite(SECOND, 60 * SECOND));
+    world.dial(0);
+    world.wait(5 * SECOND);
+    world.dial(1);
+    world.wait_until(90 * SECOND, |world| {
+        world.rings(agent_address(0)) == 1 && world.live_calls() == 1
+    });
+    let invite = invite(&world, 0);
+    let number = number_of(caller_address(1));
+    let from = invite.lines().find(|line| line.starts_with("From:") || line.starts_with("f:"));
+    assert!(from.unwrap().contains(&number), "{invite}");
+    assert!(invite.contains("\r\nX-Pukar-Line: 181\r\n"), "{invite}");
+    assert!(invite.contains("\r\nSubject: 181 "), "{invite}");
+    let wait = invite.split("X-Pukar-Wait: ").nth(1).and_then(|rest| rest.split("\r\n").next());
+    let wait: u64 = wait.unwrap().parse().unwrap();
+    assert!((50..70).contains(&wait), "{wait}");
+    world.wait(120 * SECOND);
+    world.end();
+}
