@@ -5,7 +5,7 @@ use super::caller::{Caller, Need, Place, Stage};
 use super::desk::{Desk, Turn};
 use super::queue::{Lane, LaneAt, Queue};
 use super::strategy;
-use super::{Away, Effect, Fact, Instead};
+use super::{Away, Door, Effect, Fact, Instead};
 use crate::base::{AgentId, CallId, QueueId, Timer, limits};
 
 impl Desk {
@@ -156,6 +156,7 @@ impl Desk {
         let full = settings.max_callers > 0 && queue.line.len() >= settings.max_callers as usize;
         match settings.when_unstaffed {
             _ if !caller.place.ordinary => None,
+            instead if queue.door == Door::Shut => Some((Away::Shut, instead.unwrap_or_default())),
             Some(instead) if queue.present == 0 => Some((Away::Unstaffed, instead)),
             _ if full => Some((Away::Full, settings.when_full)),
             _ => None,

@@ -12,6 +12,7 @@ mod mistake;
 mod out;
 mod overflow;
 mod queues;
+mod reports;
 mod retention;
 mod routes;
 mod secret;
@@ -21,6 +22,7 @@ mod shifts;
 mod stores;
 mod switch;
 mod tree;
+mod users;
 mod value;
 
 pub use codes::{DONE, GO_ON, REFUSED};
@@ -70,6 +72,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     let [switch, sip, media, records, admin, limits, numbers, directory, out, codes] =
         found.map(|t| t.unwrap_or(&empty));
     let journal = single(&mut top, "journal").unwrap_or(&empty);
+    let reports = single(&mut top, "reports").unwrap_or(&empty);
     let trunks = list(&mut top, "trunk");
     let queues = list(&mut top, "queue");
     let agents = list(&mut top, "agent");
@@ -79,6 +82,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     let routes = list(&mut top, "route");
     let choices = [list(&mut top, "reason"), list(&mut top, "category")];
     let phones = list(&mut top, "phone");
+    let users = list(&mut top, "user");
     let (shifts, holidays) = (list(&mut top, "shift"), list(&mut top, "holiday"));
     top.done();
 
@@ -86,6 +90,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     stores::records(records, env, &mut settings, log);
     retention::holds(&holds, &mut settings, log);
     journal::journal(journal, &mut settings, log);
+    reports::reports(reports, &mut settings, log);
     switch::limits(limits, &mut settings, log);
     switch::numbers(numbers, &mut settings, log);
     switch::directory(directory, &mut settings, log);
@@ -114,6 +119,9 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     routes::lines(&lines, given, &mut settings, log);
     codes::check(&coded, &settings, log);
     codes::signals(&mut settings);
+    let unsure = users::Unsure { queues: no_queue, districts: no_district };
+    users::users(&users, env, unsure, &mut settings, log);
+    switch::check_http(admin, &settings, log);
     settings
 }
 

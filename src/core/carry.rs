@@ -86,6 +86,8 @@ impl Switch {
                 let elsewhere = why == Withdrawn::AnsweredElsewhere;
                 self.calls(now, |calls, io| calls.withdraw(io, call, agent, elsewhere));
             }
+            acd::Effect::TurnedAway { call, why: acd::Away::NoQueue, .. }
+                if self.rehouse(now, call, out) => {}
             // Refusing is all that the call layer can do yet, whatever else was asked for.
             acd::Effect::TurnedAway { call, .. } => {
                 self.calls(now, |calls, io| calls.expired(io, call))

@@ -46,6 +46,7 @@ impl Ledger {
             | What::Code { .. }
             | What::Locked { .. }
             | What::Store { .. }
+            | What::Audit(_)
             | What::Reloaded
             | What::Draining
             | What::Restarted { .. } => {}
@@ -128,6 +129,7 @@ impl Ledger {
             | Fact::TurnedAway { .. }
             | Fact::Picked(_)
             | Fact::Missed { .. }
+            | Fact::Handled { .. }
             | Fact::Taken { .. }
             | Fact::Repaired { .. } => {}
         }

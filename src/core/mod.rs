@@ -3,6 +3,7 @@
 //! In: [`Event`]s with their time. Out: [`Command`]s and [`Fact`]s. Knows no socket, clock, thread
 //! or file. May import: call, acd, sip, media, config, wire and base.
 
+mod act;
 mod carry;
 mod check;
 mod command;
@@ -20,8 +21,8 @@ mod restart;
 mod switch;
 
 pub use command::Command;
-pub use event::{Event, Verb};
-pub use fact::{Fact, What};
+pub use event::{Event, Noted, Verb};
+pub use fact::{Audit, Fact, What};
 pub use names::Names;
 pub use record::{AgentStateRow, CallRecord, LegRow, Row};
 pub use switch::{Snapshot, State, Switch};
