@@ -20,9 +20,7 @@ fn world(callers: u16, agents: usize) -> World {
 
 fn world_with(callers: u16, agents: usize, change: impl FnOnce(&mut Settings)) -> World {
     let mut world = world(callers, agents);
-    let mut settings = world.settings();
-    change(&mut settings);
-    world.reload(settings);
+    world.adjust(change);
     world
 }
 

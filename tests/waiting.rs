@@ -18,9 +18,7 @@ fn world(callers: u16, agents: usize) -> World {
 /// The same, with other settings in force before anybody calls.
 fn world_with(callers: u16, agents: usize, change: impl FnOnce(&mut Settings)) -> World {
     let mut world = world(callers, agents);
-    let mut settings = world.settings();
-    change(&mut settings);
-    world.reload(settings);
+    world.adjust(change);
     world
 }
 
@@ -101,9 +99,7 @@ fn nothing_is_said_where_the_queue_says_nothing_and_a_reload_changes_that() {
     world.dial(0);
     world.wait(60 * SECOND);
     assert_eq!(announced(&world), []);
-    let mut settings = world.settings();
-    settings.acd.queues[0].announce.every = 20 * SECOND;
-    world.reload(settings);
+    world.adjust(|settings| settings.acd.queues[0].announce.every = 20 * SECOND);
     world.wait(35 * SECOND);
     assert_eq!(announced(&world).len(), 2);
     world.give_up(0);

@@ -11,15 +11,13 @@ use super::{Arrival, Direction, Effect, EndedBy, Fact, Goal, Keys, Role, Setting
 use crate::base::{AgentId, CallId, Instant, LegId, QueueId, Timer, TrunkId, TuneId, number};
 use crate::media::control::Command;
 use crate::say::Phrase;
-use crate::sip::{Cause, Dial, Party, Target};
+use crate::sip::{Cause, Dial, FORWARDS, Party, Target};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// A landline rings for 60 s before its exchange gives up; a mobile for 30 s.
 const LANDLINE_RINGS: Duration = Duration::from_secs(55);
 
-/// RFC 3261 section 8.1.1.6: "the value of which SHOULD be 70" in a request of one's own.
-const FORWARDS: u8 = 70;
 /// How long saying goodbye may take, whatever the data plane tells.
 const GOODBYE_MAX: Duration = Duration::from_secs(20);
 
@@ -42,12 +40,6 @@ pub struct Origin {
     /// The first arrival. No move changes it.
     pub arrived: Instant,
     pub music: Option<TuneId>,
-}
-
-/// What a call back remembers of its reason.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Back {
-    pub origin: Origin,
 }
 
 impl Calls {
@@ -112,7 +104,7 @@ impl Calls {
             was_connected: false,
             own: None,
             sent_out: false,
-            back: Some(Box::new(Back { origin })),
+            back: Some(Box::new(origin)),
         });
         io.fact(Fact::Arrived { call, arrival: Box::new(arrival) });
         call
@@ -142,7 +134,7 @@ impl Calls {
     pub fn dial_back(&mut self, io: &mut Io, id: CallId, agent: AgentId) {
         let Some(call) = self.table.get_mut(id) else { return };
         let Some(leg) = call.answered_by(agent).map(|leg| (leg.id, leg.side.port)) else { return };
-        let Some(origin) = call.back.as_ref().map(|back| back.origin.clone()) else { return };
+        let Some(origin) = call.back.as_deref().cloned() else { return };
         call.talks_with = Some(leg.0);
         self.hang_up_phones(io, id, agent, answered_elsewhere());
         self.tell_agent(io, id, leg.0, Phrase::CallingBack(origin.number.clone()));

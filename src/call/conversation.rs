@@ -1,6 +1,6 @@
 //! One conversation: a caller, the phones that ring for them, whoever talks with them.
 
-use super::back::Back;
+use super::back::Origin;
 use super::calls::Io;
 use super::leg::{Leg, Stage};
 use super::own::Own;
@@ -59,7 +59,7 @@ pub struct Call {
     /// A queue that did not keep them has sent them to a centre; once is enough.
     pub sent_out: bool,
     /// Whom it calls back, where it does.
-    pub back: Option<Box<Back>>,
+    pub back: Option<Box<Origin>>,
 }
 
 impl Call {

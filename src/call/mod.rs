@@ -33,7 +33,7 @@ mod waiting;
 
 pub use crate::wire::g711::Law;
 pub use api::*;
-pub use back::{Back, Origin};
+pub use back::Origin;
 pub use calls::{Calls, Io};
 pub use conversation::Call;
 pub use directory::{Directory, Entry, Failures, Refused};

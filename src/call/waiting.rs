@@ -148,7 +148,7 @@ impl Call {
         let words = [self.line.as_str(), district, kind];
         let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
         let subject = format!("{} {}:{:02}", words.join(" "), waited / 60, waited % 60);
-        let parent = self.back.as_ref().map_or("", |back| back.origin.parent.as_str());
+        let parent = self.back.as_ref().map_or("", |back| back.parent.as_str());
         let fields = [
             ("Subject", subject.as_str()),
             ("X-Pukar-Call", &self.name),

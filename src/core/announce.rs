@@ -3,7 +3,7 @@
 
 use super::Switch;
 use crate::acd::{Announcement, Offer, Told, Wait};
-use crate::base::{CallId, Cx, Now};
+use crate::base::{CallId, Now};
 use crate::call::Call;
 use crate::say::{self, Phrase};
 
@@ -11,14 +11,14 @@ impl Switch {
     /// A caller has begun to wait, or waits no more.
     pub(super) fn listen(&mut self, now: Now, call: CallId) {
         let state = &mut self.state;
-        let cx = &mut Cx { now, rng: &mut state.rng, timers: &mut state.timers };
+        let cx = cx!(state, now);
         state.announcer.look(cx, &state.desk, call);
     }
 
     /// It is time to tell a caller something.
     pub(super) fn announce(&mut self, now: Now, call: CallId) {
         let state = &mut self.state;
-        let cx = &mut Cx { now, rng: &mut state.rng, timers: &mut state.timers };
+        let cx = cx!(state, now);
         let offers = state.calls.get(call).map_or(Vec::new(), offers);
         let said = state.announcer.due(cx, &state.desk, call, &offers);
         if let Some(said) = said {

@@ -3,14 +3,8 @@
 
 use super::{Out, Switch};
 use crate::acd::{Elsewhere, Instead, Next, Relief, Scene};
-use crate::base::{AgentId, CallId, Cx, Now, QueueId};
+use crate::base::{AgentId, CallId, Now, QueueId};
 use crate::call::{Centre, MissedNews, Origin};
-
-macro_rules! cx {
-    ($self:ident, $now:expr) => {
-        &mut Cx { now: $now, rng: &mut $self.state.rng, timers: &mut $self.state.timers }
-    };
-}
 
 impl Switch {
     /// A queue does not take a caller, or keeps them no longer.
@@ -101,7 +95,7 @@ impl Switch {
         let mut arrived = None;
         self.calls(now, |calls, io| arrived = calls.came_back(io, back, queue));
         let arrived = arrived?;
-        self.state.callbacks.over(cx!(self, now), back);
+        self.state.callbacks.over(cx!(self.state, now), back);
         self.state.calls.arrived_earlier(call, arrived);
         Some(back)
     }
@@ -109,7 +103,7 @@ impl Switch {
     pub(super) fn not_reached(&mut self, now: Now, call: CallId, agent: AgentId) {
         self.spared(now, call, agent);
         let policy = self.settings.callbacks;
-        match self.state.callbacks.failed(cx!(self, now), call, &policy) {
+        match self.state.callbacks.failed(cx!(self.state, now), call, &policy) {
             Next::Again => {}
             Next::GiveUp => self.calls(now, |calls, io| calls.give_up_on(io, call)),
         }
@@ -121,7 +115,7 @@ impl Switch {
     }
 
     pub(super) fn back_is_over(&mut self, now: Now, call: CallId) {
-        self.state.callbacks.over(cx!(self, now), call);
+        self.state.callbacks.over(cx!(self.state, now), call);
     }
 
     /// `Timer::CallBack`.

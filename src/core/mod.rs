@@ -3,6 +3,13 @@
 //! In: [`Event`]s with their time. Out: [`Command`]s and [`Fact`]s. Knows no socket, clock, thread
 //! or file. May import: call, acd, sip, media, config, wire and base.
 
+/// The halves of the state that a layer needs beside itself: time, dice and timers.
+macro_rules! cx {
+    ($state:expr, $now:expr) => {
+        &mut crate::base::Cx { now: $now, rng: &mut $state.rng, timers: &mut $state.timers }
+    };
+}
+
 mod announce;
 mod back;
 mod carry;

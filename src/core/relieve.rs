@@ -3,14 +3,14 @@
 
 use super::{Switch, What};
 use crate::acd::{Elsewhere, Overflow, Scene};
-use crate::base::{CallId, Cx, Now, QueueId};
+use crate::base::{CallId, Now, QueueId};
 use crate::call::Centre;
 
 impl Switch {
     /// Something may have changed for a caller in a queue.
     pub(super) fn relieve(&mut self, now: Now, call: CallId, out: &mut super::Out) {
         let state = &mut self.state;
-        let cx = &mut Cx { now, rng: &mut state.rng, timers: &mut state.timers };
+        let cx = cx!(state, now);
         let calls = &state.calls;
         let is_down = |trunk| calls.is_down(trunk);
         let scene = Scene { ways: &self.settings.overflows, is_down: &is_down };
@@ -75,7 +75,7 @@ impl Switch {
 
     pub(super) fn relieved(&mut self, now: Now, call: CallId) {
         let state = &mut self.state;
-        let cx = &mut Cx { now, rng: &mut state.rng, timers: &mut state.timers };
+        let cx = cx!(state, now);
         state.relief.forget(cx, call);
         state.announcer.forget(cx, call);
     }

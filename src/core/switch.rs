@@ -55,13 +55,6 @@ pub(super) struct Spare {
     pub(super) rows: Vec<super::Row>,
 }
 
-/// The halves of a switch that a layer needs at once: itself, and what is handed to it.
-macro_rules! cx {
-    ($self:ident, $now:expr) => {
-        &mut Cx { now: $now, rng: &mut $self.state.rng, timers: &mut $self.state.timers }
-    };
-}
-
 impl Switch {
     /// A switch that has seen nothing yet. The first facts, the state of every agent, go to `out`.
     pub fn new(settings: Settings, seed: u64, now: Now, out: &mut Out) -> Self {
@@ -357,7 +350,7 @@ impl Switch {
         now: Now,
         act: impl FnOnce(&mut UserAgent, &mut Cx, &mut Vec<sip::Effect>) -> R,
     ) -> R {
-        let done = act(&mut self.state.sip, cx!(self, now), &mut self.spare.sip);
+        let done = act(&mut self.state.sip, cx!(self.state, now), &mut self.spare.sip);
         self.work.extend(self.spare.sip.drain(..).map(Work::Sip));
         done
     }
@@ -367,7 +360,7 @@ impl Switch {
         now: Now,
         act: impl FnOnce(&mut Desk, &mut Cx, &mut Vec<acd::Effect>) -> R,
     ) -> R {
-        let done = act(&mut self.state.desk, cx!(self, now), &mut self.spare.desk);
+        let done = act(&mut self.state.desk, cx!(self.state, now), &mut self.spare.desk);
         self.work.extend(self.spare.desk.drain(..).map(Work::Desk));
         done
     }
@@ -376,7 +369,7 @@ impl Switch {
         let host = self.settings.sip.domains.first().map_or("pukar.invalid", String::as_str);
         let settings = &self.settings.call;
         let (numbers, out) = (&self.numbers, &mut self.spare.call);
-        let io = &mut Io { cx: cx!(self, now), settings, numbers, host, out };
+        let io = &mut Io { cx: cx!(self.state, now), settings, numbers, host, out };
         act(&mut self.state.calls, io);
         self.work.extend(self.spare.call.drain(..).map(Work::Call));
     }

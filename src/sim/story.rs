@@ -99,6 +99,13 @@ impl World {
         self.do_now(Work::Cut { address, span });
     }
 
+    /// The settings in force are loaded again, with a change.
+    pub fn adjust(&mut self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = self.settings();
+        change(&mut settings);
+        self.reload(settings);
+    }
+
     /// Other settings are loaded.
     pub fn reload(&mut self, settings: Settings) {
         self.settings = settings.clone();

@@ -34,7 +34,7 @@ fn beside(invite: &Message, method: Method, to: &Message) -> Option<Writer> {
     let mut writer = Writer::request(method, invite.request_uri()?.raw);
     writer
         .header_raw(Name::Via, invite.via.raw)
-        .header(Name::MaxForwards, 70)
+        .header(Name::MaxForwards, compose::FORWARDS)
         .copy(&invite.fields, Name::From)
         .copy(&to.fields, Name::To)
         .copy(&invite.fields, Name::CallId)
