@@ -5,10 +5,14 @@
 //! In: how many, how long. Out: progress, a table or JSON, and a verdict. Knows the switch by its
 //! settings, its addresses and its records only.
 
+mod state;
+mod wire;
+
 use pukar::config;
 use pukar::console::{DemoArgs, Fault};
 use pukar::load::{self, Plan, Record, Report};
 use pukar::shell::{Filter, Options, Over, Running, query};
+use serde_json::Value;
 use std::fmt::Write;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -20,6 +24,9 @@ const DRAIN: Duration = Duration::from_secs(15);
 const PAGE: usize = 10_000;
 
 pub fn demo(args: DemoArgs) -> Result<(), Fault> {
+    if let Some(config) = &args.state {
+        return state::demo(&args, config);
+    }
     let folder = std::env::temp_dir().join(format!("pukar-demo-{}", std::process::id()));
     let (callers_at, agents_at) = free_addresses().map_err(|e| format!("no free port: {e}"))?;
     let text = configuration(&args, callers_at, agents_at);
@@ -29,35 +36,60 @@ pub fn demo(args: DemoArgs) -> Result<(), Fault> {
     })?;
     // Whatever port is free: no configuration may ask for that, as nobody would find it.
     settings.sip.listen.iter_mut().for_each(|listener| listener.bind.set_port(0));
+    settings.admin.http = Some(address());
     let running = Running::start(settings.with_data(&folder), Options::default())?;
-    let target = running.listens()[0].1;
-    let say = |line: String| if args.json { eprintln!("{line}") } else { println!("{line}") };
-    say(format!("switch on {target}, admin socket {}", running.admin_socket().display()));
-    say(format!(
-        "look on with: pukar status --watch --socket {}",
-        running.admin_socket().display()
-    ));
-    let mut plan = Plan::new(target);
+    say_where(&args, &running);
+    let mut plan = Plan::new(running.listens()[0].1);
     (plan.callers, plan.agents, plan.seconds) = (args.callers, args.agents, args.seconds);
     (plan.callers_at, plan.agents_at) = (callers_at, agents_at);
     plan.fit_talk();
-    let mut report = load::run(&plan, &mut |progress| say(progress.to_string()))?;
-    close(running, &mut report);
+    let mut report = load::run(&plan, &mut |progress| say(&args, progress.to_string()))?;
+    let ended = end(running, &mut report);
+    let text = |row: &Value, key: &str| row[key].as_str().unwrap_or("").to_string();
+    let record = |row: &Value| Record {
+        caller: text(row, "caller"),
+        outcome: text(row, "outcome"),
+        agent: text(row, "agent"),
+    };
+    report.reconcile(&ended.rows.iter().map(record).collect::<Vec<_>>());
+    judge(&args, &report, &folder)
+}
+
+/// Progress, for people: with `--json` nothing but the result is on stdout.
+fn say(args: &DemoArgs, line: String) {
+    if args.json { eprintln!("{line}") } else { println!("{line}") }
+}
+
+fn say_where(args: &DemoArgs, running: &Running) {
+    let socket = running.admin_socket().display();
+    say(args, format!("switch on {}, admin socket {socket}", running.listens()[0].1));
+    say(args, format!("look on with: pukar top --socket {socket}"));
+    if let Some(at) = running.http() {
+        say(args, format!("wallboard: http://{at}/"));
+    }
+}
+
+fn judge(args: &DemoArgs, report: &Report, folder: &Path) -> Result<(), Fault> {
     if args.json {
         println!("{}", report.to_json());
     } else {
         println!("{report}");
     }
     match report.passed {
-        true => drop(std::fs::remove_dir_all(&folder)),
-        false => say(format!("records and outbox are kept in {}", folder.display())),
+        true => drop(std::fs::remove_dir_all(folder)),
+        false => say(args, format!("records and outbox are kept in {}", folder.display())),
     }
     let failed = || Fault { exit: 1, line: String::new() };
     if report.passed { Ok(()) } else { Err(failed()) }
 }
 
-/// Ends the switch in order and holds its records against what the callers saw.
-fn close(running: Running, report: &mut Report) {
+/// What a switch that has come to its end has on record.
+struct Ended {
+    rows: Vec<Value>,
+}
+
+/// Ends a switch in order, and reads its records.
+fn end(running: Running, report: &mut Report) -> Ended {
     running.drain();
     if running.wait(DRAIN) != Some(Over::Drained) {
         let live = running.status()["calls"]["live"].clone();
@@ -69,35 +101,39 @@ fn close(running: Running, report: &mut Report) {
     if running.finish() == Over::Broken {
         report.complain("the switch broke down".into());
     }
-    match database.ok_or_else(|| "there is no database".to_string()).and_then(records) {
-        Ok(records) => {
-            if records.len() as u64 != arrived {
-                report.complain(format!("{arrived} calls, {} records", records.len()));
+    match database.ok_or_else(|| "there is no database".to_string()).and_then(rows) {
+        Ok(rows) => {
+            if rows.len() as u64 != arrived {
+                report.complain(format!("{arrived} calls, {} records", rows.len()));
             }
-            report.reconcile(&records);
+            Ended { rows }
         }
-        Err(why) => report.complain(why),
+        Err(why) => {
+            report.complain(why);
+            Ended { rows: Vec::new() }
+        }
     }
 }
 
-fn records(database: PathBuf) -> Result<Vec<Record>, String> {
+fn rows(database: PathBuf) -> Result<Vec<Value>, String> {
     let mut found = Vec::new();
     let mut after = None;
     loop {
         let filter = Filter { after, limit: Some(PAGE), ..Filter::default() };
         let page = query(&database, &filter)?;
         let rows = page.as_array().map_or(&[][..], Vec::as_slice);
-        let text = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap_or("").to_string();
-        found.extend(rows.iter().map(|row| Record {
-            caller: text(row, "caller"),
-            outcome: text(row, "outcome"),
-            agent: text(row, "agent"),
-        }));
-        after = rows.last().filter(|_| rows.len() == PAGE).map(|row| text(row, "id"));
+        found.extend_from_slice(rows);
+        let last = rows.last().filter(|_| rows.len() == PAGE);
+        after = last.and_then(|row| row["id"].as_str()).map(ToString::to_string);
         if after.is_none() {
             return Ok(found);
         }
     }
+}
+
+/// Any free port of this machine.
+fn address() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
 /// Two addresses that were free a moment ago.

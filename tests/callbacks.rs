@@ -68,7 +68,7 @@ fn missed(world: &World) -> Vec<MissedNews> {
 
 fn act(world: &mut World, caller: u16, act: MissedAct) {
     let number = number_of(caller_address(caller));
-    world.tell(Event::Admin { request: 1, verb: Verb::Missed { number, act } });
+    world.tell(Event::Admin { request: 1, by: String::new(), verb: Verb::Missed { number, act } });
 }
 
 /// Whose call it is, whoever placed it.

@@ -17,6 +17,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sim", &["core", "call", "acd", "sip", "media", "config", "wire", "say", "base"]),
     ("load", &["wire", "base"]),
     ("shell", &["core", "call", "acd", "sip", "media", "config", "wire", "say", "base"]),
+    ("demo", &["console", "shell", "load", "config", "call", "base"]),
     ("console", &["shell", "load", "config", "call", "wire", "base"]),
 ];
 /// Folders that take time, randomness and I/O as arguments, and so may not name these.

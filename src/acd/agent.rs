@@ -14,6 +14,8 @@ pub(super) struct Agent {
     pub name: String,
     /// With the level of each.
     pub skills: BTreeMap<String, u8>,
+    /// Queues that a supervisor lent the agent to (true) or took the agent from, by name.
+    pub moved: BTreeMap<String, bool>,
     /// The place in the configuration.
     pub order: u32,
     pub fixed: bool,
@@ -82,6 +84,7 @@ impl Agent {
         Self {
             name: settings.id.clone(),
             skills: BTreeMap::new(),
+            moved: BTreeMap::new(),
             order: 0,
             fixed: settings.fixed,
             elsewhere: false,
@@ -128,10 +131,14 @@ impl Agent {
         1_000 / self.serves.len().max(1) as u64
     }
 
-    /// Whether the agent has every skill of the queue at this level.
+    /// Whether the agent has every skill of the queue at this level, or was lent to it.
     pub fn is_able(&self, queue: &QueueSettings, level: u8) -> bool {
         let has = |skill: &String| self.skills.get(skill).is_some_and(|&own| own >= level);
-        !self.retired && queue.skills.iter().all(has)
+        let able = match self.moved.get(&queue.name) {
+            Some(lent) => *lent,
+            None => queue.skills.iter().all(has),
+        };
+        able && !self.retired
     }
 
     pub fn speaks(&self, languages: &[String]) -> bool {

@@ -1,6 +1,7 @@
 //! What the user of the queue engine sees: callers join and leave, agents come and go, and the
 //! engine says who should ring for whom.
 
+use super::hand::Hand;
 use super::pick::Pick;
 use super::settings::Instead;
 use crate::base::{AgentId, CallId, Instant, QueueId};
@@ -70,6 +71,8 @@ pub enum Away {
     Expired,
     /// There is no such queue, or no longer.
     NoQueue,
+    /// A supervisor has shut the door.
+    Shut,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -249,6 +252,11 @@ pub enum Fact {
     Repaired {
         agent: AgentId,
         call: CallId,
+    },
+    /// A supervisor laid a hand on a queue, or a loan ended.
+    Handled {
+        queue: QueueId,
+        hand: Hand,
     },
 }
 

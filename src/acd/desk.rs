@@ -256,7 +256,10 @@ impl Desk {
                 who.duty = Duty::On;
             }
             Wish::Pause { reason } => who.duty = Duty::Paused(reason),
-            Wish::LogOut => who.duty = Duty::Off,
+            Wish::LogOut => {
+                who.duty = Duty::Off;
+                self.end_loans(&mut turn, agent);
+            }
             Wish::EndWrapUp => match who.task {
                 Task::WrapUp { .. } => self.end_wrap_up(&mut turn, agent),
                 Task::Nothing | Task::Offered(_) | Task::Talking(_) | Task::Own(_) => {

@@ -5,7 +5,7 @@ use super::caller::{Caller, Need, Place, Stage};
 use super::desk::{Desk, Turn};
 use super::queue::{Lane, LaneAt, Queue};
 use super::strategy;
-use super::{Away, Effect, Fact, Instead};
+use super::{Away, Door, Effect, Fact, Instead};
 use crate::base::{AgentId, CallId, QueueId, Timer, limits};
 
 impl Desk {
@@ -157,6 +157,7 @@ impl Desk {
         match settings.when_unstaffed {
             // Whoever was promised a call has been taken already.
             _ if !caller.place.ordinary || caller.keep.is_some() => None,
+            instead if queue.door == Door::Shut => Some((Away::Shut, instead.unwrap_or_default())),
             Some(instead) if queue.present == 0 => Some((Away::Unstaffed, instead)),
             _ if full => Some((Away::Full, settings.when_full)),
             _ => None,

@@ -6,7 +6,7 @@
 
 use super::caller::{Need, Place};
 use super::sorted::Sorted;
-use super::{QueueSettings, Strategy};
+use super::{Door, QueueSettings, Strategy};
 use crate::base::{AgentId, CallId, Instant, limits};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -16,6 +16,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Queue {
     pub settings: QueueSettings,
+    pub door: Door,
     /// Everybody whom nobody has answered yet.
     pub line: Sorted<Place>,
     /// One for each need that has come up.
@@ -85,6 +86,7 @@ impl Queue {
     pub fn new(settings: QueueSettings) -> Self {
         Self {
             settings,
+            door: Door::Open,
             line: Sorted::default(),
             lanes: Vec::new(),
             held: BTreeMap::new(),

@@ -6,7 +6,7 @@
 
 use super::caller::{Caller, Stage};
 use super::desk::Desk;
-use super::{AgentState, QueueSettings};
+use super::{AgentState, Door, QueueSettings, Ways};
 use crate::base::{CallId, Cx, Instant, QueueId, Timer, TrunkId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -64,6 +64,8 @@ pub enum Elsewhere {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Relief {
     watched: BTreeMap<CallId, Watch>,
+    /// Where a supervisor has said something else than the configuration.
+    said: BTreeMap<QueueId, Ways>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,9 +107,16 @@ impl Relief {
         }
         let taken = self.watched.get_mut(&call).map(|watch| &mut watch.taken)?;
         let now = cx.now.instant;
+        let said = self.said.get(&stay.0).copied().unwrap_or_default();
         let waits = caller.stage == Stage::Waiting;
-        let due = (ways.iter().zip(taken.iter_mut()))
-            .find(|(way, taken)| waits && !**taken && is_due(way.when, desk, scene, call, now));
+        let due = (ways.iter().zip(taken.iter_mut())).find(|(way, taken)| {
+            let is_due = || match said {
+                Ways::Configured => is_due(way.when, desk, scene, call, now),
+                Ways::Open => true,
+                Ways::Shut => false,
+            };
+            waits && !**taken && is_due()
+        });
         let due = due.map(|(way, taken)| {
             *taken = true;
             way.clone()
@@ -136,6 +145,20 @@ impl Relief {
     pub fn forget(&mut self, cx: &mut Cx, call: CallId) {
         self.watched.remove(&call);
         cx.timers.cancel(Timer::Overflow(call));
+    }
+
+    /// A supervisor says when the ways out of a queue are taken. False: it was said before.
+    pub fn say(&mut self, queue: QueueId, ways: Ways) -> bool {
+        let before = match ways {
+            Ways::Configured => self.said.remove(&queue),
+            Ways::Open | Ways::Shut => self.said.insert(queue, ways),
+        };
+        before.unwrap_or_default() != ways
+    }
+
+    /// A queue that is gone.
+    pub fn keep_only(&mut self, desk: &Desk) {
+        self.said.retain(|queue, _| desk.queues.contains(*queue));
     }
 
     pub fn is_empty(&self) -> bool {
@@ -181,8 +204,10 @@ fn next_look(ways: &[Overflow], taken: &[bool], caller: &Caller, now: Instant) -
 }
 
 fn is_staffed(desk: &Desk, queue: QueueId) -> bool {
-    desk.agents.iter().any(|(_, agent)| {
-        !matches!(agent.shown, AgentState::Off | AgentState::Unreachable)
-            && agent.serves.binary_search(&queue).is_ok()
-    })
+    let is_open = desk.door(queue) != Door::Onward;
+    is_open
+        && desk.agents.iter().any(|(_, agent)| {
+            !matches!(agent.shown, AgentState::Off | AgentState::Unreachable)
+                && agent.serves.binary_search(&queue).is_ok()
+        })
 }

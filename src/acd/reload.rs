@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What follows from a set of skills: the queues that they serve, and the lanes.
 type Service = (Vec<QueueId>, Vec<(QueueId, u32)>);
+type Skills = BTreeMap<String, u8>;
+type Moves = BTreeMap<String, bool>;
 
 impl Desk {
     pub fn new(cx: &mut Cx<'_>, settings: &Settings, out: &mut Vec<Effect>) -> Self {
@@ -27,19 +29,7 @@ impl Desk {
         self.reload_queues(&settings.queues);
         self.reload_agents(&settings.agents);
         self.find_who_serves_what();
-        let now = turn.now();
-        for call in unanswered {
-            self.enlist(&mut turn, call);
-            self.arm_max_wait(&mut turn, call, now);
-        }
-        let agents: Vec<AgentId> = self.agents.keys().collect();
-        for agent in agents {
-            self.interrupt(&mut turn, agent);
-            self.settle(&mut turn, agent);
-        }
-        for (id, queue) in self.queues.iter() {
-            turn.touched.extend(queue.every_lane().map(|(lane, _)| (id, lane)));
-        }
+        self.stand_anew(&mut turn, unanswered);
         self.decide(turn);
     }
 
@@ -60,7 +50,7 @@ impl Desk {
     }
 
     /// Takes all callers out of the lines, to be put back as the new settings have it.
-    fn clear_lines(&mut self, turn: &mut Turn<'_, '_>) -> Vec<CallId> {
+    pub(super) fn clear_lines(&mut self, turn: &mut Turn<'_, '_>) -> Vec<CallId> {
         let unanswered = self.callers.iter().filter(|(_, caller)| caller.unanswered());
         let unanswered: Vec<CallId> = unanswered.map(|(&call, _)| call).collect();
         for call in &unanswered {
@@ -99,6 +89,7 @@ impl Desk {
             });
             let Some(agent) = self.agents.get_mut(id) else { continue };
             agent.retired = false;
+            agent.moved.clear();
             agent.fixed = settings.fixed;
             agent.order = order;
             let skills = settings.skills.iter();
@@ -108,24 +99,22 @@ impl Desk {
 
     /// Matches skills with queues and with what their callers need, once for each set of skills
     /// that occurs, and fills the sets of free agents.
-    fn find_who_serves_what(&mut self) {
+    pub(super) fn find_who_serves_what(&mut self) {
         for id in self.queues.keys().collect::<Vec<QueueId>>() {
             let Some(queue) = self.queues.get_mut(id) else { continue };
             queue.lanes.iter_mut().for_each(|lane| lane.free.clear());
             queue.staff.clear();
             (queue.ready, queue.present, queue.capacity) = (0, 0, 0);
         }
-        let mut known: BTreeMap<BTreeMap<String, u8>, Service> = BTreeMap::new();
+        let mut known: BTreeMap<(Skills, Moves), Service> = BTreeMap::new();
         for id in self.agents.keys().collect::<Vec<AgentId>>() {
             let Some(agent) = self.agents.get(id) else { continue };
             let (serves, lanes) = if agent.retired {
                 Service::default()
-            } else if let Some(service) = known.get(&agent.skills) {
-                service.clone()
             } else {
-                let service = self.service_of(agent);
-                known.insert(agent.skills.clone(), service.clone());
-                service
+                let key = (agent.skills.clone(), agent.moved.clone());
+                let service = known.entry(key).or_insert_with(|| self.service_of(agent));
+                service.clone()
             };
             let Some(agent) = self.agents.get_mut(id) else { continue };
             (agent.serves, agent.lanes) = (serves, lanes);

@@ -58,6 +58,13 @@ pub const ESTIMATE_FROM: (usize, usize) = (4, 16);
 pub const CHOICES_MAX: usize = 100_000;
 /// Callers at the missed-call desk; beyond it the longest missed is let go of.
 pub const MISSED_MAX: usize = 10_000;
+/// Past calls whose story is kept, and steps of one story.
+pub const STORIES_KEPT: usize = 1_000;
+pub const STORY_STEPS_MAX: usize = 200;
+/// Acts of people that are shown; older ones are in the stream of facts.
+pub const AUDITS_KEPT: usize = 1_000;
+/// People who may use the admin socket or HTTP.
+pub const USERS_MAX: usize = 1_000;
 /// Districts, shifts and holidays in one configuration.
 pub const DISTRICTS_MAX: usize = 1_000;
 /// Phones and agents whose wrong pins are counted.

@@ -74,6 +74,21 @@ impl Settings {
         let is = |phone: &&Phone| phone.user == dialled || phone.extension == dialled;
         self.phones.iter().find(is).filter(|_| !dialled.is_empty())
     }
+
+    /// Where callers of this number wait: in the queue of its line, or of the default line, or of
+    /// any line that has one.
+    pub fn queue_of_number(&self, dialled: &str) -> Option<QueueId> {
+        let own = self.lines.iter().find(|line| line.numbers.iter().any(|own| own == dialled));
+        let default = self.default_line.and_then(|at| self.lines.get(at));
+        let lines = own.into_iter().chain(default).chain(&self.lines);
+        lines.map(|line| &line.goal).find_map(|goal| match goal {
+            Goal::Queue(queue)
+            | Goal::Centre { queue }
+            | Goal::Menu { queue }
+            | Goal::Later { queue } => Some(*queue),
+            Goal::Dial(_) | Goal::Goodbye | Goal::Placed => None,
+        })
+    }
 }
 
 /// How callers are called back.

@@ -14,6 +14,7 @@ mod mistake;
 mod out;
 mod overflow;
 mod queues;
+mod reports;
 mod retention;
 mod routes;
 mod secret;
@@ -24,6 +25,7 @@ mod speech;
 mod stores;
 mod switch;
 mod tree;
+mod users;
 mod value;
 
 pub use codes::{DONE, GO_ON, REFUSED};
@@ -74,6 +76,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
         found.map(|t| t.unwrap_or(&empty));
     let journal = single(&mut top, "journal").unwrap_or(&empty);
     let callback = single(&mut top, "callback").unwrap_or(&empty);
+    let reports = single(&mut top, "reports").unwrap_or(&empty);
     let trunks = list(&mut top, "trunk");
     let queues = list(&mut top, "queue");
     let agents = list(&mut top, "agent");
@@ -83,6 +86,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     let routes = list(&mut top, "route");
     let choices = [list(&mut top, "reason"), list(&mut top, "category")];
     let phones = list(&mut top, "phone");
+    let users = list(&mut top, "user");
     let (shifts, holidays) = (list(&mut top, "shift"), list(&mut top, "holiday"));
     top.done();
 
@@ -90,6 +94,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     stores::records(records, env, &mut settings, log);
     retention::holds(&holds, &mut settings, log);
     journal::journal(journal, &mut settings, log);
+    reports::reports(reports, &mut settings, log);
     switch::limits(limits, &mut settings, log);
     switch::numbers(numbers, &mut settings, log);
     switch::directory(directory, &mut settings, log);
@@ -121,6 +126,9 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     codes::check(&coded, &settings, log);
     codes::signals(&mut settings);
     speech::prompts(&mut settings);
+    let unsure = users::Unsure { queues: no_queue, districts: no_district };
+    users::users(&users, env, unsure, &mut settings, log);
+    switch::check_http(admin, &settings, log);
     settings
 }
 

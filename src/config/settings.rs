@@ -5,7 +5,7 @@ use crate::base::TuneId;
 use crate::{acd, call, sip};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
@@ -40,6 +40,7 @@ pub struct Settings {
     pub retention: Retention,
     pub admin: Admin,
     pub journal: Journal,
+    pub reports: Reports,
     /// What an agent keys in to log in, in the order of the agents' ids.
     pub pins: Vec<Option<sip::Secret>>,
 }
@@ -66,6 +67,7 @@ impl Default for Settings {
             retention: Retention::default(),
             admin: Admin::default(),
             journal: Journal::default(),
+            reports: Reports::default(),
             pins: Vec::new(),
         }
     }
@@ -174,11 +176,54 @@ impl Remote {
 pub struct Admin {
     /// The Unix socket that `pukar status` and the other commands talk to.
     pub socket: PathBuf,
+    /// Where the wallboard, the API and the metrics are served over HTTP.
+    pub http: Option<SocketAddr>,
+    pub users: Vec<User>,
 }
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { socket: "data/pukar.sock".into() }
+        Self { socket: "data/pukar.sock".into(), http: None, users: Vec::new() }
+    }
+}
+
+/// Somebody who may use the admin socket or HTTP. The socket's owner needs none to be one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    pub name: String,
+    pub role: Role,
+    /// What of the switch is theirs; both empty: all of it.
+    pub queues: Vec<String>,
+    pub districts: Vec<String>,
+    /// Whether they see callers' numbers in full.
+    pub numbers: bool,
+    /// Who they are on this machine.
+    pub uid: Option<u32>,
+    /// What they show over HTTP.
+    pub token: Option<sip::Secret>,
+}
+
+/// Each may do what the ones before may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Role {
+    /// Looks, and sees no caller's number.
+    Analyst,
+    ReadOnly,
+    /// Acts on calls, agents and queues.
+    Supervisor,
+    Administrator,
+}
+
+impl Role {
+    pub const ALL: [(&str, Role); 4] = [
+        ("analyst", Role::Analyst),
+        ("read-only", Role::ReadOnly),
+        ("supervisor", Role::Supervisor),
+        ("administrator", Role::Administrator),
+    ];
+
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, role)| *role == self).map_or("", |(name, _)| name)
     }
 }
 
@@ -191,6 +236,21 @@ pub struct Journal {
 impl Default for Journal {
     fn default() -> Self {
         Self { keep: 256 << 20 }
+    }
+}
+
+/// How the day's figures are made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reports {
+    /// Minutes of the day, in the switch's time zone, in order. None: midnight.
+    pub cut_offs: Vec<u16>,
+    /// Whoever leaves within this never waited, and does not count against the service level.
+    pub short: Duration,
+}
+
+impl Default for Reports {
+    fn default() -> Self {
+        Self { cut_offs: vec![8 * 60, 20 * 60], short: Duration::from_secs(5) }
     }
 }
 

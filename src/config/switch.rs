@@ -239,12 +239,22 @@ pub fn admin(table: &Table, settings: &mut Settings, log: &mut Log) {
     if let Some(socket) = socket {
         settings.admin.socket = socket.it.into();
     }
-    // "" is off, which is all there is so far.
-    if let Some(Some(http)) = section.text_or_none("http", value::socket) {
-        let what = "\"http\" in [admin] is not supported yet";
-        section.log.add(http.place, what, "write http = \"\", or take it out");
-    }
+    // "" is off.
+    let http = section.text_or_none("http", value::socket);
+    settings.admin.http = http.flatten().map(|at| at.it);
     section.done();
+}
+
+/// Whoever can reach it could do anything with the switch: outside of this machine only with users.
+pub fn check_http(table: &Table, settings: &Settings, log: &mut Log) {
+    let Some(http) = settings.admin.http.filter(|at| !at.ip().is_loopback()) else { return };
+    if settings.admin.users.iter().all(|user| user.token.is_none()) {
+        let place = Section::new(table, "[admin]", log).place_of("http");
+        let what = format!("http \"{http}\" is open to the network, and no [[user]] has a token");
+        let instead =
+            format!("give a [[user]] a token, or write http = \"127.0.0.1:{}\"", http.port());
+        log.add(place, what, instead);
+    }
 }
 
 pub fn limits(table: &Table, settings: &mut Settings, log: &mut Log) {

@@ -1,6 +1,7 @@
 //! The commands and their options.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use super::acts;
+use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// Pukar, a telephony switch and call-distribution engine for government helplines.
@@ -33,6 +34,8 @@ pub enum Command<L: Args> {
     Load(L),
     /// The switch on one screen.
     Status(View),
+    /// The wallboard of a shift's supervisor, over the whole terminal.
+    Top,
     /// Live calls.
     Calls(View),
     /// Queues: who waits, for how long, and how well they are served.
@@ -45,27 +48,45 @@ pub enum Command<L: Args> {
     Stores(View),
     /// Shifts: which one is on, when the next ones begin, who is there.
     Shifts(View),
+    /// The reconciled summary: by default of the time between the last two cut-offs.
+    Report(ReportArgs),
     /// The directory: who is listed, who would be called, whose number fails.
     Directory(DirectoryArgs),
     /// Callers who hung up unanswered: who they are, and who calls them.
     Missed(MissedArgs),
+    /// Why a caller waited: who was considered, why each was not chosen, how long it all took.
+    Why(WhyArgs),
     /// Call records.
     Records(RecordsArgs),
-    /// Set what an agent is doing.
+    /// Set what an agent is doing, or a whole group of them.
     Agent {
-        /// The agent's id, such as op1.
+        /// The agent's id, such as op1; or all, queue:NAME, district:NAME, shift:NAME.
         id: String,
-        state: AgentWish,
-        /// Why the agent pauses.
-        #[arg(default_value = "")]
-        reason: String,
+        #[arg(value_parser = acts::possible("agents"))]
+        act: String,
+        /// Why the agent pauses, or what else the act takes.
+        #[arg(value_name = "ARGUMENT")]
+        rest: Vec<String>,
     },
     /// Act on a live call.
     Call {
         /// The call's id, as `pukar calls` shows it.
         id: String,
-        act: CallAct,
+        #[arg(value_parser = acts::possible("calls"))]
+        act: String,
+        #[arg(value_name = "ARGUMENT")]
+        rest: Vec<String>,
     },
+    /// Act on a queue: its door, its ways out, its weight, who serves it.
+    Queue {
+        name: String,
+        #[arg(value_parser = acts::possible("queues"))]
+        act: String,
+        #[arg(value_name = "ARGUMENT")]
+        rest: Vec<String>,
+    },
+    /// The last acts: who did what to whom, and who looked at callers' numbers.
+    Audit(View),
     /// Read the configuration again; live calls go on.
     Reload,
     /// Go through a journal with the same core, and say whether it does the same again.
@@ -90,6 +111,7 @@ pub enum Command<L: Args> {
 }
 
 const CONFIG: &str = "config/helpline.toml";
+const STATE: &str = "config/state";
 
 #[derive(Clone, Debug, Args)]
 pub struct RunArgs {
@@ -174,6 +196,9 @@ pub struct DemoArgs {
     /// How long it takes.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub seconds: u32,
+    /// A state with its districts, as this folder configures it, a trunk failing in mid-run.
+    #[arg(long, value_name = "CONFIG", num_args = 0..=1, default_missing_value = STATE)]
+    pub state: Option<PathBuf>,
     /// The result as one JSON object, and nothing else, on stdout.
     #[arg(long)]
     pub json: bool,
@@ -195,22 +220,14 @@ pub struct MissedArgs {
     /// The number, as the list shows it; without it, the list.
     #[arg(requires = "act")]
     pub number: Option<String>,
-    /// claim: nobody else calls them; call: they are called as soon as an agent is free; close:
-    /// nothing is left to do.
-    pub act: Option<MissedAct>,
-    /// Who does it: an agent, or a supervisor.
+    #[arg(value_parser = acts::possible("missed"))]
+    pub act: Option<String>,
+    /// Who does it: an agent, or a supervisor; without it, whoever asks.
     #[arg(long, default_value = "")]
     pub by: String,
     /// JSON for machines.
     #[arg(long)]
     pub json: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum MissedAct {
-    Claim,
-    Call,
-    Close,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -224,6 +241,38 @@ pub struct DirectoryArgs {
     /// Rows that are not in force, and why.
     #[arg(long)]
     pub refused: bool,
+    /// JSON for machines.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ReportArgs {
+    /// From then on: 2026-11-22, 2026-11-22T06:00, RFC 3339, or 2h ago as "2h".
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<String>,
+    /// Before then; a date alone means until its end.
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<String>,
+    /// What the rows of the table are.
+    #[arg(long, default_value = "queue",
+          value_parser = ["queue", "line", "district", "trunk", "hour", "shift", "category"])]
+    pub by: String,
+    /// Comma-separated values, every breakdown.
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+    /// JSON for machines.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct WhyArgs {
+    /// The call's id, as `pukar calls` and records show it, or the end of it.
+    pub call: String,
+    /// Tell it from a journal, for calls that the switch no longer has in memory.
+    #[arg(long, value_name = "DIR")]
+    pub journal: Option<PathBuf>,
     /// JSON for machines.
     #[arg(long)]
     pub json: bool,
@@ -251,30 +300,6 @@ pub struct RecordsArgs {
     pub json: bool,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum AgentWish {
-    Ready,
-    Pause,
-    Logout,
-    EndWrapUp,
-}
-
-impl AgentWish {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ready => "ready",
-            Self::Pause => "pause",
-            Self::Logout => "logout",
-            Self::EndWrapUp => "end-wrap-up",
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum CallAct {
-    Hangup,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -295,12 +320,20 @@ mod tests {
             "replay data/journal",
             "check",
             "demo --callers 10 --agents 2 --seconds 5 --json",
+            "demo --state --callers 100",
             "status --watch",
             "calls --json --socket /tmp/x.sock",
             "records --since 2h --line 181 --csv",
             "agent op1 pause lunch",
             "agent op1 end-wrap-up",
+            "agent shift:morning force-logout",
             "call c1 hangup",
+            "queue general overflow on",
+            "queue general add op7",
+            "audit --json",
+            "top",
+            "report --since 2h --by shift",
+            "why 01HZ7 --journal data/journal --json",
             "events --from 7",
             "shifts --json",
             "stores --watch",
@@ -316,7 +349,15 @@ mod tests {
         ] {
             assert!(parse(line).is_ok(), "{line}");
         }
-        for line in ["", "rum", "agent op1", "agent op1 sleep", "records --csv --json"] {
+        for line in [
+            "",
+            "rum",
+            "agent op1",
+            "agent op1 sleep",
+            "queue q burn",
+            "call c1",
+            "records --csv --json",
+        ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }
     }

@@ -5,6 +5,7 @@
 //! configuration. `run`, `demo` and `load` are handed to whoever does them ([`Hands`]). Knows
 //! nothing of live calls or queues beyond the JSON of the admin protocol. May import: config, call.
 
+mod acts;
 mod args;
 mod client;
 mod directory;
@@ -14,9 +15,12 @@ mod missed;
 mod moment;
 mod prompts;
 mod records;
+mod report;
 mod screen;
 mod table;
+mod top;
 mod upkeep;
+mod why;
 
 pub use args::{Cli, Command, DemoArgs, RunArgs};
 pub use client::Client;
@@ -88,6 +92,7 @@ fn dispatch<L: clap::Args>(cli: Cli<L>, hands: &Hands<L>) -> Result<(), Fault> {
         Command::Check { config } => files::check(&config),
         Command::Prompts(act) => prompts::run(&act),
         Command::Status(view) => screen::show(&client, &screen::STATUS, view),
+        Command::Top => top::run(&client),
         Command::Calls(view) => screen::show(&client, &screen::CALLS, view),
         Command::Queues(view) => screen::show(&client, &screen::QUEUES, view),
         Command::Agents(view) => screen::show(&client, &screen::AGENTS, view),
@@ -96,15 +101,14 @@ fn dispatch<L: clap::Args>(cli: Cli<L>, hands: &Hands<L>) -> Result<(), Fault> {
         Command::Shifts(view) => screen::show(&client, &screen::SHIFTS, view),
         Command::Directory(args) => directory::show(&client, &args),
         Command::Missed(args) => missed::show(&client, &args),
+        Command::Report(args) => report::show(&client, &args),
+        Command::Why(args) => why::show(&client, &args),
         Command::Records(args) => records::show(&client, &args),
         Command::Events { from, json } => events::follow(&client, from, json),
-        Command::Agent { id, state, reason } => {
-            let params = json!({"agent": id, "state": state.name(), "reason": reason});
-            client.call("agents.set", params).map(drop)
-        }
-        Command::Call { id, act: args::CallAct::Hangup } => {
-            client.call("calls.hangup", json!({"call": id})).map(drop)
-        }
+        Command::Agent { id, act, rest } => acts::act(&client, "agents", &id, &act, &rest),
+        Command::Call { id, act, rest } => acts::act(&client, "calls", &id, &act, &rest),
+        Command::Queue { name, act, rest } => acts::act(&client, "queues", &name, &act, &rest),
+        Command::Audit(view) => screen::show(&client, &screen::AUDIT, view),
         Command::Reload => client.call("config.reload", json!({})).map(drop),
         Command::Verify(args) => upkeep::verify(&args),
         Command::Purge(args) => upkeep::purge(&args),

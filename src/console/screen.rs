@@ -7,9 +7,10 @@
 //! - `calls.list`: `[{id, direction, state, line, trunk, caller, dialled, district, queue, agent,
 //!   arrived_at, queued_at, connected_at, wait_ms, talk_ms, held, silent}]`
 //! - `queues.list`: `[{name, waiting, offered, talking, longest_wait_ms, total: {joined, answered,
-//!   left, longest_wait_ms}, service_level}]`
+//!   left, longest_wait_ms}, service_level, door, overflow, weight}]`
 //! - `agents.list`: `[{id, name, state, reason, call, caller, since, for_ms, contacts, taken,
-//!   missed}]`
+//!   missed, queues}]`
+//! - `audit.list`: `[{at, by, verb, on, refused}]`
 //! - `trunks.list`: `[{name, up, calls}]`
 //! - `stores.list`: `[{name, up, behind, stored, last_call, last_state, away_since, failures,
 //!   error, error_at}]`
@@ -41,6 +42,7 @@ pub const QUEUES: Screen = Screen { method: "queues.list", draw: queues };
 pub const AGENTS: Screen = Screen { method: "agents.list", draw: agents };
 pub const TRUNKS: Screen = Screen { method: "trunks.list", draw: trunks };
 
+pub const AUDIT: Screen = Screen { method: "audit.list", draw: audit };
 pub const STORES: Screen = Screen { method: "stores.list", draw: stores };
 pub const SHIFTS: Screen = Screen { method: "shifts.list", draw: shifts };
 
@@ -112,7 +114,7 @@ fn write(value: Option<&Value>, form: As) -> String {
 }
 
 /// `0:07`, `12:30`, `1:05:09`.
-fn span(millis: u64) -> String {
+pub fn span(millis: u64) -> String {
     let seconds = millis / 1_000;
     let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
     match hours {
@@ -136,7 +138,7 @@ fn calls(rows: &Value) -> String {
     list(rows, &columns, "no live calls")
 }
 
-const QUEUE_COLUMNS: [Column; 9] = [
+const QUEUE_COLUMNS: [Column; 10] = [
     ("QUEUE", "/name", As::Text),
     ("WAITING", "/waiting", As::Count),
     ("LONGEST", "/longest_wait_ms", As::Span),
@@ -146,6 +148,7 @@ const QUEUE_COLUMNS: [Column; 9] = [
     ("ANSWERED", "/total/answered", As::Count),
     ("LEFT", "/total/left", As::Count),
     ("IN 20 s", "/service_level", As::Percent),
+    ("DOOR", "/door", As::Text),
 ];
 
 fn queues(rows: &Value) -> String {
@@ -197,6 +200,17 @@ fn stores_in_short(rows: &Value) -> String {
         true => format!("{} up", rows.len()),
         false => away.join("; "),
     }
+}
+
+fn audit(rows: &Value) -> String {
+    let columns = [
+        ("AT", "/at", As::Text),
+        ("WHO", "/by", As::Text),
+        ("DID", "/verb", As::Text),
+        ("TO", "/on", As::Text),
+        ("REFUSED", "/refused", As::Text),
+    ];
+    list(rows, &columns, "nobody has done anything yet")
 }
 
 /// Who is there stands beside the shift: `op1 ready, dr1 off`.
@@ -262,12 +276,12 @@ mod tests {
     fn a_screen_shows_what_is_there_and_a_dash_for_what_is_not() {
         let rows = json!([
             {"name": "सामान्य", "waiting": 12, "longest_wait_ms": 3_909_000,
-             "service_level": 0.875},
+             "service_level": 0.875, "door": "open"},
             {"name": "health", "waiting": 0, "longest_wait_ms": 0, "service_level": null},
         ]);
         let text = queues(&rows);
         let lines: Vec<&str> = text.lines().collect();
-        assert!(lines[1].contains("1:05:09") && lines[1].ends_with("87.5 %"), "{text}");
+        assert!(lines[1].contains("1:05:09") && lines[1].ends_with("87.5 %  open"), "{text}");
         assert!(lines[2].contains("0:00") && lines[2].ends_with('-'), "{text}");
         assert_eq!(calls(&json!([])), "no live calls\n");
         assert!(trunks(&json!([{"name": "bsnl", "up": null, "calls": 0}])).contains("bsnl   -"));

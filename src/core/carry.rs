@@ -87,6 +87,8 @@ impl Switch {
                 let elsewhere = why == Withdrawn::AnsweredElsewhere;
                 self.calls(now, |calls, io| calls.withdraw(io, call, agent, elsewhere));
             }
+            acd::Effect::TurnedAway { call, why: acd::Away::NoQueue, .. }
+                if self.rehouse(now, call, out) => {}
             acd::Effect::TurnedAway { call, queue, instead, .. } => {
                 self.turned_away(now, (call, queue), instead, out);
             }

@@ -42,6 +42,8 @@ pub enum Event {
     /// Someone acts through the admin socket; [`super::Command::Reply`] follows with this number.
     Admin {
         request: u64,
+        /// Who, as the configuration or the system calls them.
+        by: String,
         verb: Verb,
     },
     /// New settings, already checked.
@@ -56,7 +58,8 @@ pub enum Event {
 /// What a supervisor may do. Whatever only reads is answered outside the core, from facts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verb {
-    /// `state` is `ready`, `pause`, `logout`, `end-wrap-up`, or `category`, its name as `reason`.
+    /// `state` is `ready`, `pause`, `logout`, `force-logout`, `end-wrap-up`, or `category` with
+    /// its name as `reason`.
     SetAgent { agent: String, state: String, reason: String },
     /// `call` is the id that records and lists show.
     Hangup { call: String },
@@ -64,6 +67,12 @@ pub enum Verb {
     ChooseDistrict { call: String, district: String },
     /// The missed-call desk; `number` in E.164.
     Missed { number: String, act: MissedAct },
+    /// `to` is `open`, `close`, `overflow on|off|auto`, or `weight N`.
+    SetQueue { queue: String, to: String },
+    /// The agent serves the queue, or does so no more, whatever the configuration says.
+    Lend { queue: String, agent: String, lent: bool },
+    /// Something was done outside of the core that belongs on the books.
+    Noted { verb: Noted, on: String },
 }
 
 /// What somebody does about a caller who was not answered. `by` is who: an agent, or a supervisor.
@@ -75,4 +84,15 @@ pub enum MissedAct {
     Call { by: String },
     /// Nothing is left to do.
     Close { by: String },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Noted {
+    /// Callers' numbers were looked at.
+    Seen,
+    /// Records left the switch with callers' numbers in them.
+    Exported,
+    Reloaded,
+    /// Somebody asked for what is not theirs to do.
+    Refused,
 }

@@ -14,6 +14,18 @@ pub struct Fact {
     pub what: What,
 }
 
+/// Who did what to whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audit {
+    pub by: String,
+    /// As the admin socket calls it.
+    pub verb: String,
+    /// A call, an agent, a queue, with what was wanted of it.
+    pub on: String,
+    /// Why it was not done; empty where it was.
+    pub refused: String,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum What {
     Call(call::Fact),
@@ -54,6 +66,8 @@ pub enum What {
         up: bool,
         why: String,
     },
+    /// Somebody acted, or looked at what is not for everybody.
+    Audit(Box<Audit>),
     /// The settings were replaced.
     Reloaded,
     Draining,

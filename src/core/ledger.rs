@@ -46,6 +46,7 @@ impl Ledger {
             | What::Code { .. }
             | What::Locked { .. }
             | What::Store { .. }
+            | What::Audit(_)
             | What::Reloaded
             | What::Draining
             | What::Restarted { .. } => {}
@@ -132,6 +133,7 @@ impl Ledger {
             | Fact::TurnedAway { .. }
             | Fact::Picked(_)
             | Fact::Missed { .. }
+            | Fact::Handled { .. }
             | Fact::Taken { .. }
             | Fact::Repaired { .. } => {}
         }

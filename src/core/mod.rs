@@ -10,6 +10,7 @@ macro_rules! cx {
     };
 }
 
+mod act;
 mod announce;
 mod back;
 mod carry;
@@ -29,8 +30,8 @@ mod restart;
 mod switch;
 
 pub use command::Command;
-pub use event::{Event, MissedAct, Verb};
-pub use fact::{Fact, What};
+pub use event::{Event, MissedAct, Noted, Verb};
+pub use fact::{Audit, Fact, What};
 pub use names::Names;
 pub use record::{AgentStateRow, CallRecord, LegRow, Row};
 pub use switch::{Snapshot, State, Switch};

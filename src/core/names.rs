@@ -9,14 +9,18 @@ use crate::base::{AgentId, QueueId};
 pub struct Names {
     pub agents: Vec<(AgentId, String)>,
     pub queues: Vec<(QueueId, String)>,
+    /// The queues that each of the agents serves now, in the order of the agents.
+    pub serves: Vec<Vec<QueueId>>,
 }
 
 impl Switch {
     pub fn names(&self) -> Names {
         let (acd, desk) = (&self.settings.acd, &self.state.desk);
         let agents = acd.agents.iter().filter_map(|a| Some((desk.agent_id(&a.id)?, a.id.clone())));
+        let agents: Vec<(AgentId, String)> = agents.collect();
+        let serves = agents.iter().map(|(agent, _)| desk.serves(*agent).to_vec()).collect();
         let queues =
             acd.queues.iter().filter_map(|q| Some((desk.queue_id(&q.name)?, q.name.clone())));
-        Names { agents: agents.collect(), queues: queues.collect() }
+        Names { agents, queues: queues.collect(), serves }
     }
 }

@@ -63,6 +63,22 @@ impl Switch {
         self.relieve(now, call, out);
     }
 
+    /// A reload took their queue away: they wait where their line leads now, at the place of their
+    /// arrival. False: no line leads to a queue any more.
+    pub(super) fn rehouse(&mut self, now: Now, call: CallId, out: &mut super::Out) -> bool {
+        let known = self.state.calls.get(call).map(|call| (call.arrived, call.dialled.clone()));
+        let Some((arrived, dialled)) = known else { return false };
+        let queue = self.settings.call.queue_of_number(&dialled);
+        let known = queue.and_then(|queue| Some((queue, self.state.desk.queue_settings(queue)?)));
+        let Some((queue, settings)) = known else { return false };
+        let (from, to) = (String::new(), format!("queue:{}", settings.name));
+        self.fact(now, What::Overflowed { call, from, to, why: "queue-removed".into() }, out);
+        self.state.calls.moved(call, queue);
+        self.join(now, call, queue, arrived);
+        self.relieve(now, call, out);
+        true
+    }
+
     pub(super) fn relieve_everybody(&mut self, now: Now, out: &mut super::Out) {
         if self.settings.overflows.is_empty() && self.state.relief.is_empty() {
             return;

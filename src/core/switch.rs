@@ -4,8 +4,8 @@
 use super::carry::Work;
 use super::journal::Numbers;
 use super::ledger::Ledger;
-use super::{Command, Event, Fact, Out, Verb, What};
-use crate::acd::{self, Desk, Wish};
+use super::{Command, Event, Fact, Out, What};
+use crate::acd::{self, Desk};
 use crate::base::{AgentId, Cx, Instant, Now, Rng, Timer, Timers};
 use crate::call::{self, Calls, Io};
 use crate::config::Settings;
@@ -168,8 +168,8 @@ impl Switch {
                 self.fact(now, What::Store { name, up, why }, out);
             }
             Event::Media(event) => self.calls(now, |calls, io| calls.media(io, event)),
-            Event::Admin { request, verb } => {
-                let result = self.act(now, verb, out);
+            Event::Admin { request, by, verb } => {
+                let result = self.act(now, by, verb, out);
                 out.commands.push(Command::Reply { request, result });
             }
             Event::Reload(settings) => self.reload(now, *settings, out),
@@ -217,60 +217,6 @@ impl Switch {
         }
     }
 
-    /// A supervisor's act: done, or why not.
-    fn act(&mut self, now: Now, verb: Verb, out: &mut Out) -> Result<String, String> {
-        match verb {
-            Verb::SetAgent { agent, state, reason } if state == "category" => {
-                let id = self.agent(&agent)?;
-                self.categorise(now, id, &reason, out)?;
-                Ok(format!("{agent}: {reason}"))
-            }
-            Verb::SetAgent { agent, state, reason } => {
-                let id = self.agent(&agent)?;
-                let wish = match state.as_str() {
-                    "ready" => Wish::Ready,
-                    "pause" => Wish::Pause { reason },
-                    "logout" => Wish::LogOut,
-                    "end-wrap-up" => Wish::EndWrapUp,
-                    _ => {
-                        return Err(format!(
-                            "\"{state}\" is no state: say ready, pause, logout, end-wrap-up or \
-                             category"
-                        ));
-                    }
-                };
-                let mut done = Ok(());
-                self.desk(now, |desk, cx, out| done = desk.wish(cx, id, wish, out));
-                self.tidy_seats(now);
-                done.map(|()| format!("{agent}: {state}")).map_err(|why| why.to_string())
-            }
-            Verb::Hangup { call } => {
-                let id = self.call(&call)?;
-                self.calls(now, |calls, io| calls.hang_up(io, id));
-                Ok(format!("{call}: hung up"))
-            }
-            Verb::Missed { number, act } => self.act_on_missed(now, &number, act),
-            Verb::ChooseDistrict { call, district } => {
-                let id = self.call(&call)?;
-                if self.settings.call.district(&district).is_none() {
-                    return Err(format!("no district \"{district}\" in the configuration"));
-                }
-                self.calls(now, |calls, io| calls.choose_district(io, id, &district));
-                Ok(format!("{call}: {district}"))
-            }
-        }
-    }
-
-    fn agent(&self, name: &str) -> Result<AgentId, String> {
-        let id = self.state.desk.agent_id(name);
-        id.ok_or_else(|| format!("no agent \"{name}\": see `pukar agents`"))
-    }
-
-    fn call(&self, name: &str) -> Result<crate::base::CallId, String> {
-        let id = self.state.calls.named(name);
-        id.ok_or_else(|| format!("no live call {name}: see `pukar calls`"))
-    }
-
     fn reload(&mut self, now: Now, settings: Settings, out: &mut Out) {
         self.settings = settings;
         self.index();
@@ -279,6 +225,7 @@ impl Switch {
         let settings = self.settings.acd.clone();
         self.desk(now, |desk, cx, out| desk.reload(cx, &settings, out));
         self.calls(now, |calls, io| calls.reload(io));
+        self.state.relief.keep_only(&self.state.desk);
         self.rename_queues();
         self.tidy_seats(now);
         self.find_phones(now);

@@ -4,7 +4,7 @@
 //! everything below; nothing but `console` imports it.
 
 mod accept;
-mod admin;
+pub mod admin;
 mod begin;
 mod board;
 mod checks;
@@ -12,6 +12,7 @@ pub mod clock;
 mod core_loop;
 mod dns;
 mod engine;
+mod http;
 mod journal;
 mod lane;
 mod log;
@@ -20,6 +21,7 @@ mod meters;
 mod outlets;
 pub mod prompts;
 mod reload;
+mod report;
 mod run;
 mod running;
 mod stamp;
@@ -32,7 +34,7 @@ mod udp;
 
 pub use admin::Reload;
 pub use core_loop::Over;
-pub use journal::{Audit, audit as replay};
+pub use journal::{Audit, audit as replay, explain};
 pub use run::run;
 pub use running::{Options, Running};
 pub use store::{Filter, Place, Purge, Store, csv_field, places, purge, query, verify};

@@ -13,9 +13,11 @@ pub fn adopt(running: &Settings, mut fresh: Settings) -> Settings {
     if bound(running) != bound(&fresh) {
         waits("listeners, media ports and media workers");
     }
-    if (&running.stores, &running.admin, &running.data)
-        != (&fresh.stores, &fresh.admin, &fresh.data)
-    {
+    let outside = |settings: &Settings| {
+        let Settings { stores, admin, data, .. } = settings.clone();
+        (stores, admin.socket, admin.http, data)
+    };
+    if outside(running) != outside(&fresh) {
         waits("stores, the admin socket and the data folder");
     }
     fresh.sip.listen.clone_from(&running.sip.listen);
@@ -23,7 +25,8 @@ pub fn adopt(running: &Settings, mut fresh: Settings) -> Settings {
     (new.bind, new.advertise, new.ports, new.workers) =
         (old.bind, old.advertise, old.ports, old.workers);
     fresh.stores.clone_from(&running.stores);
-    fresh.admin.clone_from(&running.admin);
+    fresh.admin.socket.clone_from(&running.admin.socket);
+    fresh.admin.http = running.admin.http;
     fresh.journal = running.journal;
     fresh.data.clone_from(&running.data);
     let wanted = std::mem::replace(&mut fresh.tunes, running.tunes.clone());

@@ -21,6 +21,9 @@ pub fn run(settings: Settings, options: Options) -> Result<(), String> {
         tracing::info!("listening on {transport:?} {at}");
     }
     tracing::info!("admin socket {}", running.admin_socket().display());
+    if let Some(at) = running.http() {
+        tracing::info!("wallboard http://{at}/");
+    }
     if let Err(error) = running.runtime().block_on(obey_signals(&running)) {
         tracing::error!("signals cannot be received: {error}");
         running.stop();

@@ -1,6 +1,6 @@
 //! A switch at work: everything started in its order, and brought to rest in the reverse one.
 
-use super::admin::{self, Api, Guard, Reload};
+use super::admin::{self, Api, Glances, Guard, Reload};
 use super::begin::{Begun, begin};
 use super::board::{self, Board, BoardReader};
 use super::clock::Clock;
@@ -13,7 +13,7 @@ use super::outlets::{Outlets, Replies};
 use super::store::{self, Filter, Pace, Stores};
 use super::tcp::{self, Limits, Streams};
 use super::udp::Udp;
-use super::{checks, dns, reload, tunes};
+use super::{checks, dns, http, reload, tunes};
 use crate::base::FlowId;
 use crate::config::{self, Settings};
 use crate::core::{Event, Verb};
@@ -22,6 +22,7 @@ use crate::sip::{Listener, Transport};
 use serde_json::Value;
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -59,6 +60,7 @@ pub struct Running {
     reload: Option<Reload>,
     listens: Vec<(Transport, SocketAddr)>,
     socket: PathBuf,
+    http_at: Option<SocketAddr>,
     database: Option<PathBuf>,
     drain_within: Duration,
 }
@@ -84,6 +86,7 @@ impl Running {
             tracing::warn!("{sentence}");
         }
         let (udp, tcp) = bind(&mut settings.sip.listen)?;
+        let http = settings.admin.http.map(http::bind).transpose()?;
         if settings.wants_address() {
             settings = with_own_address(settings);
         }
@@ -104,9 +107,9 @@ impl Running {
         let replies = Replies::default();
         let socket = ground.settings.admin.socket.clone();
         let database = database(&ground.settings.stores);
-        let api = ground.api(&board, &replies, stores.health());
+        let api = ground.api(&board, &replies, stores.health())?;
         let api = Api { database: database.clone(), reload: reload.clone(), ..api };
-        let guard = ground.start_admin(api)?;
+        let (guard, http_at) = ground.open_doors(Arc::new(api), http)?;
         ground.keep_meters(&workers);
         let questions = ground.runtime.block_on(async { dns::start(ground.inbox.clone()) });
         let questions = Lane::new("questions", Box::new(questions), WAITING_MAX);
@@ -143,6 +146,7 @@ impl Running {
             reload,
             listens,
             socket,
+            http_at,
             database,
             drain_within: ground.settings.drain,
         })
@@ -155,6 +159,11 @@ impl Running {
 
     pub fn admin_socket(&self) -> &Path {
         &self.socket
+    }
+
+    /// Where the wallboard is, with the port that was chosen.
+    pub fn http(&self) -> Option<SocketAddr> {
+        self.http_at
     }
 
     /// The database that records can be read from, where there is one.
@@ -193,7 +202,8 @@ impl Running {
         for call in self.board.calls() {
             let verb = Verb::Hangup { call };
             // Nobody waits for these answers.
-            let _ = self.inbox.control(Event::Admin { request: 0, verb }).await;
+            let by = "shutdown".into();
+            let _ = self.inbox.control(Event::Admin { request: 0, by, verb }).await;
         }
     }
 
@@ -308,8 +318,14 @@ impl Ground {
         Ok(streams)
     }
 
-    fn api(&self, board: &BoardReader, replies: &Replies, stores: Arc<store::Health>) -> Api {
-        Api {
+    fn api(
+        &self,
+        board: &BoardReader,
+        replies: &Replies,
+        stores: Arc<store::Health>,
+    ) -> Result<Api, String> {
+        let own = std::fs::metadata("/proc/self").map_err(|e| format!("/proc/self: {e}"))?;
+        Ok(Api {
             board: board.clone(),
             inbox: self.inbox.clone(),
             replies: replies.clone(),
@@ -318,12 +334,23 @@ impl Ground {
             database: None,
             stores,
             reload: None,
-        }
+            owner: own.uid(),
+            glances: Glances::default(),
+        })
     }
 
-    fn start_admin(&self, api: Api) -> Result<Guard, String> {
+    /// The admin socket, and HTTP where it is wanted.
+    fn open_doors(
+        &self,
+        api: Arc<Api>,
+        http: Option<TcpListener>,
+    ) -> Result<(Guard, Option<SocketAddr>), String> {
         let _inside = self.runtime.enter();
-        admin::start(&self.settings.admin.socket, api)
+        let guard = admin::start(&self.settings.admin.socket, &api)?;
+        let Some(listener) = http else { return Ok((guard, None)) };
+        let at = listener.local_addr().map_err(|e| format!("http: {e}"))?;
+        super::http::start(listener, api)?;
+        Ok((guard, Some(at)))
     }
 
     /// Has it among the facts when a store goes away and when it is back.

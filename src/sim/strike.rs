@@ -37,18 +37,32 @@ impl World {
         }
     }
 
-    /// A supervisor flips somebody's state, or ends a call.
+    /// A supervisor opens and closes doors, or moves somebody to another queue and back.
+    fn hand_on_a_queue(&mut self) -> Verb {
+        let queues = &self.settings.acd.queues;
+        let queue = queues[self.rng.below(queues.len() as u64) as usize].name.clone();
+        let agent = agent_name(self.rng.below(self.plan.agents.len() as u64) as u16);
+        let to = ["open", "close", "open", "overflow off", "overflow auto", "weight 7"];
+        match self.rng.below(10) as usize {
+            lent @ 0..2 => Verb::Lend { queue, agent, lent: lent == 0 },
+            n => Verb::SetQueue { queue, to: to[n % to.len()].into() },
+        }
+    }
+
+    /// A supervisor flips somebody's state, ends a call, or has a hand on a queue.
     fn meddle(&mut self) -> Result<(), String> {
         let calls: Vec<&String> = self.laws.live.values().collect();
         let verb = if !calls.is_empty() && self.rng.chance(10) {
             let call = calls[self.rng.below(calls.len() as u64) as usize].clone();
             Verb::Hangup { call }
+        } else if self.rng.chance(25) {
+            self.hand_on_a_queue()
         } else {
             let agent = agent_name(self.rng.below(self.plan.agents.len() as u64) as u16);
-            let states = ["ready", "pause", "logout", "ready", "end-wrap-up", "ready"];
+            let states = ["ready", "pause", "logout", "ready", "end-wrap-up", "force-logout"];
             let state = states[self.rng.below(6) as usize].to_string();
             Verb::SetAgent { agent, state, reason: "tea".into() }
         };
-        self.feed(Event::Admin { request: self.steps, verb })
+        self.feed(Event::Admin { request: self.steps, by: "supervisor".into(), verb })
     }
 }

@@ -221,7 +221,7 @@ impl Stage {
     }
 
     pub fn ask(&mut self, verb: Verb) {
-        self.tell(Event::Admin { request: 1, verb });
+        self.tell(Event::Admin { request: 1, by: "supervisor".into(), verb });
     }
 
     pub fn set_agent(&mut self, agent: &str, state: &str) {

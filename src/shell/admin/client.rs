@@ -1,10 +1,10 @@
 //! One client of the admin socket. Requests are answered one after the other; facts come in
 //! between. Everything for the client goes through one bounded queue.
 
+use super::access::Peer;
 use super::rpc::{self, Fault};
+use super::stream::{self, Facts};
 use super::verbs::Api;
-use crate::shell::board::Missed;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,23 +21,14 @@ const LINE_MAX: usize = 64 << 10;
 const QUEUED: usize = 64;
 /// How long a client may leave a line unread that has to be written.
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
-/// Facts taken from the board at once.
-const FACTS: usize = 256;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Subscribe {
-    /// The first fact wanted; without it, the next one there is.
-    from: Option<u64>,
-}
-
-pub async fn serve(stream: UnixStream, api: Arc<Api>) {
+pub async fn serve(stream: UnixStream, peer: Peer, api: Arc<Api>) {
     let (read, write) = stream.into_split();
     let (queue, lines) = mpsc::channel(QUEUED);
     let mut writer = tokio::spawn(write_all(write, lines));
     let mut subscription = None;
     tokio::select! {
-        () = read_all(BufReader::new(read), &api, &queue, &mut subscription) => {}
+        () = read_all(BufReader::new(read), (&peer, &api), &queue, &mut subscription) => {}
         _ = &mut writer => {}
     }
     if let Some(subscription) = subscription {
@@ -52,7 +43,7 @@ pub async fn serve(stream: UnixStream, api: Arc<Api>) {
 
 async fn read_all(
     mut read: BufReader<OwnedReadHalf>,
-    api: &Arc<Api>,
+    (peer, api): (&Peer, &Arc<Api>),
     queue: &mpsc::Sender<String>,
     subscription: &mut Option<JoinHandle<()>>,
 ) {
@@ -74,12 +65,13 @@ async fn read_all(
         }
         let (answer, first) = match rpc::read(&line) {
             Ok(request) if request.method == "events.subscribe" => {
-                let first = subscribe(request.params, api);
-                let outcome = first.clone().map(|from| json!({ "from": from }));
-                (request.id.map(|id| rpc::answer(&id, outcome)), first.ok())
+                let begun = stream::begin(api, peer, request.params).await;
+                let outcome = begun.as_ref().map(|facts| json!({"from": facts.next}));
+                let outcome = outcome.map_err(Clone::clone);
+                (request.id.map(|id| rpc::answer(&id, outcome)), begun.ok())
             }
             Ok(request) => {
-                let outcome = api.call(&request.method, request.params).await;
+                let outcome = api.call(peer, &request.method, request.params).await;
                 (request.id.map(|id| rpc::answer(&id, outcome)), None)
             }
             Err((id, fault)) => (Some(rpc::answer(&id, Err(fault))), None),
@@ -91,7 +83,7 @@ async fn read_all(
         }
         if let Some(first) = first {
             // A second subscription replaces the one before.
-            let fresh = tokio::spawn(send_facts(first, Arc::clone(api), queue.clone()));
+            let fresh = tokio::spawn(send_facts(first, queue.clone()));
             if let Some(before) = subscription.replace(fresh) {
                 before.abort();
             }
@@ -99,50 +91,24 @@ async fn read_all(
     }
 }
 
-/// The number of the first fact that will come.
-fn subscribe(params: Value, api: &Api) -> Result<u64, Fault> {
-    let Subscribe { from } =
-        serde_json::from_value(params).map_err(|e| Fault::params(e.to_string()))?;
-    let from = from.unwrap_or_else(|| *api.board.latest().borrow() + 1);
-    api.board.facts(from, 0).map_err(missed)?;
-    Ok(from)
-}
-
-async fn send_facts(mut next: u64, api: Arc<Api>, queue: mpsc::Sender<String>) {
-    let mut latest = api.board.latest();
+async fn send_facts(mut facts: Facts, queue: mpsc::Sender<String>) {
     loop {
-        latest.mark_unchanged();
-        let facts = match api.board.facts(next, FACTS) {
-            Ok(facts) => facts,
-            Err(gone) => {
-                let error = missed(gone);
-                let params = json!({"code": error.code, "message": error.message, "next": next});
+        match facts.more().await {
+            Ok(batch) => {
+                for fact in batch {
+                    if queue.send(rpc::notification("fact", &fact)).await.is_err() {
+                        return;
+                    }
+                }
+            }
+            Err(Some(error)) => {
+                let params =
+                    json!({"code": error.code, "message": error.message, "next": facts.next});
                 let _ = queue.send(rpc::notification("events.lost", &params.to_string())).await;
                 return;
             }
-        };
-        for fact in &facts {
-            if queue.send(rpc::notification("fact", fact)).await.is_err() {
-                return;
-            }
-            next += 1;
+            Err(None) => return,
         }
-        if facts.is_empty() && latest.changed().await.is_err() {
-            return;
-        }
-    }
-}
-
-fn missed(missed: Missed) -> Fault {
-    match missed {
-        Missed::TooOld { oldest } => Fault::missed(format!(
-            "facts before {oldest} are gone: read what you need from records.query, then subscribe \
-             from {oldest}"
-        )),
-        Missed::Ahead { newest } => Fault::missed(format!(
-            "the newest fact is {newest}: the switch was restarted and counts anew; subscribe \
-             from 1"
-        )),
     }
 }
 

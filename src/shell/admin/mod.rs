@@ -1,18 +1,23 @@
 //! The admin socket: JSON-RPC 2.0 over a Unix socket, one object a line.
 //!
-//! Answered from the board: `status`, `calls.list`, `queues.list`, `agents.list`, `trunks.list`,
-//! `metrics`. From the stores: `records.query`. By the core: `agents.set`, `calls.hangup`. By the
-//! shell: `config.reload`. A stream: `events.subscribe {from}`, after which `fact` notifications
-//! come, numbered without a gap. A client that is slow or dead costs itself its connection and
-//! nobody anything else: it has a bounded queue, and nothing waits for it.
+//! `table` holds the verbs, `access` says whose they are, `verbs` does them, `stream` tells facts.
+//! A client that is slow or dead costs itself its connection and nobody anything else: it has a
+//! bounded queue, and nothing waits for it.
 
+mod access;
 mod client;
 mod rpc;
 mod socket;
+mod stream;
+mod table;
 mod verbs;
 
+pub use access::Peer;
+pub use rpc::Fault;
 pub use socket::Guard;
-pub use verbs::{Api, Reload};
+pub use stream::begin as follow;
+pub use table::{AGENT_STATES, Kind, Verb, acts};
+pub use verbs::{Api, Glances, Reload};
 
 use super::accept;
 use std::path::Path;
@@ -23,9 +28,10 @@ use tokio::sync::Semaphore;
 const CLIENTS_MAX: usize = 256;
 
 /// Listens until the runtime ends. The guard removes the socket's file when it is dropped.
-pub fn start(path: &Path, api: Api) -> Result<Guard, String> {
-    let (listener, guard) = socket::bind(path)?;
-    let api = Arc::new(api);
+pub fn start(path: &Path, api: &Arc<Api>) -> Result<Guard, String> {
+    let many = api.board.with(|board| board.users().iter().any(|user| user.uid.is_some()));
+    let (listener, guard) = socket::bind(path, many)?;
+    let api = Arc::clone(api);
     let room = Arc::new(Semaphore::new(CLIENTS_MAX));
     tokio::spawn(async move {
         loop {
@@ -34,7 +40,12 @@ pub fn start(path: &Path, api: Api) -> Result<Guard, String> {
                     Ok(place) => {
                         let api = Arc::clone(&api);
                         tokio::spawn(async move {
-                            client::serve(stream, api).await;
+                            match stream.peer_cred() {
+                                Ok(who) => client::serve(stream, Peer::Uid(who.uid()), api).await,
+                                Err(error) => {
+                                    tracing::warn!("an admin client without a uid: {error}")
+                                }
+                            }
                             drop(place);
                         });
                     }
@@ -48,4 +59,4 @@ pub fn start(path: &Path, api: Api) -> Result<Guard, String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -45,6 +45,11 @@ impl Fault {
         Self { code: -32_001, message: message.into() }
     }
 
+    /// It is not theirs to do.
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self { code: -32_003, message: message.into() }
+    }
+
     /// Facts that were asked for are not here any more, or not yet.
     pub fn missed(message: impl Into<String>) -> Self {
         Self { code: -32_002, message: message.into() }

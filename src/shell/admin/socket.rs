@@ -1,5 +1,5 @@
-//! The socket's file: only its owner may use it, a dead switch leaves none in the way, and a living
-//! one keeps its own.
+//! The file of the socket: only its owner may use it unless there are users, a dead switch leaves
+//! none in the way, and a living one keeps its own.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -25,7 +25,8 @@ impl Drop for Guard {
     }
 }
 
-pub fn bind(path: &Path) -> Result<(UnixListener, Guard), String> {
+/// `many`: others than its owner may connect too, and each is asked who they are.
+pub fn bind(path: &Path, many: bool) -> Result<(UnixListener, Guard), String> {
     let sentence = |what: &str| format!("admin socket {}: {what}", path.display());
     make_room(path).map_err(|what| sentence(&what))?;
     // Made under another name, closed to others, and only then put where it will be found.
@@ -35,9 +36,10 @@ pub fn bind(path: &Path) -> Result<(UnixListener, Guard), String> {
     }
     let _ = fs::remove_file(&fresh);
     let bound = UnixListener::bind(&fresh).map_err(|e| sentence(&e.to_string()))?;
-    let placed = fs::set_permissions(&fresh, fs::Permissions::from_mode(0o600))
-        .and_then(|()| fs::rename(&fresh, path))
-        .and_then(|()| fs::metadata(path));
+    let placed =
+        fs::set_permissions(&fresh, fs::Permissions::from_mode(if many { 0o666 } else { 0o600 }))
+            .and_then(|()| fs::rename(&fresh, path))
+            .and_then(|()| fs::metadata(path));
     match placed {
         Ok(found) => Ok((bound, Guard { path: path.into(), inode: found.ino() })),
         Err(error) => {

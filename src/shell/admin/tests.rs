@@ -1,9 +1,11 @@
 //! The admin socket from the outside: whole conversations over a real socket.
 
+use super::rpc::Fault;
 use super::*;
-use crate::base::{CallId, Now, QueueId};
+use crate::base::{AgentId, CallId, Now, QueueId};
 use crate::call::{Arrival, Direction};
-use crate::core::{self, Event, Fact, Verb, What};
+use crate::config::Role;
+use crate::core::{self, Event, Fact, Noted, Verb as Act, What};
 use crate::shell::board::{self, Board, Names, News};
 use crate::shell::clock::Clock;
 use crate::shell::lane::{self, InboxEnd, Lane};
@@ -21,13 +23,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
-struct World {
-    runtime: Runtime,
+pub struct World {
+    pub runtime: Runtime,
     folder: Folder,
     news: Lane<News>,
     board: board::BoardReader,
     core: InboxEnd,
     replies: Replies,
+    pub api: Arc<Api>,
     _guard: Guard,
 }
 
@@ -38,6 +41,10 @@ struct Client {
 
 impl World {
     fn new(name: &str) -> Self {
+        Self::with(name, &config::Settings::default())
+    }
+
+    pub fn with(name: &str, settings: &config::Settings) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -45,15 +52,18 @@ impl World {
             .unwrap();
         let metrics = Arc::new(Metrics::new());
         let meters = metrics.for_shell();
-        let named =
-            core::Names { agents: Vec::new(), queues: vec![(QueueId(0), "general".into())] };
-        let names = Names::of(&config::Settings::default(), named);
+        let named = core::Names {
+            agents: vec![(AgentId(0), "op1".into()), (AgentId(1), "ali1".into())],
+            queues: vec![(QueueId(0), "general".into()), (QueueId(1), "alirajpur".into())],
+            serves: vec![vec![QueueId(0)], vec![QueueId(1)]],
+        };
+        let names = Names::of(settings, named);
         let board = Board::new(names, Clock::start().now());
         let (news, board, _) = board::start(board, Clock::start(), meters.clone()).unwrap();
         let (inbox, core) = lane::inbox(Arc::new(Waker::new().unwrap()));
         let replies = Replies::default();
         let stores = Arc::new(Health::new(&[], &metrics, Box::new(|_, _| {})));
-        let api = Api {
+        let api = Arc::new(Api {
             stores,
             board: board.clone(),
             inbox,
@@ -62,11 +72,13 @@ impl World {
             meters,
             database: None,
             reload: None,
-        };
+            owner: u32::MAX,
+            glances: Glances::default(),
+        });
         let folder = Folder::new(name);
         let path = folder.0.join("pukar.sock");
-        let _guard = runtime.block_on(async { start(&path, api) }).unwrap();
-        Self { runtime, folder, news, board, core, replies, _guard }
+        let _guard = runtime.block_on(async { start(&path, &api) }).unwrap();
+        Self { runtime, folder, news, board, core, replies, api, _guard }
     }
 
     fn path(&self) -> PathBuf {
@@ -86,7 +98,7 @@ impl World {
         assert_eq!(self.board.read(Board::status)["last_fact"], seq);
     }
 
-    fn arrives(&mut self, seq: u64) {
+    pub fn arrives(&mut self, seq: u64) {
         let arrival = Arrival {
             id: format!("01HZ{seq}"),
             direction: Direction::In,
@@ -155,10 +167,11 @@ fn what_changes_something_is_done_by_the_core_and_its_words_come_back() {
         world.core.take(&mut batch);
         std::thread::yield_now();
     }
-    let Event::Admin { request, verb } = &batch[0] else { panic!("{batch:?}") };
+    let Event::Admin { request, by, verb } = &batch[0] else { panic!("{batch:?}") };
     let expected =
-        Verb::SetAgent { agent: "op1".into(), state: "pause".into(), reason: "tea".into() };
+        Act::SetAgent { agent: "op1".into(), state: "pause".into(), reason: "tea".into() };
     assert_eq!(verb, &expected);
+    assert!(by == "root" || by.starts_with("uid:"), "{by}");
     world.replies.answer(*request, Err("op1 is not logged in".into()));
     let answer = client.next();
     assert_eq!(answer["error"], json!({"code": -32000, "message": "op1 is not logged in"}));
@@ -171,7 +184,7 @@ fn faults_are_told_with_what_to_do() {
     let mut client = world.client();
     let unknown = client.ask("calls.listt", json!({}));
     assert_eq!(unknown["error"]["code"], -32601);
-    assert!(unknown["error"]["message"].as_str().unwrap().contains("calls.list, queues.list"));
+    assert!(unknown["error"]["message"].as_str().unwrap().contains("calls.list, calls.why"));
     assert_eq!(client.ask("calls.hangup", json!({"cal": "x"}))["error"]["code"], -32602);
     assert!(client.ask("config.reload", json!({}))["error"]["message"].is_string());
     assert!(client.ask("records.query", json!({}))["error"]["message"].is_string());
@@ -205,6 +218,141 @@ fn a_subscriber_that_comes_back_misses_nothing_and_sees_nothing_twice() {
     assert!(ahead["error"]["message"].as_str().unwrap().contains("restarted"));
 }
 
+fn user(name: &str, role: Role, queues: &[&str], numbers: bool) -> config::User {
+    let queues = queues.iter().map(ToString::to_string).collect();
+    let (districts, uid) = (Vec::new(), None);
+    config::User { name: name.into(), role, queues, districts, numbers, uid, token: None }
+}
+
+/// A switch with a caller in each of two queues, and people with different rights.
+pub fn with_users(name: &str) -> World {
+    let mut settings = config::Settings::default();
+    settings.admin.users = vec![
+        user("boss", Role::Administrator, &[], true),
+        user("ali", Role::Supervisor, &["alirajpur"], true),
+        user("collector", Role::ReadOnly, &[], true),
+        user("analyst", Role::Analyst, &[], false),
+    ];
+    let mut world = World::with(name, &settings);
+    world.arrives(1);
+    world.fact(2, What::Desk(acd::Fact::Queued { call: CallId(1), queue: QueueId(0) }));
+    world.arrives(3);
+    world.fact(4, What::Desk(acd::Fact::Queued { call: CallId(3), queue: QueueId(1) }));
+    world
+}
+
+impl World {
+    fn does(&self, who: &str, method: &str, params: Value) -> Result<Value, Fault> {
+        self.runtime.block_on(self.api.call(&Peer::User(who.into()), method, params))
+    }
+
+    /// What the core was told, without an answer.
+    fn noted(&mut self) -> Vec<(String, Act)> {
+        let mut batch = Vec::new();
+        self.core.take(&mut batch);
+        let noted = batch.into_iter().map(|event| match event {
+            Event::Admin { by, verb, .. } => (by, verb),
+            other => panic!("{other:?}"),
+        });
+        noted.collect()
+    }
+}
+
+#[test]
+fn who_may_not_act_is_told_why_and_it_is_noted() {
+    let mut world = with_users("rights");
+    for (who, method, params, why) in [
+        ("collector", "calls.hangup", json!({"call": "01HZ1"}), "needs the role supervisor"),
+        ("ali", "calls.hangup", json!({"call": "01HZ1"}), "does not belong to what ali"),
+        ("ali", "queues.close", json!({"queue": "general"}), "does not belong to what ali"),
+        ("ali", "agents.set", json!({"agent": "op1", "state": "ready"}), "does not belong"),
+        ("ali", "config.reload", json!({}), "needs the role administrator"),
+        ("analyst", "directory.list", json!({}), "needs the role read-only"),
+        ("gone", "status", json!({}), "no longer a user"),
+    ] {
+        let fault = world.does(who, method, params).unwrap_err();
+        assert!(fault.code == -32003 && fault.message.contains(why), "{fault:?}");
+    }
+    let noted = world.noted();
+    let refused = (
+        "collector".to_string(),
+        Act::Noted { verb: Noted::Refused, on: "calls.hangup call=01HZ1".into() },
+    );
+    assert_eq!((noted.len(), &noted[0]), (5, &refused));
+}
+
+#[test]
+fn everybody_sees_what_is_theirs_and_no_number_that_is_not_for_them() {
+    let mut world = with_users("views");
+    let callers = |world: &World, who: &str| {
+        let calls = world.does(who, "calls.list", json!({})).unwrap();
+        let calls = calls.as_array().unwrap().clone();
+        let told = calls.iter().map(|call| {
+            format!("{} {}", call["id"].as_str().unwrap(), call["caller"].as_str().unwrap())
+        });
+        told.collect::<Vec<_>>()
+    };
+    assert_eq!(callers(&world, "ali"), ["01HZ3 +919826012345"]);
+    assert_eq!(callers(&world, "analyst"), ["01HZ1 +9198******45", "01HZ3 +9198******45"]);
+    assert_eq!(callers(&world, "collector").len(), 2);
+    callers(&world, "collector");
+    let queues = world.does("ali", "queues.list", json!({})).unwrap();
+    assert_eq!((queues.as_array().unwrap().len(), &queues[0]["name"]), (1, &json!("alirajpur")));
+    let agents = world.does("ali", "agents.list", json!({})).unwrap();
+    assert_eq!(agents[0]["id"], "ali1");
+    assert_eq!(agents.as_array().unwrap().len(), 1);
+    let seen =
+        |who: &str| (who.to_string(), Act::Noted { verb: Noted::Seen, on: "calls.list".into() });
+    let noted = world.noted();
+    assert_eq!(noted[..2], [seen("ali"), seen("collector")], "once, not at every look");
+}
+
+#[test]
+fn a_stream_tells_each_what_is_theirs() {
+    let mut world = with_users("stream");
+    let peer = |who: &str| Peer::User(who.into());
+    let facts = |world: &World, who: &str| {
+        let told = world.runtime.block_on(async {
+            let mut facts =
+                stream::begin(&world.api, &peer(who), json!({"from": 1})).await.unwrap();
+            facts.more().await.unwrap()
+        });
+        told.iter().map(|fact| serde_json::from_str::<Value>(fact).unwrap()).collect::<Vec<_>>()
+    };
+    let veiled = facts(&world, "analyst");
+    assert_eq!((veiled.len(), &veiled[0]["caller"]), (4, &json!("+9198******45")));
+    let own = facts(&world, "ali");
+    let calls: Vec<_> = own.iter().map(|fact| fact["call"].clone()).collect();
+    assert_eq!(calls, [json!("01HZ3")], "from the queue on, which is what made it theirs");
+    let left = Act::Noted { verb: Noted::Exported, on: "events.subscribe from=1".into() };
+    assert_eq!(world.noted(), [("ali".to_string(), left)]);
+}
+
+#[test]
+fn a_group_of_agents_is_those_of_it_who_are_theirs() {
+    let mut world = with_users("groups");
+    let api = Arc::clone(&world.api);
+    let params = json!({"agent": "all", "state": "pause", "reason": "fire drill"});
+    let asked = world
+        .runtime
+        .spawn(async move { api.call(&Peer::User("ali".into()), "agents.set", params).await });
+    let mut batch = Vec::new();
+    while batch.is_empty() {
+        world.core.take(&mut batch);
+        std::thread::yield_now();
+    }
+    let Event::Admin { request, verb: Act::SetAgent { agent, .. }, .. } = &batch[0] else {
+        panic!("{batch:?}")
+    };
+    assert_eq!(agent, "ali1");
+    world.replies.answer(*request, Ok("paused".into()));
+    let answer = world.runtime.block_on(asked).unwrap().unwrap();
+    assert_eq!((&answer["done"], &answer["failed"]), (&json!(1), &json!([])));
+    let wrong = json!({"agent": "shift:noon", "state": "ready"});
+    let fault = world.does("boss", "agents.set", wrong).unwrap_err();
+    assert!(fault.message.contains("is no group: say all, queue:NAME"), "{fault:?}");
+}
+
 #[test]
 fn a_client_that_never_reads_stops_nobody() {
     let mut world = World::new("deaf");
@@ -221,14 +369,14 @@ fn a_dead_switch_leaves_no_socket_in_the_way_and_a_living_one_keeps_its_own() {
     let mode = std::fs::metadata(world.path()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let _inside = world.runtime.enter();
-    let taken = socket::bind(&world.path()).err().unwrap();
+    let taken = socket::bind(&world.path(), false).err().unwrap();
     assert!(taken.contains("another switch is running there"), "{taken}");
     let stale = world.folder.0.join("stale.sock");
     drop(std::os::unix::net::UnixListener::bind(&stale).unwrap());
-    let (listener, guard) = socket::bind(&stale).unwrap();
+    let (listener, guard) = socket::bind(&stale, true).unwrap();
     drop((listener, guard));
     assert!(!stale.exists());
     let file = world.folder.0.join("file");
     std::fs::write(&file, "precious").unwrap();
-    assert!(socket::bind(&file).err().unwrap().contains("it stays"));
+    assert!(socket::bind(&file, false).err().unwrap().contains("it stays"));
 }

@@ -1,22 +1,31 @@
-//! What the admin socket can do.
+//! What the admin socket and HTTP can do: admits whoever asks, then does it or has it done.
 
+use super::access::{Peer, Who};
 use super::rpc::Fault;
+use super::table::{self, Given, How, Look, Shell, Shows, VERBS, Verb};
+use crate::base::{Instant, Wall};
 use crate::config::Settings;
-use crate::core::{Event, MissedAct, Verb};
+use crate::core::{Event, Noted, Verb as Act};
 use crate::shell::board::{Board, BoardReader};
 use crate::shell::lane::{CoreGone, Inbox};
 use crate::shell::meters::{Metrics, ShellMeters};
 use crate::shell::outlets::Replies;
+use crate::shell::report;
 use crate::shell::store::{self, Filter, Health};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long the core may take to answer. It takes microseconds, unless something is wrong.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long somebody who glanced at callers' numbers may do so before it is noted again.
+const GLANCE: Duration = Duration::from_secs(600);
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
+/// Glances remembered at a time; what is over it is not noted.
+const GLANCES_MAX: usize = 10_000;
 
 /// Reads the configuration again: the new settings, or every mistake in it.
 pub type Reload = Arc<dyn Fn() -> Result<Settings, String> + Send + Sync>;
@@ -32,125 +41,161 @@ pub struct Api {
     pub database: Option<PathBuf>,
     pub stores: Arc<Health>,
     pub reload: Option<Reload>,
+    /// Whose the socket is.
+    pub owner: u32,
+    /// When who last glanced at callers' numbers, for the books.
+    pub glances: Glances,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SetAgent {
-    agent: String,
-    state: String,
-    #[serde(default)]
-    reason: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Hangup {
-    call: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ChooseDistrict {
-    call: String,
-    district: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Missed {
-    number: String,
-    #[serde(default)]
-    by: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Listed {
-    #[serde(default)]
-    address: String,
-}
+/// Who has looked at what, and when that was last noted.
+pub type Glances = Mutex<BTreeMap<(String, &'static str), Instant>>;
 
 impl Api {
-    pub async fn call(&self, method: &str, params: Value) -> Result<Value, Fault> {
+    /// Does it, or says why not.
+    pub async fn call(&self, peer: &Peer, method: &str, params: Value) -> Result<Value, Fault> {
+        let (verb, given, who) = self.admit(peer, method, params).await?;
+        let answer = match verb.how {
+            How::Board(look) => self.look(look, &given, &who).map(|mut answer| {
+                if verb.name == "status" {
+                    answer["stores"] = self.stores.list();
+                }
+                answer
+            }),
+            How::Core(act) => self.ask(&who, act(&given)).await.map(|text| json!({"text": text})),
+            How::Shell(Shell::SetAgents) => self.set_agents(&who, &given).await,
+            How::Shell(Shell::Records) => self.records(&who, &given).await,
+            How::Shell(Shell::Report) => self.report(&who, &given).await,
+            How::Shell(Shell::Reload) => {
+                let done = self.reload().await;
+                self.note(&who, Noted::Reloaded, String::new()).await;
+                done.map(|text| json!({"text": text}))
+            }
+            How::Shell(Shell::Metrics) => Ok(json!(self.metrics.render())),
+            How::Shell(Shell::Stores) => Ok(self.stores.list()),
+            How::Shell(Shell::Verbs) => Ok(VERBS.iter().map(Verb::describe).collect()),
+            How::Shell(Shell::Subscribe) => {
+                Err(Fault::refused("a stream of facts needs a connection of its own"))
+            }
+        };
+        answer.map(|answer| who.veil(answer))
+    }
+
+    /// Whether this peer may do this. What is refused, and who sees callers' numbers, is noted.
+    pub async fn admit(
+        &self,
+        peer: &Peer,
+        method: &str,
+        params: Value,
+    ) -> Result<(&'static Verb, Given, Who), Fault> {
         self.meters.admin_requests.increment(1);
-        match method {
-            "status" => {
-                let mut status = self.board.read(Board::status);
-                status["stores"] = self.stores.list();
-                Ok(status)
-            }
-            "stores.list" => Ok(self.stores.list()),
-            "calls.list" => Ok(self.board.read(Board::calls_list)),
-            "queues.list" => Ok(self.board.read(Board::queues_list)),
-            "agents.list" => Ok(self.board.read(Board::agents_list)),
-            "shifts.list" => Ok(self.board.read(Board::shifts_list)),
-            "directory.list" => {
-                let Listed { address } = parse(params)?;
-                self.directory(&address)
-            }
-            "directory.stale" => Ok(self.board.read(Board::directory_stale)),
-            "trunks.list" => Ok(self.board.read(|board, _| board.trunks_list())),
-            "metrics" => Ok(json!(self.metrics.render())),
-            "records.query" => self.records(parse(params)?).await,
-            "agents.set" => {
-                let SetAgent { agent, state, reason } = parse(params)?;
-                self.ask(Verb::SetAgent { agent, state, reason }).await
-            }
-            "calls.district" => {
-                let ChooseDistrict { call, district } = parse(params)?;
-                self.ask(Verb::ChooseDistrict { call, district }).await
-            }
-            "missed.list" => Ok(self.board.read(Board::missed_list)),
-            "missed.claim" | "missed.call" | "missed.close" => {
-                let Missed { number, by } = parse(params)?;
-                let act = match method {
-                    "missed.claim" if by.is_empty() => {
-                        return Err(Fault::refused("say by whom: {\"number\": …, \"by\": …}"));
-                    }
-                    "missed.claim" => MissedAct::Claim { by },
-                    "missed.call" => MissedAct::Call { by },
-                    _ => MissedAct::Close { by },
+        let verb = table::find(method)?;
+        let given = verb.read(params)?;
+        let (who, allowed) = self.board.with(|board| {
+            let who = Who::of(peer, self.owner, board)?;
+            let allowed = who.may(verb, &given, board);
+            Ok((who, allowed))
+        })?;
+        if let Err(fault) = allowed {
+            self.note(&who, Noted::Refused, format!("{} {}", verb.name, given.line())).await;
+            return Err(fault);
+        }
+        if who.numbers {
+            self.note_reading(&who, verb, &given).await;
+        }
+        Ok((verb, given, who))
+    }
+
+    fn look(
+        &self,
+        look: fn(&Look) -> Result<Value, String>,
+        given: &Given,
+        who: &Who,
+    ) -> Result<Value, Fault> {
+        let now = self.board.now();
+        let found = self.board.with(|board| look(&Look { board, now, given, who }));
+        found.map_err(Fault::refused)
+    }
+
+    async fn note_reading(&self, who: &Who, verb: &'static Verb, given: &Given) {
+        match verb.shows {
+            Shows::Nothing => {}
+            Shows::Numbers => {
+                let now = self.board.now().instant;
+                let fresh = {
+                    let mut glances = self.glances.lock().unwrap_or_else(PoisonError::into_inner);
+                    glances.retain(|_, at| now.since(*at) < GLANCE);
+                    let key = (who.name.clone(), verb.name);
+                    let room = glances.len() < GLANCES_MAX;
+                    room && !glances.contains_key(&key) && glances.insert(key, now).is_none()
                 };
-                self.ask(Verb::Missed { number, act }).await
+                if fresh {
+                    self.note(who, Noted::Seen, verb.name.into()).await;
+                }
             }
-            "calls.hangup" => {
-                let Hangup { call } = parse(params)?;
-                self.ask(Verb::Hangup { call }).await
+            Shows::Records => {
+                let on = format!("{} {}", verb.name, given.line());
+                self.note(who, Noted::Exported, on.trim_end().into()).await;
             }
-            "config.reload" => self.reload().await.map(|text| json!({ "text": text })),
-            _ => Err(Fault::method(format!(
-                "there is no method `{method}`: status, calls.list, queues.list, agents.list, \
-                 trunks.list, shifts.list, directory.list, directory.stale, missed.list, \
-                 missed.claim, missed.call, missed.close, agents.set, \
-                 calls.hangup, calls.district, records.query, stores.list, config.reload, metrics \
-                 and events.subscribe there are"
-            ))),
         }
     }
 
-    fn directory(&self, address: &str) -> Result<Value, Fault> {
-        let mut why = String::new();
-        let found = self.board.read(|board, now| match board.directory_list(address, now) {
-            Ok(found) => found,
-            Err(said) => {
-                why = said;
-                Value::Null
+    /// Puts on the books what the core has no hand in. Nobody waits for an answer.
+    async fn note(&self, who: &Who, verb: Noted, on: String) {
+        let (by, verb) = (who.name.clone(), Act::Noted { verb, on });
+        let _ = self.inbox.control(Event::Admin { request: 0, by, verb }).await;
+    }
+
+    /// An agent, or those of a group who are theirs, one after the other.
+    async fn set_agents(&self, who: &Who, given: &Given) -> Result<Value, Fault> {
+        let (agent, state, reason) =
+            (given.text("agent"), given.text("state"), given.text("reason"));
+        let wish = |agent: &str| Act::SetAgent {
+            agent: agent.into(),
+            state: state.into(),
+            reason: reason.into(),
+        };
+        let group = self.board.with(|board| board.group(agent)).map_err(Fault::refused)?;
+        let Some(group) = group else {
+            let mine = self.board.with(|board| {
+                let queues = board.queues_of_agent(agent);
+                queues.is_none_or(|queues| who.looks_after(&queues))
+            });
+            return match mine {
+                true => self.ask(who, wish(agent)).await.map(|text| json!({"text": text})),
+                false => Err(Fault::forbidden(format!(
+                    "{agent} does not belong to what {} looks after",
+                    who.name
+                ))),
+            };
+        };
+        let (mut done, mut failed) = (0, Vec::new());
+        for (agent, queues) in group {
+            if !who.looks_after(&queues) {
+                continue;
             }
-        });
-        if why.is_empty() { Ok(found) } else { Err(Fault::refused(why)) }
+            match self.ask(who, wish(&agent)).await {
+                Ok(_) => done += 1,
+                Err(fault) => failed.push(format!("{agent}: {}", fault.message)),
+            }
+        }
+        let text = match failed.len() {
+            0 => format!("{agent}: {done} agents: {state}"),
+            n => format!("{agent}: {done} agents: {state}; {n} not: {}", failed.join("; ")),
+        };
+        Ok(json!({"text": text, "done": done, "failed": failed}))
     }
 
     /// Has the core do it.
-    async fn ask(&self, verb: Verb) -> Result<Value, Fault> {
+    async fn ask(&self, who: &Who, verb: Act) -> Result<String, Fault> {
         let (request, answer) = self.replies.open();
-        let told = self.inbox.control(Event::Admin { request, verb }).await;
+        let by = who.name.clone();
+        let told = self.inbox.control(Event::Admin { request, by, verb }).await;
         if told == Err(CoreGone) {
             self.replies.forget(request);
             return Err(Fault::silent("the switch is stopping"));
         }
         match tokio::time::timeout(PATIENCE, answer).await {
-            Ok(Ok(Ok(text))) => Ok(json!({ "text": text })),
+            Ok(Ok(Ok(text))) => Ok(text),
             Ok(Ok(Err(why))) => Err(Fault::refused(why)),
             Ok(Err(_)) => Err(Fault::silent("the switch is stopping")),
             Err(_) => {
@@ -162,17 +207,47 @@ impl Api {
         }
     }
 
-    async fn records(&self, filter: Filter) -> Result<Value, Fault> {
-        let Some(database) = self.database.clone() else {
-            return Err(Fault::refused(
-                "no store can be asked: add \"sqlite:data/records.db\" to [records] stores",
-            ));
+    async fn records(&self, who: &Who, given: &Given) -> Result<Value, Fault> {
+        let filter = serde_json::from_value(Value::Object(given.0.clone()));
+        let mut filter: Filter = filter.map_err(|e| Fault::params(e.to_string()))?;
+        filter.within = who.within();
+        let database = self.database()?;
+        read(move || store::query(&database, &filter)).await
+    }
+
+    async fn report(&self, who: &Who, given: &Given) -> Result<Value, Fault> {
+        let database = self.database()?;
+        let (roster, reports) = self.board.with(Board::books);
+        let last = report::last_cut_off(self.board.now().wall, &roster.zone, &reports.cut_offs);
+        let moment = |key: &str, default: Wall| match given.maybe(key) {
+            None => Ok(default),
+            Some(text) => match text.parse::<jiff::Timestamp>() {
+                Ok(stamp) => Ok(Wall(stamp.as_microsecond())),
+                Err(_) => Err(Fault::params(format!("`{key}`: \"{text}\" is no RFC 3339 time"))),
+            },
         };
-        let read = tokio::task::spawn_blocking(move || store::query(&database, &filter));
-        match read.await {
-            Ok(found) => found.map_err(Fault::refused),
-            Err(_) => Err(Fault::silent("the switch is stopping")),
-        }
+        // A beginning without an end is up to now; an end without a beginning is of its day.
+        let until = if given.maybe("since").is_some() { self.board.now().wall } else { last.until };
+        let until = moment("until", until)?;
+        let since = moment(
+            "since",
+            if given.maybe("until").is_some() { Wall(until.0 - DAY) } else { last.since },
+        )?;
+        let window = report::Window { since, until };
+        let within = who.within();
+        read(move || {
+            let (roster, reports) = (&roster, &reports);
+            report::report(&report::Wanted { database: &database, roster, reports, window, within })
+        })
+        .await
+    }
+
+    fn database(&self) -> Result<PathBuf, Fault> {
+        self.database.clone().ok_or_else(|| {
+            Fault::refused(
+                "no store can be asked: add \"sqlite:data/records.db\" to [records] stores",
+            )
+        })
     }
 
     /// Reads the configuration again and hands it to the core; mistakes change nothing.
@@ -201,6 +276,12 @@ impl Api {
     }
 }
 
-fn parse<T: DeserializeOwned>(params: Value) -> Result<T, Fault> {
-    serde_json::from_value(params).map_err(|e| Fault::params(e.to_string()))
+/// Reads the database, on a thread that may wait for it.
+async fn read(
+    read: impl FnOnce() -> Result<Value, String> + Send + 'static,
+) -> Result<Value, Fault> {
+    match tokio::task::spawn_blocking(read).await {
+        Ok(found) => found.map_err(Fault::refused),
+        Err(_) => Err(Fault::silent("the switch is stopping")),
+    }
 }

@@ -1,8 +1,8 @@
 //! One fact as a line of JSON, in the words of the configuration and with the ids of the records.
 
 use super::fold::Board;
-use crate::acd::{self, Miss, MissedBecause, ShiftNews, Withdrawn};
-use crate::base::{AgentId, CallId};
+use crate::acd::{self, Hand, Miss, MissedBecause, ShiftNews, Withdrawn};
+use crate::base::{AgentId, CallId, QueueId};
 use crate::call::{self, Arrival, MissedNews, Role};
 use crate::core::{Fact, What};
 use crate::shell::stamp::rfc3339;
@@ -32,6 +32,9 @@ pub fn render(board: &Board, fact: &Fact) -> Arc<str> {
         What::Locked { user, peer } => ("phone.locked", json!({"user": user, "peer": peer})),
         What::Store { name, up: true, .. } => ("store.back", json!({"store": name})),
         What::Store { name, up: false, why } => ("store.away", json!({"store": name, "why": why})),
+        What::Audit(act) => {
+            ("audit", json!({"by": act.by, "verb": act.verb, "on": act.on, "refused": act.refused}))
+        }
         What::Reloaded => ("switch.reloaded", json!({})),
         What::Draining => ("switch.draining", json!({})),
         What::Restarted { calls } => ("switch.restarted", json!({"calls": calls})),
@@ -165,6 +168,7 @@ fn of_desk(board: &Board, fact: &acd::Fact) -> (&'static str, Value) {
             details["instead"] = word(instead).into();
             ("queue.turned_away", details)
         }
+        acd::Fact::Handled { queue, hand } => ("queue.handled", of_hand(board, *queue, *hand)),
         acd::Fact::Picked(pick) => ("call.picked", of_pick(board, pick)),
         acd::Fact::Offered { call, agent } => ("agent.offered", about(call, agent)),
         acd::Fact::Missed { call, agent, why } => {
@@ -180,6 +184,18 @@ fn of_desk(board: &Board, fact: &acd::Fact) -> (&'static str, Value) {
             let state = state.name();
             ("agent.state", json!({"agent": agent, "state": state, "reason": reason, "call": call}))
         }
+    }
+}
+
+/// What a supervisor did to a queue: one of its keys stands for what.
+fn of_hand(board: &Board, queue: QueueId, hand: Hand) -> Value {
+    let queue = board.names.queue(queue);
+    match hand {
+        Hand::Door(door) => json!({"queue": queue, "door": word(&door)}),
+        Hand::Ways(ways) => json!({"queue": queue, "overflow": word(&ways)}),
+        Hand::Weight(weight) => json!({"queue": queue, "weight": weight}),
+        Hand::Lend(agent) => json!({"queue": queue, "added": board.names.agent(agent)}),
+        Hand::TakeAway(agent) => json!({"queue": queue, "removed": board.names.agent(agent)}),
     }
 }
 
@@ -214,7 +230,7 @@ fn of_pick(board: &Board, pick: &acd::Pick) -> Value {
 }
 
 /// `NotTheSame` as `not_the_same`.
-fn word(variant: &impl std::fmt::Debug) -> String {
+pub(super) fn word(variant: &impl std::fmt::Debug) -> String {
     let mut word = String::new();
     for letter in format!("{variant:?}").chars() {
         if letter.is_uppercase() && !word.is_empty() {
@@ -225,7 +241,7 @@ fn word(variant: &impl std::fmt::Debug) -> String {
     word
 }
 
-fn of_miss(why: MissedBecause) -> &'static str {
+pub(super) fn of_miss(why: MissedBecause) -> &'static str {
     match why {
         MissedBecause::Phone(Miss::NoAnswer) => "no-answer",
         MissedBecause::Phone(Miss::Declined) => "declined",

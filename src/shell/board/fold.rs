@@ -3,10 +3,12 @@
 use super::missed::MissedList;
 use super::names::Names;
 use super::ring::{Missed, Ring};
-use crate::acd::{self, AgentState};
-use crate::base::{AgentId, CallId, Id, Now, QueueId};
-use crate::call::{self, Arrival, Direction, Failures, Outcome};
-use crate::core::{Fact, What};
+use super::story::Stories;
+use super::wall::{Minutes, Short};
+use crate::acd::{self, AgentState, Door, Hand, Ways};
+use crate::base::{AgentId, CallId, Id, Now, QueueId, Wall, limits};
+use crate::call::{self, Arrival, Direction, Failures, MissedNews, Outcome};
+use crate::core::{Audit, Fact, What};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -35,6 +37,11 @@ pub struct Board {
     pub(super) counts: Counts,
     pub(super) failures: Failures,
     pub(super) missed: MissedList,
+    /// Shifts that are, or will be, short of people.
+    pub(super) short: Vec<Short>,
+    /// The last acts of people, and when each was.
+    pub(super) audits: VecDeque<(Wall, Audit)>,
+    pub(super) stories: Stories,
     phones: BTreeMap<String, Vec<String>>,
     last: u64,
     ring: Ring,
@@ -85,6 +92,11 @@ pub(super) struct Queue {
     pub in_time: u64,
     pub left: u64,
     pub longest: Duration,
+    pub door: Door,
+    pub ways: Ways,
+    pub minutes: Minutes,
+    /// The weight that a supervisor gave it.
+    pub weight: Option<u32>,
 }
 
 /// Since the switch started.
@@ -115,6 +127,9 @@ impl Board {
             counts: Counts::default(),
             failures: Failures::default(),
             missed: MissedList::default(),
+            short: Vec::new(),
+            audits: VecDeque::new(),
+            stories: Stories::default(),
             phones: BTreeMap::new(),
             last: 0,
             ring: Ring::default(),
@@ -190,13 +205,20 @@ impl Board {
             What::Restarted { .. } => {
                 (self.restarted, self.draining) = (Some(fact.at), false);
             }
+            What::Audit(act) => {
+                self.audits.push_back((fact.at.wall, Audit::clone(act)));
+                if self.audits.len() > limits::AUDITS_KEPT {
+                    self.audits.pop_front();
+                }
+            }
+            What::Reloaded => self.queues.values_mut().for_each(|queue| queue.weight = None),
+            What::Shift(news) => self.note_shift(news),
             What::Code { .. }
             | What::Locked { .. }
             | What::Store { .. }
-            | What::Reloaded
-            | What::Overflowed { .. }
-            | What::Shift(_) => {}
+            | What::Overflowed { .. } => {}
         }
+        self.stories.take(&fact);
         self.ring.push(fact);
     }
 
@@ -245,7 +267,17 @@ impl Board {
                 self.failures.note(number, *reached);
                 self.missed.rung(number);
             }
-            call::Fact::Missed { number, news } => self.missed.take(at, number, news),
+            call::Fact::Missed { number, news } => {
+                let place = match news {
+                    MissedNews::Abandoned { parent } => self.place_of_call(parent),
+                    MissedNews::Claimed { .. }
+                    | MissedNews::Calling
+                    | MissedNews::Unreached
+                    | MissedNews::Served
+                    | MissedNews::Closed { .. } => None,
+                };
+                self.missed.take(at, number, news, place.unwrap_or_default());
+            }
             call::Fact::Category { .. }
             | call::Fact::SystemAnswered { .. }
             | call::Fact::Announced { .. }
@@ -275,10 +307,12 @@ impl Board {
                 if let Some(queue) = self.queues.get_mut(queue) {
                     queue.waiting.remove(call);
                     queue.left += 1;
+                    queue.minutes.left(at);
                     queue.longest = queue.longest.max(waited);
                 }
             }
             acd::Fact::TurnedAway { .. } | acd::Fact::Picked(_) | acd::Fact::Repaired { .. } => {}
+            acd::Fact::Handled { queue, hand } => self.handled(*queue, *hand),
             acd::Fact::Offered { call, agent } => self.change(*call, |call| {
                 (call.stage, call.agent) = (Stage::Offered, Some(*agent));
             }),
@@ -305,6 +339,23 @@ impl Board {
         }
     }
 
+    fn handled(&mut self, id: QueueId, hand: Hand) {
+        let Some(queue) = self.queues.get_mut(&id) else { return };
+        match hand {
+            Hand::Door(door) => queue.door = door,
+            Hand::Ways(ways) => queue.ways = ways,
+            Hand::Weight(weight) => queue.weight = Some(weight),
+            Hand::Lend(agent) | Hand::TakeAway(agent) => {
+                let (agent, queue) = (self.names.agent(agent), self.names.queue(id));
+                let serves = self.names.serves.entry(agent).or_default();
+                serves.retain(|other| *other != queue);
+                if matches!(hand, Hand::Lend(_)) {
+                    serves.push(queue);
+                }
+            }
+        }
+    }
+
     fn taken(&mut self, call: CallId, agent: AgentId, at: Now) {
         if let Some(agent) = self.agents.get_mut(&agent) {
             agent.taken += 1;
@@ -313,8 +364,7 @@ impl Board {
         let queue = self.calls.get(&call).and_then(|call| call.queue);
         if let Some(queue) = queue.and_then(|queue| self.queues.get_mut(&queue)) {
             queue.waiting.remove(&call);
-            queue.taken += 1;
-            queue.in_time += u64::from(waited <= SERVICE_LEVEL);
+            queue.note_answered(at, waited <= SERVICE_LEVEL);
             queue.longest = queue.longest.max(waited);
         }
         self.change(call, |call| call.agent = Some(agent));

@@ -2,6 +2,7 @@
 //!
 //! Times are RFC 3339 in UTC, spans are milliseconds, what is not there is null or empty.
 
+use super::fact_text::word;
 use super::fold::{Agent, Board, Call, Queue, Stage};
 use crate::base::{AgentId, Now, QueueId};
 use crate::shell::stamp::{optional, rfc3339};
@@ -11,6 +12,15 @@ use std::collections::BTreeMap;
 impl Board {
     /// One screen: the switch, its calls, its agents by state, its queues.
     pub fn status(&self, now: Now) -> Value {
+        self.status_for(now, &|_| true)
+    }
+
+    /// The same for somebody who sees only some of the queues.
+    pub fn status_for(&self, now: Now, sees: &dyn Fn(&str) -> bool) -> Value {
+        let queues = self.queues_list(now);
+        let queues = queues.as_array().into_iter().flatten();
+        let seen = |queue: &&Value| queue["name"].as_str().is_some_and(sees);
+        let queues: Vec<Value> = queues.filter(seen).cloned().collect();
         let stage = |stage| self.calls.values().filter(|call| call.stage == stage).count();
         let mut agents: BTreeMap<&str, u64> = BTreeMap::new();
         for agent in self.agents.values() {
@@ -40,7 +50,7 @@ impl Board {
                 "failed": self.counts.failed,
             },
             "agents": agents,
-            "queues": self.queues_list(now),
+            "queues": queues,
             "trunks": self.trunks_list(),
         })
     }
@@ -108,6 +118,9 @@ impl Board {
             "offered": busy.0,
             "talking": busy.1,
             "longest_wait_ms": longest.unwrap_or(0),
+            "door": word(&queue.door),
+            "overflow": word(&queue.ways),
+            "weight": queue.weight,
             "total": {
                 "joined": queue.joined,
                 "answered": queue.taken,
@@ -142,6 +155,7 @@ impl Board {
             "contacts": self.contacts(id),
             "taken": agent.taken,
             "missed": agent.missed,
+            "queues": self.names.serves.get(id),
         })
     }
 

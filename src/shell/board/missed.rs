@@ -26,6 +26,9 @@ struct Person {
     state: State,
     claimed_by: String,
     call: String,
+    /// Where that call was.
+    queue: String,
+    district: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,7 +41,8 @@ enum State {
 }
 
 impl MissedList {
-    pub fn take(&mut self, at: Now, number: &str, news: &MissedNews) {
+    /// `place`: the queue and the district of the call that was missed.
+    pub fn take(&mut self, at: Now, number: &str, news: &MissedNews, place: (String, String)) {
         if let MissedNews::Abandoned { parent } = news {
             let person = self.people.entry(number.into()).or_insert_with(|| Person {
                 since: at,
@@ -47,9 +51,12 @@ impl MissedList {
                 state: State::Open,
                 claimed_by: String::new(),
                 call: String::new(),
+                queue: String::new(),
+                district: String::new(),
             });
             person.times += 1;
             person.call.clone_from(parent);
+            (person.queue, person.district) = place;
         }
         let Some(person) = self.people.get_mut(number) else { return };
         match news {
@@ -81,9 +88,17 @@ impl MissedList {
 }
 
 impl Board {
-    /// The longest missed first.
-    pub fn missed_list(&self, now: Now) -> Value {
-        let mut people: Vec<(&String, &Person)> = self.missed.people.iter().collect();
+    /// Where a missed caller had waited, and their district.
+    pub fn place_of_missed(&self, number: &str) -> Option<(&str, &str)> {
+        let person = self.missed.people.get(number)?;
+        Some((&person.queue, &person.district))
+    }
+
+    /// The longest missed first, of the queues and districts that `sees` lets through.
+    pub fn missed_list(&self, now: Now, sees: &dyn Fn(&str, &str) -> bool) -> Value {
+        let theirs = |(_, person): &(&String, &Person)| sees(&person.queue, &person.district);
+        let mut people: Vec<(&String, &Person)> =
+            self.missed.people.iter().filter(theirs).collect();
         people.sort_by_key(|(number, person)| (person.since.instant, *number));
         let row = |(number, person): (&String, &Person)| {
             let waited = now.instant.since(person.since.instant);
@@ -96,6 +111,8 @@ impl Board {
                 "state": person.state,
                 "claimed_by": person.claimed_by,
                 "call": person.call,
+                "queue": person.queue,
+                "district": person.district,
                 "overdue": person.attempts == 0 && waited > FIRST_TRY,
             })
         };

@@ -4,6 +4,7 @@
 //! of recent facts for subscribers. It lives on a thread of its own behind a bounded queue, so that
 //! a thousand wallboards slow no call. Facts come to it once and are counted nowhere else.
 
+mod access;
 mod directory;
 mod fact_text;
 mod fold;
@@ -12,6 +13,9 @@ mod missed;
 mod names;
 mod ring;
 mod shifts;
+mod story;
+mod wall;
+mod why;
 
 pub use fold::Board;
 pub use names::Names;
@@ -159,6 +163,15 @@ impl BoardReader {
     pub fn read(&self, list: impl FnOnce(&Board, Now) -> Value) -> Value {
         let now = self.clock.now();
         list(&self.current().board, now)
+    }
+
+    /// Looks at the board as it is after all that was told before.
+    pub fn with<R>(&self, look: impl FnOnce(&Board) -> R) -> R {
+        look(&self.current().board)
+    }
+
+    pub fn now(&self) -> Now {
+        self.clock.now()
     }
 
     /// The ids of the live calls.

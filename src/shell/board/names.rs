@@ -3,7 +3,7 @@
 use crate::acd::RosterSettings;
 use crate::base::{AgentId, Id, QueueId, TrunkId};
 use crate::call::{Directory, District};
-use crate::config::Settings;
+use crate::config::{Reports, Settings, User};
 use crate::core;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -23,6 +23,10 @@ pub struct Names {
     pub roster: RosterSettings,
     pub directory: Arc<Directory>,
     pub districts: Vec<District>,
+    pub users: Vec<User>,
+    pub reports: Reports,
+    /// The queues that agents may be offered callers from, by the names of both.
+    pub serves: BTreeMap<String, Vec<String>>,
     agent_names: BTreeMap<AgentId, String>,
     queue_names: BTreeMap<QueueId, String>,
 }
@@ -33,6 +37,13 @@ impl Names {
             settings.call.phones.iter().map(|p| (p.user.as_str(), p.name.as_str())).collect();
         let display = |name: &str| displays.get(name).map(ToString::to_string).unwrap_or_default();
         let agents = named.agents.iter();
+        let queues: BTreeMap<QueueId, &String> =
+            named.queues.iter().map(|(id, name)| (*id, name)).collect();
+        let of_queues = |ids: &Vec<QueueId>| {
+            ids.iter().filter_map(|id| queues.get(id).map(ToString::to_string)).collect()
+        };
+        let serves = named.agents.iter().zip(&named.serves);
+        let serves = serves.map(|((_, name), queues)| (name.clone(), of_queues(queues))).collect();
         Self {
             switch: settings.name.clone(),
             agents: agents.map(|(id, name)| (*id, name.clone(), display(name))).collect(),
@@ -43,6 +54,9 @@ impl Names {
             roster: settings.roster.clone(),
             directory: Arc::clone(&settings.call.directory),
             districts: settings.call.districts.clone(),
+            users: settings.admin.users.clone(),
+            reports: settings.reports.clone(),
+            serves,
         }
     }
 

@@ -18,7 +18,10 @@ fn names(agents: &[(u64, &str)]) -> Names {
     let mut settings = Settings::default();
     settings.sip.trunks = vec![Trunk { name: "bsnl".into(), ..Trunk::default() }];
     let agents = agents.iter().map(|(id, name)| (AgentId(*id), name.to_string())).collect();
-    Names::of(&settings, core::Names { agents, queues: vec![(QUEUE, "general".into())] })
+    Names::of(
+        &settings,
+        core::Names { agents, queues: vec![(QUEUE, "general".into())], serves: vec![vec![QUEUE]] },
+    )
 }
 
 fn at(second: u64) -> Now {
@@ -200,7 +203,7 @@ fn shifts_and_the_directory_are_shown_with_who_is_there_and_whose_number_fails()
     directory.read("d.csv", csv, &settings.call);
     settings.call.directory = std::sync::Arc::new(directory);
     let agents = vec![(AGENT, "op1".to_string())];
-    let named = core::Names { agents, queues: vec![(QUEUE, "q".into())] };
+    let named = core::Names { agents, queues: vec![(QUEUE, "q".into())], serves: Vec::new() };
     let board = Board::new(Names::of(&settings, named), at(0));
     let mut story = Story { board, seq: 0 };
     story.agent(0, AgentState::Ready);
@@ -222,4 +225,85 @@ fn shifts_and_the_directory_are_shown_with_who_is_there_and_whose_number_fails()
     }
     let stale = story.board.directory_stale(at(0));
     assert_eq!((&stale[0]["name"], &stale[0]["failures"]), (&json!("राम"), &json!(3)));
+}
+
+#[test]
+fn why_a_caller_waited_is_told_from_the_picks() {
+    use crate::acd::{Claim, MissedBecause, Pick, Strategy, Verdict, Withdrawn};
+    use std::cmp::Reverse;
+    let mut story = Story { board: Board::new(names(&[(0, "op1"), (1, "op2")]), at(0)), seq: 0 };
+    story.tell(0, arrival());
+    story.tell(1, What::Desk(acd::Fact::Queued { call: CALL, queue: QUEUE }));
+    let now = story.board.why("HZ7", at(5)).unwrap();
+    assert_eq!(now["now"][0], "waits in general, 0 came before");
+    assert_eq!(now["now"][1], "off: op1");
+    let pick = Pick {
+        call: CALL,
+        queue: QUEUE,
+        strategy: Strategy::LongestIdle,
+        claim: Claim::Weighed(Reverse(0), Reverse(3)),
+        level: 1,
+        languages: vec!["lang:hi".into()],
+        agents: vec![(AGENT, Verdict::Chosen), (AgentId(1), Verdict::Talking)],
+        more_agents: 3,
+        callers: Vec::new(),
+        more_callers: 0,
+    };
+    story.tell(10, What::Desk(acd::Fact::Picked(Box::new(pick))));
+    story.tell(10, What::Desk(acd::Fact::Offered { call: CALL, agent: AGENT }));
+    let why = MissedBecause::Withdrawn(Withdrawn::RingTimeout);
+    story.tell(30, What::Desk(acd::Fact::Missed { call: CALL, agent: AGENT, why }));
+    story.tell(31, What::Desk(acd::Fact::Taken { call: CALL, agent: AgentId(1) }));
+    story.tell(31, What::Call(CallFact::Connected { call: CALL, agent: Some(AgentId(1)) }));
+    let (outcome, by) = (Outcome::Answered, EndedBy::Caller);
+    let end = End { outcome, by, status: 200, q850: Some(16) };
+    story.tell(91, What::Call(CallFact::Ended { call: CALL, end }));
+    let told = story.board.why("01HZ7", at(500)).unwrap();
+    let steps: Vec<&str> =
+        told["steps"].as_array().unwrap().iter().map(|s| s["text"].as_str().unwrap()).collect();
+    assert_eq!(
+        steps,
+        [
+            "arrived, dialled 181, by trunk bsnl; no district is known",
+            "joined queue general: line 181 leads there",
+            "picked op1 of 5 (longest-idle; needs level 1, lang:hi; weight 0, priority 3)",
+            "op1 rings",
+            "op1 did not take it: ring-timeout",
+            "op2 answered",
+            "connected with op2",
+            "ended: answered, by caller, status 200",
+        ]
+    );
+    let details = &told["steps"][2]["details"];
+    assert_eq!(*details, json!(["talking: op2", "and 3 more who were not chosen"]));
+    let stages = &told["stages"];
+    assert_eq!((&stages["wait_ms"], &stages["talk_ms"]), (&json!(30_000), &json!(60_000)));
+    assert_eq!(stages["to_first_ring_ms"], 9_000);
+    let unknown = story.board.why("01HZ9", at(500)).unwrap_err();
+    assert!(unknown.contains("pukar why --journal data/journal 01HZ9"), "{unknown}");
+}
+
+#[test]
+fn the_wallboard_is_of_the_last_minutes_and_says_what_is_wrong() {
+    let mut story = Story::new();
+    story.tell(0, What::Trunk { trunk: TrunkId(0), up: false });
+    story.tell(0, arrival());
+    story.tell(1, What::Desk(acd::Fact::Queued { call: CALL, queue: QUEUE }));
+    let wall = |story: &Story, second| story.board.wallboard(at(second), &|_| true);
+    let kinds = |wall: &Value| {
+        let alarms = wall["alarms"].as_array().unwrap().clone();
+        alarms.iter().map(|a| a["kind"].as_str().unwrap().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(&wall(&story, 2)), ["trunk_down", "nobody"]);
+    assert_eq!(wall(&story, 61)["longest_wait_ms"], 60_000);
+    story.agent(3, AgentState::Ready);
+    assert_eq!(kinds(&wall(&story, 4)), ["trunk_down"]);
+    story.tell(5, What::Desk(acd::Fact::Taken { call: CALL, agent: AGENT }));
+    let level = &wall(&story, 60)["service_level"];
+    assert_eq!((&level["level"], &level["answered"]), (&json!(1.0), &json!(1)));
+    assert_eq!(wall(&story, 1_000)["service_level"]["level"], Value::Null, "that was long ago");
+    let shift = "night".to_string();
+    let short = acd::ShiftNews::Short { shift, starts: Wall(0), present: 1, minimum: 5 };
+    story.tell(6, What::Shift(short));
+    assert_eq!(wall(&story, 7)["alarms"][1]["text"], "shift night has 1 of 5");
 }

@@ -176,7 +176,7 @@ fn name_of(row: &Row) -> (bool, u64) {
     }
 }
 
-fn memory(dir: &Path, number: u64) -> Result<Memory, String> {
+pub(super) fn memory(dir: &Path, number: u64) -> Result<Memory, String> {
     let loaded = open(&files::snapshot(dir, number));
     let loaded = loaded.map_err(|broken| format!("snapshot {number} {broken}"))?;
     let found = loaded.entries(number).find(|(kind, _)| *kind == Kind::Memory);

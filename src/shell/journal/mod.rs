@@ -6,6 +6,7 @@
 //! switch as it was. The core thread writes; syncing and snapshots have threads of their own.
 
 mod audit;
+mod explain;
 mod files;
 mod keeper;
 mod recover;
@@ -16,6 +17,7 @@ mod tests;
 mod writer;
 
 pub use audit::{Audit, audit};
+pub use explain::explain;
 pub use recover::{Begin, recover};
 pub use rows::rows;
 pub use writer::Writer;

@@ -155,7 +155,11 @@ impl Process {
     /// The oldest call is hung up, and its figures come.
     fn ends_one(&mut self) {
         let call = self.board.call_ids()[0].clone();
-        self.tell(Event::Admin { request: 1, verb: crate::core::Verb::Hangup { call } });
+        self.tell(Event::Admin {
+            request: 1,
+            by: String::new(),
+            verb: crate::core::Verb::Hangup { call },
+        });
         let closed = self.out.commands.iter().find_map(|command| match command {
             Command::Media(control::Command::Close { port }) => Some(*port),
             _ => None,
@@ -346,7 +350,7 @@ fn an_event_that_killed_the_process_is_left_out_and_costs_nobody_else_the_call()
     let mut process = place.start();
     (0..2).for_each(|n| process.arrives(&format!("c{n}")));
     let verb = crate::core::Verb::Hangup { call: process.board.call_ids()[0].clone() };
-    let poison = Event::Admin { request: u64::MAX, verb };
+    let poison = Event::Admin { request: u64::MAX, by: String::new(), verb };
     process.writer.append(process.now, &[poison, Event::Drain]);
     process.writer.commit(process.now, &process.switch);
     let mut again = place.start();
@@ -393,4 +397,24 @@ fn a_folder_that_cannot_be_written_is_one_clear_sentence() {
     std::fs::write(place.dir(), b"a file where the folder should be").unwrap();
     let why = place.try_start().err().unwrap();
     assert!(why.starts_with("the journal in ") && why.contains("[switch] data"), "{why}");
+}
+
+#[test]
+fn why_is_told_from_the_journal_when_memory_has_forgotten() {
+    let place = Place::new("journal-why");
+    let mut process = place.start();
+    process.arrives("c0");
+    let id = process.board.call_ids()[0].clone();
+    process.ends_one();
+    process.arrives("c1");
+    let live = process.board.call_ids()[0].clone();
+    let now = process.now;
+    let remembered = process.board.why(&id, now).unwrap();
+    drop(process);
+    let told = super::explain(&place.dir(), &id).unwrap();
+    assert_eq!(told["steps"], remembered["steps"]);
+    assert!(told["steps"].as_array().unwrap().len() >= 3, "{told}");
+    assert!(super::explain(&place.dir(), &live).unwrap()["now"].is_array(), "it is still alive");
+    let unknown = super::explain(&place.dir(), "01NOBODY").unwrap_err();
+    assert!(unknown.starts_with("no call 01NOBODY arrives in"), "{unknown}");
 }

@@ -5,6 +5,7 @@
 //! store that is slow or away costs disk, not memory and not calls; what it has is remembered by a
 //! cursor, and a row that comes twice is told by its key.
 
+mod briefs;
 mod columns;
 mod csv;
 mod feeder;
@@ -23,6 +24,7 @@ mod tls;
 mod verify;
 mod webhook;
 
+pub use briefs::{Brief, Within, briefs};
 pub use csv::{Csv, field as csv_field};
 pub use health::{Alarm, Health};
 pub use jsonl::JsonLines;

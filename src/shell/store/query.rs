@@ -32,6 +32,9 @@ pub struct Filter {
     pub limit: Option<usize>,
     /// With the legs of each call.
     pub legs: bool,
+    /// Only calls of one of these queues or districts: what of the switch is somebody's.
+    #[serde(skip)]
+    pub within: Option<super::Within>,
 }
 
 /// Finished calls as JSON objects, oldest first.
@@ -50,8 +53,15 @@ pub fn query(database: &Path, filter: &Filter) -> Result<Value, String> {
         ("id > ?", filter.after.as_ref()),
     ];
     let given: Vec<_> = conditions.iter().filter_map(|(c, value)| Some((c, (*value)?))).collect();
-    let clause: String = given.iter().map(|(condition, _)| format!(" AND {condition}")).collect();
-    let values: Vec<&String> = given.iter().map(|(_, value)| *value).collect();
+    let mut clause: String =
+        given.iter().map(|(condition, _)| format!(" AND {condition}")).collect();
+    let mut values: Vec<&String> = given.iter().map(|(_, value)| *value).collect();
+    if let Some((queues, districts)) = &filter.within {
+        let marks = |names: &[String]| vec!["?"; names.len()].join(", ");
+        let (of_queues, of_districts) = (marks(queues), marks(districts));
+        clause.push_str(&format!(" AND (queue IN ({of_queues}) OR district IN ({of_districts}))"));
+        values.extend(queues.iter().chain(districts));
+    }
     let read = || {
         let connection = open(database)?;
         let tail = format!("WHERE 1{clause} ORDER BY id LIMIT {limit}");
@@ -112,7 +122,7 @@ fn names_of(table: &Table) -> String {
     names.join(", ")
 }
 
-fn open(database: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn open(database: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(database, flags)?;
     connection.busy_timeout(Duration::from_secs(2))?;

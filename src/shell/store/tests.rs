@@ -29,7 +29,7 @@ impl Drop for Folder {
     }
 }
 
-fn call(n: u64) -> Row {
+pub fn call(n: u64) -> Row {
     Row::Call(CallRecord {
         id: format!("01HZ{n:022}"),
         seq: n,

@@ -1,0 +1,230 @@
+//! Carries what people do through the admin socket to the layer that it concerns, answers whether
+//! it was done, or why not, and tells who did what to whom.
+
+use super::fact::Audit;
+use super::{MissedAct, Out, Switch, Verb, What};
+use crate::acd::{Door, Effect, Fact, Hand, Ways, When, Wish};
+use crate::base::{AgentId, CallId, Now, QueueId};
+
+impl Switch {
+    /// What somebody does: done, or why not. Either way it is on the books.
+    pub(super) fn act(
+        &mut self,
+        now: Now,
+        by: String,
+        verb: Verb,
+        out: &mut Out,
+    ) -> Result<String, String> {
+        let verb = verb.signed(&by);
+        let (what, on) = verb.told();
+        let result = self.carry_out(now, verb, out);
+        let refused = result.as_ref().err().cloned().unwrap_or_default();
+        let audit = Audit { by, verb: what.into(), on, refused };
+        self.fact(now, What::Audit(Box::new(audit)), out);
+        result
+    }
+
+    fn carry_out(&mut self, now: Now, verb: Verb, out: &mut Out) -> Result<String, String> {
+        match verb {
+            Verb::SetAgent { agent, state, reason } => {
+                self.set_agent(now, &agent, &state, reason, out)
+            }
+            Verb::Hangup { call } => {
+                let id = self.call(&call)?;
+                self.calls(now, |calls, io| calls.hang_up(io, id));
+                Ok(format!("{call}: hung up"))
+            }
+            Verb::ChooseDistrict { call, district } => {
+                let id = self.call(&call)?;
+                if self.settings.call.district(&district).is_none() {
+                    return Err(format!("no district \"{district}\" in the configuration"));
+                }
+                self.calls(now, |calls, io| calls.choose_district(io, id, &district));
+                Ok(format!("{call}: {district}"))
+            }
+            Verb::Missed { number, act } => self.act_on_missed(now, &number, act),
+            Verb::SetQueue { queue, to } => self.set_queue(now, &queue, &to, out),
+            Verb::Lend { queue, agent, lent } => {
+                let (id, who) = (self.queue(&queue)?, self.agent(&agent)?);
+                let hand = if lent { Hand::Lend(who) } else { Hand::TakeAway(who) };
+                self.lay_hand(now, id, hand, out);
+                let does = if lent { "serves it" } else { "does not serve it" };
+                Ok(format!("{queue}: {agent} {does} until a reload or the end of their shift"))
+            }
+            Verb::Noted { .. } => Ok(String::new()),
+        }
+    }
+
+    fn set_agent(
+        &mut self,
+        now: Now,
+        agent: &str,
+        state: &str,
+        reason: String,
+        out: &mut Out,
+    ) -> Result<String, String> {
+        let id = self.agent(agent)?;
+        if state == "category" {
+            self.categorise(now, id, &reason, out)?;
+            return Ok(format!("{agent}: {reason}"));
+        }
+        let (wish, forced) = match state {
+            "ready" => (Wish::Ready, false),
+            "pause" => (Wish::Pause { reason }, false),
+            "logout" => (Wish::LogOut, false),
+            "force-logout" => (Wish::LogOut, true),
+            "end-wrap-up" => (Wish::EndWrapUp, false),
+            _ => {
+                return Err(format!(
+                    "\"{state}\" is no state: say ready, pause, logout, force-logout, \
+                     end-wrap-up or category"
+                ));
+            }
+        };
+        let mut done = Ok(());
+        self.desk(now, |desk, cx, out| done = desk.wish(cx, id, wish, out));
+        if forced {
+            // Where there is no wrap-up, there is nothing to cut short.
+            self.desk(now, |desk, cx, out| desk.wish(cx, id, Wish::EndWrapUp, out)).ok();
+        }
+        self.tidy_seats(now);
+        done.map(|()| format!("{agent}: {state}")).map_err(|why| why.to_string())
+    }
+
+    fn set_queue(
+        &mut self,
+        now: Now,
+        queue: &str,
+        to: &str,
+        out: &mut Out,
+    ) -> Result<String, String> {
+        let id = self.queue(queue)?;
+        let (word, rest) = to.split_once(' ').unwrap_or((to, ""));
+        let hand = match (word, rest) {
+            ("open", "") => Hand::Door(Door::Open),
+            ("close", "") => Hand::Door(match self.has_way_onward(queue) {
+                true => Door::Onward,
+                false => Door::Shut,
+            }),
+            ("overflow", "on") => Hand::Ways(Ways::Open),
+            ("overflow", "off") => Hand::Ways(Ways::Shut),
+            ("overflow", "auto") => Hand::Ways(Ways::Configured),
+            ("weight", weight) => match weight.parse() {
+                Ok(weight @ 0..=1_000) => Hand::Weight(weight),
+                Ok(_) | Err(_) => return Err("a weight is a number from 0 to 1000".into()),
+            },
+            _ => {
+                return Err(format!(
+                    "\"{to}\" is nothing that a queue can be: say open, close, overflow \
+                     on|off|auto, or weight N"
+                ));
+            }
+        };
+        if hand == Hand::Ways(Ways::Open) && !self.has_ways_out(queue) {
+            return Err(format!("{queue} has no [[queue.overflow]] that could be opened"));
+        }
+        self.lay_hand(now, id, hand, out);
+        Ok(match hand {
+            Hand::Door(Door::Onward) => {
+                format!("{queue}: closed; callers take its way out, who waits is served")
+            }
+            Hand::Door(Door::Shut) => {
+                format!("{queue}: closed; new callers are turned away, who waits is served")
+            }
+            Hand::Door(Door::Open)
+            | Hand::Weight(_)
+            | Hand::Lend(_)
+            | Hand::TakeAway(_)
+            | Hand::Ways(_) => format!("{queue}: {to}"),
+        })
+    }
+
+    fn lay_hand(&mut self, now: Now, queue: QueueId, hand: Hand, out: &mut Out) {
+        if let Hand::Ways(ways) = hand {
+            self.state.relief.say(queue, ways);
+            self.work
+                .push_back(super::carry::Work::Desk(Effect::Fact(Fact::Handled { queue, hand })));
+        } else {
+            self.desk(now, |desk, cx, out| desk.lay_hand(cx, queue, hand, out));
+        }
+        self.settle(now, out);
+        self.relieve_everybody(now, out);
+    }
+
+    /// Whether there is a way out for callers of a queue without staff.
+    fn has_way_onward(&self, queue: &str) -> bool {
+        let out = self.settings.overflows.iter().find(|out| out.queue == queue);
+        out.is_some_and(|out| out.ways.iter().any(|way| way.when == When::Unstaffed))
+    }
+
+    fn has_ways_out(&self, queue: &str) -> bool {
+        self.settings.overflows.iter().any(|out| out.queue == queue && !out.ways.is_empty())
+    }
+
+    pub(super) fn agent(&self, name: &str) -> Result<AgentId, String> {
+        let id = self.state.desk.agent_id(name);
+        id.ok_or_else(|| format!("no agent \"{name}\": see `pukar agents`"))
+    }
+
+    pub(super) fn call(&self, name: &str) -> Result<CallId, String> {
+        let id = self.state.calls.named(name);
+        id.ok_or_else(|| format!("no live call {name}: see `pukar calls`"))
+    }
+
+    pub(super) fn queue(&self, name: &str) -> Result<QueueId, String> {
+        let id = self.state.desk.queue_id(name);
+        id.ok_or_else(|| format!("no queue \"{name}\": see `pukar queues`"))
+    }
+}
+
+impl Verb {
+    /// Whoever claims or closes and names nobody does it in their own name.
+    fn signed(mut self, who: &str) -> Self {
+        if let Self::Missed { act: MissedAct::Claim { by } | MissedAct::Close { by }, .. } =
+            &mut self
+            && by.is_empty()
+        {
+            *by = who.into();
+        }
+        self
+    }
+
+    /// Its name on the admin socket, and what it was done to.
+    fn told(&self) -> (&'static str, String) {
+        match self {
+            Self::SetAgent { agent, state, reason } => {
+                ("agents.set", format!("{agent} {state} {reason}").trim_end().into())
+            }
+            Self::Hangup { call } => ("calls.hangup", call.clone()),
+            Self::ChooseDistrict { call, district } => {
+                ("calls.district", format!("{call} {district}"))
+            }
+            Self::Missed { number, act: MissedAct::Claim { by } } => {
+                ("missed.claim", format!("{number} {by}"))
+            }
+            Self::Missed { number, act: MissedAct::Call { by } } => {
+                ("missed.call", format!("{number} {by}").trim_end().into())
+            }
+            Self::Missed { number, act: MissedAct::Close { by } } => {
+                ("missed.close", format!("{number} {by}"))
+            }
+            Self::SetQueue { queue, to } => ("queues.set", format!("{queue} {to}")),
+            Self::Lend { queue, agent, lent: true } => ("queues.add", format!("{queue} {agent}")),
+            Self::Lend { queue, agent, lent: false } => {
+                ("queues.remove", format!("{queue} {agent}"))
+            }
+            Self::Noted { verb, on } => (verb.name(), on.clone()),
+        }
+    }
+}
+
+impl super::event::Noted {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Seen => "numbers.seen",
+            Self::Exported => "records.exported",
+            Self::Reloaded => "config.reload",
+            Self::Refused => "refused",
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! `pukar demo --state`: the state helpline of `config/state` at work. The real configuration, with
+//! its addresses on this machine; the centres of two districts as switches of their own behind
+//! their trunks; and one of these trunks failing in mid-run and healing.
+//!
+//! In: the folder, how many, how long. Out: progress, a table or JSON, and a verdict: every call
+//! reconciles, and callers of the district that was cut off were served by the state meanwhile.
+
+use super::wire::Wire;
+use super::{Ended, address, free_addresses, judge, say};
+use pukar::config::{self, Settings};
+use pukar::console::{DemoArgs, Fault, read_settings};
+use pukar::load::{self, Arrivals, Plan, Record, Report, Span};
+use pukar::shell::{Options, Running};
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+/// The trunk that fails, and the district behind it.
+const CUT: (&str, &str) = ("shivpuri-edaksh", "shivpuri");
+/// Who works in the centre of a district.
+const STAFF: u32 = 6;
+/// What callers dial, in turn: mostly the state's number, and those of each district.
+const DIALLED: [&str; 10] = [
+    "181", "07492181", "07394181", "181", "07492181", "07162181", "181", "104", "07492181",
+    "07394181",
+];
+
+/// A district's centre: a switch of its own, and the wire to it.
+struct Centre {
+    trunk: String,
+    wire: Wire,
+    running: Running,
+}
+
+pub fn demo(args: &DemoArgs, config: &Path) -> Result<(), Fault> {
+    let folder = std::env::temp_dir().join(format!("pukar-state-{}", std::process::id()));
+    let settings = read_settings(config, None)?;
+    let (callers_at, agents_at) = free_addresses().map_err(|e| format!("no free port: {e}"))?;
+    let phones = settings.call.phones.len() as u32;
+    let mut centres = Vec::new();
+    for (n, name) in centres_of(&settings).into_iter().enumerate() {
+        let first = phones + 1 + n as u32 * STAFF;
+        centres.push(Centre::start(&name, first, agents_at, &folder)?);
+    }
+    let names: Vec<String> = settings.call.phones.iter().map(|phone| phone.user.clone()).collect();
+    let settings = here(settings, (callers_at, agents_at), &centres);
+    let running = Running::start(settings.with_data(&folder), Options::default())?;
+    for centre in &mut centres {
+        centre.wire.lead_to(running.listens()[0].1);
+    }
+    super::say_where(args, &running);
+    let plan = plan(args, &running, phones + STAFF * centres.len() as u32, (callers_at, agents_at));
+    let cut = centres.iter().find(|centre| centre.trunk == CUT.0).map(|c| c.wire.switch());
+    let third = f64::from(args.seconds) / 3.0;
+    let (mut is_cut, mut times) = (false, Vec::new());
+    let mut report = load::run(&plan, &mut |progress| {
+        let should = progress.second >= third && progress.second < 2.0 * third;
+        if should != is_cut {
+            is_cut = should;
+            times.push(now());
+            cut.iter().for_each(|wire| wire.cut(is_cut));
+            let what = if is_cut { "is cut off" } else { "is back" };
+            say(args, format!("{what}: trunk {} of {}", CUT.0, CUT.1));
+        }
+        say(args, progress.to_string());
+    })?;
+    let ended = super::end(running, &mut report);
+    let served = centres.into_iter().map(|centre| centre.close(&mut report)).sum();
+    reconcile(&mut report, &ended, &names, &times, served);
+    judge(args, &report, &folder)
+}
+
+fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+/// The trunks that lead to a district's own centre.
+fn centres_of(settings: &Settings) -> Vec<String> {
+    let behind = settings.call.districts.iter().filter_map(|district| match district.centre {
+        pukar::call::Centre::Trunk(trunk) => {
+            settings.sip.trunks.get(pukar::base::Id::slot(trunk) as usize)
+        }
+        pukar::call::Centre::Queue(_) => None,
+    });
+    behind.map(|trunk| trunk.name.clone()).collect()
+}
+
+/// The configuration as it is, with its addresses on this machine and a minute in mind: wrap-ups
+/// are short, and a trunk is asked every second whether it is alive.
+fn here(
+    mut settings: Settings,
+    (callers_at, agents_at): (SocketAddr, SocketAddr),
+    centres: &[Centre],
+) -> Settings {
+    settings.log = config::Level::Error;
+    settings.sip.listen.truncate(1);
+    for listener in &mut settings.sip.listen {
+        listener.bind = "127.0.0.1:0".parse().expect("an address");
+        listener.advertise = None;
+    }
+    let media = &mut settings.call.media;
+    (media.bind, media.advertise) = ([127, 0, 0, 1].into(), [127, 0, 0, 1].into());
+    (media.ports, media.workers) = ((10_000, 20_999), 1);
+    for trunk in &mut settings.sip.trunks {
+        let centre = centres.iter().find(|centre| centre.trunk == trunk.name);
+        match centre {
+            Some(centre) => {
+                trunk.hosts = vec![centre.wire.near().to_string()];
+                trunk.ping = Duration::from_secs(1);
+            }
+            None => (trunk.hosts, trunk.ping) = (vec![callers_at.to_string()], Duration::ZERO),
+        }
+    }
+    for (n, phone) in settings.call.phones.iter_mut().enumerate() {
+        phone.contact = Some(format!("sip:op{}@{agents_at}", n + 1));
+    }
+    for queue in &mut settings.acd.queues {
+        queue.wrap_up = queue.wrap_up.min(Duration::from_secs(1));
+    }
+    settings.stores = vec![config::Store::Sqlite { path: "data/records.db".into() }];
+    settings.admin.http = Some(address());
+    settings.data = "data".into();
+    settings
+}
+
+fn plan(
+    args: &DemoArgs,
+    running: &Running,
+    agents: u32,
+    (callers_at, agents_at): (SocketAddr, SocketAddr),
+) -> Plan {
+    let mut plan = Plan::new(running.listens()[0].1);
+    (plan.callers, plan.agents, plan.seconds) = (args.callers, agents, args.seconds);
+    (plan.callers_at, plan.agents_at) = (callers_at, agents_at);
+    plan.arrivals = Arrivals::Over(Duration::from_secs(u64::from(args.seconds)) * 3 / 4);
+    plan.numbers = DIALLED.iter().map(ToString::to_string).collect();
+    plan.manner.talk = Span::millis(1_500, 3_000);
+    // A centre's queue answers at once, so that one who leaves it has talked as far as the state
+    // can know.
+    plan.impatient_percent = 0;
+    plan
+}
+
+impl Centre {
+    fn start(trunk: &str, first: u32, agents_at: SocketAddr, folder: &Path) -> Result<Self, Fault> {
+        let wire = Wire::new().map_err(|e| format!("a wire to {trunk}: {e}"))?;
+        let text = configuration(trunk, first, agents_at, wire.far());
+        let mut settings = config::parse(&[(trunk.into(), text)], &|_| None).map_err(|wrong| {
+            let wrong: Vec<_> = wrong.iter().map(ToString::to_string).collect();
+            Fault::work(format!("the centre's own configuration: {}", wrong.join("; ")))
+        })?;
+        settings.sip.listen.iter_mut().for_each(|listener| listener.bind.set_port(0));
+        // Two switches of one machine share its ports.
+        let from = 21_000 + (first % 1_000) as u16 * 100;
+        settings.call.media.ports = (from & !1, (from & !1) + 999);
+        let running = Running::start(settings.with_data(&folder.join(trunk)), Options::default())?;
+        wire.reach(running.listens()[0].1);
+        Ok(Self { trunk: trunk.into(), wire, running })
+    }
+
+    /// How many calls it served.
+    fn close(self, report: &mut Report) -> u64 {
+        let ended = super::end(self.running, report);
+        ended.rows.iter().filter(|row| row["outcome"] == "answered").count() as u64
+    }
+}
+
+fn configuration(name: &str, first: u32, agents_at: SocketAddr, state: SocketAddr) -> String {
+    let mut text = format!(
+        r#"
+[switch]
+name = "{name}"
+log = "error"
+[sip]
+listen = ["udp:127.0.0.1:5060"]
+domain = "{name}.invalid"
+[media]
+ports = "10000-10999"
+workers = 1
+[[trunk]]
+name = "state"
+hosts = ["{state}"]
+ping = "0s"
+[[line]]
+name = "centre"
+numbers = ["181"]
+queue = "centre"
+default = true
+[[queue]]
+name = "centre"
+skills = ["operator"]
+ring_for = "10s"
+wrap_up = "1s"
+"#
+    );
+    for n in first..first + STAFF {
+        let _ = write!(
+            text,
+            "[[agent]]\nid = \"op{n}\"\ncontact = \"sip:op{n}@{agents_at}\"\n\
+             skills = [\"operator\"]\nready = true\n"
+        );
+    }
+    text
+}
+
+/// Holds the state's records against what callers saw, and the districts' against the state's.
+fn reconcile(
+    report: &mut Report,
+    ended: &Ended,
+    names: &[String],
+    times: &[String],
+    by_centres: u64,
+) {
+    let text = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap_or("").to_string();
+    let phone = |agent: &str| names.iter().position(|name| name == agent);
+    let records: Vec<Record> = (ended.rows.iter())
+        .map(|row| Record {
+            caller: text(row, "caller"),
+            outcome: text(row, "outcome"),
+            agent: phone(&text(row, "agent")).map_or(String::new(), |n| format!("op{}", n + 1)),
+        })
+        .collect();
+    report.reconcile(&records);
+    // A call that no agent of the state answered was answered behind a trunk.
+    let behind = |row: &&serde_json::Value| row["outcome"] == "answered" && row["agent"] == "";
+    let on_record = ended.rows.iter().filter(behind).count() as u64;
+    if on_record != by_centres {
+        report.complain(format!(
+            "the state has {on_record} calls on record as answered by centres, these {by_centres}"
+        ));
+    }
+    let [cut, healed] = times else {
+        return report.complain("the trunk was not cut off and healed in this time".into());
+    };
+    let own: Vec<_> = ended.rows.iter().filter(|row| row["district"] == CUT.1).collect();
+    let count = |fits: &dyn Fn(&serde_json::Value) -> bool| {
+        own.iter().filter(|row| row["outcome"] == "answered" && fits(row)).count()
+    };
+    let before = count(&|row| row["agent"] == "" && text(row, "arrived_at") < *cut);
+    let meanwhile = count(&|row| row["agent"] != "");
+    let after = count(&|row| row["agent"] == "" && text(row, "arrived_at") > *healed);
+    println!(
+        "{}: {before} by its own centre before the trunk failed, {meanwhile} by the state desk \
+         meanwhile, {after} by its own centre since it healed",
+        CUT.1
+    );
+    for (count, what) in [
+        (before, "before the trunk failed nobody reached the centre"),
+        (meanwhile, "while the trunk was down nobody reached the state desk"),
+        (after, "since the trunk healed nobody has reached the centre"),
+    ] {
+        if count == 0 {
+            report.complain(what.into());
+        }
+    }
+}

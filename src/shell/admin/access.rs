@@ -1,0 +1,246 @@
+//! Who asks, what they may do, and what of an answer is theirs to see.
+//!
+//! In: a peer (a uid of this machine, or a user who showed a token) and the users of the
+//! configuration in force. Out: a refusal that says why, or an answer without what belongs to
+//! others, and with callers' numbers masked where they are not for this pair of eyes.
+
+use super::rpc::Fault;
+use super::table::{Given, Kind, Verb};
+use crate::config::{Role, User};
+use crate::shell::board::Board;
+use crate::shell::store::Within;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// As the system, or a token, says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Peer {
+    Uid(u32),
+    User(String),
+    /// Whoever can reach this machine's own address.
+    Anybody,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Who {
+    pub name: String,
+    pub role: Role,
+    /// Whether callers' numbers are shown in full.
+    pub numbers: bool,
+    /// `None`: the whole switch.
+    pub ground: Option<Ground>,
+}
+
+/// What of the switch is somebody's: queues, and districts with their queues.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ground {
+    pub queues: BTreeSet<String>,
+    pub districts: BTreeSet<String>,
+}
+
+impl Who {
+    /// `owner` is who owns the socket; they, and root, need no `[[user]]`.
+    pub fn of(peer: &Peer, owner: u32, board: &Board) -> Result<Self, Fault> {
+        let users = board.users();
+        let user = match peer {
+            Peer::Uid(uid) => users.iter().find(|user| user.uid == Some(*uid)),
+            Peer::User(name) => users.iter().find(|user| user.name == *name),
+            Peer::Anybody => None,
+        };
+        match (peer, user) {
+            (Peer::Uid(uid), user) if *uid == owner || *uid == 0 => {
+                let name = user.map(|user| user.name.clone());
+                Ok(Self {
+                    name: name.unwrap_or_else(|| system_name(*uid)),
+                    role: Role::Administrator,
+                    numbers: true,
+                    ground: None,
+                })
+            }
+            (_, Some(user)) => Ok(Self::user(user, board)),
+            (Peer::Uid(uid), None) => Err(Fault::forbidden(format!(
+                "uid {uid} is no [[user]] of this switch; an administrator can add one with \
+                 uid = {uid}"
+            ))),
+            (Peer::Anybody, None) => Ok(Self {
+                name: "anybody".into(),
+                role: Role::Analyst,
+                numbers: false,
+                ground: None,
+            }),
+            (Peer::User(name), None) => {
+                Err(Fault::forbidden(format!("{name} is no longer a user of this switch")))
+            }
+        }
+    }
+
+    fn user(user: &User, board: &Board) -> Self {
+        let ground = (!user.queues.is_empty() || !user.districts.is_empty()).then(|| {
+            let own = board.queues_of_districts(&user.districts);
+            Ground {
+                queues: user.queues.iter().cloned().chain(own).collect(),
+                districts: user.districts.iter().cloned().collect(),
+            }
+        });
+        Self { name: user.name.clone(), role: user.role, numbers: user.numbers, ground }
+    }
+
+    /// Whether they may ask for this at all, of these.
+    pub fn may(&self, verb: &Verb, given: &Given, board: &Board) -> Result<(), Fault> {
+        if self.role < verb.role {
+            return Err(Fault::forbidden(format!(
+                "{} needs the role {}, and {} has {}",
+                verb.name,
+                verb.role.name(),
+                self.name,
+                self.role.name()
+            )));
+        }
+        let Some(ground) = &self.ground else { return Ok(()) };
+        if verb.everywhere {
+            return Err(Fault::forbidden(format!(
+                "{} concerns the whole switch, and {} has but a part of it",
+                verb.name, self.name
+            )));
+        }
+        for param in verb.params {
+            let Some(name) = given.maybe(param.name).filter(|name| !name.is_empty()) else {
+                continue;
+            };
+            let own = match param.kind {
+                Kind::Call => board.place_of_call(name).is_none_or(|(q, d)| ground.has(&q, &d)),
+                Kind::Agent => {
+                    board.queues_of_agent(name).is_none_or(|queues| self.looks_after(&queues))
+                }
+                Kind::Queue => ground.queues.contains(name),
+                Kind::Missed => board.place_of_missed(name).is_none_or(|(q, d)| ground.has(q, d)),
+                // Of a group, those who are theirs.
+                Kind::Agents | Kind::Text | Kind::Word(_) | Kind::Count | Kind::Any => true,
+            };
+            if !own {
+                return Err(Fault::forbidden(format!(
+                    "{name} does not belong to what {} looks after",
+                    self.name
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a row with this queue and district is theirs.
+    pub fn sees(&self, queue: &str, district: &str) -> bool {
+        self.ground.as_ref().is_none_or(|ground| ground.has(queue, district))
+    }
+
+    /// Whether an agent who serves these queues is theirs to command.
+    pub fn looks_after(&self, queues: &[String]) -> bool {
+        self.ground.is_none() || queues.iter().any(|queue| self.sees_queue(queue))
+    }
+
+    /// The same for whoever reads records.
+    pub fn within(&self) -> Option<Within> {
+        let names = |set: &BTreeSet<String>| set.iter().cloned().collect();
+        self.ground.as_ref().map(|ground| (names(&ground.queues), names(&ground.districts)))
+    }
+
+    pub fn sees_queue(&self, queue: &str) -> bool {
+        self.sees(queue, "")
+    }
+
+    /// What they may see of an answer.
+    pub fn veil(&self, mut answer: Value) -> Value {
+        if !self.numbers {
+            mask(&mut answer);
+        }
+        answer
+    }
+}
+
+impl Ground {
+    pub fn has(&self, queue: &str, district: &str) -> bool {
+        self.queues.contains(queue) || self.districts.contains(district)
+    }
+}
+
+fn system_name(uid: u32) -> String {
+    if uid == 0 { "root".into() } else { format!("uid:{uid}") }
+}
+
+/// Keys that hold a number of somebody who called or was called, or a sentence with one in it.
+const NUMBERS: [&str; 6] = ["caller", "caller_raw", "number", "forwarded_by", "text", "on"];
+/// What was dialled is the helpline's own number, unless the helpline dialled.
+const DIALLED: [&str; 2] = ["dialled", "dialled_raw"];
+
+/// Masks callers' numbers wherever they stand.
+pub fn mask(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(mask),
+        Value::Object(fields) => {
+            let outwards = fields.get("direction").is_some_and(|way| way == "out");
+            for (key, value) in fields {
+                let hidden = NUMBERS.contains(&key.as_str())
+                    || (outwards && DIALLED.contains(&key.as_str()));
+                match value {
+                    Value::String(text) if hidden => *text = masked(text),
+                    _ => mask(value),
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Digits in a row from which on they are somebody's number, and no short code.
+const NUMBER_MIN: usize = 7;
+
+/// `98******12`: of every long run of digits the first two, after a country code of India, and the
+/// last two stay.
+pub fn masked(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, digits) = rest.split_at(start);
+        let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+        let (run, after) = digits.split_at(end);
+        out.push_str(before);
+        let country = if run.len() == 12 && run.starts_with("91") { 2 } else { 0 };
+        if run.len() < NUMBER_MIN {
+            out.push_str(run);
+        } else {
+            let (first, last) = (country + 2, run.len() - 2);
+            out.push_str(&run[..first]);
+            out.extend(std::iter::repeat_n('*', last - first));
+            out.push_str(&run[last..]);
+        }
+        rest = after;
+    }
+    out + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn numbers_are_masked_and_short_codes_are_not() {
+        for (plain, veiled) in [
+            ("+919826012345", "+9198******45"),
+            ("9826012345", "98******45"),
+            ("07394233100", "07*******00"),
+            ("181", "181"),
+            ("", ""),
+            ("\"सीता\" <sip:+919826012345@10.0.0.9>", "\"सीता\" <sip:+9198******45@10.0.0.9>"),
+        ] {
+            assert_eq!(masked(plain), veiled);
+        }
+        let mut row = json!([{"direction": "in", "caller": "9826012345", "dialled": "07552551181",
+            "legs": [{"number": "9826012345"}]}, {"direction": "out", "dialled": "9826012345"}]);
+        mask(&mut row);
+        assert_eq!(
+            row,
+            json!([{"direction": "in", "caller": "98******45", "dialled": "07552551181",
+                "legs": [{"number": "98******45"}]}, {"direction": "out", "dialled": "98******45"}])
+        );
+    }
+}

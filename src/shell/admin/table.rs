@@ -1,0 +1,439 @@
+//! The verbs of the admin socket and of HTTP, and with them the acts of the command line: one row
+//! each. Here alone stands what a verb is called, whose it is, what it takes and what it does.
+//!
+//! To add one: a row here; for an act of the core a `core::Verb` and its arm in `core/act.rs`. Its
+//! access, its audit, its help, `pukar call ID ACT …` and `POST /api/…` follow from the row.
+
+use super::access::Who;
+use super::rpc::Fault;
+use crate::base::Now;
+use crate::config::Role;
+use crate::core::{MissedAct, Verb as Act};
+use crate::shell::board::Board;
+use serde_json::{Map, Value, json};
+
+pub struct Verb {
+    pub name: &'static str,
+    /// The least role.
+    pub role: Role,
+    /// Not for somebody who has but a part of the switch.
+    pub everywhere: bool,
+    /// Whether callers' numbers are in the answer.
+    pub shows: Shows,
+    pub params: &'static [Param],
+    /// One sentence.
+    pub help: &'static str,
+    pub how: How,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shows {
+    Nothing,
+    /// A glance is noted once in a while.
+    Numbers,
+    /// What leaves the switch is noted each time.
+    Records,
+}
+
+pub enum How {
+    /// Answered from the board.
+    Board(fn(&Look) -> Result<Value, String>),
+    /// Done by the core.
+    Core(fn(&Given) -> Act),
+    /// Done by the shell.
+    Shell(Shell),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shell {
+    SetAgents,
+    Records,
+    Report,
+    Reload,
+    Metrics,
+    Stores,
+    Verbs,
+    /// By the connection itself.
+    Subscribe,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Param {
+    pub name: &'static str,
+    pub kind: Kind,
+    pub needed: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// The id of a call.
+    Call,
+    Agent,
+    /// An agent, or `all`, `queue:…`, `district:…`, `shift:…`.
+    Agents,
+    Queue,
+    /// The number of a missed caller.
+    Missed,
+    Text,
+    Word(&'static [&'static str]),
+    Count,
+    /// Whatever it is, who does the verb reads it.
+    Any,
+}
+
+/// What a verb that is answered from the board looks at.
+pub struct Look<'a> {
+    pub board: &'a Board,
+    pub now: Now,
+    pub given: &'a Given,
+    pub who: &'a Who,
+}
+
+const fn needs(name: &'static str, kind: Kind) -> Param {
+    Param { name, kind, needed: true }
+}
+
+const fn takes(name: &'static str, kind: Kind) -> Param {
+    Param { name, kind, needed: false }
+}
+
+const CALL: Param = needs("call", Kind::Call);
+const QUEUE: Param = needs("queue", Kind::Queue);
+const MISSED: &[Param] = &[needs("number", Kind::Missed), takes("by", Kind::Text)];
+
+/// Only reads, and shows no caller's number.
+const fn look(
+    name: &'static str,
+    params: &'static [Param],
+    help: &'static str,
+    how: fn(&Look) -> Result<Value, String>,
+) -> Verb {
+    let (role, shows, how) = (Role::Analyst, Shows::Nothing, How::Board(how));
+    Verb { name, role, everywhere: false, shows, params, help, how }
+}
+
+/// A supervisor's act, done by the core.
+const fn act(
+    name: &'static str,
+    params: &'static [Param],
+    help: &'static str,
+    how: fn(&Given) -> Act,
+) -> Verb {
+    let (role, shows, how) = (Role::Supervisor, Shows::Nothing, How::Core(how));
+    Verb { name, role, everywhere: false, shows, params, help, how }
+}
+
+const fn shell(
+    name: &'static str,
+    params: &'static [Param],
+    help: &'static str,
+    how: Shell,
+) -> Verb {
+    let (role, shows, how) = (Role::Analyst, Shows::Nothing, How::Shell(how));
+    Verb { name, role, everywhere: false, shows, params, help, how }
+}
+
+const fn showing(verb: Verb, shows: Shows) -> Verb {
+    Verb { shows, ..verb }
+}
+
+const fn only(role: Role, verb: Verb) -> Verb {
+    Verb { role, ..verb }
+}
+
+const fn everywhere(verb: Verb) -> Verb {
+    Verb { everywhere: true, ..verb }
+}
+
+pub const VERBS: &[Verb] = &[
+    look("status", &[], "The switch on one screen.", |l| {
+        Ok(l.board.status_for(l.now, &|queue| l.who.sees_queue(queue)))
+    }),
+    look("wallboard", &[], "What a shift looks at: figures, levels, alarms.", |l| {
+        Ok(l.board.wallboard(l.now, &|queue| l.who.sees_queue(queue)))
+    }),
+    showing(
+        look("calls.list", &[], "Live calls.", |l| {
+            let mine = |row: &Value| l.who.sees(text(row, "queue"), text(row, "district"));
+            Ok(kept(l.board.calls_list(l.now), mine))
+        }),
+        Shows::Numbers,
+    ),
+    showing(
+        look("calls.why", &[CALL], "Why this caller waited, and what was decided.", |l| {
+            l.board.why(l.given.text("call"), l.now)
+        }),
+        Shows::Numbers,
+    ),
+    look("queues.list", &[], "Queues, who waits in them, how well they are served.", |l| {
+        Ok(kept(l.board.queues_list(l.now), |row| l.who.sees_queue(text(row, "name"))))
+    }),
+    showing(
+        look("agents.list", &[], "Agents, and what each is doing.", |l| {
+            let serves = |row: &Value| row["queues"].as_array().cloned().unwrap_or_default();
+            let mine = |row: &Value| {
+                serves(row).iter().any(|queue| l.who.sees_queue(queue.as_str().unwrap_or("")))
+            };
+            let all = l.who.ground.is_none();
+            Ok(kept(l.board.agents_list(l.now), |row| all || mine(row)))
+        }),
+        Shows::Numbers,
+    ),
+    look("shifts.list", &[], "Shifts, and who is there.", |l| Ok(l.board.shifts_list(l.now))),
+    look("trunks.list", &[], "Trunks, and whether they answer.", |l| Ok(l.board.trunks_list())),
+    only(
+        Role::ReadOnly,
+        look(
+            "directory.list",
+            &[takes("address", Kind::Text)],
+            "Who is listed, or who would be called.",
+            |l| l.board.directory_list(l.given.text("address"), l.now),
+        ),
+    ),
+    only(
+        Role::ReadOnly,
+        look("directory.stale", &[], "Numbers that failed three times in a row.", |l| {
+            Ok(l.board.directory_stale(l.now))
+        }),
+    ),
+    showing(
+        look("missed.list", &[], "Callers who hung up unanswered, and who is on it.", |l| {
+            Ok(l.board.missed_list(l.now, &|queue, district| l.who.sees(queue, district)))
+        }),
+        Shows::Numbers,
+    ),
+    everywhere(only(
+        Role::Administrator,
+        look("audit.list", &[], "The last acts: who did what to whom.", |l| {
+            Ok(l.board.audit_list())
+        }),
+    )),
+    showing(
+        shell(
+            "records.query",
+            &[
+                takes("id", Kind::Text),
+                takes("since", Kind::Text),
+                takes("until", Kind::Text),
+                takes("line", Kind::Text),
+                takes("queue", Kind::Queue),
+                takes("agent", Kind::Agent),
+                takes("caller", Kind::Text),
+                takes("outcome", Kind::Text),
+                takes("after", Kind::Text),
+                takes("limit", Kind::Any),
+                takes("legs", Kind::Any),
+            ],
+            "Records of finished calls.",
+            Shell::Records,
+        ),
+        Shows::Records,
+    ),
+    shell(
+        "report",
+        &[takes("since", Kind::Text), takes("until", Kind::Text)],
+        "The reconciled summary of a window; without one, of the last between two cut-offs.",
+        Shell::Report,
+    ),
+    showing(
+        shell(
+            "events.subscribe",
+            &[takes("from", Kind::Any)],
+            "Everything that happens, as it happens.",
+            Shell::Subscribe,
+        ),
+        Shows::Records,
+    ),
+    shell("metrics", &[], "Figures of the process, as text for Prometheus.", Shell::Metrics),
+    shell("stores.list", &[], "Where records go, and whether they get there.", Shell::Stores),
+    shell("verbs.list", &[], "Every verb, with its role and what it takes.", Shell::Verbs),
+    everywhere(only(
+        Role::Administrator,
+        shell("config.reload", &[], "Reads the configuration again.", Shell::Reload),
+    )),
+    only(
+        Role::Supervisor,
+        shell(
+            "agents.set",
+            &[
+                needs("agent", Kind::Agents),
+                needs("state", Kind::Word(&AGENT_STATES)),
+                takes("reason", Kind::Text),
+            ],
+            "Sets what an agent, or a group of them, is doing.",
+            Shell::SetAgents,
+        ),
+    ),
+    act("calls.hangup", &[CALL], "Ends the call.", |g| Act::Hangup { call: g.own("call") }),
+    act(
+        "calls.district",
+        &[CALL, needs("district", Kind::Text)],
+        "Notes the caller's district, for this call and the next ones.",
+        |g| Act::ChooseDistrict { call: g.own("call"), district: g.own("district") },
+    ),
+    act("missed.claim", MISSED, "Nobody else calls them now.", |g| {
+        missed(g, MissedAct::Claim { by: g.own("by") })
+    }),
+    act("missed.call", MISSED, "They are called as soon as an agent is free.", |g| {
+        missed(g, MissedAct::Call { by: g.own("by") })
+    }),
+    act("missed.close", MISSED, "Nothing is left to do for them.", |g| {
+        missed(g, MissedAct::Close { by: g.own("by") })
+    }),
+    act("queues.open", &[QUEUE], "Opens the queue again.", |g| set_queue(g, "open".into())),
+    act(
+        "queues.close",
+        &[QUEUE],
+        "New callers take the way out of a queue without staff, or are turned away.",
+        |g| set_queue(g, "close".into()),
+    ),
+    act(
+        "queues.overflow",
+        &[QUEUE, needs("ways", Kind::Word(&["on", "off", "auto"]))],
+        "Ways out of the queue: at once, not at all, or as configured.",
+        |g| set_queue(g, format!("overflow {}", g.text("ways"))),
+    ),
+    act(
+        "queues.weight",
+        &[QUEUE, needs("weight", Kind::Count)],
+        "The heavier queue goes first; until the next reload.",
+        |g| set_queue(g, format!("weight {}", g.count("weight"))),
+    ),
+    act(
+        "queues.add",
+        &[QUEUE, needs("agent", Kind::Text)],
+        "The agent serves the queue too, until a reload or the end of their shift.",
+        |g| Act::Lend { queue: g.own("queue"), agent: g.own("agent"), lent: true },
+    ),
+    act(
+        "queues.remove",
+        &[QUEUE, needs("agent", Kind::Agent)],
+        "The agent serves the queue no more, until a reload or the end of their shift.",
+        |g| Act::Lend { queue: g.own("queue"), agent: g.own("agent"), lent: false },
+    ),
+];
+
+/// What an agent may be told to be.
+pub const AGENT_STATES: [&str; 6] =
+    ["ready", "pause", "logout", "force-logout", "end-wrap-up", "category"];
+
+fn set_queue(given: &Given, to: String) -> Act {
+    Act::SetQueue { queue: given.own("queue"), to }
+}
+
+fn missed(given: &Given, act: MissedAct) -> Act {
+    Act::Missed { number: given.own("number"), act }
+}
+
+fn text<'a>(row: &'a Value, key: &str) -> &'a str {
+    row[key].as_str().unwrap_or_default()
+}
+
+fn kept(rows: Value, mine: impl Fn(&Value) -> bool) -> Value {
+    match rows {
+        Value::Array(rows) => rows.into_iter().filter(mine).collect(),
+        other => other,
+    }
+}
+
+pub fn find(name: &str) -> Result<&'static Verb, Fault> {
+    VERBS.iter().find(|verb| verb.name == name).ok_or_else(|| {
+        let names: Vec<&str> = VERBS.iter().map(|verb| verb.name).collect();
+        Fault::method(format!("there is no method `{name}`; there are {}", names.join(", ")))
+    })
+}
+
+/// The acts on one kind of thing (`calls`, `queues`): what stands after the dot.
+pub fn acts(kind: &str) -> impl Iterator<Item = (&'static str, &'static Verb)> {
+    let acts = VERBS.iter().filter(|verb| matches!(verb.how, How::Core(_)));
+    acts.filter_map(move |verb| {
+        let act = verb.name.strip_prefix(kind)?.strip_prefix('.')?;
+        Some((act, verb))
+    })
+}
+
+/// What was given to a verb, checked.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Given(pub Map<String, Value>);
+
+impl Verb {
+    pub fn read(&self, params: Value) -> Result<Given, Fault> {
+        let Value::Object(given) = params else {
+            return Err(Fault::params("\"params\" must be an object with named values"));
+        };
+        if let Some(key) = given.keys().find(|key| self.params.iter().all(|p| p.name != **key)) {
+            let known: Vec<&str> = self.params.iter().map(|param| param.name).collect();
+            let known = if known.is_empty() { "nothing".into() } else { known.join(", ") };
+            return Err(Fault::params(format!("{} knows no `{key}`; it takes {known}", self.name)));
+        }
+        for param in self.params {
+            let value = given.get(param.name).filter(|value| !value.is_null());
+            let Some(value) = value else {
+                match param.needed {
+                    true => return Err(Fault::params(self.lacks(param))),
+                    false => continue,
+                }
+            };
+            if let Some(wanted) = param.kind.complaint(value) {
+                let name = param.name;
+                return Err(Fault::params(format!("{}: `{name}` must be {wanted}", self.name)));
+            }
+        }
+        Ok(Given(given))
+    }
+
+    fn lacks(&self, param: &Param) -> String {
+        format!("{} needs `{}`", self.name, param.name)
+    }
+
+    /// As a machine reads it.
+    pub fn describe(&self) -> Value {
+        let params: Vec<Value> = (self.params.iter())
+            .map(|param| json!({"name": param.name, "needed": param.needed}))
+            .collect();
+        json!({"name": self.name, "role": self.role.name(), "params": params, "help": self.help})
+    }
+}
+
+impl Kind {
+    /// What it must be, where it is not.
+    fn complaint(self, value: &Value) -> Option<String> {
+        match self {
+            Kind::Any => None,
+            Kind::Count if value.is_u64() => None,
+            Kind::Count => Some("a whole number".into()),
+            Kind::Word(words) if value.as_str().is_some_and(|text| words.contains(&text)) => None,
+            Kind::Word(words) => Some(words.join(", ")),
+            Kind::Call | Kind::Agent | Kind::Agents | Kind::Queue | Kind::Missed | Kind::Text => {
+                (!value.is_string()).then(|| "text".into())
+            }
+        }
+    }
+}
+
+impl Given {
+    pub fn maybe(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.as_str()
+    }
+
+    pub fn text(&self, name: &str) -> &str {
+        self.maybe(name).unwrap_or_default()
+    }
+
+    fn own(&self, name: &str) -> String {
+        self.text(name).into()
+    }
+
+    pub fn count(&self, name: &str) -> u64 {
+        self.0.get(name).and_then(Value::as_u64).unwrap_or_default()
+    }
+
+    /// In a line, for the books.
+    pub fn line(&self) -> String {
+        let word = |(name, value): (&String, &Value)| match value {
+            Value::String(text) => format!("{name}={text}"),
+            other => format!("{name}={other}"),
+        };
+        self.0.iter().map(word).collect::<Vec<_>>().join(" ")
+    }
+}

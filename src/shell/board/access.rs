@@ -1,0 +1,97 @@
+//! Whose is what: what the admin socket asks the board before it lets somebody act.
+
+use super::fold::Board;
+use crate::acd::RosterSettings;
+use crate::call::Centre;
+use crate::config::{Reports, User};
+use serde_json::{Value, json};
+
+/// Agents, and the queues that each serves.
+pub type Group = Vec<(String, Vec<String>)>;
+
+impl Board {
+    pub fn users(&self) -> &[User] {
+        &self.names.users
+    }
+
+    /// What reports are made with: the roster, and the cut-offs.
+    pub fn books(&self) -> (RosterSettings, Reports) {
+        (self.names.roster.clone(), self.names.reports.clone())
+    }
+
+    /// The queues that serve these districts here.
+    pub fn queues_of_districts(&self, districts: &[String]) -> Vec<String> {
+        let own = self.names.districts.iter().filter(|d| districts.contains(&d.name));
+        let queues = own.filter_map(|district| match district.centre {
+            Centre::Queue(queue) => Some(self.names.queue(queue)),
+            Centre::Trunk(_) => None,
+        });
+        queues.collect()
+    }
+
+    /// The queue and the district of a call that is known; empty where it has none yet.
+    pub fn place_of_call(&self, id: &str) -> Option<(String, String)> {
+        let live = self.calls.values().find(|call| call.id == id).map(|call| {
+            let queue = call.queue.map(|queue| self.names.queue(queue)).unwrap_or_default();
+            (queue, call.district.clone())
+        });
+        live.or_else(|| self.place_in_story(id))
+    }
+
+    fn place_in_story(&self, id: &str) -> Option<(String, String)> {
+        let (queue, district) = self.stories.place(id)?;
+        Some((queue.map(|queue| self.names.queue(queue)).unwrap_or_default(), district.into()))
+    }
+
+    pub fn queues_of_agent(&self, agent: &str) -> Option<Vec<String>> {
+        self.names.serves.get(agent).cloned()
+    }
+
+    /// Everybody in a group, with the queues that they serve; `None` where it names one agent.
+    pub fn group(&self, name: &str) -> Result<Option<Group>, String> {
+        let serves = &self.names.serves;
+        let of = |names: Vec<&String>| {
+            names.into_iter().map(|name| (name.clone(), serves[name].clone())).collect()
+        };
+        let in_queue = |queue: &str| {
+            let serve = serves.iter().filter(|(_, queues)| queues.iter().any(|q| q == queue));
+            of(serve.map(|(name, _)| name).collect())
+        };
+        if name == "all" {
+            return Ok(Some(of(serves.keys().collect())));
+        }
+        let Some((kind, which)) = name.split_once(':') else { return Ok(None) };
+        let found = match kind {
+            "queue" if self.names.queues.iter().any(|(_, queue)| queue == which) => {
+                Some(in_queue(which))
+            }
+            "district" => {
+                let own = self.queues_of_districts(&[which.to_string()]);
+                own.first().map(|queue| in_queue(queue))
+            }
+            "shift" => self.names.roster.shifts.iter().find(|s| s.name == which).map(|shift| {
+                let members = shift.members.iter().map(|member| &member.agent);
+                of(members.filter(|member| serves.contains_key(*member)).collect())
+            }),
+            _ => None,
+        };
+        match found {
+            Some(group) => Ok(Some(group)),
+            None => Err(format!(
+                "\"{name}\" is no group: say all, queue:NAME, district:NAME (of a district served \
+                 here), or shift:NAME"
+            )),
+        }
+    }
+
+    /// The last acts, the newest last.
+    pub fn audit_list(&self) -> Value {
+        let acts = self.audits.iter();
+        acts.map(|(at, act)| {
+            let refused = (!act.refused.is_empty()).then_some(&act.refused);
+            json!({"at": crate::shell::stamp::rfc3339(*at), "by": act.by, "verb": act.verb,
+                   "on": act.on, "refused": refused})
+        })
+        .collect()
+    }
+}
