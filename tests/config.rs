@@ -171,8 +171,8 @@ fn keys_that_nobody_knows_are_set_right() {
 #[test]
 fn what_belongs_to_a_later_step_is_refused_not_ignored() {
     one(
-        "[admin]\nhttp = \"127.0.0.1:8080\"\n",
-        "2: \"http\" in [admin] is not supported yet; write http = \"\", or take it out",
+        "[sip]\nlisten = [\"tls:0.0.0.0:5061\"]\n",
+        "2: listen \"tls:0.0.0.0:5061\" is not supported yet; listen on udp: or tcp: for now",
     );
 }
 

@@ -35,7 +35,7 @@ fn users_have_a_role_a_ground_and_a_way_in() {
     );
     one(
         "[[user]]\nname = \"x\"\nrole = \"analyst\"\nuid = 1\nqueues = [\"q\"]\n",
-        "5: queues: \"q\" does not exist; there are no queues",
+        "5: queues: \"q\" does not exist; there are no queues yet",
     );
     one(
         "[admin]\nhttp = \"0.0.0.0:8080\"\n",
