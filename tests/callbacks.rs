@@ -68,7 +68,8 @@ fn missed(world: &World) -> Vec<MissedNews> {
 
 fn act(world: &mut World, caller: u16, act: MissedAct) {
     let number = number_of(caller_address(caller));
-    world.tell(Event::Admin { request: 1, by: String::new(), verb: Verb::Missed { number, act } });
+    let by = "asha".to_string();
+    world.tell(Event::Admin { request: 1, by, verb: Verb::Missed { number, act } });
 }
 
 /// Whose call it is, whoever placed it.
@@ -333,6 +334,14 @@ fn who_hung_up_unanswered_is_listed_once_claimed_by_one_and_called_back() {
     act(&mut world, 1, MissedAct::Call { by: "op0".into() });
     act(&mut world, 1, MissedAct::Call { by: "op0".into() });
     act(&mut world, 2, MissedAct::Close { by: "op0".into() });
+    let acts = world.facts().iter().filter_map(|fact| match &fact.what {
+        What::Audit(act) => Some((act.by.as_str(), act.verb.as_str(), act.refused.is_empty())),
+        _ => None,
+    });
+    let told = [("missed.claim", true), ("missed.claim", false), ("missed.call", true)];
+    let told = told.into_iter().chain([("missed.call", false), ("missed.close", false)]);
+    let told: Vec<_> = told.map(|(verb, done)| ("asha", verb, done)).collect();
+    assert_eq!(acts.collect::<Vec<_>>(), told, "whose act, for whom it was, and whether");
     world.agent_does(0, Habits::polite(SECOND, 10 * SECOND));
     world.wait(120 * SECOND);
     world.end();
@@ -378,4 +387,21 @@ fn promises_outlive_a_kill_and_a_drain() {
     world.end();
     assert!(backs(&world).iter().all(|back| back.outcome == Outcome::Answered));
     assert_eq!(backs(&world).len(), 1);
+}
+
+#[test]
+fn whoever_claims_a_missed_caller_for_nobody_else_claims_them_for_themselves() {
+    let mut world = world(2, 1);
+    world.agent_does(0, Habits::polite(SECOND, 60 * SECOND));
+    world.dial(0);
+    world.wait(2 * SECOND);
+    world.dial(1);
+    world.wait(10 * SECOND);
+    world.give_up(1);
+    world.wait(2 * SECOND);
+    act(&mut world, 1, MissedAct::Claim { by: String::new() });
+    act(&mut world, 1, MissedAct::Close { by: String::new() });
+    let by = || "asha".to_string();
+    let done = [MissedNews::Claimed { by: by() }, MissedNews::Closed { by: by() }];
+    assert_eq!(missed(&world)[1..], done);
 }

@@ -60,23 +60,11 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     let empty = Table::default();
     let mut top = Section::new(root, "the configuration", log);
     let mut settings = Settings::default();
-    let found = [
-        single(&mut top, "switch"),
-        single(&mut top, "sip"),
-        single(&mut top, "media"),
-        single(&mut top, "records"),
-        single(&mut top, "admin"),
-        single(&mut top, "limits"),
-        single(&mut top, "numbers"),
-        single(&mut top, "directory"),
-        single(&mut top, "out"),
-        single(&mut top, "codes"),
-    ];
-    let [switch, sip, media, records, admin, limits, numbers, directory, out, codes] =
-        found.map(|t| t.unwrap_or(&empty));
-    let journal = single(&mut top, "journal").unwrap_or(&empty);
-    let callback = single(&mut top, "callback").unwrap_or(&empty);
-    let reports = single(&mut top, "reports").unwrap_or(&empty);
+    let mut table = |name| single(&mut top, name).unwrap_or(&empty);
+    let [switch, sip, media, records] = ["switch", "sip", "media", "records"].map(&mut table);
+    let [admin, limits, numbers] = ["admin", "limits", "numbers"].map(&mut table);
+    let [directory, out, codes] = ["directory", "out", "codes"].map(&mut table);
+    let [journal, callback, reports] = ["journal", "callback", "reports"].map(&mut table);
     let trunks = list(&mut top, "trunk");
     let queues = list(&mut top, "queue");
     let agents = list(&mut top, "agent");

@@ -329,6 +329,33 @@ fn a_stream_tells_each_what_is_theirs() {
 }
 
 #[test]
+fn a_missed_caller_is_for_those_of_their_queue_and_no_number_that_is_not_for_them() {
+    use crate::call::{Fact, MissedNews};
+    let mut world = with_users("missed");
+    for (seq, number, parent) in [(5, "+919826012345", "01HZ1"), (6, "+919826099999", "01HZ3")] {
+        let news = MissedNews::Abandoned { parent: parent.into() };
+        world.fact(seq, What::Call(Fact::Missed { number: number.into(), news }));
+    }
+    let listed = |world: &World, who: &str| {
+        let people = world.does(who, "missed.list", json!({})).unwrap();
+        let people = people.as_array().unwrap().clone();
+        people.iter().map(|p| p["number"].as_str().unwrap().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(&world, "boss"), ["+919826012345", "+919826099999"]);
+    assert_eq!(listed(&world, "ali"), ["+919826099999"]);
+    assert_eq!(listed(&world, "analyst"), ["+9198******45", "+9198******99"]);
+    for (who, number, why) in [
+        ("ali", "+919826012345", "does not belong to what ali"),
+        ("collector", "+919826099999", "needs the role supervisor"),
+    ] {
+        let fault = world.does(who, "missed.claim", json!({"number": number})).unwrap_err();
+        assert!(fault.code == -32003 && fault.message.contains(why), "{fault:?}");
+    }
+    let seen: Vec<_> = world.noted().into_iter().map(|(by, _)| by).collect();
+    assert_eq!(seen, ["boss", "ali", "ali", "collector"], "the looks, and what was refused");
+}
+
+#[test]
 fn a_group_of_agents_is_those_of_it_who_are_theirs() {
     let mut world = with_users("groups");
     let api = Arc::clone(&world.api);
