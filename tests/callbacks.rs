@@ -2,6 +2,7 @@
 //! keeps the place of the first arrival and is called once; complaints Q18, Q19 and Q20.
 
 use pukar::acd::Instead;
+use pukar::call::out::Route;
 use pukar::call::{self, Direction, EndedBy, MissedNews, Outcome};
 use pukar::config::Settings;
 use pukar::core::{CallRecord, Event, MissedAct, Verb, What};
@@ -67,8 +68,11 @@ fn missed(world: &World) -> Vec<MissedNews> {
 }
 
 fn act(world: &mut World, caller: u16, act: MissedAct) {
-    let number = number_of(caller_address(caller));
-    let by = "asha".to_string();
+    act_on(world, &number_of(caller_address(caller)), act);
+}
+
+fn act_on(world: &mut World, number: &str, act: MissedAct) {
+    let (number, by) = (number.to_string(), "asha".to_string());
     world.tell(Event::Admin { request: 1, by, verb: Verb::Missed { number, act } });
 }
 
@@ -108,7 +112,8 @@ fn whoever_presses_the_key_is_called_back_by_an_agent_who_knows_whom_for() {
         .iter()
         .find(|(hop, bytes)| hop.peer == exchange_address() && bytes.starts_with(b"INVITE"));
     let invite = String::from_utf8(to_them.unwrap().1.to_vec()).unwrap();
-    assert!(invite.contains(CENTRE) && invite.contains(&first.caller), "{invite}");
+    let sent = first.caller.replace("+91", "0");
+    assert!(invite.contains(CENTRE) && invite.contains(&sent), "{invite}");
 }
 
 #[test]
@@ -404,4 +409,133 @@ fn whoever_claims_a_missed_caller_for_nobody_else_claims_them_for_themselves() {
     let by = || "asha".to_string();
     let done = [MissedNews::Claimed { by: by() }, MissedNews::Closed { by: by() }];
     assert_eq!(missed(&world)[1..], done);
+}
+
+/// Facts that a caller's number is not called back, each with its reason.
+fn not_promised(world: &World) -> Vec<String> {
+    let why = world.facts().iter().filter_map(|fact| match &fact.what {
+        What::Call(call::Fact::NotPromised { why, .. }) => Some(why.clone()),
+        _ => None,
+    });
+    why.collect()
+}
+
+/// Whoever claims to call from there chooses what would be dialled, and who pays for it.
+const FORGED: [(&str, &str); 6] = [
+    ("+911900123456", "premium"),
+    ("+88213000000", "international"),
+    ("+917552222222", "emergency"),
+    ("108", "no-number"),
+    ("op0", "no-number"),
+    ("anonymous", "no-number"),
+];
+
+#[test]
+fn a_claimed_number_is_called_back_only_where_an_agent_could_dial_it() {
+    let mut world = world_with(8, 1, |settings| {
+        settings.call.out.emergency.push("+917552222222".into());
+    });
+    world.agent_does(0, Habits::polite(SECOND, 60 * SECOND));
+    world.dial(0);
+    world.wait(5 * SECOND);
+    for (caller, (number, _)) in (1..).zip(FORGED) {
+        world.claims(caller, number);
+        world.dial(caller);
+        world.wait(2 * SECOND);
+        world.press(caller, '1');
+        world.wait(SECOND);
+        assert_eq!(world.talks(caller_address(caller)), 1, "{number} waits on");
+    }
+    assert_eq!(not_promised(&world), FORGED.map(|(_, why)| why));
+    let flagged = |world: &World| {
+        let records = world.records().iter();
+        records.filter(|record| record.flags.contains("callback-refused")).count()
+    };
+    world.agent_does(0, Habits::polite(SECOND, 10 * SECOND));
+    world.wait(200 * SECOND);
+    world.end();
+    assert_eq!((asked(&world), backs(&world).len()), (0, 0));
+    assert_eq!(flagged(&world), FORGED.len());
+    let answered = world.records().iter().filter(|r| r.outcome == Outcome::Answered).count();
+    assert_eq!(answered, 1 + FORGED.len(), "everybody was served");
+}
+
+#[test]
+fn a_missed_caller_whose_number_may_not_be_dialled_is_listed_and_not_called() {
+    let mut world = world_with(2, 1, |settings| {
+        settings.acd.queues[0].call_back_abandoned = true;
+    });
+    world.agent_does(0, Habits::polite(SECOND, 60 * SECOND));
+    world.dial(0);
+    world.wait(2 * SECOND);
+    world.claims(1, "+911900123456");
+    world.dial(1);
+    world.wait(10 * SECOND);
+    world.give_up(1);
+    world.wait(2 * SECOND);
+    assert!(matches!(&missed(&world)[..], [MissedNews::Abandoned { .. }]));
+    act_on(&mut world, "+911900123456", MissedAct::Call { by: String::new() });
+    world.wait(120 * SECOND);
+    world.end();
+    assert_eq!((asked(&world), backs(&world).len()), (0, 0));
+}
+
+#[test]
+fn a_route_of_some_agents_is_not_one_of_call_backs() {
+    let mut world = world_with(2, 1, |settings| {
+        settings.call.out.international = true;
+        let everybody = settings.call.out.routes[0].clone();
+        let prefixes = vec!["+977".to_string()];
+        let agents = BTreeSet::from(["op0".to_string()]);
+        settings.call.out.routes.push(Route { prefixes, agents, ..everybody });
+    });
+    world.agent_does(0, Habits::polite(SECOND, 20 * SECOND));
+    world.dial(0);
+    world.wait(2 * SECOND);
+    world.claims(1, "+97714000000");
+    world.dial(1);
+    world.wait(3 * SECOND);
+    world.press(1, '1');
+    world.wait(60 * SECOND);
+    world.end();
+    assert_eq!((not_promised(&world), asked(&world)), (vec!["no-route".to_string()], 0));
+}
+
+#[test]
+fn while_no_trunk_answers_no_agent_is_asked_for_a_call_back() {
+    let mut world = promised();
+    world.adjust(|settings| settings.sip.trunks[1].ping = 5 * SECOND);
+    world.called_back_does(Habits::refuses(480));
+    world.wait_until(90 * SECOND, |world| asked(world) == 1);
+    world.cut_off(exchange_address(), 400 * SECOND);
+    // The next attempts would be a minute apart, and three at most.
+    world.wait(390 * SECOND);
+    assert_eq!(asked(&world), 1);
+    let offered = |world: &World| {
+        let to = agent_address(0);
+        world.said().iter().filter(|(hop, b)| hop.peer == to && b.starts_with(b"INVITE")).count()
+    };
+    let before = offered(&world);
+    world.called_back_does(Habits::polite(2 * SECOND, 600 * SECOND));
+    world.wait(150 * SECOND);
+    world.adjust(|settings| settings.sip.trunks[1].ping = Duration::ZERO);
+    world.end();
+    assert_eq!((asked(&world), offered(&world)), (2, before + 1));
+    let [back] = &backs(&world)[..] else { panic!("{:#?}", world.records()) };
+    assert_eq!(back.outcome, Outcome::Answered);
+}
+
+#[test]
+fn call_backs_count_against_the_caps_of_everybody() {
+    let mut world = promised();
+    world.adjust(|settings| settings.call.out.caps.hour = 1);
+    world.called_back_does(Habits::refuses(480));
+    world.wait_until(90 * SECOND, |world| asked(world) == 1);
+    world.wait(5 * SECOND);
+    world.called_back_does(Habits::polite(2 * SECOND, 600 * SECOND));
+    world.wait(600 * SECOND);
+    assert_eq!(asked(&world), 1, "one in an hour");
+    world.wait(4_000 * SECOND);
+    world.end();
+    assert_eq!(asked(&world), 2);
 }

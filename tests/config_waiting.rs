@@ -2,12 +2,13 @@
 //! what to write instead.
 
 use pukar::acd::Instead;
-use pukar::base::TrunkId;
 use pukar::call::{Keys, Means};
 use pukar::config::{Settings, parse};
 use std::time::Duration;
 
 const TRUNK: &str = "[[trunk]]\nname = \"bsnl\"\nhosts = [\"10.0.0.9:5060\"]\n";
+const ROUTE: &str =
+    "[[route]]\nprefixes = \"+91\"\ntrunk = \"bsnl\"\nidentity = \"+917552551181\"\n";
 const QUEUE: &str = "[[queue]]\nname = \"q\"\nstaffed = false\n";
 const LINE: &str = "[[line]]\nnumbers = [\"181\"]\nqueue = \"q\"\n";
 
@@ -25,8 +26,8 @@ fn one(text: &str, expected: &str) {
 fn keys_menus_languages_and_announcements_are_read() {
     let text = format!(
         "[media]\nlanguage = \"hi\"\n\
-         [callback]\ntrunk = \"bsnl\"\nnumber = \"0755-2551181\"\nattempts = 2\napart = \"10m\"\n\
-         {TRUNK}{QUEUE}when_full = \"callback\"\nwhen_unstaffed = \"callback\"\n\
+         [callback]\nattempts = 2\napart = \"10m\"\n\
+         {TRUNK}{ROUTE}{QUEUE}when_full = \"callback\"\nwhen_unstaffed = \"callback\"\n\
          when_expired = \"refuse\"\nannounce_first = \"8s\"\nannounce_every = \"30s\"\n\
          announce_wait = false\ncall_back_abandoned = true\n\
          [[district]]\nname = \"surguja\"\nqueue = \"q\"\nlanguages = [\"surgujia\", \"hi\"]\n\
@@ -51,8 +52,6 @@ fn keys_menus_languages_and_announcements_are_read() {
     );
     assert_eq!(queue.announce.first, Duration::from_secs(8));
     assert!(!queue.announce.wait && queue.call_back_abandoned);
-    assert_eq!(settings.call.back.trunk, Some(TrunkId(0)));
-    assert_eq!(settings.call.back.number, "+917552551181");
     assert_eq!(settings.callbacks.attempts, 2);
     for name in ["hi/pos", "hi/n/99", "en/n/0", "surgujia/next", "en/language/en"] {
         let tune = settings.call.prompts[name];
@@ -69,7 +68,7 @@ fn mistakes_in_keys_and_menus_are_set_right() {
         "7: emergency_key \"10\" is no key; write one of 0 to 9, * and #",
     );
     one(
-        &format!("{line}emergency_key = \"0\"\ncallback_key = \"0\"\n"),
+        &format!("{line}emergency_key = \"0\"\ncallback_key = \"0\"\n{TRUNK}{ROUTE}"),
         "8: \"0\" is the emergency key and the callback key; give them different keys",
     );
     one(
@@ -119,7 +118,8 @@ fn mistakes_in_announcements_and_promises_are_set_right() {
     );
     one(
         &format!("{QUEUE}when_full = \"callback\"\n"),
-        "4: when_full is \"callback\", and there is no trunk to call through; write a [[trunk]]",
+        "4: when_full = \"callback\" calls people back, and no [[route]] is there for it; write a \
+         [[route]] without agents and skills",
     );
     one(
         &format!("{QUEUE}when_expired = \"overflow\"\n"),
@@ -131,8 +131,16 @@ fn mistakes_in_announcements_and_promises_are_set_right() {
         found,
         ["f:4: when_unstaffed \"call-back\" is not what can be done; did you mean \"callback\"?"]
     );
-    let found = read(&format!("{TRUNK}[callback]\ntrunk = \"bsnll\"\n")).unwrap_err();
-    assert_eq!(found, ["f:5: trunk \"bsnll\" does not exist; did you mean \"bsnl\"?"]);
+    one(
+        &format!("{QUEUE}call_back_abandoned = true\n"),
+        "4: call_back_abandoned calls people back, and no [[route]] is there for it; write a \
+         [[route]] without agents and skills",
+    );
+    one(
+        &format!("{QUEUE}{LINE}callback_key = \"1\"\n"),
+        "7: callback_key calls people back, and no [[route]] is there for it; write a [[route]] \
+         without agents and skills",
+    );
     one(
         "[callback]\nattempts = 0\n",
         "2: attempts = 0 is out of range; write a number from 1 to 10",

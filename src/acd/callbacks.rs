@@ -106,8 +106,15 @@ impl Callbacks {
             return Next::GiveUp;
         }
         promise.step = Step::Resting;
-        cx.timers.set(Timer::CallBack(call), cx.now.instant + policy.apart);
+        self.rest(cx, call, policy);
         Next::Again
+    }
+
+    /// The next attempt is not yet: because one was in vain, or none can be made just now.
+    pub fn rest(&self, cx: &mut Cx, call: CallId, policy: &CallbackPolicy) {
+        if self.book.get(&call).is_some_and(|promise| promise.step == Step::Resting) {
+            cx.timers.set(Timer::CallBack(call), cx.now.instant + policy.apart);
+        }
     }
 
     /// `Timer::CallBack`: true where the call is to stand in the line again.

@@ -65,13 +65,6 @@ pub fn is_short(digits: &str) -> bool {
         && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Whether this E.164 number may be a mobile: in India ten digits that begin with 6 to 9, which
-/// some landlines do as well. Of other countries nobody can tell, and theirs count as such.
-pub fn may_be_mobile(number: &str, plan: &Plan) -> bool {
-    let own = number.strip_prefix('+').and_then(|n| n.strip_prefix(plan.country.as_str()));
-    own.is_none_or(|rest| rest.len() != 10 || rest.starts_with(['6', '7', '8', '9']))
-}
-
 /// Whether a fixed line of the area with this STD code may have this E.164 number.
 ///
 /// Codes such as 7394 begin mobile numbers as well. A subscriber's number begins with 2 to 6, so

@@ -174,6 +174,12 @@ pub enum Fact {
     Emergency {
         call: CallId,
     },
+    /// The caller wanted to be called back, and theirs is no number that may be dialled: why, as a
+    /// refusal to dial is named.
+    NotPromised {
+        call: CallId,
+        why: String,
+    },
     /// A number was rung through a trunk, and answered or not.
     Rung {
         call: CallId,

@@ -5,18 +5,17 @@
 use super::calls::{Calls, Io};
 use super::conversation::Call;
 use super::leg::{Leg, Stage};
+use super::out::{Plan, Refusal, Tally, Usage, Way, Who};
 use super::side::Side;
 use super::waiting::answered_elsewhere;
 use super::{Arrival, Direction, Effect, EndedBy, Fact, Goal, Keys, Role, Settings, routing};
-use crate::base::{AgentId, CallId, Instant, LegId, QueueId, Timer, TrunkId, TuneId, number};
+use crate::base::{AgentId, CallId, Instant, LegId, PortId, QueueId, Timer, TuneId};
 use crate::media::control::Command;
 use crate::say::Phrase;
-use crate::sip::{Cause, Dial, FORWARDS, Party, Target};
+use crate::sip::{Cause, Dial, FORWARDS, Party};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::time::Duration;
-
-/// A landline rings for 60 s before its exchange gives up; a mobile for 30 s.
-const LANDLINE_RINGS: Duration = Duration::from_secs(55);
 
 /// How long saying goodbye may take, whatever the data plane tells.
 const GOODBYE_MAX: Duration = Duration::from_secs(20);
@@ -29,13 +28,12 @@ pub struct Origin {
     /// E.164.
     pub number: String,
     pub line: String,
-    /// The number that they had dialled, which is shown to them where no other is configured.
+    /// The number that they had dialled.
     pub dialled: String,
     pub district: String,
     pub languages: Vec<String>,
     pub priority: u8,
     pub emergency: bool,
-    pub trunk: TrunkId,
     pub queue: QueueId,
     /// The first arrival. No move changes it.
     pub arrived: Instant,
@@ -43,10 +41,16 @@ pub struct Origin {
 }
 
 impl Calls {
-    /// What is needed to call this caller back; `None` where they have no number, or there is no
-    /// trunk to call them through.
-    pub fn origin(&self, settings: &Settings, id: CallId, arrived: Instant) -> Option<Origin> {
-        self.table.get(id).and_then(|call| call.origin(settings, arrived))
+    /// What is needed to call this caller back; `None` where they have no number.
+    pub fn origin(&self, id: CallId, arrived: Instant) -> Option<Origin> {
+        self.table.get(id).and_then(|call| call.origin(arrived))
+    }
+
+    /// How this number is called back, as far as nothing is in the way just now. It is what the
+    /// caller claims to have, and anybody can claim any: it is judged like one that is keyed in.
+    pub fn way_back(settings: &Settings, number: &str, now: Instant) -> Result<Way, Refusal> {
+        let usage = Usage { tally: &Tally::default(), down: &BTreeSet::new(), now };
+        outside(super::out::plan(settings, Who::Switch, number, usage)?)
     }
 
     /// Calls back that wait for an agent or for the next attempt: nobody is on the line.
@@ -55,18 +59,25 @@ impl Calls {
         self.table.iter().filter(|(_, call)| alone(call)).count()
     }
 
+    /// A caller who wants a call back has a number that is not dialled.
+    pub fn not_promised(&mut self, io: &mut Io, id: CallId, refusal: Refusal) {
+        if self.table.contains(id) {
+            io.fact(Fact::NotPromised { call: id, why: refusal.name().into() });
+        }
+    }
+
     /// A call back takes its place; the core lets it join the queue.
-    pub fn call_back(&mut self, io: &mut Io, origin: Origin) -> CallId {
+    pub fn call_back(&mut self, io: &mut Io, origin: Origin, way: Way) -> CallId {
         let name = routing::ulid(io.cx.now, io.cx.rng);
         let host = io.host.to_string();
         let arrival = Arrival {
             id: name.clone(),
             direction: Direction::Out,
             line: origin.line.clone(),
-            trunk: Some(origin.trunk),
+            trunk: Some(way.trunk),
             user: None,
             agent: String::new(),
-            caller: io.settings.back.shown(&origin.dialled),
+            caller: way.identity,
             caller_raw: String::new(),
             dialled: origin.number.clone(),
             dialled_raw: origin.number.clone(),
@@ -83,7 +94,7 @@ impl Calls {
             dialled: origin.dialled.clone(),
             forwards: FORWARDS,
             district: origin.district.clone(),
-            trunk: Some(origin.trunk),
+            trunk: Some(way.trunk),
             rung: None,
             line: origin.line.clone(),
             languages: origin.languages.clone(),
@@ -138,33 +149,46 @@ impl Calls {
         call.talks_with = Some(leg.0);
         self.hang_up_phones(io, id, agent, answered_elsewhere());
         self.tell_agent(io, id, leg.0, Phrase::CallingBack(origin.number.clone()));
+        let way = self.way_now(io.settings, &origin.number, io.cx.now.instant);
+        match way.and_then(|way| self.port_beside(leg.1, way)) {
+            Ok((way, port)) => self.ring_back(io, id, way, port),
+            Err(refusal) => {
+                self.not_reached(io, id, (refusal.status(), refusal.cause()), None);
+            }
+        }
+    }
+
+    /// The way that is open at this moment.
+    pub fn way_now(&self, settings: &Settings, number: &str, now: Instant) -> Result<Way, Refusal> {
+        outside(self.plan_out(settings, Who::Switch, number, now)?)
+    }
+
+    fn port_beside(&mut self, port: PortId, way: Way) -> Result<(Way, PortId), Refusal> {
+        self.ports.take_beside(port).map(|port| (way, port)).ok_or(Refusal::NoPort)
+    }
+
+    fn ring_back(&mut self, io: &mut Io, id: CallId, way: Way, port: PortId) {
         let Some(call) = self.table.get_mut(id) else { return };
-        let Some(port) = self.ports.take_beside(leg.1) else {
-            let cause = Cause { q850: Some(42), ..Cause::default() };
-            return self.not_reached(io, id, (503, cause), None);
-        };
-        let law = call.leg(leg.0).and_then(|leg| leg.side.law());
+        let leg = call.talks_with;
+        let law = leg.and_then(|leg| call.leg(leg)).and_then(|leg| leg.side.law());
         let mut side = Box::new(Side::new(port, io.cx.rng));
         let offer = side.offer(&io.settings.media, law);
         let host = io.host.to_string();
-        let user = io.settings.back.shown(&origin.dialled);
-        let from = Party { user, host: host.clone(), display: String::new() };
+        let from = Party { user: way.identity.clone(), host: host.clone(), ..Party::default() };
         let dial = Dial {
-            target: Target::Trunk { trunk: origin.trunk, number: origin.number.clone() },
+            target: way.target(),
             from: from.clone(),
-            to: Party { user: origin.number.clone(), host, display: String::new() },
+            to: Party { user: way.sent.clone(), host, ..Party::default() },
             asserted: Some(from),
             headers: Vec::new(),
             forwards: FORWARDS,
             offer,
         };
-        let ring_for = match number::may_be_mobile(&origin.number, &io.settings.plan) {
-            true => io.settings.back.ring_for,
-            false => LANDLINE_RINGS.max(io.settings.back.ring_for),
-        };
-        call.rung = Some(origin.number);
-        io.cx.timers.set(Timer::DialTimeout(id), io.cx.now.instant + ring_for);
+        call.rung = Some(way.number);
+        call.trunk = Some(way.trunk);
+        io.cx.timers.set(Timer::DialTimeout(id), io.cx.now.instant + way.ring_for);
         io.out.push(Effect::Dial { call: id, role: Role::Caller, side, dial: Box::new(dial) });
+        self.note_out(Who::Switch, id, io.cx.now.instant);
     }
 
     /// Says something to an agent whom nobody talks with yet, then music.
@@ -207,6 +231,7 @@ impl Calls {
     ) {
         io.cx.timers.cancel(Timer::DialTimeout(id));
         self.tell_rung(io, id, false);
+        self.tally.over(id);
         let Some(call) = self.table.get_mut(id) else { return };
         let agent = call.agent();
         let caller = std::mem::replace(&mut call.caller, Leg::absent());
@@ -268,13 +293,12 @@ impl Call {
         self.back.is_some() && self.talks_with.is_some() && !self.was_connected
     }
 
-    pub(super) fn origin(&self, settings: &Settings, arrived: Instant) -> Option<Origin> {
+    pub(super) fn origin(&self, arrived: Instant) -> Option<Origin> {
         let queue = match self.goal {
             Goal::Queue(queue) | Goal::Centre { queue } | Goal::Later { queue } => queue,
             Goal::Menu { queue } => queue,
             Goal::Goodbye | Goal::Placed | Goal::Dial(_) => return None,
         };
-        let trunk = settings.back.trunk.or(self.trunk)?;
         (!self.number.is_empty()).then(|| Origin {
             parent: self.name.clone(),
             number: self.number.clone(),
@@ -284,10 +308,19 @@ impl Call {
             languages: self.languages.clone(),
             priority: self.priority,
             emergency: self.emergency,
-            trunk,
             queue,
             arrived,
             music: self.music,
         })
+    }
+}
+
+/// Agents are not called back at their extensions, and nobody makes us call an emergency service by
+/// claiming its number.
+fn outside(plan: Plan) -> Result<Way, Refusal> {
+    match plan {
+        Plan::Agent(_) => Err(Refusal::NoNumber),
+        Plan::Outside(way) if way.emergency => Err(Refusal::Emergency),
+        Plan::Outside(way) => Ok(way),
     }
 }

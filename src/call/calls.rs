@@ -347,7 +347,7 @@ impl Calls {
         {
             return;
         }
-        if let Some(origin) = call.origin(io.settings, call.arrived) {
+        if let Some(origin) = call.origin(call.arrived) {
             self.missed.note(io, origin.clone());
             io.out.push(Effect::Abandoned { origin: Box::new(origin) });
         }

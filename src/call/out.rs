@@ -24,8 +24,8 @@ use std::time::Duration;
 pub enum Who<'a> {
     /// By the agent's id, wherever the agent sits.
     Agent(&'a str),
-    /// Nobody in particular: a call back, or a supervisor's hand. Its numbers were not chosen by
-    /// whoever holds a phone, so that the caps of agents do not count; those of the switch do.
+    /// Nobody in particular: a call back, whose number is what its caller claimed. It goes by the
+    /// routes that are everybody's. The caps of agents do not count; those of the switch do.
     Switch,
 }
 
@@ -93,6 +93,8 @@ pub enum Refusal {
     AgentEngaged,
     /// There was no media port.
     NoPort,
+    /// Whoever is to be called back claims the number of an emergency service.
+    Emergency,
 }
 
 impl Refusal {
@@ -112,6 +114,7 @@ impl Refusal {
             Refusal::AgentAway => "agent-away",
             Refusal::AgentEngaged => "agent-engaged",
             Refusal::NoPort => "no-port",
+            Refusal::Emergency => "emergency",
         }
     }
 
@@ -124,7 +127,8 @@ impl Refusal {
             | Refusal::Premium
             | Refusal::PerHour
             | Refusal::PerDay
-            | Refusal::NotLoggedIn => 403,
+            | Refusal::NotLoggedIn
+            | Refusal::Emergency => 403,
             Refusal::Engaged | Refusal::AgentAway => 480,
             Refusal::AgentEngaged => 486,
             Refusal::TooMany | Refusal::TrunkDown | Refusal::NoPort => 503,
@@ -147,6 +151,27 @@ impl Refusal {
             Refusal::AgentAway => "The phone of this agent is not there",
             Refusal::AgentEngaged => "This agent has a call in hand",
             Refusal::NoPort => "No line is free",
+            Refusal::Emergency => "Emergency services are not called back",
+        }
+    }
+
+    /// Whether it may be otherwise in a while, as the configuration stands.
+    pub fn passes(self) -> bool {
+        match self {
+            Refusal::TooMany
+            | Refusal::PerHour
+            | Refusal::PerDay
+            | Refusal::TrunkDown
+            | Refusal::Engaged
+            | Refusal::AgentAway
+            | Refusal::AgentEngaged
+            | Refusal::NoPort => true,
+            Refusal::NoNumber
+            | Refusal::NoRoute
+            | Refusal::International
+            | Refusal::Premium
+            | Refusal::NotLoggedIn
+            | Refusal::Emergency => false,
         }
     }
 
@@ -161,6 +186,7 @@ impl Refusal {
             | Refusal::PerHour
             | Refusal::PerDay
             | Refusal::NotLoggedIn
+            | Refusal::Emergency
             | Refusal::Engaged => 21,
             Refusal::TooMany | Refusal::NoPort => 34,
             Refusal::TrunkDown => 38,

@@ -6,7 +6,7 @@ use super::directory::Directory;
 use super::district::District;
 use super::out::OutSettings;
 use crate::base::number::Plan;
-use crate::base::{QueueId, TrunkId, TuneId};
+use crate::base::{QueueId, TuneId};
 use crate::wire::g711::Law;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -94,27 +94,13 @@ impl Settings {
 /// How callers are called back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackSettings {
-    /// `None`: through the trunk that they came by.
-    pub trunk: Option<TrunkId>,
-    /// The number shown to them; empty: the one that they had dialled.
-    pub number: String,
-    /// How long a mobile rings: the network cuts an unanswered call after 30 s.
-    pub ring_for: Duration,
     /// Whoever hung up sooner than this is not listed as missed.
     pub short: Duration,
 }
 
 impl Default for BackSettings {
     fn default() -> Self {
-        let (ring_for, short) = (Duration::from_secs(28), Duration::from_secs(5));
-        Self { trunk: None, number: String::new(), ring_for, short }
-    }
-}
-
-impl BackSettings {
-    /// What is shown to somebody who had dialled this number.
-    pub fn shown(&self, dialled: &str) -> String {
-        if self.number.is_empty() { dialled.into() } else { self.number.clone() }
+        Self { short: Duration::from_secs(5) }
     }
 }
 

@@ -91,7 +91,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     let advertise = switch::sip(sip, &mut settings, log);
     switch::admin(admin, &mut settings, log);
     routes::trunks(&trunks, env, &mut settings, log);
-    callback::callback(callback, log.unsure(&trunks), &mut settings, log);
+    callback::callback(callback, &mut settings, log);
     let (staffing, overflows) = queues::queues(&queues, &mut settings, log);
     let seen = agents::agents(&agents, env, &mut settings, log);
     agents::phones(&phones, env, seen, &mut settings, log);
@@ -105,11 +105,12 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     let no_district = log.unsure(&districts);
     let unsure = overflow::Unsure { queues: no_queue, trunks: no_trunk, districts: no_district };
     overflow::overflows(overflows, unsure, &mut settings, log);
-    queues::check_instead(&queues, &settings, no_trunk, log);
+    let no_route = log.unsure(&routes);
+    queues::check_instead(&queues, &settings, no_route, log);
     shifts::shifts(&shifts, log.unsure(&agents), &mut settings, log);
     shifts::holidays(&holidays, log.unsure(&shifts), &mut settings, log);
     shifts::warn_of_gaps(shifts.first().map(|table| table.place), &settings, log);
-    let given = routes::Given { welcome, music, no_queue, no_district };
+    let given = routes::Given { welcome, music, no_queue, no_district, no_route };
     routes::lines(&lines, given, &mut settings, log);
     codes::check(&coded, &settings, log);
     codes::signals(&mut settings);

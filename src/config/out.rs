@@ -1,7 +1,7 @@
 //! `[out]` and `[[route]]`: what agents may dial, through which trunk and under which number.
 
 use super::agents;
-use super::mistake::{Log, Wrong, choose, wrong};
+use super::mistake::{Log, Place, Wrong, choose, wrong};
 use super::section::{At, Section};
 use super::settings::Settings;
 use super::tree::Table;
@@ -87,6 +87,15 @@ pub fn routes(tables: &[&Table], unsure: Unsure, settings: &mut Settings, log: &
     if let Some(table) = tables.get(limits::ROUTES_MAX) {
         let what = format!("{} routes are too many", tables.len());
         log.add(table.place, what, format!("keep to {}", limits::ROUTES_MAX));
+    }
+}
+
+/// Whoever is called back is dialled by a route that is everybody's: without one, `what` promises
+/// calls that never come.
+pub fn needed_for(what: &str, place: Place, settings: &Settings, log: &mut Log) {
+    if !settings.call.out.routes.iter().any(|route| route.agents.is_empty()) {
+        let what = format!("{what} calls people back, and no [[route]] is there for it");
+        log.add(place, what, "write a [[route]] without agents and skills");
     }
 }
 

@@ -1,6 +1,7 @@
 //! `[[queue]]`: where callers wait, and whether anybody can serve them.
 
 use super::mistake::{Log, Wrong, choose, wrong};
+use super::out;
 use super::overflow;
 use super::section::{At, Section};
 use super::settings::Settings;
@@ -141,12 +142,13 @@ fn announce(section: &mut Section) -> Announce {
     }
 }
 
-/// Whoever is to go elsewhere needs a way out, and whoever is to be called back a trunk.
+/// Whoever is to go elsewhere needs a way out, and whoever is to be called back a route.
 ///
-/// `unsure`: some trunk could not be read.
+/// `unsure`: some route could not be read.
 pub fn check_instead(tables: &[&Table], settings: &Settings, unsure: bool, log: &mut Log) {
     for (table, queue) in tables.iter().zip(&settings.acd.queues) {
-        let out = settings.overflows.iter().any(|o| o.queue == queue.name && !o.ways.is_empty());
+        let leads_on =
+            settings.overflows.iter().any(|o| o.queue == queue.name && !o.ways.is_empty());
         let place = |key: &str| table.entries.get(key).map_or(table.place, |(_, node)| node.place);
         let asked = [
             ("when_full", Some(queue.when_full)),
@@ -154,16 +156,21 @@ pub fn check_instead(tables: &[&Table], settings: &Settings, unsure: bool, log: 
             ("when_expired", Some(queue.when_expired)),
         ];
         for (key, instead) in asked {
-            if instead == Some(Instead::Overflow) && !out && !table.entries.contains_key("overflow")
+            if instead == Some(Instead::Overflow)
+                && !leads_on
+                && !table.entries.contains_key("overflow")
             {
                 let what =
                     format!("{key} is \"overflow\", and queue \"{}\" has no way out", queue.name);
                 log.add(place(key), what, "write a [[queue.overflow]] below it");
             }
-            if instead == Some(Instead::Callback) && settings.sip.trunks.is_empty() && !unsure {
-                let what = format!("{key} is \"callback\", and there is no trunk to call through");
-                log.add(place(key), what, "write a [[trunk]]");
+            if instead == Some(Instead::Callback) && !unsure {
+                out::needed_for(&format!("{key} = \"callback\""), place(key), settings, log);
             }
+        }
+        if queue.call_back_abandoned && !unsure {
+            let key = "call_back_abandoned";
+            out::needed_for(key, place(key), settings, log);
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::Env;
 use super::menus;
 use super::mistake::{Log, Wrong, choose};
+use super::out;
 use super::section::{At, Section};
 use super::settings::{Settings, Tune};
 use super::tree::Table;
@@ -106,6 +107,8 @@ pub struct Given {
     /// Some queue or district could not be read, and may be the one that a line names.
     pub no_queue: bool,
     pub no_district: bool,
+    /// Some route could not be read, and may be the one that call backs take.
+    pub no_route: bool,
 }
 
 pub fn lines(tables: &[&Table], given: Given, settings: &mut Settings, log: &mut Log) {
@@ -177,6 +180,11 @@ fn asks(
         let place = section.place_of(key);
         let what = format!("{key} is for callers who wait, and this line rings a phone");
         section.log.add(place, what, "lead it to a queue, or take it out");
+    }
+    let waits = !matches!(goal, Some(Goal::Dial(_)));
+    if keys.callback.is_some() && waits && !given.no_route {
+        let place = section.place_of("callback_key");
+        out::needed_for("callback_key", place, settings, section.log);
     }
     let highest = u32::from(limits::PRIORITY_MAX);
     Line {

@@ -4,7 +4,8 @@
 use super::{Out, Switch};
 use crate::acd::{Elsewhere, Instead, Next, Relief, Scene};
 use crate::base::{AgentId, CallId, Now, QueueId};
-use crate::call::{Centre, MissedNews, Origin};
+use crate::call::out::Refusal;
+use crate::call::{Calls, Centre, MissedNews, Origin};
 
 impl Switch {
     /// A queue does not take a caller, or keeps them no longer.
@@ -61,30 +62,33 @@ impl Switch {
         self.promise(now, call);
     }
 
-    /// False: they have no number that could be called.
+    /// False: they have no number that may be called.
     fn promise(&mut self, now: Now, call: CallId) -> bool {
         let arrived = self.state.desk.arrived(call);
         let arrived = arrived.or(self.state.calls.get(call).map(|call| call.arrived));
-        let origin = arrived.and_then(|at| self.state.calls.origin(&self.settings.call, call, at));
-        let Some(origin) = origin else { return false };
-        self.take_place(now, origin);
-        self.calls(now, |calls, io| calls.promised(io, call));
-        true
+        let origin = arrived.and_then(|at| self.state.calls.origin(call, at));
+        let place = origin.ok_or(Refusal::NoNumber).and_then(|it| self.take_place(now, it));
+        self.calls(now, |calls, io| match place {
+            Ok(_) => calls.promised(io, call),
+            Err(refusal) => calls.not_promised(io, call, refusal),
+        });
+        place.is_ok()
     }
 
     /// Somebody takes their place in the line, to be called back. Whoever has a promise already
-    /// keeps the place of that one.
-    fn take_place(&mut self, now: Now, origin: Origin) -> Option<CallId> {
+    /// keeps the place of that one: `None`.
+    fn take_place(&mut self, now: Now, origin: Origin) -> Result<Option<CallId>, Refusal> {
+        let way = Calls::way_back(&self.settings.call, &origin.number, now.instant)?;
         if self.state.callbacks.of(&origin.number).is_some() {
-            return None;
+            return Ok(None);
         }
         let (number, queue, arrived) = (origin.number.clone(), origin.queue, origin.arrived);
         let mut back = None;
-        self.calls(now, |calls, io| back = Some(calls.call_back(io, origin)));
-        let back = back?;
+        self.calls(now, |calls, io| back = Some(calls.call_back(io, origin, way)));
+        let Some(back) = back else { return Ok(None) };
         self.state.callbacks.promise(back, &number);
         self.join(now, back, queue, arrived);
-        Some(back)
+        Ok(Some(back))
     }
 
     /// Whoever was to be called back calls by themselves, for the same queue: the promise is void,
@@ -120,8 +124,17 @@ impl Switch {
 
     /// `Timer::CallBack`.
     pub(super) fn call_again(&mut self, now: Now, call: CallId) {
-        if self.state.callbacks.again(call) {
-            self.calls(now, |calls, io| calls.call_again(io, call));
+        let Some(number) = self.state.calls.get(call).map(|call| &call.number) else { return };
+        match self.state.calls.way_now(&self.settings.call, number, now.instant) {
+            Ok(_) if self.state.callbacks.again(call) => {
+                self.calls(now, |calls, io| calls.call_again(io, call));
+            }
+            Ok(_) => {}
+            // No agent is asked to answer for a call that cannot be placed.
+            Err(refusal) if refusal.passes() => {
+                self.state.callbacks.rest(cx!(self.state, now), call, &self.settings.callbacks);
+            }
+            Err(_) => self.calls(now, |calls, io| calls.give_up_on(io, call)),
         }
     }
 
@@ -129,15 +142,17 @@ impl Switch {
     pub(super) fn abandoned(&mut self, now: Now, origin: Origin) {
         let settings = self.state.desk.queue_settings(origin.queue);
         if settings.is_some_and(|queue| queue.call_back_abandoned) {
-            self.call_missed(now, origin);
+            // Whoever may not be called stays on the list of missed callers all the same.
+            let _ = self.call_missed(now, origin);
         }
     }
 
-    fn call_missed(&mut self, now: Now, origin: Origin) {
+    fn call_missed(&mut self, now: Now, origin: Origin) -> Result<(), Refusal> {
         let number = origin.number.clone();
-        if let Some(back) = self.take_place(now, origin) {
+        if let Some(back) = self.take_place(now, origin)? {
             self.calls(now, |calls, io| calls.missed_mut().calling(io, &number, back));
         }
+        Ok(())
     }
 
     pub(super) fn act_on_missed(
@@ -158,7 +173,8 @@ impl Switch {
                     self.calls(now, |calls, io| done = calls.missed_mut().claim(io, number, by));
                 }
                 if done.is_ok() {
-                    self.call_missed(now, origin);
+                    let placed = self.call_missed(now, origin);
+                    done = placed.map_err(|why| format!("{number}: {}", why.words()));
                 }
                 format!("{number}: is called back")
             }

@@ -103,6 +103,7 @@ impl Ledger {
             | Fact::Announced { call, .. }
             | Fact::Chose { call, .. }
             | Fact::Emergency { call }
+            | Fact::NotPromised { call, .. }
             | Fact::Rung { call, .. }
             | Fact::Category { call, .. }
             | Fact::LegClosed { call, .. }

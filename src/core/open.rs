@@ -123,6 +123,7 @@ impl Open {
             }
             Fact::Ended { end, .. } => self.end(at, end),
             Fact::Emergency { .. } => self.flag("emergency"),
+            Fact::NotPromised { .. } => self.flag("callback-refused"),
             Fact::Arrived { .. }
             | Fact::Refused { .. }
             | Fact::Announced { .. }

@@ -15,6 +15,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Phone {
     pub address: SocketAddr,
+    /// What it claims to be called from.
+    pub number: String,
     pub transport: Transport,
     pub habits: Habits,
     /// What it does with calls was told by a story, and does not change from call to call.
@@ -73,6 +75,7 @@ impl Phone {
     pub fn new(address: SocketAddr, habits: Habits) -> Self {
         Self {
             address,
+            number: number_of(address),
             transport: Transport::Udp,
             habits,
             scripted: false,
@@ -99,7 +102,7 @@ impl Phone {
     /// Calls `number` at the switch.
     pub fn call(&mut self, number: &str, switch: SocketAddr, rng: &mut Rng, out: &mut Vec<Do>) {
         let mut session = Session {
-            local: format!("<sip:{}@{}>", number_of(self.address), self.address.ip()),
+            local: format!("<sip:{}@{}>", self.number, self.address.ip()),
             remote: format!("<sip:{number}@{switch}>"),
             target: format!("sip:{number}@{switch}"),
             ..Session::new(format!("{:016x}@{}", rng.bits(), self.address.ip()), rng)

@@ -2,9 +2,11 @@
 
 use crate::acd;
 use crate::base::{QueueId, Rng, TrunkId, TuneId};
+use crate::call::out::Route;
 use crate::call::{Goal, Keys, Line, MediaSettings, Phone};
 use crate::config::Settings;
 use crate::sip::{Algorithms, Listener, Secret, Transport, Trunk, User};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -197,8 +199,14 @@ impl Plan {
         let exchange = exchange_address().to_string();
         let exchange = Trunk { name: "exchange".into(), hosts: vec![exchange], ..Trunk::default() };
         settings.sip.trunks.push(exchange);
-        settings.call.back.trunk = Some(TrunkId(1));
-        settings.call.back.number = CENTRE.into();
+        settings.call.out.routes = vec![Route {
+            prefixes: vec!["+91".into()],
+            trunk: TrunkId(1),
+            identity: CENTRE.into(),
+            strip: 3,
+            add: "0".into(),
+            agents: BTreeSet::new(),
+        }];
         let seconds = Duration::from_secs;
         settings.callbacks =
             acd::CallbackPolicy { attempts: 3, apart: seconds(60), keep: seconds(900) };

@@ -36,6 +36,13 @@ impl World {
         world
     }
 
+    /// This caller claims to call from `number`, from now on.
+    pub fn claims(&mut self, caller: u16, number: &str) {
+        if let Some(phone) = self.phones.get_mut(&caller_address(caller)) {
+            phone.number = number.into();
+        }
+    }
+
     pub fn agent_does(&mut self, agent: u16, habits: Habits) {
         self.phone_does(agent_address(agent), habits);
     }

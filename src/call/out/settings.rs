@@ -91,7 +91,7 @@ impl Route {
     pub fn is_open_to(&self, who: Who) -> bool {
         match who {
             Who::Agent(agent) => self.agents.is_empty() || self.agents.contains(agent),
-            Who::Switch => true,
+            Who::Switch => self.agents.is_empty(),
         }
     }
 

@@ -89,6 +89,9 @@ fn of_call(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
         }
         call::Fact::Chose { call, what } => ("call.chose", json!({"call": id(call), "what": what})),
         call::Fact::Missed { number, news } => of_missed(number, news),
+        call::Fact::NotPromised { call, why } => {
+            ("callback.refused", json!({"call": id(call), "why": why}))
+        }
         call::Fact::Emergency { call } => ("call.emergency", json!({"call": id(call)})),
         call::Fact::Rung { call, number, reached } => {
             ("call.rung", json!({"call": id(call), "number": number, "reached": reached}))

@@ -283,6 +283,7 @@ impl Board {
             | call::Fact::Announced { .. }
             | call::Fact::Chose { .. }
             | call::Fact::Emergency { .. }
+            | call::Fact::NotPromised { .. }
             | call::Fact::LegOpened { .. }
             | call::Fact::LegClosed { .. }
             | call::Fact::Measured { .. } => {}

@@ -169,6 +169,9 @@ impl Board {
             call::Fact::Announced { names, .. } => format!("was told: {}", names.join(" ")),
             call::Fact::Chose { what, .. } => format!("chose {what}"),
             call::Fact::Emergency { .. } => "said that it is an emergency".into(),
+            call::Fact::NotPromised { why, .. } => {
+                format!("wanted a call back, and their number may not be dialled: {why}")
+            }
             call::Fact::Ended { end, .. } => {
                 let by = word(&end.by);
                 format!("ended: {}, by {by}, status {}", word(&end.outcome), end.status)
