@@ -412,3 +412,25 @@ fn cpu() -> Duration {
     unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
+
+#[test]
+fn q38_a_centre_that_is_cut_off_costs_its_callers_seconds_and_is_theirs_again_when_it_is_back() {
+    let watched = STATE.replacen("ping = \"0s\"", "ping = \"10s\"", 1);
+    let mut stage = Stage::new(&watched);
+    stage.habit(OP1, Habit::Answers);
+    stage.deaf(SHIVPURI);
+    // The trunk answered last a while ago: the call goes there, and then nothing is heard.
+    stage.dial("9826000001", "07492181", "");
+    assert_eq!(stage.story(), [""; 0]);
+    stage.wait(secs(15));
+    let [rung, offered, connected] = &stage.story()[..] else { panic!("{:?}", stage.story()) };
+    assert!(rung.starts_with("rung ") && rung.ends_with(": false"), "{rung}");
+    assert_eq!((&offered[..], &connected[..]), ("offered op1", "connected op1"));
+    assert_eq!(stage.state("op1"), "talking");
+    stage.hears_again(SHIVPURI);
+    stage.habit(SHIVPURI, Habit::Answers);
+    stage.wait(secs(11));
+    let before = stage.story().len();
+    stage.dial("9826000002", "07492181", "");
+    assert!(stage.story()[before].ends_with(": true"), "{:?}", stage.story());
+}

@@ -197,7 +197,7 @@ impl UserAgent {
                     Purpose::Prack | Purpose::Cancel => {}
                 });
             }
-            User::Ping(trunk) => self.ping_answered(trunk, hop, false, out),
+            User::Ping(trunk) => self.ping_answered(cx, (trunk, hop), false, out),
             User::Register(trunk) => self.registration_failed(cx, trunk),
         }
     }

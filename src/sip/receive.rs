@@ -250,7 +250,8 @@ impl UserAgent {
                 }
                 User::Ping(trunk) => {
                     if status >= 200 {
-                        self.ping_answered(trunk, hop, status != 503 && status != 408, out);
+                        let alive = status != 503 && status != 408;
+                        self.ping_answered(cx, (trunk, hop), alive, out);
                     }
                 }
                 User::Register(trunk) => self.registered(cx, trunk, sent, message, out),

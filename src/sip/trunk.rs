@@ -5,13 +5,13 @@
 
 use super::agent::{Seeker, UserAgent};
 use super::compose::{self, Head};
-use super::leg::uac::credentials_name;
+use super::leg::uac::{BRIEFLY, credentials_name};
 use super::receive::Sent;
 use super::resolve::Server;
 use super::transaction::client;
 use super::transaction::table::{Machine, Transaction, User};
 use super::{Effect, Hop, Notice, Trunk, digest, tag};
-use crate::base::{Cx, Id, LegId, Timer, TrunkId};
+use crate::base::{Cx, Id, LegId, Timer, TransactionId, TrunkId};
 use crate::wire::sip::{Message, Method, Name, text};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -146,7 +146,10 @@ impl UserAgent {
         let from = format!("<sip:{}>", compose::advertised(&self.net.settings, &hop));
         let call_id = format!("{:x}{:x}", cx.rng.bits(), cx.rng.bits());
         let to = (Method::Options, uri.as_str(), from.as_str(), call_id.as_str(), 1);
-        self.send_outside(cx, to, hop, User::Ping(id), None, out);
+        let asked = self.send_outside(cx, to, hop, User::Ping(id), None, out);
+        // Nobody shall be sent to a dead centre for the 32 s of timer F.
+        let at = cx.now.instant + self.net.settings.t1 * BRIEFLY;
+        cx.timers.set(Timer::GiveUp(asked), at);
     }
 
     /// A request outside a dialog whose From and To are the same.
@@ -158,7 +161,7 @@ impl UserAgent {
         user: User,
         contact: Option<&str>,
         out: &mut Vec<Effect>,
-    ) {
+    ) -> TransactionId {
         let secret = cx.rng.bits();
         let branch = tag::branch(self.net.table.next_id(), secret);
         let from = format!("{own};tag={:x}", cx.rng.bits());
@@ -184,15 +187,15 @@ impl UserAgent {
         let bytes = compose::finish(writer, None);
         let machine = Machine::Client(client::State::new());
         let transaction = Transaction::client(machine, hop, bytes, user, secret);
-        self.net.open_client(cx, transaction, out);
+        self.net.open_client(cx, transaction, out)
     }
 
     /// A server of a trunk answered our OPTIONS, or did not. Any answer is a sign of life. The
     /// trunk is down when all of its servers are.
     pub(super) fn ping_answered(
         &mut self,
-        trunk: TrunkId,
-        hop: Hop,
+        cx: &mut Cx,
+        (trunk, hop): (TrunkId, Hop),
         alive: bool,
         out: &mut Vec<Effect>,
     ) {
@@ -206,7 +209,18 @@ impl UserAgent {
         let all_down = servers.iter().all(|server| watch.down.contains(server));
         if (alive || all_down) && watch.up != Some(alive) {
             watch.up = Some(alive);
+            if !alive {
+                self.give_up_on(cx, trunk);
+            }
             out.push(Effect::Notice(Notice::TrunkUp { trunk, up: alive }));
+        }
+    }
+
+    /// Whoever calls through a trunk that is down, and has heard nothing of it, need not wait.
+    fn give_up_on(&self, cx: &mut Cx, trunk: TrunkId) {
+        let through = self.legs.iter().filter(|(_, leg)| leg.trunk == Some(trunk));
+        for unheard in through.filter_map(|(_, leg)| leg.unheard()) {
+            cx.timers.set(Timer::GiveUp(unheard), cx.now.instant);
         }
     }
 

@@ -112,6 +112,10 @@ impl Stage {
         self.deaf.insert(address.parse().unwrap());
     }
 
+    pub fn hears_again(&mut self, address: &str) {
+        self.deaf.remove(&address.parse().unwrap());
+    }
+
     pub fn heard_at(&self, address: &str) -> String {
         self.last[&address.parse().unwrap()].clone()
     }

@@ -14,14 +14,27 @@ use crate::wire::sip::{Message, Method, Name, Uri, percent, quoted};
 /// Challenges answered for one call: one proxy's and the server's, and one of them again when a
 /// nonce was stale.
 const CHALLENGES_MAX: u8 = 3;
-/// How long a server that is known to be down is waited for, in T1: the INVITE goes out four times.
-const BRIEFLY: u32 = 8;
+/// How long a server that is known to be down, or asked whether it is, is waited for, in T1: the
+/// request goes out four times.
+pub const BRIEFLY: u32 = 8;
 
 impl Leg {
     pub(super) fn calling(&mut self) -> Option<&mut Calling> {
         match &mut self.phase {
             Phase::Calling(calling) => Some(calling),
             Phase::Ringing(_) | Phase::Talking | Phase::Leaving | Phase::Gone => None,
+        }
+    }
+
+    /// The INVITE to which nothing has been heard so far.
+    pub fn unheard(&self) -> Option<TransactionId> {
+        match &self.phase {
+            Phase::Calling(calling) if !calling.proceeding => calling.transaction,
+            Phase::Calling(_)
+            | Phase::Ringing(_)
+            | Phase::Talking
+            | Phase::Leaving
+            | Phase::Gone => None,
         }
     }
 

@@ -333,8 +333,15 @@ fn a_trunk_is_asked_whether_it_lives() {
     world.say(&answer(&ask, 404, "x", "", ""));
     let trunk = crate::base::TrunkId(0);
     assert_eq!(world.take_notices(0), [Notice::TrunkUp { trunk, up: true }]);
-    world.wait(63);
-    assert_eq!(world.take_notices(0), [Notice::TrunkUp { trunk, up: false }]);
+    let asked = world.wait(30);
+    assert!(asked.iter().any(|text| text.starts_with("OPTIONS ")), "{asked:?}");
+    let (leg, invite) = world.calling();
+    world.wait(5);
+    let told = world.take_notices(0);
+    assert_eq!(told[0], Notice::TrunkUp { trunk, up: false }, "four questions, and no answer");
+    let refused = matches!(told[1], Notice::Refused { leg: l, status: 408, .. } if l == leg);
+    assert!(refused, "who has heard nothing there need not wait for timer B: {told:?}");
+    assert!(invite.starts_with("INVITE "), "{invite}");
 }
 
 /// Two servers, and what each said to our OPTIONS: nothing yet where it was not asked.
