@@ -7,10 +7,12 @@
 
 use super::wire::Wire;
 use super::{Ended, address, free_addresses, judge, say};
+use jiff::Timestamp;
 use pukar::config::{self, Settings};
 use pukar::console::{DemoArgs, Fault, read_settings};
 use pukar::load::{self, Arrivals, Plan, Record, Report, Span};
 use pukar::shell::{Options, Running};
+use serde_json::Value;
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -18,6 +20,8 @@ use std::time::Duration;
 
 /// The trunk that fails, and the district behind it.
 const CUT: (&str, &str) = ("shivpuri-edaksh", "shivpuri");
+/// How soon the state notices that the trunk has failed, or is back.
+const BLIND: Duration = Duration::from_secs(6);
 /// Who works in the centre of a district.
 const STAFF: u32 = 6;
 /// What callers dial, in turn: mostly the state's number, and those of each district.
@@ -25,6 +29,9 @@ const DIALLED: [&str; 10] = [
     "181", "07492181", "07394181", "181", "07492181", "07162181", "181", "104", "07492181",
     "07394181",
 ];
+
+/// Whether a call was served where its callers should have been.
+type Served = fn(&Value) -> bool;
 
 /// A district's centre: a switch of its own, and the wire to it.
 struct Centre {
@@ -58,7 +65,7 @@ pub fn demo(args: &DemoArgs, config: &Path) -> Result<(), Fault> {
         let should = progress.second >= third && progress.second < 2.0 * third;
         if should != is_cut {
             is_cut = should;
-            times.push(now());
+            times.push(Timestamp::now());
             cut.iter().for_each(|wire| wire.cut(is_cut));
             let what = if is_cut { "is cut off" } else { "is back" };
             say(args, format!("{what}: trunk {} of {}", CUT.0, CUT.1));
@@ -67,12 +74,8 @@ pub fn demo(args: &DemoArgs, config: &Path) -> Result<(), Fault> {
     })?;
     let ended = super::end(running, &mut report);
     let served = centres.into_iter().map(|centre| centre.close(&mut report)).sum();
-    reconcile(&mut report, &ended, &names, &times, served);
+    reconcile(args, &mut report, &ended, &names, &times, served);
     judge(args, &report, &folder)
-}
-
-fn now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
 /// The trunks that lead to a district's own centre.
@@ -206,13 +209,14 @@ wrap_up = "1s"
 
 /// Holds the state's records against what callers saw, and the districts' against the state's.
 fn reconcile(
+    args: &DemoArgs,
     report: &mut Report,
     ended: &Ended,
     names: &[String],
-    times: &[String],
+    times: &[Timestamp],
     by_centres: u64,
 ) {
-    let text = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap_or("").to_string();
+    let text = |row: &Value, key: &str| row[key].as_str().unwrap_or("").to_string();
     let phone = |agent: &str| names.iter().position(|name| name == agent);
     let records: Vec<Record> = (ended.rows.iter())
         .map(|row| Record {
@@ -223,7 +227,7 @@ fn reconcile(
         .collect();
     report.reconcile(&records);
     // A call that no agent of the state answered was answered behind a trunk.
-    let behind = |row: &&serde_json::Value| row["outcome"] == "answered" && row["agent"] == "";
+    let behind = |row: &&Value| row["outcome"] == "answered" && row["agent"] == "";
     let on_record = ended.rows.iter().filter(behind).count() as u64;
     if on_record != by_centres {
         report.complain(format!(
@@ -233,25 +237,24 @@ fn reconcile(
     let [cut, healed] = times else {
         return report.complain("the trunk was not cut off and healed in this time".into());
     };
-    let own: Vec<_> = ended.rows.iter().filter(|row| row["district"] == CUT.1).collect();
-    let count = |fits: &dyn Fn(&serde_json::Value) -> bool| {
-        own.iter().filter(|row| row["outcome"] == "answered" && fits(row)).count()
-    };
-    let before = count(&|row| row["agent"] == "" && text(row, "arrived_at") < *cut);
-    let meanwhile = count(&|row| row["agent"] != "");
-    let after = count(&|row| row["agent"] == "" && text(row, "arrived_at") > *healed);
-    println!(
-        "{}: {before} by its own centre before the trunk failed, {meanwhile} by the state desk \
-         meanwhile, {after} by its own centre since it healed",
-        CUT.1
-    );
-    for (count, what) in [
-        (before, "before the trunk failed nobody reached the centre"),
-        (meanwhile, "while the trunk was down nobody reached the state desk"),
-        (after, "since the trunk healed nobody has reached the centre"),
-    ] {
-        if count == 0 {
-            report.complain(what.into());
+    let found = *cut + BLIND;
+    let centre = |row: &Value| row["agent"] == "";
+    let periods = [
+        ("before the trunk failed", Timestamp::MIN..*cut, "its own centre", centre as Served),
+        ("while it was down", found..*healed, "the state desk", |row| row["agent"] != ""),
+        ("since it healed", *healed + BLIND..Timestamp::MAX, "its own centre", centre),
+    ];
+    for (when, period, whose, served) in periods {
+        let at = |row: &&Value| text(row, "arrived_at").parse::<Timestamp>().ok();
+        let own = ended.rows.iter().filter(|row| row["district"] == CUT.1);
+        let came: Vec<_> =
+            own.filter(|row| at(row).is_some_and(|at| period.contains(&at))).collect();
+        let answered =
+            came.iter().filter(|row| row["outcome"] == "answered" && served(row)).count();
+        let all = came.len();
+        say(args, format!("{when}, {whose} served {answered} of the {all} who called {}", CUT.1));
+        if answered == 0 && all > 0 {
+            report.complain(format!("{when}, {whose} served nobody of {}", CUT.1));
         }
     }
 }
