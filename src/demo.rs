@@ -40,7 +40,8 @@ pub fn demo(args: DemoArgs) -> Result<(), Fault> {
     let running = Running::start(settings.with_data(&folder), Options::default())?;
     say_where(&args, &running);
     let mut plan = Plan::new(running.listens()[0].1);
-    (plan.callers, plan.agents, plan.seconds) = (args.callers, args.agents, args.seconds);
+    plan.callers = args.callers.unwrap_or(plan.callers);
+    (plan.agents, plan.seconds) = (args.agents, args.seconds);
     (plan.callers_at, plan.agents_at) = (callers_at, agents_at);
     plan.fit_talk();
     let mut report = load::run(&plan, &mut |progress| say(&args, progress.to_string()))?;

@@ -187,10 +187,10 @@ pub struct PurgeArgs {
 
 #[derive(Clone, Debug, Args)]
 pub struct DemoArgs {
-    /// How many call in all.
-    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=20_000))]
-    pub callers: u32,
-    /// How many answer.
+    /// How many call in all: 500, or with --state as many as its people can serve.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    pub callers: Option<u32>,
+    /// How many answer; with --state those of its roster do.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub agents: u32,
     /// How long it takes.

@@ -22,6 +22,9 @@ use std::time::Duration;
 const CUT: (&str, &str) = ("shivpuri-edaksh", "shivpuri");
 /// How soon the state notices that the trunk has failed, or is back.
 const BLIND: Duration = Duration::from_secs(6);
+/// How long a call keeps an agent besides, in seconds, and how long they talk at most.
+const RINGS_AND_WRITES: f64 = 1.7;
+const TALK: f64 = 2.3;
 /// Who works in the centre of a district.
 const STAFF: u32 = 6;
 /// What callers dial, in turn: mostly the state's number, and those of each district.
@@ -57,12 +60,14 @@ pub fn demo(args: &DemoArgs, config: &Path) -> Result<(), Fault> {
         centre.wire.lead_to(running.listens()[0].1);
     }
     super::say_where(args, &running);
-    let plan = plan(args, &running, phones + STAFF * centres.len() as u32, (callers_at, agents_at));
+    let staff = STAFF * centres.len() as u32;
+    let mut plan = plan(args, &running, phones + staff, (callers_at, agents_at));
+    fit(args, &mut plan, on_duty(&running) + staff);
     let cut = centres.iter().find(|centre| centre.trunk == CUT.0).map(|c| c.wire.switch());
-    let third = f64::from(args.seconds) / 3.0;
+    let quarter = f64::from(args.seconds) / 4.0;
     let (mut is_cut, mut times) = (false, Vec::new());
     let mut report = load::run(&plan, &mut |progress| {
-        let should = progress.second >= third && progress.second < 2.0 * third;
+        let should = progress.second >= quarter && progress.second < 2.0 * quarter;
         if should != is_cut {
             is_cut = should;
             times.push(Timestamp::now());
@@ -134,15 +139,36 @@ fn plan(
     (callers_at, agents_at): (SocketAddr, SocketAddr),
 ) -> Plan {
     let mut plan = Plan::new(running.listens()[0].1);
-    (plan.callers, plan.agents, plan.seconds) = (args.callers, agents, args.seconds);
+    (plan.agents, plan.seconds) = (agents, args.seconds);
     (plan.callers_at, plan.agents_at) = (callers_at, agents_at);
     plan.arrivals = Arrivals::Over(Duration::from_secs(u64::from(args.seconds)) * 3 / 4);
     plan.numbers = DIALLED.iter().map(ToString::to_string).collect();
-    plan.manner.talk = Span::millis(1_500, 3_000);
     // A centre's queue answers at once, so that one who leaves it has talked as far as the state
     // can know.
     plan.impatient_percent = 0;
     plan
+}
+
+/// Agents of the state who can be rung just now: its roster knows the time of day.
+fn on_duty(running: &Running) -> u32 {
+    let status = running.status();
+    let states = status["agents"].as_object().into_iter().flatten();
+    let there = states.filter(|(state, _)| !matches!(state.as_str(), "off" | "unreachable"));
+    there.filter_map(|(_, count)| count.as_u64()).sum::<u64>() as u32
+}
+
+/// As many callers as these people can serve in half of their time, or, where more are wanted,
+/// shorter talks: each queue has people of its own, and one of them is cut off for a quarter.
+fn fit(args: &DemoArgs, plan: &mut Plan, people: u32) {
+    let time = f64::from(people) * f64::from(args.seconds) / 2.0;
+    let around = RINGS_AND_WRITES;
+    plan.callers = args.callers.unwrap_or((time / (around + TALK)) as u32).max(1);
+    let talk = (time / f64::from(plan.callers) - around).clamp(0.5, TALK);
+    plan.manner.talk = Span::millis((talk * 650.0) as u64, (talk * 1_350.0) as u64);
+    say(args, format!("{} callers for {people} on duty, {talk:.1} s each", plan.callers));
+    if f64::from(plan.callers) * (around + talk) > 2.0 * time {
+        say(args, "that is more than they can serve: some will wait in vain".into());
+    }
 }
 
 impl Centre {
