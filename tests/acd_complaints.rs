@@ -317,7 +317,7 @@ fn q14_an_agent_has_one_offer_at_a_time() {
                     assert!(before.is_none() || agent == op, "{agent:?}: {call:?}, {before:?}");
                 }
                 Effect::Withdraw { agent, .. } => _ = live.remove(&agent),
-                Effect::TurnedAway { .. } | Effect::Fact(_) => {}
+                Effect::TurnedAway { .. } | Effect::Unclaimed { .. } | Effect::Fact(_) => {}
             }
         }
         live.retain(|&agent, &mut call| w.state(agent) == AgentState::Offered { call });

@@ -3,7 +3,7 @@
 
 use pukar::acd::Instead;
 use pukar::call::out::Route;
-use pukar::call::{self, Direction, EndedBy, MissedNews, Outcome};
+use pukar::call::{self, Direction, EndedBy, MissedNews, Outcome, Way};
 use pukar::config::Settings;
 use pukar::core::{CallRecord, Event, MissedAct, Verb, What};
 use pukar::sim::{
@@ -538,4 +538,47 @@ fn call_backs_count_against_the_caps_of_everybody() {
     world.wait(4_000 * SECOND);
     world.end();
     assert_eq!(asked(&world), 2);
+}
+
+#[test]
+fn whoever_is_called_back_is_handed_on_like_any_caller_and_not_before_they_are_there() {
+    let mut world = world(4, 2);
+    let op1 = |state: &str, reason: &str| Verb::SetAgent {
+        agent: "op1".into(),
+        state: state.into(),
+        reason: reason.into(),
+    };
+    world.act(op1("pause", "tea")).unwrap();
+    world.agent_does(0, Habits::polite(SECOND, 30 * SECOND));
+    world.agent_does(1, Habits::polite(SECOND, 600 * SECOND));
+    world.dial(0);
+    world.wait(5 * SECOND);
+    world.dial(1);
+    world.wait(5 * SECOND);
+    world.press(1, '1');
+    world.agent_does(0, Habits::polite(SECOND, 600 * SECOND));
+    world.called_back_does(Habits::polite(10 * SECOND, 600 * SECOND));
+    world.wait_until(90 * SECOND, |world| world.rings(exchange_address()) == 1);
+    world.act(op1("ready", "")).unwrap();
+    let call = world.call();
+    let to_op1 = || Verb::Transfer { call: call.clone(), to: "op1".into(), way: Way::Blind };
+    assert!(world.act(to_op1()).is_err());
+    assert!(world.act(Verb::Park { call: call.clone() }).is_err());
+    world.keys(0, "*5");
+    world.wait_until(15 * SECOND, |world| {
+        world.hear_each_other(&[exchange_address(), agent_address(0)])
+    });
+    world.act(to_op1()).unwrap();
+    world.wait_until(5 * SECOND, |world| {
+        world.hear_each_other(&[exchange_address(), agent_address(1)])
+    });
+    world.act(Verb::Return { call: call.clone() }).unwrap();
+    world.wait_until(60 * SECOND, |world| {
+        world.hear_each_other(&[exchange_address(), agent_address(0)])
+    });
+    world.hang_up(0);
+    world.end();
+    let [back] = &backs(&world)[..] else { panic!("{:#?}", world.records()) };
+    assert_eq!((back.outcome, back.transfers), (Outcome::Answered, 1));
+    assert_eq!(asked(&world), 1);
 }

@@ -116,7 +116,10 @@ fn see(out: &[Effect], seen: &mut Seen) {
                 pick.callers.iter().for_each(|(_, why)| see(why));
             }
             Effect::TurnedAway { why, .. } => see(why),
-            Effect::Fact(_) | Effect::Offer { .. } | Effect::Withdraw { .. } => {}
+            Effect::Fact(_)
+            | Effect::Offer { .. }
+            | Effect::Unclaimed { .. }
+            | Effect::Withdraw { .. } => {}
         }
     }
 }

@@ -8,6 +8,7 @@ use super::{AgentSettings, AgentState, QueueSettings, caller::Need};
 use crate::base::{CallId, Instant, QueueId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Agent {
@@ -71,6 +72,17 @@ pub(super) enum Task {
     Nothing,
     Offered(CallId),
     Talking(CallId),
+    /// Rings for a call that asked for this agent by name.
+    Claimed {
+        call: CallId,
+        wrap_up: Duration,
+    },
+    /// Talks in it.
+    Serving {
+        call: CallId,
+        wrap_up: Duration,
+        since: Instant,
+    },
     WrapUp {
         call: CallId,
         until: Instant,
@@ -152,8 +164,12 @@ impl Agent {
 
     pub fn state(&self) -> AgentState {
         match self.task {
-            Task::Offered(call) => return AgentState::Offered { call },
-            Task::Talking(call) => return AgentState::Talking { call },
+            Task::Offered(call) | Task::Claimed { call, .. } => {
+                return AgentState::Offered { call };
+            }
+            Task::Talking(call) | Task::Serving { call, .. } => {
+                return AgentState::Talking { call };
+            }
             Task::WrapUp { call, .. } => return AgentState::WrapUp { call },
             Task::Own(call) => return AgentState::OwnCall { call },
             Task::Nothing => {}

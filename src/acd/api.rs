@@ -27,6 +27,8 @@ pub struct Join {
     /// How long the caller may wait in place of the queue's `max_wait`: for one who is not on the
     /// line.
     pub keep: Option<Duration>,
+    /// Was let in before, and was talked to since: nobody is turned away on coming back.
+    pub again: bool,
 }
 
 impl Join {
@@ -48,6 +50,11 @@ pub enum Effect {
         call: CallId,
         agent: AgentId,
         why: Withdrawn,
+    },
+    /// Who was asked for by name may not ring any more: stop it.
+    Unclaimed {
+        call: CallId,
+        agent: AgentId,
     },
     /// The queue does not take the caller, or not for any longer; the engine has let go of the
     /// call.
@@ -243,6 +250,22 @@ pub enum Fact {
     Taken {
         call: CallId,
         agent: AgentId,
+    },
+    /// The agent was asked for by name, and rings.
+    Claimed {
+        call: CallId,
+        agent: AgentId,
+    },
+    /// Who was asked for by name answered.
+    Serving {
+        call: CallId,
+        agent: AgentId,
+    },
+    /// Who was asked for by name did not answer.
+    Unclaimed {
+        call: CallId,
+        agent: AgentId,
+        why: MissedBecause,
     },
     Agent {
         agent: AgentId,

@@ -129,6 +129,14 @@ impl Caller {
         }
     }
 
+    /// The after-call work of the conversation that it is in.
+    pub fn wrap_up(&self) -> Duration {
+        match self.stage {
+            Stage::Talking { wrap_up, .. } => wrap_up,
+            Stage::Waiting | Stage::Offered(_) => Duration::ZERO,
+        }
+    }
+
     /// An offer to this agent failed, or an answer came to nothing.
     pub fn missed_by(&mut self, agent: AgentId) {
         self.tried.insert(agent);

@@ -144,6 +144,10 @@ impl Desk {
                 );
                 law!(mutual, "{call:?} does not talk to {id:?}");
             }
+            Task::Claimed { .. } => {
+                law!(!agent.withheld(), "{id:?} is claimed and may not ring");
+            }
+            Task::Serving { .. } => {}
             Task::WrapUp { call, .. } => {
                 let talks = self.callers.get(&call).is_some_and(
                     |c| matches!(c.stage, Stage::Talking { agent, .. } if agent == id),

@@ -68,8 +68,11 @@ impl Desk {
         let now = turn.now();
         let before = self.remove(&mut turn, call);
         let is_new = before.is_none();
+        let again = join.again;
         let mut caller = Caller::new(now, call, queue, join, before);
-        if let Some(obstacle) = self.obstacle(&caller) {
+        if let Some(obstacle) =
+            self.obstacle(&caller).filter(|(why, _)| *why == Away::NoQueue || !again)
+        {
             self.turn_away(&mut turn, (call, queue), obstacle);
         } else {
             if is_new {
@@ -159,9 +162,14 @@ impl Desk {
             Task::Talking(c) if c == call => {
                 self.fall_back(&mut turn, call, agent, miss, counts);
             }
+            Task::Claimed { call: c, .. } | Task::Serving { call: c, .. } if c == call => {
+                self.unclaim(&mut turn, call, agent, MissedBecause::Phone(miss));
+            }
             Task::Nothing
             | Task::Offered(_)
             | Task::Talking(_)
+            | Task::Claimed { .. }
+            | Task::Serving { .. }
             | Task::WrapUp { .. }
             | Task::Own(_) => {}
         }
@@ -180,8 +188,17 @@ impl Desk {
         let mut turn = Turn::new(cx, out);
         match self.task(agent) {
             Task::Offered(c) if c == call => {}
-            Task::Talking(c) => return c == call,
-            Task::Nothing | Task::Offered(_) | Task::WrapUp { .. } | Task::Own(_) => return false,
+            Task::Talking(c) | Task::Serving { call: c, .. } => return c == call,
+            Task::Claimed { call: c, wrap_up } if c == call => {
+                self.begin_serving(&mut turn, call, agent, wrap_up);
+                self.decide(turn);
+                return true;
+            }
+            Task::Nothing
+            | Task::Offered(_)
+            | Task::Claimed { .. }
+            | Task::WrapUp { .. }
+            | Task::Own(_) => return false,
         }
         let Some(mut caller) = self.callers.remove(&call) else { return false };
         self.unlist(&mut turn, &mut caller);
@@ -206,7 +223,8 @@ impl Desk {
         true
     }
 
-    /// The conversation is over: the call leaves the desk, the agent wraps up.
+    /// The conversation is over: the call leaves the desk, the agent wraps up. Of an agent who was
+    /// claimed only the claim ends.
     pub fn released(
         &mut self,
         cx: &mut Cx<'_>,
@@ -215,8 +233,11 @@ impl Desk {
         out: &mut Vec<Effect>,
     ) {
         if self.task(agent) == Task::Talking(call) {
-            self.leave(cx, call, out);
+            return self.leave(cx, call, out);
         }
+        let mut turn = Turn::new(cx, out);
+        self.unserve(&mut turn, call, agent);
+        self.decide(turn);
     }
 
     /// The agent was reserved for somebody who could not be reached: the call leaves the desk, and
@@ -262,9 +283,12 @@ impl Desk {
             }
             Wish::EndWrapUp => match who.task {
                 Task::WrapUp { .. } => self.end_wrap_up(&mut turn, agent),
-                Task::Nothing | Task::Offered(_) | Task::Talking(_) | Task::Own(_) => {
-                    return Err(Refused::NotInWrapUp);
-                }
+                Task::Nothing
+                | Task::Offered(_)
+                | Task::Talking(_)
+                | Task::Claimed { .. }
+                | Task::Serving { .. }
+                | Task::Own(_) => return Err(Refused::NotInWrapUp),
             },
         }
         self.interrupt(&mut turn, agent);
@@ -322,7 +346,7 @@ impl Desk {
         self.decide(turn);
     }
 
-    fn task(&self, agent: AgentId) -> Task {
+    pub(super) fn task(&self, agent: AgentId) -> Task {
         self.agents.get(agent).map_or(Task::Nothing, |who| who.task)
     }
 

@@ -68,10 +68,22 @@ impl Desk {
     /// The agent may not be rung any more: an offer in hand is withdrawn.
     pub(super) fn interrupt(&mut self, turn: &mut Turn<'_, '_>, agent: AgentId) {
         let Some(who) = self.agents.get(agent) else { return };
-        let Task::Offered(call) = who.task else { return };
-        if who.withheld() || !self.may_take(agent, call) {
-            let why = MissedBecause::Withdrawn(Withdrawn::AgentGone);
-            self.miss(turn, call, agent, why, false);
+        let why = MissedBecause::Withdrawn(Withdrawn::AgentGone);
+        match who.task {
+            Task::Offered(call) if who.withheld() || !self.may_take(agent, call) => {
+                self.miss(turn, call, agent, why, false);
+            }
+            Task::Claimed { call, .. } if who.withheld() => {
+                turn.out.push(Effect::Unclaimed { call, agent });
+                self.unclaim(turn, call, agent, why);
+            }
+            Task::Nothing
+            | Task::Offered(_)
+            | Task::Talking(_)
+            | Task::Claimed { .. }
+            | Task::Serving { .. }
+            | Task::WrapUp { .. }
+            | Task::Own(_) => {}
         }
     }
 
@@ -185,6 +197,17 @@ impl Desk {
         if let Some(key) = &caller.key {
             self.memory.talked(now, key, agent);
         }
+        self.end_talk(turn, agent, call, (talked, wrap_up));
+    }
+
+    /// A conversation counts, and its notes are written.
+    pub(super) fn end_talk(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        agent: AgentId,
+        call: CallId,
+        (talked, wrap_up): (Duration, Duration),
+    ) {
         let Some(who) = self.agents.get_mut(agent) else { return };
         who.misses = 0;
         who.calls += 1;

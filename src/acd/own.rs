@@ -25,8 +25,8 @@ impl Desk {
     pub fn standing(&self, agent: AgentId) -> Standing {
         let Some(who) = self.agents.get(agent) else { return Standing::Off };
         match who.task {
-            Task::Offered(_) => Standing::Offered,
-            Task::Talking(_) | Task::Own(_) => Standing::InCall,
+            Task::Offered(_) | Task::Claimed { .. } => Standing::Offered,
+            Task::Talking(_) | Task::Serving { .. } | Task::Own(_) => Standing::InCall,
             Task::WrapUp { .. } => Standing::WrapUp,
             Task::Nothing if who.retired || who.duty == Duty::Off => Standing::Off,
             Task::Nothing => Standing::Free,
@@ -39,7 +39,14 @@ impl Desk {
         match self.agents.get(agent).map(|who| who.task) {
             Some(Task::Nothing) => {}
             Some(Task::WrapUp { .. }) => turn.cx.timers.cancel(Timer::WrapUp(agent)),
-            Some(Task::Offered(_) | Task::Talking(_) | Task::Own(_)) | None => return,
+            Some(
+                Task::Offered(_)
+                | Task::Talking(_)
+                | Task::Claimed { .. }
+                | Task::Serving { .. }
+                | Task::Own(_),
+            )
+            | None => return,
         }
         self.set_task(&mut turn, agent, Task::Own(call));
         self.decide(turn);

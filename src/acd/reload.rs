@@ -167,6 +167,7 @@ impl Desk {
 
     /// Whether a retired agent still has a reason to be here.
     pub(super) fn overstays(agent: &Agent) -> bool {
-        agent.retired && matches!(agent.task, Task::Nothing | Task::Offered(_))
+        let idle = matches!(agent.task, Task::Nothing | Task::Offered(_) | Task::Claimed { .. });
+        agent.retired && idle
     }
 }

@@ -94,6 +94,14 @@ impl Desk {
         self.callers.get(&call).map(|caller| &caller.stage)
     }
 
+    /// The agent whom the desk found for this call, while they talk.
+    pub fn found(&self, call: CallId) -> Option<AgentId> {
+        match self.callers.get(&call)?.stage {
+            Stage::Talking { agent, .. } => Some(agent),
+            Stage::Waiting | Stage::Offered(_) => None,
+        }
+    }
+
     pub fn queue_of(&self, call: CallId) -> Option<QueueId> {
         self.callers.get(&call).map(|caller| caller.queue)
     }

@@ -27,6 +27,12 @@ pub const TRANSACTIONS_MAX: usize = 400_000;
 pub const LEGS_MAX: usize = 40_000;
 /// Media ports tried for one leg when the system takes them away or does not grant them.
 pub const PORTS_PER_LEG_MAX: u8 = 4;
+/// Parties who hear one another in one call.
+pub const ROOM_MAX: usize = 8;
+/// Keys of one code.
+pub const CODE_MAX: usize = 32;
+/// Calls that are parked at a time.
+pub const PARKED_MAX: usize = 99;
 /// Redirections followed for one leg (3xx).
 pub const REDIRECTS_MAX: u8 = 3;
 /// Dialogs that one forked INVITE may open before the rest are refused.

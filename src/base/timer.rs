@@ -50,6 +50,10 @@ pub enum Timer {
     MaxWait(CallId),
     /// A dialled party has let it ring for long enough.
     DialTimeout(CallId),
+    /// Nothing more is keyed in: the code is over.
+    Keys(LegId),
+    /// A parked call has waited for long enough to be picked up.
+    Parked(CallId),
     /// A talking party has been silent for so long that it must have gone.
     Silence(LegId),
     /// After a restart this party was not heard yet: ask it whether it is there.

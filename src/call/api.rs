@@ -2,11 +2,12 @@
 
 use super::back::Origin;
 use super::codes;
+use super::handover::Way;
 use super::own::Begun;
 use super::side::Side;
 use crate::base::{AgentId, CallId, Instant, LegId, QueueId, TrunkId};
 use crate::media::control::{Command, Figures};
-use crate::sip::{Act, Cause, Dial};
+use crate::sip::{Act, Body, Cause, Dial};
 use serde::{Deserialize, Serialize};
 
 /// Everything a call asks for.
@@ -75,7 +76,36 @@ pub enum Effect {
         agent: AgentId,
         why: Missed,
     },
-    /// The agent's conversation is over.
+    /// Ring this agent and nobody else; say with `Calls::claimed` or `Calls::unclaimed` whether the
+    /// desk lets them. The after-call work is that of `queue`.
+    Claim {
+        call: CallId,
+        agent: AgentId,
+        queue: Option<QueueId>,
+    },
+    /// The same for whichever agent of this queue is free.
+    ClaimAny {
+        call: CallId,
+        queue: QueueId,
+    },
+    /// The agent's phone wants the call, in the place of another leg or of nobody; say with
+    /// `Calls::seized` or `Calls::not_seized` whether it may.
+    Seize {
+        call: CallId,
+        agent: AgentId,
+        queue: Option<QueueId>,
+        leg: LegId,
+        place: Option<LegId>,
+        body: Body,
+    },
+    /// The agent of one call talks on in another, which it has become part of.
+    CarryOver {
+        from: CallId,
+        to: CallId,
+        agent: AgentId,
+        queue: Option<QueueId>,
+    },
+    /// The agent's conversation is over, or the phones of one who was claimed stop.
     Released {
         call: CallId,
         agent: AgentId,
@@ -106,6 +136,18 @@ pub enum Missed {
     Unreachable,
     /// We had no media port for it.
     NoPort,
+}
+
+impl Missed {
+    /// As facts say it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Missed::NoAnswer => "no answer",
+            Missed::Declined => "declined",
+            Missed::Unreachable => "cannot be reached",
+            Missed::NoPort => "no media port is free",
+        }
+    }
 }
 
 /// Whose leg it is.
@@ -185,6 +227,45 @@ pub enum Fact {
         call: CallId,
         number: String,
         reached: bool,
+    },
+    /// A leg that was rung by name was answered.
+    LegAnswered {
+        call: CallId,
+        leg: LegId,
+    },
+    /// Another has come in, and all hear one another; `Connected` follows.
+    Joined {
+        call: CallId,
+        role: Role,
+    },
+    /// Whoever talked with the caller is gone, and the caller waits for somebody else.
+    Alone {
+        call: CallId,
+    },
+    /// The call is to go to somebody who was named, by an agent's wish or a supervisor's.
+    Transferring {
+        call: CallId,
+        by: Option<AgentId>,
+        to: String,
+        way: Way,
+    },
+    /// It went there.
+    Transferred {
+        call: CallId,
+        by: Option<AgentId>,
+        to: String,
+    },
+    /// It did not; `to` is empty where it was to go back to whoever had sent it.
+    NotTransferred {
+        call: CallId,
+        to: String,
+        why: String,
+    },
+    /// The caller hears music in this slot, to be picked up by anybody.
+    Parked {
+        call: CallId,
+        slot: u16,
+        by: Option<AgentId>,
     },
     /// The agent's phone was lost in mid-call; the caller waits again, at the old place.
     Returned {

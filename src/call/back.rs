@@ -10,7 +10,6 @@ use super::side::Side;
 use super::waiting::answered_elsewhere;
 use super::{Arrival, Direction, Effect, EndedBy, Fact, Goal, Keys, Role, Settings, routing};
 use crate::base::{AgentId, CallId, Instant, LegId, PortId, QueueId, Timer, TuneId};
-use crate::media::control::Command;
 use crate::say::Phrase;
 use crate::sip::{Cause, Dial, FORWARDS, Party};
 use serde::{Deserialize, Serialize};
@@ -108,10 +107,15 @@ impl Calls {
             music_since: io.cx.now.instant,
             arrived: origin.arrived,
             caller: Leg::absent(),
+            left: None,
             shown,
             offer: None,
             others: Vec::new(),
-            talks_with: None,
+            talk: Vec::new(),
+            found: None,
+            handover: None,
+            parked: None,
+            held: None,
             was_connected: false,
             own: None,
             sent_out: false,
@@ -130,8 +134,7 @@ impl Calls {
         }
         call.later.clear();
         call.says.clear();
-        let rings: Vec<AgentId> = call.others.iter().filter_map(|leg| leg.agent()).collect();
-        for agent in rings {
+        for agent in call.agents() {
             self.hang_up_phones(io, id, agent, Cause::default());
         }
         self.stop_centre(io, id, answered_elsewhere());
@@ -146,9 +149,12 @@ impl Calls {
         let Some(call) = self.table.get_mut(id) else { return };
         let Some(leg) = call.answered_by(agent).map(|leg| (leg.id, leg.side.port)) else { return };
         let Some(origin) = call.back.as_deref().cloned() else { return };
-        call.talks_with = Some(leg.0);
+        let names = call.say(io.settings, &[Phrase::CallingBack(origin.number.clone())]);
+        call.says = io.settings.tunes_of(&names);
+        call.piece += 1;
+        call.found = Some(agent);
+        self.set_talk(io, id, vec![leg.0]);
         self.hang_up_phones(io, id, agent, answered_elsewhere());
-        self.tell_agent(io, id, leg.0, Phrase::CallingBack(origin.number.clone()));
         let way = self.way_now(io.settings, &origin.number, io.cx.now.instant);
         match way.and_then(|way| self.port_beside(leg.1, way)) {
             Ok((way, port)) => self.ring_back(io, id, way, port),
@@ -169,8 +175,8 @@ impl Calls {
 
     fn ring_back(&mut self, io: &mut Io, id: CallId, way: Way, port: PortId) {
         let Some(call) = self.table.get_mut(id) else { return };
-        let leg = call.talks_with;
-        let law = leg.and_then(|leg| call.leg(leg)).and_then(|leg| leg.side.law());
+        let agent = call.talk.first().and_then(|agent| call.leg(*agent));
+        let law = agent.and_then(|leg| leg.side.law());
         let mut side = Box::new(Side::new(port, io.cx.rng));
         let offer = side.offer(&io.settings.media, law);
         let host = io.host.to_string();
@@ -191,32 +197,15 @@ impl Calls {
         self.note_out(Who::Switch, id, io.cx.now.instant);
     }
 
-    /// Says something to an agent whom nobody talks with yet, then music.
-    fn tell_agent(&mut self, io: &mut Io, id: CallId, leg: LegId, phrase: Phrase) {
-        let Some(call) = self.table.get_mut(id) else { return };
-        let names = call.say(io.settings, &[phrase]);
-        let (tunes, then) = (io.settings.tunes_of(&names), call.music());
-        let piece = call.piece;
-        let Some(leg) = call.leg_mut(leg) else { return };
-        leg.hears_tune = then.is_some() || !tunes.is_empty();
-        let port = leg.side.port;
-        if leg.hears_tune {
-            io.media(Command::Play { port, piece, tunes, then });
-        }
-    }
-
     /// The number that was dialled back has answered.
-    pub(super) fn reached(&mut self, io: &mut Io, id: CallId) {
+    pub(super) fn back_reached(&mut self, io: &mut Io, id: CallId) {
         io.cx.timers.cancel(Timer::DialTimeout(id));
         self.tell_rung(io, id, true);
-        let Some(call) = self.table.get_mut(id) else { return };
-        let with = call.talks_with;
-        if let Some(agent) = with.and_then(|with| call.leg_mut(with))
-            && std::mem::take(&mut agent.hears_tune)
-        {
-            io.media(Command::Stop { port: agent.side.port });
-        }
-        self.bridge(io, id);
+        let Some(call) = self.table.get(id) else { return };
+        let Some(&agent) = call.talk.first() else { return };
+        let talk = vec![call.caller.id, agent];
+        self.set_talk(io, id, talk);
+        self.connected(io, id, agent);
         io.out.push(Effect::Reached { call: id });
     }
 
@@ -233,9 +222,10 @@ impl Calls {
         self.tell_rung(io, id, false);
         self.tally.over(id);
         let Some(call) = self.table.get_mut(id) else { return };
-        let agent = call.agent();
+        let agent = call.found.take();
         let caller = std::mem::replace(&mut call.caller, Leg::absent());
-        let with = call.talks_with.take().and_then(|with| call.take_other(with));
+        let with = call.talk.pop().and_then(|with| call.take_other(with));
+        call.says.clear();
         if let Goal::Queue(queue) = call.goal {
             call.goal = Goal::Later { queue };
         }
@@ -274,7 +264,7 @@ impl Calls {
         let call = self.table.get(id).filter(|call| call.back.is_some() && !call.was_connected)?;
         let waits = match call.goal {
             Goal::Queue(own) | Goal::Later { queue: own } => own == queue,
-            Goal::Centre { .. }
+            Goal::Served { .. }
             | Goal::Menu { .. }
             | Goal::Goodbye
             | Goal::Placed
@@ -288,17 +278,8 @@ impl Calls {
 }
 
 impl Call {
-    /// An agent has answered for somebody who is being dialled.
-    pub fn is_dialled_back(&self) -> bool {
-        self.back.is_some() && self.talks_with.is_some() && !self.was_connected
-    }
-
     pub(super) fn origin(&self, arrived: Instant) -> Option<Origin> {
-        let queue = match self.goal {
-            Goal::Queue(queue) | Goal::Centre { queue } | Goal::Later { queue } => queue,
-            Goal::Menu { queue } => queue,
-            Goal::Goodbye | Goal::Placed | Goal::Dial(_) => return None,
-        };
+        let queue = self.queue()?;
         (!self.number.is_empty()).then(|| Origin {
             parent: self.name.clone(),
             number: self.number.clone(),

@@ -14,7 +14,7 @@ use super::seats::Seats;
 use super::side::Side;
 use super::tries::Tries;
 use super::{Arrival, Centre, Choices, Effect, End, EndedBy, Fact, Goal, Line, MissedDesk};
-use super::{Numbers, Outcome, Role, Settings};
+use super::{Numbers, Outcome, People, Role, Settings};
 use crate::base::{CallId, Cx, Instant, LegId, PortId, Slab, Timer, TrunkId};
 use crate::media::control::Command;
 use crate::sip::{Act, Body, Cause, Invited, Source};
@@ -47,6 +47,8 @@ pub struct Io<'a, 'c> {
     pub numbers: &'a Numbers,
     /// Our domain: the host part of the numbers that we show.
     pub host: &'a str,
+    /// Whom a transfer may be for.
+    pub people: &'a dyn People,
     pub out: &'a mut Vec<Effect>,
 }
 
@@ -144,6 +146,9 @@ impl Calls {
 
     /// A call is at the door.
     pub fn invited(&mut self, io: &mut Io, leg: LegId, invited: Invited) {
+        if let Some(wanted) = self.wanted(io, &invited) {
+            return self.seize(io, leg, &invited, wanted);
+        }
         let dialled = routing::dialled(io.book(), &invited);
         let known = &self.choices;
         let (book, now) = (io.book(), io.cx.now);
@@ -225,7 +230,7 @@ impl Calls {
                 self.greet(io, call, body);
                 io.out.push(Effect::Join { call, queue, arrived: io.cx.now.instant });
             }
-            (Goal::Centre { .. }, Some(body)) => {
+            (Goal::Served { .. }, Some(body)) => {
                 self.greet(io, call, body);
                 match centre {
                     Some(trunk) => self.ring_centre(io, call, trunk),
@@ -238,7 +243,7 @@ impl Calls {
             }
             (Goal::Dial(uri), _) => self.dial_target(io, call, uri),
             (Goal::Goodbye | Goal::Later { .. } | Goal::Placed, _)
-            | (Goal::Queue(_) | Goal::Centre { .. } | Goal::Menu { .. }, None) => {
+            | (Goal::Queue(_) | Goal::Served { .. } | Goal::Menu { .. }, None) => {
                 unreachable!("a queue call is answered with a description")
             }
         }
@@ -272,7 +277,7 @@ impl Calls {
             match district.centre {
                 Centre::Queue(own) => return (Goal::Queue(own), None),
                 Centre::Trunk(trunk) if from != Some(trunk) && !self.is_down(trunk) => {
-                    return (Goal::Centre { queue }, Some(trunk));
+                    return (Goal::Served { queue }, Some(trunk));
                 }
                 Centre::Trunk(_) => {}
             }
@@ -286,6 +291,7 @@ impl Calls {
         self.ports.give_back(leg.side.port);
         io.cx.timers.cancel(Timer::Silence(leg.id));
         io.cx.timers.cancel(Timer::Recheck(leg.id));
+        io.cx.timers.cancel(Timer::Keys(leg.id));
         io.out.push(leg.close());
         let (leg, role) = (leg.id, leg.role);
         io.fact(Fact::LegClosed { call, leg, role, status, cause });
@@ -302,17 +308,21 @@ impl Calls {
             }
             None => self.abandoned(io, &call, end.outcome),
         }
-        match (call.agent(), &call.goal) {
-            (Some(agent), _) if call.is_dialled_back() => {
-                io.out.push(Effect::Spared { call: id, agent });
-            }
-            (Some(agent), _) => io.out.push(Effect::Released { call: id, agent }),
-            (None, Goal::Queue(_)) => io.out.push(Effect::Leave { call: id }),
-            (None, Goal::Menu { .. } | Goal::Goodbye) => io.cx.timers.cancel(Timer::Menu(id)),
-            (None, Goal::Dial(_) | Goal::Centre { .. } | Goal::Later { .. } | Goal::Placed) => {}
+        let asked = call.handover.as_ref().and_then(|over| over.asked);
+        for agent in call.agents().into_iter().chain(asked) {
+            io.out.push(match call.is_dialled_back() && call.found == Some(agent) {
+                true => Effect::Spared { call: id, agent },
+                false => Effect::Released { call: id, agent },
+            });
+        }
+        match call.goal {
+            Goal::Queue(_) => io.out.push(Effect::Leave { call: id }),
+            Goal::Menu { .. } | Goal::Goodbye => io.cx.timers.cancel(Timer::Menu(id)),
+            Goal::Dial(_) | Goal::Served { .. } | Goal::Later { .. } | Goal::Placed => {}
         }
         self.own_over(io, id, &call);
         io.cx.timers.cancel(Timer::DialTimeout(id));
+        io.cx.timers.cancel(Timer::Parked(id));
         let cause = Cause { q850: end.q850.or(Some(16)), ..Cause::default() };
         for leg in call.legs() {
             if Some(leg.id) != gone {
@@ -381,9 +391,7 @@ impl Calls {
                     return Err(format!("{id:?}: {:?} is not its own", leg.side.port));
                 }
             }
-            if call.talks_with.is_some_and(|with| call.leg(with).is_none()) {
-                return Err(format!("{id:?} talks with a leg that is gone"));
-            }
+            call.check().map_err(|law| format!("{id:?} {law}"))?;
         }
         self.seats.check()?;
         let live = self.tally.live().all(|call| self.table.contains(call));
@@ -409,7 +417,41 @@ impl Call {
             (false, _) => Outcome::Failed,
         };
         let answered = self.caller.stage == Stage::Up;
+        // Who has long left has not been cut off by those who went on talking.
+        let by = self.left.unwrap_or(by);
         End { outcome, by, status: if answered { 200 } else { status }, q850 }
+    }
+
+    /// The laws of one call.
+    fn check(&self) -> Result<(), String> {
+        let up = |id: &LegId| self.leg(*id).is_some_and(|leg| leg.stage == Stage::Up);
+        if !self.talk.iter().all(up) {
+            return Err(format!("talks with a leg that is gone: {:?}", self.talk));
+        }
+        if self.talk.iter().any(|one| self.talk.iter().filter(|id| *id == one).count() > 1) {
+            return Err(format!("hears itself: {:?}", self.talk));
+        }
+        if let Some(over) = &self.handover
+            && !over.by.iter().chain(&over.consulted).all(up)
+        {
+            return Err(format!("is handed over by somebody who is gone: {over:?}"));
+        }
+        let idle = |leg: &&Leg| leg.stage == Stage::Up && !self.needs(leg.id);
+        if let Some(leg) = self.others.iter().find(idle) {
+            return Err(format!("keeps {:?}, whom nobody hears", leg.id));
+        }
+        if self.parked.is_some() && (self.handover.is_some() || !self.talk.is_empty()) {
+            return Err("is parked and served".into());
+        }
+        let waits = matches!(self.goal, Goal::Queue(_)) && self.found.is_none();
+        let rings = !self.others.is_empty() || self.is_coded();
+        // Something is said or asked, or is to be done later: that has a timer.
+        let later = matches!(self.goal, Goal::Menu { .. } | Goal::Later { .. } | Goal::Goodbye);
+        match (waits || later, self.is_served(), rings) {
+            (true, true, _) => Err("waits and is served".into()),
+            (false, false, false) => Err("is lost: nobody serves it, and nobody will".into()),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -429,7 +471,7 @@ fn first_description(
         (Goal::Dial(_) | Goal::Placed, None) => Ok(None),
         (
             Goal::Queue(_)
-            | Goal::Centre { .. }
+            | Goal::Served { .. }
             | Goal::Menu { .. }
             | Goal::Later { .. }
             | Goal::Goodbye,

@@ -4,7 +4,7 @@
 
 use super::calls::{Calls, Io};
 use super::conversation::Call;
-use super::leg::{Leg, Stage};
+use super::leg::Leg;
 use super::side::Side;
 use super::waiting::answered_elsewhere;
 use super::{Effect, End, EndedBy, Fact, Goal, Outcome, Role};
@@ -31,7 +31,7 @@ impl Calls {
     /// Rings a centre for a caller who waits, unless one rings for them already or they talk.
     pub fn ring_centre(&mut self, io: &mut Io, id: CallId, trunk: TrunkId) {
         let Some(call) = self.table.get_mut(id) else { return };
-        if call.caller.stage != Stage::Up || call.talks_with.is_some() || call.rings_centre() {
+        if !call.is_caller_up() || call.is_served() || call.rings_centre() {
             return;
         }
         let Some(port) = self.ports.take_beside(call.caller.side.port) else {
@@ -61,11 +61,12 @@ impl Calls {
         self.tell_rung(io, id, true);
         let Some(call) = self.table.get_mut(id) else { return };
         if let Goal::Queue(queue) = call.goal {
-            call.goal = Goal::Centre { queue };
+            call.goal = Goal::Served { queue };
             io.out.push(Effect::Leave { call: id });
         }
-        call.talks_with = Some(leg);
-        self.bridge(io, id);
+        let talk = vec![call.caller.id, leg];
+        self.set_talk(io, id, talk);
+        self.connected(io, id, leg);
     }
 
     /// The centre did not answer: whoever waits for nobody else joins the queue, at the place of
@@ -74,7 +75,7 @@ impl Calls {
         io.cx.timers.cancel(Timer::DialTimeout(id));
         self.tell_rung(io, id, false);
         let Some(call) = self.table.get_mut(id) else { return };
-        if let Goal::Centre { queue } = call.goal {
+        if let Goal::Served { queue } = call.goal {
             call.goal = Goal::Queue(queue);
             io.out.push(Effect::Join { call: id, queue, arrived: call.arrived });
         }
@@ -84,8 +85,7 @@ impl Calls {
     pub(super) fn stop_centre(&mut self, io: &mut Io, id: CallId, cause: Cause) {
         io.cx.timers.cancel(Timer::DialTimeout(id));
         let Some(call) = self.table.get_mut(id) else { return };
-        let with = call.talks_with;
-        let rings = |leg: &Leg| leg.role == Role::Target && Some(leg.id) != with;
+        let rings = |leg: &Leg| leg.role == Role::Target && !call.is_talking(leg.id);
         let Some(at) = call.others.iter().position(rings) else { return };
         let leg = call.others.remove(at);
         io.out.push(leg.hang_up(cause.clone()));
@@ -113,7 +113,7 @@ impl Calls {
     /// they ask the queue once more.
     pub fn send_out(&mut self, io: &mut Io, id: CallId, queue: QueueId, trunk: TrunkId) {
         if let Some(call) = self.table.get_mut(id) {
-            call.goal = Goal::Centre { queue };
+            call.goal = Goal::Served { queue };
             call.sent_out = true;
             self.ring_centre(io, id, trunk);
         }
@@ -176,7 +176,7 @@ impl Calls {
 impl Call {
     /// A centre rings for a caller who hears music.
     pub fn rings_centre(&self) -> bool {
-        let rings = |leg: &Leg| leg.role == Role::Target && Some(leg.id) != self.talks_with;
-        self.caller.stage == Stage::Up && self.others.iter().any(rings)
+        let rings = |leg: &Leg| leg.role == Role::Target && !self.is_talking(leg.id);
+        self.is_caller_up() && self.handover.is_none() && self.others.iter().any(rings)
     }
 }

@@ -1,6 +1,7 @@
-//! Feature codes: what an agent keys in at the phone to say what they do.
+//! Feature codes: what an agent dials, or keys in while they talk, to say what they do.
 //!
-//! In: what was dialled. Out: the [`Code`], and what was keyed in behind it. Does nothing itself.
+//! In: what was dialled or keyed in. Out: the [`Code`], and what stood behind it. Does nothing
+//! itself.
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,32 @@ pub enum Act {
     Category,
     /// The short code of somebody in the directory.
     Directory,
+    /// Back to the caller; whoever was asked goes.
+    Back,
+    /// Whom to ask first. Hanging up hands the call over.
+    Consult,
+    /// All three hear one another.
+    Join,
+    /// To whom the caller is sent.
+    Blind,
+    /// The caller waits again, at the old place.
+    ToQueue,
+    Park,
+    /// The number of a slot: whoever is parked there.
+    PickUp,
+}
+
+/// Where a code means something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    /// The switch answers a call to it.
+    Answered,
+    /// Whoever dials it talks to somebody.
+    Dialled,
+    /// It is keyed in while a call is in hand.
+    InCall,
+    /// Answered, and keyed in too.
+    Both,
 }
 
 /// One of a few that are told apart by a digit: a reason to pause, a category of calls.
@@ -42,15 +69,23 @@ pub struct Choice {
     pub strike: bool,
 }
 
-/// A code that was dialled, and what stood behind it.
+/// A code that was dialled or keyed in, and what stood behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Code {
     pub act: Act,
     pub rest: String,
 }
 
+/// What the keys come to that were pressed so far while a call is in hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SoFar {
+    Code(Code),
+    More,
+    Nothing,
+}
+
 impl Act {
-    pub const ALL: [(Act, &'static str, &'static str); 7] = [
+    pub const ALL: [(Act, &'static str, &'static str); 14] = [
         (Act::LogIn, "login", "*11"),
         (Act::LogOut, "logout", "*12"),
         (Act::Ready, "ready", "*13"),
@@ -58,7 +93,35 @@ impl Act {
         (Act::EndWrapUp, "end_wrap_up", "*15"),
         (Act::Category, "category", "*16"),
         (Act::Directory, "directory", "*7"),
+        (Act::Back, "back", "*0"),
+        (Act::Consult, "consult", "*2"),
+        (Act::Join, "join", "*3"),
+        (Act::Blind, "blind", "*4"),
+        (Act::ToQueue, "queue", "*5"),
+        (Act::Park, "park", "*6"),
+        (Act::PickUp, "pick", "*17"),
     ];
+
+    fn at(self) -> At {
+        match self {
+            Act::LogIn | Act::LogOut | Act::Ready | Act::Pause | Act::EndWrapUp => At::Answered,
+            Act::Directory | Act::PickUp => At::Dialled,
+            Act::Category => At::Both,
+            Act::Back | Act::Consult | Act::Join | Act::Blind | Act::ToQueue | Act::Park => {
+                At::InCall
+            }
+        }
+    }
+
+    /// Whether the switch answers a call to it, and tells by a tone what came of it.
+    pub fn is_answered(self) -> bool {
+        matches!(self.at(), At::Answered | At::Both)
+    }
+
+    /// Whether it is keyed in while a call is in hand.
+    pub fn is_in_call(self) -> bool {
+        matches!(self.at(), At::InCall | At::Both)
+    }
 
     /// As the configuration calls it.
     pub fn name(self) -> &'static str {
@@ -69,7 +132,9 @@ impl Act {
     pub fn asks(self) -> bool {
         match self {
             Act::LogIn | Act::Pause | Act::Category | Act::Directory => true,
+            Act::Consult | Act::Blind | Act::PickUp => true,
             Act::LogOut | Act::Ready | Act::EndWrapUp => false,
+            Act::Back | Act::Join | Act::ToQueue | Act::Park => false,
         }
     }
 
@@ -77,8 +142,9 @@ impl Act {
     pub fn is_complete(self, keyed: &str) -> bool {
         match self {
             Act::Pause | Act::Category => keyed.len() == 1,
-            Act::LogIn | Act::Directory => false,
+            Act::LogIn | Act::Directory | Act::Consult | Act::Blind | Act::PickUp => false,
             Act::LogOut | Act::Ready | Act::EndWrapUp => true,
+            Act::Back | Act::Join | Act::ToQueue | Act::Park => true,
         }
     }
 }
@@ -131,6 +197,25 @@ impl CodeSettings {
         Some(Code { act, rest: rest.trim_end_matches('#').into() })
     }
 
+    /// What an agent has keyed in while a call is in hand. `over`: nothing more follows.
+    pub fn keyed(&self, keys: &str, over: bool) -> SoFar {
+        let own = || self.codes.iter().filter(|(act, _)| act.is_in_call());
+        let found = own().find_map(|(act, code)| Some((*act, keys.strip_prefix(code.as_str())?)));
+        let Some((act, rest)) = found else {
+            return match !over && own().any(|(_, code)| code.starts_with(keys)) {
+                true => SoFar::More,
+                false => SoFar::Nothing,
+            };
+        };
+        let whole = act.is_complete(rest) || over || rest.ends_with('#');
+        let rest = rest.trim_end_matches('#');
+        match whole {
+            false => SoFar::More,
+            true if act.asks() && rest.is_empty() => SoFar::Nothing,
+            true => SoFar::Code(Code { act, rest: rest.into() }),
+        }
+    }
+
     /// The code alone: what is keyed in behind it may be a pin, and is nobody's business.
     pub fn public(&self, act: Act) -> &str {
         self.codes.iter().find(|(own, _)| *own == act).map_or("", |(_, code)| code)
@@ -170,6 +255,28 @@ mod tests {
         assert_eq!(read("*168"), Some((Act::Category, "8".into())));
         assert_eq!(read("*79"), Some((Act::Directory, "9".into())));
         assert_eq!((read("*19"), read("181"), read("")), (None, None, None));
+    }
+
+    #[test]
+    fn codes_are_keyed_in_one_by_one() {
+        let codes = CodeSettings::default();
+        let keyed = |keys: &str| codes.keyed(keys, false);
+        let code = |act, rest: &str| SoFar::Code(Code { act, rest: rest.into() });
+        assert_eq!(
+            [keyed("*"), keyed("*1"), keyed("*16")],
+            [SoFar::More, SoFar::More, SoFar::More]
+        );
+        assert_eq!([keyed("*0"), keyed("*168")], [code(Act::Back, ""), code(Act::Category, "8")]);
+        assert_eq!([keyed("*2"), keyed("*211")], [SoFar::More, SoFar::More]);
+        assert_eq!(keyed("*211#"), code(Act::Consult, "11"));
+        assert_eq!(keyed("*4104#"), code(Act::Blind, "104"));
+        for nothing in ["*9", "*2#", "**", "*16#", "*11", "*17"] {
+            assert_eq!(keyed(nothing), SoFar::Nothing, "{nothing}");
+        }
+        assert_eq!(codes.keyed("*211", true), code(Act::Consult, "11"));
+        for nothing in ["*", "*2"] {
+            assert_eq!(codes.keyed(nothing, true), SoFar::Nothing, "{nothing}");
+        }
     }
 
     #[test]

@@ -1,11 +1,14 @@
-//! One conversation: a caller, the phones that ring for them, whoever talks with them.
+//! One conversation: a caller, the phones that ring for them, whoever talks with them; and who of
+//! them hears whom.
 
 use super::back::Origin;
 use super::calls::Io;
+use super::handover::Handover;
 use super::leg::{Leg, Stage};
-use super::own::Own;
-use super::{Arrival, Goal, Keys, Role, routing};
-use crate::base::{AgentId, Instant, LegId, TrunkId, TuneId};
+use super::own::{Kind, Own};
+use super::park::Parked;
+use super::{Arrival, EndedBy, Goal, Keys, Role, routing};
+use crate::base::{AgentId, Instant, LegId, QueueId, TrunkId, TuneId};
 use crate::media::control::{Command, Music};
 use crate::say::Phrase;
 use crate::sip::{Body, Invited, Party};
@@ -44,14 +47,25 @@ pub struct Call {
     pub music_since: Instant,
     pub arrived: Instant,
     pub caller: Leg,
+    /// How the caller left a call that others go on with.
+    pub left: Option<EndedBy>,
     /// Shown on the phones that ring.
     pub shown: Party,
     /// The caller's offer, until it is answered.
     pub offer: Option<Body>,
-    /// Phones that ring, and the one that talks.
+    /// Phones that ring, and those that talk.
     pub others: Vec<Leg>,
-    /// The leg that the caller talks with.
-    pub talks_with: Option<LegId>,
+    /// Who hears whom: the legs that hear one another, in the order in which they came. None:
+    /// nobody talks. One: it waits for another. Two: a pair. More: a room. Whoever has answered and
+    /// is not among them is apart, and hears music if it is the caller.
+    pub talk: Vec<LegId>,
+    /// The agent whom the desk found, while they have the call; others were asked for by name.
+    pub found: Option<AgentId>,
+    /// Somebody was named who is to have the call, or to be asked about it first.
+    pub handover: Option<Box<Handover>>,
+    pub parked: Option<Parked>,
+    /// Who keeps the caller on hold, as last told.
+    pub held: Option<Role>,
     /// Whether they ever talked with anyone.
     pub was_connected: bool,
     /// What a call is besides, that a phone of ours placed.
@@ -93,9 +107,14 @@ impl Call {
             arrived: io.cx.now.instant,
             shown: routing::shown(io.settings, invited, io.host),
             caller,
+            left: None,
             offer: invited.offer.clone(),
             others: Vec::new(),
-            talks_with: None,
+            talk: Vec::new(),
+            found: None,
+            handover: None,
+            parked: None,
+            held: None,
             was_connected: false,
             own,
             sent_out: false,
@@ -108,37 +127,78 @@ impl Call {
     }
 
     pub fn leg_mut(&mut self, id: LegId) -> Option<&mut Leg> {
-        std::iter::once(&mut self.caller).chain(&mut self.others).find(|leg| leg.id == id)
+        self.legs_mut().find(|leg| leg.id == id)
     }
 
     pub fn legs(&self) -> impl Iterator<Item = &Leg> {
-        let there = |leg: &&Leg| leg.stage != Stage::Absent;
-        std::iter::once(&self.caller).filter(there).chain(&self.others)
+        std::iter::once(&self.caller).filter(|_| self.has_caller()).chain(&self.others)
     }
 
-    /// The party at the other end from `id`, while the two talk.
+    pub fn legs_mut(&mut self) -> impl Iterator<Item = &mut Leg> {
+        let there = self.has_caller();
+        std::iter::once(&mut self.caller).filter(move |_| there).chain(&mut self.others)
+    }
+
+    /// There is a leg of the caller: they have not left, and whoever is called back was dialled.
+    pub fn has_caller(&self) -> bool {
+        self.left.is_none() && self.caller.stage != Stage::Absent
+    }
+
+    /// The caller was answered, by whomever, and has not gone.
+    pub fn is_caller_up(&self) -> bool {
+        self.left.is_none() && self.caller.stage == Stage::Up
+    }
+
+    /// Somebody takes care of the caller: talks with them or about them, is rung by name, or has
+    /// parked them.
+    pub fn is_served(&self) -> bool {
+        !self.talk.is_empty() || self.handover.is_some() || self.parked.is_some()
+    }
+
+    /// An agent has answered for somebody who is being dialled.
+    pub fn is_dialled_back(&self) -> bool {
+        self.back.is_some() && !self.talk.is_empty() && !self.was_connected
+    }
+
+    /// Who is told what is to be said: the caller; the agent of a call back until they are there.
+    pub fn listener(&self) -> LegId {
+        match self.talk.first() {
+            Some(agent) if self.is_dialled_back() => *agent,
+            Some(_) | None => self.caller.id,
+        }
+    }
+
+    pub fn is_talking(&self, leg: LegId) -> bool {
+        self.talk.contains(&leg)
+    }
+
+    /// Whether anybody hears this leg.
+    pub fn is_heard(&self, leg: LegId) -> bool {
+        self.talk.len() > 1 && self.is_talking(leg)
+    }
+
+    /// The party at the other end from `id`, while just the two talk.
     pub fn peer_of(&self, id: LegId) -> Option<&Leg> {
-        let with = self.talks_with?;
-        if id == self.caller.id {
-            self.leg(with)
-        } else if id == with {
-            Some(&self.caller)
-        } else {
-            None
+        match self.talk[..] {
+            [a, b] if a == id => self.leg(b),
+            [a, b] if b == id => self.leg(a),
+            _ => None,
         }
     }
 
-    pub fn peer_of_mut(&mut self, id: LegId) -> Option<&mut Leg> {
-        let peer = self.peer_of(id)?.id;
-        self.leg_mut(peer)
+    /// The legs of the conversation but the caller's.
+    pub fn partners(&self) -> impl Iterator<Item = &Leg> {
+        self.others.iter().filter(|leg| self.is_talking(leg.id))
     }
 
-    /// The agent that the caller talks with.
-    pub fn agent(&self) -> Option<AgentId> {
-        match self.leg(self.talks_with?)?.role {
-            Role::Agent(agent) => Some(agent),
-            Role::Caller | Role::Target => None,
-        }
+    /// Whether the call needs this leg: it talks, or stays on while the call is handed over.
+    pub fn needs(&self, leg: LegId) -> bool {
+        self.is_talking(leg) || self.handover.as_ref().is_some_and(|over| over.by == Some(leg))
+    }
+
+    /// Whether this agent has the call in hand: a phone of theirs was answered for it.
+    pub fn has(&self, agent: AgentId) -> bool {
+        self.answered_by(agent).is_some()
     }
 
     /// The leg of this agent that has answered.
@@ -155,13 +215,65 @@ impl Call {
         self.music.map(|tune| Music { tune, since: self.music_since })
     }
 
-    /// What this leg hears of tunes: a party on hold music, a waiting caller also what they are
-    /// told just now, from its beginning.
+    /// What this leg hears of tunes: a party on hold music, whoever waits also what they are told
+    /// just now, from its beginning.
     pub fn hears(&self, leg: &Leg) -> Option<Command> {
-        let waits = leg.id == self.caller.id && self.talks_with.is_none();
+        let waits = leg.id == self.listener() && !self.is_heard(leg.id);
         let tunes = if waits { self.says.clone() } else { Vec::new() };
         let (port, piece, then) = (leg.side.port, self.piece, self.music());
         (then.is_some() || !tunes.is_empty()).then_some(Command::Play { port, piece, tunes, then })
+    }
+
+    /// Every agent with a phone in the call, once.
+    pub fn agents(&self) -> Vec<AgentId> {
+        let mut agents: Vec<AgentId> = self.others.iter().filter_map(Leg::agent).collect();
+        agents.sort_unstable();
+        agents.dedup();
+        agents
+    }
+
+    /// The queue in which the caller waits, or to which they return.
+    pub fn queue(&self) -> Option<QueueId> {
+        match self.goal {
+            Goal::Queue(queue)
+            | Goal::Served { queue }
+            | Goal::Menu { queue }
+            | Goal::Later { queue } => Some(queue),
+            Goal::Dial(_) | Goal::Goodbye | Goal::Placed => None,
+        }
+    }
+
+    /// Who keeps the caller waiting in the midst of the call: a party that has put the other on
+    /// hold, or whoever talks, or waits to talk, without the caller.
+    pub fn keeps_waiting(&self) -> Option<Role> {
+        if !self.is_caller_up() {
+            return None;
+        }
+        if !self.is_talking(self.caller.id) {
+            return self.talk.first().and_then(|leg| self.leg(*leg)).map(|leg| leg.role);
+        }
+        let pair = self.talk.len() == 2;
+        let holds = |leg: &&Leg| leg.side.held() && (pair || leg.role == Role::Caller);
+        self.talk.iter().filter_map(|id| self.leg(*id)).find(holds).map(|leg| leg.role)
+    }
+
+    /// Whether this leg hears music: it is the caller, and nobody talks with them; the one who
+    /// does has put them on hold; or it is an agent whose caller is still being dialled.
+    pub fn hears_music(&self, leg: &Leg) -> bool {
+        if leg.stage != Stage::Up {
+            return false;
+        }
+        match self.is_talking(leg.id) {
+            true => {
+                self.is_dialled_back() || self.peer_of(leg.id).is_some_and(|peer| peer.side.held())
+            }
+            false => leg.role == Role::Caller,
+        }
+    }
+
+    /// Somebody keys in a code here: there is no other party.
+    pub fn is_coded(&self) -> bool {
+        self.own.as_ref().is_some_and(|own| matches!(own.kind, Kind::Code(_)))
     }
 
     pub fn take_other(&mut self, id: LegId) -> Option<Leg> {

@@ -8,7 +8,7 @@ use super::leg::{Leg, Stage};
 use super::own::{AtPhone, Begun, Keyed, Kind};
 use super::side::Side;
 use super::{Effect, End, EndedBy, Fact, Goal, Outcome, Role};
-use crate::base::{AgentId, CallId, PortId, Timer, TuneId};
+use crate::base::{AgentId, CallId, Timer, TuneId};
 use crate::media::control::Command;
 use crate::sip::Act;
 use std::time::Duration;
@@ -81,8 +81,7 @@ impl Calls {
     }
 
     /// A key was pressed in some call. False: it was not for a code.
-    pub(super) fn key_for_code(&mut self, io: &mut Io, port: PortId, key: char) -> bool {
-        let Some(&(id, _)) = self.by_port.get(&port) else { return false };
+    pub(super) fn key_for_code(&mut self, io: &mut Io, id: CallId, key: char) -> bool {
         let Some(keyed) = self.table.get_mut(id).and_then(Call::keyed_mut) else { return false };
         if keyed.done {
             return true;

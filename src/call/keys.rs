@@ -1,8 +1,9 @@
-//! What a waiting caller presses: the keys that the line offers, and a menu of one level. A menu is
-//! a hint and never a gate: whoever says nothing, or something else, waits for a human.
+//! What is pressed, by whom; and what a waiting caller presses: the keys that the line offers, and
+//! a menu of one level. A menu is a hint and never a gate: whoever says nothing, or something else,
+//! waits for a human.
 
 use super::calls::{Calls, Io};
-use super::{Effect, EndedBy, Fact, Goal, Line, Means};
+use super::{Effect, EndedBy, Fact, Goal, Line, Means, Role};
 use crate::base::{CallId, LegId, QueueId, Timer};
 use crate::say::{Phrase, Thing};
 use std::time::Duration;
@@ -11,13 +12,22 @@ use std::time::Duration;
 const SAYING_MAX: Duration = Duration::from_secs(60);
 
 impl Calls {
-    /// A key was pressed. What agents and parties in conversation press is not for the caller's
-    /// wait.
+    /// A key was pressed: in a call to a code, by an agent who has a call in hand, or by a caller
+    /// who waits. What anybody else presses is for whoever hears them.
     pub(super) fn pressed(&mut self, io: &mut Io, id: CallId, leg: LegId, key: char) {
-        let Some(call) = self.table.get(id) else { return };
-        if call.caller.id != leg || call.talks_with.is_some() {
+        if self.key_for_code(io, id, key) {
             return;
         }
+        let Some(call) = self.table.get(id) else { return };
+        match call.leg(leg).map(|leg| leg.role) {
+            Some(Role::Caller) if !call.is_served() => self.pressed_in_line(io, id, key),
+            Some(Role::Agent(_)) if call.needs(leg) => self.pressed_in_call(io, id, leg, key),
+            Some(Role::Caller | Role::Agent(_) | Role::Target) | None => {}
+        }
+    }
+
+    fn pressed_in_line(&mut self, io: &mut Io, id: CallId, key: char) {
+        let Some(call) = self.table.get(id) else { return };
         let (keys, goal) = (call.keys, call.goal.clone());
         match goal {
             Goal::Menu { queue } if keys.emergency != Some(key) => {
@@ -31,7 +41,7 @@ impl Calls {
             }
             Goal::Menu { .. }
             | Goal::Queue(_)
-            | Goal::Centre { .. }
+            | Goal::Served { .. }
             | Goal::Later { .. }
             | Goal::Goodbye
             | Goal::Placed
@@ -77,7 +87,7 @@ impl Calls {
             }
             Goal::Goodbye => self.menu_over(io, id),
             Goal::Queue(_)
-            | Goal::Centre { .. }
+            | Goal::Served { .. }
             | Goal::Later { .. }
             | Goal::Placed
             | Goal::Dial(_) => {}
@@ -91,7 +101,7 @@ impl Calls {
             Goal::Menu { queue } => self.chosen(io, id, queue, None),
             Goal::Goodbye => self.goodbye(io, id),
             Goal::Queue(_)
-            | Goal::Centre { .. }
+            | Goal::Served { .. }
             | Goal::Later { .. }
             | Goal::Placed
             | Goal::Dial(_) => {}
@@ -142,8 +152,8 @@ impl Calls {
         call.later.clear();
         call.goal = goal;
         match (&call.goal, centre) {
-            (Goal::Centre { .. }, Some(trunk)) => self.ring_centre(io, id, trunk),
-            (Goal::Centre { .. }, None) => self.without_centre(io, id),
+            (Goal::Served { .. }, Some(trunk)) => self.ring_centre(io, id, trunk),
+            (Goal::Served { .. }, None) => self.without_centre(io, id),
             (&Goal::Queue(queue), _) => {
                 io.out.push(Effect::Join { call: id, queue, arrived: call.arrived });
             }

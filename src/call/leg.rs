@@ -15,14 +15,14 @@ pub struct Leg {
     pub stage: Stage,
     /// A tune is playing to it.
     pub hears_tune: bool,
-    /// It has put the other party on hold.
-    pub holds: bool,
     /// It should be heard and is not.
     pub silent: bool,
     /// Its port was taken away after the offer had left; a new offer follows its answer.
     pub moved: bool,
     /// How many ports were taken away from it.
     pub moves: u8,
+    /// What an agent has keyed in so far of a code.
+    pub keys: String,
     /// Nothing was heard of it since the switch was restarted.
     pub unheard: bool,
 }
@@ -46,10 +46,10 @@ impl Leg {
             side,
             stage,
             hears_tune: false,
-            holds: false,
             silent: false,
             moved: false,
             moves: 0,
+            keys: String::new(),
             unheard: false,
         }
     }

@@ -38,6 +38,7 @@ impl Calls {
             Notice::Confirmed { leg, answer: None } => self.unanswered(io, id, leg),
             Notice::Key { leg, key } => self.pressed(io, id, leg, key),
             Notice::OfferRefused { .. }
+            | Notice::Referred { .. }
             | Notice::Invited { .. }
             | Notice::Bound { .. }
             | Notice::TrunkUp { .. }
@@ -74,7 +75,10 @@ impl Calls {
 
     fn answered(&mut self, io: &mut Io, id: CallId, leg: LegId, body: Option<Body>) {
         let Some(call) = self.table.get_mut(id) else { return };
-        let taken = call.talks_with.is_some() && !(call.caller.id == leg && call.is_dialled_back());
+        let named = call.handover.as_ref().is_some_and(|over| over.rings());
+        let dialled_back = call.is_dialled_back();
+        let awaited = named || dialled_back && call.caller.id == leg;
+        let taken = !call.talk.is_empty() && !awaited;
         let waits = call.rings_centre();
         let Some(other) = call.leg_mut(leg) else { return };
         let usable = body.is_some_and(|body| other.side.accept(&io.settings.media, &body).is_ok());
@@ -90,9 +94,10 @@ impl Calls {
         }
         match other.role {
             Role::Agent(agent) => io.out.push(Effect::Answered { call: id, agent }),
+            Role::Target if named => self.reached(io, id, leg),
             Role::Target if waits => self.centre_answered(io, id, leg),
             Role::Target => self.target_answered(io, id, leg),
-            Role::Caller => self.reached(io, id),
+            Role::Caller => self.back_reached(io, id),
         }
     }
 
@@ -102,6 +107,7 @@ impl Calls {
         if call.caller.id == leg && call.is_dialled_back() {
             return self.not_reached(io, id, (status, cause), Some(leg));
         }
+        let named = call.handover.as_ref().is_some_and(|over| over.rings());
         let Some(gone) = call.take_other(leg) else { return };
         self.bury(io, id, &gone, status, cause.clone());
         let Some(call) = self.table.get(id) else { return };
@@ -109,6 +115,11 @@ impl Calls {
             Role::Agent(agent) if !call.rings_at(agent) => {
                 let why = missed(status, gone.stage);
                 io.out.push(Effect::Missed { call: id, agent, why });
+                self.asked_missed(io, id, agent, (passed_on(status), why.name()));
+            }
+            Role::Target if named => {
+                self.tell_rung(io, id, false);
+                self.try_next(io, id, (passed_on(status), missed(status, gone.stage).name()));
             }
             Role::Target if waits => self.without_centre(io, id),
             Role::Target if call.rings_target() || self.hunts_on(io, id) => {}
@@ -154,24 +165,28 @@ impl Calls {
             Ended::NoAck | Ended::Expired | Ended::Lost => true,
         };
         let q850 = cause.q850;
-        if call.is_dialled_back() && (call.caller.id == leg || call.talks_with == Some(leg)) {
+        if call.is_dialled_back() && (call.caller.id == leg || call.is_talking(leg)) {
             return self.not_reached(io, id, (487, cause), Some(leg));
         }
         match gone.role {
             Role::Caller => {
                 let by = if silent { gone.lost_as(EndedBy::Lost) } else { EndedBy::Caller };
+                if call.partners().count() > 1 {
+                    return self.caller_left(io, id, by, cause);
+                }
                 let end = call.end(by, 487, q850);
                 self.finish(io, id, end, Some(leg));
             }
-            Role::Agent(_) if call.peer_of(leg).is_none() => {
-                self.refused(io, id, leg, 480, cause);
-            }
-            Role::Agent(_) if silent => self.lost(io, id, leg, cause),
+            Role::Agent(_) if !call.needs(leg) => self.refused(io, id, leg, 480, cause),
             Role::Agent(_) => {
-                let end = call.end(EndedBy::Agent, 200, q850);
-                self.finish(io, id, end, Some(leg));
+                let by = if silent { gone.lost_as(EndedBy::Lost) } else { EndedBy::Agent };
+                self.partner_gone(io, id, leg, (silent, by), cause);
             }
-            Role::Target if call.peer_of(leg).is_none() && call.rings_centre() => {
+            Role::Target if call.needs(leg) => {
+                let by = if silent { gone.lost_as(EndedBy::Lost) } else { EndedBy::Target };
+                self.partner_gone(io, id, leg, (silent, by), cause);
+            }
+            Role::Target if call.rings_centre() || call.handover.is_some() => {
                 self.refused(io, id, leg, 480, cause);
             }
             Role::Target => {
@@ -192,10 +207,10 @@ impl Calls {
                 self.silence(io, port, false);
             }
             Event::Played { port, piece } => {
-                if let Some(&(id, _)) = self.by_port.get(&port)
+                if let Some(&(id, leg)) = self.by_port.get(&port)
                     && !self.signalled(io, id)
                 {
-                    self.played(io, id, piece);
+                    self.played(io, id, leg, piece);
                 }
             }
             Event::Closed { port, figures } => {
@@ -205,9 +220,7 @@ impl Calls {
             }
             Event::Latched { port, .. } => self.is_heard(io, port),
             Event::Key { port, key } => {
-                if !self.key_for_code(io, port, key)
-                    && let Some(&(id, leg)) = self.by_port.get(&port)
-                {
+                if let Some(&(id, leg)) = self.by_port.get(&port) {
                     self.pressed(io, id, leg, key);
                 }
             }
@@ -253,12 +266,20 @@ impl Calls {
     /// any other cannot be talked to, and the call is over.
     fn no_port(&mut self, io: &mut Io, id: CallId, leg: LegId) {
         let Some(call) = self.table.get_mut(id) else { return };
-        if call.is_dialled_back() && (call.caller.id == leg || call.talks_with == Some(leg)) {
+        if call.is_dialled_back() && (call.caller.id == leg || call.is_talking(leg)) {
             let cause = Cause { q850: Some(42), ..Cause::default() };
             return self.not_reached(io, id, (503, cause), None);
         }
-        let ringing = call.talks_with != Some(leg) && call.caller.id != leg;
-        let Some(Role::Agent(agent)) = call.leg(leg).map(|leg| leg.role).filter(|_| ringing) else {
+        let ringing = !call.needs(leg) && call.caller.id != leg;
+        let named = call.handover.is_some();
+        let role = call.leg(leg).map(|leg| leg.role).filter(|_| ringing);
+        if role == Some(Role::Target) && named {
+            let cause = Cause { q850: Some(42), ..Cause::default() };
+            let gone = call.leg(leg).map(|leg| leg.hang_up(cause.clone()));
+            io.out.extend(gone);
+            return self.refused(io, id, leg, 503, cause);
+        }
+        let Some(Role::Agent(agent)) = role else {
             let end = call.end(EndedBy::Switch, 503, Some(42));
             return self.finish(io, id, end, None);
         };
@@ -269,6 +290,7 @@ impl Calls {
         self.bury(io, id, &gone, 487, cause);
         if alone {
             io.out.push(Effect::Missed { call: id, agent, why: Missed::NoPort });
+            self.asked_missed(io, id, agent, (503, "no media port is free"));
         }
     }
 }

@@ -285,14 +285,14 @@ impl Calls {
         if let Some(own) = self.table.get_mut(id).and_then(|call| call.own.as_mut()) {
             own.kind = Kind::Outside { way: next.clone(), then: numbers };
         }
-        self.hang_up_targets(io, id, &Cause { q850: Some(19), ..Cause::default() });
+        self.hang_up_targets(io, id, (None, &Cause { q850: Some(19), ..Cause::default() }));
         self.ring_outside(io, id, &next);
         true
     }
 
     /// One of the phones that rang answered: the others stop.
-    pub(super) fn target_was_first(&mut self, io: &mut Io, id: CallId) {
-        self.hang_up_targets(io, id, &answered_elsewhere());
+    pub(super) fn target_was_first(&mut self, io: &mut Io, id: CallId, leg: LegId) {
+        self.hang_up_targets(io, id, (Some(leg), &answered_elsewhere()));
         let Some(own) = self.table.get(id).and_then(|call| call.own.as_ref()) else { return };
         if let Kind::Outside { way, .. } = &own.kind
             && !way.longest.is_zero()
@@ -301,10 +301,9 @@ impl Calls {
         }
     }
 
-    fn hang_up_targets(&mut self, io: &mut Io, id: CallId, cause: &Cause) {
+    fn hang_up_targets(&mut self, io: &mut Io, id: CallId, (but, cause): (Option<LegId>, &Cause)) {
         let Some(call) = self.table.get_mut(id) else { return };
-        let with = call.talks_with;
-        let rings = |leg: &Leg| leg.role == Role::Target && Some(leg.id) != with;
+        let rings = |leg: &Leg| leg.role == Role::Target && Some(leg.id) != but;
         let (stopped, kept) = std::mem::take(&mut call.others).into_iter().partition(rings);
         call.others = kept;
         let stopped: Vec<Leg> = stopped;
@@ -344,9 +343,15 @@ pub(super) struct Ring {
 }
 
 impl Call {
+    /// The agent whom a phone of ours called.
+    pub(super) fn colleague(&self) -> Option<AgentId> {
+        let own = self.own.as_ref().filter(|own| own.kind == Kind::Colleague)?;
+        own.agents.last().copied()
+    }
+
     /// A phone that is still to answer.
     pub(super) fn rings_target(&self) -> bool {
-        self.others.iter().any(|leg| leg.role == Role::Target && Some(leg.id) != self.talks_with)
+        self.others.iter().any(|leg| leg.role == Role::Target && !self.is_talking(leg.id))
     }
 }
 

@@ -2,9 +2,9 @@
 //! talked is bridged, whoever waited hears what they heard; and whoever is not heard of is asked.
 
 use super::calls::{Calls, Io};
+use super::hearing::{connect, watch};
 use super::leg::{Leg, Stage};
 use super::ports::Ports;
-use super::talking::watch;
 use super::{Call, Effect, EndedBy, Fact};
 use crate::base::{CallId, LegId, PortId, Timer};
 use crate::media::control::Command;
@@ -25,7 +25,7 @@ impl Calls {
             let Some(call) = self.table.get_mut(id) else { continue };
             open_again(io, call);
             hear_again(io, id, call);
-            for leg in std::iter::once(&mut call.caller).chain(&mut call.others) {
+            for leg in call.legs_mut() {
                 io.cx.timers.cancel(Timer::Silence(leg.id));
                 if std::mem::take(&mut leg.silent) {
                     io.fact(Fact::Silent { call: id, role: leg.role, silent: false });
@@ -103,20 +103,16 @@ fn open_again(io: &mut Io, call: &Call) {
 }
 
 fn hear_again(io: &mut Io, id: CallId, call: &mut Call) {
-    let with = call.talks_with.filter(|_| call.was_connected);
-    let peers = with.and_then(|with| call.leg(with)).or_else(|| {
-        // A dialled party that sends tones before it answers.
-        let early = call.caller.stage != Stage::Up && call.caller.side.far.is_some();
-        call.others.iter().find(|leg| early && leg.side.far.is_some())
-    });
-    if let Some(peer) = peers {
+    connect(io, call);
+    // A dialled party that sends tones before it answers.
+    let early = call.caller.stage != Stage::Up && call.caller.side.far.is_some();
+    if let Some(peer) = call.others.iter().find(|leg| early && leg.side.far.is_some()) {
         io.media(Command::Bridge { a: call.caller.side.port, b: peer.side.port });
     }
     for leg in call.legs().filter(|leg| leg.hears_tune) {
         io.out.extend(call.hears(leg).map(Effect::Media));
     }
-    if let Some(with) = with {
-        watch(io, call, id, call.caller.id);
-        watch(io, call, id, with);
+    for leg in call.talk.clone() {
+        watch(io, call, id, leg);
     }
 }

@@ -4,6 +4,7 @@
 use super::codes::CodeSettings;
 use super::directory::Directory;
 use super::district::District;
+use super::in_call::InCall;
 use super::out::OutSettings;
 use crate::base::number::Plan;
 use crate::base::{QueueId, TuneId};
@@ -36,6 +37,7 @@ pub struct Settings {
     pub prompts: Arc<BTreeMap<String, TuneId>>,
     /// What is spoken to callers who want no language, or one of which no prompt is known.
     pub language: String,
+    pub in_call: InCall,
     pub plan: Plan,
     pub back: BackSettings,
     /// Calls alive at a time; beyond it new ones get 503 with Retry-After. Default 10,000.
@@ -60,6 +62,7 @@ impl Default for Settings {
             media: MediaSettings::default(),
             prompts: Arc::default(),
             language: "hi".into(),
+            in_call: InCall::default(),
             plan: Plan::default(),
             back: BackSettings::default(),
             max_calls: 10_000,
@@ -83,7 +86,7 @@ impl Settings {
         let lines = own.into_iter().chain(default).chain(&self.lines);
         lines.map(|line| &line.goal).find_map(|goal| match goal {
             Goal::Queue(queue)
-            | Goal::Centre { queue }
+            | Goal::Served { queue }
             | Goal::Menu { queue }
             | Goal::Later { queue } => Some(*queue),
             Goal::Dial(_) | Goal::Goodbye | Goal::Placed => None,
@@ -184,9 +187,10 @@ pub enum Means {
 pub enum Goal {
     /// Answer at once, then wait for an agent.
     Queue(QueueId),
-    /// Answer at once; the centre of the caller's district rings, behind its trunk. Whoever is not
-    /// answered there waits in this queue. Lines have no such goal; calls take it on.
-    Centre { queue: QueueId },
+    /// Answer at once; somebody who was named serves the caller: the centre of their district,
+    /// behind its trunk, or whoever the call was transferred to. Who is not answered there waits in
+    /// this queue. Lines have no such goal; calls take it on.
+    Served { queue: QueueId },
     /// Answer at once; the caller is asked something, and waits in this queue if they say nothing.
     /// Calls take it on.
     Menu { queue: QueueId },

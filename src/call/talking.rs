@@ -1,13 +1,13 @@
-//! Two parties who talk: the bridge, hold, silence, and the direct call to a fixed address.
+//! Parties who talk: how they come together, offers, silence, who hangs up; and the direct call to
+//! a fixed address.
 
 use super::calls::{Calls, Io};
-use super::conversation::Call;
-use super::leg::{Leg, Stage};
+use super::hearing::tell_hold;
+use super::leg::Stage;
 use super::own::Ring;
 use super::waiting::answered_elsewhere;
-use super::{Effect, EndedBy, Fact, MissedNews, Role, routing};
+use super::{EndedBy, Fact, Role, Way, routing};
 use crate::base::{AgentId, CallId, LegId, PortId, Timer};
-use crate::media::control::Command;
 use crate::sip::{Act, Body, Cause, Party, Target};
 use std::time::Duration;
 
@@ -15,34 +15,22 @@ use std::time::Duration;
 const RING_FOR: Duration = Duration::from_secs(60);
 
 impl Calls {
-    /// The agent has the call: caller and agent hear each other, every other phone stops.
+    /// The agent has the call: caller and agent hear each other, every other phone stops. Where the
+    /// agent was asked for by name, that is what follows from it.
     pub fn connect(&mut self, io: &mut Io, id: CallId, agent: AgentId) {
         let Some(call) = self.table.get_mut(id) else { return };
         let Some(leg) = call.answered_by(agent).map(|leg| leg.id) else { return };
-        call.talks_with = Some(leg);
-        self.bridge(io, id);
+        let over = call.handover.as_deref();
+        if over.is_some_and(|over| over.rings() && over.asked == Some(agent)) {
+            self.reached(io, id, leg);
+            return self.hang_up_phones(io, id, agent, answered_elsewhere());
+        }
+        call.found = Some(agent);
+        let talk = vec![call.caller.id, leg];
+        self.set_talk(io, id, talk);
+        self.connected(io, id, leg);
         self.hang_up_phones(io, id, agent, answered_elsewhere());
         self.agent_was_first(io, id);
-    }
-
-    pub(super) fn bridge(&mut self, io: &mut Io, id: CallId) {
-        let Some(call) = self.table.get_mut(id) else { return };
-        call.was_connected = true;
-        let number = call.number.clone();
-        let (caller, agent) = (call.caller.side.port, call.agent());
-        call.says.clear();
-        call.later.clear();
-        if std::mem::take(&mut call.caller.hears_tune) {
-            io.media(Command::Stop { port: caller });
-        }
-        let Some(peer) = call.peer_of(call.caller.id).map(|leg| leg.side.port) else { return };
-        io.media(Command::Bridge { a: caller, b: peer });
-        io.fact(Fact::Connected { call: id, agent });
-        self.missed.close(io, &number, MissedNews::Served);
-        let Some(call) = self.table.get_mut(id) else { return };
-        for leg in [call.caller.id, call.talks_with.unwrap_or(call.caller.id)] {
-            watch(io, call, id, leg);
-        }
     }
 
     /// Rings the fixed address of a direct line.
@@ -58,6 +46,9 @@ impl Calls {
     /// The dialled party has let it ring for too long.
     pub fn dial_timeout(&mut self, io: &mut Io, id: CallId) {
         if let Some(call) = self.table.get(id) {
+            if call.handover.is_some() {
+                return self.handover_timeout(io, id);
+            }
             if call.rings_centre() {
                 return self.centre_timeout(io, id);
             }
@@ -80,8 +71,8 @@ impl Calls {
         io.cx.timers.cancel(Timer::DialTimeout(id));
         self.tell_rung(io, id, true);
         let Some(call) = self.table.get_mut(id) else { return };
-        call.talks_with = Some(leg);
-        self.target_was_first(io, id);
+        let talk = vec![call.caller.id, leg];
+        self.target_was_first(io, id, leg);
         let Some(call) = self.table.get_mut(id) else { return };
         let side = &mut call.caller.side;
         let description = match call.offer.take() {
@@ -95,7 +86,8 @@ impl Calls {
         call.caller.stage = Stage::Up;
         io.out.push(call.caller.act(Act::Answer { body }));
         io.out.extend(call.caller.agree());
-        self.bridge(io, id);
+        self.set_talk(io, id, talk);
+        self.connected(io, id, leg);
     }
 
     /// A re-INVITE or UPDATE from either party: agree to what can be, hold and resume included.
@@ -116,56 +108,11 @@ impl Calls {
         }
     }
 
-    /// What a leg agreed to has changed: tell the data plane; the other party hears music while on
-    /// hold.
-    pub(super) fn agreed(&mut self, io: &mut Io, id: CallId, leg: LegId) {
-        let Some(call) = self.table.get_mut(id) else { return };
-        let music = call.music();
-        let Some(this) = call.leg_mut(leg) else { return };
-        io.out.extend(this.agree());
-        let (held, role) = (this.side.held(), this.role);
-        if call.talks_with.is_none() || call.peer_of(leg).is_none() {
-            return;
-        }
-        let changed = call.leg_mut(leg).is_some_and(|this| {
-            let changed = this.holds != held;
-            this.holds = held;
-            changed
-        });
-        watch(io, call, id, leg);
-        if !changed {
-            return;
-        }
-        io.fact(Fact::Held { call: id, by: role, held });
-        let Some(peer) = call.peer_of_mut(leg) else { return };
-        let port = peer.side.port;
-        match music.filter(|_| held) {
-            Some(music) => {
-                peer.hears_tune = true;
-                io.media(Command::music(port, music.tune, music.since));
-            }
-            None if std::mem::take(&mut peer.hears_tune) => io.media(Command::Stop { port }),
-            None => {}
-        }
-    }
-
-    /// The leg has a new port: whatever it heard goes on there.
-    pub(super) fn resume_media(&mut self, io: &mut Io, id: CallId, leg: LegId) {
-        let Some(call) = self.table.get_mut(id) else { return };
-        let Some(this) = call.leg(leg) else { return };
-        let port = this.side.port;
-        io.out.extend(call.hears(this).filter(|_| this.hears_tune).map(Effect::Media));
-        if let Some(peer) = call.peer_of(leg).filter(|_| call.was_connected) {
-            io.media(Command::Bridge { a: port, b: peer.side.port });
-            watch(io, call, id, leg);
-        }
-    }
-
     /// A talking party is not heard, or is heard again.
     pub(super) fn silence(&mut self, io: &mut Io, port: PortId, silent: bool) {
         let Some(&(id, leg)) = self.by_port.get(&port) else { return };
         let Some(call) = self.table.get_mut(id) else { return };
-        if call.talks_with.is_none() || call.peer_of(leg).is_none() {
+        if !call.is_heard(leg) {
             return;
         }
         let Some(leg) = call.leg_mut(leg) else { return };
@@ -187,41 +134,138 @@ impl Calls {
         let Some(&id) = self.by_leg.get(&leg) else { return };
         let Some(call) = self.table.get(id) else { return };
         let Some(gone) = call.leg(leg) else { return };
-        if let (Role::Agent(_), Some(_)) = (gone.role, call.peer_of(leg)) {
-            let cause = Cause { q850: Some(27), ..Cause::default() };
-            io.out.push(gone.hang_up(cause.clone()));
-            return self.lost(io, id, leg, cause);
+        let cause = Cause { q850: Some(27), ..Cause::default() };
+        let by = gone.lost_as(EndedBy::Silence);
+        match gone.role {
+            Role::Caller if call.partners().count() > 1 => {
+                io.out.push(gone.hang_up(cause.clone()));
+                self.caller_left(io, id, by, cause);
+            }
+            Role::Caller => {
+                let end = call.end(by, 200, Some(27));
+                self.finish(io, id, end, None);
+            }
+            Role::Agent(_) | Role::Target => {
+                io.out.push(gone.hang_up(cause.clone()));
+                self.partner_gone(io, id, leg, (true, by), cause);
+            }
         }
-        let end = call.end(gone.lost_as(EndedBy::Silence), 200, Some(27));
-        self.finish(io, id, end, None);
     }
 
-    /// A talking agent's leg is gone without a goodbye.
-    pub(super) fn lost(&mut self, io: &mut Io, id: CallId, leg: LegId, cause: Cause) {
+    /// Somebody else than the caller has left the conversation, or a call that is being handed
+    /// over. `silent`: without a goodbye.
+    pub(super) fn partner_gone(
+        &mut self,
+        io: &mut Io,
+        id: CallId,
+        leg: LegId,
+        (silent, by): (bool, EndedBy),
+        cause: Cause,
+    ) {
         let Some(call) = self.table.get_mut(id) else { return };
-        if call.is_dialled_back() {
-            return self.not_reached(io, id, (487, cause), Some(leg));
-        }
-        let agent = call.agent();
-        let Some(leg) = call.take_other(leg) else { return };
-        self.bury(io, id, &leg, 408, cause);
-        if let Some(agent) = agent {
-            self.return_to_queue(io, id, agent);
+        let talk = call.talk_without(leg);
+        let is_alone = talk.len() < call.talk.len() && talk.len() < 2;
+        let (q850, caller) = (cause.q850, call.caller.id);
+        let Some(gone) = call.take_other(leg) else { return };
+        let was = (call.handover.as_deref()).map(|over| (over.way, over.by, over.consulted));
+        let (status, agent) = if silent { (408, gone.role) } else { (200, gone.role) };
+        match was {
+            Some((_, Some(own), consulted)) if own == leg => {
+                if let Some(over) = &mut call.handover {
+                    over.by = None;
+                }
+                self.bury(io, id, &gone, status, cause);
+                self.let_go(io, id, agent);
+                self.hander_gone(io, id, talk, consulted)
+            }
+            Some((Way::Consult, Some(by), Some(own))) if own == leg => {
+                let over = call.handover.take();
+                self.bury(io, id, &gone, status, cause);
+                self.let_go(io, id, agent);
+                self.asked_went(io, id, over.map_or(String::new(), |over| over.to), by);
+            }
+            _ if !is_alone => {
+                self.set_talk(io, id, talk);
+                self.bury(io, id, &gone, status, cause);
+                self.let_go(io, id, agent);
+            }
+            _ => {
+                self.bury(io, id, &gone, status, cause);
+                let call_is_whole = self.table.get(id).is_some_and(|c| c.is_talking(caller));
+                let stays = silent && call_is_whole && self.has_queue(id);
+                match agent {
+                    Role::Agent(_) if stays && was.is_some() => {
+                        self.let_go(io, id, agent);
+                        self.hander_gone(io, id, talk, None);
+                    }
+                    Role::Agent(agent) if stays => self.return_to_queue(io, id, agent),
+                    Role::Agent(_) | Role::Caller | Role::Target => {
+                        self.let_go(io, id, agent);
+                        self.close(io, id, by, q850);
+                    }
+                }
+            }
         }
     }
-}
 
-/// Asks to be told of silence, where the party should be heard. The data plane counts from now on,
-/// so what it told before is void here too: it would never say that the party is heard again.
-pub(super) fn watch(io: &mut Io, call: &mut Call, id: CallId, leg: LegId) {
-    let alarm = io.settings.media.silence_alarm;
-    let Some(leg) = call.leg_mut(leg) else { return };
-    let Leg { side, holds, .. } = leg;
-    let speaks = side.far.is_some_and(|far| far.speaks) && !*holds;
-    io.cx.timers.cancel(Timer::Silence(leg.id));
-    if std::mem::take(&mut leg.silent) {
-        io.fact(Fact::Silent { call: id, role: leg.role, silent: false });
+    /// Whoever was handing the call over has hung up: whoever they talked with has it, or whoever
+    /// is being rung will.
+    fn hander_gone(&mut self, io: &mut Io, id: CallId, talk: Vec<LegId>, asked: Option<LegId>) {
+        if let Some(asked) = asked {
+            return self.hand_over(io, id, asked);
+        }
+        let Some(call) = self.table.get_mut(id) else { return };
+        let Some(over) = &mut call.handover else { return };
+        match over.way {
+            // Who was to come into a conversation that is over comes to the caller.
+            Way::Join | Way::Consult => {
+                over.way = Way::Blind;
+                let caller = call.caller.id;
+                let others = talk.len() > 1 && talk.contains(&caller);
+                if others {
+                    over.way = Way::Join;
+                    return self.set_talk(io, id, talk);
+                }
+                self.set_talk(io, id, Vec::new());
+                io.fact(Fact::Alone { call: id });
+            }
+            Way::Blind | Way::Recall => {}
+        }
     }
-    let silence = (speaks && !alarm.is_zero()).then_some(alarm);
-    io.media(Command::Watch { port: leg.side.port, silence });
+
+    /// Whoever was asked first has hung up: the one who asked is with the caller again.
+    fn asked_went(&mut self, io: &mut Io, id: CallId, to: String, by: LegId) {
+        let Some(call) = self.table.get(id) else { return };
+        if !call.is_caller_up() {
+            return self.close(io, id, EndedBy::Agent, Some(16));
+        }
+        let talk = vec![call.caller.id, by];
+        self.set_talk(io, id, talk);
+        io.fact(Fact::NotTransferred { call: id, to, why: "hung up".into() });
+    }
+
+    /// The caller has left those who talk on without them.
+    pub(super) fn caller_left(&mut self, io: &mut Io, id: CallId, by: EndedBy, cause: Cause) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        let gone = call.caller.clone();
+        let talk = call.talk_without(gone.id);
+        self.set_talk(io, id, talk);
+        self.bury(io, id, &gone, 200, cause);
+        if let Some(call) = self.table.get_mut(id) {
+            call.left = Some(by);
+            tell_hold(io, call, id);
+        }
+    }
+
+    fn has_queue(&self, id: CallId) -> bool {
+        self.table.get(id).is_some_and(|call| call.queue().is_some())
+    }
+
+    /// The call is over by the hand of one whose leg is gone already.
+    fn close(&mut self, io: &mut Io, id: CallId, by: EndedBy, q850: Option<u8>) {
+        if let Some(call) = self.table.get(id) {
+            let end = call.end(by, 200, q850);
+            self.finish(io, id, end, None);
+        }
+    }
 }

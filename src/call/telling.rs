@@ -5,7 +5,7 @@ use super::calls::{Calls, Io};
 use super::conversation::Call;
 use super::leg::Stage;
 use super::{Fact, Settings};
-use crate::base::{CallId, TuneId};
+use crate::base::{CallId, LegId, TuneId};
 use crate::media::control::Command;
 use crate::say::{self, Phrase};
 
@@ -13,7 +13,7 @@ impl Calls {
     /// Says this to a waiting caller: at once, or after what is being said.
     pub fn announce(&mut self, io: &mut Io, id: CallId, phrases: Vec<Phrase>) {
         let Some(call) = self.table.get_mut(id) else { return };
-        if call.caller.stage != Stage::Up || call.talks_with.is_some() {
+        if call.caller.stage != Stage::Up || call.is_served() {
             return;
         }
         if !call.says.is_empty() {
@@ -29,29 +29,33 @@ impl Calls {
         }
     }
 
-    /// Plays to a waiting caller, once, and lets the music go on after it.
+    /// Plays to whoever waits, once, and lets the music go on after it.
     pub(super) fn tell(&mut self, io: &mut Io, id: CallId, tunes: Vec<TuneId>) {
         let Some(call) = self.table.get_mut(id) else { return };
-        let (port, then) = (call.caller.side.port, call.music());
-        let heard = call.caller.hears_tune;
-        call.caller.hears_tune = then.is_some() || !tunes.is_empty();
         call.piece += u32::from(!tunes.is_empty());
-        call.says.clone_from(&tunes);
-        if call.caller.hears_tune {
-            io.media(Command::Play { port, piece: call.piece, tunes, then });
-        } else if heard {
-            io.media(Command::Stop { port });
+        call.says = tunes;
+        let listener = call.listener();
+        let play = call.leg(listener).and_then(|leg| call.hears(leg));
+        let Some(leg) = call.leg_mut(listener) else { return };
+        let heard = std::mem::replace(&mut leg.hears_tune, play.is_some());
+        match play {
+            Some(play) => io.media(play),
+            None if heard => io.media(Command::Stop { port: leg.side.port }),
+            None => {}
         }
     }
 
-    /// What the caller was told is over.
-    pub(super) fn played(&mut self, io: &mut Io, id: CallId, piece: u32) {
+    /// What this leg was told is over.
+    pub(super) fn played(&mut self, io: &mut Io, id: CallId, leg: LegId, piece: u32) {
         let Some(call) = self.table.get_mut(id).filter(|call| call.piece == piece) else { return };
-        if call.says.is_empty() {
+        if call.says.is_empty() || call.listener() != leg {
             return;
         }
         call.says.clear();
-        call.caller.hears_tune &= call.music.is_some();
+        let music = call.music.is_some();
+        if let Some(leg) = call.leg_mut(leg) {
+            leg.hears_tune &= music;
+        }
         let later = std::mem::take(&mut call.later);
         if later.is_empty() {
             self.said(io, id);

@@ -6,7 +6,7 @@ use super::leg::{Leg, Stage};
 use super::side::Side;
 use super::{Call, Effect, EndedBy, Fact, Missed, Role, Settings};
 use crate::base::text::clean;
-use crate::base::{AgentId, CallId, Instant, LegId, Timer};
+use crate::base::{AgentId, CallId, Instant, LegId};
 use crate::media::control::Command;
 use crate::sip::{Act, Body, Cause, Dial, Party, Target};
 
@@ -62,6 +62,21 @@ impl Calls {
         }
         if let Some(why) = why {
             io.out.push(Effect::Missed { call: id, agent, why });
+            self.asked_missed(io, id, agent, (480, "no phone of the agent is there"));
+        }
+    }
+
+    /// No phone of the agent took the call. Where it had come by name, the next is tried.
+    pub(super) fn asked_missed(
+        &mut self,
+        io: &mut Io,
+        id: CallId,
+        agent: AgentId,
+        why: (u16, &str),
+    ) {
+        let over = self.table.get(id).and_then(|call| call.handover.as_deref());
+        if over.is_some_and(|over| over.rings() && over.asked == Some(agent)) {
+            self.try_next(io, id, why);
         }
     }
 
@@ -104,11 +119,9 @@ impl Calls {
 
     pub(super) fn hang_up_phones(&mut self, io: &mut Io, id: CallId, agent: AgentId, cause: Cause) {
         let Some(call) = self.table.get_mut(id) else { return };
-        let with = call.talks_with;
-        let ringing = |leg: &Leg| leg.role == Role::Agent(agent) && Some(leg.id) != with;
-        let (stopped, kept) = std::mem::take(&mut call.others).into_iter().partition(ringing);
-        call.others = kept;
-        let stopped: Vec<Leg> = stopped;
+        let needless = |leg: &Leg| leg.role == Role::Agent(agent) && !call.needs(leg.id);
+        let ids: Vec<LegId> = call.others.iter().filter(|l| needless(l)).map(|l| l.id).collect();
+        let stopped: Vec<Leg> = ids.into_iter().filter_map(|leg| call.take_other(leg)).collect();
         for leg in stopped {
             io.out.push(leg.hang_up(cause.clone()));
             let status = if leg.stage == Stage::Up { 200 } else { 487 };
@@ -118,19 +131,10 @@ impl Calls {
 
     /// The agent's phone vanished in mid-call: the caller waits again, at the old place.
     pub(super) fn return_to_queue(&mut self, io: &mut Io, id: CallId, agent: AgentId) {
-        let Some(call) = self.table.get_mut(id) else { return };
-        call.talks_with = None;
-        // Whoever waits is not listened to: nothing could ever end a silence that is counted on.
-        call.caller.silent = false;
-        io.cx.timers.cancel(Timer::Silence(call.caller.id));
-        let (arrived, port) = (call.arrived, call.caller.side.port);
-        let super::Goal::Queue(queue) = call.goal else { return };
-        io.media(Command::Unbridge { port });
-        io.media(Command::Watch { port, silence: None });
-        io.out.push(Effect::Released { call: id, agent });
+        self.set_talk(io, id, Vec::new());
+        self.let_go(io, id, Role::Agent(agent));
         io.fact(Fact::Returned { call: id, agent });
-        self.tell(io, id, Vec::new());
-        io.out.push(Effect::Join { call: id, queue, arrived });
+        self.back_to_queue(io, id);
     }
 }
 

@@ -1,5 +1,5 @@
-//! `[codes]`, `[[reason]]` and `[[category]]`: what an agent keys in, and the choices that a digit
-//! stands for.
+//! `[codes]`, `[[reason]]` and `[[category]]`: what an agent dials, or keys in during a call, and
+//! the choices that a digit stands for.
 
 use super::mistake::{Log, Place, Wrong, wrong};
 use super::section::{At, Section};
@@ -100,6 +100,14 @@ fn digit(raw: &str) -> Result<char, Wrong> {
 pub fn check(coded: &Coded, settings: &Settings, log: &mut Log) {
     let codes = &settings.call.codes.codes;
     for (act, at) in coded {
+        if act.is_in_call() && !act.is_answered() && !at.it.starts_with('*') {
+            let what = format!(
+                "{} = \"{}\" cannot be keyed in during a call, where # ends a code",
+                act.name(),
+                at.it
+            );
+            log.add(at.place, what, "write one that begins with *");
+        }
         let clash = codes.iter().find(|(other, code)| {
             other != act && (at.it.starts_with(code.as_str()) || code.starts_with(&at.it))
         });

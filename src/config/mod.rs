@@ -8,6 +8,7 @@ mod agents;
 mod callback;
 mod codes;
 mod districts;
+mod in_call;
 mod journal;
 mod menus;
 mod mistake;
@@ -63,7 +64,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     let mut table = |name| single(&mut top, name).unwrap_or(&empty);
     let [switch, sip, media, records] = ["switch", "sip", "media", "records"].map(&mut table);
     let [admin, limits, numbers] = ["admin", "limits", "numbers"].map(&mut table);
-    let [directory, out, codes] = ["directory", "out", "codes"].map(&mut table);
+    let [directory, out, codes, in_call] = ["directory", "out", "codes", "in_call"].map(&mut table);
     let [journal, callback, reports] = ["journal", "callback", "reports"].map(&mut table);
     let trunks = list(&mut top, "trunk");
     let queues = list(&mut top, "queue");
@@ -115,6 +116,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     codes::check(&coded, &settings, log);
     codes::signals(&mut settings);
     speech::prompts(&mut settings);
+    in_call::in_call(in_call, &mut settings, log);
     let unsure = users::Unsure { queues: no_queue, districts: no_district };
     users::users(&users, env, unsure, &mut settings, log);
     switch::check_http(admin, &settings, log);

@@ -255,10 +255,15 @@ fn played(
         Some(own) => own.map(|at| at.it),
         None => default.clone(),
     }?;
+    Some(tune(settings, name))
+}
+
+/// The tune of this name, which is one of the settings' from now on.
+pub fn tune(settings: &mut Settings, name: String) -> TuneId {
     if let Some(known) = settings.tunes.iter().position(|tune| tune.name == name) {
-        return Some(TuneId(known as u64));
+        return TuneId(known as u64);
     }
     let file = (name != TONE).then(|| settings.prompts.join(format!("{name}.wav")));
     settings.tunes.push(Tune { name, file, speech: false });
-    Some(TuneId(settings.tunes.len() as u64 - 1))
+    TuneId(settings.tunes.len() as u64 - 1)
 }

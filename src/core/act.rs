@@ -5,6 +5,7 @@ use super::fact::Audit;
 use super::{MissedAct, Out, Switch, Verb, What};
 use crate::acd::{Door, Effect, Fact, Hand, Ways, When, Wish};
 use crate::base::{AgentId, CallId, Now, QueueId};
+use crate::call::Ask;
 
 impl Switch {
     /// What somebody does: done, or why not. Either way it is on the books.
@@ -33,6 +34,33 @@ impl Switch {
                 let id = self.call(&call)?;
                 self.calls(now, |calls, io| calls.hang_up(io, id));
                 Ok(format!("{call}: hung up"))
+            }
+            Verb::Transfer { call, to, way } => {
+                let id = self.call(&call)?;
+                let ask = Ask { to: &to, way, by: None, reports: false };
+                self.calls(now, |calls, io| calls.transfer(io, id, ask))?;
+                Ok(format!("{call}: on its way to {to}"))
+            }
+            Verb::Pick { call, agent } => {
+                let id = self.call(&call)?;
+                self.agent(&agent)?;
+                self.calls(now, |calls, io| calls.pick(io, id, &agent))?;
+                Ok(format!("{call}: on its way to {agent}"))
+            }
+            Verb::Park { call } => {
+                let id = self.call(&call)?;
+                let slot = self.calls(now, |calls, io| calls.park(io, id))?;
+                Ok(format!("{call}: parked in {slot}"))
+            }
+            Verb::Return { call } => {
+                let id = self.call(&call)?;
+                self.calls(now, |calls, io| calls.return_call(io, id))?;
+                Ok(format!("{call}: waits again"))
+            }
+            Verb::Hold { call, hold } => {
+                let id = self.call(&call)?;
+                self.calls(now, |calls, io| calls.hold(io, id, hold))?;
+                Ok(format!("{call}: {}", if hold { "on hold" } else { "talks again" }))
             }
             Verb::ChooseDistrict { call, district } => {
                 let id = self.call(&call)?;
@@ -196,6 +224,14 @@ impl Verb {
                 ("agents.set", format!("{agent} {state} {reason}").trim_end().into())
             }
             Self::Hangup { call } => ("calls.hangup", call.clone()),
+            Self::Transfer { call, to, way } => {
+                ("calls.transfer", format!("{call} {to} {}", way.name()))
+            }
+            Self::Pick { call, agent } => ("calls.pick", format!("{call} {agent}")),
+            Self::Park { call } => ("calls.park", call.clone()),
+            Self::Return { call } => ("calls.return", call.clone()),
+            Self::Hold { call, hold: true } => ("calls.hold", call.clone()),
+            Self::Hold { call, hold: false } => ("calls.resume", call.clone()),
             Self::ChooseDistrict { call, district } => {
                 ("calls.district", format!("{call} {district}"))
             }

@@ -61,6 +61,11 @@ impl Switch {
                 self.fact(now, What::Trunk { trunk, up }, out);
             }
             Notice::Locked { user, peer } => self.fact(now, What::Locked { user, peer }, out),
+            Notice::Referred { leg, refer } => {
+                // Which leg is meant only the SIP layer can tell.
+                let meant = refer.replaces.as_ref().map(|dialog| self.state.sip.replaced(dialog));
+                self.calls(now, |calls, io| calls.referred(io, leg, *refer, meant));
+            }
             Notice::Invited { .. }
             | Notice::Progress { .. }
             | Notice::Answered { .. }
@@ -87,6 +92,9 @@ impl Switch {
                 let elsewhere = why == Withdrawn::AnsweredElsewhere;
                 self.calls(now, |calls, io| calls.withdraw(io, call, agent, elsewhere));
             }
+            acd::Effect::Unclaimed { call, agent } => self.calls(now, |calls, io| {
+                calls.unclaimed(io, call, Some(agent), "not to be had any more");
+            }),
             acd::Effect::TurnedAway { call, why: acd::Away::NoQueue, .. }
                 if self.rehouse(now, call, out) => {}
             acd::Effect::TurnedAway { call, queue, instead, .. } => {
@@ -122,18 +130,32 @@ impl Switch {
                 self.desk(now, |desk, cx, out| desk.leave(cx, call, out));
                 self.relieved(now, call);
             }
-            call::Effect::Answered { call, agent } => self.answered(now, call, agent),
-            call::Effect::Missed { call, agent, why } => {
-                let miss = match why {
-                    call::Missed::NoAnswer => Miss::NoAnswer,
-                    // Our own want of ports is no fault of an agent's and must pause nobody.
-                    call::Missed::Declined | call::Missed::NoPort => Miss::Declined,
-                    call::Missed::Unreachable => Miss::Unreachable,
-                };
-                self.desk(now, |desk, cx, out| desk.missed(cx, call, agent, miss, out));
-                self.relieve(now, call, out);
-                self.listen(now, call);
+            call::Effect::Claim { call, agent, queue } => {
+                let claimed = self.desk(now, |desk, cx, out| {
+                    desk.claim(cx, call, agent, queue, out).map(|()| agent)
+                });
+                self.claimed(now, call, claimed);
             }
+            call::Effect::ClaimAny { call, queue } => {
+                let claimed = self.desk(now, |desk, cx, out| desk.claim_any(cx, call, queue, out));
+                self.claimed(now, call, claimed);
+            }
+            call::Effect::Seize { call, agent, queue, leg, place, body } => {
+                let seized: Result<bool, acd::Unfree> = self.desk(now, |desk, cx, out| {
+                    desk.claim(cx, call, agent, queue, out)?;
+                    Ok(desk.answered(cx, call, agent, out))
+                });
+                self.calls(now, |calls, io| match seized {
+                    Ok(_) => calls.seized(io, (call, agent), (leg, place), body),
+                    Err(why) => calls.not_seized(io, call, leg, why.to_string()),
+                });
+            }
+            call::Effect::CarryOver { from, to, agent, queue } => {
+                let who = (agent, queue);
+                self.desk(now, |desk, cx, out| desk.carry_over(cx, (from, to), who, out));
+            }
+            call::Effect::Answered { call, agent } => self.answered(now, call, agent),
+            call::Effect::Missed { call, agent, why } => self.missed(now, call, (agent, why), out),
             call::Effect::Released { call, agent } => {
                 self.desk(now, |desk, cx, out| desk.released(cx, call, agent, out));
                 self.relieved(now, call);
@@ -164,6 +186,7 @@ impl Switch {
             caller: Some(known.number.clone()).filter(|number| !number.is_empty()),
             agent: None,
             keep: is_promise.then_some(self.settings.callbacks.keep),
+            again: known.was_connected,
         };
         self.desk(now, |desk, cx, out| desk.join(cx, call, queue, join, out));
         self.listen(now, call);
@@ -179,6 +202,42 @@ impl Switch {
             self.listen(now, call);
         } else {
             self.calls(now, |calls, io| calls.too_late(io, call, agent));
+        }
+    }
+
+    /// No phone of the agent took the call.
+    fn missed(
+        &mut self,
+        now: Now,
+        call: CallId,
+        (agent, why): (AgentId, call::Missed),
+        out: &mut Out,
+    ) {
+        let miss = match why {
+            call::Missed::NoAnswer => Miss::NoAnswer,
+            // Our own want of ports is no fault of an agent's and must pause nobody.
+            call::Missed::Declined | call::Missed::NoPort => Miss::Declined,
+            call::Missed::Unreachable => Miss::Unreachable,
+        };
+        self.desk(now, |desk, cx, out| desk.missed(cx, call, agent, miss, out));
+        self.relieve(now, call, out);
+        self.listen(now, call);
+    }
+
+    /// The desk lets an agent ring who was asked for by name, or says why not.
+    fn claimed(&mut self, now: Now, call: CallId, claimed: Result<AgentId, acd::Unfree>) {
+        match claimed {
+            Ok(agent) => {
+                let (phones, known) = self.phones_of(agent);
+                self.calls(now, |calls, io| {
+                    calls.claimed(io, call, agent);
+                    calls.offer(io, call, agent, known, phones);
+                });
+            }
+            Err(why) => {
+                let why = why.to_string();
+                self.calls(now, |calls, io| calls.unclaimed(io, call, None, &why));
+            }
         }
     }
 

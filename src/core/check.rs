@@ -3,7 +3,7 @@
 use super::Switch;
 use crate::acd::AgentState;
 use crate::base::{AgentId, CallId};
-use crate::call::{Goal, Role};
+use crate::call::Goal;
 use std::collections::BTreeSet;
 
 impl Switch {
@@ -34,16 +34,11 @@ impl Switch {
             let ghosts: Vec<_> = known.difference(&live).collect();
             return Err(format!("calls the desk has lost: {lost:?}; ghosts it keeps: {ghosts:?}"));
         }
-        let mut talking = BTreeSet::new();
         for (agent, agent_state) in desk.agents() {
             match agent_state {
                 AgentState::Talking { call } => {
-                    if !talking.insert(*call) {
-                        return Err(format!("two agents talk on {call:?}"));
-                    }
-                    let with = calls.get(*call).and_then(|call| call.agent());
-                    if with != Some(agent) {
-                        return Err(format!("{agent:?} talks on {call:?}, which has {with:?}"));
+                    if !calls.get(*call).is_some_and(|call| call.has(agent)) {
+                        return Err(format!("{agent:?} talks on {call:?}, where they are not"));
                     }
                 }
                 AgentState::OwnCall { call } => {
@@ -68,7 +63,8 @@ impl Switch {
         self.check_legs()
     }
 
-    /// Every phone of an agent that rings or talks does so for the call that the agent is on.
+    /// Every phone of an agent that rings or talks does so for the call that the agent is on, and
+    /// the desk knows whom it found.
     fn check_legs(&self) -> Result<(), String> {
         let desk = &self.state.desk;
         for (id, call) in self.state.calls.iter() {
@@ -77,20 +73,21 @@ impl Switch {
                     return Err(format!("{agent:?} of {id:?} is {:?}", desk.state(agent)));
                 }
             }
-            for leg in &call.others {
-                let Role::Agent(agent) = leg.role else { continue };
+            for agent in call.agents() {
                 let on = match desk.state(agent) {
                     Some(AgentState::Talking { call } | AgentState::Offered { call }) => *call,
-                    other => return Err(format!("{:?} of {agent:?}, who is {other:?}", leg.id)),
+                    other => return Err(format!("{id:?} has {agent:?}, who is {other:?}")),
                 };
                 if on != id {
                     return Err(format!("{agent:?} has legs in {on:?} and {id:?}"));
                 }
+                if call.has(agent) && desk.state(agent) != Some(&AgentState::Talking { call: id }) {
+                    return Err(format!("{id:?} has {agent:?}, who is {:?}", desk.state(agent)));
+                }
             }
-            if let Some(agent) = call.agent()
-                && desk.state(agent) != Some(&AgentState::Talking { call: id })
-            {
-                return Err(format!("{id:?} has {agent:?}, who is {:?}", desk.state(agent)));
+            if desk.found(id) != call.found {
+                let (at_desk, here) = (desk.found(id), call.found);
+                return Err(format!("the desk found {at_desk:?} for {id:?}, which has {here:?}"));
             }
         }
         Ok(())
@@ -119,11 +116,13 @@ impl super::State {
         self.desk.state(self.desk.agent_id(name)?)
     }
 
-    /// Whether the agent talks with somebody, and does not only wait for one who is being dialled.
-    pub fn talks(&self, name: &str) -> bool {
-        let call = self.agent_state(name).filter(|state| state.name() == "talking");
-        let call = call.and_then(AgentState::call).and_then(|call| self.calls.get(call));
-        call.is_some_and(|call| !call.is_dialled_back())
+    /// Whether the agent is in a conversation: not apart from one, while somebody else is asked.
+    pub fn is_heard(&self, name: &str) -> bool {
+        let Some(agent) = self.desk.agent_id(name) else { return false };
+        let hears = |call: &crate::call::Call| {
+            call.answered_by(agent).is_some_and(|leg| call.is_heard(leg.id))
+        };
+        self.calls.iter().any(|(_, call)| hears(call))
     }
 
     /// Calls that wait, ring or talk at the desk, and legs that the SIP layer keeps.

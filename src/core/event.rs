@@ -2,6 +2,7 @@
 //! they are its memory: each is a plain value that can be written down and read back.
 
 use crate::base::{FlowId, QueryId};
+use crate::call::Way;
 use crate::config::Settings;
 use crate::media::control::Event as MediaEvent;
 use crate::sip::Hop;
@@ -60,19 +61,63 @@ pub enum Event {
 pub enum Verb {
     /// `state` is `ready`, `pause`, `logout`, `force-logout`, `end-wrap-up`, or `category` with
     /// its name as `reason`.
-    SetAgent { agent: String, state: String, reason: String },
+    SetAgent {
+        agent: String,
+        state: String,
+        reason: String,
+    },
     /// `call` is the id that records and lists show.
-    Hangup { call: String },
+    Hangup {
+        call: String,
+    },
+    /// `to` is whom: `agent:op2`, `queue:health`, `district:alirajpur`, `dir:ALI/RRT/1`, a number.
+    Transfer {
+        call: String,
+        to: String,
+        way: Way,
+    },
+    /// An agent takes a call that waits or is parked.
+    Pick {
+        call: String,
+        agent: String,
+    },
+    Park {
+        call: String,
+    },
+    /// The caller waits again, at the old place.
+    Return {
+        call: String,
+    },
+    Hold {
+        call: String,
+        hold: bool,
+    },
     /// What whoever talks with the caller has heard from them; remembered for their next call.
-    ChooseDistrict { call: String, district: String },
+    ChooseDistrict {
+        call: String,
+        district: String,
+    },
     /// The missed-call desk; `number` in E.164.
-    Missed { number: String, act: MissedAct },
+    Missed {
+        number: String,
+        act: MissedAct,
+    },
     /// `to` is `open`, `close`, `overflow on|off|auto`, or `weight N`.
-    SetQueue { queue: String, to: String },
+    SetQueue {
+        queue: String,
+        to: String,
+    },
     /// The agent serves the queue, or does so no more, whatever the configuration says.
-    Lend { queue: String, agent: String, lent: bool },
+    Lend {
+        queue: String,
+        agent: String,
+        lent: bool,
+    },
     /// Something was done outside of the core that belongs on the books.
-    Noted { verb: Noted, on: String },
+    Noted {
+        verb: Noted,
+        on: String,
+    },
 }
 
 /// What somebody does about a caller who was not answered. `by` is who: an agent, or a supervisor.

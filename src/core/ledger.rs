@@ -99,6 +99,13 @@ impl Ledger {
             | Fact::Held { call, .. }
             | Fact::Silent { call, .. }
             | Fact::Returned { call, .. }
+            | Fact::LegAnswered { call, .. }
+            | Fact::Joined { call, .. }
+            | Fact::Alone { call }
+            | Fact::Transferring { call, .. }
+            | Fact::Transferred { call, .. }
+            | Fact::NotTransferred { call, .. }
+            | Fact::Parked { call, .. }
             | Fact::District { call, .. }
             | Fact::Announced { call, .. }
             | Fact::Chose { call, .. }
@@ -124,7 +131,7 @@ impl Ledger {
                     open.queued(at, names.queue(*queue));
                 }
             }
-            Fact::Offered { call, .. } => {
+            Fact::Offered { call, .. } | Fact::Claimed { call, .. } => {
                 if let Some(open) = self.open.get_mut(call) {
                     open.offered(at);
                 }
@@ -135,6 +142,8 @@ impl Ledger {
             | Fact::Picked(_)
             | Fact::Missed { .. }
             | Fact::Handled { .. }
+            | Fact::Serving { .. }
+            | Fact::Unclaimed { .. }
             | Fact::Taken { .. }
             | Fact::Repaired { .. } => {}
         }

@@ -24,6 +24,7 @@ mod ledger;
 mod names;
 mod open;
 mod own;
+mod people;
 mod record;
 mod relieve;
 mod restart;

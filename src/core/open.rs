@@ -85,7 +85,7 @@ impl Open {
             Fact::Connected { agent, .. } => {
                 self.record.connected_at.get_or_insert(at.wall);
                 add(&mut self.record.wait_ms, self.waiting_since.take(), at);
-                self.talking_since = Some(at.instant);
+                self.talking_since.get_or_insert(at.instant);
                 self.leg_answered(at, Role::Caller);
                 match agent {
                     Some(agent) => {
@@ -95,25 +95,26 @@ impl Open {
                     None => self.leg_answered(at, Role::Target),
                 }
             }
+            Fact::LegAnswered { leg, .. } => {
+                if let Some(n) = self.leg(*leg) {
+                    self.record.legs[n].answered_at.get_or_insert(at.wall);
+                }
+            }
+            Fact::Transferred { .. } => self.record.transfers += 1,
             Fact::Held { held: true, .. } => {
                 self.held_since.get_or_insert(at.instant);
             }
             Fact::Held { held: false, .. } => {
                 add(&mut self.record.hold_ms, self.held_since.take(), at);
             }
-            Fact::Returned { .. } => {
+            Fact::Returned { .. } | Fact::Alone { .. } => {
                 self.stop_talking(at);
                 self.waiting_since = Some(at.instant);
             }
             Fact::District { district, .. } => self.record.district.clone_from(district),
             Fact::Category { category, .. } => self.record.category.clone_from(category),
             Fact::LegClosed { leg, status, cause, .. } => {
-                if let Some(n) = self.leg(*leg) {
-                    let row = &mut self.record.legs[n];
-                    row.closed_at = Some(at.wall);
-                    row.status = *status;
-                    row.q850 = cause.q850;
-                }
+                self.close_leg(at, *leg, (*status, cause.q850));
             }
             Fact::Measured { leg, figures, .. } => {
                 if let Some(n) = self.leg(*leg) {
@@ -129,8 +130,24 @@ impl Open {
             | Fact::Announced { .. }
             | Fact::Missed { .. }
             | Fact::Chose { .. }
+            | Fact::Joined { .. }
+            | Fact::Transferring { .. }
+            | Fact::NotTransferred { .. }
+            | Fact::Parked { .. }
             | Fact::Silent { .. }
             | Fact::Rung { .. } => {}
+        }
+    }
+
+    fn close_leg(&mut self, at: Now, leg: LegId, (status, q850): (u16, Option<u8>)) {
+        let Some(n) = self.leg(leg) else { return };
+        let row = &mut self.record.legs[n];
+        row.closed_at = Some(at.wall);
+        (row.status, row.q850) = (status, q850);
+        // Whoever talks on without the caller talks on in their own time.
+        if row.role == "caller" {
+            self.stop_talking(at);
+            add(&mut self.record.wait_ms, self.waiting_since.take(), at);
         }
     }
 

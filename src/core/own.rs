@@ -19,9 +19,7 @@ impl Switch {
         let Source::User(phone) = begun.invited.source.clone() else { return };
         let code = crate::call::code_of(&self.settings.call, &begun.invited);
         match code {
-            Some(code) if code.act != Act::Directory => {
-                self.begin_code(now, &phone, begun, code, out)
-            }
+            Some(code) if code.act.is_answered() => self.begin_code(now, &phone, begun, code, out),
             Some(_) | None => self.begin_call(now, &phone, begun),
         }
     }
@@ -141,7 +139,15 @@ impl Switch {
         let logged_in = || at.logged_in.then_some(()).ok_or("nobody is logged in at this phone");
         let codes = &self.settings.call.codes;
         match code.act {
-            Act::LogIn | Act::Directory => return Err("it is not done so"),
+            Act::LogIn
+            | Act::Directory
+            | Act::Back
+            | Act::Consult
+            | Act::Join
+            | Act::Blind
+            | Act::ToQueue
+            | Act::Park
+            | Act::PickUp => return Err("it is not done so"),
             Act::LogOut => {
                 logged_in()?;
                 self.wish(now, agent, Wish::LogOut);

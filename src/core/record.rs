@@ -27,6 +27,7 @@ pub struct CallRecord {
     pub dialled: String,
     pub district: String,
     pub queue: String,
+    /// Who came last to talk with the caller; `legs` has everybody.
     pub agent: String,
     pub outcome: Outcome,
     pub ended_by: EndedBy,
@@ -55,6 +56,7 @@ pub struct CallRecord {
     pub hold_ms: u64,
     pub wrap_ms: u64,
     pub offers: u32,
+    /// How often the call went on to somebody who was named: agent, queue, district or number.
     pub transfers: u32,
     pub legs: Vec<LegRow>,
 }

@@ -4,6 +4,7 @@
 use super::carry::Work;
 use super::journal::Numbers;
 use super::ledger::Ledger;
+use super::people::Known;
 use super::{Command, Event, Fact, Out, What};
 use crate::acd::{self, Desk};
 use crate::base::{AgentId, Cx, Instant, Now, Rng, Timer, Timers};
@@ -208,6 +209,8 @@ impl Switch {
             Timer::Announce(call) => self.announce(now, call),
             Timer::Menu(call) => self.calls(now, |calls, io| calls.menu_over(io, call)),
             Timer::CallBack(call) => self.call_again(now, call),
+            Timer::Keys(leg) => self.calls(now, |calls, io| calls.keys_over(io, leg)),
+            Timer::Parked(call) => self.calls(now, |calls, io| calls.parked_too_long(io, call)),
             Timer::DialTimeout(call) => self.calls(now, |calls, io| calls.dial_timeout(io, call)),
             Timer::Silence(leg) => self.calls(now, |calls, io| calls.silence_over(io, leg)),
             Timer::Recheck(leg) => self.calls(now, |calls, io| calls.recheck(io, leg)),
@@ -253,7 +256,7 @@ impl Switch {
         let of_lines = call.lines.iter_mut().flat_map(|line| {
             let goal = match &mut line.goal {
                 call::Goal::Queue(queue)
-                | call::Goal::Centre { queue }
+                | call::Goal::Served { queue }
                 | call::Goal::Later { queue }
                 | call::Goal::Menu { queue } => Some(queue),
                 call::Goal::Dial(_) | call::Goal::Goodbye | call::Goal::Placed => None,
@@ -312,13 +315,15 @@ impl Switch {
         done
     }
 
-    pub(super) fn calls(&mut self, now: Now, act: impl FnOnce(&mut Calls, &mut Io)) {
+    pub(super) fn calls<R>(&mut self, now: Now, act: impl FnOnce(&mut Calls, &mut Io) -> R) -> R {
         let host = self.settings.sip.domains.first().map_or("pukar.invalid", String::as_str);
         let settings = &self.settings.call;
+        let people = &Known { desk: &self.state.desk, roster: &self.settings.roster };
         let (numbers, out) = (&self.numbers, &mut self.spare.call);
-        let io = &mut Io { cx: cx!(self.state, now), settings, numbers, host, out };
-        act(&mut self.state.calls, io);
+        let cx = cx!(self.state, now);
+        let done = act(&mut self.state.calls, &mut Io { cx, settings, numbers, host, people, out });
         self.work.extend(self.spare.call.drain(..).map(Work::Call));
+        done
     }
 
     pub(super) fn fact(&mut self, now: Now, what: What, out: &mut Out) {

@@ -29,7 +29,17 @@ pub enum Command {
         a: PortId,
         b: PortId,
     },
-    /// Undo the bridge that this port is part of, if any.
+    /// All of these hear one another, each all but itself: two or more, at most
+    /// [`crate::base::limits::ROOM_MAX`]. They leave whatever they were part of before, and a port
+    /// of theirs that is left out leaves them.
+    Gather {
+        ports: Vec<PortId>,
+    },
+    /// From the next `*` on no key is passed on, until this is said again: a code begins with it.
+    Codes {
+        port: PortId,
+    },
+    /// Undo the bridge or room that this port is part of, if any.
     Unbridge {
         port: PortId,
     },

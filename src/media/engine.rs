@@ -8,8 +8,10 @@ use super::control::{Command, Event, Far, Figures, Music};
 use super::effect::{Channel, Effect, Relay};
 use super::playing::Playing;
 use super::port::Port;
+use super::room::{Mix, Room, Rooms};
 use super::tune::{Tune, Tunes};
 use super::wheel::Wheel;
+use crate::base::limits::ROOM_MAX;
 use crate::base::{Id, Instant, PortId, Rng, TuneId};
 use crate::wire::rtp::Rtp;
 use std::net::IpAddr;
@@ -18,6 +20,8 @@ use std::time::Duration;
 
 /// Octets in a packet; a longer one is refused.
 pub const PACKET_MAX: usize = 2_048;
+/// Where rooms begin among the listeners of the wheel; below are ports.
+const ROOMS: u32 = 1 << 16;
 /// How often ports are looked at for silence.
 const REVIEW: Duration = Duration::from_millis(250);
 
@@ -25,6 +29,7 @@ const REVIEW: Duration = Duration::from_millis(250);
 pub struct Engine {
     table: Table,
     wheel: Wheel,
+    rooms: Rooms,
     tunes: Arc<Tunes>,
     rng: Rng,
     /// Ports that are watched for silence.
@@ -44,6 +49,7 @@ impl Engine {
         Self {
             table: Table::default(),
             wheel: Wheel::default(),
+            rooms: Rooms::default(),
             tunes,
             rng: Rng::new(seed),
             watched: 0,
@@ -57,6 +63,12 @@ impl Engine {
             Command::Close { port } => self.close(port, out),
             Command::Agree { port, far } => self.agree(now, port, far, out),
             Command::Bridge { a, b } => self.bridge(a, b, out),
+            Command::Gather { ports } => self.gather(now, &ports, out),
+            Command::Codes { port } => {
+                if let Some(port) = self.table.get_mut(port) {
+                    port.read_codes();
+                }
+            }
             Command::Unbridge { port } => self.unbridge(port, out),
             Command::Play { port, piece, tunes, then } => {
                 self.play(now, port, (piece, &tunes, then), out);
@@ -92,6 +104,10 @@ impl Engine {
                     return None;
                 };
                 let content = near.hear(now, from, &rtp, out)?;
+                if near.room.is_some() {
+                    near.say_in_room(content, &rtp);
+                    return None;
+                }
                 let peer = near.peer?;
                 self.table.get_mut(peer)?.say(content, &mut rtp)
             }
@@ -107,6 +123,11 @@ impl Engine {
         while let Some(turn) = self.wheel.turn(now) {
             let mut at = 0;
             while let Some(&index) = self.wheel.listeners(turn.slot).get(at) {
+                if let Some(room) = index.checked_sub(ROOMS) {
+                    self.mix(room, turn.round, out);
+                    at += 1;
+                    continue;
+                }
                 let Some(port) = self.table.at_mut(index) else {
                     self.wheel.remove(turn.slot, index);
                     continue;
@@ -145,7 +166,7 @@ impl Engine {
     /// Gives a port away with all that it knows, so that another engine can [`Engine::adopt`] it.
     /// Its bridge, if any, ends.
     pub fn release(&mut self, port: PortId) -> Option<Box<Port>> {
-        self.table.get_mut(port)?;
+        self.table.get(port)?;
         self.part(port);
         if let Some(slot) = self.table.get_mut(port)?.playing.as_ref().map(|p| p.slot) {
             self.wheel.remove(slot, index(port));
@@ -234,8 +255,63 @@ impl Engine {
         self.rethin(port, out);
     }
 
-    /// Ends the bridge that `port` is part of; returns its other end.
+    fn gather(&mut self, now: Instant, ports: &[PortId], out: &mut Vec<Effect>) {
+        let open = |port: &&PortId| self.table.get(**port).is_some();
+        let mut members: Vec<PortId> = ports.iter().filter(open).copied().collect();
+        members.truncate(ROOM_MAX);
+        let before = members.iter().find_map(|port| self.table.get(*port)?.room);
+        let before = before.and_then(|room| self.rooms.get_mut(room));
+        let left = before.map_or(Vec::new(), |room| room.members.clone());
+        for port in left.iter().filter(|port| !members.contains(port)) {
+            self.unbridge(*port, out);
+        }
+        for port in &members {
+            self.unbridge(*port, out);
+        }
+        let number = self.rooms.free();
+        for port in &members {
+            if let Some(port) = self.table.get_mut(*port) {
+                port.room = Some(number);
+                port.rethin(out);
+            }
+            self.guard(*port);
+        }
+        if !members.is_empty() {
+            let slot = self.wheel.add(now, ROOMS + number);
+            self.rooms.put(number, Room { members, slot });
+        }
+    }
+
+    /// 20 ms of a room.
+    fn mix(&mut self, room: u32, round: u64, out: &mut Vec<Effect>) {
+        let Some(room) = self.rooms.get_mut(room) else { return };
+        let mut mix = Mix::new();
+        for (at, port) in room.members.iter().enumerate() {
+            if let Some(port) = self.table.get_mut(*port) {
+                mix.listen(at, port);
+            }
+        }
+        for (at, port) in room.members.iter().enumerate() {
+            if let Some(port) = self.table.get_mut(*port) {
+                mix.speak(at, port, round, out);
+            }
+        }
+    }
+
+    fn leave_room(&mut self, port: PortId) {
+        let Some(number) = self.table.get_mut(port).and_then(Port::leave_room) else { return };
+        let Some(room) = self.rooms.get_mut(number) else { return };
+        room.members.retain(|member| *member != port);
+        if room.members.is_empty() {
+            let slot = room.slot;
+            self.rooms.remove(number);
+            self.wheel.remove(slot, ROOMS + number);
+        }
+    }
+
+    /// Ends the bridge or room that `port` is part of; returns the other end of a bridge.
     fn part(&mut self, port: PortId) -> Option<PortId> {
+        self.leave_room(port);
         let peer = self.table.get_mut(port)?.peer.take()?;
         if let Some(other) = self.table.get_mut(peer) {
             other.peer = None;

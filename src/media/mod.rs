@@ -7,10 +7,12 @@ pub mod control;
 mod effect;
 mod engine;
 mod hearing;
+mod jitter;
 mod keys;
 mod latch;
 mod playing;
 mod port;
+mod room;
 mod tune;
 mod wheel;
 

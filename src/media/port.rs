@@ -6,6 +6,7 @@
 use super::control::{Event, Far, Figures};
 use super::effect::{Effect, Frame, Relay};
 use super::hearing::Hearing;
+use super::jitter::Jitter;
 use super::keys::Keys;
 use super::latch::{Latch, Source};
 use super::playing::Playing;
@@ -14,6 +15,7 @@ use crate::base::{Instant, PortId};
 use crate::wire::g711::Law;
 use crate::wire::rtp::{Header, Rtp, looks_like_rtcp};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Payload type of telephone-event wherever we are the ones to choose; far ends that answer with
@@ -30,6 +32,10 @@ pub struct Port {
     pub(super) address: IpAddr,
     pub(super) far: Option<Far>,
     pub(super) peer: Option<PortId>,
+    /// The room that it is in, and what it has said there.
+    pub(super) room: Option<u32>,
+    said: Option<Jitter>,
+    codes: Codes,
     pub(super) playing: Option<Playing>,
     pub(super) silence: Option<Duration>,
     /// Its far end is one of our own ports: what is sent there would come back for ever.
@@ -45,6 +51,17 @@ pub struct Port {
     heard: Instant,
     silent: bool,
     thin: Option<u8>,
+}
+
+/// Whether keys of the far end may be a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Codes {
+    /// They never are.
+    None,
+    /// A `*` would begin one.
+    Looked,
+    /// One has begun: it is not for the other party.
+    Read,
 }
 
 /// Our own stream to the far end; it is the same one for every tune.
@@ -100,6 +117,9 @@ impl Port {
             address,
             far: None,
             peer: None,
+            room: None,
+            said: None,
+            codes: Codes::None,
             playing: None,
             silence: None,
             looped: false,
@@ -184,10 +204,16 @@ impl Port {
             Content::Audio(_) => self.hearing.arrived(now, rtp.timestamp()),
             Content::Event => {
                 if let Some(key) = self.keys.heard(rtp.ssrc(), rtp.timestamp(), rtp.payload()) {
+                    if key == '*' && self.codes == Codes::Looked {
+                        self.codes = Codes::Read;
+                    }
                     out.push(Effect::Tell(Event::Key { port: self.id, key }));
                 }
             }
             Content::Comfort => {}
+        }
+        if content == Content::Event && self.codes == Codes::Read {
+            return None;
         }
         self.far.filter(|far| far.speaks).map(|_| content)
     }
@@ -281,7 +307,8 @@ impl Port {
     /// Asks that most packets of a caller who only waits be skipped unread.
     pub(super) fn rethin(&mut self, out: &mut Vec<Effect>) {
         let patient = self.silence.is_none_or(|silence| silence >= THIN_WATCH);
-        let waits = self.playing.is_some() && self.peer.is_none() && patient;
+        let alone = self.peer.is_none() && self.room.is_none();
+        let waits = self.playing.is_some() && alone && patient;
         let settled = self.latch.settled().is_some();
         let event = self.far.map(|far| far.event.unwrap_or(EVENT));
         let thin = event.filter(|_| waits && settled);
@@ -295,10 +322,16 @@ impl Port {
     /// agreed the tunes wait. Whether that was the last one is for [`Port::ended`].
     pub(super) fn turn(&mut self, round: u64) -> Option<Frame> {
         let far = self.far?;
-        let to = self.listens();
         let playing = self.playing.as_mut()?;
         let (audio, at) = playing.next(far.law, round)?;
-        let to = to?;
+        let audio = Arc::clone(audio);
+        self.frame(round, &audio, at)
+    }
+
+    /// A frame of our own for the far end, if it listens.
+    pub(super) fn frame(&mut self, round: u64, audio: &Arc<[u8]>, at: usize) -> Option<Frame> {
+        let far = self.far?;
+        let to = self.listens()?;
         let rounds = self.voice.round.map_or(1, |before| round.saturating_sub(before));
         let marker = self.voice.round.is_none() || rounds != 1;
         let voice = &mut self.voice;
@@ -316,7 +349,35 @@ impl Port {
             ssrc: voice.ssrc,
         };
         let (port, header) = (self.id, header.bytes());
-        Some(Frame { port, to, header, audio: audio.clone(), at })
+        Some(Frame { port, to, header, audio: Arc::clone(audio), at })
+    }
+
+    /// Keys are passed on again, until a code begins.
+    pub(super) fn read_codes(&mut self) {
+        self.codes = Codes::Looked;
+    }
+
+    /// What the far end says goes into the room.
+    pub(super) fn say_in_room(&mut self, content: Content, rtp: &Rtp) {
+        if let Content::Audio(law) = content {
+            let said = self.said.get_or_insert_default();
+            said.put((rtp.ssrc(), rtp.timestamp()), law, rtp.payload());
+        }
+    }
+
+    /// The next 20 ms of what it says; false where it says nothing.
+    pub(super) fn take_said(&mut self, frame: &mut [i16; FRAME]) -> bool {
+        self.said.as_mut().is_some_and(|said| said.take(frame))
+    }
+
+    pub(super) fn leave_room(&mut self) -> Option<u32> {
+        self.said = None;
+        self.room.take()
+    }
+
+    /// The law that it hears, unless it hears something else just now.
+    pub(super) fn law(&self) -> Option<Law> {
+        self.far.filter(|_| self.playing.is_none()).map(|far| far.law)
     }
 
     /// Whether what it plays has come to its end.

@@ -88,7 +88,7 @@ impl World {
             return Ok(());
         }
         for n in 0..self.plan.agents.len() as u16 {
-            let talks = self.switch.state().talks(&agent_name(n));
+            let talks = self.switch.state().is_heard(&agent_name(n));
             if talks && !self.ports.is_bridged(agent_address(n).ip()) {
                 return Err(format!("op{n} talked, and hears nobody after a restart"));
             }

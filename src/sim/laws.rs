@@ -40,6 +40,8 @@ pub struct Story {
     /// Messages that came to the switch, and that it sent.
     pub heard: Vec<(Hop, Bytes)>,
     pub said: Vec<(Hop, Bytes)>,
+    /// What was answered to a supervisor's hand.
+    pub replies: Vec<Result<String, String>>,
 }
 
 impl Laws {
@@ -84,6 +86,10 @@ impl Laws {
             story.facts.extend(out.facts.iter().cloned());
             story.said.extend(out.commands.iter().filter_map(|command| match command {
                 Command::Send { hop, bytes } => Some((*hop, bytes.clone())),
+                _ => None,
+            }));
+            story.replies.extend(out.commands.iter().filter_map(|command| match command {
+                Command::Reply { result, .. } => Some(result.clone()),
                 _ => None,
             }));
         }
@@ -159,7 +165,7 @@ impl Laws {
         if talked != (record.outcome == Outcome::Answered) {
             return Err(format!("outcome and connection disagree: {record:?}"));
         }
-        if !matches!(record.queue.as_str(), "general" | "") {
+        if !matches!(record.queue.as_str(), "general" | "health" | "") {
             return Err(format!("a call in a queue that no line leads to: {record:?}"));
         }
         let agent = self.talked.remove(&record.id).unwrap_or_default();

@@ -8,6 +8,7 @@
 mod dialling;
 mod diary;
 mod habits;
+mod handing;
 mod killed;
 mod laws;
 mod network;

@@ -14,6 +14,8 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub callers: u16,
+    /// How many of the agents, the last ones, are counsellors and no operators.
+    pub counsellors: u16,
     /// How the phone of each agent is reached.
     pub agents: Vec<Reach>,
     /// Callers arrive within this time.
@@ -73,6 +75,8 @@ pub struct Faults {
     pub kill: u64,
     /// A supervisor flips an agent's state, or hangs up a call, in a thousand events.
     pub hands: u64,
+    /// Somebody transfers, parks, joins or picks up a call, in a thousand events.
+    pub handovers: u64,
     /// Other settings are loaded, in a thousand events.
     pub reloads: u64,
     /// The calendar steps by up to a day, in a thousand events.
@@ -97,6 +101,7 @@ impl Plan {
     pub fn calm() -> Self {
         Self {
             callers: 30,
+            counsellors: 0,
             agents: vec![Reach::Fixed, Reach::Named, Reach::Registered, Reach::Streaming],
             arrive_within: Duration::from_secs(60),
             strategy: acd::Strategy::LongestIdle,
@@ -142,6 +147,7 @@ impl Plan {
                 dns_silence: rng.below(30),
                 kill: bad * rng.below(20),
                 hands: rng.below(8),
+                handovers: rng.below(20),
                 reloads: rng.below(6),
                 clock_steps: rng.below(6),
                 stream_cuts: bad * rng.below(6),
@@ -152,12 +158,13 @@ impl Plan {
 
     pub fn settings(&self) -> Settings {
         let mut settings = Settings::default();
-        settings.acd.queues = vec![self.queue("general", &["operator"])];
+        settings.acd.queues =
+            vec![self.queue("general", &["operator"]), self.queue("health", &["counsellor"])];
         for (agent, reach) in (0..).zip(&self.agents) {
             let name = agent_name(agent);
             settings.acd.agents.push(acd::AgentSettings {
                 id: name.clone(),
-                skills: vec!["operator".into()],
+                skills: vec![self.skill(agent).into()],
                 ready: true,
                 fixed: reach.contact(agent).is_some(),
             });
@@ -235,6 +242,11 @@ impl Plan {
             _ => {}
         }
         settings
+    }
+
+    fn skill(&self, agent: u16) -> &'static str {
+        let operators = self.agents.len() as u16 - self.counsellors;
+        if agent < operators { "operator" } else { "counsellor" }
     }
 
     fn queue(&self, name: &str, skills: &[&str]) -> acd::QueueSettings {

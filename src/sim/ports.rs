@@ -1,10 +1,11 @@
 //! The data plane as the simulator has it: which ports are open, and whether the commands that the
 //! switch gives make sense. No audio flows here; the real engine has tests of its own.
 
+use crate::base::limits::ROOM_MAX;
 use crate::base::{Id, PortId};
 use crate::media::control::{Command, Event, Far, Figures};
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 #[derive(Debug, Default)]
@@ -13,12 +14,15 @@ pub struct Ports {
     /// Ports that the system refused, which the switch may not know yet.
     refused: BTreeMap<PortId, ()>,
     pub opened: u64,
+    rooms: u64,
 }
 
 #[derive(Debug, Default)]
 struct Port {
     far: Option<Far>,
     peer: Option<PortId>,
+    /// The room that it is in; 0: none.
+    room: u64,
     watch: Option<Duration>,
     /// Silence was reported, and nothing was heard since.
     silent: bool,
@@ -41,8 +45,8 @@ impl Ports {
     /// Carries out a command. `refuse` makes an `Open` fail. The error is a broken law.
     pub fn command(&mut self, command: &Command, refuse: bool) -> Result<Option<Follows>, String> {
         let soon = Duration::from_millis(2);
-        match *command {
-            Command::Play { port, piece, ref tunes, .. } => {
+        match command.clone() {
+            Command::Play { port, piece, tunes, .. } => {
                 let known = self.known(port, command)?.is_some();
                 let end = (known && !tunes.is_empty()).then_some(Event::Played { port, piece });
                 Ok(end.map(|event| Follows(Duration::from_secs(3), event)))
@@ -76,6 +80,8 @@ impl Ports {
                 Ok(None)
             }
             Command::Bridge { a, b } => {
+                self.part(a);
+                self.part(b);
                 for (one, other) in [(a, b), (b, a)] {
                     if let Some(port) = self.known(one, command)? {
                         port.peer = Some(other);
@@ -83,14 +89,16 @@ impl Ports {
                 }
                 Ok(None)
             }
-            Command::Unbridge { port } => {
-                let peer = self.known(port, command)?.and_then(|port| port.peer.take());
-                if let Some(peer) = peer.and_then(|peer| self.open.get_mut(&peer)) {
-                    peer.peer = None;
-                }
+            Command::Gather { ports } => {
+                self.gather(&ports, command)?;
                 Ok(None)
             }
-            Command::Stop { port } => {
+            Command::Unbridge { port } => {
+                self.known(port, command)?;
+                self.part(port);
+                Ok(None)
+            }
+            Command::Stop { port } | Command::Codes { port } => {
                 self.known(port, command)?;
                 Ok(None)
             }
@@ -101,6 +109,21 @@ impl Ports {
                 Ok(None)
             }
         }
+    }
+
+    fn gather(&mut self, ports: &[PortId], command: &Command) -> Result<(), String> {
+        if !(2..=ROOM_MAX).contains(&ports.len()) {
+            return Err(format!("{command:?} is no room"));
+        }
+        self.rooms += 1;
+        for &port in ports {
+            self.part(port);
+            let room = self.rooms;
+            if let Some(port) = self.known(port, command)? {
+                port.room = room;
+            }
+        }
+        Ok(())
     }
 
     /// The process that had them is dead.
@@ -125,7 +148,7 @@ impl Ports {
 
     /// Whether a port whose far end is there is bridged to another.
     pub fn is_bridged(&self, phone: IpAddr) -> bool {
-        let bridged = |port: &Port| port.peer.is_some() && port.is_at(phone);
+        let bridged = |port: &Port| (port.peer.is_some() || port.room > 0) && port.is_at(phone);
         self.open.values().any(bridged) || !self.refused.is_empty()
     }
 
@@ -154,14 +177,40 @@ impl Ports {
         heard.collect()
     }
 
-    /// A port that listens for the phone at this address.
-    pub fn of(&self, phone: IpAddr) -> Option<PortId> {
-        self.open.iter().find(|(_, port)| port.is_at(phone)).map(|(id, _)| *id)
+    /// Whether these phones hear one another, and nobody else does.
+    pub fn are_together(&self, phones: &[SocketAddr]) -> bool {
+        let at = |phone: &SocketAddr| {
+            let found = self.open.iter().find(|(_, port)| port.is_at(phone.ip()));
+            found.map(|(id, port)| (*id, port))
+        };
+        let ports: Vec<_> = phones.iter().filter_map(at).collect();
+        match ports[..] {
+            [(a, one), (b, other)] => one.peer == Some(b) && other.peer == Some(a),
+            [(_, one), ..] if ports.len() == phones.len() => {
+                let inside = self.open.values().filter(|port| port.room == one.room).count();
+                one.room > 0 && inside == phones.len() && ports.iter().all(|p| p.1.room == one.room)
+            }
+            _ => false,
+        }
+    }
+
+    /// The ports that the phone at this address speaks to.
+    pub fn at(&self, phone: IpAddr) -> Vec<PortId> {
+        self.open.iter().filter(|(_, port)| port.is_at(phone)).map(|(id, _)| *id).collect()
     }
 
     /// The far end of a port that watches.
     pub fn far_of(&self, port: PortId) -> Option<IpAddr> {
         Some(self.open.get(&port)?.far?.rtp.ip())
+    }
+
+    fn part(&mut self, port: PortId) {
+        let Some(port) = self.open.get_mut(&port) else { return };
+        port.room = 0;
+        let peer = port.peer.take();
+        if let Some(peer) = peer.and_then(|peer| self.open.get_mut(&peer)) {
+            peer.peer = None;
+        }
     }
 
     fn known(&mut self, port: PortId, command: &Command) -> Result<Option<&mut Port>, String> {

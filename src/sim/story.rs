@@ -9,7 +9,7 @@ use super::{Network, Plan};
 use crate::acd::AgentState;
 use crate::base::Instant;
 use crate::config::Settings;
-use crate::core::{CallRecord, Event, Fact, Switch};
+use crate::core::{CallRecord, Event, Fact, Switch, Verb};
 use crate::sip::Hop;
 use bytes::Bytes;
 use std::net::SocketAddr;
@@ -122,6 +122,58 @@ impl World {
     /// Something comes to the switch.
     pub fn tell(&mut self, event: Event) {
         self.do_now(Work::Tell(event));
+    }
+
+    /// A supervisor acts; what is said to that.
+    pub fn act(&mut self, verb: Verb) -> Result<String, String> {
+        self.tell(Event::Admin { request: self.steps, by: "supervisor".into(), verb });
+        let replies = self.laws.story.as_ref().map(|story| &story.replies);
+        replies.and_then(|replies| replies.last().cloned()).expect("an answer")
+    }
+
+    /// Keys are pressed on an agent's phone.
+    pub fn keys(&mut self, agent: u16, keys: &str) {
+        if let Err(why) = self.key_in(agent_address(agent), keys) {
+            panic!("{}", self.complaint(&why));
+        }
+        self.wait(Duration::ZERO);
+    }
+
+    /// An agent's phone sends its call to somebody else.
+    pub fn refers(&mut self, agent: u16, to: &str) {
+        if let Err(why) = self.refer(agent_address(agent), to) {
+            panic!("{}", self.complaint(&why));
+        }
+    }
+
+    /// Any phone tries to.
+    pub fn refers_as(&mut self, phone: SocketAddr, to: &str) {
+        if let Err(why) = self.refer(phone, to) {
+            panic!("{}", self.complaint(&why));
+        }
+    }
+
+    /// The ids of the calls that are alive, in the order of their arrival.
+    pub fn calls(&self) -> Vec<String> {
+        let mut calls: Vec<String> = self.laws.live.values().cloned().collect();
+        calls.sort();
+        calls
+    }
+
+    /// An agent hangs up now.
+    pub fn hang_up(&mut self, agent: u16) {
+        self.do_now(Work::GiveUp { address: agent_address(agent) });
+    }
+
+    /// Whether the two phones hear each other.
+    pub fn hear_each_other(&self, phones: &[SocketAddr]) -> bool {
+        self.ports.are_together(phones)
+    }
+
+    /// The id of the one call that is alive.
+    pub fn call(&self) -> String {
+        let mut live = self.laws.live.values();
+        live.next().filter(|_| live.next().is_none()).expect("one live call").clone()
     }
 
     fn do_now(&mut self, work: Work) {

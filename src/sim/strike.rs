@@ -23,6 +23,8 @@ impl World {
             Ok(())
         } else if falls(faults.hands) {
             self.meddle()
+        } else if falls(faults.handovers) {
+            self.hand_on()
         } else if falls(faults.reloads) {
             let settings = self.plan.other_settings(&mut self.rng);
             self.settings = settings.clone();

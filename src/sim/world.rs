@@ -305,10 +305,7 @@ impl World {
                     phone.hang_up(rng, out);
                 }
             }),
-            Work::Press { address, key } => match self.ports.of(address.ip()) {
-                Some(port) => self.media(control::Event::Key { port, key }),
-                None => Ok(()),
-            },
+            Work::Press { address, key } => self.key_in(address, &key.to_string()),
             Work::Vanish { address } => self.with_phone(address, |phone, _, _| phone.dead = true),
             Work::Cut { address, span } => {
                 self.network.cut_off(address, self.now + span);

@@ -148,6 +148,8 @@ impl UserAgent {
             | Timer::MaxWait(_)
             | Timer::QueueReview(_)
             | Timer::DialTimeout(_)
+            | Timer::Keys(_)
+            | Timer::Parked(_)
             | Timer::Silence(_)
             | Timer::Recheck(_)
             | Timer::CallGuard(_)
@@ -194,7 +196,7 @@ impl UserAgent {
                     Purpose::Open => leg.failed(desk, id, status, None),
                     Purpose::Change => leg.change_failed(desk, id, status, None),
                     Purpose::Bye => leg.left(),
-                    Purpose::Prack | Purpose::Cancel => {}
+                    Purpose::Prack | Purpose::Cancel | Purpose::Notify => {}
                 });
             }
             User::Ping(trunk) => self.ping_answered(cx, (trunk, hop), false, out),

@@ -102,8 +102,28 @@ pub struct Invited {
     pub call_id: String,
     /// How many more hops may come after us, or after whoever is called on its behalf.
     pub forwards: u8,
+    /// The leg whose place it is to take (RFC 3891).
+    pub replaces: Option<LegId>,
     /// `None`: the peer wants our offer in the 2xx (delayed offer).
     pub offer: Option<Body>,
+}
+
+/// What a REFER asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refer {
+    pub to: Party,
+    /// The call that the new one is to take the place of.
+    pub replaces: Option<Replaced>,
+}
+
+/// A dialog as Replaces names it (RFC 3891), seen from our side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    pub call_id: String,
+    /// Ours.
+    pub local_tag: String,
+    pub remote_tag: String,
+    pub early_only: bool,
 }
 
 /// On whose authority a call came in.
@@ -167,6 +187,11 @@ pub enum Act {
     AnswerOffer { body: Body },
     /// 488 and the like to [`Notice::Offered`]; the session stays as it was.
     RefuseOffer { status: u16 },
+    /// 202, or a refusal, to [`Notice::Referred`].
+    AnswerRefer { status: u16 },
+    /// How that is going (RFC 3515 section 2.4.4): the status of the call that it asked for. A
+    /// final one is the last. Says nothing to a peer that did not want to know (RFC 4488).
+    Report { status: u16 },
 }
 
 /// The Reason header field (RFC 3326).
@@ -199,6 +224,8 @@ pub enum Notice {
     OfferAnswered { leg: LegId, answer: Body },
     /// Our offer was refused; the session stays as it was.
     OfferRefused { leg: LegId, status: u16 },
+    /// REFER (RFC 3515): answer with `AnswerRefer` before anything else.
+    Referred { leg: LegId, refer: Box<Refer> },
     /// The far end hung up, cancelled, vanished, or broke the rules. The leg is gone.
     Ended { leg: LegId, why: Ended, cause: Cause },
     /// INFO carried a key: `0`-`9`, `*`, `#`, `A`-`D`. It has been answered.
@@ -223,6 +250,7 @@ impl Notice {
             | Notice::Offered { leg, .. }
             | Notice::OfferAnswered { leg, .. }
             | Notice::OfferRefused { leg, .. }
+            | Notice::Referred { leg, .. }
             | Notice::Key { leg, .. }
             | Notice::Ended { leg, .. } => Some(leg),
             Notice::Bound { .. } | Notice::TrunkUp { .. } | Notice::Locked { .. } => None,

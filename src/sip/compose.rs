@@ -12,13 +12,14 @@ use std::fmt::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 
 /// What we serve; everything else gets 405 or 501.
-pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO, REGISTER";
+pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO, REGISTER, REFER, \
+                         NOTIFY";
 pub const ACCEPT: &str = "application/sdp";
 /// Option tags that a peer may require of us.
-pub const SUPPORTED: &[&str] = &["100rel", "timer"];
+pub const SUPPORTED: &[&str] = &["100rel", "timer", "replaces", "norefersub"];
 
 /// The same for a header line.
-pub const SUPPORTED_LINE: &str = "100rel, timer";
+pub const SUPPORTED_LINE: &str = "100rel, timer, replaces, norefersub";
 
 pub struct Head<'a> {
     pub method: Method<'a>,

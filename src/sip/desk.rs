@@ -99,7 +99,9 @@ impl Desk<'_, '_> {
         let aim = dialog.aim();
         let forwards = match wanted.purpose {
             Purpose::Open => dialog.forwards,
-            Purpose::Change | Purpose::Prack | Purpose::Bye | Purpose::Cancel => compose::FORWARDS,
+            Purpose::Change | Purpose::Prack | Purpose::Bye | Purpose::Cancel | Purpose::Notify => {
+                compose::FORWARDS
+            }
         };
         let mut writer = compose::request(&Head {
             method: wanted.method,

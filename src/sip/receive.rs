@@ -4,10 +4,10 @@
 //! In: the octets of one message and the hop it came by. Out: effects. May import: wire and base.
 
 use super::agent::UserAgent;
-use super::leg::Leg;
+use super::leg::{Leg, Phase};
 use super::transaction::table::{Machine, Purpose, Told, Transaction, User};
 use super::transaction::{ClientInput, ServerInput, server, server_invite};
-use super::{Cause, Effect, Hop, Transport};
+use super::{Cause, Effect, Hop, Replaced, Transport};
 use super::{compose, derive, net, stray, tag};
 use crate::base::{Cx, LegId, TransactionId, limits};
 use crate::wire::sip::{Message, Method, Name, Rejected, Writer};
@@ -177,6 +177,31 @@ impl UserAgent {
         same.then_some(id)
     }
 
+    /// The leg that Replaces names, or why its place cannot be taken (RFC 3891 section 3).
+    pub fn replaced(&self, dialog: &Replaced) -> Result<LegId, u16> {
+        let (id, secret) = tag::parse_tag(&dialog.local_tag).ok_or(481_u16)?;
+        let same = |leg: &&Leg| {
+            leg.secret == secret
+                && *leg.dialog.call_id == *dialog.call_id
+                && *leg.dialog.remote_tag == *dialog.remote_tag
+        };
+        let leg = self.legs.get(id).filter(same).ok_or(481_u16)?;
+        match &leg.phase {
+            // "If the Replaces header field matches an early dialog that was not initiated by this
+            // UA, it returns a 481".
+            Phase::Ringing(_) => Err(481),
+            Phase::Calling(_) if !leg.silent => Ok(id),
+            // "If the Replaces header field matches a confirmed dialog, it checks for the presence
+            // of the "early-only" flag ... If the flag is present, the UA rejects the request with
+            // a 486 Busy response."
+            Phase::Talking if !leg.silent && dialog.early_only => Err(486),
+            Phase::Talking if !leg.silent => Ok(id),
+            // "If the Replaces header field matches a dialog which has already terminated, the UA
+            // SHOULD decline the request with a 603 Declined response."
+            Phase::Calling(_) | Phase::Talking | Phase::Leaving | Phase::Gone => Err(603),
+        }
+    }
+
     fn ack(&mut self, cx: &mut Cx, message: &Message, out: &mut Vec<Effect>) {
         let key = self.key(message, Method::Invite);
         if let Some(id) = self.net.table.server(key) {
@@ -211,7 +236,11 @@ impl UserAgent {
         if let Some(User::Leg(leg, purpose)) = user {
             self.with_leg(cx, leg, out, |leg, desk| match purpose {
                 Purpose::Open => leg.cancelled(desk, cause),
-                Purpose::Change | Purpose::Prack | Purpose::Bye | Purpose::Cancel => {
+                Purpose::Change
+                | Purpose::Prack
+                | Purpose::Bye
+                | Purpose::Cancel
+                | Purpose::Notify => {
                     leg.asked_cancelled(desk, id);
                 }
             });
@@ -294,7 +323,7 @@ impl UserAgent {
         self.with_leg(cx, leg, out, |leg, desk| {
             let status = message.status().unwrap_or_default();
             // RFC 3261 section 22.1: a CANCEL "cannot be resubmitted".
-            let own = matches!(purpose, Purpose::Change | Purpose::Prack | Purpose::Bye);
+            let own = !matches!(purpose, Purpose::Open | Purpose::Cancel);
             let again = matches!(status, 401 | 407) && own;
             if again && let Some(new) = leg.repeat_with_credentials(desk, &sent, user, message) {
                 return leg.moved(id, new);
@@ -307,7 +336,7 @@ impl UserAgent {
                 (Purpose::Change, 200..=299) => leg.changed(desk, message, id),
                 (Purpose::Change, _) => leg.change_failed(desk, id, status, Some(message)),
                 (Purpose::Bye, _) => leg.left(),
-                (Purpose::Prack | Purpose::Cancel, _) => {}
+                (Purpose::Prack | Purpose::Cancel | Purpose::Notify, _) => {}
             }
         });
     }

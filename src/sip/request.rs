@@ -12,10 +12,11 @@ use super::net::Give;
 use super::registrar::{Asked, Contacts, Outcome, Register};
 use super::session::{self, TooSmall};
 use super::transaction::table::{Purpose, User};
-use super::{Body, Effect, Hop, Invited, Notice, Party, Source, Transport};
+use super::{Body, Effect, Hop, Invited, Notice, Party, Replaced, Source, Transport};
 use super::{compose, route, tag};
 use crate::base::{Cx, LegId, TransactionId, limits};
-use crate::wire::sip::{Contact, Message, Method, Name, NameAddr, Scheme, Uri, Writer, text};
+use crate::wire::sip::text;
+use crate::wire::sip::{Contact, Message, Method, Name, NameAddr, Replaces, Scheme, Uri, Writer};
 
 impl UserAgent {
     /// RFC 3261 section 8.2, in its order, except that a request is only worth a challenge when it
@@ -38,13 +39,13 @@ impl UserAgent {
             // it MUST generate a 405 ... MUST also add an Allow header field"; section 21.5.2 for
             // one that it does not recognize.
             Method::Other(_) => return self.answer(hop, message, 501, allow, out),
-            Method::Refer
-            | Method::Notify
-            | Method::Subscribe
-            | Method::Message
-            | Method::Publish => return self.answer(hop, message, 405, allow, out),
+            // A call is referred by whoever is in it.
+            Method::Refer => return self.answer(hop, message, 403, |_| {}, out),
+            Method::Subscribe | Method::Message | Method::Publish => {
+                return self.answer(hop, message, 405, allow, out);
+            }
             // They belong to a dialog or transaction, and there is none.
-            Method::Bye | Method::Prack | Method::Update | Method::Info => {
+            Method::Bye | Method::Prack | Method::Update | Method::Info | Method::Notify => {
                 return self.answer(hop, message, 481, |_| {}, out);
             }
             Method::Ack | Method::Cancel => return,
@@ -122,10 +123,21 @@ impl UserAgent {
             return self.answer(hop, message, 422, fill, out);
         }
         let Some(source) = self.source(cx, hop, message, out) else { return };
+        let replaces = match self.replaces(message) {
+            Ok(replaces) => replaces,
+            Err(status) => return self.answer(hop, message, status, |_| {}, out),
+        };
         if self.legs.len() >= limits::LEGS_MAX {
             return self.busy(cx, hop, message, out);
         }
-        self.open_leg(cx, hop, message, key, (source, offer), out);
+        self.open_leg(cx, hop, message, key, (source, offer, replaces), out);
+    }
+
+    /// The leg whose place the call is to take (RFC 3891).
+    fn replaces(&self, message: &Message) -> Result<Option<LegId>, u16> {
+        let Some(raw) = message.header(Name::Replaces) else { return Ok(None) };
+        let dialog = replaced(raw).ok_or(400_u16)?;
+        self.replaced(&dialog).map(Some)
     }
 
     /// Whether an INVITE of ours that is still under way is this very one, come back to us.
@@ -226,7 +238,7 @@ impl UserAgent {
         hop: Hop,
         message: &Message,
         key: u128,
-        (source, offer): (Source, Option<Body>),
+        (source, offer, replaces): (Source, Option<Body>, Option<LegId>),
         out: &mut Vec<Effect>,
     ) {
         let id = self.legs.next_key();
@@ -239,7 +251,8 @@ impl UserAgent {
         self.with_leg(cx, id, out, |leg, desk| route::aim(desk, &mut leg.dialog, leg.fixed));
         let give = Give { status: 100, tag: &own_tag, body: None };
         self.net.give(cx, transaction, message, &give, |_| {}, out);
-        let invited = Box::new(invited(message, hop, source, offer));
+        let invited = Invited { replaces, ..invited(message, hop, source, offer) };
+        let invited = Box::new(invited);
         out.push(Effect::Notice(Notice::Invited { leg: id, invited }));
     }
 
@@ -419,14 +432,26 @@ fn invited(message: &Message, hop: Hop, source: Source, offer: Option<Body>) -> 
         hop,
         call_id: message.call_id.into(),
         forwards: message.max_forwards().unwrap_or(compose::FORWARDS).saturating_sub(1),
+        replaces: None,
         offer,
     }
+}
+
+/// A dialog as Replaces names it.
+pub(super) fn replaced(raw: &[u8]) -> Option<Replaced> {
+    let replaces = Replaces::parse(raw)?;
+    Some(Replaced {
+        call_id: replaces.call_id.into(),
+        local_tag: replaces.to_tag.into(),
+        remote_tag: replaces.from_tag.into(),
+        early_only: replaces.early_only,
+    })
 }
 
 fn party(address: &NameAddr) -> Party {
     Party { display: address.display().into_owned(), ..party_of(&address.uri) }
 }
 
-fn party_of(uri: &Uri) -> Party {
+pub(super) fn party_of(uri: &Uri) -> Party {
     Party { user: uri.user_text().into_owned(), host: uri.host.to_string(), display: String::new() }
 }

@@ -3,6 +3,7 @@
 mod far_end;
 mod playing;
 mod relaying;
+mod rooms;
 
 use super::control::{Command, Event, Far, Figures, Music};
 use super::{Channel, Effect, Engine, Frame, Relay, Tune, Tunes};

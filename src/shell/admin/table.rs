@@ -7,6 +7,7 @@
 use super::access::Who;
 use super::rpc::Fault;
 use crate::base::Now;
+use crate::call::Way;
 use crate::config::Role;
 use crate::core::{MissedAct, Verb as Act};
 use crate::shell::board::Board;
@@ -266,6 +267,27 @@ pub const VERBS: &[Verb] = &[
     ),
     act("calls.hangup", &[CALL], "Ends the call.", |g| Act::Hangup { call: g.own("call") }),
     act(
+        "calls.transfer",
+        &[CALL, needs("to", Kind::Text), takes("way", Kind::Word(&["blind", "consult", "join"]))],
+        "Sends the caller to an agent, a queue, a district, the directory or a number; or asks \
+         first, or brings somebody in.",
+        |g| Act::Transfer { call: g.own("call"), to: g.own("to"), way: way(g.text("way")) },
+    ),
+    act(
+        "calls.pick",
+        &[CALL, needs("agent", Kind::Agent)],
+        "This agent takes a call that waits or is parked.",
+        |g| Act::Pick { call: g.own("call"), agent: g.own("agent") },
+    ),
+    act("calls.park", &[CALL], "Parks the caller; the answer says in which slot.", |g| Act::Park {
+        call: g.own("call"),
+    }),
+    act("calls.return", &[CALL], "The caller waits again, at the old place.", |g| Act::Return {
+        call: g.own("call"),
+    }),
+    act("calls.hold", &[CALL], "The caller hears music.", |g| hold(g, true)),
+    act("calls.resume", &[CALL], "The caller hears the conversation again.", |g| hold(g, false)),
+    act(
         "calls.district",
         &[CALL, needs("district", Kind::Text)],
         "Notes the caller's district, for this call and the next ones.",
@@ -319,6 +341,18 @@ pub const AGENT_STATES: [&str; 6] =
 
 fn set_queue(given: &Given, to: String) -> Act {
     Act::SetQueue { queue: given.own("queue"), to }
+}
+
+fn hold(given: &Given, hold: bool) -> Act {
+    Act::Hold { call: given.own("call"), hold }
+}
+
+fn way(name: &str) -> Way {
+    match name {
+        "consult" => Way::Consult,
+        "join" => Way::Join,
+        _ => Way::Blind,
+    }
 }
 
 fn missed(given: &Given, act: MissedAct) -> Act {

@@ -99,6 +99,13 @@ fn of_call(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
         call::Fact::Returned { call, agent } => {
             ("call.returned", json!({"call": id(call), "agent": board.names.agent(*agent)}))
         }
+        call::Fact::LegAnswered { .. }
+        | call::Fact::Joined { .. }
+        | call::Fact::Alone { .. }
+        | call::Fact::Transferring { .. }
+        | call::Fact::Transferred { .. }
+        | call::Fact::NotTransferred { .. }
+        | call::Fact::Parked { .. } => of_handover(board, fact),
         call::Fact::LegClosed { call, leg, role, status, cause } => (
             "call.leg_closed",
             json!({"call": id(call), "leg": format!("{leg:?}"), "role": of_role(board, *role),
@@ -120,12 +127,16 @@ fn of_call(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
             json!({"call": id(call), "agent": board.names.agent(*agent), "category": category}),
         ),
         call::Fact::Refused { arrival, status, why } => {
-            let mut details = of_arrival(board, arrival);
-            details["status"] = (*status).into();
-            details["why"] = why.as_str().into();
-            ("call.refused", details)
+            ("call.refused", of_refusal(board, arrival, (*status, why)))
         }
     }
+}
+
+fn of_refusal(board: &Board, arrival: &Arrival, (status, why): (u16, &str)) -> Value {
+    let mut details = of_arrival(board, arrival);
+    details["status"] = status.into();
+    details["why"] = why.into();
+    details
 }
 
 fn of_missed(number: &str, news: &MissedNews) -> (&'static str, Value) {
@@ -138,6 +149,56 @@ fn of_missed(number: &str, news: &MissedNews) -> (&'static str, Value) {
         MissedNews::Unreached => ("missed.unreached", json!({"number": number})),
         MissedNews::Served => ("missed.served", json!({"number": number})),
         MissedNews::Closed { by } => ("missed.closed", json!({"number": number, "by": by})),
+    }
+}
+
+/// What became of a call that somebody had in hand.
+fn of_handover(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
+    let id = |call: &CallId| board.public(*call).to_string();
+    match fact {
+        call::Fact::LegAnswered { call, leg } => {
+            ("call.leg_answered", json!({"call": id(call), "leg": format!("{leg:?}")}))
+        }
+        call::Fact::Joined { call, role } => {
+            ("call.joined", json!({"call": id(call), "role": of_role(board, *role)}))
+        }
+        call::Fact::Alone { call } => ("call.alone", json!({"call": id(call)})),
+        call::Fact::Transferring { call, by, to, way } => (
+            "call.transferring",
+            json!({"call": id(call), "by": by.map(|by| board.names.agent(by)), "to": to,
+                   "way": way}),
+        ),
+        call::Fact::Transferred { call, by, to } => (
+            "call.transferred",
+            json!({"call": id(call), "by": by.map(|by| board.names.agent(by)), "to": to}),
+        ),
+        call::Fact::NotTransferred { call, to, why } => {
+            ("call.not_transferred", json!({"call": id(call), "to": to, "why": why}))
+        }
+        call::Fact::Parked { call, slot, by } => (
+            "call.parked",
+            json!({"call": id(call), "slot": slot, "by": by.map(|by| board.names.agent(by))}),
+        ),
+        // All that is no handover has its words in `of_call`.
+        call::Fact::Arrived { .. }
+        | call::Fact::SystemAnswered { .. }
+        | call::Fact::LegOpened { .. }
+        | call::Fact::Connected { .. }
+        | call::Fact::Held { .. }
+        | call::Fact::Silent { .. }
+        | call::Fact::District { .. }
+        | call::Fact::Announced { .. }
+        | call::Fact::Chose { .. }
+        | call::Fact::Missed { .. }
+        | call::Fact::NotPromised { .. }
+        | call::Fact::Emergency { .. }
+        | call::Fact::Rung { .. }
+        | call::Fact::Category { .. }
+        | call::Fact::Returned { .. }
+        | call::Fact::LegClosed { .. }
+        | call::Fact::Measured { .. }
+        | call::Fact::Ended { .. }
+        | call::Fact::Refused { .. } => ("call", json!({})),
     }
 }
 
@@ -178,6 +239,13 @@ fn of_desk(board: &Board, fact: &acd::Fact) -> (&'static str, Value) {
             let mut details = about(call, agent);
             details["why"] = of_miss(*why).into();
             ("agent.missed", details)
+        }
+        acd::Fact::Claimed { call, agent } => ("agent.claimed", about(call, agent)),
+        acd::Fact::Serving { call, agent } => ("agent.serving", about(call, agent)),
+        acd::Fact::Unclaimed { call, agent, why } => {
+            let mut details = about(call, agent);
+            details["why"] = of_miss(*why).into();
+            ("agent.unclaimed", details)
         }
         acd::Fact::Taken { call, agent } => ("agent.taken", about(call, agent)),
         acd::Fact::Repaired { agent, call } => ("agent.repaired", about(call, agent)),

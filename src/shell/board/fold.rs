@@ -72,6 +72,7 @@ pub(super) enum Stage {
     Waiting,
     Offered,
     Talking,
+    Parked,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,6 +110,19 @@ pub struct Counts {
     pub callback: u64,
     pub refused: u64,
     pub failed: u64,
+}
+
+impl Counts {
+    fn of(&mut self, outcome: Outcome) -> &mut u64 {
+        match outcome {
+            Outcome::Answered => &mut self.answered,
+            Outcome::Abandoned => &mut self.abandoned,
+            Outcome::Overflowed => &mut self.overflowed,
+            Outcome::Callback => &mut self.callback,
+            Outcome::Refused => &mut self.refused,
+            Outcome::Failed => &mut self.failed,
+        }
+    }
 }
 
 impl Board {
@@ -239,18 +253,19 @@ impl Board {
             call::Fact::Silent { call, silent, .. } => {
                 self.change(*call, |call| call.silent = *silent);
             }
-            call::Fact::Returned { call, .. } => self.change(*call, |call| {
-                (call.stage, call.agent) = (Stage::Waiting, None);
+            call::Fact::Returned { call, .. } | call::Fact::Alone { call } => {
+                self.change(*call, |call| (call.stage, call.agent) = (Stage::Waiting, None));
+            }
+            call::Fact::Parked { call, .. } => {
+                self.change(*call, |call| call.stage = Stage::Parked);
+            }
+            call::Fact::Transferring { call, .. } => self.change(*call, |call| {
+                if call.stage == Stage::Parked {
+                    call.stage = Stage::Waiting;
+                }
             }),
             call::Fact::Ended { call, end } => {
-                match end.outcome {
-                    Outcome::Answered => self.counts.answered += 1,
-                    Outcome::Abandoned => self.counts.abandoned += 1,
-                    Outcome::Overflowed => self.counts.overflowed += 1,
-                    Outcome::Callback => self.counts.callback += 1,
-                    Outcome::Refused => self.counts.refused += 1,
-                    Outcome::Failed => self.counts.failed += 1,
-                }
+                *self.counts.of(end.outcome) += 1;
                 self.forget(*call);
                 for queue in self.queues.values_mut() {
                     queue.waiting.remove(call);
@@ -267,17 +282,7 @@ impl Board {
                 self.failures.note(number, *reached);
                 self.missed.rung(number);
             }
-            call::Fact::Missed { number, news } => {
-                let place = match news {
-                    MissedNews::Abandoned { parent } => self.place_of_call(parent),
-                    MissedNews::Claimed { .. }
-                    | MissedNews::Calling
-                    | MissedNews::Unreached
-                    | MissedNews::Served
-                    | MissedNews::Closed { .. } => None,
-                };
-                self.missed.take(at, number, news, place.unwrap_or_default());
-            }
+            call::Fact::Missed { number, news } => self.take_missed(at, number, news),
             call::Fact::Category { .. }
             | call::Fact::SystemAnswered { .. }
             | call::Fact::Announced { .. }
@@ -285,9 +290,25 @@ impl Board {
             | call::Fact::Emergency { .. }
             | call::Fact::NotPromised { .. }
             | call::Fact::LegOpened { .. }
+            | call::Fact::LegAnswered { .. }
+            | call::Fact::Joined { .. }
+            | call::Fact::Transferred { .. }
+            | call::Fact::NotTransferred { .. }
             | call::Fact::LegClosed { .. }
             | call::Fact::Measured { .. } => {}
         }
+    }
+
+    fn take_missed(&mut self, at: Now, number: &str, news: &MissedNews) {
+        let place = match news {
+            MissedNews::Abandoned { parent } => self.place_of_call(parent),
+            MissedNews::Claimed { .. }
+            | MissedNews::Calling
+            | MissedNews::Unreached
+            | MissedNews::Served
+            | MissedNews::Closed { .. } => None,
+        };
+        self.missed.take(at, number, news, place.unwrap_or_default());
     }
 
     fn take_desk(&mut self, at: Now, fact: &acd::Fact) {
@@ -323,6 +344,17 @@ impl Board {
                         (call.stage, call.agent) = (Stage::Waiting, None);
                     }
                 });
+                if let Some(agent) = self.agents.get_mut(agent) {
+                    agent.missed += 1;
+                }
+            }
+            acd::Fact::Serving { agent, .. } => {
+                if let Some(agent) = self.agents.get_mut(agent) {
+                    agent.taken += 1;
+                }
+            }
+            acd::Fact::Claimed { .. } => {}
+            acd::Fact::Unclaimed { agent, .. } => {
                 if let Some(agent) = self.agents.get_mut(agent) {
                     agent.missed += 1;
                 }

@@ -68,6 +68,7 @@ impl Board {
                 Stage::Arrived => "arrived",
                 Stage::Waiting => "waiting",
                 Stage::Offered => "offered",
+                Stage::Parked => "parked",
                 Stage::Talking => "talking",
             },
             "line": call.line,
@@ -96,7 +97,7 @@ impl Board {
             match call.stage {
                 Stage::Offered => busy.0 += 1,
                 Stage::Talking => busy.1 += 1,
-                Stage::Arrived | Stage::Waiting => {}
+                Stage::Arrived | Stage::Waiting | Stage::Parked => {}
             }
         }
         let all = self.names.queues.iter();

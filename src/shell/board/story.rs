@@ -88,12 +88,19 @@ fn subject(what: &What) -> Option<CallId> {
             | call::Fact::Rung { call, .. }
             | call::Fact::Category { call, .. }
             | call::Fact::Returned { call, .. }
+            | call::Fact::Joined { call, .. }
+            | call::Fact::Alone { call }
+            | call::Fact::Transferring { call, .. }
+            | call::Fact::Transferred { call, .. }
+            | call::Fact::NotTransferred { call, .. }
+            | call::Fact::Parked { call, .. }
             | call::Fact::Announced { call, .. }
             | call::Fact::Chose { call, .. }
             | call::Fact::Emergency { call, .. }
             | call::Fact::NotPromised { call, .. }
             | call::Fact::Ended { call, .. } => Some(*call),
             call::Fact::LegOpened { .. }
+            | call::Fact::LegAnswered { .. }
             | call::Fact::LegClosed { .. }
             | call::Fact::Measured { .. }
             | call::Fact::Missed { .. }
@@ -107,6 +114,9 @@ fn subject(what: &What) -> Option<CallId> {
             | acd::Fact::Offered { call, .. }
             | acd::Fact::Missed { call, .. }
             | acd::Fact::Taken { call, .. }
+            | acd::Fact::Claimed { call, .. }
+            | acd::Fact::Serving { call, .. }
+            | acd::Fact::Unclaimed { call, .. }
             | acd::Fact::Agent { state: AgentState::WrapUp { call }, .. } => Some(*call),
             acd::Fact::Picked(pick) => Some(pick.call),
             acd::Fact::Agent { .. } | acd::Fact::Handled { .. } => None,

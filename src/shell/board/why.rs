@@ -6,7 +6,7 @@ use super::fold::{Board, Stage};
 use super::story::Story;
 use crate::acd::{self, AgentState, Claim, PassedOver, Pick, Verdict};
 use crate::base::{AgentId, Now};
-use crate::call::{self, Arrival, Centre};
+use crate::call::{self, Arrival, Centre, Role, Way};
 use crate::core::What;
 use crate::shell::stamp::rfc3339;
 use serde_json::{Value, json};
@@ -54,6 +54,7 @@ impl Board {
             "now": live.map(|call| match call.stage {
                 Stage::Arrived => json!(["arriving"]),
                 Stage::Talking => json!(["talking"]),
+                Stage::Parked => json!(["parked"]),
                 Stage::Waiting | Stage::Offered => self.standing(&story.id, &queue),
             }),
         }))
@@ -115,10 +116,15 @@ impl Board {
                 )),
                 acd::Fact::Picked(pick) => Some(self.tell_pick(pick)),
                 acd::Fact::Offered { agent, .. } => plain(format!("{} rings", self.who(*agent))),
-                acd::Fact::Missed { agent, why, .. } => {
+                acd::Fact::Missed { agent, why, .. } | acd::Fact::Unclaimed { agent, why, .. } => {
                     plain(format!("{} did not take it: {}", self.who(*agent), of_miss(*why)))
                 }
-                acd::Fact::Taken { agent, .. } => plain(format!("{} answered", self.who(*agent))),
+                acd::Fact::Taken { agent, .. } | acd::Fact::Serving { agent, .. } => {
+                    plain(format!("{} answered", self.who(*agent)))
+                }
+                acd::Fact::Claimed { agent, .. } => {
+                    plain(format!("{} rings, asked for by name", self.who(*agent)))
+                }
                 acd::Fact::Agent { agent, state: AgentState::WrapUp { .. } } => {
                     plain(format!("{} wraps up", self.who(*agent)))
                 }
@@ -176,12 +182,40 @@ impl Board {
                 let by = word(&end.by);
                 format!("ended: {}, by {by}, status {}", word(&end.outcome), end.status)
             }
+            call::Fact::Alone { .. } => "nobody talks with the caller just now".into(),
+            call::Fact::Joined { role: Role::Agent(agent), .. } => {
+                format!("{} came in", self.who(*agent))
+            }
+            call::Fact::Joined { .. } => "another party came in".into(),
+            call::Fact::Transferring { by, to, way, .. } => {
+                let does = match way {
+                    Way::Blind => "sends the call to",
+                    Way::Consult => "asks",
+                    Way::Join => "calls in",
+                    Way::Recall => "gets the call back from",
+                };
+                format!("{} {does} {to}", self.whoever(*by))
+            }
+            call::Fact::Transferred { to, .. } => format!("handed over to {to}"),
+            call::Fact::NotTransferred { to, why, .. } if to.is_empty() => {
+                format!("nobody took it back: {why}")
+            }
+            call::Fact::NotTransferred { to, why, .. } => format!("not handed over to {to}: {why}"),
+            call::Fact::Parked { slot, by, .. } => {
+                format!("parked in {slot} by {}", self.whoever(*by))
+            }
             call::Fact::LegOpened { .. }
+            | call::Fact::LegAnswered { .. }
             | call::Fact::LegClosed { .. }
             | call::Fact::Measured { .. }
             | call::Fact::Missed { .. }
             | call::Fact::Refused { .. } => return None,
         })
+    }
+
+    /// The agent, or else a supervisor.
+    fn whoever(&self, agent: Option<AgentId>) -> String {
+        agent.map_or_else(|| "a supervisor".into(), |agent| self.who(agent))
     }
 
     fn tell_arrival(&self, arrival: &Arrival) -> String {

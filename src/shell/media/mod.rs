@@ -161,6 +161,11 @@ impl Handle {
         {
             return Err(command);
         }
+        if let Command::Gather { ports } = &command
+            && !self.bring_all(ports)
+        {
+            return Err(command);
+        }
         let port = port_of(&command);
         let opens = match command {
             Command::Open { .. } => Some(true),
@@ -194,6 +199,19 @@ impl Handle {
             true => (b, at_b.worker, at_a.worker),
             false => (a, at_a.worker, at_b.worker),
         };
+        self.carry(port, (from, to))
+    }
+
+    /// The same for all the ports of a room, which go to where the first is.
+    fn bring_all(&self, ports: &[PortId]) -> bool {
+        let Some(to) = ports.first().map(|port| self.place(*port).worker) else { return true };
+        ports.iter().all(|port| {
+            let at = self.place(*port);
+            at.worker == to || !at.open || self.carry(*port, (at.worker, to))
+        })
+    }
+
+    fn carry(&self, port: PortId, (from, to): (usize, usize)) -> bool {
         let (giver, taker) = (&self.lines[from], &self.lines[to]);
         // Only this thread fills the queues, so what is free now stays free.
         if giver.orders.len() + 1 > ORDERS_QUEUED || taker.orders.len() + 2 > ORDERS_QUEUED {

@@ -307,14 +307,16 @@ fn place(port: PortId) -> usize {
 
 /// The port that a command is for.
 pub fn port_of(command: &Command) -> PortId {
-    match *command {
+    match command {
+        Command::Gather { ports } => ports.first().copied().unwrap_or(PortId(0)),
         Command::Open { port, .. }
         | Command::Close { port }
         | Command::Agree { port, .. }
         | Command::Bridge { a: port, .. }
+        | Command::Codes { port }
         | Command::Unbridge { port }
         | Command::Play { port, .. }
         | Command::Stop { port }
-        | Command::Watch { port, .. } => port,
+        | Command::Watch { port, .. } => *port,
     }
 }

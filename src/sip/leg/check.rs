@@ -26,6 +26,10 @@ impl Leg {
         if self.asked.is_some_and(|asked| !waits(asked.transaction)) {
             return Err("owes an answer to a request that has one".into());
         }
+        let refer = self.referral.and_then(|refer| refer.transaction);
+        if refer.is_some_and(|id| !waits(id)) {
+            return Err("owes an answer to a REFER that has one".into());
+        }
         let change = self.change.as_ref().and_then(|c| c.transaction);
         if change.is_some_and(|id| !waits(id)) {
             return Err("waits for an answer that has come".into());

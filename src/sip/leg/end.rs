@@ -108,6 +108,10 @@ impl Leg {
             let own_tag = tag::tag(desk.id, self.secret);
             desk.respond(asked.transaction, 487, &own_tag, |_| {}, None);
         }
+        if let Some(refer) = self.referral.as_mut().and_then(|refer| refer.transaction.take()) {
+            let own_tag = tag::tag(desk.id, self.secret);
+            desk.respond(refer, 487, &own_tag, |_| {}, None);
+        }
     }
 
     /// RFC 4028 section 10: nobody refreshed the session.

@@ -8,6 +8,7 @@ pub mod asked;
 pub mod change;
 pub mod check;
 pub mod end;
+pub mod refer;
 pub mod reliable;
 pub mod state;
 pub mod uac;
@@ -42,6 +43,8 @@ impl Leg {
             Act::Offer { body } => self.offer(desk, body),
             Act::AnswerOffer { body } => self.answer_offer(desk, body),
             Act::RefuseOffer { status } => self.refuse_offer(desk, status),
+            Act::AnswerRefer { status } => self.answer_refer(desk, status),
+            Act::Report { status } => self.report(desk, status),
         }
     }
 

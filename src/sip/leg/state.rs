@@ -1,6 +1,7 @@
 //! What is kept of a leg. Small once the call stands: what only the opening or a change needs is in
 //! a box that goes away with it.
 
+use super::refer::Referral;
 use crate::base::{Instant, TransactionId, TrunkId};
 use crate::sip::dialog::Dialog;
 use crate::sip::session::{self, Session};
@@ -30,6 +31,8 @@ pub struct Leg {
     pub change: Option<Box<Change>>,
     /// A re-INVITE or UPDATE of the peer that the user has to answer.
     pub asked: Option<Asked>,
+    /// A REFER of the peer, the last one.
+    pub referral: Option<Referral>,
     pub session: Option<Session>,
     pub peer: Abilities,
     /// The peer is a phone behind the hop it was heard on; where its URIs point means nothing.
@@ -201,6 +204,7 @@ impl Leg {
             unacked: None,
             change: None,
             asked: None,
+            referral: None,
             session: None,
             peer: Abilities::default(),
             fixed: false,

@@ -37,12 +37,13 @@ impl Leg {
             Method::Prack => self.pracked(desk, message, transaction),
             Method::Info if message.body.is_empty() => self.reply(desk, transaction, 200),
             Method::Info => self.informed(desk, message, transaction),
+            Method::Refer => self.referred(desk, message, transaction),
+            // RFC 6665 section 4.1.3: nobody here has subscribed to anything.
+            Method::Notify => self.reply(desk, transaction, 481),
             Method::Options => self.reply(desk, transaction, 200),
             Method::Ack
             | Method::Cancel
             | Method::Register
-            | Method::Refer
-            | Method::Notify
             | Method::Subscribe
             | Method::Message
             | Method::Publish => self.not_served(desk, transaction, 405),

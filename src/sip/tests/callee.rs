@@ -205,7 +205,7 @@ fn what_cannot_be_served_is_refused_with_what_would_be() {
     assert_eq!(status(&ask(invite("Accept: text/plain\n", ""))), 406);
     let brief = ask(invite("Supported: timer\nSession-Expires: 60\n", ""));
     assert_eq!((status(&brief), header(&brief, "Min-SE")), (422, "90"));
-    let refer = ask(invite("", "").replace("INVITE", "REFER"));
+    let refer = ask(invite("", "").replace("INVITE", "PUBLISH"));
     assert_eq!(status(&refer), 405);
     assert!(header(&refer, "Allow").contains("UPDATE"));
     assert_eq!(status(&ask(invite("", "").replace("INVITE", "FOO"))), 501);

@@ -11,7 +11,7 @@ fn an_invite_says_who_calls_and_what_we_can_do() {
     assert!(header(&invite, "From").starts_with("<sip:07552551234@helpline.example>;tag="));
     assert!(header(&invite, "Via").starts_with("SIP/2.0/UDP 192.0.2.1:5060;rport;branch=z9hG4bK"));
     assert_eq!(header(&invite, "Session-Expires"), "1800");
-    assert_eq!(header(&invite, "Supported"), "100rel, timer");
+    assert_eq!(header(&invite, "Supported"), "100rel, timer, replaces, norefersub");
     assert_eq!(header(&invite, "Max-Forwards"), "69", "as the call says");
     assert!(
         invite

@@ -4,5 +4,6 @@ mod callee;
 mod caller;
 mod dialog;
 mod pair;
+mod refer;
 mod registered;
 mod world;

@@ -73,6 +73,8 @@ pub enum Purpose {
     Prack,
     Bye,
     Cancel,
+    /// Word of how a REFER is going.
+    Notify,
 }
 
 /// What the user of a client transaction is told.

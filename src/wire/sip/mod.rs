@@ -36,6 +36,6 @@ pub use method::Method;
 pub use name::Name;
 pub use params::{Param, Params};
 pub use uri::{Scheme, Uri};
-pub use values::{CSeq, RAck, Reason, Refresher, SessionExpires};
+pub use values::{CSeq, RAck, Reason, Refresher, Replaces, SessionExpires};
 pub use via::Via;
 pub use write::{TopVia, Writer, phrase};

@@ -100,6 +100,31 @@ impl<'a> Reason<'a> {
     }
 }
 
+/// Replaces (RFC 3891 section 6.1). The tags are as the one who reads it sees them: `to_tag` is its
+/// own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replaces<'a> {
+    pub call_id: &'a str,
+    pub to_tag: Cow<'a, str>,
+    pub from_tag: Cow<'a, str>,
+    pub early_only: bool,
+}
+
+impl<'a> Replaces<'a> {
+    pub fn parse(raw: &'a [u8]) -> Option<Replaces<'a>> {
+        let raw = trim(raw);
+        let (call_id, params) = raw.split_at(raw.iter().position(|b| *b == b';')?);
+        let call_id = std::str::from_utf8(trim(call_id)).ok().filter(|id| !id.is_empty())?;
+        let params = Params::checked(params)?;
+        Some(Replaces {
+            call_id,
+            to_tag: params.text("to-tag").filter(|tag| !tag.is_empty())?,
+            from_tag: params.text("from-tag").filter(|tag| !tag.is_empty())?,
+            early_only: params.has("early-only"),
+        })
+    }
+}
+
 fn split_digits(raw: &[u8]) -> (&[u8], &[u8]) {
     raw.split_at(raw.iter().position(|b| !b.is_ascii_digit()).unwrap_or(raw.len()))
 }
@@ -130,6 +155,17 @@ mod tests {
         }
         assert_eq!(leading_seconds(b"120 (in a meeting);duration=60"), Some(120));
         assert_eq!(leading_seconds(b"soon"), None);
+    }
+
+    #[test]
+    fn replaces_names_a_dialog() {
+        let parsed = Replaces::parse(b"98732@sip.example.com ;from-tag=r33 ; to-tag=ff87").unwrap();
+        assert_eq!((parsed.call_id, parsed.early_only), ("98732@sip.example.com", false));
+        assert_eq!((&*parsed.to_tag, &*parsed.from_tag), ("ff87", "r33"));
+        assert!(Replaces::parse(b"1;to-tag=a;from-tag=b;early-only").unwrap().early_only);
+        for bad in [&b"1"[..], b"1;to-tag=a", b";to-tag=a;from-tag=b", b"1;to-tag=a;from-tag"] {
+            assert_eq!(Replaces::parse(bad), None);
+        }
     }
 
     #[test]

@@ -1,0 +1,177 @@
+//! Claims: one agent, asked for by name, past every line. A transfer, a consultation, a pick-up.
+//!
+//! In: a call and an agent, or a queue of whose agents any will do. Out: the agent rings for it, or
+//! why not. The laws of offers hold for claims too: one call at a time, duty, a phone that is
+//! there, and no ringing inside a wrap-up. May import: base.
+
+use super::agent::{Duty, Task};
+use super::desk::{Desk, Turn};
+use super::{Effect, Fact, MissedBecause, Withdrawn, strategy};
+use crate::base::{AgentId, CallId, Cx, QueueId, Timer};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Why an agent cannot be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unfree {
+    UnknownAgent,
+    LoggedOut,
+    Paused {
+        reason: String,
+    },
+    Unreachable,
+    /// Rings or talks.
+    Engaged,
+    WrapsUp,
+    /// Of the queue's agents none is free.
+    Nobody,
+}
+
+impl std::fmt::Display for Unfree {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::UnknownAgent => "there is no such agent",
+            Self::LoggedOut => "the agent is logged out",
+            Self::Paused { reason } if reason.is_empty() => "the agent is paused",
+            Self::Paused { reason } => return write!(f, "the agent is paused: {reason}"),
+            Self::Unreachable => "no phone of the agent is there",
+            Self::Engaged => "the agent has a call in hand",
+            Self::WrapsUp => "the agent is in wrap-up",
+            Self::Nobody => "nobody who serves the queue is free",
+        })
+    }
+}
+
+impl Desk {
+    /// Has this agent ring for the call, and nobody else; whatever the call is at the desk stays as
+    /// it is. The phones' word comes back by `answered` and `missed`, the end by `released`. How
+    /// long it rings is for the driver to say. The wrap-up is that of `queue`.
+    pub fn claim(
+        &mut self,
+        cx: &mut Cx<'_>,
+        call: CallId,
+        agent: AgentId,
+        queue: Option<QueueId>,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Unfree> {
+        let who = self.agents.get(agent).filter(|who| !who.retired).ok_or(Unfree::UnknownAgent)?;
+        match who.task {
+            Task::Nothing => {}
+            Task::WrapUp { .. } => return Err(Unfree::WrapsUp),
+            Task::Offered(_)
+            | Task::Talking(_)
+            | Task::Claimed { .. }
+            | Task::Serving { .. }
+            | Task::Own(_) => {
+                return Err(Unfree::Engaged);
+            }
+        }
+        match &who.duty {
+            Duty::On if who.reachable() => {}
+            Duty::On => return Err(Unfree::Unreachable),
+            Duty::Off => return Err(Unfree::LoggedOut),
+            Duty::Paused(reason) => return Err(Unfree::Paused { reason: reason.clone() }),
+        }
+        let mut turn = Turn::new(cx, out);
+        let queue = queue.and_then(|queue| self.queues.get(queue));
+        let wrap_up = queue.map_or(Duration::ZERO, |queue| queue.settings.wrap_up);
+        turn.fact(Fact::Claimed { call, agent });
+        self.set_task(&mut turn, agent, Task::Claimed { call, wrap_up });
+        self.decide(turn);
+        Ok(())
+    }
+
+    /// The same for whichever agent of this queue would be next, if one is free.
+    pub fn claim_any(
+        &mut self,
+        cx: &mut Cx<'_>,
+        call: CallId,
+        queue: QueueId,
+        out: &mut Vec<Effect>,
+    ) -> Result<AgentId, Unfree> {
+        let line = self.queues.get(queue).ok_or(Unfree::Nobody)?;
+        let free = line.staff.iter().filter_map(|&id| Some((id, self.agents.get(id)?)));
+        let ready = free.filter(|(_, who)| who.is_shown_ready());
+        let turns = ready.map(|(id, who)| strategy::turn(line.settings.strategy, id, who));
+        let agent = turns.min().ok_or(Unfree::Nobody)?.2;
+        self.claim(cx, call, agent, Some(queue), out).map(|()| agent)
+    }
+
+    /// The agent talks on in another call, which this one has become part of: no wrap-up between.
+    pub fn carry_over(
+        &mut self,
+        cx: &mut Cx<'_>,
+        (from, to): (CallId, CallId),
+        (agent, queue): (AgentId, Option<QueueId>),
+        out: &mut Vec<Effect>,
+    ) {
+        let mut turn = Turn::new(cx, out);
+        let (wrap_up, since) = match self.task(agent) {
+            Task::Talking(call) if call == from => {
+                let Some(caller) = self.callers.remove(&from) else { return };
+                turn.cx.timers.cancel(Timer::MaxWait(from));
+                (caller.wrap_up(), caller.answered)
+            }
+            Task::Serving { call, wrap_up, since } if call == from => (wrap_up, since),
+            Task::Own(call) if call == from => {
+                let queue = queue.and_then(|queue| self.queues.get(queue));
+                (queue.map_or(Duration::ZERO, |queue| queue.settings.wrap_up), turn.now())
+            }
+            Task::Nothing
+            | Task::Offered(_)
+            | Task::Talking(_)
+            | Task::Claimed { .. }
+            | Task::Serving { .. }
+            | Task::WrapUp { .. }
+            | Task::Own(_) => return,
+        };
+        self.set_task(&mut turn, agent, Task::Serving { call: to, wrap_up, since });
+        self.decide(turn);
+    }
+
+    /// The phone of a claimed agent answered.
+    pub(super) fn begin_serving(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        call: CallId,
+        agent: AgentId,
+        wrap_up: Duration,
+    ) {
+        let since = turn.now();
+        turn.fact(Fact::Serving { call, agent });
+        self.set_task(turn, agent, Task::Serving { call, wrap_up, since });
+    }
+
+    /// A claim is over without an answer.
+    pub(super) fn unclaim(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        call: CallId,
+        agent: AgentId,
+        why: MissedBecause,
+    ) {
+        turn.fact(Fact::Unclaimed { call, agent, why });
+        self.set_task(turn, agent, Task::Nothing);
+    }
+
+    /// The call needs the agent no more, who rings or talks for it.
+    pub(super) fn unserve(&mut self, turn: &mut Turn<'_, '_>, call: CallId, agent: AgentId) {
+        match self.task(agent) {
+            Task::Claimed { call: own, .. } if own == call => {
+                let why = MissedBecause::Withdrawn(Withdrawn::CallerGone);
+                self.unclaim(turn, call, agent, why);
+            }
+            Task::Serving { call: own, wrap_up, since } if own == call => {
+                let talked = turn.now().since(since);
+                self.end_talk(turn, agent, call, (talked, wrap_up));
+            }
+            Task::Nothing
+            | Task::Offered(_)
+            | Task::Talking(_)
+            | Task::Claimed { .. }
+            | Task::Serving { .. }
+            | Task::WrapUp { .. }
+            | Task::Own(_) => {}
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Who hears whom: has the data plane do what [`Call::talk`] says, and plays music to whoever is
+//! kept waiting meanwhile.
+
+use super::calls::{Calls, Io};
+use super::conversation::Call;
+use super::leg::Leg;
+use super::{Fact, MissedNews, Role};
+use crate::base::{CallId, LegId, PortId, Timer, TuneId};
+use crate::media::control::Command;
+
+impl Calls {
+    /// From now on these legs hear one another, and nobody else does.
+    pub(super) fn set_talk(&mut self, io: &mut Io, id: CallId, talk: Vec<LegId>) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        if talk.contains(&call.caller.id) {
+            // What was being said is said once; whoever returns hears music.
+            call.says.clear();
+            call.later.clear();
+        }
+        let before = std::mem::replace(&mut call.talk, talk);
+        for leg in before {
+            if call.is_heard(leg) {
+                continue;
+            }
+            let Some(leg) = call.leg_mut(leg) else { continue };
+            // Whoever is not heard is not listened to: nothing could ever end a silence that is
+            // counted on.
+            leg.silent = false;
+            io.cx.timers.cancel(Timer::Silence(leg.id));
+            io.media(Command::Unbridge { port: leg.side.port });
+            io.media(Command::Watch { port: leg.side.port, silence: None });
+        }
+        stop_music(io, call);
+        connect(io, call);
+        for leg in call.talk.clone() {
+            watch(io, call, id, leg);
+        }
+        start_music(io, call);
+        tell_hold(io, call, id);
+    }
+
+    /// The caller and this leg hear each other, as a fact.
+    pub(super) fn connected(&mut self, io: &mut Io, id: CallId, leg: LegId) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        call.was_connected = true;
+        let agent = call.leg(leg).and_then(Leg::agent);
+        let number = call.number.clone();
+        io.fact(Fact::Connected { call: id, agent });
+        self.missed.close(io, &number, MissedNews::Served);
+    }
+
+    /// What a leg agreed to has changed: tell the data plane; whoever is on hold hears music.
+    pub(super) fn agreed(&mut self, io: &mut Io, id: CallId, leg: LegId) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        let Some(this) = call.leg(leg) else { return };
+        io.out.extend(this.agree());
+        if call.is_heard(leg) {
+            watch(io, call, id, leg);
+            stop_music(io, call);
+            start_music(io, call);
+            tell_hold(io, call, id);
+        }
+    }
+
+    /// The leg has a new port: whatever it heard goes on there.
+    pub(super) fn resume_media(&mut self, io: &mut Io, id: CallId, leg: LegId) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        let Some(this) = call.leg_mut(leg) else { return };
+        if std::mem::take(&mut this.hears_tune) {
+            start_music(io, call);
+        }
+        if call.is_heard(leg) {
+            connect(io, call);
+            watch(io, call, id, leg);
+        }
+    }
+
+    /// A short sound for one party, in the midst of whatever it hears.
+    pub(super) fn beep(&mut self, io: &mut Io, id: CallId, leg: LegId, tune: Option<TuneId>) {
+        let Some(call) = self.table.get(id) else { return };
+        if let Some((leg, tune)) = call.leg(leg).zip(tune) {
+            let then = call.music().filter(|_| call.hears_music(leg));
+            io.media(Command::Play { port: leg.side.port, piece: 0, tunes: vec![tune], then });
+        }
+    }
+}
+
+/// Bridges a pair, gathers a room.
+pub(super) fn connect(io: &mut Io, call: &Call) {
+    let ports = call.talk.iter().filter_map(|leg| call.leg(*leg)).map(|leg| leg.side.port);
+    let ports: Vec<PortId> = ports.collect();
+    match ports[..] {
+        [] | [_] => {}
+        [a, b] => io.media(Command::Bridge { a, b }),
+        _ => io.media(Command::Gather { ports }),
+    }
+}
+
+pub(super) fn stop_music(io: &mut Io, call: &mut Call) {
+    let done = |call: &Call, leg: &Leg| leg.hears_tune && !call.hears_music(leg);
+    let done: Vec<LegId> = call.legs().filter(|leg| done(call, leg)).map(|leg| leg.id).collect();
+    for leg in done {
+        let Some(leg) = call.leg_mut(leg) else { continue };
+        leg.hears_tune = false;
+        io.media(Command::Stop { port: leg.side.port });
+    }
+}
+
+pub(super) fn start_music(io: &mut Io, call: &mut Call) {
+    let due = |call: &Call, leg: &Leg| !leg.hears_tune && call.hears_music(leg);
+    let due: Vec<LegId> = call.legs().filter(|leg| due(call, leg)).map(|leg| leg.id).collect();
+    for leg in due {
+        let Some(play) = call.leg(leg).and_then(|leg| call.hears(leg)) else { continue };
+        if let Some(leg) = call.leg_mut(leg) {
+            leg.hears_tune = true;
+            io.media(play);
+        }
+    }
+}
+
+pub(super) fn tell_hold(io: &mut Io, call: &mut Call, id: CallId) {
+    let held = call.keeps_waiting();
+    let before = std::mem::replace(&mut call.held, held);
+    match (before, held) {
+        (before, held) if before == held => {}
+        (Some(by), None) => io.fact(Fact::Held { call: id, by, held: false }),
+        (_, Some(by)) => io.fact(Fact::Held { call: id, by, held: true }),
+        (None, None) => {}
+    }
+}
+
+/// Asks to be told of silence, where the party should be heard. The data plane counts from now on,
+/// so what it told before is void here too: it would never say that the party is heard again.
+pub(super) fn watch(io: &mut Io, call: &mut Call, id: CallId, leg: LegId) {
+    if !call.is_heard(leg) {
+        return;
+    }
+    let alarm = io.settings.media.silence_alarm;
+    let Some(leg) = call.leg_mut(leg) else { return };
+    let speaks = leg.side.far.is_some_and(|far| far.speaks) && !leg.side.held();
+    io.cx.timers.cancel(Timer::Silence(leg.id));
+    if std::mem::take(&mut leg.silent) {
+        io.fact(Fact::Silent { call: id, role: leg.role, silent: false });
+    }
+    let silence = (speaks && !alarm.is_zero()).then_some(alarm);
+    io.media(Command::Watch { port: leg.side.port, silence });
+    if let Role::Agent(_) = leg.role {
+        io.media(Command::Codes { port: leg.side.port });
+    }
+}

@@ -1,0 +1,68 @@
+//! Parking: a caller is put down under a number, hears music, and is picked up by anybody who knows
+//! it. Nobody is forgotten there: after a while the call goes back to whoever parked it.
+
+use super::Fact;
+use super::calls::{Calls, Io};
+use super::handover::{Handover, Way};
+use super::target::Try;
+use crate::base::limits::PARKED_MAX;
+use crate::base::{AgentId, CallId, Timer};
+use serde::{Deserialize, Serialize};
+
+/// Where a call is parked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// From 1.
+    pub slot: u16,
+    pub by: Option<AgentId>,
+}
+
+impl Calls {
+    /// Parks a call that somebody has in hand; the slot that it is in.
+    pub fn park(&mut self, io: &mut Io, id: CallId) -> Result<u16, String> {
+        let call = self.table.get(id).ok_or("the call is over")?;
+        if !call.is_caller_up() {
+            return Err("the caller is not in the call any more".into());
+        }
+        if call.handover.is_some() {
+            return Err("the call is on its way to somebody else".into());
+        }
+        let by = call.only_partner().ok_or("nobody has the call in hand, or several have")?;
+        let by = call.agent_of(by);
+        let slot = self.free_slot().ok_or("every parking slot is taken")?;
+        self.leave_alone(io, id, None);
+        let Some(call) = self.table.get_mut(id) else { return Ok(slot) };
+        call.parked = Some(Parked { slot, by });
+        io.cx.timers.set(Timer::Parked(id), io.cx.now.instant + io.settings.in_call.park_for);
+        io.fact(Fact::Parked { call: id, slot, by });
+        Ok(slot)
+    }
+
+    pub fn parked_in(&self, slot: u16) -> Option<CallId> {
+        let parked = |call: &super::Call| call.parked.is_some_and(|parked| parked.slot == slot);
+        self.table.iter().find(|(_, call)| parked(call)).map(|(id, _)| id)
+    }
+
+    /// `Timer::Parked`
+    pub fn parked_too_long(&mut self, io: &mut Io, id: CallId) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        let Some(parked) = call.parked.take() else { return };
+        match parked.by {
+            Some(agent) => {
+                let back = Handover::new(String::new(), Way::Recall, [Try::Agent(agent)].into());
+                call.handover = Some(Box::new(back));
+                self.try_next(io, id, (480, ""));
+            }
+            None => self.back_to_queue(io, id),
+        }
+    }
+
+    fn free_slot(&self) -> Option<u16> {
+        let taken = self.table.iter().filter_map(|(_, call)| call.parked);
+        let mut taken: Vec<u16> = taken.map(|parked| parked.slot).collect();
+        taken.sort_unstable();
+        let gap = taken.iter().zip(1..).find(|(slot, free)| **slot != *free).map(|(_, free)| free);
+        let next = gap.unwrap_or(taken.len() as u16 + 1);
+        (usize::from(next) <= PARKED_MAX).then_some(next)
+    }
+}

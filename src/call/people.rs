@@ -1,0 +1,12 @@
+//! Names that only the queue engine knows: whom a transfer may be for.
+
+use crate::base::{AgentId, QueueId, Wall};
+use jiff::civil::Date;
+
+pub trait People {
+    fn agent(&self, name: &str) -> Option<AgentId>;
+    fn name_of(&self, agent: AgentId) -> String;
+    fn queue(&self, name: &str) -> Option<QueueId>;
+    /// The day that it is where the switch stands.
+    fn today(&self, now: Wall) -> Date;
+}

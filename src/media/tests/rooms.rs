@@ -1,0 +1,130 @@
+//! Rooms: each party hears all the others and never itself.
+
+use super::*;
+use crate::wire::g711::Law;
+
+const FAR: [&str; 4] = ["192.0.2.40:4000", "192.0.2.50:5000", "192.0.2.60:6000", "192.0.2.70:7000"];
+/// What each says, as one level that every sum of them tells apart.
+const LEVELS: [i16; 4] = [1_000, 2_000, 4_000, 8_000];
+
+fn ports(count: u32) -> Vec<PortId> {
+    (0..count).map(|n| port(30_000 + 2 * n)).collect()
+}
+
+fn room(fars: &[Far]) -> World {
+    let ports = ports(fars.len() as u32);
+    let open: Vec<(PortId, Far)> = ports.iter().copied().zip(fars.iter().copied()).collect();
+    let mut world = World::with(&open);
+    world.command(Command::Gather { ports });
+    world
+}
+
+/// Each of `who` says its level for half a second; the last level that each port heard.
+fn talk(world: &mut World, who: &[usize], from: u16, laws: &[Law]) -> Vec<Option<i16>> {
+    let ports = ports(laws.len() as u32);
+    world.out.clear();
+    for n in from..from + 25 {
+        world.pass(20);
+        for &n_th in who {
+            let law = laws[n_th];
+            let payload = [law.encode(LEVELS[n_th]); 160];
+            let mut bytes = packet(law.static_payload(), n, &payload);
+            assert_eq!(world.rtp(ports[n_th], FAR[n_th], &mut bytes), None, "mixed, not relayed");
+        }
+    }
+    let frames = world.frames();
+    let last = |port: &PortId, law: Law| {
+        let frame = frames.iter().rev().find(|frame| frame.port == *port)?;
+        Some(law.decode(frame.payload()[80]))
+    };
+    ports.iter().zip(laws).map(|(port, law)| last(port, *law)).collect()
+}
+
+fn near(heard: Option<i16>, level: i16) -> bool {
+    heard.is_some_and(|heard| (i32::from(heard) - i32::from(level)).abs() <= 300)
+}
+
+#[test]
+fn three_parties_hear_each_other_and_nobody_themselves() {
+    let mut world = room(&[far(FAR[0]), mu(far(FAR[1])), far(FAR[2])]);
+    let laws = [Law::A, Law::Mu, Law::A];
+    let heard = talk(&mut world, &[0, 1, 2], 1, &laws);
+    for (n, level) in [6_000, 5_000, 3_000].into_iter().enumerate() {
+        assert!(near(heard[n], level), "{n}: {heard:?}");
+    }
+}
+
+#[test]
+fn whoever_says_nothing_hears_everybody() {
+    let mut world = room(&[far(FAR[0]), far(FAR[1]), far(FAR[2]), mu(far(FAR[3]))]);
+    let laws = [Law::A, Law::A, Law::A, Law::Mu];
+    let heard = talk(&mut world, &[0, 1], 1, &laws);
+    let expected = [2_000, 1_000, 3_000, 3_000];
+    assert!((0..4).all(|n| near(heard[n], expected[n])), "{heard:?}");
+}
+
+#[test]
+fn loud_voices_together_are_no_louder_than_can_be_said() {
+    let mut world = room(&[far(FAR[0]), far(FAR[1]), far(FAR[2])]);
+    world.out.clear();
+    let loud = Law::A.encode(i16::MAX);
+    for n in 1..26 {
+        world.pass(20);
+        for (port, from) in ports(2).into_iter().zip(FAR) {
+            world.rtp(port, from, &mut packet(8, n, &[loud; 160]));
+        }
+    }
+    let frames = world.frames();
+    let third = frames.iter().rev().find(|frame| frame.port == port(30_004)).unwrap();
+    assert_eq!(third.payload()[80], loud, "no overflow into the other sign");
+}
+
+#[test]
+fn a_room_is_left_and_what_stays_goes_on() {
+    let mut world = room(&[far(FAR[0]), far(FAR[1]), far(FAR[2])]);
+    let laws = [Law::A; 3];
+    talk(&mut world, &[0, 1, 2], 1, &laws);
+    world.command(Command::Unbridge { port: port(30_004) });
+    let heard = talk(&mut world, &[0, 1], 26, &laws);
+    assert!(near(heard[0], 2_000) && near(heard[1], 1_000), "{heard:?}");
+    assert_eq!(heard[2], None, "whoever has left hears nothing");
+    world.bridge(port(30_000), port(30_002));
+    let mut bytes = packet(8, 60, &[0xd5; 160]);
+    assert!(world.rtp(port(30_000), FAR[0], &mut bytes).is_some(), "two are a bridge");
+    assert_eq!(world.engine.deadline(), None, "and the room is gone");
+}
+
+#[test]
+fn a_beep_is_heard_alone_and_the_room_goes_on_after_it() {
+    let mut world = room(&[far(FAR[0]), far(FAR[1]), far(FAR[2])]);
+    talk(&mut world, &[0, 1], 1, &[Law::A; 3]);
+    let tunes = vec![PROMPT];
+    world.command(Command::Play { port: port(30_004), piece: 0, tunes, then: None });
+    let heard = talk(&mut world, &[0, 1], 26, &[Law::A; 3]);
+    assert!(near(heard[2], 3_000), "{heard:?}");
+}
+
+#[test]
+fn keys_of_a_code_do_not_reach_the_other_party_and_others_do() {
+    use crate::wire::dtmf::Press;
+    let (near, peer) = (port(30_000), port(30_002));
+    let mut world = World::with(&[(near, far(FAR[0])), (peer, far(FAR[1]))]);
+    world.bridge(near, peer);
+    let mut pressed = 0;
+    let mut press = |world: &mut World, key: char| {
+        pressed += 1;
+        let bytes = Press { key, end: false, volume: 10, duration: 160 }.bytes().unwrap();
+        let (sequence, timestamp) = (pressed, u32::from(pressed) * 1_600);
+        let header = Header { marker: true, payload_type: 101, sequence, timestamp, ssrc: 77 };
+        let mut bytes = [&header.bytes()[..], &bytes].concat();
+        world.rtp(near, FAR[0], &mut bytes).is_some()
+    };
+    assert!(press(&mut world, '*'), "nobody reads codes yet");
+    world.command(Command::Codes { port: near });
+    assert!(press(&mut world, '5'));
+    assert!(!press(&mut world, '*') && !press(&mut world, '5'));
+    world.command(Command::Codes { port: near });
+    assert!(press(&mut world, '5'));
+    let keys = world.events().into_iter().filter(|event| matches!(event, Event::Key { .. }));
+    assert_eq!(keys.count(), 5, "each is told");
+}
