@@ -132,7 +132,7 @@ fn a_call_is_pulled_out_of_the_queue() {
 }
 
 #[test]
-fn a_call_in_hand_survives_the_death_of_the_process_in_every_shape() {
+fn q37_a_call_in_hand_survives_the_death_of_the_process_in_every_shape() {
     for shape in ["consult", "room", "parked", "rings", "held"] {
         let mut world = talking(26);
         let call = world.call();
@@ -177,4 +177,92 @@ fn the_category_is_keyed_in_while_the_call_is_in_hand() {
     world.keys(0, "*168");
     assert!(together(&world, &[0]));
     assert_eq!(record(&mut world).category, "blank");
+}
+
+#[test]
+fn q9_hold_a_consultation_and_a_room_never_make_an_agent_look_free() {
+    let mut world = talking(29);
+    let call = world.call();
+    let pause = |agent: &str| Verb::SetAgent {
+        agent: agent.into(),
+        state: "pause".into(),
+        reason: "tea".into(),
+    };
+    world.act(pause("op1")).unwrap();
+    world.dial(1);
+    world.wait(SECOND);
+    let check = |world: &World, what: &str| {
+        assert!(talks(world, 0), "{what}: {:?}", world.agent(0));
+        assert_eq!(world.rings(agent_address(0)), 0, "{what}");
+        assert_eq!(world.live_calls(), 2, "{what}");
+    };
+    for hold in [true, false] {
+        world.act(Verb::Hold { call: call.clone(), hold }).unwrap();
+        world.wait(5 * SECOND);
+        check(&world, "hold");
+    }
+    for back in ["*0", "*3"] {
+        world.keys(0, "*2op2#");
+        check(&world, "somebody is rung to be asked");
+        world.wait_until(3 * SECOND, |world| talks(world, 2));
+        check(&world, "somebody is asked");
+        world.keys(0, back);
+        world.wait(SECOND);
+        check(&world, back);
+        world.wait_until(5 * SECOND, |world| back == "*3" || !wraps_up(world, 2));
+    }
+    world.hang_up(2);
+    world.wait(5 * SECOND);
+    check(&world, "the third has left");
+    // And when they are free, they are.
+    world.keys(0, "*6");
+    world.wait_until(5 * SECOND, |world| rings(world, 0));
+    record_of_many(&mut world);
+}
+
+#[test]
+fn q32_every_shape_of_transfer_accounts_for_every_second() {
+    for shape in ["blind", "handed over", "given up", "parked", "returned", "held", "twice"] {
+        let mut world = talking(30);
+        match shape {
+            "blind" => world.keys(0, "*4op1#"),
+            "handed over" | "given up" => {
+                world.keys(0, "*2op1#");
+                world.wait_until(3 * SECOND, |world| talks(world, 1));
+                world.wait(2 * SECOND);
+                match shape {
+                    "given up" => world.keys(0, "*0"),
+                    _ => world.hang_up(0),
+                }
+            }
+            "parked" => {
+                let call = world.call();
+                world.act(Verb::Park { call: call.clone() }).unwrap();
+                world.wait(3 * SECOND);
+                world.act(Verb::Pick { call, agent: "op1".into() }).unwrap();
+            }
+            "returned" => world.keys(0, "*5"),
+            "held" => {
+                let call = world.call();
+                world.act(Verb::Hold { call: call.clone(), hold: true }).unwrap();
+                world.wait(3 * SECOND);
+                world.act(Verb::Hold { call, hold: false }).unwrap();
+            }
+            _ => {
+                world.keys(0, "*4op1#");
+                world.wait_until(3 * SECOND, |world| talks(world, 1));
+                world.keys(1, "*4op2#");
+            }
+        }
+        world.wait(8 * SECOND);
+        let record = record(&mut world);
+        assert_eq!(record.outcome, Outcome::Answered, "{shape}");
+        let transfers = match shape {
+            "given up" | "held" | "returned" => 0,
+            "twice" => 2,
+            _ => 1,
+        };
+        assert_eq!(record.transfers, transfers, "{shape}: {record:#?}");
+        assert_eq!(record.hold_ms >= 2_000, matches!(shape, "held" | "handed over" | "given up"));
+    }
 }

@@ -183,7 +183,7 @@ impl UserAgent {
         let same = |leg: &&Leg| {
             leg.secret == secret
                 && *leg.dialog.call_id == *dialog.call_id
-                && *leg.dialog.remote_tag == *dialog.remote_tag
+                && is_far_tag(leg, &dialog.remote_tag)
         };
         let leg = self.legs.get(id).filter(same).ok_or(481_u16)?;
         match &leg.phase {
@@ -375,4 +375,11 @@ pub struct Sent {
     pub id: TransactionId,
     pub hop: Hop,
     pub request: Bytes,
+}
+
+/// Whether a dialog of this leg may have this remote tag. Those of early dialogs are kept only
+/// where a reliable response opened one: our own tag has named the leg, and nobody can guess it.
+fn is_far_tag(leg: &Leg, tag: &str) -> bool {
+    let early = matches!(leg.phase, Phase::Calling(_)) && leg.dialog.remote_tag.is_empty();
+    early || *leg.dialog.remote_tag == *tag
 }

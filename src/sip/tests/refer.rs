@@ -106,19 +106,3 @@ fn replaces_finds_the_leg_whose_dialog_it_names_and_no_other() {
     );
     assert_eq!(refer(&mut world, 2, &ok, &text).replaces, Some(dialog));
 }
-
-#[test]
-fn keys_come_by_info_too() {
-    let mut world = World::single(|_| {});
-    let (leg, ok) = world.talking("");
-    let info = |seq, kind: &str, body: &str| {
-        let text = within("INFO", seq, &ok, "", body);
-        text.replace("application/sdp", kind)
-    };
-    let sent = world.say(&info(2, "application/dtmf-relay", "Signal= 5\nDuration= 160\n"));
-    assert_eq!(starts(&sent), ["SIP/2.0 200"]);
-    assert_eq!(world.take_notices(0), [Notice::Key { leg, key: '5' }]);
-    world.say(&info(3, "application/dtmf", "*"));
-    assert_eq!(world.take_notices(0), [Notice::Key { leg, key: '*' }]);
-    assert_eq!(starts(&world.say(&info(4, "application/dtmf", "99"))), ["SIP/2.0 415"]);
-}

@@ -1,0 +1,192 @@
+//! Telephones that hand calls on by the dialogs that they know: REFER with Replaces after a second
+//! call of their own (RFC 5589), INVITE with Replaces in the place of another phone (RFC 3891), and
+//! the number of a parking slot. Stories of the whole switch.
+
+mod desk_world;
+
+use desk_world::{BSNL, Habit, Stage, field, secs};
+use pukar::call::Outcome;
+use pukar::core::{CallRecord, Verb};
+
+const OP1: &str = "10.2.0.1:5060";
+const OP2: &str = "10.2.0.2:5060";
+const OP3: &str = "10.2.0.3:5060";
+
+const CENTRE: &str = r#"
+[[line]]
+numbers = ["181"]
+queue = "general"
+[[queue]]
+name = "general"
+skills = ["operator"]
+wrap_up = "5s"
+[[agent]]
+id = "op1"
+extension = "11"
+contact = "sip:op1@10.2.0.1"
+skills = ["operator"]
+ready = true
+[[agent]]
+id = "op2"
+extension = "12"
+contact = "sip:op2@10.2.0.2"
+skills = ["health"]
+ready = true
+[[agent]]
+id = "op3"
+extension = "13"
+contact = "sip:op3@10.2.0.3"
+skills = ["health"]
+ready = true
+"#;
+
+/// A caller, and op1, who talks with them if `answers`.
+fn called(answers: bool) -> (Stage, String) {
+    let mut stage = Stage::new(CENTRE);
+    stage.habit(OP1, if answers { Habit::Answers } else { Habit::Rings });
+    let caller = stage.dial("9826000001", "181", "");
+    stage.wait(secs(5));
+    (stage, caller)
+}
+
+/// The call in which this phone was rung last, as Replaces names it: its Call-ID, our tag, its own.
+fn rung(stage: &Stage, phone: &str) -> [String; 3] {
+    let own = stage.invites.iter().rev().find(|(at, _)| at.to_string() == phone);
+    let invite = &own.expect("the phone was rung").1;
+    [field(invite, "Call-ID").into(), tag(field(invite, "From")), "far".into()]
+}
+
+/// The same for a call that a phone has placed.
+fn placed(stage: &Stage, name: &str) -> [String; 3] {
+    [name.into(), tag(field(&stage.answers[name], "To")), format!("f{name}")]
+}
+
+fn tag(address: &str) -> String {
+    address.split(";tag=").nth(1).unwrap_or_default().to_string()
+}
+
+/// op1's phone sends its first call to whoever it has called in this second one.
+fn refers(stage: &mut Stage, [call_id, ours, theirs]: [String; 3]) {
+    let (_, invite) =
+        stage.invites.iter().find(|(at, _)| at.to_string() == OP1).expect("op1 was rung").clone();
+    let target = field(&invite, "Contact").split(['<', '>']).nth(1).unwrap().to_string();
+    let text = format!(
+        "REFER {target} SIP/2.0\r\nVia: SIP/2.0/UDP {OP1};branch=z9hG4bKrefer{call_id}\r\n\
+         From: {};tag=far\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: 5 REFER\r\nMax-Forwards: 70\r\n\
+         Contact: <sip:op1@{OP1}>\r\n\
+         Refer-To: <sip:12@10.0.0.1?Replaces={call_id}%3Bto-tag%3D{ours}%3Bfrom-tag%3D{theirs}>\r\n\
+         Content-Length: 0\r\n\r\n",
+        field(&invite, "To"),
+        field(&invite, "From"),
+        field(&invite, "Call-ID"),
+    );
+    stage.say(OP1, text);
+}
+
+/// This phone wants the place of another; the status of the answer.
+fn takes(stage: &mut Stage, (phone, user): (&str, &str), [id, ours, theirs]: [String; 3]) -> u16 {
+    let more = format!("Replaces: {id};to-tag={ours};from-tag={theirs}\r\n");
+    let text = stage.invite(user, user, &more);
+    let name = field(&text, "Call-ID").to_string();
+    let from = format!("<sip:{user}@helpline.example>;tag=f{name}");
+    let text = text.replace(BSNL, phone).replace(field(&text, "From"), &from);
+    stage.say(phone, text);
+    stage.answers[&name].split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+fn ended(stage: &mut Stage, caller: &str) -> CallRecord {
+    stage.hang_up(caller);
+    stage.wait(secs(60));
+    let mut of_line = stage.records.iter().filter(|record| record.line == "181");
+    let record = of_line.next().expect("a record").clone();
+    assert!(of_line.next().is_none(), "{:#?}", stage.records);
+    record
+}
+
+#[test]
+fn a_phone_brings_its_caller_together_with_whom_it_has_called() {
+    let (mut stage, caller) = called(true);
+    stage.habit(OP2, Habit::Answers);
+    let second = stage.phone_dials(OP1, "op1", "12");
+    assert_eq!((stage.state("op1"), stage.state("op2")), ("talking", "own-call"));
+    let second = placed(&stage, &second);
+    refers(&mut stage, second);
+    assert_eq!((stage.state("op1"), stage.state("op2")), ("wrap-up", "talking"));
+    stage.wait(secs(20));
+    assert_eq!(stage.state("op1"), "ready");
+    let record = ended(&mut stage, &caller);
+    assert_eq!((record.agent.as_str(), record.transfers), ("op2", 1), "{record:#?}");
+    assert_eq!(record.outcome, Outcome::Answered);
+    assert_eq!(stage.records.len(), 2, "the second call has a record of its own");
+}
+
+#[test]
+fn a_phone_that_refers_to_a_call_that_there_is_not_keeps_its_caller() {
+    let (mut stage, caller) = called(true);
+    let wrong = rung(&stage, OP1);
+    refers(&mut stage, ["nothing".into(), wrong[1].clone(), "x".into()]);
+    assert!(stage.heard_at(OP1).starts_with("SIP/2.0 404"), "{}", stage.heard_at(OP1));
+    // A call that nobody has answered yet has nobody to bring in.
+    let second = stage.phone_dials(OP1, "op1", "12");
+    let ours = tag(field(&stage.heard_at(OP1), "To"));
+    refers(&mut stage, [second.clone(), ours, format!("f{second}")]);
+    assert_eq!(stage.state("op1"), "talking");
+    stage.phone_cancels(OP1, &second);
+    let record = ended(&mut stage, &caller);
+    assert_eq!((record.agent.as_str(), record.transfers), ("op1", 0), "{record:#?}");
+}
+
+#[test]
+fn a_phone_takes_the_place_of_one_that_talks() {
+    let (mut stage, caller) = called(true);
+    let place = rung(&stage, OP1);
+    assert_eq!(takes(&mut stage, (OP2, "op2"), place), 200);
+    assert_eq!((stage.state("op1"), stage.state("op2")), ("wrap-up", "talking"));
+    let goodbye = stage.heard_at("10.9.9.9:5060");
+    assert!(goodbye.starts_with("BYE "), "{goodbye}");
+    assert_eq!(ended(&mut stage, &caller).agent, "op2");
+}
+
+#[test]
+fn a_phone_takes_the_place_of_one_that_rings() {
+    let (mut stage, caller) = called(false);
+    assert_eq!(stage.state("op1"), "offered");
+    let place = rung(&stage, OP1);
+    assert_eq!(takes(&mut stage, (OP2, "op2"), place), 200);
+    assert_eq!(stage.state("op2"), "talking");
+    assert!(stage.cancelled.iter().any(|at| at.to_string() == OP1));
+    let record = ended(&mut stage, &caller);
+    assert_eq!((record.agent.as_str(), record.outcome), ("op2", Outcome::Answered));
+}
+
+#[test]
+fn whoever_may_not_take_a_call_does_not() {
+    let (mut stage, caller) = called(true);
+    let place = rung(&stage, OP1);
+    let [id, ours, _] = place.clone();
+    let wrong = [id, ours, "x".into()];
+    assert_eq!(takes(&mut stage, (OP2, "op2"), wrong), 481);
+    // The carrier is no agent.
+    assert_eq!(takes(&mut stage, (BSNL, "9826000002"), place.clone()), 403);
+    stage.habit(OP3, Habit::Answers);
+    stage.phone_dials(OP2, "op2", "13");
+    assert_eq!(takes(&mut stage, (OP2, "op2"), place), 486, "op2 talks with op3");
+    assert_eq!(stage.state("op1"), "talking");
+    assert_eq!(ended(&mut stage, &caller).agent, "op1");
+}
+
+#[test]
+fn a_parked_caller_is_picked_up_by_dialling_the_slot() {
+    let (mut stage, caller) = called(true);
+    let call = stage.arrival().id.clone();
+    stage.ask(Verb::Park { call });
+    let said = stage.replies.pop().unwrap().unwrap();
+    assert!(said.ends_with("parked in 1"), "{said}");
+    let nothing = stage.phone_dials(OP2, "op2", "*172");
+    assert!(stage.answers[&nothing].starts_with("SIP/2.0 404"));
+    let picked = stage.phone_dials(OP2, "op2", "*171");
+    assert!(stage.answers[&picked].starts_with("SIP/2.0 200"));
+    assert_eq!(stage.state("op2"), "talking");
+    let record = ended(&mut stage, &caller);
+    assert_eq!((record.agent.as_str(), record.outcome), ("op2", Outcome::Answered));
+}
