@@ -5,8 +5,9 @@
 mod desk_world;
 
 use desk_world::{BSNL, Habit, Stage, field, secs};
+use pukar::base::Id;
 use pukar::call::Outcome;
-use pukar::core::{CallRecord, Verb};
+use pukar::core::{CallRecord, Event, Verb};
 
 const OP1: &str = "10.2.0.1:5060";
 const OP2: &str = "10.2.0.2:5060";
@@ -189,4 +190,23 @@ fn a_parked_caller_is_picked_up_by_dialling_the_slot() {
     assert_eq!(stage.state("op2"), "talking");
     let record = ended(&mut stage, &caller);
     assert_eq!((record.agent.as_str(), record.outcome), ("op2", Outcome::Answered));
+}
+
+#[test]
+fn whoever_asks_a_colleague_first_hears_that_they_are_rung() {
+    let (mut stage, caller) = called(true);
+    assert_eq!(stage.music, None);
+    stage.press("*212#");
+    stage.wait(secs(1));
+    let ring = stage.settings.call.signals.ring;
+    let name = ring.map(|ring| stage.settings.tunes[ring.slot() as usize].name.as_str());
+    assert_eq!((name, stage.state("op2")), (Some("tone/ring"), "offered"));
+    assert_eq!(stage.music, ring);
+    stage.kill();
+    stage.tell(Event::Restarted);
+    assert_eq!(stage.music, ring, "goes on after a crash");
+    stage.far_end_answers(OP2);
+    assert_eq!((stage.music, stage.state("op2")), (None, "talking"));
+    let record = ended(&mut stage, &caller);
+    assert!(record.hold_ms > 0, "{record:#?}");
 }

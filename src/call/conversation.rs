@@ -3,7 +3,7 @@
 
 use super::back::Origin;
 use super::calls::Io;
-use super::handover::Handover;
+use super::handover::{Handover, Way};
 use super::leg::{Leg, Stage};
 use super::own::{Kind, Own};
 use super::park::Parked;
@@ -220,8 +220,23 @@ impl Call {
     pub fn hears(&self, leg: &Leg) -> Option<Command> {
         let waits = leg.id == self.listener() && !self.is_heard(leg.id);
         let tunes = if waits { self.says.clone() } else { Vec::new() };
-        let (port, piece, then) = (leg.side.port, self.piece, self.music());
+        let (port, piece, then) = (leg.side.port, self.piece, self.behind(leg.id));
         (then.is_some() || !tunes.is_empty()).then_some(Command::Play { port, piece, tunes, then })
+    }
+
+    /// Whether this leg waits for somebody to be asked about the call, who is still rung.
+    pub fn asks(&self, leg: LegId) -> bool {
+        let asks =
+            |over: &Handover| over.way == Way::Consult && over.rings() && over.by == Some(leg);
+        self.talk == [leg] && self.handover.as_deref().is_some_and(asks)
+    }
+
+    /// What goes on behind whatever this leg is told, where it hears anything so.
+    pub fn behind(&self, leg: LegId) -> Option<Music> {
+        match self.asks(leg) {
+            true => self.handover.as_ref().and_then(|over| over.tone),
+            false => self.music(),
+        }
     }
 
     /// Every agent with a phone in the call, once.
@@ -258,14 +273,15 @@ impl Call {
     }
 
     /// Whether this leg hears music: it is the caller, and nobody talks with them; the one who
-    /// does has put them on hold; or it is an agent whose caller is still being dialled.
+    /// does has put them on hold; or it is an agent for whom somebody is still dialled or rung.
     pub fn hears_music(&self, leg: &Leg) -> bool {
         if leg.stage != Stage::Up {
             return false;
         }
         match self.is_talking(leg.id) {
             true => {
-                self.is_dialled_back() || self.peer_of(leg.id).is_some_and(|peer| peer.side.held())
+                let held = || self.peer_of(leg.id).is_some_and(|peer| peer.side.held());
+                self.is_dialled_back() || self.asks(leg.id) || held()
             }
             false => leg.role == Role::Caller,
         }

@@ -9,6 +9,7 @@ use super::side::Side;
 use super::target::Try;
 use super::{Effect, EndedBy, Fact, Goal, Missed, Role, routing};
 use crate::base::{AgentId, CallId, LegId, Timer};
+use crate::media::control::Music;
 use crate::sip::{Act, Cause, Dial, Party, Target};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -37,6 +38,8 @@ pub struct Handover {
     pub asked: Option<AgentId>,
     /// Who was asked first, and answered.
     pub consulted: Option<LegId>,
+    /// What whoever asks hears until then, and from when on.
+    pub tone: Option<Music>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +69,17 @@ impl Way {
 
 impl Handover {
     pub fn new(to: String, way: Way, next: VecDeque<Try>) -> Self {
-        Self { to, way, by: None, agent: None, reports: false, next, asked: None, consulted: None }
+        Self {
+            to,
+            way,
+            by: None,
+            agent: None,
+            reports: false,
+            next,
+            asked: None,
+            consulted: None,
+            tone: None,
+        }
     }
 
     /// Whether somebody rings, or is about to.

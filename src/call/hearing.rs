@@ -79,7 +79,7 @@ impl Calls {
     pub(super) fn beep(&mut self, io: &mut Io, id: CallId, leg: LegId, tune: Option<TuneId>) {
         let Some(call) = self.table.get(id) else { return };
         if let Some((leg, tune)) = call.leg(leg).zip(tune) {
-            let then = call.music().filter(|_| call.hears_music(leg));
+            let then = call.behind(leg.id).filter(|_| call.hears_music(leg));
             io.media(Command::Play { port: leg.side.port, piece: 0, tunes: vec![tune], then });
         }
     }

@@ -212,6 +212,8 @@ pub struct Signals {
     pub refused: Option<TuneId>,
     /// Key in the rest.
     pub go_on: Option<TuneId>,
+    /// Somebody who is to be asked about a call is rung.
+    pub ring: Option<TuneId>,
 }
 
 /// In which header fields a trunk's numbers are.

@@ -4,10 +4,12 @@
 use super::calls::{Calls, Io};
 use super::conversation::Call;
 use super::handover::{Handover, Way};
+use super::hearing::start_music;
 use super::target::Destination;
 use super::{Effect, Fact, Goal};
 use crate::base::limits::ROOM_MAX;
 use crate::base::{AgentId, CallId, LegId, QueueId, Timer};
+use crate::media::control::Music;
 use crate::sip::{Act, Cause};
 
 /// What is asked for.
@@ -58,8 +60,11 @@ impl Calls {
                     Way::Consult | Way::Join => by,
                 };
                 let over = Handover::new(ask.to.into(), ask.way, next);
-                let over = Handover { by, agent, reports: ask.reports, ..over };
+                let since = io.cx.now.instant;
+                let tone = io.settings.signals.ring.map(|tune| Music { tune, since });
+                let over = Handover { by, agent, reports: ask.reports, tone, ..over };
                 call.handover = Some(Box::new(over));
+                start_music(io, call);
                 self.try_next(io, id, (480, ""));
             }
         }

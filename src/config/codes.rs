@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 pub const DONE: &str = "tone/done";
 pub const REFUSED: &str = "tone/refused";
 pub const GO_ON: &str = "tone/beep";
+pub const RING: &str = "tone/ring";
 
 /// The codes that were written, and where.
 pub type Coded = Vec<(Act, At<String>)>;
@@ -146,6 +147,10 @@ pub fn signals(settings: &mut Settings) {
         settings.tunes.push(Tune { name: name.into(), ..Tune::default() });
         Some(TuneId(settings.tunes.len() as u64 - 1))
     };
-    settings.call.signals =
-        Signals { done: built_in(DONE), refused: built_in(REFUSED), go_on: built_in(GO_ON) };
+    settings.call.signals = Signals {
+        done: built_in(DONE),
+        refused: built_in(REFUSED),
+        go_on: built_in(GO_ON),
+        ring: built_in(RING),
+    };
 }

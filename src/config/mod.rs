@@ -29,7 +29,7 @@ mod tree;
 mod users;
 mod value;
 
-pub use codes::{DONE, GO_ON, REFUSED};
+pub use codes::{DONE, GO_ON, REFUSED, RING};
 pub use mistake::Mistake;
 pub use settings::*;
 

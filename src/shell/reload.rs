@@ -54,8 +54,8 @@ fn rename(fresh: &mut Settings, wanted: &[Tune]) {
             *tune = tune.and_then(|id| same(wanted, loaded, id));
         }
     }
-    let call::Signals { done, refused, go_on } = &mut fresh.call.signals;
-    for signal in [done, refused, go_on] {
+    let call::Signals { done, refused, go_on, ring } = &mut fresh.call.signals;
+    for signal in [done, refused, go_on, ring] {
         *signal = signal.and_then(|id| same(wanted, loaded, id));
     }
     let prompts = fresh.call.prompts.iter();

@@ -57,6 +57,8 @@ pub struct Stage {
     pub opened: Vec<PortId>,
     /// What the data plane was told to play.
     pub played: Vec<TuneId>,
+    /// What it was told last to go on with.
+    pub music: Option<TuneId>,
     /// Who was told that it need not ring any more.
     pub cancelled: Vec<SocketAddr>,
     habits: BTreeMap<SocketAddr, Habit>,
@@ -92,6 +94,7 @@ impl Stage {
             answers: BTreeMap::new(),
             opened: Vec::new(),
             played: Vec::new(),
+            music: None,
             cancelled: Vec::new(),
             habits: BTreeMap::new(),
             deaf: BTreeSet::new(),
@@ -287,7 +290,11 @@ impl Stage {
                     self.heard(hop.peer, &text, &mut events);
                 }
                 Command::Media(control::Command::Open { port, .. }) => self.opened.push(port),
-                Command::Media(control::Command::Play { tunes, .. }) => self.played.extend(tunes),
+                Command::Media(control::Command::Play { tunes, then, .. }) => {
+                    self.played.extend(tunes);
+                    self.music = then.map(|music| music.tune);
+                }
+                Command::Media(control::Command::Stop { .. }) => self.music = None,
                 Command::Media(control::Command::Close { port }) => events.push(closed(port)),
                 Command::Store(row) => {
                     if let Row::Call(record) = *row {
