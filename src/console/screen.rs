@@ -171,8 +171,15 @@ fn agents(rows: &Value) -> String {
 }
 
 fn trunks(rows: &Value) -> String {
-    let columns =
-        [("TRUNK", "/name", As::Text), ("IS", "/up", As::UpDown), ("CALLS", "/calls", As::Count)];
+    let columns = [
+        ("TRUNK", "/name", As::Text),
+        ("IS", "/up", As::UpDown),
+        ("FOR", "/for_ms", As::Span),
+        ("CALLS", "/calls", As::Count),
+        ("SO FAR", "/total", As::Count),
+        ("FAILED", "/failures", As::Count),
+        ("LAST FAILURE", "/last_failure", As::Text),
+    ];
     list(rows, &columns, "no trunks; add [[trunk]] to the configuration")
 }
 

@@ -1,11 +1,15 @@
 //! `pukar top`: the wallboard of a shift's supervisor, over the whole terminal. It asks the switch
 //! once a second, shows the last answer while the switch is away, and goes on when it is back.
 
+mod paint;
 mod view;
 
 use super::Fault;
 use super::client::Client;
 use crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
 use serde_json::{Value, json};
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -35,22 +39,27 @@ pub fn run(client: &Client) -> Result<(), Fault> {
     }
     let mut shown = Shown::default();
     ask(client, &mut shown)?;
-    let mut terminal = ratatui::try_init().map_err(|e| format!("this terminal: {e}"))?;
-    let ended = watch(client, &mut shown, &mut terminal);
+    let _ready = ratatui::try_init().map_err(|e| format!("this terminal: {e}"))?;
+    let _ = crossterm::execute!(std::io::stdout(), crossterm::cursor::Hide);
+    let ended = watch(client, &mut shown);
+    let _ = crossterm::execute!(std::io::stdout(), crossterm::cursor::Show);
     ratatui::restore();
     ended
 }
 
-fn watch(
-    client: &Client,
-    shown: &mut Shown,
-    terminal: &mut ratatui::DefaultTerminal,
-) -> Result<(), Fault> {
+fn watch(client: &Client, shown: &mut Shown) -> Result<(), Fault> {
     let broken = |e: std::io::Error| Fault::work(format!("this terminal: {e}"));
     let ticks = crossbeam_channel::tick(EVERY);
+    let mut fresh = true;
     loop {
-        terminal.draw(|frame| view::draw(frame, shown)).map_err(broken)?;
+        if std::mem::take(&mut fresh) {
+            let (width, height) = crossterm::terminal::size().map_err(broken)?;
+            paint::paint(&mut std::io::stdout().lock(), &screen(shown, width, height))
+                .map_err(broken)?;
+        }
         if event::poll(LOOK).map_err(broken)? {
+            // A key, or another size.
+            fresh = true;
             match pressed(&event::read().map_err(broken)?) {
                 Some(Key::Quit) => return Ok(()),
                 Some(Key::Up) => shown.scrolled = shown.scrolled.saturating_sub(1),
@@ -62,8 +71,16 @@ fn watch(
         }
         if ticks.try_recv().is_ok() {
             shown.away = ask(client, shown).err().map(|fault| fault.line);
+            fresh = true;
         }
     }
+}
+
+/// The screen as it should be.
+fn screen(shown: &Shown, width: u16, height: u16) -> Buffer {
+    let Ok(mut terminal) = Terminal::new(TestBackend::new(width, height));
+    let Ok(_) = terminal.draw(|frame| view::draw(frame, shown));
+    terminal.backend().buffer().clone()
 }
 
 enum Key {

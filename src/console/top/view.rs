@@ -10,13 +10,15 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Paragraph, Row, Table};
 use serde_json::Value;
 
+/// Queues that there is room for on 24 rows; a higher screen shows more.
 const QUEUES_SHOWN: usize = 6;
 const ALARMS_SHOWN: usize = 3;
 
 pub fn draw(frame: &mut Frame, shown: &Shown) {
     let wall = &shown.wall;
     let alarms = alarms(shown);
-    let queues = wall["queues"].as_array().map_or(0, Vec::len).min(QUEUES_SHOWN);
+    let room = QUEUES_SHOWN.max(usize::from(frame.area().height).saturating_sub(12) / 2);
+    let queues = wall["queues"].as_array().map_or(0, Vec::len).min(room);
     let [head, figures, states, alarm_area, queue_area, lists, trunks] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(1),
@@ -27,11 +29,11 @@ pub fn draw(frame: &mut Frame, shown: &Shown) {
         Constraint::Length(1),
     ])
     .areas(frame.area());
-    frame.render_widget(title(wall), head);
+    draw_title(frame, wall, head);
     frame.render_widget(numbers(wall), figures);
     frame.render_widget(agents_by_state(wall), states);
     frame.render_widget(Paragraph::new(alarms), alarm_area);
-    frame.render_widget(queue_table(wall), queue_area);
+    frame.render_widget(queue_table(wall, queues), queue_area);
     let [left, right] =
         Layout::horizontal([Constraint::Percentage(48), Constraint::Percentage(52)])
             .spacing(2)
@@ -49,12 +51,16 @@ fn head_style() -> Style {
     Style::new().add_modifier(Modifier::REVERSED)
 }
 
-fn title(wall: &Value) -> Paragraph<'_> {
+/// However long the name is, how to leave stands there.
+fn draw_title(frame: &mut Frame, wall: &Value, area: Rect) {
     let clock = wall["clock"].as_str().unwrap_or("-");
     let name = wall["name"].as_str().unwrap_or("Pukar");
     let draining = if wall["draining"] == true { "  DRAINING" } else { "" };
-    let line = format!("{name}  {clock}{draining}  (q quits, arrows scroll)");
-    Paragraph::new(line).style(head_style())
+    let told = format!("{draining}  {clock}  q quits, arrows scroll");
+    let parts = [Constraint::Min(0), Constraint::Length(told.len() as u16)];
+    let [left, right] = Layout::horizontal(parts).areas(area);
+    frame.render_widget(Paragraph::new(name).style(head_style()), left);
+    frame.render_widget(Paragraph::new(told).style(head_style()), right);
 }
 
 fn numbers(wall: &Value) -> Paragraph<'_> {
@@ -117,9 +123,14 @@ fn table<'a>(head: &[&'a str], rows: Vec<Row<'a>>, widths: &[Constraint]) -> Tab
     Table::new(rows, widths.to_vec()).header(Row::new(cells).style(head_style()))
 }
 
-fn queue_table(wall: &Value) -> Table<'_> {
-    let rows = wall["queues"].as_array().into_iter().flatten().take(QUEUES_SHOWN);
-    let rows = rows.map(|queue| {
+/// Where the longest wait is, first; then as the configuration has them.
+fn queue_table(wall: &Value, room: usize) -> Table<'_> {
+    let mut rows: Vec<&Value> = wall["queues"].as_array().into_iter().flatten().collect();
+    rows.sort_by_key(|queue| match queue["waiting"].as_u64() {
+        None | Some(0) => u64::MAX,
+        Some(_) => u64::MAX - 1 - queue["longest_wait_ms"].as_u64().unwrap_or_default(),
+    });
+    let rows = rows.into_iter().take(room).map(|queue| {
         let level = match queue["level"].as_f64() {
             Some(share) => format!("{:.0} %", share * 100.0),
             None => "-".into(),
@@ -203,7 +214,8 @@ fn draw_calls(frame: &mut Frame, shown: &Shown, area: Rect) {
 }
 
 fn trunk_line(wall: &Value) -> Paragraph<'_> {
-    let trunks = wall["trunks"].as_array().into_iter().flatten();
+    let mut trunks: Vec<&Value> = wall["trunks"].as_array().into_iter().flatten().collect();
+    trunks.sort_by_key(|trunk| trunk["up"] != false);
     let mut spans = vec![Span::raw("trunks ")];
     for trunk in trunks {
         let (word, color) = match trunk["up"].as_bool() {

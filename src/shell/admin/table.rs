@@ -181,7 +181,9 @@ pub const VERBS: &[Verb] = &[
         Shows::Numbers,
     ),
     look("shifts.list", &[], "Shifts, and who is there.", |l| Ok(l.board.shifts_list(l.now))),
-    look("trunks.list", &[], "Trunks, and whether they answer.", |l| Ok(l.board.trunks_list())),
+    look("trunks.list", &[], "Trunks: whether each answers, since when, its calls.", |l| {
+        Ok(l.board.trunks_list(l.now))
+    }),
     only(
         Role::ReadOnly,
         look(

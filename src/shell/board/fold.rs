@@ -4,6 +4,7 @@ use super::missed::MissedList;
 use super::names::Names;
 use super::ring::{Missed, Ring};
 use super::story::Stories;
+use super::trunks::Trunk;
 use super::wall::{Minutes, Short};
 use crate::acd::{self, AgentState, Door, Hand, Ways};
 use crate::base::{AgentId, CallId, Id, Now, QueueId, Wall, limits};
@@ -33,7 +34,7 @@ pub struct Board {
     pub(super) agents: BTreeMap<AgentId, Agent>,
     pub(super) queues: BTreeMap<QueueId, Queue>,
     /// In the order of their ids.
-    pub(super) trunks: Vec<Option<bool>>,
+    pub(super) trunks: Vec<Trunk>,
     pub(super) counts: Counts,
     pub(super) failures: Failures,
     pub(super) missed: MissedList,
@@ -193,7 +194,7 @@ impl Board {
             self.queues.entry(*id).or_default();
         }
         self.queues.retain(|id, _| names.queues.iter().any(|(kept, _)| kept == id));
-        let mut trunks: BTreeMap<String, Option<bool>> =
+        let mut trunks: BTreeMap<String, Trunk> =
             self.names.trunks.iter().cloned().zip(self.trunks.drain(..)).collect();
         self.trunks = names.trunks.iter().map(|t| trunks.remove(t).unwrap_or_default()).collect();
         self.names = names.after(&self.names);
@@ -212,7 +213,7 @@ impl Board {
             }
             What::Trunk { trunk, up } => {
                 if let Some(trunk) = self.trunks.get_mut(trunk.slot() as usize) {
-                    *trunk = Some(*up);
+                    trunk.told(fact.at, *up);
                 }
             }
             What::Draining => self.draining = true,
@@ -240,6 +241,10 @@ impl Board {
         match fact {
             call::Fact::Arrived { call, arrival } => {
                 self.counts.arrived += 1;
+                let trunk = arrival.trunk.map(|trunk| trunk.slot() as usize);
+                if let Some(trunk) = trunk.and_then(|slot| self.trunks.get_mut(slot)) {
+                    trunk.carried();
+                }
                 self.calls.insert(*call, Call::new(at, arrival, &self.names));
             }
             call::Fact::Connected { call, agent } => self.change(*call, |call| {

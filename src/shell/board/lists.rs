@@ -51,7 +51,7 @@ impl Board {
             },
             "agents": agents,
             "queues": queues,
-            "trunks": self.trunks_list(),
+            "trunks": self.trunks_list(now),
         })
     }
 
@@ -158,16 +158,6 @@ impl Board {
             "missed": agent.missed,
             "queues": self.names.serves.get(id),
         })
-    }
-
-    /// `up` is null while nothing is known.
-    pub fn trunks_list(&self) -> Value {
-        let all = self.names.trunks.iter().zip(&self.trunks);
-        all.map(|(name, up)| {
-            let calls = self.calls.values().filter(|call| call.trunk == *name).count();
-            json!({"name": name, "up": up, "calls": calls})
-        })
-        .collect()
     }
 }
 

@@ -14,6 +14,7 @@ mod names;
 mod ring;
 mod shifts;
 mod story;
+mod trunks;
 mod wall;
 mod why;
 

@@ -172,6 +172,20 @@ fn a_fact_that_is_read_late_reads_as_it_was_told() {
 }
 
 #[test]
+fn a_trunk_says_since_when_it_is_as_it_is_and_when_it_failed_last() {
+    let mut story = Story::new();
+    let trunk = TrunkId(0);
+    for (second, up) in [(10, true), (20, false), (25, false), (30, true)] {
+        story.tell(second, What::Trunk { trunk, up });
+    }
+    story.tell(31, arrival());
+    let row = &story.board.trunks_list(at(90))[0];
+    assert_eq!((&row["up"], &row["for_ms"]), (&json!(true), &json!(60_000)));
+    assert_eq!((&row["calls"], &row["total"], &row["failures"]), (&json!(1), &json!(1), &json!(1)));
+    assert_eq!(row["last_failure"], crate::shell::stamp::rfc3339(at(20).wall));
+}
+
+#[test]
 fn ids_are_known_as_long_as_a_fact_may_be_asked_for() {
     let mut story = Story::new();
     let calls = 20_000_u64;

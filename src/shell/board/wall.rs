@@ -4,7 +4,8 @@
 use super::fact_text::word;
 use super::fold::{Board, Queue, SERVICE_LEVEL, Stage};
 use crate::acd::{AgentState, Door, ShiftNews};
-use crate::base::{Now, Wall};
+use crate::base::{Now, QueueId, Wall};
+use crate::call::{Centre, District};
 use crate::shell::stamp::rfc3339;
 use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
@@ -90,14 +91,13 @@ impl Board {
         let shown = status["queues"].as_array().cloned().unwrap_or_default();
         for mut row in shown {
             let known = self.names.queues.iter().find(|(_, name)| row["name"] == name.as_str());
-            let Some((queue, name)) = known.and_then(|(id, n)| Some((self.queues.get(id)?, n)))
-            else {
-                continue;
-            };
+            let known = known.and_then(|(id, name)| Some((id, self.queues.get(id)?, name)));
+            let Some((id, queue, name)) = known else { continue };
             let (in_time, answered, left) = queue.minutes.sums(now);
             sums = (sums.0 + in_time, sums.1 + answered, sums.2 + left);
             row["level"] = json!(share(in_time, answered + left));
             row["there"] = self.there(name).into();
+            row["title"] = json!(self.title_of(*id));
             queues.push(row);
         }
         let longest = queues.iter().filter_map(|queue| queue["longest_wait_ms"].as_u64()).max();
@@ -118,9 +118,15 @@ impl Board {
             },
             "agents": status["agents"],
             "queues": queues,
-            "trunks": self.trunks_list(),
+            "trunks": self.trunks_list(now),
             "alarms": self.alarms(now, sees),
         })
+    }
+
+    /// What people call the district that a queue serves.
+    fn title_of(&self, queue: QueueId) -> Option<&str> {
+        let own = |district: &&District| district.centre == Centre::Queue(queue);
+        self.names.districts.iter().find(own).map(|district| district.title.as_str())
     }
 
     /// The time of day where the switch is.
@@ -157,8 +163,8 @@ impl Board {
         let mut add = |kind: &str, subject: &str, text: String| {
             alarms.push(json!({"kind": kind, "subject": subject, "text": text}));
         };
-        for (trunk, up) in self.names.trunks.iter().zip(&self.trunks) {
-            if *up == Some(false) {
+        for (trunk, known) in self.names.trunks.iter().zip(&self.trunks) {
+            if known.up == Some(false) {
                 add("trunk_down", trunk, format!("trunk {trunk} is down"));
             }
         }
