@@ -25,7 +25,7 @@ fn one(text: &str, expected: &str) {
 #[test]
 fn keys_menus_languages_and_announcements_are_read() {
     let text = format!(
-        "[media]\nlanguage = \"hi\"\n\
+        "[media]\nlanguage = \"hi\"\nmessages = [\"flood\"]\n\
          [callback]\nattempts = 2\napart = \"10m\"\n\
          {TRUNK}{ROUTE}{QUEUE}when_full = \"callback\"\nwhen_unstaffed = \"callback\"\n\
          when_expired = \"refuse\"\nannounce_first = \"8s\"\nannounce_every = \"30s\"\n\
@@ -53,7 +53,7 @@ fn keys_menus_languages_and_announcements_are_read() {
     assert_eq!(queue.announce.first, Duration::from_secs(8));
     assert!(!queue.announce.wait && queue.call_back_abandoned);
     assert_eq!(settings.callbacks.attempts, 2);
-    for name in ["hi/pos", "hi/n/99", "en/n/0", "surgujia/next", "en/language/en"] {
+    for name in ["hi/pos", "hi/n/99", "en/n/0", "surgujia/next", "en/language/en", "hi/flood"] {
         let tune = settings.call.prompts[name];
         let tune = settings.tune(tune).unwrap();
         assert!(tune.name == name && tune.speech, "{name}");

@@ -4,7 +4,7 @@
 use pukar::base::{Instant, QueueId};
 use pukar::call::{self, Choice, EndedBy, Means, Outcome};
 use pukar::config::Settings;
-use pukar::core::{Fact, What};
+use pukar::core::{Event, Fact, Verb, What};
 use pukar::sim::{Habits, Plan, Reach, World, agent_address, caller_address, number_of};
 use std::time::Duration;
 
@@ -280,4 +280,44 @@ fn q47_the_agents_phone_is_told_who_calls_on_which_line_and_how_long_they_have_w
     assert!((50..70).contains(&wait), "{wait}");
     world.wait(120 * SECOND);
     world.end();
+}
+
+#[test]
+fn a_supervisors_message_is_heard_at_once_and_for_its_time_by_whoever_comes() {
+    let mut world = world_with(2, 0, |settings| settings.call.messages = vec!["flood".into()]);
+    world.dial(0);
+    world.wait(12 * SECOND);
+    let put = |message: &str, minutes| Verb::PutMessage {
+        queue: "general".into(),
+        message: message.into(),
+        minutes,
+    };
+    let ask = |world: &mut World, verb| {
+        world.tell(Event::Admin { request: 1, by: "asha".into(), verb });
+    };
+    ask(&mut world, put("nonsense", 1));
+    ask(&mut world, put("flood", 2));
+    world.dial(1);
+    world.wait(60 * SECOND);
+    let words: Vec<String> = announced(&world).into_iter().map(|(_, words)| words).collect();
+    assert_eq!(words[0], "busy next emerg n/0 press");
+    assert_eq!(words[1], "flood", "who waits hears it at once");
+    assert!(words[2].starts_with("flood busy pos n/2"), "who comes hears it first: {words:?}");
+    assert!(words[3].starts_with("flood next"), "and then again: {words:?}");
+    ask(&mut world, Verb::Hush { queue: "general".into() });
+    world.wait(40 * SECOND);
+    let last = announced(&world).pop().unwrap().1;
+    assert!(!last.contains("flood"), "{last}");
+    ask(&mut world, put("flood", 0));
+    let now = announced(&world).len();
+    world.wait(60 * SECOND);
+    let later = announced(&world);
+    assert!(later[now..].iter().all(|(_, words)| !words.contains("flood")), "once: {later:?}");
+    let acts = world.facts().iter().filter_map(|fact| match &fact.what {
+        What::Audit(act) => Some((act.verb.as_str(), act.refused.as_str())),
+        _ => None,
+    });
+    let refused = "no message \"nonsense\"; there are flood";
+    let (say, hush) = (("queues.say", ""), ("queues.hush", ""));
+    assert_eq!(acts.collect::<Vec<_>>(), [("queues.say", refused), say, hush, say]);
 }

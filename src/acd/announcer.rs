@@ -6,7 +6,7 @@
 
 use super::desk::Desk;
 use super::{Stage, Wait};
-use crate::base::{CallId, Cx, Instant, Timer};
+use crate::base::{CallId, Cx, Instant, QueueId, Timer};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -34,8 +34,10 @@ impl Default for Announce {
 }
 
 /// What is said at one time, in this order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Announcement {
+    /// What a supervisor has put into the queue, by its name in the configuration.
+    pub message: Option<String>,
     /// All operators are on other calls.
     pub busy: bool,
     pub place: Option<Told>,
@@ -61,6 +63,13 @@ pub enum Offer {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Announcer {
     listeners: BTreeMap<CallId, Listener>,
+    messages: BTreeMap<QueueId, Message>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Message {
+    name: String,
+    until: Instant,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +87,20 @@ impl Announcer {
             place.insert(Listener::default());
             cx.timers.set(Timer::Announce(call), cx.now.instant + announce.first);
         }
+    }
+
+    /// Whoever waits in the queue hears this with all that they are told, until then.
+    pub fn put(&mut self, queue: QueueId, name: &str, until: Instant) {
+        self.messages.insert(queue, Message { name: name.into(), until });
+    }
+
+    pub fn take_away(&mut self, queue: QueueId) {
+        self.messages.remove(&queue);
+    }
+
+    /// Messages of queues that are gone are.
+    pub fn keep_only(&mut self, desk: &Desk) {
+        self.messages.retain(|queue, _| desk.queues.contains(*queue));
     }
 
     /// The caller waits no more.
@@ -109,7 +132,10 @@ impl Announcer {
             n => Told::Position(n),
         };
         let wait = outlook.wait.filter(|_| announce.wait);
+        let queue = desk.queue_of(call)?;
+        let message = self.messages.get(&queue).filter(|message| now < message.until);
         let said = Announcement {
+            message: message.map(|message| message.name.clone()),
             busy: listener.times == 0,
             place: Some(told).filter(|_| announce.position),
             wait: wait.filter(|wait| listener.promise(now, *wait)),

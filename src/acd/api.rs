@@ -276,6 +276,13 @@ pub enum Fact {
         agent: AgentId,
         call: CallId,
     },
+    /// A supervisor put a message into a queue: for so long, or, where that is nothing, once.
+    /// Empty: it is said no more.
+    Message {
+        queue: QueueId,
+        message: String,
+        minutes: u64,
+    },
     /// A supervisor laid a hand on a queue, or a loan ended.
     Handled {
         queue: QueueId,

@@ -64,6 +64,8 @@ pub const ESTIMATE_FROM: (usize, usize) = (4, 16);
 pub const CHOICES_MAX: usize = 100_000;
 /// Callers at the missed-call desk; beyond it the longest missed is let go of.
 pub const MISSED_MAX: usize = 10_000;
+/// How long a supervisor's message may be said in a queue.
+pub const MESSAGE_MINUTES_MAX: u64 = 24 * 60;
 /// Past calls whose story is kept, and steps of one story.
 pub const STORIES_KEPT: usize = 1_000;
 pub const STORY_STEPS_MAX: usize = 200;

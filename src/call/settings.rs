@@ -35,6 +35,8 @@ pub struct Settings {
     pub media: MediaSettings,
     /// Where each prompt that may be said is in the settings' tunes.
     pub prompts: Arc<BTreeMap<String, TuneId>>,
+    /// What a supervisor may have the callers of a queue told: words of every language.
+    pub messages: Vec<String>,
     /// What is spoken to callers who want no language, or one of which no prompt is known.
     pub language: String,
     pub in_call: InCall,
@@ -61,6 +63,7 @@ impl Default for Settings {
             phones: Vec::new(),
             media: MediaSettings::default(),
             prompts: Arc::default(),
+            messages: Vec::new(),
             language: "hi".into(),
             in_call: InCall::default(),
             plan: Plan::default(),

@@ -31,7 +31,12 @@ pub fn prompts(settings: &mut Settings) {
         languages.extend(own.cloned());
     }
     let mut prompts = BTreeMap::new();
-    for name in languages.iter().flat_map(|language| vocabulary(language, &things)) {
+    let messages = settings.call.messages.clone();
+    let names = languages.iter().flat_map(|language| {
+        let messages = messages.iter().map(move |message| format!("{language}/{message}"));
+        vocabulary(language, &things).into_iter().chain(messages)
+    });
+    for name in names {
         let known = settings.tunes.iter().position(|tune| tune.name == name);
         let at = known.unwrap_or(settings.tunes.len());
         if known.is_none() {

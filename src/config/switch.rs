@@ -153,6 +153,8 @@ pub fn media(
         settings.prompts = prompts.it.into();
     }
     settings.prompt_fallback = fallback(&mut section);
+    let messages = section.texts_or_none("messages", value::prompt).unwrap_or_default();
+    settings.call.messages = messages.into_iter().map(|at| at.it).collect();
     if let Some(language) = section.text("language", menus::language) {
         settings.call.language = language.it;
     }

@@ -48,6 +48,8 @@ pub enum Command<L: Args> {
     Stores(View),
     /// Shifts: which one is on, when the next ones begin, who is there.
     Shifts(View),
+    /// What the next shift has to know: figures, who waits and was missed, what is set by hand.
+    Handover(View),
     /// The reconciled summary: by default of the time between the last two cut-offs.
     Report(ReportArgs),
     /// The directory: who is listed, who would be called, whose number fails.
@@ -332,6 +334,7 @@ mod tests {
             "queue general add op7",
             "audit --json",
             "top",
+            "handover --json",
             "report --since 2h --by shift",
             "why 01HZ7 --journal data/journal --json",
             "events --from 7",

@@ -11,6 +11,7 @@ mod client;
 mod directory;
 mod events;
 mod files;
+mod handover;
 mod missed;
 mod moment;
 mod prompts;
@@ -101,6 +102,7 @@ fn dispatch<L: clap::Args>(cli: Cli<L>, hands: &Hands<L>) -> Result<(), Fault> {
         Command::Shifts(view) => screen::show(&client, &screen::SHIFTS, view),
         Command::Directory(args) => directory::show(&client, &args),
         Command::Missed(args) => missed::show(&client, &args),
+        Command::Handover(view) => screen::show(&client, &screen::HANDOVER, view),
         Command::Report(args) => report::show(&client, &args),
         Command::Why(args) => why::show(&client, &args),
         Command::Records(args) => records::show(&client, &args),

@@ -49,16 +49,6 @@ fn text(answer: &Value, by: &str) -> String {
     let at = |key: &str| answer[key].as_str().unwrap_or("-");
     let total = &answer["total"];
     let mut text = format!("{} to {}\n", at("since"), at("until"));
-    let sum = |row: &Value| {
-        let parts =
-            ["answered", "abandoned", "overflowed", "callback", "refused", "failed", "recovered"];
-        let part = |key: &&str| format!("{} {key}", row[*key]);
-        format!(
-            "{} offered = {}",
-            row["offered"],
-            parts.iter().map(part).collect::<Vec<_>>().join(" + ")
-        )
-    };
     text.push_str(&format!("{}\n", sum(total)));
     let level = total["service_level"].as_object().into_iter().flatten();
     let level = level.map(|(seconds, share)| match share.as_f64() {
@@ -71,6 +61,15 @@ fn text(answer: &Value, by: &str) -> String {
     text.push_str(&list(&json!(rows(&answer["by"][by])), &COLUMNS, "no calls"));
     text.push_str(&format!("\nthe day so far: {}\n", sum(&answer["day"]["total"])));
     text
+}
+
+/// `12 offered = 10 answered + 2 abandoned + …`.
+pub fn sum(row: &Value) -> String {
+    let parts =
+        ["answered", "abandoned", "overflowed", "callback", "refused", "failed", "recovered"];
+    let part = |key: &&str| format!("{} {key}", row[*key]);
+    let parts: Vec<String> = parts.iter().map(part).collect();
+    format!("{} offered = {}", row["offered"], parts.join(" + "))
 }
 
 /// Each row with its key, in the order of the keys.

@@ -42,6 +42,7 @@ pub const QUEUES: Screen = Screen { method: "queues.list", draw: queues };
 pub const AGENTS: Screen = Screen { method: "agents.list", draw: agents };
 pub const TRUNKS: Screen = Screen { method: "trunks.list", draw: trunks };
 
+pub const HANDOVER: Screen = Screen { method: "handover", draw: super::handover::draw };
 pub const AUDIT: Screen = Screen { method: "audit.list", draw: audit };
 pub const STORES: Screen = Screen { method: "stores.list", draw: stores };
 pub const SHIFTS: Screen = Screen { method: "shifts.list", draw: shifts };

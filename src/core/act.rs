@@ -72,6 +72,10 @@ impl Switch {
             }
             Verb::Missed { number, act } => self.act_on_missed(now, &number, act),
             Verb::SetQueue { queue, to } => self.set_queue(now, &queue, &to, out),
+            Verb::PutMessage { queue, message, minutes } => {
+                self.put_message(now, (queue, message), minutes, out)
+            }
+            Verb::Hush { queue } => self.hush(now, &queue, out),
             Verb::Lend { queue, agent, lent } => {
                 let (id, who) = (self.queue(&queue)?, self.agent(&agent)?);
                 let hand = if lent { Hand::Lend(who) } else { Hand::TakeAway(who) };
@@ -244,6 +248,10 @@ impl Verb {
             Self::Missed { number, act: MissedAct::Close { by } } => {
                 ("missed.close", format!("{number} {by}"))
             }
+            Self::PutMessage { queue, message, minutes } => {
+                ("queues.say", format!("{queue} {message} {minutes}"))
+            }
+            Self::Hush { queue } => ("queues.hush", queue.clone()),
             Self::SetQueue { queue, to } => ("queues.set", format!("{queue} {to}")),
             Self::Lend { queue, agent, lent: true } => ("queues.add", format!("{queue} {agent}")),
             Self::Lend { queue, agent, lent: false } => {

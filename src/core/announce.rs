@@ -1,11 +1,13 @@
 //! Carries what waiting callers are told from the desk, which says what and when, to the call,
 //! which puts it into words; and what they press the other way.
 
-use super::Switch;
-use crate::acd::{Announcement, Offer, Told, Wait};
+use super::{Out, Switch, What};
+use crate::acd::{Announcement, Fact, Offer, Told, Wait};
+use crate::base::limits::MESSAGE_MINUTES_MAX;
 use crate::base::{CallId, Now};
 use crate::call::Call;
 use crate::say::{self, Phrase};
+use std::time::Duration;
 
 impl Switch {
     /// A caller has begun to wait, or waits no more.
@@ -24,6 +26,56 @@ impl Switch {
         if let Some(said) = said {
             self.calls(now, |calls, io| calls.announce(io, call, phrases(said)));
         }
+    }
+
+    /// A supervisor has those who wait in a queue told something, at once and for so many minutes
+    /// with whatever else they are told.
+    pub(super) fn put_message(
+        &mut self,
+        now: Now,
+        (queue, message): (String, String),
+        minutes: u64,
+        out: &mut Out,
+    ) -> Result<String, String> {
+        let id = self.queue(&queue)?;
+        let known = &self.settings.call.messages;
+        if !known.contains(&message) {
+            return Err(match known.is_empty() {
+                true => {
+                    "there are no messages; [media] messages names those that may be said".into()
+                }
+                false => format!("no message \"{message}\"; there are {}", known.join(", ")),
+            });
+        }
+        if minutes > MESSAGE_MINUTES_MAX {
+            return Err(format!("a message is said for {MESSAGE_MINUTES_MAX} minutes at most"));
+        }
+        match minutes {
+            0 => self.state.announcer.take_away(id),
+            _ => {
+                let until = now.instant + Duration::from_secs(60 * minutes);
+                self.state.announcer.put(id, &message, until);
+            }
+        }
+        let waiting: Vec<CallId> = self.state.desk.line(id).collect();
+        for call in &waiting {
+            let told = vec![Phrase::Message(message.clone())];
+            self.calls(now, |calls, io| calls.announce(io, *call, told));
+        }
+        let told = format!("{queue}: {message}, to {} who wait", waiting.len());
+        self.fact(now, What::Desk(Fact::Message { queue: id, message, minutes }), out);
+        Ok(match minutes {
+            0 => told,
+            _ => format!("{told} and whoever waits in the next {minutes} min"),
+        })
+    }
+
+    pub(super) fn hush(&mut self, now: Now, queue: &str, out: &mut Out) -> Result<String, String> {
+        let id = self.queue(queue)?;
+        self.state.announcer.take_away(id);
+        let message = String::new();
+        self.fact(now, What::Desk(Fact::Message { queue: id, message, minutes: 0 }), out);
+        Ok(format!("{queue}: no message is said any more"))
     }
 
     /// The caller has said more: the desk is to know it.
@@ -70,6 +122,7 @@ fn phrases(said: Announcement) -> Vec<Phrase> {
         Offer::Emergency(key) => Phrase::EmergencyKey(key),
         Offer::Callback(key) => Phrase::CallbackKey(key),
     });
+    let message = said.message.map(Phrase::Message);
     let busy = said.busy.then_some(Phrase::Busy);
-    busy.into_iter().chain(place).chain(wait).chain(offer).collect()
+    message.into_iter().chain(busy).chain(place).chain(wait).chain(offer).collect()
 }

@@ -107,6 +107,16 @@ pub enum Verb {
         queue: String,
         to: String,
     },
+    /// Those who wait hear a message, and for so many minutes those who come too.
+    PutMessage {
+        queue: String,
+        message: String,
+        minutes: u64,
+    },
+    /// The message is said no more.
+    Hush {
+        queue: String,
+    },
     /// The agent serves the queue, or does so no more, whatever the configuration says.
     Lend {
         queue: String,

@@ -142,6 +142,7 @@ impl Ledger {
             | Fact::Picked(_)
             | Fact::Missed { .. }
             | Fact::Handled { .. }
+            | Fact::Message { .. }
             | Fact::Serving { .. }
             | Fact::Unclaimed { .. }
             | Fact::Taken { .. }

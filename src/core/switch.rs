@@ -229,6 +229,7 @@ impl Switch {
         self.desk(now, |desk, cx, out| desk.reload(cx, &settings, out));
         self.calls(now, |calls, io| calls.reload(io));
         self.state.relief.keep_only(&self.state.desk);
+        self.state.announcer.keep_only(&self.state.desk);
         self.rename_queues();
         self.tidy_seats(now);
         self.find_phones(now);

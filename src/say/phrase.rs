@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phrase {
+    /// What the configuration calls a message.
+    Message(String),
     /// All operators are on other calls.
     Busy,
     /// You are next.
@@ -58,6 +60,7 @@ pub fn say(language: &str, phrases: &[Phrase]) -> Vec<String> {
 
 fn one(say: &mut Sentence, phrase: &Phrase) {
     match phrase {
+        Phrase::Message(name) => say.word(name),
         Phrase::Busy => say.word("busy"),
         Phrase::Next => say.word("next"),
         Phrase::Position(n) => say.word("pos").number(*n).is(),

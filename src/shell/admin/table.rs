@@ -50,6 +50,7 @@ pub enum Shell {
     SetAgents,
     Records,
     Report,
+    Handover,
     Reload,
     Metrics,
     Stores,
@@ -238,6 +239,18 @@ pub const VERBS: &[Verb] = &[
         "The reconciled summary of a window; without one, of the last between two cut-offs.",
         Shell::Report,
     ),
+    only(
+        Role::ReadOnly,
+        showing(
+            shell(
+                "handover",
+                &[],
+                "What the next shift has to know: figures, who waits and was missed, what is set.",
+                Shell::Handover,
+            ),
+            Shows::Numbers,
+        ),
+    ),
     showing(
         shell(
             "events.subscribe",
@@ -323,6 +336,19 @@ pub const VERBS: &[Verb] = &[
         "The heavier queue goes first; until the next reload.",
         |g| set_queue(g, format!("weight {}", g.count("weight"))),
     ),
+    act(
+        "queues.say",
+        &[QUEUE, needs("message", Kind::Text), takes("minutes", Kind::Count)],
+        "Who waits hears a message of [media] messages now, and for so many minutes who comes.",
+        |g| Act::PutMessage {
+            queue: g.own("queue"),
+            message: g.own("message"),
+            minutes: g.count("minutes"),
+        },
+    ),
+    act("queues.hush", &[QUEUE], "The message is said no more.", |g| Act::Hush {
+        queue: g.own("queue"),
+    }),
     act(
         "queues.add",
         &[QUEUE, needs("agent", Kind::Text)],

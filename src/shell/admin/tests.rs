@@ -356,6 +356,30 @@ fn a_missed_caller_is_for_those_of_their_queue_and_no_number_that_is_not_for_the
 }
 
 #[test]
+fn what_is_handed_over_is_what_is_theirs_and_what_was_set_by_hand() {
+    use crate::call::{Fact, MissedNews};
+    let mut world = with_users("handover");
+    for (seq, number, parent) in [(5, "+919826012345", "01HZ1"), (6, "+919826099999", "01HZ3")] {
+        let news = MissedNews::Abandoned { parent: parent.into() };
+        world.fact(seq, What::Call(Fact::Missed { number: number.into(), news }));
+    }
+    for (seq, queue) in [(7, QueueId(0)), (8, QueueId(1))] {
+        let hand = acd::Hand::Door(acd::Door::Shut);
+        world.fact(seq, What::Desk(acd::Fact::Handled { queue, hand }));
+    }
+    let told = |world: &World, who: &str| world.does(who, "handover", json!({})).unwrap();
+    let own = told(&world, "ali");
+    assert_eq!((&own["missed"]["open"], &own["now"]["calls"]["live"]), (&json!(1), &json!(2)));
+    assert_eq!(own["missed"]["people"][0]["number"], "+919826099999");
+    assert_eq!(own["by_hand"].as_array().unwrap().len(), 1);
+    assert_eq!(own["by_hand"][0]["name"], "alirajpur");
+    assert_eq!(told(&world, "boss")["by_hand"].as_array().unwrap().len(), 2);
+    assert_eq!(own["report"], Value::Null, "there is no database to ask");
+    let fault = world.does("analyst", "handover", json!({})).unwrap_err();
+    assert!(fault.message.contains("needs the role read-only"), "{fault:?}");
+}
+
+#[test]
 fn a_group_of_agents_is_those_of_it_who_are_theirs() {
     let mut world = with_users("groups");
     let api = Arc::clone(&world.api);

@@ -11,6 +11,7 @@ use crate::shell::lane::{CoreGone, Inbox};
 use crate::shell::meters::{Metrics, ShellMeters};
 use crate::shell::outlets::Replies;
 use crate::shell::report;
+use crate::shell::stamp::rfc3339;
 use crate::shell::store::{self, Filter, Health};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -65,6 +66,7 @@ impl Api {
             How::Shell(Shell::SetAgents) => self.set_agents(&who, &given).await,
             How::Shell(Shell::Records) => self.records(&who, &given).await,
             How::Shell(Shell::Report) => self.report(&who, &given).await,
+            How::Shell(Shell::Handover) => self.handover(&who).await,
             How::Shell(Shell::Reload) => {
                 let done = self.reload().await;
                 self.note(&who, Noted::Reloaded, String::new()).await;
@@ -240,6 +242,27 @@ impl Api {
             report::report(&report::Wanted { database: &database, roster, reports, window, within })
         })
         .await
+    }
+
+    /// The shift's figures, without which the rest is still told.
+    async fn handover(&self, who: &Who) -> Result<Value, Fault> {
+        let now = self.board.now();
+        let (roster, _) = self.board.with(Board::books);
+        let day = report::Window { since: Wall(now.wall.0 - DAY), until: now.wall };
+        let shift = report::shift_to_hand_over(&roster, now.wall);
+        let (shift, window) = shift.unwrap_or((String::new(), day));
+        let (since, until) = (rfc3339(window.since), rfc3339(window.until));
+        let mut answer = self.board.with(|board| board.handover(now, &|q, d| who.sees(q, d)));
+        answer["shift"] = json!({"name": shift, "since": since, "until": until});
+        answer["report"] = match self.database {
+            None => Value::Null,
+            Some(_) => {
+                let params = json!({"since": since, "until": until});
+                let given = Given(params.as_object().cloned().unwrap_or_default());
+                self.report(who, &given).await?["total"].take()
+            }
+        };
+        Ok(answer)
     }
 
     fn database(&self) -> Result<PathBuf, Fault> {

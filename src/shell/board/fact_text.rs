@@ -232,6 +232,10 @@ fn of_desk(board: &Board, fact: &acd::Fact) -> (&'static str, Value) {
             details["instead"] = word(instead).into();
             ("queue.turned_away", details)
         }
+        acd::Fact::Message { queue, message, minutes } => (
+            "queue.message",
+            json!({"queue": board.names.queue(*queue), "message": message, "minutes": minutes}),
+        ),
         acd::Fact::Handled { queue, hand } => ("queue.handled", of_hand(board, *queue, *hand)),
         acd::Fact::Picked(pick) => ("call.picked", of_pick(board, pick)),
         acd::Fact::Offered { call, agent } => ("agent.offered", about(call, agent)),

@@ -99,6 +99,8 @@ pub(super) struct Queue {
     pub minutes: Minutes,
     /// The weight that a supervisor gave it.
     pub weight: Option<u32>,
+    /// What a supervisor has its callers told, and until when.
+    pub message: Option<(String, Wall)>,
 }
 
 /// Since the switch started.
@@ -340,6 +342,12 @@ impl Board {
             }
             acd::Fact::TurnedAway { .. } | acd::Fact::Picked(_) | acd::Fact::Repaired { .. } => {}
             acd::Fact::Handled { queue, hand } => self.handled(*queue, *hand),
+            acd::Fact::Message { queue, message, minutes } => {
+                if let Some(queue) = self.queues.get_mut(queue) {
+                    let until = Wall(at.wall.0 + *minutes as i64 * 60_000_000);
+                    queue.message = (*minutes > 0).then(|| (message.clone(), until));
+                }
+            }
             acd::Fact::Offered { call, agent } => self.change(*call, |call| {
                 (call.stage, call.agent) = (Stage::Offered, Some(*agent));
             }),

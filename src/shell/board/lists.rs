@@ -113,6 +113,7 @@ impl Board {
             .map(|call| millis(call.queued.unwrap_or(call.arrived), now))
             .max();
         let ended = queue.taken + queue.left;
+        let message = queue.message.as_ref().filter(|(_, until)| now.wall.0 < until.0);
         json!({
             "name": name,
             "waiting": queue.waiting.len(),
@@ -122,6 +123,8 @@ impl Board {
             "door": word(&queue.door),
             "overflow": word(&queue.ways),
             "weight": queue.weight,
+            "message": message.map(|(name, _)| name),
+            "message_until": optional(message.map(|(_, until)| *until)),
             "total": {
                 "joined": queue.joined,
                 "answered": queue.taken,

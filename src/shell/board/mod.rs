@@ -8,6 +8,7 @@ mod access;
 mod directory;
 mod fact_text;
 mod fold;
+mod handover;
 mod lists;
 mod missed;
 mod names;

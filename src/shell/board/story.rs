@@ -119,7 +119,7 @@ fn subject(what: &What) -> Option<CallId> {
             | acd::Fact::Unclaimed { call, .. }
             | acd::Fact::Agent { state: AgentState::WrapUp { call }, .. } => Some(*call),
             acd::Fact::Picked(pick) => Some(pick.call),
-            acd::Fact::Agent { .. } | acd::Fact::Handled { .. } => None,
+            acd::Fact::Agent { .. } | acd::Fact::Handled { .. } | acd::Fact::Message { .. } => None,
         },
         What::Overflowed { call, .. } => Some(*call),
         What::Phone { .. }

@@ -131,7 +131,9 @@ impl Board {
                 acd::Fact::Repaired { agent, .. } => {
                     plain(format!("{} is free again: the call was over", self.who(*agent)))
                 }
-                acd::Fact::Agent { .. } | acd::Fact::Handled { .. } => None,
+                acd::Fact::Agent { .. } | acd::Fact::Handled { .. } | acd::Fact::Message { .. } => {
+                    None
+                }
             },
             What::Overflowed { from, to, why, .. } => {
                 let from = if from.is_empty() { "the door" } else { from };

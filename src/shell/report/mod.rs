@@ -7,7 +7,7 @@
 mod tally;
 mod window;
 
-pub use window::{Window, last_cut_off};
+pub use window::{Window, last_cut_off, shift_to_hand_over};
 
 use crate::acd::{Calendar, OnDay, RosterSettings};
 use crate::base::Wall;

@@ -90,3 +90,20 @@ fn cut_offs_are_the_last_two_that_have_passed() {
     assert_eq!(day, Window { since: at(-24), until: at(0) });
     assert_eq!(Reports::default().short, Duration::from_secs(5));
 }
+
+#[test]
+fn the_shift_that_is_on_is_handed_over_or_the_one_that_ended_last() {
+    let at = |hour: i64| Wall(MIDNIGHT + hour * HOUR);
+    let window = |since: i64, until: i64| Window { since: at(since), until: at(until) };
+    let mut roster = morning();
+    let mut day = roster.shifts[0].clone();
+    (day.name, day.from, day.until) = ("day".into(), 9 * 60, 17 * 60);
+    roster.shifts.push(day);
+    for (hour, name, since, until) in
+        [(7, "morning", 6, 7), (10, "morning", 6, 10), (15, "day", 9, 15), (20, "day", 9, 17)]
+    {
+        let found = shift_to_hand_over(&roster, at(hour));
+        assert_eq!(found, Some((name.to_string(), window(since, until))), "{hour}:00");
+    }
+    assert_eq!(shift_to_hand_over(&RosterSettings::default(), at(7)), None);
+}

@@ -1,8 +1,11 @@
 //! The time that a report is of: between two cut-offs, or as somebody says.
 
+use crate::acd::{Calendar, RosterSettings};
 use crate::base::Wall;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
+
+const DAY: i64 = 86_400_000_000;
 
 /// From `since` on, up to but without `until`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +35,17 @@ pub fn last_cut_off(now: Wall, zone: &str, cut_offs: &[u16]) -> Window {
     cuts.sort_unstable();
     let until = cuts.pop().unwrap_or(now);
     Window { since: cuts.pop().unwrap_or(until), until }
+}
+
+/// The shift that is to be handed over, and its time: of those that are on, the one that ends
+/// first; where none is, the one that ended last.
+pub fn shift_to_hand_over(roster: &RosterSettings, now: Wall) -> Option<(String, Window)> {
+    let turns = Calendar::new(roster).between(Wall(now.0 - DAY), Wall(now.0 + 1));
+    let on = turns.iter().filter(|turn| turn.starts <= now && now < turn.ends);
+    let over = turns.iter().filter(|turn| turn.ends <= now);
+    let turn = on.min_by_key(|turn| turn.ends).or(over.max_by_key(|turn| turn.ends))?;
+    let shift = roster.shifts.get(turn.shift)?;
+    Some((shift.name.clone(), Window { since: turn.starts, until: turn.ends.min(now) }))
 }
 
 /// The midnight on which the day began that ends, or is, at `until`.
