@@ -84,12 +84,15 @@ fn a_switch_that_is_not_there_is_one_line_and_a_failure() {
 #[test]
 fn lists_are_tables_for_people_and_json_for_machines() {
     let socket = folder("lists").join("s");
-    let rows = json!([{"name": "bsnl", "up": true, "calls": 3}]);
+    let rows = json!([{"name": "bsnl", "up": true, "for_ms": 61_000, "calls": 3, "total": 70,
+        "failures": 0, "last_failure": null}]);
     let answer = json!({"jsonrpc": "2.0", "id": 1, "result": rows});
     let switch = switch(&socket, vec![answer.clone(), answer]);
     let path = socket.to_str().unwrap();
     let (out, _, exit) = said(&pukar(&["trunks", "--socket", path]));
-    assert_eq!((&*out, exit), ("TRUNK  IS  CALLS\nbsnl   up      3\n", 0));
+    let table = "TRUNK  IS   FOR  CALLS  SO FAR  FAILED  LAST FAILURE\n\
+                 bsnl   up  1:01      3      70       0  -\n";
+    assert_eq!((&*out, exit), (table, 0));
     let (out, _, _) = said(&pukar(&["trunks", "--json", "--socket", path]));
     assert_eq!(serde_json::from_str::<Value>(&out).unwrap(), rows);
     assert_eq!(switch.join().unwrap(), vec![json!(["trunks.list", {}]); 2]);
