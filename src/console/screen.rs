@@ -135,6 +135,7 @@ fn calls(rows: &Value) -> String {
         ("AGENT", "/agent", As::Text),
         ("WAIT", "/wait_ms", As::Span),
         ("TALK", "/talk_ms", As::Span),
+        ("SLOT", "/slot", As::Count),
     ];
     list(rows, &columns, "no live calls")
 }

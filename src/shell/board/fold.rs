@@ -73,7 +73,7 @@ pub(super) enum Stage {
     Waiting,
     Offered,
     Talking,
-    Parked,
+    Parked { slot: u16 },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -263,11 +263,11 @@ impl Board {
             call::Fact::Returned { call, .. } | call::Fact::Alone { call } => {
                 self.change(*call, |call| (call.stage, call.agent) = (Stage::Waiting, None));
             }
-            call::Fact::Parked { call, .. } => {
-                self.change(*call, |call| call.stage = Stage::Parked);
+            call::Fact::Parked { call, slot, .. } => {
+                self.change(*call, |call| call.stage = Stage::Parked { slot: *slot });
             }
             call::Fact::Transferring { call, .. } => self.change(*call, |call| {
-                if call.stage == Stage::Parked {
+                if matches!(call.stage, Stage::Parked { .. }) {
                     call.stage = Stage::Waiting;
                 }
             }),

@@ -68,7 +68,7 @@ impl Board {
                 Stage::Arrived => "arrived",
                 Stage::Waiting => "waiting",
                 Stage::Offered => "offered",
-                Stage::Parked => "parked",
+                Stage::Parked { .. } => "parked",
                 Stage::Talking => "talking",
             },
             "line": call.line,
@@ -85,6 +85,10 @@ impl Board {
             "talk_ms": call.connected.map_or(0, |at| millis(at, now)),
             "held": call.held,
             "silent": call.silent,
+            "slot": match call.stage {
+                Stage::Parked { slot } => Some(slot),
+                Stage::Arrived | Stage::Waiting | Stage::Offered | Stage::Talking => None,
+            },
         })
     }
 
@@ -97,7 +101,7 @@ impl Board {
             match call.stage {
                 Stage::Offered => busy.0 += 1,
                 Stage::Talking => busy.1 += 1,
-                Stage::Arrived | Stage::Waiting | Stage::Parked => {}
+                Stage::Arrived | Stage::Waiting | Stage::Parked { .. } => {}
             }
         }
         let all = self.names.queues.iter();

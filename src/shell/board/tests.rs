@@ -4,7 +4,7 @@ use super::fold::Board;
 use super::names::Names;
 use crate::acd::{self, AgentState};
 use crate::base::{AgentId, CallId, Instant, LegId, Now, QueueId, TrunkId, Wall};
-use crate::call::{Arrival, Direction, End, EndedBy, Fact as CallFact, Outcome};
+use crate::call::{Arrival, Direction, End, EndedBy, Fact as CallFact, Outcome, Way};
 use crate::config::Settings;
 use crate::core::{self, Fact, What};
 use crate::sip::Trunk;
@@ -115,6 +115,32 @@ fn a_missed_offer_puts_the_caller_back_among_those_who_wait() {
     assert_eq!((&call["state"], &call["agent"]), (&json!("waiting"), &Value::Null));
     story.tell(6, What::Desk(acd::Fact::Unqueued { call: CALL, queue: QUEUE }));
     assert_eq!(story.board.queues_list(at(6))[0]["waiting"], 0);
+}
+
+#[test]
+fn a_parked_call_shows_its_slot_until_somebody_is_to_have_it() {
+    let mut story = Story::new();
+    story.tell(1, arrival());
+    story.tell(2, What::Call(CallFact::Connected { call: CALL, agent: Some(AGENT) }));
+    story.tell(9, What::Call(CallFact::Alone { call: CALL }));
+    let told = story.tell(9, What::Call(CallFact::Parked { call: CALL, slot: 3, by: Some(AGENT) }));
+    assert_eq!(
+        (&told["kind"], &told["slot"], &told["by"]),
+        (&json!("call.parked"), &json!(3), &json!("op1"))
+    );
+    let call = &story.board.calls_list(at(10))[0];
+    assert_eq!(
+        (&call["state"], &call["slot"], &call["agent"]),
+        (&json!("parked"), &json!(3), &json!(null))
+    );
+    let (to, way) = ("op1".to_string(), Way::Blind);
+    story.tell(12, What::Call(CallFact::Transferring { call: CALL, by: None, to, way }));
+    let call = &story.board.calls_list(at(13))[0];
+    assert_eq!((&call["state"], &call["slot"]), (&json!("waiting"), &json!(null)));
+    let why = story.board.why("01HZ7", at(13)).unwrap().to_string();
+    for said in ["parked in 3 by op1", "a supervisor sends the call to op1"] {
+        assert!(why.contains(said), "{said}: {why}");
+    }
 }
 
 #[test]

@@ -54,7 +54,7 @@ impl Board {
             "now": live.map(|call| match call.stage {
                 Stage::Arrived => json!(["arriving"]),
                 Stage::Talking => json!(["talking"]),
-                Stage::Parked => json!(["parked"]),
+                Stage::Parked { slot } => json!([format!("parked in {slot}")]),
                 Stage::Waiting | Stage::Offered => self.standing(&story.id, &queue),
             }),
         }))
