@@ -76,6 +76,10 @@ fn a_parked_call_is_picked_up_by_name() {
     assert!(wraps_up(&world, 0) && is_waiting(&world));
     let parked = |fact: &call::Fact| matches!(fact, call::Fact::Parked { slot: 1, .. });
     assert_eq!(facts(&world, parked), 1);
+    let told = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("text=\"Parked in 1\"");
+    assert!(world.said().iter().any(|(hop, bytes)| {
+        hop.peer == agent_address(0) && bytes.starts_with(b"BYE") && told(bytes)
+    }));
     world.wait(5 * SECOND);
     let call = world.call();
     world.act(Verb::Pick { call, agent: "op1".into() }).unwrap();

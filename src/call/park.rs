@@ -7,6 +7,7 @@ use super::handover::{Handover, Way};
 use super::target::Try;
 use crate::base::limits::PARKED_MAX;
 use crate::base::{AgentId, CallId, Timer};
+use crate::sip::Cause;
 use serde::{Deserialize, Serialize};
 
 /// Where a call is parked.
@@ -27,10 +28,13 @@ impl Calls {
         if call.handover.is_some() {
             return Err("the call is on its way to somebody else".into());
         }
-        let by = call.only_partner().ok_or("nobody has the call in hand, or several have")?;
-        let by = call.agent_of(by);
+        let leg = call.only_partner().ok_or("nobody has the call in hand, or several have")?;
+        let by = call.agent_of(leg);
         let slot = self.free_slot().ok_or("every parking slot is taken")?;
-        self.leave_alone(io, id, None);
+        self.leave_alone(io, id, Some(leg));
+        // Phones may show the words of Reason (RFC 3326) to whoever will have to name the slot.
+        let text = format!("Parked in {slot}");
+        self.dismiss(io, id, leg, Cause { q850: Some(16), sip: None, text });
         let Some(call) = self.table.get_mut(id) else { return Ok(slot) };
         call.parked = Some(Parked { slot, by });
         io.cx.timers.set(Timer::Parked(id), io.cx.now.instant + io.settings.in_call.park_for);

@@ -3,7 +3,7 @@
 use crate::acd;
 use crate::base::{QueueId, Rng, TrunkId, TuneId};
 use crate::call::out::Route;
-use crate::call::{Goal, Keys, Line, MediaSettings, Phone};
+use crate::call::{Goal, Keys, Line, MediaSettings, Phone, Signals};
 use crate::config::Settings;
 use crate::sip::{Algorithms, Listener, Secret, Transport, Trunk, User};
 use std::collections::BTreeSet;
@@ -192,6 +192,12 @@ impl Plan {
             workers: 2,
             silence_hangup: Duration::from_secs(30),
             ..MediaSettings::default()
+        };
+        settings.call.signals = Signals {
+            done: Some(TuneId(2)),
+            refused: Some(TuneId(3)),
+            go_on: Some(TuneId(4)),
+            ring: Some(TuneId(5)),
         };
         settings.call.max_calls = self.max_calls;
         settings.sip.domains = vec![DOMAIN.into()];
