@@ -6,11 +6,12 @@
 //! the machine is busy with something else.
 #![allow(unsafe_code)]
 
-use pukar::base::{Id, Instant, PortId, TuneId};
+use pukar::base::{CallId, Id, Instant, PortId, TuneId};
 use pukar::media::control::{Command, Far};
-use pukar::media::{Channel, Engine, Tune, Tunes};
+use pukar::media::{Channel, Effect, Engine, Side, Track, Tune, Tunes};
 use pukar::shell::clock::Clock;
 use pukar::shell::media::{Handle, Setup, Workers};
+use pukar::shell::record::Inlet;
 use pukar::wire::g711::Law;
 use pukar::wire::rtp::Header;
 use std::fs;
@@ -40,7 +41,12 @@ fn main() {
 
 /// The decision alone, without any system call.
 fn engine_alone() {
-    for (name, law) in [("same law", Law::A), ("other law", Law::Mu)] {
+    let ways = [
+        ("same law", Law::A, false),
+        ("same law, recorded", Law::A, true),
+        ("other law", Law::Mu, false),
+    ];
+    for (name, law, recorded) in ways {
         let mut engine = Engine::new(1, Arc::new(tunes()));
         let mut out = Vec::new();
         let now = Instant(0);
@@ -56,6 +62,12 @@ fn engine_alone() {
             let bridge = Command::Bridge { a: port(2 * n), b: port(2 * n + 1) };
             engine.command(now, bridge, &mut out);
         });
+        for n in (0..ports).filter(|_| recorded) {
+            let side = if n % 2 == 0 { Side::Left } else { Side::Right };
+            let track = Some(Track { call: CallId(u64::from(n / 2)), side });
+            engine.command(now, Command::Record { port: port(n), track }, &mut out);
+        }
+        out.clear();
         let rounds = 2_000u16;
         let (before, mut relayed) = (clock_ns(libc::CLOCK_THREAD_CPUTIME_ID), 0u64);
         for sequence in 0..rounds {
@@ -64,6 +76,11 @@ fn engine_alone() {
                 let from = phone(n);
                 let verdict = engine.packet(now, port(n), Channel::Rtp, from, &mut bytes, &mut out);
                 relayed += u64::from(verdict.is_some());
+                for effect in out.drain(..) {
+                    if let Effect::Recorded(batch) = effect {
+                        engine.reuse(batch);
+                    }
+                }
             }
         }
         let spent = clock_ns(libc::CLOCK_THREAD_CPUTIME_ID) - before;
@@ -327,6 +344,8 @@ fn start() -> (Workers, Handle) {
         tunes: Arc::new(tunes()),
         seed: 1,
         clock: Clock::start(),
+        recorder: Inlet::default(),
+        dscp: 46,
         sink: Arc::new(|_| Ok(())),
         died: Arc::new(|| panic!("a worker died")),
     };

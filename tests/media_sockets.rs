@@ -6,6 +6,7 @@ use pukar::media::control::{Command, Event, Far};
 use pukar::media::{Tune, Tunes};
 use pukar::shell::clock::Clock;
 use pukar::shell::media::{Handle, Setup, Workers};
+use pukar::shell::record::Inlet;
 use pukar::wire::g711::Law;
 use pukar::wire::rtp::Header;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -37,6 +38,8 @@ impl Media {
             tunes: Arc::new(tunes),
             seed: 1,
             clock: Clock::start(),
+            recorder: Inlet::default(),
+            dscp: 46,
             sink: Arc::new(move |event| sender.try_send(event).map_err(|e| e.into_inner())),
             died: Arc::new(|| panic!("a worker died")),
         };

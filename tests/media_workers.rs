@@ -6,6 +6,7 @@ use pukar::media::Tunes;
 use pukar::media::control::{Command, Event};
 use pukar::shell::clock::Clock;
 use pukar::shell::media::{Died, Handle, Setup, Sink, Workers};
+use pukar::shell::record::Inlet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,9 @@ const MANY: usize = ROOM + 70_000;
 
 fn worker(sink: Sink, died: Died) -> (Workers, Handle) {
     let tunes = Arc::new(Tunes::default());
-    let setup = Setup { count: 1, tunes, seed: 1, clock: Clock::start(), sink, died };
+    let recorder = Inlet::default();
+    let setup =
+        Setup { count: 1, tunes, seed: 1, clock: Clock::start(), sink, died, recorder, dscp: 46 };
     Workers::start(&setup).unwrap()
 }
 

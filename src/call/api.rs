@@ -4,6 +4,7 @@ use super::back::Origin;
 use super::codes;
 use super::handover::Way;
 use super::own::Begun;
+use super::recording::{Recorded, Tape};
 use super::side::Side;
 use crate::base::{AgentId, CallId, Instant, LegId, QueueId, TrunkId};
 use crate::media::control::{Command, Figures};
@@ -125,6 +126,8 @@ pub enum Effect {
         agents: Vec<AgentId>,
         noted: bool,
     },
+    /// For whoever writes recordings.
+    Tape(Tape),
     Fact(Fact),
 }
 
@@ -266,6 +269,11 @@ pub enum Fact {
         call: CallId,
         slot: u16,
         by: Option<AgentId>,
+    },
+    /// What became of its recording.
+    Recording {
+        call: CallId,
+        what: Recorded,
     },
     /// The agent's phone was lost in mid-call; the caller waits again, at the old place.
     Returned {

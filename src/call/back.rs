@@ -8,7 +8,7 @@ use super::leg::{Leg, Stage};
 use super::out::{Plan, Refusal, Tally, Usage, Way, Who};
 use super::side::Side;
 use super::waiting::answered_elsewhere;
-use super::{Arrival, Direction, Effect, EndedBy, Fact, Goal, Keys, Role, Settings, routing};
+use super::{Arrival, Direction, Effect, EndedBy, Fact, Goal, Keys, Line, Role, Settings, routing};
 use crate::base::{AgentId, CallId, Instant, LegId, PortId, QueueId, Timer, TuneId};
 use crate::say::Phrase;
 use crate::sip::{Cause, Dial, FORWARDS, Party};
@@ -86,6 +86,8 @@ impl Calls {
             flags: Vec::new(),
         };
         let shown = Party { user: origin.number.clone(), host, display: String::new() };
+        let recorded = |line: &Line| line.record && line.name == origin.line;
+        let recorded = io.settings.lines.iter().any(recorded);
         let call = self.table.insert(Call {
             name,
             goal: Goal::Queue(origin.queue),
@@ -119,6 +121,7 @@ impl Calls {
             was_connected: false,
             own: None,
             sent_out: false,
+            recorded,
             back: Some(Box::new(origin)),
         });
         io.fact(Fact::Arrived { call, arrival: Box::new(arrival) });

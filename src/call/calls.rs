@@ -14,7 +14,7 @@ use super::seats::Seats;
 use super::side::Side;
 use super::tries::Tries;
 use super::{Arrival, Centre, Choices, Effect, End, EndedBy, Fact, Goal, Line, MissedDesk};
-use super::{Numbers, Outcome, People, Role, Settings};
+use super::{Numbers, Outcome, People, Recordings, Role, Settings};
 use crate::base::{CallId, Cx, Instant, LegId, PortId, Slab, Timer, TrunkId};
 use crate::media::control::Command;
 use crate::sip::{Act, Body, Cause, Invited, Source};
@@ -31,6 +31,7 @@ pub struct Calls {
     pub(super) gate: Gate,
     pub(super) choices: Choices,
     pub(super) missed: MissedDesk,
+    pub(super) recordings: Recordings,
     /// Trunks that do not answer.
     pub(super) down: BTreeSet<TrunkId>,
     /// What was dialled outside.
@@ -76,6 +77,7 @@ impl Calls {
             gate: Gate::new(settings, cx.now.instant),
             choices: Choices::default(),
             missed: MissedDesk::default(),
+            recordings: Recordings::default(),
             down: BTreeSet::new(),
             tally: Tally::default(),
             seats: Seats::default(),
@@ -211,14 +213,16 @@ impl Calls {
         if routing::names_district(io.book(), &arrival) {
             self.choices.remember(&arrival.caller, &arrival.district, io.cx.now.instant);
         }
+        let notice = io.settings.recording.notice(line, &goal);
         let call = Call::new(io, goal.clone(), caller, (&invited, &arrival), own);
         let call = Call {
             languages: languages(io.book(), line, &arrival.district),
             priority: line.priority,
             emergency: line.emergency,
             keys: line.keys,
-            says: line.welcome.into_iter().collect(),
+            says: line.welcome.into_iter().chain(notice).collect(),
             music: line.music,
+            recorded: line.record,
             ..call
         };
         let call = self.enter(io, call, arrival);

@@ -74,6 +74,8 @@ pub struct Call {
     pub sent_out: bool,
     /// Whom it calls back, where it does.
     pub back: Option<Box<Origin>>,
+    /// Its line says that it is recorded.
+    pub recorded: bool,
 }
 
 impl Call {
@@ -119,6 +121,7 @@ impl Call {
             own,
             sent_out: false,
             back: None,
+            recorded: false,
         }
     }
 

@@ -19,6 +19,7 @@ impl Calls {
     pub fn restarted(&mut self, io: &mut Io) {
         (self.gate.draining, self.gate.swamped) = (false, false);
         self.forget_figures(io);
+        self.record_again(io);
         let calls: Vec<CallId> = self.table.keys().collect();
         let mut recheck = io.cx.now.instant + HEARD_WITHIN;
         for id in calls {

@@ -6,6 +6,7 @@ use super::directory::Directory;
 use super::district::District;
 use super::in_call::InCall;
 use super::out::OutSettings;
+use super::recording::Rules;
 use crate::base::number::Plan;
 use crate::base::{QueueId, TuneId};
 use crate::wire::g711::Law;
@@ -40,6 +41,7 @@ pub struct Settings {
     /// What is spoken to callers who want no language, or one of which no prompt is known.
     pub language: String,
     pub in_call: InCall,
+    pub recording: Rules,
     pub plan: Plan,
     pub back: BackSettings,
     /// Calls alive at a time; beyond it new ones get 503 with Retry-After. Default 10,000.
@@ -62,6 +64,7 @@ impl Default for Settings {
             trunks: Vec::new(),
             phones: Vec::new(),
             media: MediaSettings::default(),
+            recording: Rules::default(),
             prompts: Arc::default(),
             messages: Vec::new(),
             language: "hi".into(),
@@ -79,6 +82,13 @@ impl Settings {
     pub fn extension(&self, dialled: &str) -> Option<&Phone> {
         let is = |phone: &&Phone| phone.user == dialled || phone.extension == dialled;
         self.phones.iter().find(is).filter(|_| !dialled.is_empty())
+    }
+
+    /// Whether any call may be recorded by rule.
+    pub fn records(&self) -> bool {
+        let rules = &self.recording;
+        let some = rules.all || !rules.queues.is_empty() || !rules.agents.is_empty();
+        some || self.lines.iter().any(|line| line.record)
     }
 
     /// Where callers of this number wait: in the queue of its line, or of the default line, or of
@@ -125,6 +135,8 @@ pub struct Line {
     /// Played once before the music; callers may be offered to an agent meanwhile.
     pub welcome: Option<TuneId>,
     pub music: Option<TuneId>,
+    /// Its calls are recorded.
+    pub record: bool,
     /// Of its callers, from 0 to 9; the higher goes first.
     pub priority: u8,
     /// Its callers go before all others.
@@ -151,6 +163,7 @@ impl Default for Line {
             district: String::new(),
             welcome: None,
             music: None,
+            record: false,
             priority: 0,
             emergency: false,
             languages: Vec::new(),
@@ -272,6 +285,8 @@ pub struct MediaSettings {
     pub silence_alarm: Duration,
     /// A talking party not heard for this long has gone: the call ends. Default 60 s. Zero: never.
     pub silence_hangup: Duration,
+    /// The differentiated services code point of what is sent (RFC 2474). Default 46, expedited.
+    pub dscp: u8,
 }
 
 impl Default for MediaSettings {
@@ -285,6 +300,7 @@ impl Default for MediaSettings {
             workers: 2,
             silence_alarm: Duration::from_secs(3),
             silence_hangup: Duration::from_secs(60),
+            dscp: 46,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::settings::Settings;
 use super::tree::Table;
 use super::{secret, value};
 use crate::acd::{AgentSettings, Skill};
-use crate::base::limits;
+use crate::base::{AgentId, Id, limits};
 use crate::call::Phone;
 use crate::sip::{Algorithms, FixedPhone, Secret, User};
 use std::collections::BTreeMap;
@@ -75,6 +75,7 @@ struct Written {
     extension: Option<At<String>>,
     skills: Vec<Skill>,
     ready: bool,
+    record: bool,
 }
 
 impl Written {
@@ -96,6 +97,7 @@ impl Written {
                 .map(|skill| skill.it)
                 .collect(),
             ready: section.flag("ready").unwrap_or(false),
+            record: section.flag("record").unwrap_or(false),
             ids,
         };
         let roams = section.has("pin");
@@ -168,6 +170,10 @@ impl Written {
             let what = format!("extension {extension} is already another agent's, at {first}");
             log.add(at.place, what, "give every agent an extension of their own");
             sound = false;
+        }
+        if self.record {
+            let agent = AgentId::new(settings.acd.agents.len() as u32, 0);
+            settings.call.recording.agents.push(agent);
         }
         settings.acd.agents.push(AgentSettings {
             id: id.into(),

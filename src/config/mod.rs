@@ -15,6 +15,7 @@ mod mistake;
 mod out;
 mod overflow;
 mod queues;
+mod recording;
 mod reports;
 mod retention;
 mod routes;
@@ -66,6 +67,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     let [admin, limits, numbers] = ["admin", "limits", "numbers"].map(&mut table);
     let [directory, out, codes, in_call] = ["directory", "out", "codes", "in_call"].map(&mut table);
     let [journal, callback, reports] = ["journal", "callback", "reports"].map(&mut table);
+    let recorded = table("recording");
     let trunks = list(&mut top, "trunk");
     let queues = list(&mut top, "queue");
     let agents = list(&mut top, "agent");
@@ -84,6 +86,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     retention::holds(&holds, &mut settings, log);
     journal::journal(journal, &mut settings, log);
     reports::reports(reports, &mut settings, log);
+    let notice = recording::recording(recorded, env, &mut settings, log);
     switch::limits(limits, &mut settings, log);
     switch::numbers(numbers, &mut settings, log);
     switch::directory(directory, &mut settings, log);
@@ -115,6 +118,10 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     routes::lines(&lines, given, &mut settings, log);
     codes::check(&coded, &settings, log);
     codes::signals(&mut settings);
+    if settings.call.records() {
+        let notice = notice.map(|name| routes::tune(&mut settings, name));
+        settings.call.recording.notice = notice;
+    }
     speech::prompts(&mut settings);
     in_call::in_call(in_call, &mut settings, log);
     let unsure = users::Unsure { queues: no_queue, districts: no_district };

@@ -8,7 +8,7 @@ use super::settings::Settings;
 use super::tree::Table;
 use super::value;
 use crate::acd::{self, Announce, Instead, QueueSettings, Relax, Strategy};
-use crate::base::limits;
+use crate::base::{Id, QueueId, limits};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The skill of a queue that nobody serves on purpose. No agent can have it: it is no name.
@@ -32,6 +32,10 @@ pub fn queues(
     for table in tables {
         let mut section = Section::new(table, "[[queue]]", log);
         let (queue, skills) = queue(&mut section);
+        if section.flag("record") == Some(true) {
+            let id = QueueId::new(settings.acd.queues.len() as u32, 0);
+            settings.call.recording.queues.push(id);
+        }
         overflows.push(overflow::written(&mut section, &queue.name));
         let place = section.place_of("name");
         section.done();

@@ -128,6 +128,7 @@ pub fn lines(tables: &[&Table], given: Given, settings: &mut Settings, log: &mut
         let welcome = played(&mut section, "welcome", &given.welcome, settings);
         let music = played(&mut section, "music", &given.music, settings);
         let asks = asks(&mut section, &goal, &given, settings);
+        let record = section.flag("record").unwrap_or(false);
         section.done();
         if let Some(first) = names.insert(name.clone(), place)
             && table.entries.contains_key("name")
@@ -152,8 +153,17 @@ pub fn lines(tables: &[&Table], given: Given, settings: &mut Settings, log: &mut
         }
         let plan = &settings.call.plan;
         let numbers = numbers.iter().map(|at| number::dialled(&at.it, plan)).collect();
-        let line =
-            |goal| Line { name, numbers, goal, by_district, district, welcome, music, ..asks };
+        let line = |goal| Line {
+            name,
+            numbers,
+            goal,
+            by_district,
+            district,
+            welcome,
+            music,
+            record,
+            ..asks
+        };
         settings.call.lines.extend(goal.map(line));
     }
     if let Some(table) = tables.get(limits::LINES_MAX) {

@@ -36,6 +36,7 @@ pub struct Settings {
     pub callbacks: acd::CallbackPolicy,
     /// What is played to callers, in the order of their ids.
     pub tunes: Vec<Tune>,
+    pub recording: Recording,
     pub stores: Vec<Store>,
     pub retention: Retention,
     pub admin: Admin,
@@ -63,6 +64,7 @@ impl Default for Settings {
             prompt_fallback: BTreeMap::new(),
             callbacks: acd::CallbackPolicy::default(),
             tunes: Vec::new(),
+            recording: Recording::default(),
             stores: vec![Store::Sqlite { path: "data/records.db".into() }],
             retention: Retention::default(),
             admin: Admin::default(),
@@ -83,6 +85,22 @@ pub struct Tune {
     /// A word of a sentence: where it is recorded in no language that may speak for it, nothing is
     /// heard in its place.
     pub speech: bool,
+}
+
+/// Where recordings lie. Whose calls are recorded: [`call::Rules`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recording {
+    pub folder: PathBuf,
+    /// Files are sealed with it.
+    pub key: Option<sip::Secret>,
+    /// `None`: for ever.
+    pub keep: Option<Duration>,
+}
+
+impl Default for Recording {
+    fn default() -> Self {
+        Self { folder: "data/recordings".into(), key: None, keep: None }
+    }
 }
 
 /// Where call records go.
@@ -292,6 +310,7 @@ impl Settings {
                 Store::Postgres(_) | Store::Webhook(_) | Store::Nats(_) => {}
             }
         }
+        self.recording.folder = moved(&self.recording.folder, &old, dir);
         self.admin.socket = moved(&self.admin.socket, &old, dir);
         self
     }

@@ -90,6 +90,7 @@ pub fn sip(table: &Table, settings: &mut Settings, log: &mut Log) -> Option<IpAd
     }
     timers(&mut section, sip);
     sip.lock_after = section.number("lock_after", 1..=1_000).unwrap_or(sip.lock_after);
+    sip.dscp = section.number("dscp", 0..=63).map_or(sip.dscp, |n| n as u8);
     section.done();
     advertise
 }
@@ -142,6 +143,7 @@ pub fn media(
         silence_hangup: section
             .span("silence_hangup", 0..=86_400_000)
             .unwrap_or(defaults.silence_hangup),
+        dscp: section.number("dscp", 0..=63).map_or(defaults.dscp, |n| n as u8),
     };
     let media = &settings.call.media;
     if media.silence_hangup > Duration::ZERO && media.silence_hangup <= media.silence_alarm {

@@ -58,6 +58,9 @@ pub enum Command<L: Args> {
     Missed(MissedArgs),
     /// Why a caller waited: who was considered, why each was not chosen, how long it all took.
     Why(WhyArgs),
+    /// Recordings of calls that are over.
+    #[command(subcommand)]
+    Recording(RecordingAct),
     /// Call records.
     Records(RecordsArgs),
     /// Set what an agent is doing, or a whole group of them.
@@ -248,6 +251,18 @@ pub struct DirectoryArgs {
     pub json: bool,
 }
 
+#[derive(Clone, Debug, Subcommand)]
+pub enum RecordingAct {
+    /// A finished recording as WAV on stdout; who opens it is in the audit.
+    Open {
+        /// The call's id, as records show it.
+        call: String,
+        /// The configuration that names the folder and the key.
+        #[arg(long, default_value = CONFIG, value_name = "FILE")]
+        config: PathBuf,
+    },
+}
+
 #[derive(Clone, Debug, Args)]
 pub struct ReportArgs {
     /// From then on: 2026-11-22, 2026-11-22T06:00, RFC 3339, or 2h ago as "2h".
@@ -330,6 +345,7 @@ mod tests {
             "agent op1 end-wrap-up",
             "agent shift:morning force-logout",
             "call c1 hangup",
+            "call c1 private",
             "queue general overflow on",
             "queue general add op7",
             "audit --json",
@@ -344,6 +360,7 @@ mod tests {
             "verify --store postgres --data /tmp/x",
             "directory ALI/RRT/1",
             "directory --stale",
+            "recording open c1 --config config/state",
             "prompts list --missing --json",
             "prompts build --language hi --out /tmp/x --voice hi --force",
             "missed --json",

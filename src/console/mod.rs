@@ -15,6 +15,7 @@ mod handover;
 mod missed;
 mod moment;
 mod prompts;
+mod recording;
 mod records;
 mod report;
 mod screen;
@@ -105,6 +106,7 @@ fn dispatch<L: clap::Args>(cli: Cli<L>, hands: &Hands<L>) -> Result<(), Fault> {
         Command::Handover(view) => screen::show(&client, &screen::HANDOVER, view),
         Command::Report(args) => report::show(&client, &args),
         Command::Why(args) => why::show(&client, &args),
+        Command::Recording(act) => recording::run(&client, &act),
         Command::Records(args) => records::show(&client, &args),
         Command::Events { from, json } => events::follow(&client, from, json),
         Command::Agent { id, act, rest } => acts::act(&client, "agents", &id, &act, &rest),

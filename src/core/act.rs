@@ -35,6 +35,12 @@ impl Switch {
                 self.calls(now, |calls, io| calls.hang_up(io, id));
                 Ok(format!("{call}: hung up"))
             }
+            Verb::Record { call, on } => {
+                let id = self.call(&call)?;
+                self.calls(now, |calls, io| calls.pause_recording(io, id, on))?;
+                Ok(format!("{call}: {} from now on", if on { "recorded" } else { "not recorded" }))
+            }
+            Verb::OpenRecording { .. } | Verb::Noted { .. } => Ok(String::new()),
             Verb::Transfer { call, to, way } => {
                 let id = self.call(&call)?;
                 let ask = Ask { to: &to, way, by: None, reports: false };
@@ -83,7 +89,6 @@ impl Switch {
                 let does = if lent { "serves it" } else { "does not serve it" };
                 Ok(format!("{queue}: {agent} {does} until a reload or the end of their shift"))
             }
-            Verb::Noted { .. } => Ok(String::new()),
         }
     }
 
@@ -228,6 +233,9 @@ impl Verb {
                 ("agents.set", format!("{agent} {state} {reason}").trim_end().into())
             }
             Self::Hangup { call } => ("calls.hangup", call.clone()),
+            Self::Record { call, on: true } => ("calls.record", call.clone()),
+            Self::Record { call, on: false } => ("calls.private", call.clone()),
+            Self::OpenRecording { call } => ("recordings.open", call.clone()),
             Self::Transfer { call, to, way } => {
                 ("calls.transfer", format!("{call} {to} {}", way.name()))
             }

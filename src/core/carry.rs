@@ -113,6 +113,7 @@ impl Switch {
                 let leg = self.sip(now, |ua, cx, out| ua.invite(cx, *dial, out));
                 self.calls(now, |calls, io| calls.placed(io, call, role, *side, leg));
             }
+            call::Effect::Tape(tape) => out.commands.push(Command::Tape(tape)),
             call::Effect::Media(command) => out.commands.push(Command::Media(command)),
             call::Effect::Join { call, queue, arrived } => {
                 self.join(now, call, queue, arrived);

@@ -16,6 +16,7 @@ impl Switch {
         state.calls.check()?;
         state.callbacks.check(&state.desk, |timer| state.timers.is_set(timer))?;
         state.announcer.check(&state.desk, |timer| state.timers.is_set(timer))?;
+        state.calls.check_recordings()?;
         self.check_phones()?;
         self.check_conservation()
     }

@@ -2,6 +2,7 @@
 
 use super::record::Row;
 use crate::base::{FlowId, QueryId};
+use crate::call::Tape;
 use crate::media::control::Command as MediaCommand;
 use crate::sip::{Hop, RecordKind};
 use bytes::Bytes;
@@ -25,6 +26,9 @@ pub enum Command {
     },
     /// To the worker that the port's number is dealt to: `(slot / 2) % workers`.
     Media(MediaCommand),
+    /// For whoever writes recordings; what became of it comes back as
+    /// [`super::Event::Recording`].
+    Tape(Tape),
     /// A finished row for every store, once.
     Store(Box<Row>),
     Reply {

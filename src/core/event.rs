@@ -2,7 +2,7 @@
 //! they are its memory: each is a plain value that can be written down and read back.
 
 use crate::base::{FlowId, QueryId};
-use crate::call::Way;
+use crate::call::{TapeEvent, Way};
 use crate::config::Settings;
 use crate::media::control::Event as MediaEvent;
 use crate::sip::Hop;
@@ -33,6 +33,7 @@ pub enum Event {
         answer: Answer,
     },
     Media(MediaEvent),
+    Recording(TapeEvent),
     /// More comes in than can be handled, or no longer does: new calls are turned away meanwhile.
     Swamped(bool),
     /// A store takes no rows any more, and why; or it takes them again. Calls do not depend on it.
@@ -68,6 +69,15 @@ pub enum Verb {
     },
     /// `call` is the id that records and lists show.
     Hangup {
+        call: String,
+    },
+    /// Records from now on, or leaves what follows out: private matter.
+    Record {
+        call: String,
+        on: bool,
+    },
+    /// Somebody listens to the recording of a call that is over; for the books.
+    OpenRecording {
         call: String,
     },
     /// `to` is whom: `agent:op2`, `queue:health`, `district:alirajpur`, `dir:ALI/RRT/1`, a number.

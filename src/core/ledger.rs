@@ -106,6 +106,7 @@ impl Ledger {
             | Fact::Transferred { call, .. }
             | Fact::NotTransferred { call, .. }
             | Fact::Parked { call, .. }
+            | Fact::Recording { call, .. }
             | Fact::District { call, .. }
             | Fact::Announced { call, .. }
             | Fact::Chose { call, .. }

@@ -4,7 +4,7 @@ use super::journal::NoteRef;
 use super::ledger::Names;
 use super::record::{CallRecord, LegRow};
 use crate::base::{AgentId, Instant, LegId, Now, Wall};
-use crate::call::{Arrival, End, EndedBy, Fact, Flag, Outcome, Role};
+use crate::call::{Arrival, End, EndedBy, Fact, Flag, Outcome, Recorded, Role};
 use crate::media::control::Figures;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -107,6 +107,7 @@ impl Open {
             Fact::Held { held: false, .. } => {
                 add(&mut self.record.hold_ms, self.held_since.take(), at);
             }
+            Fact::Recording { what, .. } => self.recorded(what),
             Fact::Returned { .. } | Fact::Alone { .. } => {
                 self.stop_talking(at);
                 self.waiting_since = Some(at.instant);
@@ -204,6 +205,21 @@ impl Open {
         if !self.record.flags.split(',').any(|known| known == flag) {
             let comma = if self.record.flags.is_empty() { "" } else { "," };
             self.record.flags = format!("{}{comma}{flag}", self.record.flags);
+        }
+    }
+
+    /// The file, and behind a semicolon what is wrong with it.
+    fn recorded(&mut self, what: &Recorded) {
+        let flaw = match what {
+            Recorded::Started { file } => return self.record.recording.clone_from(file),
+            Recorded::Paused => "paused".to_string(),
+            Recorded::Gaps => "gaps".to_string(),
+            Recorded::Failed { why } => format!("broken off: {why}"),
+            Recorded::Resumed | Recorded::Finished { .. } => return,
+        };
+        if !self.record.recording.contains(&flaw) {
+            self.record.recording.push_str("; ");
+            self.record.recording.push_str(&flaw);
         }
     }
 

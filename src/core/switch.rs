@@ -169,6 +169,7 @@ impl Switch {
                 self.fact(now, What::Store { name, up, why }, out);
             }
             Event::Media(event) => self.calls(now, |calls, io| calls.media(io, event)),
+            Event::Recording(event) => self.calls(now, |calls, io| calls.taped(io, event)),
             Event::Admin { request, by, verb } => {
                 let result = self.act(now, by, verb, out);
                 out.commands.push(Command::Reply { request, result });
@@ -273,11 +274,19 @@ impl Switch {
                 call::Centre::Queue(queue) => Some(queue),
                 call::Centre::Trunk(_) => None,
             });
-        for queue in of_lines.chain(of_districts) {
+        let recorded = call.recording.queues.iter_mut();
+        for queue in of_lines.chain(of_districts).chain(recorded) {
             if let Some(named) = acd.queues.get(crate::base::Id::slot(*queue) as usize)
                 && let Some(id) = self.state.desk.queue_id(&named.name)
             {
                 *queue = id;
+            }
+        }
+        for agent in &mut call.recording.agents {
+            if let Some(named) = acd.agents.get(crate::base::Id::slot(*agent) as usize)
+                && let Some(id) = self.state.desk.agent_id(&named.id)
+            {
+                *agent = id;
             }
         }
     }
@@ -322,7 +331,9 @@ impl Switch {
         let people = &Known { desk: &self.state.desk, roster: &self.settings.roster };
         let (numbers, out) = (&self.numbers, &mut self.spare.call);
         let cx = cx!(self.state, now);
-        let done = act(&mut self.state.calls, &mut Io { cx, settings, numbers, host, people, out });
+        let io = &mut Io { cx, settings, numbers, host, people, out };
+        let done = act(&mut self.state.calls, io);
+        self.state.calls.record(io, 0);
         self.work.extend(self.spare.call.drain(..).map(Work::Call));
         done
     }

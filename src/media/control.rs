@@ -1,6 +1,7 @@
 //! What the data plane is told, and what it tells. Both cross a queue between two threads, so both
 //! are plain values; both are journalled, so both are serde.
 
+use super::tape::Track;
 use crate::base::{Instant, PortId, TuneId};
 use crate::wire::g711::Law;
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,11 @@ pub enum Command {
     Stop {
         port: PortId,
     },
+    /// What is heard at this port is recorded there from now on; `None`: nowhere.
+    Record {
+        port: PortId,
+        track: Option<Track>,
+    },
     /// Report [`Event::Silent`] when nothing came for this long; `None` never does.
     Watch {
         port: PortId,
@@ -70,6 +76,25 @@ pub struct Music {
     /// When its first note was, or would have been: it goes on from there like a clock, behind
     /// announcements, on another port, in another process.
     pub since: Instant,
+}
+
+impl Command {
+    /// The port that it is for; of several that hear one another, the first.
+    pub fn port(&self) -> PortId {
+        match *self {
+            Self::Gather { ref ports } => ports.first().copied().unwrap_or_default(),
+            Self::Open { port, .. }
+            | Self::Close { port }
+            | Self::Agree { port, .. }
+            | Self::Bridge { a: port, .. }
+            | Self::Codes { port }
+            | Self::Unbridge { port }
+            | Self::Play { port, .. }
+            | Self::Stop { port }
+            | Self::Record { port, .. }
+            | Self::Watch { port, .. } => port,
+        }
+    }
 }
 
 /// The far end of a port, as its session description says.

@@ -1,6 +1,7 @@
 //! What the data plane asks of the world. May import: base.
 
 use super::control::Event;
+use super::tape::Batch;
 use crate::base::PortId;
 use crate::wire::rtp;
 use std::net::{IpAddr, SocketAddr};
@@ -30,6 +31,9 @@ pub enum Effect {
     Unbind { port: PortId },
     /// Tell the core.
     Tell(Event),
+    /// Write down what was heard at recorded ports, and give the buffer back to
+    /// [`super::Engine::reuse`].
+    Recorded(Batch),
     /// Send a frame of a tune.
     Send(Frame),
     /// `Some`: the RTP socket need take nothing that is not from there. `None`: from anywhere.

@@ -7,8 +7,9 @@
 use super::control::{Command, Event, Far, Figures, Music};
 use super::effect::{Channel, Effect, Relay};
 use super::playing::Playing;
-use super::port::Port;
+use super::port::{Content, Port};
 use super::room::{Mix, Room, Rooms};
+use super::tape::{Batch, Heard, Tape, Track};
 use super::tune::{Tune, Tunes};
 use super::wheel::Wheel;
 use crate::base::limits::ROOM_MAX;
@@ -32,6 +33,7 @@ pub struct Engine {
     rooms: Rooms,
     tunes: Arc<Tunes>,
     rng: Rng,
+    tape: Tape,
     /// Ports that are watched for silence.
     watched: usize,
     review: Instant,
@@ -52,6 +54,7 @@ impl Engine {
             rooms: Rooms::default(),
             tunes,
             rng: Rng::new(seed),
+            tape: Tape::default(),
             watched: 0,
             review: Instant::default(),
         }
@@ -77,6 +80,7 @@ impl Engine {
                 self.stop(port);
                 self.rethin(port, out);
             }
+            Command::Record { port, track } => self.record(port, track, out),
             Command::Watch { port, silence } => self.watch(now, port, silence, out),
         }
     }
@@ -104,6 +108,18 @@ impl Engine {
                     return None;
                 };
                 let content = near.hear(now, from, &rtp, out)?;
+                if let (Some(track), Content::Audio(law)) = (near.track, content) {
+                    let full = self.tape.push(&Heard {
+                        track,
+                        at: now,
+                        ssrc: rtp.ssrc(),
+                        sequence: rtp.sequence(),
+                        timestamp: rtp.timestamp(),
+                        law,
+                        audio: rtp.payload(),
+                    });
+                    out.extend(full.map(Effect::Recorded));
+                }
                 if near.room.is_some() {
                     near.say_in_room(content, &rtp);
                     return None;
@@ -144,6 +160,9 @@ impl Engine {
                 }
             }
         }
+        if self.tape.due().is_some_and(|due| now >= due) {
+            self.hand_on(out);
+        }
         if self.watched > 0 && now >= self.review {
             self.review = now + REVIEW;
             self.table.iter_mut().for_each(|port| port.review(now, out));
@@ -153,7 +172,12 @@ impl Engine {
     /// When to call [`Engine::tick`] next, if ever.
     pub fn deadline(&self) -> Option<Instant> {
         let review = (self.watched > 0).then_some(self.review);
-        [self.wheel.deadline(), review].into_iter().flatten().min()
+        [self.wheel.deadline(), review, self.tape.due()].into_iter().flatten().min()
+    }
+
+    /// A buffer of [`Effect::Recorded`] that has been read.
+    pub fn reuse(&mut self, batch: Batch) {
+        self.tape.reuse(batch);
     }
 
     /// The world could not bind this port, or its socket broke.
@@ -217,6 +241,9 @@ impl Engine {
 
     fn close(&mut self, port: PortId, out: &mut Vec<Effect>) {
         let peer = self.table.get(port).and_then(|port| port.peer);
+        if self.table.get(port).is_some_and(|port| port.track.is_some()) {
+            self.hand_on(out);
+        }
         if let Some(closed) = self.release(port) {
             out.push(Effect::Unbind { port });
             out.push(Effect::Tell(Event::Closed { port, figures: closed.figures() }));
@@ -349,6 +376,19 @@ impl Engine {
         if let Some(playing) = self.table.get_mut(port).and_then(|port| port.playing.take()) {
             self.wheel.remove(playing.slot, index(port));
         }
+    }
+
+    fn record(&mut self, port: PortId, track: Option<Track>, out: &mut Vec<Effect>) {
+        let Some(near) = self.table.get_mut(port) else { return };
+        let before = std::mem::replace(&mut near.track, track);
+        near.rethin(out);
+        if before.is_some() && before != track {
+            self.hand_on(out);
+        }
+    }
+
+    fn hand_on(&mut self, out: &mut Vec<Effect>) {
+        out.extend(self.tape.take().map(Effect::Recorded));
     }
 
     fn watch(

@@ -13,6 +13,7 @@ mod latch;
 mod playing;
 mod port;
 mod room;
+mod tape;
 mod tune;
 mod wheel;
 
@@ -20,6 +21,7 @@ pub use effect::{Channel, Effect, Frame, Relay};
 pub use engine::{Engine, PACKET_MAX};
 pub use hearing::THIN;
 pub use port::Port;
+pub use tape::{Batch, Heard, Side, Track};
 pub use tune::{FRAME, Tune, Tunes};
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::jitter::Jitter;
 use super::keys::Keys;
 use super::latch::{Latch, Source};
 use super::playing::Playing;
+use super::tape::Track;
 use super::tune::FRAME;
 use crate::base::{Instant, PortId};
 use crate::wire::g711::Law;
@@ -38,6 +39,8 @@ pub struct Port {
     codes: Codes,
     pub(super) playing: Option<Playing>,
     pub(super) silence: Option<Duration>,
+    /// Where what is heard here is recorded.
+    pub(super) track: Option<Track>,
     /// Its far end is one of our own ports: what is sent there would come back for ever.
     pub(super) looped: bool,
     latch: Latch,
@@ -122,6 +125,7 @@ impl Port {
             codes: Codes::None,
             playing: None,
             silence: None,
+            track: None,
             looped: false,
             latch: Latch::default(),
             rtcp: None,
@@ -307,8 +311,8 @@ impl Port {
     /// Asks that most packets of a caller who only waits be skipped unread.
     pub(super) fn rethin(&mut self, out: &mut Vec<Effect>) {
         let patient = self.silence.is_none_or(|silence| silence >= THIN_WATCH);
-        let alone = self.peer.is_none() && self.room.is_none();
-        let waits = self.playing.is_some() && alone && patient;
+        let unheard = self.peer.is_none() && self.room.is_none() && self.track.is_none();
+        let waits = self.playing.is_some() && unheard && patient;
         let settled = self.latch.settled().is_some();
         let event = self.far.map(|far| far.event.unwrap_or(EVENT));
         let thin = event.filter(|_| waits && settled);

@@ -28,11 +28,36 @@ pub fn data_folder(dir: &Path) -> Result<(), String> {
         })
 }
 
+/// A sentence where calls are to be recorded and cannot be. No call is refused for that.
+pub fn recordings(settings: &Settings) -> Option<String> {
+    let dir = &settings.recording.folder;
+    let probe = dir.join(".writable");
+    if !settings.call.records() {
+        return None;
+    }
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .and_then(|()| std::fs::write(&probe, b""))
+        .and_then(|()| std::fs::remove_file(&probe))
+        .err()
+        .map(|e| {
+            format!(
+                "no call will be recorded: {} cannot be written: {e}. Make it writable for this \
+                 user, or choose another under [recording] folder",
+                dir.display()
+            )
+        })
+}
+
 /// Raises the limit on open files; a sentence where it stays too low for the configured ports.
 pub fn open_files(settings: &Settings) -> Option<String> {
     let (first, last) = settings.call.media.ports;
     let ports = u64::from(last.saturating_sub(first)) + 1;
-    let wanted = ports + OTHER_FILES;
+    // A call has four ports, and one file where it is recorded.
+    let recordings = if settings.call.records() { ports / 4 } else { 0 };
+    let wanted = ports + recordings + OTHER_FILES;
     let granted = match resources::raise_open_files() {
         Ok(granted) => granted,
         Err(error) => return Some(format!("the limit on open files cannot be read: {error}")),
@@ -68,5 +93,15 @@ mod tests {
         let why = data_folder(Path::new("/dev/null/data")).unwrap_err();
         assert!(why.starts_with("the data folder /dev/null/data cannot be written"), "{why}");
         assert!(why.contains("[switch] data"), "{why}");
+    }
+
+    #[test]
+    fn a_folder_of_recordings_that_cannot_be_is_told_where_it_is_wanted() {
+        let mut settings = Settings::default();
+        settings.recording.folder = "/dev/null/recordings".into();
+        assert_eq!(recordings(&settings), None);
+        settings.call.recording.all = true;
+        let why = recordings(&settings).unwrap();
+        assert!(why.contains("/dev/null/recordings cannot be written"), "{why}");
     }
 }

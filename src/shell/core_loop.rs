@@ -283,6 +283,7 @@ impl<E: Engine + 'static> CoreLoop<E> {
                 Command::Close { flow } => self.outlets.streams.close(flow),
                 Command::Ask { query, name, kind } => self.outlets.ask(query, name, kind),
                 Command::Media(command) => self.outlets.media(command),
+                Command::Tape(tape) => self.outlets.tapes.put(tape),
                 Command::Store(row) => self.outlets.row(*row),
                 Command::Reply { request, result } => self.outlets.reply(request, result),
                 Command::Drained => drained = true,

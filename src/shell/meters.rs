@@ -50,6 +50,10 @@ pub struct ShellMeters {
     pub packets_out: Counter,
     pub packets_unsent: Counter,
     pub media_events_lost: Counter,
+    pub recordings: Counter,
+    pub recordings_failed: Counter,
+    /// Packets of recorded calls that the disk was too slow for.
+    pub recording_packets_lost: Counter,
     pub journal_octets: Counter,
     pub journal_failures: Counter,
     /// 1 while a restart could not bring back what is going on now.
@@ -104,6 +108,9 @@ impl Metrics {
             packets_out: metrics::counter!("pukar_media_packets_sent_total"),
             packets_unsent: metrics::counter!("pukar_media_packets_unsent_total"),
             media_events_lost: metrics::counter!("pukar_media_events_lost_total"),
+            recordings: metrics::counter!("pukar_recordings_total"),
+            recordings_failed: metrics::counter!("pukar_recordings_failed_total"),
+            recording_packets_lost: metrics::counter!("pukar_recording_packets_lost_total"),
             journal_octets: metrics::counter!("pukar_journal_octets_total"),
             journal_failures: metrics::counter!("pukar_journal_failures_total"),
             journal_gap: metrics::gauge!("pukar_journal_gap"),

@@ -20,6 +20,7 @@ pub mod media;
 mod meters;
 mod outlets;
 pub mod prompts;
+pub mod record;
 mod reload;
 mod report;
 mod run;

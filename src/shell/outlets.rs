@@ -6,6 +6,7 @@ use super::lane::{Lane, Outlet};
 use super::media;
 use super::tcp::Streams;
 use crate::base::QueryId;
+use crate::call::Tape;
 use crate::core::{Fact, Row};
 use crate::media::control::Command as MediaCommand;
 use crate::sip::RecordKind;
@@ -17,6 +18,7 @@ use tokio::sync::oneshot;
 
 pub struct Outlets {
     pub media: Lane<MediaCommand>,
+    pub tapes: Lane<Tape>,
     pub rows: Lane<Row>,
     pub board: Lane<News>,
     /// Facts that the board is told together.
@@ -26,7 +28,20 @@ pub struct Outlets {
     pub replies: Replies,
 }
 
+/// Media commands, orders to the recorder, rows, and news for the board.
+pub type Lanes = (Lane<MediaCommand>, Lane<Tape>, Lane<Row>, Lane<News>);
+
 impl Outlets {
+    pub fn new(
+        lanes: Lanes,
+        questions: Lane<Question>,
+        streams: Streams,
+        replies: Replies,
+    ) -> Self {
+        let (media, tapes, rows, board) = lanes;
+        Self { media, tapes, rows, board, facts: Vec::new(), questions, streams, replies }
+    }
+
     pub fn media(&mut self, command: MediaCommand) {
         self.media.put(command);
     }
@@ -71,6 +86,7 @@ impl Outlets {
 
     pub fn flush(&mut self) {
         self.tell_facts();
+        self.tapes.flush();
         self.media.flush();
         self.rows.flush();
         self.board.flush();
@@ -78,7 +94,8 @@ impl Outlets {
     }
 
     pub fn has_waiting(&self) -> bool {
-        self.media.has_waiting()
+        self.tapes.has_waiting()
+            || self.media.has_waiting()
             || self.rows.has_waiting()
             || self.board.has_waiting()
             || self.questions.has_waiting()

@@ -20,14 +20,20 @@ pub fn adopt(running: &Settings, mut fresh: Settings) -> Settings {
     if outside(running) != outside(&fresh) {
         waits("stores, the admin socket and the data folder");
     }
+    if running.recording != fresh.recording {
+        waits("the folder, the key and the age of recordings");
+    }
     fresh.sip.listen.clone_from(&running.sip.listen);
     let (old, new) = (&running.call.media, &mut fresh.call.media);
-    (new.bind, new.advertise, new.ports, new.workers) =
-        (old.bind, old.advertise, old.ports, old.workers);
+    (new.bind, new.advertise, new.ports, new.workers, new.dscp) =
+        (old.bind, old.advertise, old.ports, old.workers, old.dscp);
+    fresh.sip.dscp = running.sip.dscp;
     fresh.stores.clone_from(&running.stores);
     fresh.admin.socket.clone_from(&running.admin.socket);
     fresh.admin.http = running.admin.http;
     fresh.journal = running.journal;
+    fresh.recording.clone_from(&running.recording);
+    fresh.call.recording.sealed = running.call.recording.sealed;
     fresh.data.clone_from(&running.data);
     let wanted = std::mem::replace(&mut fresh.tunes, running.tunes.clone());
     rename(&mut fresh, &wanted);
@@ -55,7 +61,8 @@ fn rename(fresh: &mut Settings, wanted: &[Tune]) {
         }
     }
     let call::Signals { done, refused, go_on, ring } = &mut fresh.call.signals;
-    for signal in [done, refused, go_on, ring] {
+    let notice = &mut fresh.call.recording.notice;
+    for signal in [done, refused, go_on, ring, notice] {
         *signal = signal.and_then(|id| same(wanted, loaded, id));
     }
     let prompts = fresh.call.prompts.iter();
@@ -67,7 +74,7 @@ fn rename(fresh: &mut Settings, wanted: &[Tune]) {
 fn bound(settings: &Settings) -> impl PartialEq {
     let media = &settings.call.media;
     let listens: Vec<_> = settings.sip.listen.iter().map(|l| (l.transport, l.bind)).collect();
-    (listens, media.bind, media.ports, media.workers)
+    (listens, media.bind, media.ports, media.workers, media.dscp, settings.sip.dscp)
 }
 
 /// The id that a tune of the new configuration has in memory.

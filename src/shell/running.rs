@@ -13,12 +13,13 @@ use super::outlets::{Outlets, Replies};
 use super::store::{self, Filter, Pace, Stores};
 use super::tcp::{self, Limits, Streams};
 use super::udp::Udp;
-use super::{checks, dns, http, reload, tunes};
+use super::{checks, dns, http, record, reload, tunes};
 use crate::base::FlowId;
+use crate::call::Tape;
 use crate::config::{self, Settings};
 use crate::core::{Event, Verb};
 use crate::media::control::{Command as MediaCommand, Event as MediaEvent};
-use crate::sip::{Listener, Transport};
+use crate::sip::Transport;
 use serde_json::Value;
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
@@ -50,6 +51,7 @@ pub struct Running {
     core: Option<JoinHandle<()>>,
     board_thread: Option<JoinHandle<()>>,
     workers: Option<Workers>,
+    recorder: Option<JoinHandle<()>>,
     stores: Option<Stores>,
     _socket: Guard,
     over: watch::Receiver<Option<Over>>,
@@ -82,10 +84,10 @@ impl Running {
     /// Starts a switch, or says in one sentence why there can be none.
     pub fn start(mut settings: Settings, options: Options) -> Result<Self, String> {
         checks::data_folder(&settings.data)?;
-        if let Some(sentence) = checks::open_files(&settings) {
-            tracing::warn!("{sentence}");
+        for sentence in [checks::open_files(&settings), checks::recordings(&settings)] {
+            sentence.iter().for_each(|sentence| tracing::warn!("{sentence}"));
         }
-        let (udp, tcp) = bind(&mut settings.sip.listen)?;
+        let (udp, tcp) = bind(&mut settings.sip)?;
         let http = settings.admin.http.map(http::bind).transpose()?;
         if settings.wants_address() {
             settings = with_own_address(settings);
@@ -94,7 +96,8 @@ impl Running {
         let (found, settings, clock) = look_back(settings, &outbox)?;
         let reload = options.reload.map(|read| adopting(read, &settings));
         let ground = Ground::prepare(settings, options.seed, clock)?;
-        let (workers, media) = ground.start_media()?;
+        let (tapes, inlet, recorder) = ground.start_recorder().map_err(no_thread)?;
+        let (workers, media) = ground.start_media(inlet)?;
         let places = store::places(&ground.settings, &outbox)?;
         let (pace, alarm) = (Pace::default(), ground.alarm());
         let (rows, stores) = store::start(&outbox, places, pace, &ground.metrics, alarm)?;
@@ -114,28 +117,26 @@ impl Running {
         let questions = ground.runtime.block_on(async { dns::start(ground.inbox.clone()) });
         let questions = Lane::new("questions", Box::new(questions), WAITING_MAX);
 
-        let (facts, listens) = (Vec::new(), listens(&ground.settings));
         let core = CoreLoop {
             engine: switch,
             journal: Box::new(journal),
             clock: ground.clock,
             inbox: ground.inbox_end,
             udp,
-            outlets: Outlets { media, rows, board: news, facts, questions, streams, replies },
+            outlets: Outlets::new((media, tapes, rows, news), questions, streams, replies),
             meters: ground.metrics.for_loop(),
             handle: ground.handle.clone(),
             flood: Flood::default(),
         };
         let (over_sender, over) = watch::channel(None);
-        let tell = move |how| {
-            over_sender.send_replace(Some(how));
-        };
+        let tell = move |how| _ = over_sender.send_replace(Some(how));
         let core = core.start(first, tell).map_err(no_thread)?;
         Ok(Self {
             runtime: Some(ground.runtime),
             core: Some(core),
             board_thread: Some(board_thread),
             workers: Some(workers),
+            recorder: Some(recorder),
             stores: Some(stores),
             _socket: guard,
             over,
@@ -144,7 +145,7 @@ impl Running {
             board,
             metrics: ground.metrics,
             reload,
-            listens,
+            listens: listens(&ground.settings),
             socket,
             http_at,
             database,
@@ -251,6 +252,9 @@ impl Running {
     fn end(&mut self) -> Option<Over> {
         let _ = self.core.take()?.join();
         drop(self.workers.take());
+        if let Some(recorder) = self.recorder.take() {
+            let _ = recorder.join();
+        }
         if let Some(board) = self.board_thread.take() {
             let _ = board.join();
         }
@@ -287,7 +291,26 @@ impl Ground {
         Ok(Self { settings, clock, runtime, handle, inbox, inbox_end, metrics, meters, seed })
     }
 
-    fn start_media(&self) -> Result<(Workers, Lane<MediaCommand>), String> {
+    fn start_recorder(&self) -> std::io::Result<(Lane<Tape>, record::Inlet, JoinHandle<()>)> {
+        let (settings, inbox) = (&self.settings.recording, self.inbox.clone());
+        let (orders, inlet, thread) = record::start(record::Recorder {
+            folder: settings.folder.clone(),
+            key: settings.key.as_ref().map(|key| key.0.clone()),
+            keep: settings.keep,
+            clock: self.clock,
+            news: Arc::new(move |event| {
+                // The core may be over: then nobody wants to know.
+                let _ = inbox.control_blocking(event);
+            }),
+            meters: self.meters.clone(),
+        })?;
+        Ok((Lane::new("recordings", Box::new(orders), WAITING_MAX), inlet, thread))
+    }
+
+    fn start_media(
+        &self,
+        recorder: record::Inlet,
+    ) -> Result<(Workers, Lane<MediaCommand>), String> {
         let (tunes, complaints) = tunes::load(&self.settings);
         for complaint in complaints {
             tracing::warn!("{complaint}");
@@ -300,6 +323,8 @@ impl Ground {
             seed: random()?,
             clock: self.clock,
             sink: Arc::new(move |event: MediaEvent| inbox.media(event)),
+            recorder,
+            dscp: self.settings.call.media.dscp,
             died: Arc::new(move || handle.break_down()),
         };
         let (workers, handle) = Workers::start(&setup).map_err(no_thread)?;
@@ -310,7 +335,8 @@ impl Ground {
         let (inbox, runtime) = (self.inbox.clone(), self.runtime.handle().clone());
         // Time never goes back, and no two connections come in one microsecond for long.
         let first = FlowId(self.clock.instant().0);
-        let streams = Streams::new(Limits::default(), first, inbox, runtime, self.meters.clone());
+        let (dscp, meters) = (self.settings.sip.dscp, self.meters.clone());
+        let streams = Streams::new(Limits::default(), first, inbox, runtime, dscp, meters);
         let _inside = self.runtime.enter();
         for listener in listeners {
             streams.listen(listener).map_err(|e| format!("tcp: {e}"))?;
@@ -391,15 +417,15 @@ fn look_back(settings: Settings, outbox: &Path) -> Result<(Begin, Settings, Cloc
 }
 
 /// Binds every listener, and writes the ports that the system chose into the settings.
-fn bind(listeners: &mut [Listener]) -> Result<(Udp, Vec<TcpListener>), String> {
-    let udp = Udp::bind(listeners)?;
+fn bind(sip: &mut crate::sip::Settings) -> Result<(Udp, Vec<TcpListener>), String> {
+    let udp = Udp::bind(&sip.listen, sip.dscp)?;
     let mut chosen = udp.addresses().into_iter();
     let mut tcp = Vec::new();
-    for listener in listeners {
+    for listener in &mut sip.listen {
         match listener.transport {
             Transport::Udp => listener.bind = chosen.next().unwrap_or(listener.bind),
             Transport::Tcp => {
-                let bound = tcp::bind(listener.bind)?;
+                let bound = tcp::bind(listener.bind, sip.dscp)?;
                 listener.bind = bound.local_addr().map_err(|e| format!("tcp: {e}"))?;
                 tcp.push(bound);
             }

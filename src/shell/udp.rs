@@ -1,8 +1,8 @@
 //! The UDP listeners: datagrams in, datagrams out, from the address that each came to.
 
 use super::sys::epoll::Poller;
-use super::sys::resources;
 use super::sys::sip_udp::{BATCH, Datagrams, Outgoing};
+use super::sys::{mark, resources};
 use crate::core::Event;
 use crate::sip::{Hop, Listener, Transport};
 use bytes::Bytes;
@@ -37,10 +37,10 @@ struct End {
 
 impl Udp {
     /// Binds every UDP listener, or says which cannot be had and why.
-    pub fn bind(listeners: &[Listener]) -> Result<Self, String> {
+    pub fn bind(listeners: &[Listener], dscp: u8) -> Result<Self, String> {
         let mut udp = Self::default();
         for at in listeners.iter().filter(|l| l.transport == Transport::Udp).map(|l| l.bind) {
-            let datagrams = bind(at).map_err(|e| listen_sentence("udp", at, &e))?;
+            let datagrams = bind(at, dscp).map_err(|e| listen_sentence("udp", at, &e))?;
             match resources::receive_buffer(datagrams.as_fd(), RECEIVE_BUFFER) {
                 Ok(granted) if granted < RECEIVE_BUFFER => tracing::warn!(
                     "udp:{at}: the system grants {granted} octets of receive buffer where \
@@ -205,12 +205,13 @@ impl End {
     }
 }
 
-fn bind(at: SocketAddr) -> io::Result<Datagrams> {
-    use socket2::{Domain, Protocol, Socket, Type};
+fn bind(at: SocketAddr, dscp: u8) -> io::Result<Datagrams> {
+    use socket2::{Domain, Protocol, SockRef, Socket, Type};
     let socket = Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))?;
     if at.is_ipv6() {
         socket.set_only_v6(true)?;
     }
+    mark(&SockRef::from(&socket), at.is_ipv4(), dscp)?;
     socket.bind(&at.into())?;
     Datagrams::new(UdpSocket::from(socket))
 }
@@ -254,14 +255,14 @@ mod tests {
     fn a_taken_port_is_refused_with_a_sentence_that_names_it() {
         let first = UdpSocket::bind("127.0.0.1:0").unwrap();
         let at = first.local_addr().unwrap().to_string();
-        let error = Udp::bind(&[listener(&at)]).err().expect("bound twice");
+        let error = Udp::bind(&[listener(&at)], 24).err().expect("bound twice");
         assert!(error.starts_with(&format!("udp:{at}: address already in use")), "{error}");
     }
 
     #[test]
     fn datagrams_leave_in_order_and_what_cannot_leave_is_reported() {
         let poller = Poller::new().unwrap();
-        let mut udp = Udp::bind(&[listener("127.0.0.1:0")]).unwrap();
+        let mut udp = Udp::bind(&[listener("127.0.0.1:0")], 24).unwrap();
         udp.watch(&poller).unwrap();
         let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
         phone.set_read_timeout(Some(Duration::from_secs(5))).unwrap();

@@ -57,6 +57,7 @@ impl World {
         self.life.down = true;
         self.forget_inner_work();
         self.ports.crash();
+        self.tapes.clear();
         self.lose_streams();
     }
 

@@ -212,6 +212,9 @@ impl World {
         if self.ports.open() > 0 {
             return Err(format!("{} media ports are still open", self.ports.open()));
         }
+        if !self.tapes.is_empty() {
+            return Err(format!("recordings that nobody ended: {:?}", self.tapes));
+        }
         if !self.switch.state().is_quiet() {
             return Err(format!("not at rest; next: {:?}", self.switch.next_deadline()));
         }

@@ -21,6 +21,7 @@ mod signup;
 mod story;
 mod streams;
 mod strike;
+mod tapes;
 mod trace;
 mod wires;
 mod world;

@@ -185,6 +185,7 @@ impl Plan {
             welcome: Some(TuneId(0)),
             music: Some(TuneId(1)),
             keys: Keys { emergency: Some('0'), callback: Some('1') },
+            record: true,
             ..Line::default()
         }];
         settings.call.media = MediaSettings {

@@ -4,6 +4,7 @@
 use crate::base::limits::ROOM_MAX;
 use crate::base::{Id, PortId};
 use crate::media::control::{Command, Event, Far, Figures};
+use crate::media::{Side, Track};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -23,6 +24,7 @@ struct Port {
     peer: Option<PortId>,
     /// The room that it is in; 0: none.
     room: u64,
+    track: Option<Track>,
     watch: Option<Duration>,
     /// Silence was reported, and nothing was heard since.
     silent: bool,
@@ -74,9 +76,7 @@ impl Ports {
                 Ok(Some(Follows(soon, Event::Closed { port, figures })))
             }
             Command::Agree { port, far } => {
-                if let Some(port) = self.known(port, command)? {
-                    port.far = Some(far);
-                }
+                self.known(port, command)?.into_iter().for_each(|port| port.far = Some(far));
                 Ok(None)
             }
             Command::Bridge { a, b } => {
@@ -89,10 +89,7 @@ impl Ports {
                 }
                 Ok(None)
             }
-            Command::Gather { ports } => {
-                self.gather(&ports, command)?;
-                Ok(None)
-            }
+            Command::Gather { ports } => self.gather(&ports, command).map(|()| None),
             Command::Unbridge { port } => {
                 self.known(port, command)?;
                 self.part(port);
@@ -100,6 +97,10 @@ impl Ports {
             }
             Command::Stop { port } | Command::Codes { port } => {
                 self.known(port, command)?;
+                Ok(None)
+            }
+            Command::Record { port, track } => {
+                self.known(port, command)?.into_iter().for_each(|port| port.track = track);
                 Ok(None)
             }
             Command::Watch { port, silence } => {
@@ -191,6 +192,22 @@ impl Ports {
                 one.room > 0 && inside == phones.len() && ports.iter().all(|p| p.1.room == one.room)
             }
             _ => false,
+        }
+    }
+
+    /// On which side what this phone says is recorded.
+    pub fn recorded(&self, phone: IpAddr) -> Option<Side> {
+        let mut ports = self.open.values().filter(|port| port.is_at(phone));
+        ports.find_map(|port| port.track).map(|track| track.side)
+    }
+
+    /// Nobody is recorded whom nobody hears.
+    pub fn check_tracks(&self) -> Result<(), String> {
+        let alone = |port: &Port| port.peer.is_none() && port.room == 0;
+        let mut ports = self.open.iter();
+        match ports.find(|(_, port)| port.track.is_some() && alone(port)) {
+            Some((id, port)) => Err(format!("{id:?} is recorded and unheard: {port:?}")),
+            None => Ok(()),
         }
     }
 

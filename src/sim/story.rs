@@ -10,6 +10,7 @@ use crate::acd::AgentState;
 use crate::base::Instant;
 use crate::config::Settings;
 use crate::core::{CallRecord, Event, Fact, Switch, Verb};
+use crate::media::Side;
 use crate::sip::Hop;
 use bytes::Bytes;
 use std::net::SocketAddr;
@@ -168,6 +169,11 @@ impl World {
     /// Whether the two phones hear each other.
     pub fn hear_each_other(&self, phones: &[SocketAddr]) -> bool {
         self.ports.are_together(phones)
+    }
+
+    /// On which side of a recording each of these phones is just now.
+    pub fn recorded(&self, phones: &[SocketAddr]) -> Vec<Option<Side>> {
+        phones.iter().map(|phone| self.ports.recorded(phone.ip())).collect()
     }
 
     /// The id of the one call that is alive.

@@ -37,12 +37,12 @@ use super::plan::{
 use super::ports::{Follows, Ports};
 use super::streams::Streams;
 use super::trace;
-use crate::base::{Instant, Now, PortId, QueryId, Rng, Wall};
+use crate::base::{CallId, Instant, Now, PortId, QueryId, Rng, Wall};
 use crate::config::Settings;
 use crate::core::{Command, Event, Out, Switch};
 use crate::media::control;
 use crate::sip::{Hop, RecordKind};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -62,6 +62,8 @@ pub struct World {
     pub(super) network: Network,
     pub(super) streams: Streams,
     pub(super) ports: Ports,
+    /// Recordings under way.
+    pub(super) tapes: BTreeSet<CallId>,
     pub(super) phones: BTreeMap<SocketAddr, Phone>,
     pub(super) laws: Laws,
     pub(super) steps: u64,
@@ -205,6 +207,7 @@ impl World {
             network,
             streams: Streams::default(),
             ports: Ports::default(),
+            tapes: BTreeSet::new(),
             phones: BTreeMap::new(),
             laws: Laws::default(),
             steps: 0,
@@ -411,6 +414,7 @@ impl World {
             self.ports.told(port);
         }
         self.laws.check_bridges(&self.ports)?;
+        self.ports.check_tracks()?;
         self.switch.check()?;
         self.diary.turn(&self.switch, now)?;
         self.strike()?;
@@ -438,6 +442,7 @@ impl World {
                 Ok(())
             }
             Command::Close { .. } => Err(format!("nobody broke a stream's framing: {command:?}")),
+            Command::Tape(tape) => self.command_tape(tape),
             Command::Reply { .. } | Command::Drained => Ok(()),
         }
     }
@@ -488,7 +493,7 @@ impl World {
                     | Work::Silent { .. }
                     | Work::Break { .. }
                     | Work::Dns { .. }
-                    | Work::Tell(Event::Unreachable { .. })
+                    | Work::Tell(Event::Unreachable { .. } | Event::Recording(_))
             )
         };
         self.agenda.retain(|_, work| !lost(work));

@@ -26,6 +26,8 @@ pub struct Settings {
     pub register: (Duration, Duration),
     /// Wrong passwords in ten minutes after which a user is refused from that address. Default 10.
     pub lock_after: u32,
+    /// The differentiated services code point of what is sent (RFC 2474). Default 24, CS3.
+    pub dscp: u8,
     /// T1, T2 and T4 of RFC 3261: 500 ms, 4 s, 5 s.
     pub t1: Duration,
     pub t2: Duration,
@@ -45,6 +47,7 @@ impl Default for Settings {
             min_se: Duration::from_secs(90),
             register: crate::base::limits::REGISTER_EXPIRES,
             lock_after: 10,
+            dscp: 24,
             t1: Duration::from_millis(500),
             t2: Duration::from_secs(4),
             t4: Duration::from_secs(5),

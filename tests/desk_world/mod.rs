@@ -49,6 +49,8 @@ pub struct Stage {
     pub facts: Vec<Fact>,
     pub records: Vec<CallRecord>,
     pub replies: Vec<Result<String, String>>,
+    /// What whoever records was told, ports among it.
+    pub tapes: Vec<Command>,
     /// INVITEs that the switch sent: to whom, and the message.
     pub invites: Vec<(SocketAddr, String)>,
     /// The last response to each caller's INVITE.
@@ -90,6 +92,7 @@ impl Stage {
             facts: Vec::new(),
             records: Vec::new(),
             replies: Vec::new(),
+            tapes: Vec::new(),
             invites: Vec::new(),
             answers: BTreeMap::new(),
             opened: Vec::new(),
@@ -300,6 +303,9 @@ impl Stage {
                     if let Row::Call(record) = *row {
                         self.records.push(record);
                     }
+                }
+                Command::Tape(_) | Command::Media(control::Command::Record { .. }) => {
+                    self.tapes.push(command);
                 }
                 Command::Reply { result, .. } => self.replies.push(result),
                 _ => {}

@@ -2,6 +2,7 @@
 
 mod far_end;
 mod playing;
+mod recording;
 mod relaying;
 mod rooms;
 

@@ -302,6 +302,16 @@ pub const VERBS: &[Verb] = &[
     }),
     act("calls.hold", &[CALL], "The caller hears music.", |g| hold(g, true)),
     act("calls.resume", &[CALL], "The caller hears the conversation again.", |g| hold(g, false)),
+    act("calls.record", &[CALL], "Records the call from now on.", |g| record(g, true)),
+    act("calls.private", &[CALL], "Leaves what follows out of the recording.", |g| {
+        record(g, false)
+    }),
+    everywhere(act(
+        "recordings.open",
+        &[needs("call", Kind::Text)],
+        "Puts on the books that somebody opens this call's recording.",
+        |g| Act::OpenRecording { call: g.own("call") },
+    )),
     act(
         "calls.district",
         &[CALL, needs("district", Kind::Text)],
@@ -369,6 +379,10 @@ pub const AGENT_STATES: [&str; 6] =
 
 fn set_queue(given: &Given, to: String) -> Act {
     Act::SetQueue { queue: given.own("queue"), to }
+}
+
+fn record(given: &Given, on: bool) -> Act {
+    Act::Record { call: given.own("call"), on }
 }
 
 fn hold(given: &Given, hold: bool) -> Act {

@@ -3,7 +3,7 @@
 use super::fold::Board;
 use crate::acd::{self, Hand, Miss, MissedBecause, ShiftNews, Withdrawn};
 use crate::base::{AgentId, CallId, QueueId};
-use crate::call::{self, Arrival, MissedNews, Role};
+use crate::call::{self, Arrival, MissedNews, Recorded, Role};
 use crate::core::{Fact, What};
 use crate::shell::stamp::rfc3339;
 use serde_json::{Map, Value, json};
@@ -96,6 +96,7 @@ fn of_call(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
         call::Fact::Rung { call, number, reached } => {
             ("call.rung", json!({"call": id(call), "number": number, "reached": reached}))
         }
+        call::Fact::Recording { call, what } => of_recording(&id(call), what),
         call::Fact::Returned { call, agent } => {
             ("call.returned", json!({"call": id(call), "agent": board.names.agent(*agent)}))
         }
@@ -198,7 +199,21 @@ fn of_handover(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
         | call::Fact::LegClosed { .. }
         | call::Fact::Measured { .. }
         | call::Fact::Ended { .. }
+        | call::Fact::Recording { .. }
         | call::Fact::Refused { .. } => ("call", json!({})),
+    }
+}
+
+fn of_recording(call: &str, what: &Recorded) -> (&'static str, Value) {
+    match what {
+        Recorded::Started { file } => ("recording.started", json!({"call": call, "file": file})),
+        Recorded::Paused => ("recording.paused", json!({"call": call})),
+        Recorded::Resumed => ("recording.resumed", json!({"call": call})),
+        Recorded::Gaps => ("recording.gaps", json!({"call": call})),
+        Recorded::Finished { millis } => {
+            ("recording.finished", json!({"call": call, "length_ms": millis}))
+        }
+        Recorded::Failed { why } => ("recording.failed", json!({"call": call, "why": why})),
     }
 }
 

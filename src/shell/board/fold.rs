@@ -296,6 +296,7 @@ impl Board {
             | call::Fact::Chose { .. }
             | call::Fact::Emergency { .. }
             | call::Fact::NotPromised { .. }
+            | call::Fact::Recording { .. }
             | call::Fact::LegOpened { .. }
             | call::Fact::LegAnswered { .. }
             | call::Fact::Joined { .. }

@@ -6,7 +6,7 @@ use super::fold::{Board, Stage};
 use super::story::Story;
 use crate::acd::{self, AgentState, Claim, PassedOver, Pick, Verdict};
 use crate::base::{AgentId, Now};
-use crate::call::{self, Arrival, Centre, Role, Way};
+use crate::call::{self, Arrival, Centre, Recorded, Role, Way};
 use crate::core::What;
 use crate::shell::stamp::rfc3339;
 use serde_json::{Value, json};
@@ -206,6 +206,14 @@ impl Board {
             call::Fact::Parked { slot, by, .. } => {
                 format!("parked in {slot} by {}", self.whoever(*by))
             }
+            call::Fact::Recording { what, .. } => match what {
+                Recorded::Started { .. } => "is recorded".into(),
+                Recorded::Paused => "private: what follows is not recorded".into(),
+                Recorded::Resumed => "is recorded again".into(),
+                Recorded::Gaps => "the recording has gaps: the disk was too slow".into(),
+                Recorded::Failed { why } => format!("is not recorded any more: {why}"),
+                Recorded::Finished { .. } => return None,
+            },
             call::Fact::LegOpened { .. }
             | call::Fact::LegAnswered { .. }
             | call::Fact::LegClosed { .. }

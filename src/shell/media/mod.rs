@@ -8,6 +8,7 @@ mod sockets;
 mod worker;
 
 use super::clock::Clock;
+use super::record;
 use super::sys::epoll::Waker;
 use crate::base::{Id, PortId};
 use crate::media::Tunes;
@@ -19,7 +20,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread::{self, JoinHandle};
-use worker::{Parcel, Worker, port_of};
+use worker::{Parcel, Worker};
 
 /// Orders that one worker has yet to obey, at most.
 const ORDERS_QUEUED: usize = 16_384;
@@ -40,6 +41,10 @@ pub struct Setup {
     pub seed: u64,
     pub clock: Clock,
     pub sink: Sink,
+    /// Where recorded sound goes.
+    pub recorder: record::Inlet,
+    /// The code point that packets are marked with.
+    pub dscp: u8,
     pub died: Died,
 }
 
@@ -166,7 +171,7 @@ impl Handle {
         {
             return Err(command);
         }
-        let port = port_of(&command);
+        let port = command.port();
         let opens = match command {
             Command::Open { .. } => Some(true),
             Command::Close { .. } => Some(false),

@@ -4,14 +4,13 @@
 
 use crate::base::{Id, PortId};
 use crate::media::{Channel, THIN};
+use crate::shell::sys::mark;
 use crate::shell::sys::unconnect::unconnect;
 use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// RFC 3246, Expedited Forwarding, in the upper six bits of the octet.
-const EXPEDITED: u32 = 46 << 2;
 /// Room for a second of packets while a worker is late; a flood at a port fills no more.
 const RECEIVE_BUFFER: usize = 64 << 10;
 /// More than the buffer of a thinned socket holds.
@@ -27,11 +26,11 @@ pub struct Pair {
 }
 
 impl Pair {
-    pub fn bind(port: PortId, address: IpAddr) -> io::Result<Self> {
+    pub fn bind(port: PortId, address: IpAddr, dscp: u8) -> io::Result<Self> {
         let number = u16::try_from(port.slot()).ok().filter(|n| *n > 0 && *n < u16::MAX);
         let number = number.ok_or_else(|| io::Error::other("no such port number"))?;
-        let rtp = bind(SocketAddr::new(address, number))?;
-        let rtcp = bind(SocketAddr::new(address, number + 1))?;
+        let rtp = bind(SocketAddr::new(address, number), dscp)?;
+        let rtcp = bind(SocketAddr::new(address, number + 1), dscp)?;
         Ok(Self { port, rtp, rtcp, peer: None })
     }
 
@@ -95,15 +94,13 @@ impl Pair {
     }
 }
 
-fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+fn bind(address: SocketAddr, dscp: u8) -> io::Result<UdpSocket> {
     let kind = Type::DGRAM.nonblocking().cloexec();
     let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::UDP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
-        socket.set_tclass_v6(EXPEDITED)?;
-    } else {
-        socket.set_tos_v4(EXPEDITED)?;
     }
+    mark(&SockRef::from(&socket), address.is_ipv4(), dscp)?;
     socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
     socket.bind(&address.into())?;
     Ok(socket.into())
@@ -137,15 +134,17 @@ mod tests {
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     fn pair() -> Pair {
-        let free = |n: &u32| Pair::bind(PortId::new(*n, 0), HERE).ok();
+        let free = |n: &u32| Pair::bind(PortId::new(*n, 0), HERE, 46).ok();
         (41_000..42_000).step_by(2).find_map(|n| free(&n)).unwrap()
     }
 
     #[test]
     fn a_port_that_is_taken_cannot_be_bound() {
         let taken = pair();
-        assert!(Pair::bind(taken.port, HERE).is_err());
-        assert!(Pair::bind(PortId::new(70_000, 0), HERE).is_err());
+        assert!(Pair::bind(taken.port, HERE, 46).is_err());
+        assert!(Pair::bind(PortId::new(70_000, 0), HERE, 46).is_err());
+        let marked = |socket| SockRef::from(socket).tos_v4().unwrap();
+        assert_eq!((marked(&taken.rtp), marked(&taken.rtcp)), (46 << 2, 46 << 2));
     }
 
     #[test]

@@ -6,9 +6,10 @@
 use super::sockets::Pair;
 use super::{Counters, Order, Setup, Sink};
 use crate::base::{Id, Instant, PortId};
-use crate::media::control::{Command, Event};
+use crate::media::control::Event;
 use crate::media::{Channel, Effect, Engine, FRAME, Frame, PACKET_MAX, Port};
 use crate::shell::clock::Clock;
+use crate::shell::record;
 use crate::shell::sys::epoll::{Poller, Waker};
 use crate::wire::rtp::HEADER;
 use crossbeam_channel::{Receiver, Sender};
@@ -63,6 +64,8 @@ pub struct Worker {
     poller: Poller,
     clock: Clock,
     sink: Sink,
+    recorder: record::Inlet,
+    dscp: u8,
     backlog: VecDeque<Event>,
     counters: Arc<Counters>,
     /// Not in `counters` yet: threads that share a number slow each other down.
@@ -89,6 +92,8 @@ impl Worker {
             poller,
             clock: setup.clock,
             sink: Arc::clone(&setup.sink),
+            recorder: setup.recorder.clone(),
+            dscp: setup.dscp,
             backlog: VecDeque::new(),
             counters,
             tally: Tally::default(),
@@ -108,6 +113,7 @@ impl Worker {
             self.engine.tick(now, &mut self.out);
             self.execute();
             self.tell_backlog();
+            self.recorder.read().into_iter().for_each(|batch| self.engine.reuse(batch));
             self.tally.add_to(&self.counters);
             self.sleep(now)?;
             // Once a turn: on some machines it costs as much as a small system call.
@@ -205,7 +211,8 @@ impl Worker {
             match effect {
                 Effect::Send(frame) => self.send(frame),
                 Effect::Tell(event) => self.tell(event.clone()),
-                Effect::Bind { port, address } => match Pair::bind(*port, *address) {
+                Effect::Recorded(batch) => self.recorder.put(std::mem::take(batch)),
+                Effect::Bind { port, address } => match Pair::bind(*port, *address, self.dscp) {
                     Ok(pair) => self.keep(Box::new(pair)),
                     Err(error) => {
                         let why = format!("port {}: {error}", port.slot());
@@ -303,20 +310,4 @@ impl Worker {
 
 fn place(port: PortId) -> usize {
     port.slot() as usize / 2
-}
-
-/// The port that a command is for.
-pub fn port_of(command: &Command) -> PortId {
-    match command {
-        Command::Gather { ports } => ports.first().copied().unwrap_or(PortId(0)),
-        Command::Open { port, .. }
-        | Command::Close { port }
-        | Command::Agree { port, .. }
-        | Command::Bridge { a: port, .. }
-        | Command::Codes { port }
-        | Command::Unbridge { port }
-        | Command::Play { port, .. }
-        | Command::Stop { port }
-        | Command::Watch { port, .. } => *port,
-    }
 }

@@ -9,7 +9,14 @@ pub mod resources;
 pub mod sip_udp;
 pub mod unconnect;
 
+use socket2::SockRef;
 use std::io;
+
+/// Marks what a socket sends: the code point is the upper six bits of the octet (RFC 2474).
+pub fn mark(socket: &SockRef, is_v4: bool, dscp: u8) -> io::Result<()> {
+    let octet = u32::from(dscp) << 2;
+    if is_v4 { socket.set_tos_v4(octet) } else { socket.set_tclass_v6(octet) }
+}
 
 /// The result of a system call that answers -1 on failure.
 fn checked(result: i64) -> io::Result<usize> {

@@ -2,7 +2,9 @@
 
 use super::{Full, Parcel, Streams, connection};
 use crate::core::Event;
+use crate::shell::sys::mark;
 use crate::sip::Hop;
+use socket2::SockRef;
 use std::io;
 use std::net::SocketAddr;
 use tokio::net::{TcpSocket, TcpStream};
@@ -26,8 +28,8 @@ pub(super) fn start(streams: &Streams, hop: Hop, first: Parcel) {
     }
     let streams = streams.clone();
     shared.runtime.spawn(async move {
-        let within = streams.0.limits.connect_within;
-        let connected = tokio::time::timeout(within, open(hop.local, hop.peer)).await;
+        let (within, dscp) = (streams.0.limits.connect_within, streams.0.dscp);
+        let connected = tokio::time::timeout(within, open(hop.local, hop.peer, dscp)).await;
         match connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             Ok(stream) => connection::run(streams, end, stream).await,
             Err(error) => {
@@ -45,8 +47,9 @@ pub(super) fn start(streams: &Streams, hop: Hop, first: Parcel) {
 }
 
 /// From the address that the core wants to be seen, where it names one.
-async fn open(local: SocketAddr, peer: SocketAddr) -> io::Result<TcpStream> {
+async fn open(local: SocketAddr, peer: SocketAddr, dscp: u8) -> io::Result<TcpStream> {
     let socket = if peer.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    mark(&SockRef::from(&socket), peer.is_ipv4(), dscp)?;
     if !local.ip().is_unspecified() && local.is_ipv4() == peer.is_ipv4() {
         socket.bind(SocketAddr::new(local.ip(), 0))?;
     }

@@ -2,6 +2,7 @@
 
 use super::{Full, Streams, connection};
 use crate::shell::accept;
+use crate::shell::sys::mark;
 use crate::shell::udp::listen_sentence;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -10,15 +11,17 @@ use std::net::{SocketAddr, TcpListener};
 const BACKLOG: i32 = 1_024;
 
 /// A bound listener, or a sentence that says why there is none.
-pub fn bind(at: SocketAddr) -> Result<TcpListener, String> {
+/// Connections that come in there are marked alike.
+pub fn bind(at: SocketAddr, dscp: u8) -> Result<TcpListener, String> {
     let bound = || {
-        use socket2::{Domain, Protocol, Socket, Type};
+        use socket2::{Domain, Protocol, SockRef, Socket, Type};
         let socket = Socket::new(Domain::for_address(at), Type::STREAM, Some(Protocol::TCP))?;
         if at.is_ipv6() {
             socket.set_only_v6(true)?;
         }
         // A listener of ours that has just gone does not stand in the way of the next.
         socket.set_reuse_address(true)?;
+        mark(&SockRef::from(&socket), at.is_ipv4(), dscp)?;
         socket.bind(&at.into())?;
         socket.listen(BACKLOG)?;
         socket.set_nonblocking(true)?;

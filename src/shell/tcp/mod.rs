@@ -74,6 +74,8 @@ struct Shared {
     limits: Limits,
     inbox: Inbox,
     runtime: Handle,
+    /// The code point that what we send is marked with.
+    dscp: u8,
     meters: ShellMeters,
 }
 
@@ -115,6 +117,7 @@ impl Streams {
         first: FlowId,
         inbox: Inbox,
         runtime: Handle,
+        dscp: u8,
         meters: ShellMeters,
     ) -> Self {
         Self(Arc::new(Shared {
@@ -126,6 +129,7 @@ impl Streams {
             limits,
             inbox,
             runtime,
+            dscp,
             meters,
         }))
     }

@@ -31,8 +31,8 @@ impl World {
         let waker = Arc::new(Waker::new().unwrap());
         let (inbox, end) = inbox(Arc::clone(&waker));
         let meters = Metrics::new().for_shell();
-        let streams = Streams::new(limits, FlowId(0), inbox, runtime.handle().clone(), meters);
-        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let streams = Streams::new(limits, FlowId(0), inbox, runtime.handle().clone(), 24, meters);
+        let listener = bind("127.0.0.1:0".parse().unwrap(), 24).unwrap();
         let at = listener.local_addr().unwrap();
         runtime.block_on(async { streams.listen(listener) }).unwrap();
         let poller = Poller::new().unwrap();

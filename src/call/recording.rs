@@ -1,0 +1,280 @@
+//! Which calls are recorded, and what of each port goes where: the caller to the left, whoever
+//! talks with them, or about them, to the right. Only what somebody hears is recorded: not a caller
+//! who waits or is on hold, through however many hands the call goes.
+//!
+//! In: calls as every event leaves them. Out: the start and the end of a recording, and a track for
+//! each port that begins or ceases to be heard. May import: media, base.
+
+use super::calls::{Calls, Io};
+use super::leg::Leg;
+use super::{Call, Effect, Fact, Goal, Line, Means, Role};
+use crate::base::{AgentId, CallId, Instant, PortId, QueueId, TuneId, Wall};
+use crate::media::control::Command;
+use crate::media::{Side, Track};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Whose calls are recorded. A line says so itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rules {
+    pub all: bool,
+    pub queues: Vec<QueueId>,
+    pub agents: Vec<AgentId>,
+    /// Files are sealed with a key.
+    pub sealed: bool,
+    /// What tells callers of it, after the welcome.
+    pub notice: Option<TuneId>,
+}
+
+/// What whoever writes recordings is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Tape {
+    /// Begin this file, or go on with it. Its clock began at `at`.
+    Begin { call: CallId, file: String, at: Instant },
+    /// The call is over; the file is as long as it was.
+    End { call: CallId, at: Instant },
+}
+
+/// What whoever writes recordings tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TapeEvent {
+    Finished {
+        call: CallId,
+        millis: u64,
+    },
+    Failed {
+        call: CallId,
+        why: String,
+    },
+    /// Sound was lost, since the disk was too slow.
+    Gaps {
+        call: CallId,
+    },
+}
+
+/// What became of a recording.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Recorded {
+    Started { file: String },
+    Paused,
+    Resumed,
+    Gaps,
+    Finished { millis: u64 },
+    Failed { why: String },
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recordings(BTreeMap<CallId, Recording>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Recording {
+    /// Empty until somebody is heard.
+    file: String,
+    began: Instant,
+    tracks: BTreeMap<PortId, Side>,
+    /// Nobody is to hear this part.
+    paused: bool,
+    /// The disk would not have it; nothing is tried again in this call.
+    failed: bool,
+}
+
+impl Rules {
+    /// What callers of this line are told of recording, if they may be recorded.
+    pub(super) fn notice(&self, line: &Line, goal: &Goal) -> Option<TuneId> {
+        let chosen = line.menu.iter().any(|choice| match choice.means {
+            Means::Queue(queue, _) => self.queues.contains(&queue),
+            Means::Language(_) | Means::District(_) => false,
+        });
+        let may = self.all || line.record || self.queue(goal) || chosen || !self.agents.is_empty();
+        self.notice.filter(|_| may)
+    }
+
+    fn queue(&self, goal: &Goal) -> bool {
+        match goal {
+            Goal::Queue(queue)
+            | Goal::Served { queue }
+            | Goal::Menu { queue }
+            | Goal::Later { queue } => self.queues.contains(queue),
+            Goal::Dial(_) | Goal::Goodbye | Goal::Placed => false,
+        }
+    }
+}
+
+impl Recordings {
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The day of a moment, `YYYY-MM-DD`, in UTC: where its recordings lie.
+pub fn day(wall: Wall) -> String {
+    let at = jiff::Timestamp::from_microsecond(wall.0).unwrap_or_default();
+    at.strftime("%Y-%m-%d").to_string()
+}
+
+impl Calls {
+    /// Brings the recordings into line with what `effects`, those since `from`, have done to ports.
+    pub fn record(&mut self, io: &mut Io, from: usize) {
+        if self.recordings.is_empty() && !io.settings.records() {
+            return;
+        }
+        let touched = io.out[from..].iter().filter_map(|effect| match effect {
+            Effect::Media(command) => self.by_port.get(&command.port()).map(|(call, _)| *call),
+            Effect::Fact(Fact::Ended { call, .. } | Fact::LegClosed { call, .. }) => Some(*call),
+            _ => None,
+        });
+        let touched: BTreeSet<CallId> = touched.collect();
+        // What has come out of a call that is over is of another one from now on.
+        let (alive, over): (Vec<CallId>, Vec<CallId>) =
+            touched.into_iter().partition(|call| self.table.get(*call).is_some());
+        over.into_iter().for_each(|call| self.end_recording(io, call));
+        alive.into_iter().for_each(|call| self.record_call(io, call));
+    }
+
+    fn record_call(&mut self, io: &mut Io, id: CallId) {
+        let Some(call) = self.table.get(id) else { return };
+        let known = self.recordings.0.get(&id);
+        if known.is_none() && !(call.was_connected && wanted(io, call)) {
+            return;
+        }
+        let heard = if known.is_some_and(|known| known.paused || known.failed) {
+            BTreeMap::new()
+        } else {
+            heard(call)
+        };
+        if known.is_none() && heard.is_empty() {
+            return;
+        }
+        let open: BTreeSet<PortId> = call.legs().map(|leg| leg.side.port).collect();
+        let recording = self.recordings.0.entry(id).or_insert_with(|| Recording {
+            file: String::new(),
+            began: io.cx.now.instant,
+            tracks: BTreeMap::new(),
+            paused: false,
+            failed: false,
+        });
+        if recording.file.is_empty() && !heard.is_empty() {
+            let end = if io.settings.recording.sealed { "sealed" } else { "wav" };
+            recording.began = io.cx.now.instant;
+            recording.file = format!("{}/{}.{end}", day(io.cx.now.wall), call.name);
+            let (file, at) = (recording.file.clone(), recording.began);
+            io.fact(Fact::Recording { call: id, what: Recorded::Started { file: file.clone() } });
+            io.out.push(Effect::Tape(Tape::Begin { call: id, file, at }));
+        }
+        let before = std::mem::replace(&mut recording.tracks, heard.clone());
+        for port in before.keys().filter(|port| !heard.contains_key(port) && open.contains(port)) {
+            io.media(Command::Record { port: *port, track: None });
+        }
+        for (port, side) in heard.into_iter().filter(|(port, side)| before.get(port) != Some(side))
+        {
+            io.media(Command::Record { port, track: Some(Track { call: id, side }) });
+        }
+    }
+
+    fn end_recording(&mut self, io: &mut Io, id: CallId) {
+        let Some(recording) = self.recordings.0.remove(&id) else { return };
+        let moved = |port: &&PortId| self.by_port.get(port).is_some_and(|(call, _)| *call != id);
+        for port in recording.tracks.keys().filter(moved) {
+            io.media(Command::Record { port: *port, track: None });
+        }
+        if !recording.file.is_empty() && !recording.failed {
+            io.out.push(Effect::Tape(Tape::End { call: id, at: io.cx.now.instant }));
+        }
+    }
+
+    /// Private matter is not recorded: `on` is false, until it is over. A call that no rule records
+    /// is recorded where `on` is true, as soon as anybody talks.
+    pub fn pause_recording(&mut self, io: &mut Io, id: CallId, on: bool) -> Result<(), String> {
+        if self.table.get(id).is_none() {
+            return Err("the call is over".into());
+        }
+        match self.recordings.0.get_mut(&id) {
+            Some(recording) if recording.failed => {
+                return Err("its recording has failed: see to the disk".into());
+            }
+            Some(recording) => {
+                if std::mem::replace(&mut recording.paused, !on) == on {
+                    let what = if on { Recorded::Resumed } else { Recorded::Paused };
+                    io.fact(Fact::Recording { call: id, what });
+                }
+            }
+            None => {
+                let began = io.cx.now.instant;
+                let (file, tracks) = (String::new(), BTreeMap::new());
+                let recording = Recording { file, began, tracks, paused: !on, failed: false };
+                self.recordings.0.insert(id, recording);
+            }
+        }
+        self.record_call(io, id);
+        Ok(())
+    }
+
+    /// Whoever writes has something to tell.
+    pub fn taped(&mut self, io: &mut Io, event: TapeEvent) {
+        let (call, what) = match event {
+            TapeEvent::Finished { call, millis } => (call, Recorded::Finished { millis }),
+            TapeEvent::Gaps { call } => (call, Recorded::Gaps),
+            TapeEvent::Failed { call, why } => {
+                if let Some(recording) = self.recordings.0.get_mut(&call) {
+                    recording.failed = true;
+                    self.record_call(io, call);
+                }
+                (call, Recorded::Failed { why })
+            }
+        };
+        io.fact(Fact::Recording { call, what });
+    }
+
+    /// What is recorded is what is heard now, of calls that are alive.
+    pub fn check_recordings(&self) -> Result<(), String> {
+        for (id, recording) in &self.recordings.0 {
+            let call = self.table.get(*id).ok_or_else(|| format!("{id:?} is over and recorded"))?;
+            let off = recording.paused || recording.failed;
+            let heard = if off { BTreeMap::new() } else { heard(call) };
+            if heard != recording.tracks {
+                let tracks = &recording.tracks;
+                return Err(format!("{id:?} is recorded as {tracks:?} and heard as {heard:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The process is another: ports are opened anew and files gone on with.
+    pub(super) fn record_again(&mut self, io: &mut Io) {
+        for (call, recording) in &mut self.recordings.0 {
+            recording.tracks.clear();
+            if !recording.file.is_empty() && !recording.failed {
+                let (call, file, at) = (*call, recording.file.clone(), recording.began);
+                io.out.push(Effect::Tape(Tape::Begin { call, file, at }));
+            }
+        }
+    }
+}
+
+/// What of each port is heard by somebody just now: of a pair nothing, while one has put the other
+/// on hold.
+fn heard(call: &Call) -> BTreeMap<PortId, Side> {
+    let pair = call.talk.len() == 2;
+    let on_hold = pair && call.legs().any(|leg| call.is_talking(leg.id) && leg.side.held());
+    let talks = |leg: &&Leg| call.is_heard(leg.id) && !on_hold;
+    let track = |leg: &Leg| match leg.role {
+        Role::Caller => (leg.side.port, Side::Left),
+        Role::Agent(_) | Role::Target => (leg.side.port, Side::Right),
+    };
+    call.legs().filter(talks).map(track).collect()
+}
+
+fn wanted(io: &Io, call: &Call) -> bool {
+    let rules = &io.settings.recording;
+    let agent = |role: Role| matches!(role, Role::Agent(agent) if rules.agents.contains(&agent));
+    let mut own = call.own.iter().flat_map(|own| &own.agents);
+    rules.all
+        || call.recorded
+        || own.any(|agent| rules.agents.contains(agent))
+        || rules.queue(&call.goal)
+        || call.partners().any(|leg| agent(leg.role))
+}

@@ -1,0 +1,43 @@
+//! `[recording]`: whose calls are recorded, where, for how long, and under which key.
+
+use super::Env;
+use super::mistake::Log;
+use super::section::Section;
+use super::settings::Settings;
+use super::tree::Table;
+use super::{secret, value};
+
+/// Whoever is recorded is told so.
+const NOTICE: &str = "hi/rec";
+const DAY: u64 = 86_400_000;
+
+/// The notice that callers hear, by its name.
+pub fn recording(
+    table: &Table,
+    env: Env,
+    settings: &mut Settings,
+    log: &mut Log,
+) -> Option<String> {
+    let mut section = Section::new(table, "[recording]", log);
+    let rules = &mut settings.call.recording;
+    rules.all = section.flag("all").unwrap_or(false);
+    if let Some(folder) = section.text("folder", |raw| Ok(raw.to_string())) {
+        settings.recording.folder = folder.it.into();
+    }
+    let keep = section.span("keep", 0..=36_500 * DAY);
+    if let Some(short) = keep.filter(|keep| !keep.is_zero() && keep.as_millis() < DAY.into()) {
+        let what = format!("keep \"{}h\" is less than a day", short.as_secs() / 3_600);
+        let place = section.place_of("keep");
+        section.log.add(place, what, "write \"90d\", or \"0s\" for ever");
+    }
+    settings.recording.keep = keep.filter(|keep| !keep.is_zero());
+    settings.recording.key = secret::written(&mut section, "key").and_then(|raw| {
+        secret::reveal(&raw.it, "", env)
+            .map_err(|w| section.log.add(raw.place, format!("key {}", w.what), w.instead))
+            .ok()
+    });
+    rules.sealed = settings.recording.key.is_some();
+    let notice = section.text_or_none("notice", value::prompt);
+    section.done();
+    notice.map_or(Some(NOTICE.into()), |at| at.map(|at| at.it))
+}

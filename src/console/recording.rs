@@ -1,0 +1,41 @@
+//! `pukar recording open`: a finished one as WAV. That somebody opens it is on the switch's books
+//! first.
+
+use super::args::RecordingAct;
+use super::client::Client;
+use super::{Fault, read_settings};
+use crate::shell::record;
+use serde_json::json;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+pub fn run(client: &Client, act: &RecordingAct) -> Result<(), Fault> {
+    match act {
+        RecordingAct::Open { call, config } => open(client, call, config),
+    }
+}
+
+fn open(client: &Client, call: &str, config: &Path) -> Result<(), Fault> {
+    let settings = read_settings(config, None)?.recording;
+    let path = record::find(&settings.folder, call).ok_or_else(|| {
+        let folder = settings.folder.display();
+        Fault::work(format!("no finished recording of call {call} under {folder}"))
+    })?;
+    if io::stdout().is_terminal() {
+        let line = format!("sound is no text: pukar recording open {call} > {call}.wav");
+        return Err(Fault::usage(line));
+    }
+    client.call("recordings.open", json!({"call": call}))?;
+    let key = settings.key.as_ref().map(|key| key.0.as_str());
+    let (sound, finished) = record::open(&path, key)?;
+    if !finished {
+        let line = "it was broken off: the process died while it was recorded";
+        let _ = writeln!(io::stderr(), "pukar: {}: {line}", path.display());
+    }
+    let mut out = io::stdout().lock();
+    match out.write_all(&sound).and_then(|()| out.flush()) {
+        Ok(()) => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Err(Fault::unheard()),
+        Err(e) => Err(Fault::work(format!("cannot write to stdout: {e}"))),
+    }
+}

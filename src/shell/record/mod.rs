@@ -1,0 +1,104 @@
+//! Recordings: one thread that writes what the media workers hear.
+//!
+//! In: orders of the core, packets of the workers, both through bounded queues. Out: files under
+//! the folder of recordings, and what became of each. May import: base, call, core, media, wire.
+
+mod file;
+mod seal;
+mod timeline;
+mod writer;
+
+pub use file::{find, open};
+
+use super::clock::Clock;
+use super::meters::ShellMeters;
+use crate::call::Tape;
+use crate::core::Event;
+use crate::media::Batch;
+use crossbeam_channel::{self as channel, Receiver, Sender};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use writer::Writer;
+
+/// Buffers that wait for the disk: 64 MB, of 500 calls six seconds.
+const BATCHES: usize = 1_024;
+/// Orders that wait, besides those in the core's own reserve.
+const ORDERS: usize = 4_096;
+/// Read buffers on their way back.
+const EMPTY: usize = 16;
+
+/// Told what became of a recording; it may wait, but for nothing that waits for a worker.
+pub type News = Arc<dyn Fn(Event) + Send + Sync>;
+
+#[derive(Clone)]
+pub struct Recorder {
+    pub folder: PathBuf,
+    /// Sealed with this one.
+    pub key: Option<String>,
+    /// How long files are kept; `None`: for ever.
+    pub keep: Option<Duration>,
+    pub clock: Clock,
+    pub news: News,
+    pub meters: ShellMeters,
+}
+
+/// What the workers and the writer both see.
+#[derive(Debug, Default)]
+struct Shared {
+    /// Packets for which there was no room.
+    lost: AtomicU64,
+}
+
+/// Where a worker puts what was heard. It never waits. The default one leads nowhere.
+#[derive(Clone, Default)]
+pub struct Inlet {
+    sound: Option<Sender<Batch>>,
+    empty: Option<Receiver<Batch>>,
+    shared: Arc<Shared>,
+}
+
+impl Inlet {
+    pub fn put(&self, batch: Batch) {
+        let Some(sound) = &self.sound else { return };
+        if let Err(refused) = sound.try_send(batch) {
+            let packets = refused.into_inner().iter().count() as u64;
+            self.shared.lost.fetch_add(packets, Ordering::Relaxed);
+        }
+    }
+
+    /// A buffer that has been read, if there is one.
+    pub fn read(&self) -> Option<Batch> {
+        self.empty.as_ref()?.try_recv().ok()
+    }
+
+    /// Packets that were not written, since there was no room.
+    pub fn lost(&self) -> u64 {
+        self.shared.lost.load(Ordering::Relaxed)
+    }
+}
+
+/// Starts the thread. It ends, with everything written, when the sender of orders is dropped.
+pub fn start(config: Recorder) -> io::Result<(Sender<Tape>, Inlet, JoinHandle<()>)> {
+    let (orders, orders_end) = channel::bounded(ORDERS);
+    let (sound, sound_end) = channel::bounded(BATCHES);
+    let (empty, empty_end) = channel::bounded(EMPTY);
+    let shared = Arc::new(Shared::default());
+    let writer = Writer {
+        orphans: file::left_behind(&config.folder),
+        config,
+        orders: orders_end,
+        sound: sound_end,
+        empty,
+        shared: Arc::clone(&shared),
+        live: Default::default(),
+    };
+    let thread = std::thread::Builder::new().name("recorder".into()).spawn(|| writer.run())?;
+    Ok((orders, Inlet { sound: Some(sound), empty: Some(empty_end), shared }, thread))
+}
+
+#[cfg(test)]
+mod tests;

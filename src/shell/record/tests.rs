@@ -1,0 +1,253 @@
+//! Recordings on a real disk: whole, mended, sealed, and without one.
+
+use super::*;
+use crate::base::{CallId, Instant, Now};
+use crate::call::TapeEvent;
+use crate::media::{Heard, Side, Track};
+use crate::shell::meters::Metrics;
+use crate::wire::g711::Law;
+use crate::wire::wav;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+const CALL: CallId = CallId(1 << 32 | 5);
+const LONG: Duration = Duration::from_secs(60);
+
+struct Bench {
+    folder: PathBuf,
+    orders: Option<Sender<Tape>>,
+    inlet: Inlet,
+    news: Receiver<TapeEvent>,
+    thread: Option<JoinHandle<()>>,
+    clock: Clock,
+    metrics: Metrics,
+}
+
+fn folder(name: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("pukar-record-{name}-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&path);
+    path
+}
+
+impl Bench {
+    fn start(folder: &Path, key: Option<&str>, clock: Clock) -> Self {
+        let (sender, news) = channel::unbounded();
+        let metrics = Metrics::new();
+        let recorder = Recorder {
+            folder: folder.into(),
+            key: key.map(str::to_string),
+            keep: Some(Duration::from_secs(90 * 86_400)),
+            clock,
+            news: Arc::new(move |event| {
+                if let Event::Recording(event) = event {
+                    let _ = sender.send(event);
+                }
+            }),
+            meters: metrics.for_shell(),
+        };
+        let (orders, inlet, thread) = start(recorder).unwrap();
+        let (orders, thread) = (Some(orders), Some(thread));
+        Self { folder: folder.into(), orders, inlet, news, thread, clock, metrics }
+    }
+
+    fn order(&self, tape: Tape) {
+        self.orders.as_ref().unwrap().send(tape).unwrap();
+    }
+
+    fn begin(&self, file: &str, at: Instant) {
+        self.order(Tape::Begin { call: CALL, file: file.into(), at });
+    }
+
+    fn say(&self, began: Instant, packets: std::ops::Range<u32>) {
+        self.inlet.put(said(began, packets));
+    }
+
+    fn end(&self, at: Instant) {
+        self.order(Tape::End { call: CALL, at });
+    }
+
+    fn told(&self) -> TapeEvent {
+        self.news.recv_timeout(LONG).unwrap()
+    }
+
+    /// The process ends.
+    fn stop(&mut self) {
+        self.orders = None;
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+/// Packets of both sides, each 20 ms after the other.
+fn said(began: Instant, packets: std::ops::Range<u32>) -> Batch {
+    let mut batch = Batch::default();
+    for n in packets {
+        for (side, law, octet) in [(Side::Left, Law::A, 0x2a), (Side::Right, Law::Mu, 0x80)] {
+            batch.push(&Heard {
+                track: Track { call: CALL, side },
+                at: began + Duration::from_millis(20 * (u64::from(n) + 1)),
+                ssrc: 7,
+                sequence: n as u16,
+                timestamp: 160 * n,
+                law,
+                audio: &[octet; 160],
+            });
+        }
+    }
+    batch
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Left and right of a stereo file of ours.
+fn sides(file: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    assert_eq!(
+        file[..wav::HEADER],
+        wav::header(Law::A, 2, 8_000, (file.len() - wav::HEADER) as u32)
+    );
+    file[wav::HEADER..].chunks(2).map(|frame| (frame[0], frame[1])).unzip()
+}
+
+#[test]
+fn both_sides_are_written_for_as_long_as_the_call_was() {
+    let bench = Bench::start(&folder("both"), None, Clock::start());
+    let began = bench.clock.instant();
+    bench.begin("2026-11-25/A.wav", began);
+    bench.say(began, 0..100);
+    bench.end(began + Duration::from_millis(2_500));
+    assert_eq!(bench.told(), TapeEvent::Finished { call: CALL, millis: 2_500 });
+    let path = find(&bench.folder, "A").unwrap();
+    let (file, finished) = open(&path, None).unwrap();
+    let (left, right) = sides(&file);
+    assert!(finished && left.len() == 20_000);
+    assert!(left[..16_000].iter().all(|o| *o == 0x2a));
+    let loud = Law::A.encode(Law::Mu.decode(0x80));
+    assert!(right[..16_000].iter().all(|o| *o == loud));
+    assert!(left[16_000..].iter().chain(&right[16_000..]).all(|o| *o == Law::A.silence()));
+    assert!(bench.metrics.render().contains("pukar_recordings_total 1"));
+    assert_eq!(find(&bench.folder, "../A"), None);
+}
+
+#[test]
+fn a_sealed_recording_is_opened_with_its_key_alone() {
+    let key = "correct horse battery staple";
+    let bench = Bench::start(&folder("sealed"), Some(key), Clock::start());
+    let began = bench.clock.instant();
+    bench.begin("2026-11-25/B.sealed", began);
+    bench.say(began, 0..150);
+    bench.end(began + Duration::from_secs(3));
+    assert_eq!(bench.told(), TapeEvent::Finished { call: CALL, millis: 3_000 });
+    let path = find(&bench.folder, "B").unwrap();
+    assert!(!fs::read(&path).unwrap().windows(32).any(|part| part == [0x2a; 32]));
+    let (file, finished) = open(&path, Some(key)).unwrap();
+    let (left, _) = sides(&file);
+    assert!(finished && left.iter().all(|o| *o == 0x2a) && left.len() == 24_000);
+    assert!(open(&path, Some("another key")).unwrap_err().contains("another key"));
+    assert!(open(&path, None).unwrap_err().contains("[recording] key"));
+}
+
+#[test]
+fn a_call_that_outlives_the_process_has_one_recording_on_one_clock() {
+    for (file, key) in [("C.wav", None), ("C.sealed", Some("correct horse battery"))] {
+        let folder = folder(file);
+        let wall = Clock::start().now().wall;
+        let clock = Clock::after(Now { instant: Instant(4_000_000), wall });
+        let mut bench = Bench::start(&folder, key, clock);
+        let began = Instant(0);
+        let name = format!("2026-11-25/{file}");
+        bench.begin(&name, began);
+        bench.say(began, 0..200);
+        bench.stop();
+        assert_eq!(find(&folder, "C"), None, "not finished");
+        let again = Bench::start(&folder, key, bench.clock);
+        again.begin(&name, began);
+        again.say(began, 3_000..3_100);
+        again.end(began + Duration::from_secs(62));
+        assert_eq!(again.told(), TapeEvent::Finished { call: CALL, millis: 62_000 });
+        let (file, finished) = open(&find(&folder, "C").unwrap(), key).unwrap();
+        let (left, _) = sides(&file);
+        let sounds =
+            |from: usize, to: usize| left[from * 8_000..to * 8_000].iter().all(|o| *o == 0x2a);
+        assert!(finished && left.len() == 62 * 8_000);
+        assert!(sounds(0, 3) && sounds(60, 62), "what was before, and what came after");
+        assert!(left[33_000..479_000].iter().all(|o| *o == Law::A.silence()));
+    }
+}
+
+#[test]
+fn what_a_dead_process_left_is_mended() {
+    let folder = folder("mend");
+    let day = folder.join("2026-11-25");
+    fs::create_dir_all(&day).unwrap();
+    let sound = [0x2a; 8_001];
+    let cut = [wav::header(Law::A, 2, 8_000, 0).as_slice(), &sound].concat();
+    fs::write(day.join("D.wav.part"), cut).unwrap();
+    fs::write(day.join("E.wav.part"), [0; 10]).unwrap();
+    let left = file::left_behind(&folder);
+    assert_eq!(left.len(), 2);
+    left.iter().for_each(|part| file::mend(part).unwrap());
+    let (left, _) = sides(&fs::read(find(&folder, "D").unwrap()).unwrap());
+    assert_eq!(left.len(), 4_000);
+    assert_eq!((find(&folder, "E"), file::left_behind(&folder).len()), (None, 0));
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn q40_a_disk_that_cannot_be_written_costs_the_recording_and_says_so() {
+    let bench = Bench::start(Path::new("/dev/null/recordings"), None, Clock::start());
+    bench.begin("2026-11-25/F.wav", Instant(0));
+    let TapeEvent::Failed { call: CALL, why } = bench.told() else { panic!("it failed") };
+    assert!(why.contains("/dev/null/recordings/2026-11-25/F.wav"), "{why}");
+    bench.say(Instant(0), 0..10);
+    bench.end(Instant(1_000_000));
+    assert!(bench.metrics.render().contains("pukar_recordings_failed_total 1"));
+}
+
+#[test]
+fn q40_a_stalled_disk_is_waited_for_by_nobody_and_the_length_stays_right() {
+    let (sound, sound_end) = channel::bounded(1);
+    let inlet = Inlet { sound: Some(sound), ..Inlet::default() };
+    let folder = folder("stalled");
+    let bench = Bench::start(&folder, None, Clock::start());
+    let began = bench.clock.instant();
+    bench.begin("2026-11-25/G.wav", began);
+    bench.say(began, 0..50);
+    // The writer hangs: one batch has room, the next one is lost, and the worker goes on at once.
+    inlet.put(said(began, 50..75));
+    inlet.put(said(began, 75..100));
+    assert_eq!(inlet.lost(), 50);
+    // It comes back with what had room.
+    bench.inlet.put(sound_end.recv().unwrap());
+    bench.end(began + Duration::from_secs(3));
+    assert_eq!(bench.told(), TapeEvent::Finished { call: CALL, millis: 3_000 });
+    let (left, _) = sides(&fs::read(find(&folder, "G").unwrap()).unwrap());
+    assert_eq!(left.len(), 24_000);
+}
+
+#[test]
+fn losses_are_told_to_the_calls_that_have_them() {
+    let bench = Bench::start(&folder("losses"), None, Clock::start());
+    bench.begin("2026-11-25/H.wav", bench.clock.instant());
+    bench.say(bench.clock.instant(), 0..1);
+    bench.inlet.shared.lost.fetch_add(50, Ordering::Relaxed);
+    assert_eq!(bench.told(), TapeEvent::Gaps { call: CALL });
+    assert!(bench.metrics.render().contains("pukar_recording_packets_lost_total 50"));
+}
+
+#[test]
+fn old_days_are_forgotten_and_nothing_else_is() {
+    let folder = folder("old");
+    for name in ["2020-01-01", "2026-11-25", "music", "2020-01-0x"] {
+        fs::create_dir_all(folder.join(name)).unwrap();
+    }
+    assert_eq!(file::forget_before(&folder, "2026-01-01").unwrap(), 1);
+    let mut left: Vec<_> =
+        fs::read_dir(&folder).unwrap().flatten().map(|e| e.file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["2020-01-0x", "2026-11-25", "music"]);
+    fs::remove_dir_all(folder).unwrap();
+}

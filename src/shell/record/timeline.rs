@@ -1,0 +1,190 @@
+//! One recording as sound: both sides on the clock of the call, whatever the network did to them.
+//!
+//! In: packets as they came. Out: frames of A-law, left and right by turns, in order and without a
+//! gap: what was lost is silence, what came twice or too late is dropped, who spoke out of order is
+//! put back. May import: base, media, wire.
+
+use crate::base::Instant;
+use crate::media::{Heard, Side};
+use crate::wire::g711::Law;
+
+/// Frames a second.
+pub const RATE: u64 = 8_000;
+/// Octets in a frame: one of each side.
+pub const FRAME: usize = 2;
+/// How far back a packet may come: 1 s. Then its place has been written.
+pub const BEHIND: u64 = RATE;
+/// Frames that are held.
+const WINDOW: usize = 2 * RATE as usize;
+/// A stream that comes sooner than its timestamps say, or steadily later, by more than 10 ms is put
+/// right: clocks of telephones drift.
+const DRIFT: i64 = 80;
+/// Packets that a steady lateness is looked for in: 2 s.
+const STEADY: u32 = 100;
+/// A timestamp this far off says nothing: the stream has begun anew.
+const LOST_TRACK: i64 = BEHIND as i64 - 800;
+/// Streams of one recording: parties who come and go.
+const STREAMS_MAX: usize = 8;
+/// Another stream of the same side that was heard within this time is talking at the same time.
+const TOGETHER: i64 = RATE as i64 / 4;
+const SILENCE: u8 = Law::A.silence();
+
+pub struct Timeline {
+    began: Instant,
+    /// Frames that have left.
+    done: u64,
+    /// By their number modulo [`WINDOW`].
+    window: Box<[u8]>,
+    streams: Vec<Stream>,
+}
+
+/// One source of one side.
+struct Stream {
+    side: Side,
+    ssrc: u32,
+    /// Where the timestamp `zero` is.
+    base: i64,
+    zero: u32,
+    /// The least lateness of so many packets.
+    late: (i64, u32),
+    highest: u16,
+    /// Numbers up to 63 below the highest that have come.
+    seen: u64,
+    /// The end of the last packet.
+    last: i64,
+}
+
+impl Timeline {
+    /// `done`: frames that an earlier process has written.
+    pub fn new(began: Instant, done: u64) -> Self {
+        let window = vec![SILENCE; WINDOW * FRAME].into();
+        Self { began, done, window, streams: Vec::new() }
+    }
+
+    /// The frame that a moment falls into.
+    pub fn frame(&self, at: Instant) -> u64 {
+        at.since(self.began).as_micros() as u64 * RATE / 1_000_000
+    }
+
+    pub fn done(&self) -> u64 {
+        self.done
+    }
+
+    /// Puts a packet in its place. What has no room any more leaves through `out`.
+    pub fn put(&mut self, heard: &Heard, out: &mut Vec<u8>) {
+        let length = heard.audio.len() as i64;
+        // What comes now was said before.
+        let came = self.frame(heard.at) as i64 - length;
+        let at = self.stream(heard, came);
+        let Some(place) = self.streams[at].place(heard, came) else { return };
+        let end = place + length;
+        let together = self.streams.iter().enumerate().any(|(other, stream)| {
+            other != at && stream.side == heard.track.side && (stream.last - end).abs() < TOGETHER
+        });
+        self.streams[at].last = end;
+        if end > self.done as i64 + WINDOW as i64 {
+            self.write_to((end - WINDOW as i64) as u64, out);
+        }
+        let lane = usize::from(heard.track.side == Side::Right);
+        for (n, octet) in (place..).zip(heard.audio) {
+            // Before the beginning, or written already.
+            let Some(n) = u64::try_from(n).ok().filter(|n| *n >= self.done) else { continue };
+            let octet = match heard.law {
+                Law::A => *octet,
+                Law::Mu => Law::A.encode(Law::Mu.decode(*octet)),
+            };
+            let kept = &mut self.window[n as usize % WINDOW * FRAME + lane];
+            *kept = if together && *kept != SILENCE { mixed(*kept, octet) } else { octet };
+        }
+    }
+
+    /// Lets everything before this frame leave.
+    pub fn write_to(&mut self, end: u64, out: &mut Vec<u8>) {
+        while self.done < end {
+            let at = self.done as usize % WINDOW;
+            let count = (end - self.done).min((WINDOW - at) as u64) as usize;
+            let part = &mut self.window[at * FRAME..(at + count) * FRAME];
+            out.extend_from_slice(part);
+            part.fill(SILENCE);
+            self.done += count as u64;
+        }
+    }
+
+    fn stream(&mut self, heard: &Heard, came: i64) -> usize {
+        let same = |s: &Stream| s.ssrc == heard.ssrc && s.side == heard.track.side;
+        if let Some(at) = self.streams.iter().position(same) {
+            return at;
+        }
+        if self.streams.len() == STREAMS_MAX {
+            let oldest = (0..STREAMS_MAX).min_by_key(|at| self.streams[*at].last).unwrap_or(0);
+            self.streams.swap_remove(oldest);
+        }
+        self.streams.push(Stream {
+            side: heard.track.side,
+            ssrc: heard.ssrc,
+            base: came,
+            zero: heard.timestamp,
+            late: (i64::MAX, 0),
+            highest: heard.sequence.wrapping_sub(1),
+            seen: 0,
+            last: came,
+        });
+        self.streams.len() - 1
+    }
+}
+
+impl Stream {
+    /// Where a packet belongs. `None`: it has come before.
+    fn place(&mut self, heard: &Heard, came: i64) -> Option<i64> {
+        if !self.is_new(heard.sequence) {
+            return None;
+        }
+        let since = i64::from(heard.timestamp.wrapping_sub(self.zero) as i32);
+        (self.base, self.zero) = (self.base + since, heard.timestamp);
+        let late = came - self.base;
+        if !(-DRIFT..=LOST_TRACK).contains(&late) {
+            self.base = came;
+            self.late = (i64::MAX, 0);
+        }
+        let (least, count) = (self.late.0.min(came - self.base), self.late.1 + 1);
+        self.late = (least, count);
+        if count == STEADY {
+            self.late = (i64::MAX, 0);
+            if least > DRIFT {
+                self.base += least;
+            }
+        }
+        Some(self.base)
+    }
+
+    fn is_new(&mut self, sequence: u16) -> bool {
+        let ahead = sequence.wrapping_sub(self.highest);
+        if ahead == 0 {
+            let twice = self.seen & 1 != 0;
+            self.seen |= 1;
+            return !twice;
+        }
+        if ahead < 0x8000 {
+            self.seen = self.seen.checked_shl(u32::from(ahead)).unwrap_or(0) | 1;
+            self.highest = sequence;
+            return true;
+        }
+        let back = self.highest.wrapping_sub(sequence);
+        if back >= 64 {
+            // Far behind: another count has begun.
+            (self.highest, self.seen) = (sequence, 1);
+            return true;
+        }
+        let bit = 1 << back;
+        let twice = self.seen & bit != 0;
+        self.seen |= bit;
+        !twice
+    }
+}
+
+fn mixed(a: u8, b: u8) -> u8 {
+    Law::A.encode(Law::A.decode(a).saturating_add(Law::A.decode(b)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,234 @@
+//! The thread that writes recordings down, away from the media workers: a disk that is slow or full
+//! costs recordings and never a call.
+
+use super::file::{self, Growing};
+use super::timeline::{BEHIND, RATE, Timeline};
+use super::{Recorder, Shared};
+use crate::base::{CallId, Instant};
+use crate::call::{Tape, TapeEvent};
+use crate::core::Event;
+use crate::media::Batch;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// How often what is old enough is written.
+const TURN: Duration = Duration::from_millis(100);
+/// Frames that are written at once: a second.
+const AT_ONCE: u64 = RATE;
+/// After the end of a call the last packets are still on their way from the workers.
+const LINGER: Duration = Duration::from_millis(500);
+/// How long calls that a dead process was recording have to come back.
+const COME_BACK: Duration = Duration::from_secs(10);
+const HOUR: Duration = Duration::from_secs(3_600);
+/// Losses of sound are told this often at most.
+const TELL: Duration = Duration::from_secs(10);
+
+pub struct Writer {
+    pub config: Recorder,
+    pub orders: Receiver<Tape>,
+    pub sound: Receiver<Batch>,
+    pub empty: Sender<Batch>,
+    pub shared: Arc<Shared>,
+    pub live: BTreeMap<CallId, Live>,
+    /// Files of a dead process that nobody has gone on with.
+    pub orphans: Vec<PathBuf>,
+}
+
+pub struct Live {
+    timeline: Timeline,
+    file: Growing,
+    /// The end of the call, and when the file is to be closed.
+    end: Option<(Instant, Instant)>,
+}
+
+impl Writer {
+    pub fn run(mut self) {
+        let began = self.config.clock.instant();
+        let (mut turn, mut swept, mut told) = (began, None, began);
+        let mut lost = 0;
+        loop {
+            let stopped = self.wait();
+            let now = self.config.clock.instant();
+            if stopped || now.since(turn) >= TURN {
+                turn = now;
+                self.write_all(now, stopped);
+                let so_far = self.shared.lost.load(Ordering::Relaxed);
+                if so_far > lost && (now.since(told) >= TELL || lost == 0) {
+                    self.config.meters.recording_packets_lost.absolute(so_far);
+                    self.tell_lost(so_far - lost);
+                    (lost, told) = (so_far, now);
+                }
+            }
+            if stopped {
+                return;
+            }
+            if now.since(began) >= COME_BACK {
+                self.mend_orphans();
+            }
+            if swept.is_none_or(|at| now.since(at) >= HOUR) {
+                swept = Some(now);
+                self.forget_old();
+            }
+        }
+    }
+
+    /// Takes in what has come, in order; true once the core is over.
+    fn wait(&mut self) -> bool {
+        let first = self.sound.recv_timeout(TURN);
+        if first == Err(RecvTimeoutError::Disconnected)
+            && let Ok(order) = self.orders.recv_timeout(TURN)
+        {
+            // The workers are gone; the core will follow.
+            self.obey(order);
+        }
+        let over = self.obey_all();
+        first.into_iter().for_each(|batch| self.listen(batch));
+        while let Ok(batch) = self.sound.try_recv() {
+            self.listen(batch);
+        }
+        over
+    }
+
+    fn obey_all(&mut self) -> bool {
+        loop {
+            match self.orders.try_recv() {
+                Ok(order) => self.obey(order),
+                Err(error) => return error.is_disconnected(),
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Tape) {
+        match order {
+            Tape::Begin { call, file, at } => self.begin(call, &file, at),
+            Tape::End { call, at } => {
+                if let Some(live) = self.live.get_mut(&call) {
+                    live.end = Some((at, self.config.clock.instant() + LINGER));
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, call: CallId, file: &str, at: Instant) {
+        let path = self.config.folder.join(file);
+        self.orphans.retain(|orphan| orphan.with_extension("") != path);
+        match Growing::open(&path, self.config.key.as_deref()) {
+            Ok(file) => {
+                let timeline = Timeline::new(at, file.frames());
+                self.live.insert(call, Live { timeline, file, end: None });
+                self.config.meters.recordings.increment(1);
+            }
+            Err(error) => self.failed(call, &format!("{}: {error}", path.display())),
+        }
+    }
+
+    fn listen(&mut self, batch: Batch) {
+        let mut failed = Vec::new();
+        for heard in batch.iter() {
+            let call = heard.track.call;
+            let Some(live) = self.live.get_mut(&call) else { continue };
+            let out = &mut Vec::new();
+            live.timeline.put(&heard, out);
+            if !out.is_empty()
+                && let Err(error) = live.file.append(out)
+            {
+                failed.push((call, error));
+            }
+        }
+        failed.into_iter().for_each(|(call, error)| self.broken(call, &error));
+        let _ = self.empty.try_send(batch);
+    }
+
+    /// Writes what is old enough; closes what is over. `all`: the process ends, and what goes on is
+    /// left for the next one.
+    fn write_all(&mut self, now: Instant, all: bool) {
+        let mut over = Vec::new();
+        for (call, live) in &mut self.live {
+            let until = match live.end {
+                Some((end, close)) if all || now >= close => live.timeline.frame(end),
+                _ if all => live.timeline.frame(now).max(live.timeline.done()),
+                _ => live.timeline.frame(now).saturating_sub(BEHIND),
+            };
+            let closes = live.end.is_some_and(|(_, close)| all || now >= close);
+            if !closes && !all && until < live.timeline.done() + AT_ONCE {
+                continue;
+            }
+            let mut out = Vec::new();
+            live.timeline.write_to(until, &mut out);
+            let written = live.file.append(&out);
+            if closes || written.is_err() {
+                over.push((*call, written));
+            }
+        }
+        for (call, written) in over {
+            match written {
+                Ok(()) => self.finish(call),
+                Err(error) => self.broken(call, &error),
+            }
+        }
+    }
+
+    fn finish(&mut self, call: CallId) {
+        let Some(live) = self.live.remove(&call) else { return };
+        let millis = live.file.frames() * 1_000 / RATE;
+        match live.file.finish() {
+            Ok(()) => self.tell(TapeEvent::Finished { call, millis }),
+            Err(error) => self.failed(call, &error.to_string()),
+        }
+    }
+
+    /// What is there may still be worth something: it keeps its name and gets a true header, where
+    /// the disk lets it.
+    fn broken(&mut self, call: CallId, error: &std::io::Error) {
+        if let Some(live) = self.live.remove(&call) {
+            let _ = live.file.finish();
+            self.failed(call, &error.to_string());
+        }
+    }
+
+    fn failed(&mut self, call: CallId, why: &str) {
+        tracing::error!("a recording has failed: {why}. The call goes on; see to the disk");
+        self.config.meters.recordings_failed.increment(1);
+        self.tell(TapeEvent::Failed { call, why: why.into() });
+    }
+
+    fn tell_lost(&mut self, packets: u64) {
+        tracing::error!(
+            "recordings have gaps: the disk is too slow, {packets} packets were not written"
+        );
+        for call in self.live.keys().copied().collect::<Vec<_>>() {
+            self.tell(TapeEvent::Gaps { call });
+        }
+    }
+
+    fn tell(&self, event: TapeEvent) {
+        (self.config.news)(Event::Recording(event));
+    }
+
+    fn mend_orphans(&mut self) {
+        for part in self.orphans.drain(..) {
+            match file::mend(&part) {
+                Ok(()) => tracing::warn!(
+                    "{}: the process died while this was recorded; it is mended",
+                    part.display()
+                ),
+                Err(error) => tracing::error!("{} cannot be mended: {error}", part.display()),
+            }
+        }
+    }
+
+    fn forget_old(&self) {
+        let Some(keep) = self.config.keep else { return };
+        let wall = self.config.clock.now().wall.0 - keep.as_micros() as i64;
+        let first = crate::call::day(crate::base::Wall(wall));
+        match file::forget_before(&self.config.folder, &first) {
+            Ok(0) => {}
+            Ok(days) => tracing::info!("recordings of {days} days before {first} are deleted"),
+            Err(error) => tracing::error!("old recordings cannot be deleted: {error}"),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The configuration of voices: who speaks for whom, and whose calls are recorded.
+
+use pukar::base::{AgentId, QueueId};
+use pukar::config::{Mistake, Settings, parse};
+use std::path::Path;
+use std::time::Duration;
+
+fn read(text: &str) -> Result<Settings, Vec<Mistake>> {
+    let key = |name: &str| (name == "REC_KEY").then(|| "correct horse".into());
+    parse(&[("f.toml".into(), text.into())], &key)
+}
+
+/// `text` has exactly one mistake, and it reads `f.toml:` and `expected`.
+#[track_caller]
+fn one(text: &str, expected: &str) {
+    let found = read(text).expect_err("the text has a mistake");
+    let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(lines, [format!("f.toml:{expected}")]);
+}
+
+#[test]
+fn languages_that_speak_for_others_are_pairs() {
+    let settings = read("[media]\nfallback = { surgujia = \"hi\" }").unwrap();
+    assert_eq!(settings.prompt_fallback["surgujia"], "hi");
+    one(
+        "[media]\nfallback = { surgujia = 5 }",
+        "2: \"surgujia\" in fallback is no pair of languages; write it as surgujia = \"hi\"",
+    );
+}
+
+#[test]
+fn recordings_are_asked_for_by_line_queue_and_agent() {
+    let text = "[recording]\nkeep = \"90d\"\nkey = \"env:REC_KEY\"\n\
+        [[line]]\nnumbers = [\"181\"]\nqueue = \"b\"\nrecord = true\n\
+        [[queue]]\nname = \"a\"\nskills = [\"x\"]\n\
+        [[queue]]\nname = \"b\"\nskills = [\"x\"]\nrecord = true\n\
+        [[agent]]\nid = \"op1\"\ncontact = \"sip:op1@10.0.0.5\"\nskills = [\"x\"]\nrecord = true\n";
+    let settings = read(text).unwrap();
+    let rules = &settings.call.recording;
+    assert_eq!((&rules.queues[..], &rules.agents[..]), (&[QueueId(1)][..], &[AgentId(0)][..]));
+    assert!(rules.sealed && settings.call.lines[0].record && !rules.all);
+    let notice = settings.tune(rules.notice.unwrap()).unwrap();
+    assert_eq!(notice.name, "hi/rec");
+    assert_eq!(settings.recording.keep, Some(Duration::from_secs(90 * 86_400)));
+    let moved = settings.with_data(Path::new("/tmp/x"));
+    assert_eq!(moved.recording.folder, Path::new("/tmp/x/recordings"));
+}
+
+#[test]
+fn nothing_is_recorded_unless_it_is_asked_for() {
+    let settings = read("").unwrap();
+    assert!(!settings.call.records());
+    assert_eq!(settings.call.recording.notice, None);
+    let quiet = read("[recording]\nall = true\nnotice = \"\"").unwrap();
+    assert!(quiet.call.records() && quiet.call.recording.notice.is_none());
+}
+
+#[test]
+fn an_age_of_hours_is_a_slip() {
+    one(
+        "[recording]\nkeep = \"3h\"",
+        "2: keep \"3h\" is less than a day; write \"90d\", or \"0s\" for ever",
+    );
+}

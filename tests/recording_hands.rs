@@ -1,0 +1,151 @@
+//! A recording goes with the call through whatever hands it goes: one file, the caller left and
+//! everybody else right, and nobody in it who was not heard just then. Stories of the whole switch;
+//! that nobody is recorded whom nobody hears is asked after every event.
+
+mod hand_world;
+
+use hand_world::*;
+use pukar::call::{Fact, Recorded, Way};
+use pukar::core::Verb;
+use pukar::media::Side;
+use pukar::sim::{Habits, World, agent_address, caller_address};
+
+const CALLER: Option<Side> = Some(Side::Left);
+const OTHER: Option<Side> = Some(Side::Right);
+
+/// The sides of the caller, op0, op1 and op2.
+fn sides(world: &World) -> [Option<Side>; 4] {
+    let agents = (0..3).map(agent_address);
+    let phones: Vec<_> = std::iter::once(caller_address(0)).chain(agents).collect();
+    world.recorded(&phones).try_into().unwrap()
+}
+
+/// Everybody goes, and there was one recording, which the record names.
+fn one_file(mut world: World) {
+    (0..3).for_each(|caller| world.give_up(caller));
+    (0..3).for_each(|agent| world.hang_up(agent));
+    world.end();
+    let started =
+        |fact: &Fact| matches!(fact, Fact::Recording { what: Recorded::Started { .. }, .. });
+    assert_eq!(facts(&world, started), 1);
+    let [record] = world.records() else { panic!("{:?}", world.records()) };
+    assert!(record.recording.ends_with(&format!("/{}.wav", record.id)), "{record:?}");
+}
+
+#[test]
+fn q32_a_blind_transfer_takes_the_recording_along() {
+    let mut world = talking(1);
+    assert_eq!(sides(&world), [CALLER, OTHER, None, None]);
+    transfer(&mut world, "op1", Way::Blind).unwrap();
+    assert_eq!(sides(&world), [None; 4], "the caller waits");
+    world.wait_until(3 * SECOND, |world| talks(world, 1));
+    assert_eq!(sides(&world), [CALLER, None, OTHER, None]);
+    one_file(world);
+}
+
+#[test]
+fn q32_a_refer_takes_the_recording_along() {
+    let mut world = talking(3);
+    world.refers(0, "op1");
+    world.wait_until(3 * SECOND, |world| talks(world, 1));
+    world.wait(SECOND);
+    assert_eq!(sides(&world), [CALLER, None, OTHER, None]);
+    one_file(world);
+}
+
+#[test]
+fn a_consultation_is_recorded_and_the_caller_who_does_not_hear_it_is_not() {
+    let mut world = talking(9);
+    world.keys(0, "*2op1#");
+    world.wait_until(3 * SECOND, |world| talks(world, 1));
+    assert_eq!(sides(&world), [None, OTHER, OTHER, None]);
+    world.hang_up(0);
+    world.wait(ms(100));
+    assert_eq!(sides(&world), [CALLER, None, OTHER, None]);
+    one_file(world);
+}
+
+#[test]
+fn all_of_a_conference_are_recorded() {
+    let mut world = talking(10);
+    transfer(&mut world, "health", Way::Join).unwrap();
+    world.wait_until(3 * SECOND, |world| talks(world, 2));
+    assert_eq!(sides(&world), [CALLER, OTHER, None, OTHER]);
+    world.give_up(0);
+    world.wait(ms(200));
+    assert_eq!(sides(&world), [None, OTHER, None, OTHER], "they talk on");
+    one_file(world);
+}
+
+#[test]
+fn whoever_is_on_hold_is_not_recorded() {
+    let mut world = talking(19);
+    let call = world.call();
+    world.act(Verb::Hold { call: call.clone(), hold: true }).unwrap();
+    assert_eq!(sides(&world), [None; 4]);
+    world.act(Verb::Hold { call, hold: false }).unwrap();
+    assert_eq!(sides(&world), [CALLER, OTHER, None, None]);
+    one_file(world);
+    // By the hold key of a telephone, which comes back by itself.
+    let mut world = hand_world::world(20);
+    world.agent_does(0, Habits { holds_after: Some(2 * SECOND), ..stays() });
+    world.dial(0);
+    world.wait_until(5 * SECOND, |world| sides(world) == [CALLER, OTHER, None, None]);
+    world.wait_until(5 * SECOND, |world| sides(world) == [None; 4]);
+    world.wait_until(9 * SECOND, |world| sides(world) == [CALLER, OTHER, None, None]);
+    one_file(world);
+}
+
+#[test]
+fn a_caller_who_is_parked_or_waits_again_is_not_recorded() {
+    let mut world = talking(21);
+    let call = world.call();
+    world.act(Verb::Park { call: call.clone() }).unwrap();
+    assert_eq!(sides(&world), [None; 4]);
+    world.act(Verb::Pick { call: call.clone(), agent: "op1".into() }).unwrap();
+    world.wait_until(3 * SECOND, |world| talks(world, 1));
+    assert_eq!(sides(&world), [CALLER, None, OTHER, None]);
+    world.act(Verb::Return { call }).unwrap();
+    assert_eq!(sides(&world), [None; 4]);
+    world.wait_until(10 * SECOND, |world| sides(world)[0] == CALLER);
+    one_file(world);
+}
+
+#[test]
+fn private_matter_stays_private_through_every_hand() {
+    let mut world = talking(10);
+    let call = world.call();
+    world.act(Verb::Record { call: call.clone(), on: false }).unwrap();
+    assert_eq!(sides(&world), [None; 4]);
+    transfer(&mut world, "health", Way::Join).unwrap();
+    world.wait_until(3 * SECOND, |world| talks(world, 2));
+    assert_eq!(sides(&world), [None; 4]);
+    world.kill().unwrap();
+    assert_eq!(sides(&world), [None; 4], "nor does another process record it");
+    world.act(Verb::Record { call, on: true }).unwrap();
+    assert_eq!(sides(&world), [CALLER, OTHER, None, OTHER]);
+}
+
+#[test]
+fn whatever_was_recorded_is_recorded_by_the_next_process() {
+    for (shape, now) in [
+        ("consult", [None, OTHER, OTHER, None]),
+        ("room", [CALLER, OTHER, OTHER, None]),
+        ("held", [None; 4]),
+        ("pair", [CALLER, OTHER, None, None]),
+    ] {
+        let mut world = talking(26);
+        let call = world.call();
+        match shape {
+            "consult" => _ = transfer(&mut world, "op1", Way::Consult).unwrap(),
+            "room" => _ = transfer(&mut world, "op1", Way::Join).unwrap(),
+            "held" => _ = world.act(Verb::Hold { call, hold: true }).unwrap(),
+            _ => {}
+        }
+        world.wait(3 * SECOND);
+        assert_eq!(sides(&world), now, "{shape}");
+        world.kill().unwrap();
+        assert_eq!(sides(&world), now, "{shape}, killed");
+        one_file(world);
+    }
+}

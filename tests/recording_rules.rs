@@ -1,0 +1,163 @@
+//! Which calls are recorded and which part of them, as the core decides it; and what the record
+//! says of it. Sound and files are elsewhere.
+
+mod desk_world;
+
+use desk_world::{Habit, Stage, secs};
+use pukar::call::{Tape, TapeEvent};
+use pukar::core::{Command, Event, Verb};
+use pukar::media::{Side, control};
+
+const AGENT: &str = "10.2.0.1:5060";
+
+fn stage(line: &str, queue: &str, agent: &str, more: &str) -> Stage {
+    let mut stage = Stage::new(&format!(
+        "{more}\n[[line]]\nnumbers = [\"181\"]\nqueue = \"general\"\n{line}\n\
+         [[queue]]\nname = \"general\"\nskills = [\"state\"]\nwrap_up = \"0s\"\n{queue}\n\
+         [[agent]]\nid = \"op0\"\ncontact = \"sip:op0@10.2.0.9\"\nskills = [\"none\"]\n\
+         [[agent]]\nid = \"op1\"\ncontact = \"sip:op1@10.2.0.1\"\nskills = [\"state\"]\n\
+         ready = true\n{agent}\n"
+    ));
+    stage.habit(AGENT, Habit::Answers);
+    stage
+}
+
+/// The whole of one call, and what was recorded of it.
+fn after_a_call(stage: &mut Stage) -> Vec<String> {
+    let call = stage.dial("9876543210", "181", "");
+    stage.wait(secs(20));
+    stage.hang_up(&call);
+    stage.wait(secs(10));
+    words(stage)
+}
+
+fn words(stage: &mut Stage) -> Vec<String> {
+    let word = |command: Command| match command {
+        Command::Tape(Tape::Begin { .. }) => "begin".to_string(),
+        Command::Tape(Tape::End { .. }) => "end".to_string(),
+        Command::Media(control::Command::Record { track, .. }) => match track.map(|t| t.side) {
+            Some(Side::Left) => "left".to_string(),
+            Some(Side::Right) => "right".to_string(),
+            None => "none".to_string(),
+        },
+        other => panic!("{other:?}"),
+    };
+    let mut words: Vec<String> = stage.tapes.drain(..).map(word).collect();
+    // Of one event, the order of ports says nothing.
+    words.chunk_by_mut(|a, b| a.len() == b.len()).for_each(<[String]>::sort);
+    words
+}
+
+#[test]
+fn a_call_is_recorded_where_the_line_the_queue_the_agent_or_everything_is() {
+    for (line, queue, agent, all) in [
+        ("record = true", "", "", ""),
+        ("", "record = true", "", ""),
+        ("", "", "record = true", ""),
+        ("", "", "", "[recording]\nall = true"),
+    ] {
+        let mut stage = stage(line, queue, agent, all);
+        let heard = after_a_call(&mut stage);
+        let both = heard.contains(&"left".into()) && heard.contains(&"right".into());
+        assert!(both, "{line}{queue}{agent}{all}: {heard:?}");
+        assert_eq!((heard[0].as_str(), heard[heard.len() - 1].as_str()), ("begin", "end"));
+        let record = &stage.records[0];
+        assert_eq!(record.recording, format!("2026-11-21/{}.wav", record.id), "the day is UTC's");
+    }
+    let mut stage = stage("", "", "", "");
+    assert!(after_a_call(&mut stage).is_empty());
+    assert_eq!(stage.records[0].recording, "");
+}
+
+#[test]
+fn a_caller_who_only_waits_is_not_recorded() {
+    let mut stage = stage("record = true", "", "", "");
+    stage.habit(AGENT, Habit::Rings);
+    assert!(after_a_call(&mut stage).is_empty());
+    assert_eq!(stage.records[0].recording, "");
+}
+
+#[test]
+fn a_recording_is_as_long_as_the_talk() {
+    let mut stage = stage("record = true", "", "", "");
+    let call = stage.dial("9876543210", "181", "");
+    let began = stage.now.instant;
+    stage.wait(secs(47));
+    stage.hang_up(&call);
+    let times: Vec<_> = (stage.tapes.iter())
+        .filter_map(|command| match command {
+            Command::Tape(Tape::Begin { at, .. } | Tape::End { at, .. }) => Some(*at),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(times, [began, began + secs(47)]);
+}
+
+#[test]
+fn private_matter_is_left_out_and_the_record_says_so() {
+    let mut stage = stage("record = true", "", "", "");
+    let call = stage.dial("9876543210", "181", "");
+    stage.wait(secs(5));
+    words(&mut stage);
+    let name = stage.arrival().id.clone();
+    let record = |stage: &mut Stage, on| stage.ask(Verb::Record { call: name.clone(), on });
+    record(&mut stage, false);
+    assert_eq!(words(&mut stage), ["none", "none"]);
+    record(&mut stage, false);
+    assert!(words(&mut stage).is_empty());
+    record(&mut stage, true);
+    assert_eq!(words(&mut stage).len(), 2);
+    stage.hang_up(&call);
+    stage.wait(secs(10));
+    assert!(stage.records[0].recording.ends_with(".wav; paused"), "{:?}", stage.records[0]);
+    record(&mut stage, false);
+    assert!(stage.replies.last().unwrap().is_err());
+}
+
+#[test]
+fn a_call_that_no_rule_records_is_recorded_from_when_somebody_says_so() {
+    let mut stage = stage("", "", "", "");
+    let call = stage.dial("9876543210", "181", "");
+    stage.wait(secs(5));
+    let name = stage.arrival().id.clone();
+    stage.ask(Verb::Record { call: name, on: true });
+    stage.hang_up(&call);
+    let heard = words(&mut stage);
+    assert_eq!((heard.first().unwrap().as_str(), heard.last().unwrap().as_str()), ("begin", "end"));
+}
+
+#[test]
+fn q40_a_disk_that_fails_costs_the_recording_and_not_the_call() {
+    let mut stage = stage("record = true", "", "", "");
+    let call = stage.dial("9876543210", "181", "");
+    let begun = stage.tapes.iter().find_map(|command| match command {
+        Command::Tape(Tape::Begin { call, .. }) => Some(*call),
+        _ => None,
+    });
+    let why = "no space left on device".to_string();
+    stage.tell(Event::Recording(TapeEvent::Failed { call: begun.unwrap(), why }));
+    stage.wait(secs(30));
+    stage.hang_up(&call);
+    stage.wait(secs(10));
+    let heard = words(&mut stage);
+    assert!(!heard.contains(&"end".into()), "{heard:?}");
+    let record = &stage.records[0];
+    assert_eq!(record.talk_ms, 30_000);
+    assert!(record.recording.ends_with("; broken off: no space left on device"), "{record:?}");
+}
+
+#[test]
+fn after_a_restart_the_same_file_is_gone_on_with() {
+    let mut stage = stage("record = true", "", "", "");
+    let call = stage.dial("9876543210", "181", "");
+    stage.wait(secs(5));
+    let before = stage.tapes[0].clone();
+    stage.tapes.clear();
+    stage.kill();
+    stage.tell(Event::Restarted);
+    assert_eq!(stage.tapes[0], before);
+    assert_eq!(words(&mut stage).len(), 3, "both ports again");
+    stage.hang_up(&call);
+    stage.wait(secs(10));
+    assert!(stage.records[0].recording.ends_with(".wav"));
+}
