@@ -246,6 +246,8 @@ fn measure(row: &mut LegRow, figures: &Figures) {
     row.packets_lost = figures.lost;
     // 8 units of 1/8000 s are a millisecond.
     row.jitter_ms = f64::from(figures.jitter) / 8.0;
+    let round_trip = figures.round_trip.map(|t| t.as_micros() as f64 / 1_000.0);
+    row.round_trip_ms = round_trip;
     row.mos = (f64::from(figures.mos) * 100.0).round() / 100.0;
 }
 

@@ -77,6 +77,9 @@ pub struct LegRow {
     pub packets_lost: i64,
     pub jitter_ms: f64,
     pub mos: f64,
+    /// To the far end and back, where its reports tell.
+    #[serde(default)]
+    pub round_trip_ms: Option<f64>,
 }
 
 /// One row for every state of every agent, written when the state ends.

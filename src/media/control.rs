@@ -147,6 +147,8 @@ pub struct Figures {
     pub refused: u64,
     /// Mean opinion score estimate, 1.0 to 4.5, by the E-model (ITU-T G.107) from loss and jitter.
     pub mos: f32,
+    /// To the far end and back, as its last report tells; its own delay is not in it.
+    pub round_trip: Option<Duration>,
 }
 
 impl Command {

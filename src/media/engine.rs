@@ -128,8 +128,8 @@ impl Engine {
                 self.table.get_mut(peer)?.say(content, &mut rtp)
             }
             Channel::Rtcp => {
-                let peer = near.hear_rtcp(from, bytes).then_some(near.peer)??;
-                self.table.get_mut(peer)?.say_rtcp()
+                let peer = near.hear_rtcp(now, from, bytes).then_some(near.peer)??;
+                self.table.get_mut(peer)?.say_rtcp(now, bytes)
             }
         }
     }
@@ -140,7 +140,7 @@ impl Engine {
             let mut at = 0;
             while let Some(&index) = self.wheel.listeners(turn.slot).get(at) {
                 if let Some(room) = index.checked_sub(ROOMS) {
-                    self.mix(room, turn.round, out);
+                    self.mix(now, room, turn.round, out);
                     at += 1;
                     continue;
                 }
@@ -150,6 +150,7 @@ impl Engine {
                 };
                 out.extend(port.turn(turn.round).map(Effect::Send));
                 let (id, told) = (port.id, port.played());
+                out.extend(port.report(now));
                 out.extend(told.map(Effect::Tell));
                 if port.ended() {
                     // The last of the slot takes this one's place.
@@ -310,7 +311,7 @@ impl Engine {
     }
 
     /// 20 ms of a room.
-    fn mix(&mut self, room: u32, round: u64, out: &mut Vec<Effect>) {
+    fn mix(&mut self, now: Instant, room: u32, round: u64, out: &mut Vec<Effect>) {
         let Some(room) = self.rooms.get_mut(room) else { return };
         let mut mix = Mix::new();
         for (at, port) in room.members.iter().enumerate() {
@@ -321,6 +322,7 @@ impl Engine {
         for (at, port) in room.members.iter().enumerate() {
             if let Some(port) = self.table.get_mut(*port) {
                 mix.speak(at, port, round, out);
+                out.extend(port.report(now));
             }
         }
     }

@@ -12,12 +12,23 @@ const DROPOUT_MAX: u16 = 3_000;
 /// A jump back of up to this many is disorder.
 const DISORDER_MAX: u16 = 100;
 
+/// What a report says of a stream (RFC 3550 section 6.4.1).
+pub struct Heard {
+    pub ssrc: u32,
+    pub highest: u32,
+    pub expected: u64,
+    pub received: u64,
+    /// In units of 1/8000 s.
+    pub jitter: u32,
+}
+
 /// The stream of one sender at a time; what earlier ones came to is kept as sums.
 #[derive(Clone, Debug, Default)]
 pub struct Hearing {
     ssrc: u32,
-    /// Highest sequence number so far.
+    /// Highest sequence number so far, and how often it has begun again from 0.
     highest: u16,
+    cycles: u16,
     /// Packets the sequence numbers of this source say were sent.
     expected: u64,
     started: bool,
@@ -50,6 +61,7 @@ impl Hearing {
             let stands_for = if self.thin || thinned { ahead.min(THIN) } else { 1 };
             self.received += u64::from(stands_for);
             self.expected += u64::from(ahead);
+            self.cycles = self.cycles.wrapping_add(u16::from(sequence < self.highest));
             self.highest = sequence;
             self.after_jump = None;
             self.thin = thinned;
@@ -86,9 +98,21 @@ impl Hearing {
         self.received += 1;
         self.ssrc = ssrc;
         self.highest = sequence;
+        self.cycles = 0;
         self.started = true;
         self.after_jump = None;
         self.transit = None;
+    }
+
+    /// `None`: nobody has been heard.
+    pub fn report(&self) -> Option<Heard> {
+        self.started.then(|| Heard {
+            ssrc: self.ssrc,
+            highest: u32::from(self.cycles) << 16 | u32::from(self.highest),
+            expected: self.expected + self.expected_before,
+            received: self.received,
+            jitter: self.jitter >> 4,
+        })
     }
 
     pub fn figures(&self, sent: u64, refused: u64) -> Figures {
@@ -97,7 +121,8 @@ impl Hearing {
         let jitter = self.jitter >> 4;
         let loss = if expected == 0 { 0.0 } else { lost.max(0) as f32 / expected as f32 };
         let mos = mos(loss, jitter);
-        Figures { received: self.received, sent, lost, jitter, refused, mos }
+        let (received, round_trip) = (self.received, None);
+        Figures { received, sent, lost, jitter, refused, mos, round_trip }
     }
 }
 

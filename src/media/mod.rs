@@ -12,6 +12,7 @@ mod keys;
 mod latch;
 mod playing;
 mod port;
+mod reports;
 mod room;
 mod tape;
 mod tune;

@@ -10,6 +10,7 @@ use super::jitter::Jitter;
 use super::keys::Keys;
 use super::latch::{Latch, Source};
 use super::playing::Playing;
+use super::reports::{Ours, Reports};
 use super::tape::Track;
 use super::tune::FRAME;
 use crate::base::{Instant, PortId};
@@ -46,6 +47,7 @@ pub struct Port {
     latch: Latch,
     /// Where RTCP was first heard from.
     rtcp: Option<SocketAddr>,
+    reports: Reports,
     hearing: Hearing,
     keys: Keys,
     sent: u64,
@@ -75,6 +77,8 @@ struct Voice {
     timestamp: u32,
     /// Of the last frame that was sent.
     round: Option<u64>,
+    /// Frames that were sent.
+    packets: u32,
     /// Whom it passes on now, and by how much their numbers are shifted.
     source: Option<(u32, u16)>,
 }
@@ -129,6 +133,7 @@ impl Port {
             looped: false,
             latch: Latch::default(),
             rtcp: None,
+            reports: Reports::default(),
             hearing: Hearing::default(),
             keys: Keys::default(),
             sent: 0,
@@ -138,6 +143,7 @@ impl Port {
                 sequence: (dice >> 32) as u16,
                 timestamp: (dice >> 24) as u32,
                 round: None,
+                packets: 0,
                 source: None,
             },
             heard: now,
@@ -278,10 +284,13 @@ impl Port {
         self.latch.far().filter(|_| hears)
     }
 
-    pub(super) fn hear_rtcp(&mut self, from: SocketAddr, bytes: &[u8]) -> bool {
+    pub(super) fn hear_rtcp(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) -> bool {
         let well_formed = looks_like_rtcp(bytes) && bytes.len().is_multiple_of(4);
         let believed = well_formed && self.is_rtcp_source(from);
         self.refused += u64::from(!believed);
+        if believed {
+            self.reports.heard(now, bytes);
+        }
         believed
     }
 
@@ -299,13 +308,31 @@ impl Port {
         }
     }
 
-    pub(super) fn say_rtcp(&self) -> Option<Relay> {
-        let far = self.far.filter(|_| self.playing.is_none())?;
-        let rtp = self.listens()?;
+    pub(super) fn say_rtcp(&mut self, now: Instant, bytes: &[u8]) -> Option<Relay> {
+        self.far.filter(|_| self.playing.is_none())?;
+        let to = self.rtcp_to()?;
+        self.reports.went(now, bytes);
+        Some(Relay { port: self.id, to })
+    }
+
+    /// Where the far end listens for RTCP, if it hears at all.
+    fn rtcp_to(&self) -> Option<SocketAddr> {
+        let (far, rtp) = (self.far?, self.listens()?);
         let behind_nat = rtp != far.rtp;
         let guess = SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1));
-        let to = self.rtcp.unwrap_or(if behind_nat { guess } else { far.rtcp });
-        Some(Relay { port: self.id, to })
+        Some(self.rtcp.unwrap_or(if behind_nat { guess } else { far.rtcp }))
+    }
+
+    /// A report to a far end that hears a tune or a room, where one is due. Whoever is bridged has
+    /// those of the other far end.
+    pub(super) fn report(&mut self, now: Instant) -> Option<Effect> {
+        if self.reports.wait(now) {
+            return None;
+        }
+        let to = self.rtcp_to().filter(|_| self.voice.round.is_some())?;
+        let Voice { ssrc, timestamp, packets, .. } = self.voice;
+        let bytes = self.reports.due(now, &Ours { ssrc, timestamp, packets }, &self.hearing)?;
+        Some(Effect::Report { port: self.id, to, bytes })
     }
 
     /// Asks that most packets of a caller who only waits be skipped unread.
@@ -344,6 +371,7 @@ impl Port {
         voice.timestamp = voice.timestamp.wrapping_add((rounds as u32).wrapping_mul(FRAME as u32));
         voice.sequence = voice.sequence.wrapping_add(1);
         voice.round = Some(round);
+        voice.packets = voice.packets.wrapping_add(1);
         self.sent += 1;
         let header = Header {
             marker,
@@ -397,6 +425,7 @@ impl Port {
     }
 
     pub(super) fn figures(&self) -> Figures {
-        self.hearing.figures(self.sent, self.refused)
+        let round_trip = self.reports.round_trip();
+        Figures { round_trip, ..self.hearing.figures(self.sent, self.refused) }
     }
 }

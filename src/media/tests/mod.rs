@@ -4,6 +4,7 @@ mod far_end;
 mod playing;
 mod recording;
 mod relaying;
+mod reports;
 mod rooms;
 
 use super::control::{Command, Event, Far, Figures, Music};

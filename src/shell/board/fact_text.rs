@@ -2,9 +2,10 @@
 
 use super::fold::Board;
 use crate::acd::{self, Hand, Miss, MissedBecause, ShiftNews, Withdrawn};
-use crate::base::{AgentId, CallId, QueueId};
+use crate::base::{AgentId, CallId, LegId, QueueId};
 use crate::call::{self, Arrival, MissedNews, Recorded, Role};
 use crate::core::{Fact, What};
+use crate::media::control::Figures;
 use crate::shell::stamp::rfc3339;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -112,12 +113,9 @@ fn of_call(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
             json!({"call": id(call), "leg": format!("{leg:?}"), "role": of_role(board, *role),
                    "status": status, "q850": cause.q850}),
         ),
-        call::Fact::Measured { call, leg, figures } => (
-            "call.measured",
-            json!({"call": id(call), "leg": format!("{leg:?}"), "received": figures.received,
-                   "sent": figures.sent, "lost": figures.lost,
-                   "jitter_ms": f64::from(figures.jitter) / 8.0, "mos": figures.mos}),
-        ),
+        call::Fact::Measured { call, leg, figures } => {
+            ("call.measured", of_figures(&id(call), *leg, figures))
+        }
         call::Fact::Ended { call, end } => (
             "call.ended",
             json!({"call": id(call), "outcome": end.outcome, "ended_by": end.by,
@@ -131,6 +129,13 @@ fn of_call(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
             ("call.refused", of_refusal(board, arrival, (*status, why)))
         }
     }
+}
+
+fn of_figures(call: &str, leg: LegId, figures: &Figures) -> Value {
+    json!({"call": call, "leg": format!("{leg:?}"), "received": figures.received,
+           "sent": figures.sent, "lost": figures.lost,
+           "jitter_ms": f64::from(figures.jitter) / 8.0, "mos": figures.mos,
+           "round_trip_ms": figures.round_trip.map(|t| t.as_secs_f64() * 1_000.0)})
 }
 
 fn of_refusal(board: &Board, arrival: &Arrival, (status, why): (u16, &str)) -> Value {

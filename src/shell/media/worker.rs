@@ -210,6 +210,12 @@ impl Worker {
             at += 1;
             match effect {
                 Effect::Send(frame) => self.send(frame),
+                Effect::Report { port, to, bytes } => {
+                    if let Some(Some(pair)) = self.pairs.get(place(*port)) {
+                        // One that is lost is followed by another.
+                        let _ = pair.send(Channel::Rtcp, *to, bytes);
+                    }
+                }
                 Effect::Tell(event) => self.tell(event.clone()),
                 Effect::Recorded(batch) => self.recorder.put(std::mem::take(batch)),
                 Effect::Bind { port, address } => match Pair::bind(*port, *address, self.dscp) {

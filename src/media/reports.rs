@@ -1,0 +1,132 @@
+//! Reports (RFC 3550 section 6.4): ours to a far end that hears a tune or a room, and the time that
+//! the way there and back takes, from what far ends answer to any sender report that went to them,
+//! ours or another's.
+//!
+//! In: RTCP as it comes and goes, the time. Out: a report that is due. May import: base, wire.
+
+use super::hearing::Hearing;
+use crate::base::Instant;
+use crate::wire::rtcp::{self, Part, Report, Sent};
+use std::time::Duration;
+
+/// RFC 3550 section 6.2: at least five seconds apart, and no two of us at the same time for long.
+const EVERY: Duration = Duration::from_secs(5);
+/// Sender reports whose answer may still come: of two senders, two each.
+const ASKED: usize = 4;
+/// What a way there and back can take on this earth.
+const ROUND_TRIP_MAX: Duration = Duration::from_secs(10);
+/// Octets in a frame of ours.
+const FRAME: u32 = super::tune::FRAME as u32;
+
+#[derive(Debug, Default)]
+pub struct Reports {
+    due: Option<Instant>,
+    /// Sender reports that went to the far end: the middle of their time, and when they went.
+    asked: [Option<(u32, Instant)>; ASKED],
+    next: usize,
+    /// The far end's own last one, and when it came.
+    told: Option<(u32, Instant)>,
+    round_trip: Option<Duration>,
+    /// What was expected and received when we last reported.
+    before: (u64, u64),
+}
+
+/// Our stream as a report tells of it.
+pub struct Ours {
+    pub ssrc: u32,
+    pub timestamp: u32,
+    pub packets: u32,
+}
+
+impl Reports {
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
+    }
+
+    /// RTCP from the far end, which is believed.
+    pub fn heard(&mut self, now: Instant, bytes: &[u8]) {
+        for part in rtcp::parse(bytes).into_iter().flatten() {
+            match part {
+                Part::Sender { sent, reports, .. } => {
+                    self.told = Some((middle(sent.ntp), now));
+                    reports.iter().for_each(|report| self.answer(now, report));
+                }
+                Part::Receiver { reports, .. } => {
+                    reports.iter().for_each(|report| self.answer(now, report));
+                }
+                Part::Names(_) | Part::Bye(_) => {}
+            }
+        }
+    }
+
+    /// RTCP that goes to the far end.
+    pub fn went(&mut self, now: Instant, bytes: &[u8]) {
+        for part in rtcp::parse(bytes).into_iter().flatten() {
+            if let Part::Sender { sent, .. } = part {
+                self.asked[self.next] = Some((middle(sent.ntp), now));
+                self.next = (self.next + 1) % ASKED;
+            }
+        }
+    }
+
+    /// RFC 3550 section 6.4.1: now, less the delay since the last SR, less when that went.
+    fn answer(&mut self, now: Instant, report: &Report) {
+        let asked = self.asked.iter().flatten().find(|(middle, _)| *middle == report.last_sr);
+        let Some((_, went)) = asked.filter(|_| report.last_sr != 0) else { return };
+        let kept = Duration::from_micros(u64::from(report.delay) * 1_000_000 / 65_536);
+        if let Some(took) = now.since(*went).checked_sub(kept).filter(|t| *t <= ROUND_TRIP_MAX) {
+            self.round_trip = Some(took);
+        }
+    }
+
+    /// Whether it is too soon for another.
+    #[inline]
+    pub fn wait(&self, now: Instant) -> bool {
+        self.due.is_some_and(|due| now < due)
+    }
+
+    /// A report of ours, where it is time for one. The first comes after half the interval.
+    pub fn due(&mut self, now: Instant, ours: &Ours, hearing: &Hearing) -> Option<Vec<u8>> {
+        let apart = EVERY + Duration::from_millis(u64::from(ours.ssrc % 1_000));
+        let due = *self.due.get_or_insert(now + apart / 2);
+        if now < due {
+            return None;
+        }
+        self.due = Some(now + apart);
+        // A clock of our own is as good as the world's (RFC 3550 section 4).
+        let ntp = ((u128::from(now.0) << 32) / 1_000_000) as u64;
+        let (packets, octets) = (ours.packets, ours.packets.wrapping_mul(FRAME));
+        let sent = Sent { ntp, timestamp: ours.timestamp, packets, octets };
+        let about = self.about(now, hearing);
+        let name = format!("{:08x}@pukar", ours.ssrc);
+        let bytes = rtcp::build(ours.ssrc, Some(sent), about.as_slice(), &name);
+        self.went(now, &bytes);
+        Some(bytes)
+    }
+
+    fn about(&mut self, now: Instant, hearing: &Hearing) -> Option<Report> {
+        let heard = hearing.report()?;
+        let expected = heard.expected.saturating_sub(self.before.0);
+        let received = heard.received as i64;
+        let lost = expected as i64 - (received - self.before.1 as i64);
+        self.before = (heard.expected, heard.received);
+        let fraction = (lost.max(0) as u64 * 256).checked_div(expected).unwrap_or(0).min(255);
+        let (last_sr, delay) = self.told.map_or((0, 0), |(middle, came)| {
+            (middle, (now.since(came).as_micros() as u64 * 65_536 / 1_000_000) as u32)
+        });
+        Some(Report {
+            ssrc: heard.ssrc,
+            fraction_lost: fraction as u8,
+            lost: (heard.expected as i64 - received).clamp(-0x80_0000, 0x7f_ffff) as i32,
+            highest: heard.highest,
+            jitter: heard.jitter,
+            last_sr,
+            delay,
+        })
+    }
+}
+
+/// The middle 32 bits of an NTP time.
+fn middle(ntp: u64) -> u32 {
+    (ntp >> 16) as u32
+}
