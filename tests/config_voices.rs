@@ -47,6 +47,14 @@ fn recordings_are_asked_for_by_line_queue_and_agent() {
 }
 
 #[test]
+fn recordings_lie_where_the_data_of_the_switch_is_unless_it_is_said() {
+    let own = read("[switch]\ndata = \"/srv/helpline\"").unwrap();
+    assert_eq!(own.recording.folder, Path::new("/srv/helpline/recordings"));
+    let said = read("[switch]\ndata = \"/srv\"\n[recording]\nfolder = \"/mnt/big\"").unwrap();
+    assert_eq!(said.recording.folder, Path::new("/mnt/big"));
+}
+
+#[test]
 fn nothing_is_recorded_unless_it_is_asked_for() {
     let settings = read("").unwrap();
     assert!(!settings.call.records());

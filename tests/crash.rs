@@ -4,6 +4,8 @@
 mod support;
 
 use pukar::load::{self, Plan, Report, Span};
+use pukar::wire::g711::Law;
+use pukar::wire::wav;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -118,7 +120,7 @@ fn five_hundred_callers_survive_kill_nine() {
 }
 
 fn survive(day: &Day) {
-    let mut switch = Switch::start(&[HELPLINE, &agents(day)]);
+    let mut switch = Switch::start(&[HELPLINE, &agents(day), "[recording]\nall = true\n"]);
     let plan = plan(&switch, day);
     let phones = std::thread::spawn(move || load::run(&plan, &mut |_| {}).unwrap());
     let (talking, waiting) = (day.agents, day.callers - day.agents);
@@ -139,7 +141,10 @@ fn survive(day: &Day) {
     until_status(&mut switch, |calls| calls["live"] == 0);
     facts_have_no_gap(&switch.data().join("s"), day.kills);
     replays_the_same(&switch.data().join("journal"));
-    one_record_each(&switch.records(), day);
+    let recordings = recordings(&switch.data().join("recordings"), day.callers);
+    let records = switch.records();
+    one_record_each(&records, day);
+    recordings_are_whole(&records, &recordings);
     for outage in outages {
         assert!(outage < Duration::from_secs(5), "back after {outage:?}");
     }
@@ -231,6 +236,38 @@ fn replays_the_same(journal: &Path) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(text.contains("the same both times"), "{text}");
     eprintln!("{text}");
+}
+
+/// The finished recordings under a folder, when there are so many; by day and name.
+fn recordings(folder: &Path, count: u32) -> BTreeMap<String, Vec<u8>> {
+    let deadline = Deadline::after(support::PATIENCE);
+    loop {
+        let days = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let files = days.flat_map(|day| std::fs::read_dir(day.path()).unwrap().flatten());
+        let paths = files.map(|file| file.path());
+        let paths: Vec<_> = paths.filter(|path| path.extension().unwrap() == "wav").collect();
+        if paths.len() == count as usize {
+            let name = |path: &Path| path.strip_prefix(folder).unwrap().display().to_string();
+            return paths.iter().map(|path| (name(path), std::fs::read(path).unwrap())).collect();
+        }
+        assert!(deadline.left().is_some(), "{} recordings of {count}", paths.len());
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+/// Every call has one recording, which is as long as its talk, whichever processes wrote it; and
+/// but for the time when there was none, both sides are in it.
+fn recordings_are_whole(records: &[Value], recordings: &BTreeMap<String, Vec<u8>>) {
+    for record in records {
+        let sound = &recordings[record["recording"].as_str().unwrap()][wav::HEADER..];
+        let (frames, talk) = (sound.len() / 2, record["talk_ms"].as_u64().unwrap());
+        assert!((frames as u64 / 8).abs_diff(talk) <= 20, "{frames} frames: {record:#}");
+        for side in 0..2 {
+            let octets = sound.iter().skip(side).step_by(2);
+            let heard = octets.filter(|octet| **octet != Law::A.silence()).count();
+            assert!(heard * 10 > frames * 6, "{heard} of {frames}, side {side}: {record:#}");
+        }
+    }
 }
 
 fn one_record_each(records: &[Value], day: &Day) {

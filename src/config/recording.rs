@@ -21,9 +21,10 @@ pub fn recording(
     let mut section = Section::new(table, "[recording]", log);
     let rules = &mut settings.call.recording;
     rules.all = section.flag("all").unwrap_or(false);
-    if let Some(folder) = section.text("folder", |raw| Ok(raw.to_string())) {
-        settings.recording.folder = folder.it.into();
-    }
+    settings.recording.folder = match section.text("folder", |raw| Ok(raw.to_string())) {
+        Some(folder) => folder.it.into(),
+        None => settings.data.join("recordings"),
+    };
     let keep = section.span("keep", 0..=36_500 * DAY);
     if let Some(short) = keep.filter(|keep| !keep.is_zero() && keep.as_millis() < DAY.into()) {
         let what = format!("keep \"{}h\" is less than a day", short.as_secs() / 3_600);
