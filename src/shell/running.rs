@@ -78,6 +78,7 @@ pub(super) struct Ground {
     metrics: Arc<Metrics>,
     pub meters: ShellMeters,
     pub seed: u64,
+    holds: record::Holds,
 }
 
 impl Running {
@@ -94,8 +95,8 @@ impl Running {
         }
         let outbox = settings.data.join("outbox");
         let (found, settings, clock) = look_back(settings, &outbox)?;
-        let reload = options.reload.map(|read| adopting(read, &settings));
         let ground = Ground::prepare(settings, options.seed, clock)?;
+        let reload = options.reload.map(|read| adopting(read, &ground));
         let (tapes, inlet, recorder) = ground.start_recorder().map_err(no_thread)?;
         let (workers, media) = ground.start_media(inlet)?;
         let places = store::places(&ground.settings, &outbox)?;
@@ -288,7 +289,20 @@ impl Ground {
         let metrics = Arc::new(Metrics::new());
         let meters = metrics.for_shell();
         let seed = seed.map_or_else(random, Ok)?;
-        Ok(Self { settings, clock, runtime, handle, inbox, inbox_end, metrics, meters, seed })
+        let holds = record::Holds::default();
+        holds.set(&settings.retention.holds);
+        Ok(Self {
+            settings,
+            clock,
+            runtime,
+            handle,
+            inbox,
+            inbox_end,
+            metrics,
+            meters,
+            seed,
+            holds,
+        })
     }
 
     fn start_recorder(&self) -> std::io::Result<(Lane<Tape>, record::Inlet, JoinHandle<()>)> {
@@ -297,6 +311,7 @@ impl Ground {
             folder: settings.folder.clone(),
             key: settings.key.as_ref().map(|key| key.0.clone()),
             keep: settings.keep,
+            holds: self.holds.clone(),
             clock: self.clock,
             news: Arc::new(move |event| {
                 // The core may be over: then nobody wants to know.
@@ -451,9 +466,13 @@ fn with_own_address(settings: Settings) -> Settings {
 }
 
 /// Reads the configuration again, less what cannot change in mid-run.
-fn adopting(read: Reload, running: &Settings) -> Reload {
-    let running = running.clone();
-    Arc::new(move || Ok(reload::adopt(&running, read()?)))
+fn adopting(read: Reload, ground: &Ground) -> Reload {
+    let (running, holds) = (ground.settings.clone(), ground.holds.clone());
+    Arc::new(move || {
+        let fresh = reload::adopt(&running, read()?);
+        holds.set(&fresh.retention.holds);
+        Ok(fresh)
+    })
 }
 
 fn listens(settings: &Settings) -> Vec<(Transport, SocketAddr)> {

@@ -3,8 +3,10 @@
 
 use super::seal::{self, CHUNK, HEADER as SEALED_HEADER, SALT, Seal};
 use super::timeline::FRAME;
+use crate::config::Hold;
 use crate::wire::g711::Law;
 use crate::wire::wav;
+use jiff::civil::Date;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -140,16 +142,32 @@ pub fn mend(part: &Path) -> io::Result<()> {
     Growing::open(&path, None)?.finish()
 }
 
-/// Folders of days before `first`, `YYYY-MM-DD`, with all that is in them.
-pub fn forget_before(folder: &Path, first: &str) -> io::Result<usize> {
+/// Deletes folders of days before `first`, `YYYY-MM-DD`, with all that is in them, but for those in
+/// which there may be something that is held.
+pub fn forget_before(folder: &Path, first: &str, holds: &[Hold]) -> io::Result<usize> {
     let mut forgotten = 0;
     for day in days(folder) {
-        if day.file_name().and_then(|name| name.to_str()).is_some_and(|name| name < first) {
+        let name = day.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name < first && !holds.iter().any(|hold| may_concern(hold, &day, name)) {
             fs::remove_dir_all(&day)?;
             forgotten += 1;
         }
     }
     Ok(forgotten)
+}
+
+/// A file's name says nothing of its line or caller: all of the days are kept. Those of a hold are
+/// days of the switch's own time zone and these of UTC, so one more at either end.
+fn may_concern(hold: &Hold, day: &Path, name: &str) -> bool {
+    let Ok(date) = name.parse::<Date>() else { return true };
+    let read = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<Date>().ok());
+    let from = read(&hold.from).map(|from| from.yesterday().unwrap_or(from));
+    let until = read(&hold.until).map(|until| until.tomorrow().unwrap_or(until));
+    let within = from.is_none_or(|from| date >= from) && until.is_none_or(|until| date <= until);
+    let has = |call: &String| {
+        [PLAIN, SEALED].iter().any(|end| day.join(format!("{call}.{end}")).is_file())
+    };
+    within && hold.call.as_ref().is_none_or(has)
 }
 
 fn days(folder: &Path) -> Vec<PathBuf> {

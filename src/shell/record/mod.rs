@@ -13,13 +13,14 @@ pub use file::{find, open};
 use super::clock::Clock;
 use super::meters::ShellMeters;
 use crate::call::Tape;
+use crate::config::Hold;
 use crate::core::Event;
 use crate::media::Batch;
 use crossbeam_channel::{self as channel, Receiver, Sender};
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use writer::Writer;
@@ -41,9 +42,24 @@ pub struct Recorder {
     pub key: Option<String>,
     /// How long files are kept; `None`: for ever.
     pub keep: Option<Duration>,
+    pub holds: Holds,
     pub clock: Clock,
     pub news: News,
     pub meters: ShellMeters,
+}
+
+/// What is kept whatever its age, as the configuration in force has it.
+#[derive(Clone, Debug, Default)]
+pub struct Holds(Arc<Mutex<Vec<Hold>>>);
+
+impl Holds {
+    pub fn set(&self, holds: &[Hold]) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = holds.to_vec();
+    }
+
+    fn now(&self) -> Vec<Hold> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// What the workers and the writer both see.

@@ -38,6 +38,7 @@ impl Bench {
             folder: folder.into(),
             key: key.map(str::to_string),
             keep: Some(Duration::from_secs(90 * 86_400)),
+            holds: Holds::default(),
             clock,
             news: Arc::new(move |event| {
                 if let Event::Recording(event) = event {
@@ -244,10 +245,33 @@ fn old_days_are_forgotten_and_nothing_else_is() {
     for name in ["2020-01-01", "2026-11-25", "music", "2020-01-0x"] {
         fs::create_dir_all(folder.join(name)).unwrap();
     }
-    assert_eq!(file::forget_before(&folder, "2026-01-01").unwrap(), 1);
+    assert_eq!(file::forget_before(&folder, "2026-01-01", &[]).unwrap(), 1);
     let mut left: Vec<_> =
         fs::read_dir(&folder).unwrap().flatten().map(|e| e.file_name()).collect();
     left.sort();
     assert_eq!(left, ["2020-01-0x", "2026-11-25", "music"]);
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn what_is_held_is_kept_with_its_whole_day() {
+    let folder = folder("held");
+    for day in ["2025-01-01", "2025-01-02", "2025-03-03", "2025-03-04", "2025-03-05", "2025-09-01"]
+    {
+        fs::create_dir_all(folder.join(day)).unwrap();
+    }
+    fs::write(folder.join("2025-01-02/WANTED.sealed"), []).unwrap();
+    let day = |day: &str| Some(day.to_string());
+    let line = Some("181".to_string());
+    let holds = [
+        Hold { call: Some("WANTED".into()), ..Hold::default() },
+        Hold { line, from: day("2025-03-04"), until: day("2025-03-04"), ..Hold::default() },
+    ];
+    assert_eq!(file::forget_before(&folder, "2026-01-01", &holds).unwrap(), 2);
+    let mut left: Vec<_> =
+        fs::read_dir(&folder).unwrap().flatten().map(|e| e.file_name()).collect();
+    left.sort();
+    // Midnight in India is 18:30 of the day before in UTC.
+    assert_eq!(left, ["2025-01-02", "2025-03-03", "2025-03-04", "2025-03-05"]);
     fs::remove_dir_all(folder).unwrap();
 }

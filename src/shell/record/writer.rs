@@ -225,7 +225,7 @@ impl Writer {
         let Some(keep) = self.config.keep else { return };
         let wall = self.config.clock.now().wall.0 - keep.as_micros() as i64;
         let first = crate::call::day(crate::base::Wall(wall));
-        match file::forget_before(&self.config.folder, &first) {
+        match file::forget_before(&self.config.folder, &first, &self.config.holds.now()) {
             Ok(0) => {}
             Ok(days) => tracing::info!("recordings of {days} days before {first} are deleted"),
             Err(error) => tracing::error!("old recordings cannot be deleted: {error}"),
