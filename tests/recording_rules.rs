@@ -4,7 +4,7 @@
 mod desk_world;
 
 use desk_world::{Habit, Stage, secs};
-use pukar::call::{Tape, TapeEvent};
+use pukar::call::{Tape, TapeEvent, Way};
 use pukar::core::{Command, Event, Verb};
 use pukar::media::{Side, control};
 
@@ -160,4 +160,29 @@ fn after_a_restart_the_same_file_is_gone_on_with() {
     stage.hang_up(&call);
     stage.wait(secs(10));
     assert!(stage.records[0].recording.ends_with(".wav"));
+}
+
+#[test]
+fn whoever_may_be_recorded_is_told_once() {
+    let health = "[[queue]]\nname = \"health\"\nskills = [\"none\"]\nrecord = true\n";
+    for (line, more, told_first) in
+        [("", health, 0), ("record = true", health, 1), ("", "[recording]\nall = true\n", 1)]
+    {
+        let mut stage = stage(line, "", "", more);
+        let notice = stage.settings.call.recording.notice.unwrap();
+        let told = |stage: &Stage| stage.played.iter().filter(|tune| **tune == notice).count();
+        let call = stage.dial("9876543210", "181", "");
+        assert_eq!(told(&stage), told_first, "{line}{more}");
+        stage.wait(secs(5));
+        let name = stage.arrival().id.clone();
+        if more == health {
+            let to = "queue:health".into();
+            stage.ask(Verb::Transfer { call: name.clone(), to, way: Way::Blind });
+            stage.wait(secs(5));
+            stage.ask(Verb::Transfer { call: name, to: "general".into(), way: Way::Blind });
+            stage.wait(secs(5));
+        }
+        assert_eq!(told(&stage), 1, "{line}{more}");
+        stage.hang_up(&call);
+    }
 }

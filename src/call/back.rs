@@ -122,6 +122,7 @@ impl Calls {
             own: None,
             sent_out: false,
             recorded,
+            told: false,
             back: Some(Box::new(origin)),
         });
         io.fact(Fact::Arrived { call, arrival: Box::new(arrival) });

@@ -223,6 +223,7 @@ impl Calls {
             says: line.welcome.into_iter().chain(notice).collect(),
             music: line.music,
             recorded: line.record,
+            told: notice.is_some(),
             ..call
         };
         let call = self.enter(io, call, arrival);

@@ -76,6 +76,8 @@ pub struct Call {
     pub back: Option<Box<Origin>>,
     /// Its line says that it is recorded.
     pub recorded: bool,
+    /// The caller was told that it may be.
+    pub told: bool,
 }
 
 impl Call {
@@ -122,6 +124,7 @@ impl Call {
             sent_out: false,
             back: None,
             recorded: false,
+            told: false,
         }
     }
 

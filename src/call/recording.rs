@@ -122,6 +122,7 @@ impl Calls {
         if self.recordings.is_empty() && !io.settings.records() {
             return;
         }
+        self.tell_of_recording(io, from);
         let touched = io.out[from..].iter().filter_map(|effect| match effect {
             Effect::Media(command) => self.by_port.get(&command.port()).map(|(call, _)| *call),
             Effect::Fact(Fact::Ended { call, .. } | Fact::LegClosed { call, .. }) => Some(*call),
@@ -133,6 +134,23 @@ impl Calls {
             touched.into_iter().partition(|call| self.table.get(*call).is_some());
         over.into_iter().for_each(|call| self.end_recording(io, call));
         alive.into_iter().for_each(|call| self.record_call(io, call));
+    }
+
+    /// Whoever comes into a queue that is recorded, from whatever line, is told so once.
+    fn tell_of_recording(&mut self, io: &mut Io, from: usize) {
+        let rules = &io.settings.recording;
+        let Some(notice) = rules.notice else { return };
+        let comes = |effect: &Effect| match effect {
+            Effect::Join { call, queue, .. } if rules.queues.contains(queue) => Some(*call),
+            _ => None,
+        };
+        for id in io.out[from..].iter().filter_map(comes).collect::<Vec<CallId>>() {
+            let Some(call) = self.table.get_mut(id) else { continue };
+            if call.is_caller_up() && !std::mem::replace(&mut call.told, true) {
+                let tunes = call.says.iter().copied().chain([notice]).collect();
+                self.tell(io, id, tunes);
+            }
+        }
     }
 
     fn record_call(&mut self, io: &mut Io, id: CallId) {

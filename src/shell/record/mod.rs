@@ -1,7 +1,8 @@
 //! Recordings: one thread that writes what the media workers hear.
 //!
 //! In: orders of the core, packets of the workers, both through bounded queues. Out: files under
-//! the folder of recordings, and what became of each. May import: base, call, core, media, wire.
+//! the folder of recordings, and what became of each. May import: base, call, config,
+//! core, media, wire.
 
 mod file;
 mod seal;
