@@ -4,6 +4,7 @@
 
 use pukar::acd::AgentState;
 use pukar::call::{EndedBy, Goal, Outcome};
+use pukar::core::Event;
 use pukar::sim::{Faults, Habits, Plan, Reach, Step, World, agent_address, caller_address};
 use std::time::Duration;
 
@@ -133,4 +134,28 @@ fn a_restored_switch_knows_which_queue_a_line_leads_to_after_a_reload() {
     world.wait(20 * SECOND);
     world.end();
     assert_eq!(world.records()[0].queue, "general");
+}
+
+#[test]
+fn a_switch_that_is_told_to_end_writes_the_records_of_calls_in_wrap_up_and_of_all_others() {
+    let long = Plan { wrap_up: Duration::from_secs(600), ..plan(3, &[Reach::Fixed; 2]) };
+    let mut world = World::story(1, long);
+    world.agent_does(0, Habits::polite(SECOND, 5 * SECOND));
+    world.agent_does(1, Habits::polite(SECOND, 500 * SECOND));
+    (0..3).for_each(|caller| world.dial(caller));
+    world.wait(20 * SECOND);
+    let wraps = |agent| matches!(world.agent(agent), AgentState::WrapUp { .. });
+    assert!(wraps(0) && !wraps(1), "{:?}, {:?}", world.agent(0), world.agent(1));
+    assert_eq!(world.records().len(), 0, "one wraps up, one talks, one waits");
+    world.tell(Event::Close);
+    world.wait(SECOND);
+    let mut records = world.records().to_vec();
+    records.sort_by_key(|record| record.ended_at);
+    let outcomes: Vec<Outcome> = records.iter().map(|record| record.outcome).collect();
+    assert_eq!(outcomes[..2], [Outcome::Answered, Outcome::Answered], "{records:#?}");
+    assert_eq!(records.len(), 3);
+    assert!(records[0].wrap_ms > 10_000 && records[0].wrapped_up_at.is_some(), "{records:#?}");
+    (0..3).for_each(|caller| assert_eq!(world.talks(caller_address(caller)), 0));
+    world.end();
+    assert_eq!(world.records().len(), 3, "and none twice");
 }

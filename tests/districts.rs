@@ -345,6 +345,32 @@ fn a_trunk_that_is_down_opens_another_way() {
 }
 
 #[test]
+fn a_way_out_that_falls_due_while_its_trunk_is_down_is_taken_when_the_trunk_answers_again() {
+    let text = STATE
+        .replace(
+            "after = \"60s\"\nto = \"queue:general\"",
+            "after = \"60s\"\nto = \"district:shivpuri\"",
+        )
+        .replacen(
+            "hosts = [\"10.3.0.1:5060\"]\nping = \"0s\"",
+            "hosts = [\"10.3.0.1:5060\"]\nping = \"10s\"",
+            1,
+        );
+    let mut stage = Stage::new(&text);
+    stage.set_agent("ali1", "pause");
+    stage.deaf(SHIVPURI);
+    stage.wait(secs(60));
+    stage.dial("9826000001", "07394181", "");
+    stage.wait(secs(150));
+    assert_eq!(stage.story(), [""; 0], "due for long, and nobody is there");
+    stage.hears_again(SHIVPURI);
+    stage.habit(SHIVPURI, Habit::Answers);
+    stage.wait(secs(30));
+    assert_eq!(stage.story()[0], "alirajpur -> district:shivpuri (after)");
+    assert!(stage.story().contains(&"connected".to_string()), "{:?}", stage.story());
+}
+
+#[test]
 fn whether_an_officers_number_was_reached_is_told() {
     let text = format!("{STATE}[[line]]\nnumbers = [\"9001\"]\nto = \"sip:9826000131@10.5.0.1\"\n");
     for (habit, told) in [

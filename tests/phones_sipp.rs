@@ -200,3 +200,23 @@ fn a_phone_that_is_not_there_costs_the_caller_nothing() {
     switch.until_ended(1);
     assert_eq!(one_of(&switch.records())["agent"], "op2");
 }
+
+#[test]
+fn an_orderly_stop_in_the_middle_of_a_wrap_up_writes_the_record() {
+    let long = HELPLINE.replace("wrap_up = \"0s\"", "wrap_up = \"10m\"");
+    let op1 = agent("op1", &[&lives_in("op1", PHONE), READY]);
+    let mut switch = Switch::start(&[&long, &op1]);
+    let agent =
+        Sipp::answers(&switch.street, Plan { scenario: "agent", house: PHONE, ..Plan::default() });
+    let caller = Sipp::calls(&switch.street, Plan { scenario: "caller", ..Plan::default() });
+    caller.succeeds();
+    agent.succeeds();
+    switch.until("agent.state", |fact| fact["agent"] == "op1" && fact["state"] == "wrap-up");
+    // The first signal leaves the agent the time of `drain`, which is less than the wrap-up; the
+    // second ends at once.
+    switch.program().signal(libc::SIGTERM);
+    switch.program().line_with("a second SIGTERM ends at once");
+    let records = switch.records();
+    let record = one_of(&records);
+    assert_eq!((&record["outcome"], &record["agent"]), (&json!("answered"), &json!("op1")));
+}

@@ -2,7 +2,8 @@
 //! is on shift, where the wait is too long, while a trunk is down. It decides, and never carries.
 //!
 //! In: a call in a queue, whenever something may have changed. Out: where to. Each way out is taken
-//! once in a stay, so that a centre which does not answer is not rung for ever. May import: base.
+//! once in a stay, so that a centre which does not answer is not rung for ever; one that is closed
+//! just now is kept until it is open. May import: base.
 
 use super::caller::{Caller, Stage};
 use super::desk::Desk;
@@ -79,6 +80,8 @@ struct Watch {
 pub struct Scene<'a> {
     pub ways: &'a [WaysOut],
     pub is_down: &'a dyn Fn(TrunkId) -> bool,
+    /// Whether anybody could be reached there just now.
+    pub is_open: &'a dyn Fn(&Elsewhere) -> bool,
 }
 
 impl Relief {
@@ -115,7 +118,7 @@ impl Relief {
                 Ways::Open => true,
                 Ways::Shut => false,
             };
-            waits && !**taken && is_due()
+            waits && !**taken && is_due() && (scene.is_open)(&way.to)
         });
         let due = due.map(|(way, taken)| {
             *taken = true;
@@ -124,7 +127,7 @@ impl Relief {
         if waits {
             close_the_door(ways, taken);
         }
-        match next_look(ways, taken, caller, now) {
+        match next_look(ways, taken, scene, (caller, now)) {
             Some(at) => cx.timers.set(Timer::Overflow(call), at),
             None => cx.timers.cancel(Timer::Overflow(call)),
         }
@@ -132,13 +135,8 @@ impl Relief {
     }
 
     /// Where a queue that does not keep a caller sends them: the first of its ways that is open.
-    pub fn way_out(
-        desk: &Desk,
-        scene: &Scene,
-        queue: QueueId,
-        is_open: impl Fn(&Elsewhere) -> bool,
-    ) -> Option<Overflow> {
-        ways_of(desk, scene, queue)?.iter().find(|way| is_open(&way.to)).cloned()
+    pub fn way_out(desk: &Desk, scene: &Scene, queue: QueueId) -> Option<Overflow> {
+        ways_of(desk, scene, queue)?.iter().find(|way| (scene.is_open)(&way.to)).cloned()
     }
 
     /// The caller waits no more.
@@ -193,10 +191,17 @@ fn close_the_door(ways: &[Overflow], taken: &mut [bool]) {
 }
 
 /// When the first of the ways that are left may have come due.
-fn next_look(ways: &[Overflow], taken: &[bool], caller: &Caller, now: Instant) -> Option<Instant> {
+fn next_look(
+    ways: &[Overflow],
+    taken: &[bool],
+    scene: &Scene,
+    (caller, now): (&Caller, Instant),
+) -> Option<Instant> {
     let left = ways.iter().zip(taken).filter(|(_, taken)| !**taken);
     let at = |(way, _): (&Overflow, &bool)| match way.when {
-        When::After(span) => (caller.joined + span).max(now + RINGS),
+        When::After(span) if caller.joined + span > now => caller.joined + span,
+        When::After(_) if !(scene.is_open)(&way.to) => now + REVIEW,
+        When::After(_) => now + RINGS,
         When::Unstaffed | When::TrunkDown(_) => now + REVIEW,
         When::WaitOver(_) => now + RINGS,
     };

@@ -385,6 +385,18 @@ impl Calls {
         }
     }
 
+    /// The switch ends: whoever is on the line is hung up on. A promise of a call back is kept by
+    /// the next process, and an attempt under way is one in vain.
+    pub fn shut_down(&mut self, io: &mut Io, id: CallId) {
+        let Some(call) = self.table.get(id) else { return };
+        if call.is_dialled_back() {
+            return self.not_reached(io, id, (487, Cause::default()), None);
+        }
+        if call.legs().next().is_some() {
+            self.hang_up(io, id);
+        }
+    }
+
     /// Every internal law; the simulator asks after each event.
     pub fn check(&self) -> Result<(), String> {
         for (id, call) in self.table.iter() {

@@ -31,14 +31,15 @@ impl Switch {
     /// To the first of the queue's ways out that is open.
     fn send_out(&mut self, now: Now, call: CallId, queue: QueueId, out: &mut Out) {
         let is_down = |trunk| self.state.calls.is_down(trunk);
-        let scene = Scene { ways: &self.settings.overflows, is_down: &is_down };
         let may_ring = self.state.calls.may_be_sent_out(call);
         let is_open = |to: &Elsewhere| match self.centre(to) {
             Some(Centre::Queue(_)) => true,
             Some(Centre::Trunk(trunk)) => may_ring && !is_down(trunk),
             None => false,
         };
-        let way = Relief::way_out(&self.state.desk, &scene, queue, is_open);
+        let ways = &self.settings.overflows;
+        let scene = Scene { ways, is_down: &is_down, is_open: &is_open };
+        let way = Relief::way_out(&self.state.desk, &scene, queue);
         let Some(way) = way else {
             return self.calls(now, |calls, io| calls.nowhere_to_go(io, call));
         };

@@ -52,6 +52,9 @@ pub enum Event {
     Reload(Box<Settings>),
     /// No new calls from now on; [`super::Command::Drained`] follows when the last one is over.
     Drain,
+    /// The time to drain is over: whoever is on the line is hung up on, and records are closed
+    /// without the end of a wrap-up. Promises of a call back outlive the process.
+    Close,
     /// The process died and another has taken over: sockets and streams are new, and whatever was
     /// commanded last may not have been done.
     Restarted,

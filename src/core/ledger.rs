@@ -19,6 +19,8 @@ pub struct Ledger {
     agents: BTreeMap<AgentId, (Now, AgentState, String)>,
     calls_written: u64,
     states_written: u64,
+    /// The switch ends: no record waits for the end of a wrap-up.
+    closing: bool,
 }
 
 /// What ids are called outside.
@@ -59,6 +61,19 @@ impl Ledger {
             open.stop_waiting();
             self.close_if_done(call, rows);
         }
+    }
+
+    /// Wrap-ups count as far as they have come.
+    pub fn close(&mut self, at: Now, rows: &mut Vec<Row>) {
+        self.closing = true;
+        self.open.values_mut().for_each(|open| open.wrap_ups_end(at));
+        let calls: Vec<CallId> = self.calls().collect();
+        calls.into_iter().for_each(|call| self.close_if_done(call, rows));
+    }
+
+    /// Another process goes on.
+    pub fn go_on(&mut self) {
+        self.closing = false;
     }
 
     /// The record of a call as it stands, while it is not written.
@@ -161,7 +176,7 @@ impl Ledger {
         rows: &mut Vec<Row>,
     ) {
         if let AgentState::WrapUp { call } = state
-            && let Some(open) = self.open.get_mut(call)
+            && let Some(open) = self.open.get_mut(call).filter(|_| !self.closing)
         {
             open.wrap_up_began(at, agent);
         }

@@ -28,6 +28,7 @@ mod people;
 mod record;
 mod relieve;
 mod restart;
+mod stop;
 mod switch;
 
 pub use command::Command;

@@ -75,6 +75,11 @@ impl Open {
         self.record.wrapped_up_at = Some(at.wall);
     }
 
+    pub fn wrap_ups_end(&mut self, at: Now) {
+        let agents: Vec<AgentId> = self.wrapping.keys().copied().collect();
+        agents.into_iter().for_each(|agent| self.wrap_up_ended(at, agent));
+    }
+
     pub fn fold_call(&mut self, at: Now, fact: &Fact, names: &dyn Names) {
         match fact {
             Fact::SystemAnswered { .. } => {

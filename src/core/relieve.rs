@@ -2,9 +2,10 @@
 //! they keep their place. The desk decides when ([`crate::acd::Relief`]).
 
 use super::{Switch, What};
-use crate::acd::{Elsewhere, Overflow, Scene};
+use crate::acd::{Desk, Elsewhere, Overflow, Scene};
 use crate::base::{CallId, Now, QueueId};
 use crate::call::Centre;
+use crate::config::Settings;
 
 impl Switch {
     /// Something may have changed for a caller in a queue.
@@ -13,7 +14,13 @@ impl Switch {
         let cx = cx!(state, now);
         let calls = &state.calls;
         let is_down = |trunk| calls.is_down(trunk);
-        let scene = Scene { ways: &self.settings.overflows, is_down: &is_down };
+        let is_open = |to: &Elsewhere| match centre(&state.desk, &self.settings, to) {
+            Some(Centre::Queue(_)) => true,
+            Some(Centre::Trunk(trunk)) => !is_down(trunk),
+            None => false,
+        };
+        let ways = &self.settings.overflows;
+        let scene = Scene { ways, is_down: &is_down, is_open: &is_open };
         let from = state.desk.queue_of(call);
         let Some(way) = state.relief.look(cx, &state.desk, &scene, call) else { return };
         let from = from.and_then(|queue| state.desk.queue_settings(queue));
@@ -36,23 +43,18 @@ impl Switch {
                 self.fact(now, What::Overflowed { call, from, to, why }, out);
                 self.move_to(now, call, queue, out);
             }
-            Some(Centre::Trunk(trunk)) if !self.state.calls.is_down(trunk) => {
+            Some(Centre::Trunk(trunk)) => {
                 self.fact(now, What::Overflowed { call, from, to, why }, out);
                 self.calls(now, |calls, io| calls.ring_centre(io, call, trunk));
             }
-            // What a reload took away, or does not answer: the next way out is for that.
-            Some(Centre::Trunk(_)) | None => self.relieve(now, call, out),
+            // Nobody is sent where nobody is.
+            None => {}
         }
     }
 
     /// Who serves there; `None`: a reload took it away.
     pub(super) fn centre(&self, to: &Elsewhere) -> Option<Centre> {
-        match to {
-            Elsewhere::Queue(name) => self.state.desk.queue_id(name).map(Centre::Queue),
-            Elsewhere::District(name) => {
-                self.settings.call.district(name).map(|district| district.centre)
-            }
-        }
+        centre(&self.state.desk, &self.settings, to)
     }
 
     /// The place in the new line is that of the arrival, as it was in the old one.
@@ -94,6 +96,13 @@ impl Switch {
         let cx = cx!(state, now);
         state.relief.forget(cx, call);
         state.announcer.forget(cx, call);
+    }
+}
+
+fn centre(desk: &Desk, settings: &Settings, to: &Elsewhere) -> Option<Centre> {
+    match to {
+        Elsewhere::Queue(name) => desk.queue_id(name).map(Centre::Queue),
+        Elsewhere::District(name) => settings.call.district(name).map(|district| district.centre),
     }
 }
 

@@ -11,6 +11,7 @@ impl Switch {
     /// was sent and never arrived is sent again by its own timer, as if the network had lost it.
     pub(super) fn restarted(&mut self, now: Now, out: &mut Out) {
         (self.state.draining, self.state.drained) = (false, false);
+        self.state.ledger.go_on();
         let calls = self.state.calls.len();
         self.fact(now, What::Restarted { calls }, out);
         self.calls(now, |calls, io| calls.restarted(io));

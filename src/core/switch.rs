@@ -175,11 +175,8 @@ impl Switch {
                 out.commands.push(Command::Reply { request, result });
             }
             Event::Reload(settings) => self.reload(now, *settings, out),
-            Event::Drain => {
-                self.state.draining = true;
-                self.state.calls.drain();
-                self.fact(now, What::Draining, out);
-            }
+            Event::Drain => self.drain(now, out),
+            Event::Close => self.close(now, out),
         }
     }
 

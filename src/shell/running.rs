@@ -17,7 +17,7 @@ use super::{checks, dns, http, record, reload, tunes};
 use crate::base::FlowId;
 use crate::call::Tape;
 use crate::config::{self, Settings};
-use crate::core::{Event, Verb};
+use crate::core::Event;
 use crate::media::control::{Command as MediaCommand, Event as MediaEvent};
 use crate::sip::Transport;
 use serde_json::Value;
@@ -200,13 +200,7 @@ impl Running {
 
     /// Hangs up on everybody, so that phones are told and records written; over soon after.
     pub async fn hang_up(&self) {
-        let _ = self.inbox.control(Event::Drain).await;
-        for call in self.board.calls() {
-            let verb = Verb::Hangup { call };
-            // Nobody waits for these answers.
-            let by = "shutdown".into();
-            let _ = self.inbox.control(Event::Admin { request: 0, by, verb }).await;
-        }
+        let _ = self.inbox.control(Event::Close).await;
     }
 
     /// Ends at once. Live calls are not told; the next start goes on with them.

@@ -6,6 +6,7 @@ use super::place::{Place, Server};
 use crate::base::{Id, TrunkId};
 use crate::sip::{Settings, Transport};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 /// One entry of `Trunk::hosts`, by the order of the settings.
@@ -19,6 +20,9 @@ pub struct TrunkHost {
 pub struct Trunks {
     /// In the order of the settings.
     sites: Vec<Site>,
+    /// Places in `sites` by the addresses of their servers, in the same order: any stranger can ask
+    /// for each of them as often as datagrams come.
+    by_ip: BTreeMap<IpAddr, Vec<usize>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,7 +44,21 @@ impl Trunks {
                 sites.push(Site { host, place, servers });
             }
         }
-        Self { sites }
+        let mut trunks = Self { sites, by_ip: BTreeMap::new() };
+        trunks.index();
+        trunks
+    }
+
+    fn index(&mut self) {
+        self.by_ip.clear();
+        for (at, site) in self.sites.iter().enumerate() {
+            for server in &site.servers {
+                let known = self.by_ip.entry(server.addr.ip().to_canonical()).or_default();
+                if known.last() != Some(&at) {
+                    known.push(at);
+                }
+            }
+        }
     }
 
     /// Hosts to find: give each to [`super::Resolver::watch`], and what it finds to `learned`.
@@ -54,6 +72,7 @@ impl Trunks {
         let site = self.sites.iter_mut().find(|site| site.host == host);
         if let Some(site) = site.filter(|_| !servers.is_empty()) {
             site.servers = servers;
+            self.index();
         }
     }
 
@@ -61,7 +80,8 @@ impl Trunks {
     /// that phones and a gateway may share a host; but a stream comes from any port of its host.
     pub fn whose(&self, transport: Transport, peer: SocketAddr) -> Option<TrunkId> {
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        let ranked = self.sites.iter().filter_map(|site| Some((site.fits(transport, peer)?, site)));
+        let here = self.by_ip.get(&peer.ip())?.iter().filter_map(|&at| self.sites.get(at));
+        let ranked = here.filter_map(|site| Some((site.fits(transport, peer)?, site)));
         ranked.min_by_key(|&(rank, _)| rank).map(|(_, site)| site.host.trunk)
     }
 
@@ -147,6 +167,28 @@ mod tests {
         assert_eq!(tcp(&trunks, "127.0.0.1:5070"), None);
         assert_eq!(tcp(&trunks, "192.0.2.1:33333"), Some(1));
         assert_eq!(udp(&trunks, "192.0.2.1:5070"), None);
+    }
+
+    #[test]
+    fn of_many_trunks_each_is_known_by_its_address_and_no_longer_by_an_old_one() {
+        let hosts: Vec<String> =
+            (0..1_000u32).map(|n| format!("10.1.{}.{}", n / 250, n % 250)).collect();
+        let hosts: Vec<Vec<&str>> = hosts.iter().map(|host| vec![host.as_str()]).collect();
+        let mut hosts: Vec<&[&str]> = hosts.iter().map(Vec::as_slice).collect();
+        hosts.push(&["sbc.carrier.in"]);
+        let mut trunks = trunks(&hosts);
+        for n in 0..1_000 {
+            assert_eq!(udp(&trunks, &format!("10.1.{}.{}:5060", n / 250, n % 250)), Some(n));
+        }
+        assert_eq!(trunks.by_ip.values().map(Vec::len).max(), Some(1), "nobody looks through all");
+        let (host, _) = trunks.names().remove(0);
+        for (now, before) in
+            [("192.0.2.7:5060", "192.0.2.8:5060"), ("192.0.2.8:5060", "192.0.2.7:5060")]
+        {
+            let addr = now.parse().unwrap();
+            trunks.learned(host, vec![Server { transport: Transport::Udp, addr }]);
+            assert_eq!((udp(&trunks, now), udp(&trunks, before)), (Some(1_000), None));
+        }
     }
 
     #[test]
