@@ -214,6 +214,32 @@ fn a_phone_that_vanishes_costs_its_caller_nothing() {
 }
 
 #[test]
+fn a_phone_that_vanishes_in_mid_call_costs_its_caller_neither_the_call_nor_the_place() {
+    let soon = "silence_alarm = \"1s\"\nsilence_hangup = \"3s\"\n";
+    let op1 = agent("op1", &[REGISTERS, OLD_PHONE, READY]);
+    let op2 = agent("op2", &[&lives_in("op2", OTHER_PHONE)]);
+    let mut switch = Switch::start(&[soon, HELPLINE, &op1, &op2]);
+    let account = format!("<sip:op1@NET.1:5060>;auth_pass={SECRET};regint=60;answermode=auto");
+    let phone = Baresip::start(&switch.street, PHONE, &account, talk::AGENT_TONE);
+    talk::until_registered(&mut switch);
+    let mut caller = talk::caller(&switch.street);
+    talk::call(&mut switch, &mut caller);
+    // Neither its voice nor a BYE comes any more.
+    phone.die();
+    switch.until("call.returned", |fact| fact["agent"] == "op1" && fact["talked"] == true);
+    let plan = Plan { scenario: "agent", house: OTHER_PHONE, ..Plan::default() };
+    let other = Sipp::answers(&switch.street, plan);
+    switch.admin.ask("agents.set", serde_json::json!({"agent": "op2", "state": "ready"})).unwrap();
+    switch.until("call.connected", |fact| fact["agent"] == "op2");
+    other.succeeds();
+    caller.until("CALL_CLOSED");
+    switch.until_ended(1);
+    let records = switch.records();
+    assert_eq!(records.len(), 1, "{records:#?}");
+    assert_eq!((&records[0]["outcome"], &records[0]["agent"]), (&"answered".into(), &"op2".into()));
+}
+
+#[test]
 fn q44_a_flood_of_malformed_sip_and_faulty_registers_takes_bounded_memory() {
     let switch = switch();
     let uri = "sip:helpline.test";

@@ -582,20 +582,3 @@ fn whoever_is_called_back_is_handed_on_like_any_caller_and_not_before_they_are_t
     assert_eq!((back.outcome, back.transfers), (Outcome::Answered, 1));
     assert_eq!(asked(&world), 1);
 }
-
-#[test]
-fn a_switch_that_is_told_to_end_keeps_what_it_has_promised() {
-    let mut world = promised();
-    world.wait(5 * SECOND);
-    assert!(backs(&world).is_empty(), "it waits for the agent");
-    world.tell(Event::Close);
-    world.wait(SECOND);
-    assert!(backs(&world).is_empty(), "the next process has it");
-    assert_eq!(world.live_calls(), 1);
-    world.tell(Event::Restarted);
-    world.wait(90 * SECOND);
-    assert_eq!(asked(&world), 1);
-    world.end();
-    let [back] = &backs(&world)[..] else { panic!("{:?}", backs(&world)) };
-    assert_eq!(back.outcome, Outcome::Answered);
-}

@@ -220,6 +220,52 @@ fn q6_of_two_phones_that_answer_at_once_one_is_bridged_and_the_other_told_why() 
     }
 }
 
+/// Rings for a second, answers, and hangs up in the same breath.
+fn hangs_up_at_once() -> Habits {
+    Habits::polite(SECOND, ms(100))
+}
+
+#[test]
+fn q7_an_answer_that_is_hung_up_at_once_costs_the_caller_no_round_of_ringing() {
+    let ring_all = Plan { strategy: Strategy::RingAll, ..plan(1, &[Reach::Fixed; 5]) };
+    let mut world = World::story(7, ring_all);
+    let others = [0, 1, 2, 4];
+    others.iter().for_each(|&agent| world.agent_does(agent, never_answers()));
+    world.agent_does(3, hangs_up_at_once());
+    world.dial(0);
+    let hung_up = |what: &What| matches!(what, What::Call(call::Fact::Returned { .. }));
+    world.wait_until(3 * SECOND, |world| world.facts().iter().any(|fact| hung_up(&fact.what)));
+    // The others, whose phones have just been stopped, ring again at once.
+    let all_ring = |world: &World| others.iter().all(|&n| world.rings(agent_address(n)) == 1);
+    world.wait_until(ms(200), all_ring);
+    assert!(is_free(&world, 3), "{:?}", world.agent(3));
+    world.agent_does(0, Habits::polite(ms(100), 5 * SECOND));
+    // Whoever hung up has rested, and is asked again with the others.
+    world.agent_does(3, never_answers());
+    world.wait_until(15 * SECOND, |world| talks(world, 0));
+    world.end();
+    let [record] = world.records() else { panic!("{:?}", world.records()) };
+    assert_eq!((&*record.agent, record.outcome), ("op0", Outcome::Answered));
+    assert!(record.offers >= 9, "five phones, and four again: {record:?}");
+}
+
+#[test]
+fn q7_a_caller_who_gives_up_after_an_answer_that_came_to_nothing_is_an_abandoned_call() {
+    let mut world = World::story(7, plan(1, &[Reach::Fixed]));
+    world.agent_does(0, hangs_up_at_once());
+    world.dial(0);
+    world.wait_until(3 * SECOND, |world| connections(world) == 1);
+    world.wait(ms(500));
+    assert!(!talks(&world, 0));
+    assert_eq!(world.live_calls(), 1, "the caller waits on");
+    world.agent_does(0, never_answers());
+    world.give_up(0);
+    world.end();
+    let [record] = world.records() else { panic!("{:?}", world.records()) };
+    assert_eq!((&*record.agent, record.outcome), ("", Outcome::Abandoned), "{record:?}");
+    assert_eq!((record.connected_at, record.talk_ms), (None, 0));
+}
+
 #[test]
 fn q8_no_phone_rings_inside_a_wrap_up_even_over_a_reload() {
     let plan = plan(2, &[Reach::Fixed]);
@@ -234,6 +280,56 @@ fn q8_no_phone_rings_inside_a_wrap_up_even_over_a_reload() {
     world.wait_until(4 * SECOND, |world| rings(world, 0));
     assert!(world.now().since(began) >= 3 * SECOND - ms(10));
     world.end();
+}
+
+#[test]
+fn q9_whatever_channels_and_holds_an_agents_phones_have_the_state_is_what_they_do() {
+    for case in 0..48 {
+        let (two_phones, second_answers) = (case & 1 > 0, case & 2 > 0);
+        let (fork, agent_holds, caller_holds) = (case & 4 > 0, case & 8 > 0, case & 16 > 0);
+        let both_at_once = case >= 32;
+        let mut world = World::story(9, plan(2, &[Reach::Registered]));
+        let mut phones = vec![agent_address(0)];
+        if two_phones {
+            phones.push(world.plug_in(0));
+        }
+        let twin = fork.then(|| ms(100));
+        let answers = Habits { twin, ..Habits::polite(SECOND, 12 * SECOND) };
+        for (n, &phone) in phones.iter().enumerate() {
+            let first_up = both_at_once || (n == 1) == (two_phones && second_answers);
+            world.phone_does(phone, if first_up { answers.clone() } else { never_answers() });
+        }
+        world.dial(0);
+        world.dial(1);
+        let (mut wrong, mut offers) = (Duration::ZERO, 0);
+        for step in 0..600 {
+            world.wait(ms(20));
+            let up: usize = phones.iter().map(|&phone| world.talks(phone)).sum();
+            let rings: usize = phones.iter().map(|&phone| world.rings(phone)).sum();
+            let as_it_is = match world.agent(0) {
+                AgentState::Talking { .. } => up == 1 && rings == 0,
+                AgentState::Offered { .. } => up == 0 && rings == phones.len(),
+                _ => up == 0 && rings == 0,
+            };
+            wrong = if as_it_is { Duration::ZERO } else { wrong + ms(20) };
+            assert!(
+                wrong <= ms(100),
+                "case {case}, step {step}: {:?}, {up} up, {rings} ring",
+                world.agent(0)
+            );
+            if step == 150 && agent_holds {
+                phones.iter().for_each(|&phone| world.hold(phone));
+            }
+            if step == 200 && caller_holds {
+                (0..2).for_each(|caller| world.hold(caller_address(caller)));
+            }
+            let offered = |what: &What| matches!(what, What::Desk(acd::Fact::Offered { .. }));
+            offers = world.facts().iter().filter(|fact| offered(&fact.what)).count();
+        }
+        assert_eq!(offers, 1, "case {case}: a second caller rang a phone that talks or wraps up");
+        (0..2).for_each(|caller| world.give_up(caller));
+        world.end();
+    }
 }
 
 #[test]
@@ -347,4 +443,66 @@ fn a_phone_that_hears_nothing_of_the_cancel_is_rung_no_second_time_meanwhile() {
     assert!(world.rings(agent_address(0)) <= 5, "one offer in 14 s: 12 of ringing, 2 of rest");
     world.give_up(0);
     world.end();
+}
+
+#[test]
+fn an_answer_that_crosses_the_end_of_the_ringing_has_the_call() {
+    let late = || Habits { answers_cancelled: true, ..never_answers() };
+    let plan = plan(1, &[Reach::Fixed]);
+    let mut world = World::story(1, plan.clone());
+    let mut settings = plan.settings();
+    settings.acd.queues[0].pause_after = 1;
+    world.reload(settings);
+    world.agent_does(0, Habits { talk: Some(5 * SECOND), ..late() });
+    world.dial(0);
+    // It rings for 12 s, and 10 ms later the CANCEL meets a handset in the air.
+    world.wait(12 * SECOND + ms(100));
+    assert!(talks(&world, 0), "{:?}", world.agent(0));
+    assert_eq!(world.talks(agent_address(0)), 1);
+    world.end();
+    let [record] = world.records() else { panic!("{:?}", world.records()) };
+    assert_eq!((&*record.agent, record.outcome), ("op0", Outcome::Answered));
+    let agent = record.legs.iter().find(|leg| leg.role == "agent").unwrap();
+    assert!(agent.answered_at.is_some() && agent.status == 200, "{record:?}");
+    assert_eq!(*world.agent(0), AgentState::Ready, "who answered has missed nothing");
+}
+
+#[test]
+fn an_answer_that_crosses_the_end_of_the_ringing_comes_too_late_once_somebody_talks() {
+    let mut world = World::story(1, plan(1, &[Reach::Fixed; 2]));
+    world.dial(0);
+    world.wait_until(SECOND, |world| (0..2).any(|agent| rings(world, agent)));
+    let first = (0..2).find(|&agent| rings(&world, agent)).unwrap();
+    let other = 1 - first;
+    world.agent_does(first, Habits { answers_cancelled: true, ..never_answers() });
+    world.agent_does(other, Habits::polite(SECOND, 10 * SECOND));
+    // The CANCEL takes its time, and comes when the other has answered.
+    let of = agent_address(first);
+    world.network().lose(Loss { of, start: "CANCEL", method: "CANCEL", times: 3 });
+    world.wait_until(16 * SECOND, |world| talks(world, other));
+    world.wait_until(8 * SECOND, |world| world.rings(of) == 0);
+    world.wait(ms(200));
+    assert_eq!((world.talks(of), connections(&world)), (0, 1), "it was told goodbye");
+    assert!(talks(&world, other));
+    world.end();
+    let [record] = world.records() else { panic!("{:?}", world.records()) };
+    assert_eq!(record.agent, format!("op{other}"));
+}
+
+#[test]
+fn of_two_phones_behind_one_contact_that_both_answer_one_talks_and_the_other_is_told_why() {
+    let mut world = World::story(1, plan(1, &[Reach::Fixed]));
+    let answers = Habits::polite(SECOND, 10 * SECOND);
+    world.agent_does(0, Habits { twin: Some(ms(300)), ..answers });
+    world.dial(0);
+    world.wait_until(3 * SECOND, |world| talks(world, 0));
+    world.wait(SECOND);
+    let byes = world.said().iter().filter(|(hop, bytes)| {
+        let text = String::from_utf8_lossy(bytes);
+        hop.peer == agent_address(0) && text.starts_with("BYE") && text.contains("cause=200")
+    });
+    assert_eq!(byes.count(), 1, "the second answer is ended, and its phone lists no missed call");
+    assert_eq!((world.talks(agent_address(0)), connections(&world)), (1, 1));
+    world.end();
+    assert_eq!(world.records()[0].outcome, Outcome::Answered);
 }

@@ -3,7 +3,7 @@
 //! test bears the number of its row, where it has one.
 
 use pukar::acd::AgentState;
-use pukar::call::{EndedBy, Goal, Outcome};
+use pukar::call::{Direction, EndedBy, Goal, Outcome};
 use pukar::core::Event;
 use pukar::sim::{Faults, Habits, Plan, Reach, Step, World, agent_address, caller_address};
 use std::time::Duration;
@@ -69,6 +69,62 @@ fn q34_rows_are_calls_whatever_fails() {
         // That rows are calls is a law of every simulated day.
         World::run(seed as u64, Plan { faults, ..Plan::calm() }).unwrap();
     }
+}
+
+#[test]
+fn q35_reloads_under_load_drop_nobody() {
+    reloads(600);
+}
+
+/// The full size: `cargo test --release --test complaints_records -- --ignored`.
+#[test]
+#[ignore = "ten thousand reloads take minutes"]
+fn q35_ten_thousand_reloads_under_load_drop_nobody() {
+    reloads(10_000);
+}
+
+/// Four agents, callers without end, and a changed configuration every tenth of a second: queues
+/// come and go before the one that matters, agents are taken out and put back in, phones register
+/// meanwhile. Whoever calls is answered by somebody and talks until one of the two hangs up.
+fn reloads(times: u32) {
+    let reaches = [Reach::Fixed, Reach::Named, Reach::Registered, Reach::Streaming];
+    let mut world = World::story(35, plan(30, &reaches));
+    let mut called = 0;
+    for n in 0..times {
+        world.reload_something();
+        world.wait(Duration::from_millis(100));
+        let caller = (n / 30 % 30) as u16;
+        if n % 30 == 0 && world.talks(caller_address(caller)) == 0 {
+            world.dial(caller);
+            called += 1;
+        }
+    }
+    world.wait(200 * SECOND);
+    world.end();
+    let records = world.records();
+    assert_eq!(records.len(), called);
+    for record in records {
+        assert_eq!((record.outcome, record.ended_by), (Outcome::Answered, EndedBy::Agent));
+        assert!(record.talk_ms >= 9_500, "{record:?}");
+    }
+}
+
+#[test]
+fn q43_a_prompt_that_never_ends_delays_no_conversation() {
+    // Whatever the data plane tells comes up to eight seconds late, and the welcome never ends.
+    let faults = Faults { slow_media: 100, ..Faults::default() };
+    let mut world = World::story(43, Plan { faults, ..plan(3, &[Reach::Fixed; 3]) });
+    (0..3).for_each(|caller| world.dial(caller));
+    // A second of ringing; that caller and agent are bridged then is a law of the world.
+    let all_talk = |world: &World| (0..3).all(|agent| talks(world, agent));
+    let took = world.wait_until(2 * SECOND, all_talk);
+    assert!(took <= SECOND + Duration::from_millis(200), "{took:?}");
+    world.end();
+    assert!(world.records().iter().all(|record| record.outcome == Outcome::Answered));
+}
+
+fn talks(world: &World, agent: u16) -> bool {
+    matches!(world.agent(agent), AgentState::Talking { .. })
 }
 
 #[test]
@@ -158,4 +214,27 @@ fn a_switch_that_is_told_to_end_writes_the_records_of_calls_in_wrap_up_and_of_al
     (0..3).for_each(|caller| assert_eq!(world.talks(caller_address(caller)), 0));
     world.end();
     assert_eq!(world.records().len(), 3, "and none twice");
+}
+
+#[test]
+fn a_switch_that_is_told_to_end_keeps_what_it_has_promised() {
+    let mut world = World::story(1, plan(2, &[Reach::Fixed]));
+    world.agent_does(0, Habits::polite(SECOND, 60 * SECOND));
+    world.dial(0);
+    world.wait(5 * SECOND);
+    world.dial(1);
+    world.wait(5 * SECOND);
+    world.press(1, '1');
+    world.wait(10 * SECOND);
+    let backs = |world: &World| {
+        let records = world.records().iter().filter(|record| record.direction == Direction::Out);
+        records.map(|record| record.outcome).collect::<Vec<Outcome>>()
+    };
+    world.tell(Event::Close);
+    world.wait(SECOND);
+    assert_eq!((backs(&world), world.live_calls()), (vec![], 1), "the next process has it");
+    world.tell(Event::Restarted);
+    world.wait(90 * SECOND);
+    world.end();
+    assert_eq!(backs(&world), [Outcome::Answered]);
 }

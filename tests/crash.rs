@@ -12,6 +12,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use support::Deadline;
 use support::facts::Admin;
+use support::sipp::{self, Sipp};
 use support::street::{CALLER, PHONE};
 use support::switch::{HELPLINE, Switch};
 
@@ -103,6 +104,31 @@ fn q36_a_supervised_switch_is_back_at_once_and_its_agents_are_what_they_were() {
         assert_eq!(switch.ask("agents.list")[0]["since"], before["since"]);
     }
     assert!(switch.records().is_empty());
+}
+
+#[test]
+fn q26_a_core_that_dies_is_replaced_at_once_and_whoever_waited_is_assigned() {
+    let agent = "[[agent]]\nid = \"op1\"\nskills = [\"operator\"]\n\
+                 contact = \"sip:op1@NET.3:5060\"\n";
+    let mut switch = Switch::supervised(&[HELPLINE, agent]);
+    let caller = sipp::Plan { scenario: "caller", ..sipp::Plan::default() };
+    let caller = Sipp::calls(&switch.street, caller);
+    let phone = sipp::Plan { scenario: "agent", house: PHONE, ..sipp::Plan::default() };
+    let phone = Sipp::answers(&switch.street, phone);
+    switch.until("queue.joined", |_| true);
+    let died = now();
+    switch.crash_child();
+    let away = died.elapsed();
+    eprintln!("away for {away:?}");
+    // A tenth of a second where nothing else runs.
+    assert!(away < Duration::from_secs(5), "{away:?}");
+    switch.admin.ask("agents.set", json!({"agent": "op1", "state": "ready"})).unwrap();
+    caller.succeeds();
+    phone.succeeds();
+    until_status(&mut switch, |calls| calls["live"] == 0);
+    let records = switch.records();
+    assert_eq!(records.len(), 1, "{records:#?}");
+    assert_eq!((&records[0]["outcome"], &records[0]["agent"]), (&json!("answered"), &json!("op1")));
 }
 
 /// The full size: `cargo test --release --test crash -- --ignored --nocapture`.

@@ -101,8 +101,25 @@ fn a_call_that_one_agent_lets_ring_goes_to_the_next() {
 }
 
 #[test]
-fn an_agent_who_picks_up_too_late_is_told_goodbye() {
-    goes_on_to_the_next_agent("agent_late", "ring-timeout");
+fn an_agent_who_picks_up_as_the_ringing_ends_has_the_call() {
+    let ring = HELPLINE.replace("ring_for = \"10s\"", "ring_for = \"1s\"");
+    let op1 = agent("op1", &[&lives_in("op1", PHONE), READY]);
+    let mut switch = Switch::start(&[&ring.replace("rest = \"100ms\"", "rest = \"60s\""), &op1]);
+    let late = Plan { scenario: "agent_late", house: PHONE, ..Plan::default() };
+    let late = Sipp::answers(&switch.street, late);
+    let caller = Plan { scenario: "caller", ..Plan::default() };
+    let caller = Sipp::calls(&switch.street, caller);
+    // Its 200 comes after our CANCEL.
+    let missed = switch.until("agent.missed", |fact| fact["agent"] == "op1");
+    assert_eq!(missed["why"], "ring-timeout");
+    let connected = switch.until("call.connected", |fact| fact["agent"] == "op1");
+    switch.admin.ask("calls.hangup", json!({"call": connected["call"]})).unwrap();
+    caller.succeeds();
+    late.succeeds();
+    switch.until_ended(1);
+    let records = switch.records();
+    let record = one_of(&records);
+    assert_eq!((&record["outcome"], &record["agent"]), (&json!("answered"), &json!("op1")));
 }
 
 #[test]
@@ -219,4 +236,27 @@ fn an_orderly_stop_in_the_middle_of_a_wrap_up_writes_the_record() {
     let records = switch.records();
     let record = one_of(&records);
     assert_eq!((&record["outcome"], &record["agent"]), (&json!("answered"), &json!("op1")));
+}
+
+#[test]
+fn q35_reloads_under_load_drop_no_call() {
+    let mut switch = Switch::start(&[HELPLINE, &two(READY)]);
+    let agents = [PHONE, OTHER_PHONE].map(|house| {
+        let plan = Plan { scenario: "agent", house, calls: 100, ..Plan::default() };
+        Sipp::answers(&switch.street, plan)
+    });
+    let caller = Plan { scenario: "caller", calls: 16, rate: 4, ..Plan::default() };
+    let caller = Sipp::calls(&switch.street, caller);
+    let mut reloads = 0;
+    while switch.facts.count("call.ended") < 16 {
+        switch.admin.ask("config.reload", json!({})).unwrap();
+        reloads += 1;
+        switch.facts.until_count("switch.reloaded", reloads);
+    }
+    caller.succeeds();
+    drop(agents);
+    let records = switch.records();
+    assert_eq!(records.len(), 16);
+    assert!(records.iter().all(|record| record["outcome"] == "answered"), "{records:#?}");
+    assert!(reloads >= 50, "only {reloads} reloads");
 }

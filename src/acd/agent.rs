@@ -162,6 +162,12 @@ impl Agent {
         self.is_able(queue, need.level) && self.speaks(&need.languages)
     }
 
+    /// Why an agent is paused by the switch.
+    pub fn reason_of_misses(&self) -> String {
+        let calls = if self.misses == 1 { "call" } else { "calls" };
+        format!("missed {} {calls}", self.misses)
+    }
+
     pub fn state(&self) -> AgentState {
         match self.task {
             Task::Offered(call) | Task::Claimed { call, .. } => {

@@ -178,6 +178,10 @@ impl Desk {
 
     /// The phone answered. True: the agent has the call, and nobody else rings for it any more.
     /// False: too late, hang that phone up.
+    ///
+    /// It is not too late for an agent whose offer was withdrawn a moment ago because it had rung
+    /// long enough, while nobody else has answered: the handset was lifted, and the two crossed on
+    /// their way. The miss is forgotten, and with it a pause that it brought about.
     pub fn answered(
         &mut self,
         cx: &mut Cx<'_>,
@@ -188,6 +192,9 @@ impl Desk {
         let mut turn = Turn::new(cx, out);
         match self.task(agent) {
             Task::Offered(c) if c == call => {}
+            Task::Nothing if self.agents.contains(agent) && self.unanswered(call) => {
+                self.forgive(agent);
+            }
             Task::Talking(c) | Task::Serving { call: c, .. } => return c == call,
             Task::Claimed { call: c, wrap_up } if c == call => {
                 self.begin_serving(&mut turn, call, agent, wrap_up);
@@ -221,6 +228,15 @@ impl Desk {
         }
         self.decide(turn);
         true
+    }
+
+    /// The last miss was none.
+    fn forgive(&mut self, agent: AgentId) {
+        let Some(who) = self.agents.get_mut(agent) else { return };
+        if who.duty == Duty::Paused(who.reason_of_misses()) {
+            who.duty = Duty::On;
+        }
+        who.misses = who.misses.saturating_sub(1);
     }
 
     /// The conversation is over: the call leaves the desk, the agent wraps up. Of an agent who was

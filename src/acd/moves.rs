@@ -174,8 +174,7 @@ impl Desk {
         if counts {
             who.misses = who.misses.saturating_add(1);
             if who.duty == Duty::On && pause_after > 0 && who.misses >= pause_after {
-                let calls = if who.misses == 1 { "call" } else { "calls" };
-                who.duty = Duty::Paused(format!("missed {} {calls}", who.misses));
+                who.duty = Duty::Paused(who.reason_of_misses());
             }
         }
         self.settle(turn, agent);

@@ -42,6 +42,9 @@ pub const REGISTER_EXPIRES: (Duration, Duration) =
     (Duration::from_secs(30), Duration::from_secs(7_200));
 /// The least rest of an agent between a missed offer and the next one.
 pub const REST_MIN: Duration = Duration::from_millis(100);
+/// A phone of an agent that hangs up sooner than this after its answer has let nobody talk: the
+/// caller goes on waiting at the old place.
+pub const TALK_MIN: Duration = Duration::from_millis(200);
 /// The highest priority of a caller, and the highest level of a skill.
 pub const PRIORITY_MAX: u8 = 9;
 pub const LEVEL_MAX: u8 = 9;
@@ -86,3 +89,33 @@ pub const OVERFLOWS_MAX: usize = 16;
 /// Rows of the directory, and those of them that were refused and are shown.
 pub const DIRECTORY_MAX: usize = 200_000;
 pub const DIRECTORY_REFUSED_MAX: usize = 10_000;
+/// Octets of one contact, URI and parameters: what is kept of each for hours.
+pub const CONTACT_OCTETS_MAX: usize = 2_048;
+/// Services taken from NAPTR, targets of each service, servers in the end: whoever runs a zone must
+/// not make us ask or try for ever.
+pub const DNS_SERVICES_MAX: usize = 4;
+pub const DNS_TARGETS_MAX: usize = 8;
+pub const DNS_SERVERS_MAX: usize = 16;
+/// Questions whose answers are kept, and records of each.
+pub const DNS_ENTRIES_MAX: usize = 1_024;
+pub const DNS_RECORDS_MAX: usize = 64;
+/// Places that are being found at a time; beyond it they cannot be found.
+pub const DNS_JOBS_MAX: usize = 4_096;
+/// Parts of a multipart body that are looked at.
+pub const SIP_PARTS_MAX: usize = 16;
+/// Users and sources whose wrong passwords are counted, the octets of a user's name by which that
+/// is done (none of ours is longer), and sources whose noise is counted.
+pub const OFFENDERS_MAX: usize = 16_384;
+pub const OFFENDER_OCTETS_MAX: usize = 128;
+pub const NOISY_SOURCES_MAX: usize = 65_536;
+/// Parameters of one Digest value; RFC 7616 knows thirteen.
+pub const DIGEST_PARAMS_MAX: usize = 32;
+/// Nonces whose uses are counted at a time.
+pub const NONCES_MAX: usize = 65_536;
+/// Challenges answered for one call: one proxy's and the server's, and one of them again when a
+/// nonce was stale.
+pub const CHALLENGES_MAX: u8 = 3;
+/// Collisions in a row before an offer inside a dialog is given up.
+pub const OFFER_TRIES_MAX: u8 = 8;
+/// Reports in one SR or RR; the count has five bits.
+pub const RTCP_REPORTS_MAX: usize = 31;

@@ -131,6 +131,16 @@ pub enum Effect {
     Fact(Fact),
 }
 
+/// Why an agent's phones are to stop ringing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// They rang for long enough. Whoever lifts the handset at that very moment may have the call.
+    RangOut,
+    AnsweredElsewhere,
+    /// The caller or the agent has gone.
+    Gone,
+}
+
 /// Why no phone of an agent took an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Missed {
@@ -275,10 +285,12 @@ pub enum Fact {
         call: CallId,
         what: Recorded,
     },
-    /// The agent's phone was lost in mid-call; the caller waits again, at the old place.
+    /// The caller waits again, at the old place: the agent's phone was lost in mid-call, or hung up
+    /// in the moment in which it answered, and nobody has talked.
     Returned {
         call: CallId,
         agent: AgentId,
+        talked: bool,
     },
     LegClosed {
         call: CallId,

@@ -119,6 +119,8 @@ impl Calls {
             parked: None,
             held: None,
             was_connected: false,
+            was_connected_before: false,
+            connected: io.cx.now.instant,
             own: None,
             sent_out: false,
             recorded,

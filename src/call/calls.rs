@@ -178,8 +178,10 @@ impl Calls {
             refuse(io, leg, arrival, 404, None);
             return None;
         };
-        let phones = io.settings.phones.len();
-        let Some(port) = self.ports.take_for_caller(phones) else {
+        // Phones that ring or talk have a port already.
+        let busy = self.by_leg.len().saturating_sub(self.table.len());
+        let idle = io.settings.phones.len().saturating_sub(busy);
+        let Some(port) = self.ports.take_for_caller(idle) else {
             refuse(io, leg, arrival, 503, Some(10));
             return None;
         };
@@ -230,27 +232,21 @@ impl Calls {
         if line.emergency {
             io.fact(Fact::Emergency { call });
         }
-        match (goal, first) {
-            (Goal::Queue(queue), Some(body)) => {
-                self.greet(io, call, body);
+        if let Some(body) = first {
+            self.greet(io, call, body);
+        }
+        match goal {
+            Goal::Queue(queue) => {
                 io.out.push(Effect::Join { call, queue, arrived: io.cx.now.instant });
             }
-            (Goal::Served { .. }, Some(body)) => {
-                self.greet(io, call, body);
-                match centre {
-                    Some(trunk) => self.ring_centre(io, call, trunk),
-                    None => self.without_centre(io, call),
-                }
-            }
-            (Goal::Menu { .. }, Some(body)) => {
-                self.greet(io, call, body);
-                self.ask(io, call, line);
-            }
-            (Goal::Dial(uri), _) => self.dial_target(io, call, uri),
-            (Goal::Goodbye | Goal::Later { .. } | Goal::Placed, _)
-            | (Goal::Queue(_) | Goal::Served { .. } | Goal::Menu { .. }, None) => {
-                unreachable!("a queue call is answered with a description")
-            }
+            Goal::Served { .. } => match centre {
+                Some(trunk) => self.ring_centre(io, call, trunk),
+                None => self.without_centre(io, call),
+            },
+            Goal::Menu { .. } => self.ask(io, call, line),
+            Goal::Dial(uri) => self.dial_target(io, call, uri),
+            // No line has one of these.
+            Goal::Goodbye | Goal::Later { .. } | Goal::Placed => {}
         }
         call
     }

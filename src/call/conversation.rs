@@ -66,8 +66,11 @@ pub struct Call {
     pub parked: Option<Parked>,
     /// Who keeps the caller on hold, as last told.
     pub held: Option<Role>,
-    /// Whether they ever talked with anyone.
+    /// Whether they ever talked with anyone, and whether they had before whoever talks now.
     pub was_connected: bool,
+    pub was_connected_before: bool,
+    /// When whoever they talk with answered.
+    pub connected: Instant,
     /// What a call is besides, that a phone of ours placed.
     pub own: Option<Box<Own>>,
     /// A queue that did not keep them has sent them to a centre; once is enough.
@@ -120,6 +123,8 @@ impl Call {
             parked: None,
             held: None,
             was_connected: false,
+            was_connected_before: false,
+            connected: io.cx.now.instant,
             own,
             sent_out: false,
             back: None,
@@ -213,7 +218,7 @@ impl Call {
     }
 
     pub fn rings_at(&self, agent: AgentId) -> bool {
-        self.others.iter().any(|leg| leg.role == Role::Agent(agent))
+        self.others.iter().any(|leg| leg.role == Role::Agent(agent) && !leg.cancelled)
     }
 
     /// The music that the parties of this call hear, as far as it has come.
@@ -245,9 +250,10 @@ impl Call {
         }
     }
 
-    /// Every agent with a phone in the call, once.
+    /// Every agent with a phone that rings for the call or is in it, once.
     pub fn agents(&self) -> Vec<AgentId> {
-        let mut agents: Vec<AgentId> = self.others.iter().filter_map(Leg::agent).collect();
+        let in_use = self.others.iter().filter(|leg| !leg.cancelled);
+        let mut agents: Vec<AgentId> = in_use.filter_map(Leg::agent).collect();
         agents.sort_unstable();
         agents.dedup();
         agents

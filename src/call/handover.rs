@@ -123,6 +123,11 @@ impl Calls {
     pub fn unclaimed(&mut self, io: &mut Io, id: CallId, agent: Option<AgentId>, why: &str) {
         if let Some(agent) = agent {
             self.hang_up_phones(io, id, agent, Cause::default());
+            let over = self.table.get(id).and_then(|call| call.handover.as_deref());
+            if over.is_some_and(|over| over.asked != Some(agent)) {
+                // Somebody else has been asked since.
+                return;
+            }
         }
         self.try_next(io, id, (480, why));
     }

@@ -42,7 +42,8 @@ impl Calls {
     /// The caller and this leg hear each other, as a fact.
     pub(super) fn connected(&mut self, io: &mut Io, id: CallId, leg: LegId) {
         let Some(call) = self.table.get_mut(id) else { return };
-        call.was_connected = true;
+        call.was_connected_before = call.was_connected;
+        (call.was_connected, call.connected) = (true, io.cx.now.instant);
         let agent = call.leg(leg).and_then(Leg::agent);
         let number = call.number.clone();
         io.fact(Fact::Connected { call: id, agent });

@@ -13,6 +13,8 @@ pub struct Leg {
     pub role: Role,
     pub side: Side,
     pub stage: Stage,
+    /// It rang for long enough and was told to stop; what it says to that is still to come.
+    pub cancelled: bool,
     /// A tune is playing to it.
     pub hears_tune: bool,
     /// It should be heard and is not.
@@ -45,6 +47,7 @@ impl Leg {
             role,
             side,
             stage,
+            cancelled: false,
             hears_tune: false,
             silent: false,
             moved: false,

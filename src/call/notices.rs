@@ -87,7 +87,7 @@ impl Calls {
             io.out.push(other.hang_up(cause.clone()));
             return self.refused(io, id, leg, 488, cause);
         }
-        other.stage = Stage::Up;
+        (other.stage, other.cancelled) = (Stage::Up, false);
         io.out.extend(other.agree());
         if std::mem::take(&mut other.moved) {
             io.out.push(other.offer_again(&io.settings.media));
@@ -112,7 +112,7 @@ impl Calls {
         self.bury(io, id, &gone, status, cause.clone());
         let Some(call) = self.table.get(id) else { return };
         match gone.role {
-            Role::Agent(agent) if !call.rings_at(agent) => {
+            Role::Agent(agent) if !gone.cancelled && !call.rings_at(agent) => {
                 let why = missed(status, gone.stage);
                 io.out.push(Effect::Missed { call: id, agent, why });
                 self.asked_missed(io, id, agent, (passed_on(status), why.name()));
@@ -178,6 +178,9 @@ impl Calls {
                 self.finish(io, id, end, Some(leg));
             }
             Role::Agent(_) if !call.needs(leg) => self.refused(io, id, leg, 480, cause),
+            Role::Agent(agent) if !silent && call.has_hardly_talked(io, agent) => {
+                self.came_to_nothing(io, id, (agent, leg), cause);
+            }
             Role::Agent(_) => {
                 let by = if silent { gone.lost_as(EndedBy::Lost) } else { EndedBy::Agent };
                 self.partner_gone(io, id, leg, (silent, by), cause);
@@ -241,7 +244,9 @@ impl Calls {
             // Known until the leg is buried, which gives the port back.
             self.by_port.insert(port, (id, leg));
             self.no_port(io, id, leg);
-            self.by_port.remove(&port);
+            if self.by_port.remove(&port).is_some() {
+                io.fact(Fact::Measured { call: id, leg, figures: Default::default() });
+            }
             return;
         };
         self.by_port.insert(next, (id, leg));
@@ -284,7 +289,7 @@ impl Calls {
             return self.finish(io, id, end, None);
         };
         let Some(gone) = call.take_other(leg) else { return };
-        let alone = !call.rings_at(agent);
+        let alone = !gone.cancelled && !call.rings_at(agent);
         let cause = Cause { q850: Some(42), ..Cause::default() };
         io.out.push(gone.hang_up(cause.clone()));
         self.bury(io, id, &gone, 487, cause);

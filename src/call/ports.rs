@@ -40,8 +40,13 @@ impl Ports {
 
     /// A pair on whichever worker has most of them free. `None`: all are taken.
     pub fn take(&mut self) -> Option<PortId> {
-        let worker = (0..self.free.len()).max_by_key(|&w| (self.free[w].len(), usize::MAX - w))?;
-        self.take_from(worker)
+        self.take_from(self.roomiest())
+    }
+
+    /// The worker that has most pairs free.
+    fn roomiest(&self) -> usize {
+        let workers = 0..self.free.len();
+        workers.max_by_key(|&w| (self.free[w].len(), usize::MAX - w)).unwrap_or_default()
     }
 
     /// A pair on the same worker as `sibling`, so that the two can be bridged.
@@ -57,10 +62,13 @@ impl Ports {
     }
 
     /// A pair for a caller, where that leaves `reserve` of them for the phones that are to ring:
-    /// callers who wait must not take what their own answer needs.
+    /// callers who wait must not take what their own answer needs. That is kept on each worker, for
+    /// a phone needs a pair on its caller's.
     pub fn take_for_caller(&mut self, reserve: usize) -> Option<PortId> {
-        let free = self.uses.len() - self.taken;
-        if free > reserve.min(self.uses.len() / 2) { self.take() } else { None }
+        let worker = self.roomiest();
+        let half = self.uses.len() / self.free.len() / 2;
+        let free = self.free[worker].len();
+        if free > reserve.min(half) { self.take_from(worker) } else { None }
     }
 
     /// Whether they are the same ports, however they were used.
@@ -93,22 +101,37 @@ mod tests {
     #[test]
     fn pairs_are_even_distinct_and_run_out_cleanly() {
         let mut ports = Ports::new((20_001, 20_009), 2);
-        let taken: Vec<PortId> = std::iter::from_fn(|| ports.take()).collect();
+        let taken: Vec<PortId> = std::iter::from_fn(|| ports.take_for_caller(0)).collect();
         let mut numbers: Vec<u32> = taken.iter().map(|p| p.slot()).collect();
         numbers.sort();
         assert_eq!(numbers, [20_002, 20_004, 20_006, 20_008]);
-        assert_eq!((ports.take(), ports.taken()), (None, 4));
+        assert_eq!((ports.take_for_caller(0), ports.taken()), (None, 4));
         ports.give_back(taken[0]);
-        let again = ports.take().unwrap();
+        let again = ports.take_for_caller(0).unwrap();
         assert_eq!(again.slot(), taken[0].slot());
         assert_ne!(again, taken[0], "a new use is a new id");
+    }
+
+    #[test]
+    fn callers_leave_ports_for_the_phones_on_every_worker() {
+        // Six pairs, three on each of two workers.
+        let mut ports = Ports::new((20_000, 20_011), 2);
+        let callers: Vec<PortId> = std::iter::from_fn(|| ports.take_for_caller(100)).collect();
+        assert_eq!(callers.len(), 4);
+        for caller in [callers[0], callers[1]] {
+            assert!(ports.take_beside(caller).is_some(), "{caller:?} cannot be answered");
+        }
+        assert_eq!((ports.take_for_caller(0), ports.take_for_caller(1)), (None, None));
+        ports.give_back(callers[2]);
+        assert!(ports.take_for_caller(1).is_none(), "it is for a phone now");
+        assert!(ports.take_for_caller(0).is_some());
     }
 
     #[test]
     fn both_legs_of_a_call_live_on_one_worker() {
         let mut ports = Ports::new((20_000, 20_099), 4);
         for _ in 0..12 {
-            let caller = ports.take().unwrap();
+            let caller = ports.take_for_caller(0).unwrap();
             let agent = ports.take_beside(caller).unwrap();
             assert_eq!((caller.slot() / 2) % 4, (agent.slot() / 2) % 4);
         }

@@ -28,8 +28,8 @@ impl Calls {
         call.found = Some(agent);
         let talk = vec![call.caller.id, leg];
         self.set_talk(io, id, talk);
-        self.connected(io, id, leg);
         self.hang_up_phones(io, id, agent, answered_elsewhere());
+        self.connected(io, id, leg);
         self.agent_was_first(io, id);
     }
 

@@ -4,7 +4,8 @@
 use super::calls::{Calls, Io};
 use super::leg::{Leg, Stage};
 use super::side::Side;
-use super::{Call, Effect, EndedBy, Fact, Missed, Role, Settings};
+use super::{Call, Effect, EndedBy, Fact, Goal, Missed, Role, Settings, Stop};
+use crate::base::limits::TALK_MIN;
 use crate::base::text::clean;
 use crate::base::{AgentId, CallId, Instant, LegId};
 use crate::media::control::Command;
@@ -99,14 +100,29 @@ impl Calls {
     }
 
     /// Stops the agent's phones, unless one of them is the one that the caller talks with.
-    pub fn withdraw(&mut self, io: &mut Io, id: CallId, agent: AgentId, elsewhere: bool) {
-        let cause = if elsewhere { answered_elsewhere() } else { Cause::default() };
-        self.hang_up_phones(io, id, agent, cause);
+    pub fn withdraw(&mut self, io: &mut Io, id: CallId, agent: AgentId, why: Stop) {
+        match why {
+            Stop::RangOut => self.cancel_phones(io, id, agent),
+            Stop::AnsweredElsewhere => self.hang_up_phones(io, id, agent, answered_elsewhere()),
+            Stop::Gone => self.hang_up_phones(io, id, agent, Cause::default()),
+        }
+    }
+
+    /// RFC 3261 section 9.1: "a CANCEL request has no effect on a request to which a UAS has
+    /// already given a final response". So the phones are kept until they have said what it was.
+    fn cancel_phones(&mut self, io: &mut Io, id: CallId, agent: AgentId) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        let rings = |leg: &&mut Leg| leg.role == Role::Agent(agent) && leg.stage != Stage::Up;
+        for leg in call.others.iter_mut().filter(rings).filter(|leg| !leg.cancelled) {
+            leg.cancelled = true;
+            io.out.push(leg.act(Act::Cancel { cause: Cause::default() }));
+        }
     }
 
     /// The agent's phone answered, but the call is no longer theirs.
     pub fn too_late(&mut self, io: &mut Io, id: CallId, agent: AgentId) {
-        self.hang_up_phones(io, id, agent, answered_elsewhere());
+        let late = |leg: &Leg| leg.role == Role::Agent(agent) && leg.stage == Stage::Up;
+        self.stop_phones(io, id, answered_elsewhere(), late);
     }
 
     /// The caller has waited as long as the queue allows, or the queue is gone.
@@ -118,9 +134,14 @@ impl Calls {
     }
 
     pub(super) fn hang_up_phones(&mut self, io: &mut Io, id: CallId, agent: AgentId, cause: Cause) {
+        self.stop_phones(io, id, cause, |leg| leg.role == Role::Agent(agent));
+    }
+
+    /// Hangs up those of these legs that the caller does not talk with.
+    fn stop_phones(&mut self, io: &mut Io, id: CallId, cause: Cause, which: impl Fn(&Leg) -> bool) {
         let Some(call) = self.table.get_mut(id) else { return };
-        let needless = |leg: &Leg| leg.role == Role::Agent(agent) && !call.needs(leg.id);
-        let ids: Vec<LegId> = call.others.iter().filter(|l| needless(l)).map(|l| l.id).collect();
+        let stops = |leg: &Leg| which(leg) && !call.needs(leg.id);
+        let ids: Vec<LegId> = call.others.iter().filter(|l| stops(l)).map(|l| l.id).collect();
         let stopped: Vec<Leg> = ids.into_iter().filter_map(|leg| call.take_other(leg)).collect();
         for leg in stopped {
             io.out.push(leg.hang_up(cause.clone()));
@@ -133,12 +154,39 @@ impl Calls {
     pub(super) fn return_to_queue(&mut self, io: &mut Io, id: CallId, agent: AgentId) {
         self.set_talk(io, id, Vec::new());
         self.let_go(io, id, Role::Agent(agent));
-        io.fact(Fact::Returned { call: id, agent });
+        io.fact(Fact::Returned { call: id, agent, talked: true });
         self.back_to_queue(io, id);
+    }
+
+    /// The agent hung up in the moment in which they answered: nobody has talked, and the caller
+    /// goes on waiting as if the phone had declined. All that rang before ring again.
+    pub(super) fn came_to_nothing(
+        &mut self,
+        io: &mut Io,
+        id: CallId,
+        (agent, leg): (AgentId, LegId),
+        cause: Cause,
+    ) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        let Some(gone) = call.take_other(leg) else { return };
+        call.was_connected = call.was_connected_before;
+        call.found = None;
+        self.bury(io, id, &gone, 200, cause);
+        self.set_talk(io, id, Vec::new());
+        io.fact(Fact::Returned { call: id, agent, talked: false });
+        io.out.push(Effect::Missed { call: id, agent, why: Missed::Declined });
     }
 }
 
 impl Call {
+    /// Whether this agent, whom the queue found, answered just now, and has done nothing since.
+    pub(super) fn has_hardly_talked(&self, io: &Io, agent: AgentId) -> bool {
+        let of_queue = matches!(self.goal, Goal::Queue(_)) && self.back.is_none();
+        let simple = self.handover.is_none() && self.parked.is_none() && self.talk.len() == 2;
+        let just_now = io.cx.now.instant.since(self.connected) < TALK_MIN;
+        of_queue && simple && just_now && self.found == Some(agent)
+    }
+
     /// What the agent's phone can show before anybody answers: the line and the district, how long
     /// the caller has waited, and why they are special; once for people, once for programs.
     fn told_to_agents(&self, settings: &Settings, now: Instant) -> Vec<(String, String)> {

@@ -20,13 +20,17 @@ impl Switch {
     /// Carries until nothing is left.
     pub(super) fn settle(&mut self, now: Now, out: &mut Out) {
         while let Some(work) = self.work.pop_front() {
-            match work {
-                Work::Sip(effect) => self.carry_sip(now, effect, out),
-                Work::Desk(effect) => self.carry_desk(now, effect, out),
-                Work::Call(effect) => self.carry_call(now, effect, out),
-            }
+            self.carry(now, work, out);
         }
         out.commands.extend(self.spare.rows.drain(..).map(|row| Command::Store(Box::new(row))));
+    }
+
+    fn carry(&mut self, now: Now, work: Work, out: &mut Out) {
+        match work {
+            Work::Sip(effect) => self.carry_sip(now, effect, out),
+            Work::Desk(effect) => self.carry_desk(now, effect, out),
+            Work::Call(effect) => self.carry_call(now, effect, out),
+        }
     }
 
     fn carry_sip(&mut self, now: Now, effect: sip::Effect, out: &mut Out) {
@@ -86,11 +90,20 @@ impl Switch {
         match effect {
             acd::Effect::Offer { call, agent } => {
                 let (phones, known) = self.phones_of(agent);
+                let before = self.work.len();
                 self.calls(now, |calls, io| calls.offer(io, call, agent, known, phones));
+                // They ring before the desk's next word about them is carried: it may be to stop.
+                for work in self.work.split_off(before) {
+                    self.carry(now, work, out);
+                }
             }
             acd::Effect::Withdraw { call, agent, why } => {
-                let elsewhere = why == Withdrawn::AnsweredElsewhere;
-                self.calls(now, |calls, io| calls.withdraw(io, call, agent, elsewhere));
+                let why = match why {
+                    Withdrawn::RingTimeout => call::Stop::RangOut,
+                    Withdrawn::AnsweredElsewhere => call::Stop::AnsweredElsewhere,
+                    Withdrawn::CallerGone | Withdrawn::AgentGone => call::Stop::Gone,
+                };
+                self.calls(now, |calls, io| calls.withdraw(io, call, agent, why));
             }
             acd::Effect::Unclaimed { call, agent } => self.calls(now, |calls, io| {
                 calls.unclaimed(io, call, Some(agent), "not to be had any more");

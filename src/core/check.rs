@@ -2,7 +2,7 @@
 
 use super::Switch;
 use crate::acd::AgentState;
-use crate::base::{AgentId, CallId};
+use crate::base::{AgentId, CallId, Instant};
 use crate::call::Goal;
 use std::collections::BTreeSet;
 
@@ -111,6 +111,11 @@ impl Switch {
 impl super::State {
     pub fn agent_name(&self, agent: AgentId) -> Option<&str> {
         self.desk.agent_name(agent)
+    }
+
+    /// When a caller of the desk arrived first.
+    pub fn arrived(&self, call: CallId) -> Option<Instant> {
+        self.desk.arrived(call)
     }
 
     pub fn agent_state(&self, name: &str) -> Option<&AgentState> {

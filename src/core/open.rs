@@ -21,6 +21,8 @@ pub struct Open {
     waiting_since: Option<Instant>,
     talking_since: Option<Instant>,
     held_since: Option<Instant>,
+    /// What the record said of the answer before the last one, which may come to nothing.
+    before: (Option<Wall>, String),
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +42,7 @@ impl Open {
             waiting_since: Some(at.instant),
             talking_since: None,
             held_since: None,
+            before: (None, String::new()),
         }
     }
 
@@ -88,6 +91,7 @@ impl Open {
             }
             Fact::LegOpened { leg, role, .. } => self.open_leg(at, *leg, *role, names),
             Fact::Connected { agent, .. } => {
+                self.before = (self.record.connected_at, self.record.agent.clone());
                 self.record.connected_at.get_or_insert(at.wall);
                 add(&mut self.record.wait_ms, self.waiting_since.take(), at);
                 self.talking_since.get_or_insert(at.instant);
@@ -113,10 +117,8 @@ impl Open {
                 add(&mut self.record.hold_ms, self.held_since.take(), at);
             }
             Fact::Recording { what, .. } => self.recorded(what),
-            Fact::Returned { .. } | Fact::Alone { .. } => {
-                self.stop_talking(at);
-                self.waiting_since = Some(at.instant);
-            }
+            Fact::Alone { .. } => self.waits_again(at, true),
+            Fact::Returned { talked, .. } => self.waits_again(at, *talked),
             Fact::District { district, .. } => self.record.district.clone_from(district),
             Fact::Category { category, .. } => self.record.category.clone_from(category),
             Fact::LegClosed { leg, status, cause, .. } => {
@@ -226,6 +228,16 @@ impl Open {
             self.record.recording.push_str("; ");
             self.record.recording.push_str(&flaw);
         }
+    }
+
+    /// An answer that came to nothing is taken back.
+    fn waits_again(&mut self, at: Now, talked: bool) {
+        if !talked {
+            (self.record.connected_at, self.record.agent) = std::mem::take(&mut self.before);
+            self.talking_since = None;
+        }
+        self.stop_talking(at);
+        self.waiting_since = Some(at.instant);
     }
 
     fn stop_talking(&mut self, at: Now) {

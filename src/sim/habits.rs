@@ -22,6 +22,12 @@ pub struct Habits {
     pub impatient: bool,
     /// Puts the other end on hold and comes back, so long after the answer.
     pub holds_after: Option<Duration>,
+    /// Another phone behind the same contact answers too, so long after this one.
+    pub twin: Option<Duration>,
+    /// Rings with reliable responses; as a caller, requires them (RFC 3262).
+    pub reliable: bool,
+    /// Calls without an offer, and answers the other end's in the ACK.
+    pub delayed: bool,
     /// Answers every re-INVITE with 491, as if it had one of its own on the way.
     pub glares: bool,
     /// Loses its power at this step, and is never heard of again.
@@ -55,6 +61,9 @@ impl Habits {
             answers_cancelled: false,
             impatient: false,
             holds_after: None,
+            twin: None,
+            reliable: false,
+            delayed: false,
             glares: false,
             dies: None,
         }
@@ -78,6 +87,8 @@ impl Habits {
             talk: None,
             never_acks: rude && rng.chance(20),
             glares: rude && rng.chance(20),
+            reliable: rng.chance(plan.faults.reliable),
+            delayed: rng.chance(plan.faults.delayed),
             ..Self::polite(Duration::ZERO, Duration::ZERO)
         }
     }
@@ -86,6 +97,8 @@ impl Habits {
     pub fn agent(plan: &Plan, rng: &mut Rng) -> Self {
         let mut habits = Self {
             ring_after: Some(Duration::from_millis(20 + rng.below(300))),
+            reliable: rng.chance(plan.faults.reliable),
+            twin: rng.chance(plan.faults.forks).then(|| Duration::from_millis(rng.below(2_000))),
             ..Self::polite(seconds(rng, 1, 5), seconds(rng, 3, 40))
         };
         if !rng.chance(plan.faults.rude_agents) {

@@ -1,11 +1,14 @@
 //! The laws that the switch alone cannot be asked about: facts are gapless, a call begins and ends
 //! once, has one record, and the record says who talked; and the day's digest.
 
-use super::plan::agent_address;
+use super::fairness::Fairness;
+use super::plan::{agent_address, agent_number};
 use super::ports::Ports;
+use super::region::DISTRICT_QUEUE;
 use super::world::{Verdict, World};
 use crate::base::{AgentId, CallId, Now, Wall};
 use crate::call::{self, Outcome};
+use crate::config::Settings;
 use crate::core::{AgentStateRow, CallRecord, Command, Event, Fact, Out, Row, State, What};
 use crate::sip::Hop;
 use bytes::Bytes;
@@ -19,8 +22,10 @@ pub struct Laws {
     pub records: Vec<CallRecord>,
     /// Calls that have arrived and not ended, and what records call them.
     pub live: BTreeMap<CallId, String>,
-    /// Who talked last, by the call's name.
+    /// Who talked last, by the call's name, and who before that.
     talked: BTreeMap<String, String>,
+    talked_before: BTreeMap<String, String>,
+    fairness: Fairness,
     /// Agents who were connected by the last event.
     connected: Vec<String>,
     names: BTreeMap<String, ()>,
@@ -64,7 +69,12 @@ impl Laws {
         }
     }
 
-    pub fn note_out(&mut self, out: &Out, state: &State) -> Result<(), String> {
+    pub fn note_out(
+        &mut self,
+        out: &Out,
+        settings: &Settings,
+        state: &State,
+    ) -> Result<(), String> {
         for command in &out.commands {
             match command {
                 Command::Send { hop, bytes } => (hop, &bytes[..]).hash(&mut self.log),
@@ -78,6 +88,7 @@ impl Laws {
                 return Err(format!("fact {} after {}", fact.seq, self.facts - 1));
             }
             format!("{:?}", fact.what).hash(&mut self.log);
+            self.fairness.note(fact, settings, state)?;
             if let What::Call(what) = &fact.what {
                 self.note_call(what, state)?;
             }
@@ -107,10 +118,19 @@ impl Laws {
             call::Fact::Refused { .. } => self.arrived += 1,
             call::Fact::Connected { call, agent } => {
                 let name = self.live.get(call).ok_or_else(|| format!("{call:?} is not live"))?;
-                if let Some(agent) = agent.and_then(|agent: AgentId| state.agent_name(agent)) {
-                    self.talked.insert(name.clone(), agent.to_string());
+                let agent = agent.and_then(|agent: AgentId| state.agent_name(agent));
+                if let Some(agent) = agent {
+                    match self.talked.insert(name.clone(), agent.to_string()) {
+                        Some(before) => self.talked_before.insert(name.clone(), before),
+                        None => self.talked_before.remove(name),
+                    };
                     self.connected.push(agent.to_string());
                 }
+            }
+            call::Fact::Returned { call, talked: false, .. } => {
+                let name = self.live.get(call).ok_or_else(|| format!("{call:?} is not live"))?;
+                self.talked.remove(name);
+                self.talked.extend(self.talked_before.remove_entry(name));
             }
             call::Fact::Ended { call, .. } => {
                 self.live.remove(call).ok_or_else(|| format!("{call:?} ended twice"))?;
@@ -142,7 +162,7 @@ impl Laws {
     /// Whoever is said to be connected has a bridged port.
     pub fn check_bridges(&mut self, ports: &Ports) -> Result<(), String> {
         for agent in self.connected.drain(..) {
-            let number = agent.trim_start_matches("op").parse().map_err(|_| "an odd agent")?;
+            let number = agent_number(&agent).ok_or("an odd agent")?;
             if !ports.is_bridged(agent_address(number).ip()) {
                 return Err(format!("{agent} was connected and hears nobody"));
             }
@@ -165,9 +185,10 @@ impl Laws {
         if talked != (record.outcome == Outcome::Answered) {
             return Err(format!("outcome and connection disagree: {record:?}"));
         }
-        if !matches!(record.queue.as_str(), "general" | "health" | "") {
+        if !matches!(record.queue.as_str(), "general" | "health" | DISTRICT_QUEUE | "") {
             return Err(format!("a call in a queue that no line leads to: {record:?}"));
         }
+        self.talked_before.remove(&record.id);
         let agent = self.talked.remove(&record.id).unwrap_or_default();
         if agent != record.agent {
             return Err(format!("{agent:?} talked, and the record says {record:?}"));

@@ -7,6 +7,7 @@
 
 mod dialling;
 mod diary;
+mod fairness;
 mod habits;
 mod handing;
 mod killed;
@@ -16,6 +17,7 @@ mod people;
 mod phone;
 mod plan;
 mod ports;
+mod region;
 mod session;
 mod signup;
 mod story;
@@ -29,7 +31,8 @@ mod world;
 pub use habits::{Habits, Step};
 pub use network::{Loss, Network};
 pub use plan::{
-    CENTRE, Faults, Plan, Reach, agent_address, caller_address, exchange_address, number_of,
-    switch_address,
+    CENTRE, Faults, Plan, Reach, agent_address, caller_address, centre_address, desk_address,
+    exchange_address, number_of, switch_address,
 };
+pub use region::{ALIRAJPUR, DESK, EMERGENCY, FIRST, Region, SHIVPURI, SURGUJIA};
 pub use world::{Verdict, World};

@@ -24,7 +24,7 @@ impl World {
             let (user, secret, line) = (agent_name(n), password(n), phone.line());
             let signup = Signup::new(&user, &secret, DOMAIN, line, &mut self.rng);
             phone.signup = Some(signup);
-            self.at(Instant(0), Work::Return { address });
+            self.at(self.now, Work::Return { address });
         }
         self.phones.insert(address, phone);
     }
@@ -36,7 +36,9 @@ impl World {
         for n in 0..self.plan.callers {
             let address = caller_address(n);
             let dial = Instant(self.rng.below(within));
-            self.at(dial, Work::Dial { address });
+            let numbers = self.plan.region.numbers();
+            let number = numbers[self.rng.below(numbers.len() as u64) as usize];
+            self.at(dial, Work::Dial { address, number });
             let patience = match self.rng.chance(faults.rude_callers) {
                 true => seconds(&mut self.rng, 0, 4),
                 false => seconds(&mut self.rng, 5, 300),

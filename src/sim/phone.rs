@@ -3,7 +3,7 @@
 
 use super::habits::{Habits, Step};
 use super::plan::number_of;
-use super::session::{Session, Stage, response};
+use super::session::{Session, Stage, reliably, response};
 use super::signup::Signup;
 use crate::base::Rng;
 use crate::sip::Transport;
@@ -25,6 +25,8 @@ pub struct Phone {
     pub dead: bool,
     pub sessions: BTreeMap<String, Session>,
     pub signup: Option<Signup>,
+    /// Its microphone is off: it signals, and is not heard.
+    pub muted: bool,
 }
 
 /// What a phone wants done.
@@ -60,8 +62,12 @@ pub enum Wake {
     HangUp,
     Hold,
     Resume,
+    /// The other phone behind this contact answers.
+    Twin,
     /// Nobody came to a phone that rings: it stops by itself.
     Weary,
+    /// A call was cancelled, and nothing was heard of it.
+    Forget,
 }
 
 pub const T1: Duration = Duration::from_millis(500);
@@ -82,6 +88,7 @@ impl Phone {
             dead: false,
             sessions: BTreeMap::new(),
             signup: None,
+            muted: false,
         }
     }
 
@@ -89,9 +96,10 @@ impl Phone {
         self.sessions.values().all(|session| session.stage == Stage::Over)
     }
 
-    /// Sessions in which it believes to talk.
+    /// Sessions in which it believes to talk, other than the second answers of forks.
     pub fn talks(&self) -> usize {
-        self.sessions.values().filter(|session| session.stage == Stage::Up).count()
+        let up = |session: &&Session| session.stage == Stage::Up && session.key == session.call_id;
+        self.sessions.values().filter(up).count()
     }
 
     /// Sessions in which it has been asked and has not answered.
@@ -107,10 +115,13 @@ impl Phone {
             target: format!("sip:{number}@{switch}"),
             ..Session::new(format!("{:016x}@{}", rng.bits(), self.address.ip()), rng)
         };
-        session.invite = session.request("INVITE", self.line(), rng.bits(), Some("sendrecv"));
+        session.delayed = self.habits.delayed;
+        let more = if self.habits.reliable { "Require: 100rel\r\n" } else { "" };
+        let sdp = (!session.delayed).then_some("sendrecv");
+        session.invite = session.request_with("INVITE", self.line(), rng.bits(), (sdp, more));
         let invite = session.invite.clone();
         repeat(&mut session, invite, out);
-        self.sessions.insert(session.call_id.clone(), session);
+        self.sessions.insert(session.key.clone(), session);
     }
 
     /// Wants out of every session, however far it has come.
@@ -119,6 +130,16 @@ impl Phone {
         for id in ids {
             self.leave(&id, rng, out);
         }
+    }
+
+    /// Puts whomever it talks with on hold, and comes back after two seconds.
+    pub fn hold(&self, out: &mut Vec<Do>) {
+        let up = self.sessions.values().filter(|session| session.stage == Stage::Up);
+        out.extend(up.map(|session| Do::Wake {
+            after: Duration::ZERO,
+            call_id: session.key.clone(),
+            what: Wake::Hold,
+        }));
     }
 
     pub fn wake(&mut self, call_id: &str, what: Wake, rng: &mut Rng, out: &mut Vec<Do>) {
@@ -137,8 +158,15 @@ impl Phone {
             Wake::Ring if session.stage == Stage::Asked => {
                 if let Ok(invite) = Message::parse(&session.invite) {
                     let bytes = response(&invite, 180, &session.tag, line, None);
-                    session.ringing = Some(bytes.clone());
-                    out.push(Do::Send(bytes));
+                    if self.habits.reliable && invite.supports("100rel") {
+                        session.rseq += 1;
+                        let bytes = reliably(&bytes, session.rseq);
+                        session.ringing = Some(bytes.clone());
+                        repeat(session, bytes, out);
+                    } else {
+                        session.ringing = Some(bytes.clone());
+                        out.push(Do::Send(bytes));
+                    }
                 }
                 self.reach(Step::Ringing, out);
             }
@@ -150,6 +178,8 @@ impl Phone {
                 self.refuse(call_id, 480, out);
             }
             Wake::HangUp => self.leave(call_id, rng, out),
+            Wake::Forget if session.stage == Stage::Calling => session.stage = Stage::Over,
+            Wake::Twin if session.was_up => self.answer_again(call_id, rng, out),
             Wake::Hold | Wake::Resume
                 if session.stage == Stage::Up && session.repeating.is_none() =>
             {
@@ -165,7 +195,9 @@ impl Phone {
             Wake::Repeat { .. }
             | Wake::Ring
             | Wake::Answer
+            | Wake::Twin
             | Wake::Weary
+            | Wake::Forget
             | Wake::Hold
             | Wake::Resume => {}
         }
@@ -191,6 +223,10 @@ impl Phone {
                     out.push(Do::Protest("answered, and nobody acknowledges it"));
                 }
                 self.leave(call_id, rng, out);
+            } else if session.stage == Stage::Asked {
+                // RFC 3262 section 3: no PRACK came for what was to be acknowledged.
+                out.push(Do::Protest("rang reliably, and nobody acknowledges it"));
+                self.refuse(call_id, 504, out);
             } else {
                 session.stage = Stage::Over;
             }
@@ -211,6 +247,7 @@ impl Phone {
         let message = Message::parse(bytes)
             .unwrap_or_else(|why| panic!("the switch sent {}: {why:?}", show(bytes)));
         let call_id = String::from_utf8_lossy(message.header(Name::CallId).unwrap_or_default());
+        let call_id = self.key_of(&call_id, &message);
         match message.start {
             Start::Request { .. } => self.asked(&call_id, &message, rng, out),
             Start::Response { status: code, .. } => {
@@ -246,8 +283,25 @@ impl Phone {
                 reply(if known { 200 } else { 481 }, "x", None);
                 self.cancelled(call_id, out);
             }
-            _ => reply(200, "x", message.has_body("application/sdp").then_some("sendrecv")),
+            method => {
+                reply(200, "x", message.has_body("application/sdp").then_some("sendrecv"));
+                let rings = self.sessions.get_mut(call_id).filter(|s| s.stage == Stage::Asked);
+                if let Some(session) = rings.filter(|_| method == Method::Prack) {
+                    session.stop_repeating("SIP/2.0");
+                }
+            }
         }
+    }
+
+    /// The session that a message is about: the second answer of a fork has a tag of its own.
+    fn key_of(&self, call_id: &str, message: &Message) -> String {
+        let own = match message.start {
+            Start::Request { .. } => message.to.tag(),
+            Start::Response { .. } => message.from.tag(),
+        };
+        let twin = twin_of(call_id);
+        let is_twins = self.sessions.get(&twin).is_some_and(|s| own == Some(s.tag.as_str()));
+        if is_twins { twin } else { call_id.into() }
     }
 
     /// An INVITE after a final refusal is another attempt: with credentials, or redirected here.
@@ -273,6 +327,7 @@ impl Phone {
             stage: Stage::Asked,
             cseq: 100,
             invite: message.raw().to_vec(),
+            asked: message.raw().to_vec(),
             ..Session::new(call_id.into(), rng)
         };
         self.sessions.insert(call_id.into(), session);
@@ -336,13 +391,44 @@ impl Phone {
         session.stage = Stage::Up;
         session.was_up = true;
         repeat(session, bytes, out);
-        let plans = [(habits.talk, Wake::HangUp), (habits.holds_after, Wake::Hold)];
+        let plans = [
+            (habits.talk, Wake::HangUp),
+            (habits.holds_after, Wake::Hold),
+            (habits.twin, Wake::Twin),
+        ];
         for (after, what) in plans {
             if let Some(after) = after {
                 out.push(Do::Wake { after, call_id: call_id.into(), what });
             }
         }
         self.reach(Step::Answered, out);
+    }
+
+    /// The INVITE had been forked, and another phone behind this contact was lifted as well: its
+    /// 2xx comes from the same address with a tag of its own (RFC 3261 section 13.2.2.4).
+    fn answer_again(&mut self, call_id: &str, rng: &mut Rng, out: &mut Vec<Do>) {
+        let (line, key) = (self.line(), twin_of(call_id));
+        let Some(first) = self.sessions.get(call_id) else { return };
+        if self.sessions.contains_key(&key) {
+            return;
+        }
+        let mut twin = Session {
+            key,
+            stage: Stage::Up,
+            was_up: true,
+            tag: format!("{:x}", rng.bits()),
+            invite: first.asked.clone(),
+            repeating: None,
+            leaving: false,
+            ..first.clone()
+        };
+        let Ok(invite) = Message::parse(&first.asked) else { return };
+        let bytes = response(&invite, 200, &twin.tag, line, Some("sendrecv"));
+        repeat(&mut twin, bytes, out);
+        if let Some(after) = self.habits.talk {
+            out.push(Do::Wake { after, call_id: twin.key.clone(), what: Wake::HangUp });
+        }
+        self.sessions.insert(twin.key.clone(), twin);
     }
 
     fn refuse(&mut self, call_id: &str, status: u16, out: &mut Vec<Do>) {
@@ -382,10 +468,7 @@ impl Phone {
                 let bytes = session.request("BYE", line, rng.bits(), None);
                 repeat(session, bytes, out);
             }
-            Stage::Calling if session.provisional => {
-                let cancel = session.cancel();
-                out.extend(cancel.map(Do::Send));
-            }
+            Stage::Calling if session.provisional => cancel(session, out),
             Stage::Calling | Stage::Asked | Stage::Leaving | Stage::Over => {}
         }
     }
@@ -403,7 +486,19 @@ pub(super) fn repeat(session: &mut Session, bytes: Vec<u8>, out: &mut Vec<Do>) {
     session.repeating = Some(bytes.clone());
     out.push(Do::Send(bytes));
     let what = Wake::Repeat { round: session.round, interval: T1, left: REPEATS };
-    out.push(Do::Wake { after: T1, call_id: session.call_id.clone(), what });
+    out.push(Do::Wake { after: T1, call_id: session.key.clone(), what });
+}
+
+/// RFC 3261 section 9.1: "If there is no final response for the original request in 64*T1 seconds
+/// ..., the client SHOULD then consider the original transaction cancelled".
+pub(super) fn cancel(session: &Session, out: &mut Vec<Do>) {
+    out.extend(session.cancel().map(Do::Send));
+    let (after, call_id) = (64 * T1, session.key.clone());
+    out.push(Do::Wake { after, call_id, what: Wake::Forget });
+}
+
+fn twin_of(call_id: &str) -> String {
+    format!("{call_id}~twin")
 }
 
 fn show(bytes: &[u8]) -> String {

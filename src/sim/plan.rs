@@ -1,9 +1,10 @@
 //! What a simulated day holds.
 
+use super::region::Region;
 use crate::acd;
 use crate::base::{QueueId, Rng, TrunkId, TuneId};
 use crate::call::out::Route;
-use crate::call::{Goal, Keys, Line, MediaSettings, Phone, Signals};
+use crate::call::{Centre, Goal, Keys, Line, MediaSettings, Phone, Signals};
 use crate::config::Settings;
 use crate::sip::{Algorithms, Listener, Secret, Transport, Trunk, User};
 use std::collections::BTreeSet;
@@ -26,10 +27,13 @@ pub struct Plan {
     pub max_wait: Duration,
     /// Calls that the switch takes at a time.
     pub max_calls: usize,
+    /// The media ports, first and last.
+    pub ports: (u16, u16),
     /// Of a hundred callers, so many press a key while they wait.
     pub pressing: u64,
     /// Whoever hangs up unanswered is called back.
     pub call_back_abandoned: bool,
+    pub region: Region,
     pub faults: Faults,
 }
 
@@ -83,6 +87,12 @@ pub struct Faults {
     pub clock_steps: u64,
     /// A stream breaks, in a thousand events.
     pub stream_cuts: u64,
+    /// Behind the contact of an agent another phone answers as well.
+    pub forks: u64,
+    /// A phone rings with reliable responses, or requires them.
+    pub reliable: u64,
+    /// A caller sends no offer.
+    pub delayed: u64,
 }
 
 impl Faults {
@@ -109,8 +119,10 @@ impl Plan {
             wrap_up: Duration::from_secs(3),
             max_wait: Duration::from_secs(900),
             max_calls: 10_000,
+            ports: (20_000, 20_999),
             pressing: 0,
             call_back_abandoned: false,
+            region: Region::default(),
             faults: Faults::default(),
         }
     }
@@ -132,6 +144,11 @@ impl Plan {
             strategy,
             pressing: rng.below(40),
             call_back_abandoned: rng.chance(30),
+            region: Region {
+                districts: rng.chance(40),
+                shifts: rng.chance(30),
+                languages: rng.chance(40),
+            },
             faults: Faults {
                 loss: bad * rng.below(30),
                 repeats: rng.below(10),
@@ -151,6 +168,9 @@ impl Plan {
                 reloads: rng.below(6),
                 clock_steps: rng.below(6),
                 stream_cuts: bad * rng.below(6),
+                forks: rng.below(15),
+                reliable: rng.below(40),
+                delayed: rng.below(30),
             },
             ..Self::calm()
         }
@@ -164,7 +184,7 @@ impl Plan {
             let name = agent_name(agent);
             settings.acd.agents.push(acd::AgentSettings {
                 id: name.clone(),
-                skills: vec![self.skill(agent).into()],
+                skills: self.region.skills(agent, self.skill(agent)),
                 ready: true,
                 fixed: reach.contact(agent).is_some(),
             });
@@ -178,18 +198,18 @@ impl Plan {
             let secret = Secret(password(agent));
             settings.sip.users.push(User { name, secret, digest: Algorithms::Both });
         }
-        settings.call.lines = vec![Line {
-            name: "181".into(),
-            numbers: vec!["181".into()],
+        settings.call.lines = self.lines(&Line {
+            name: String::new(),
+            numbers: Vec::new(),
             goal: Goal::Queue(QueueId(0)),
             welcome: Some(TuneId(0)),
             music: Some(TuneId(1)),
             keys: Keys { emergency: Some('0'), callback: Some('1') },
             record: true,
             ..Line::default()
-        }];
+        });
         settings.call.media = MediaSettings {
-            ports: (20_000, 20_999),
+            ports: self.ports,
             workers: 2,
             silence_hangup: Duration::from_secs(30),
             ..MediaSettings::default()
@@ -225,6 +245,7 @@ impl Plan {
         settings.callbacks =
             acd::CallbackPolicy { attempts: 3, apart: seconds(60), keep: seconds(900) };
         settings.acd.queues[0].call_back_abandoned = self.call_back_abandoned;
+        self.region_settings(&mut settings);
         settings
     }
 
@@ -236,7 +257,14 @@ impl Plan {
             0 => {
                 settings.acd.queues.insert(0, self.queue("night", &["night"]));
                 for line in &mut settings.call.lines {
-                    line.goal = Goal::Queue(QueueId(1));
+                    if let Goal::Queue(queue) = &mut line.goal {
+                        queue.0 += 1;
+                    }
+                }
+                for district in &mut settings.call.districts {
+                    if let Centre::Queue(queue) = &mut district.centre {
+                        queue.0 += 1;
+                    }
                 }
             }
             1 => {
@@ -256,7 +284,13 @@ impl Plan {
         if agent < operators { "operator" } else { "counsellor" }
     }
 
-    fn queue(&self, name: &str, skills: &[&str]) -> acd::QueueSettings {
+    /// The age at which a caller goes before all priorities.
+    pub(super) fn aging(&self) -> Duration {
+        let default = acd::QueueSettings::default().aging;
+        if self.region.languages { Duration::from_secs(45) } else { default }
+    }
+
+    pub(super) fn queue(&self, name: &str, skills: &[&str]) -> acd::QueueSettings {
         acd::QueueSettings {
             name: name.into(),
             skills: skills.iter().map(|skill| skill.to_string()).collect(),
@@ -266,6 +300,7 @@ impl Plan {
             wrap_up: self.wrap_up,
             pause_after: 0,
             rest: Duration::from_secs(2),
+            aging: self.aging(),
             ..acd::QueueSettings::default()
         }
     }
@@ -290,6 +325,11 @@ pub fn agent_name(n: u16) -> String {
     format!("op{n}")
 }
 
+/// Which agent has this name.
+pub fn agent_number(name: &str) -> Option<u16> {
+    name.strip_prefix("op")?.parse().ok()
+}
+
 pub fn password(agent: u16) -> String {
     format!("secret-{agent}")
 }
@@ -311,11 +351,26 @@ pub fn exchange_address() -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 3, 0, 1)), 5060)
 }
 
+/// The switch of the district behind a trunk.
+pub fn centre_address() -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 4, 0, 1)), 5060)
+}
+
+/// The phone of the direct line.
+pub fn desk_address() -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 5, 0, 1)), 5060)
+}
+
 /// The number that the phone of this caller has.
 pub fn number_of(address: SocketAddr) -> String {
     let IpAddr::V4(ip) = address.ip() else { return String::new() };
     let [_, net, high, low] = ip.octets();
     format!("+9198{net:02}0{:05}", u16::from_be_bytes([high, low]))
+}
+
+/// Whether whoever is there takes calls with other habits each time.
+pub fn is_callee(address: SocketAddr) -> bool {
+    is_agent(address) || [exchange_address(), centre_address(), desk_address()].contains(&address)
 }
 
 /// Whether an agent's phone is there.

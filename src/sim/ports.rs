@@ -16,6 +16,9 @@ pub struct Ports {
     refused: BTreeMap<PortId, ()>,
     pub opened: u64,
     rooms: u64,
+    /// How many were asked for, and how many of the next are refused.
+    pub asked: u64,
+    pub refusing: u32,
 }
 
 #[derive(Debug, Default)]
@@ -57,7 +60,10 @@ impl Ports {
                 if let Some(twin) = self.open.keys().find(|open| open.slot() == port.slot()) {
                     return Err(format!("{port:?} opened while {twin:?} is open"));
                 }
-                if refuse {
+                self.asked += 1;
+                let refusing = self.refusing > 0;
+                self.refusing = self.refusing.saturating_sub(1);
+                if refuse || refusing {
                     self.refused.insert(port, ());
                     let why = "address already in use".into();
                     return Ok(Some(Follows(soon, Event::Failed { port, why })));

@@ -9,6 +9,8 @@ use std::net::SocketAddr;
 
 #[derive(Clone, Debug)]
 pub struct Session {
+    /// What the phone knows it by: its Call-ID, but for the second answer of a fork.
+    pub key: String,
     pub call_id: String,
     pub tag: String,
     /// The other end's whole From or To value, with its tag once that is known.
@@ -27,8 +29,9 @@ pub struct Session {
     pub repeating: Option<Vec<u8>>,
     /// The 180 that was sent, for repeats of the INVITE.
     pub ringing: Option<Vec<u8>>,
-    /// The INVITE that was sent or received.
+    /// The INVITE that was sent or received last, and the one that opened it, where it came to us.
     pub invite: Vec<u8>,
+    pub asked: Vec<u8>,
     /// Counts repeats, so that a stale wake-up means nothing.
     pub round: u32,
     /// We want out: hang up as soon as the rules allow it.
@@ -36,6 +39,10 @@ pub struct Session {
     /// Provisional responses have been seen, so that CANCEL may be sent.
     pub provisional: bool,
     pub was_up: bool,
+    /// Its INVITE had no offer; the ACK answers the other end's.
+    pub delayed: bool,
+    /// RSeq of the last reliable provisional response, sent or acknowledged (RFC 3262).
+    pub rseq: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +79,7 @@ impl Line {
 impl Session {
     pub fn new(call_id: String, rng: &mut Rng) -> Self {
         Self {
+            key: call_id.clone(),
             call_id,
             tag: format!("{:x}", rng.bits()),
             remote: String::new(),
@@ -84,10 +92,13 @@ impl Session {
             repeating: None,
             ringing: None,
             invite: Vec::new(),
+            asked: Vec::new(),
             round: 0,
             leaving: false,
             provisional: false,
             was_up: false,
+            delayed: false,
+            rseq: 0,
         }
     }
 
@@ -106,6 +117,17 @@ impl Session {
 
     /// A request of ours inside the dialog (or the first INVITE).
     pub fn request(&mut self, method: &str, line: Line, branch: u64, sdp: Option<&str>) -> Vec<u8> {
+        self.request_with(method, line, branch, (sdp, ""))
+    }
+
+    /// The same, with further header lines.
+    pub fn request_with(
+        &mut self,
+        method: &str,
+        line: Line,
+        branch: u64,
+        (sdp, more): (Option<&str>, &str),
+    ) -> Vec<u8> {
         // RFC 3261 section 13.2.2.4: "The sequence number of the CSeq header field in the ACK MUST
         // be the same as the INVITE being acknowledged".
         let seq = if method == "ACK" { self.accepted } else { self.cseq + 1 };
@@ -115,7 +137,7 @@ impl Session {
             text,
             "{method} {} SIP/2.0\r\nVia: {}\r\nFrom: {};tag={}\r\nTo: {}\r\nCall-ID: {}\r\n\
              CSeq: {seq} {method}\r\nContact: {}\r\nMax-Forwards: 70\r\n\
-             Allow: INVITE, ACK, BYE, CANCEL\r\n",
+             Allow: INVITE, ACK, BYE, CANCEL\r\n{more}",
             self.target,
             line.via(branch),
             self.local,
@@ -134,7 +156,7 @@ impl Session {
         let text = format!(
             "CANCEL {} SIP/2.0\r\nVia: {}\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\n\
              CSeq: {} CANCEL\r\nMax-Forwards: 70\r\n",
-            self.target,
+            invite.request_uri()?.raw,
             raw(Name::Via)?,
             raw(Name::From)?,
             raw(Name::To)?,
@@ -151,7 +173,7 @@ impl Session {
         let text = format!(
             "ACK {} SIP/2.0\r\nVia: {}\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {} ACK\r\n\
              Max-Forwards: 70\r\n",
-            self.target,
+            invite.request_uri()?.raw,
             raw(&invite, Name::Via)?,
             raw(&invite, Name::From)?,
             raw(response, Name::To)?,
@@ -186,6 +208,13 @@ pub fn response(
         line.contact(),
     );
     finish(text, sdp.map(|direction| (line.address, direction)))
+}
+
+/// The same response, sent reliably (RFC 3262 section 3).
+pub fn reliably(response: &[u8], rseq: u32) -> Vec<u8> {
+    let text = String::from_utf8_lossy(response);
+    let more = format!("\r\nRequire: 100rel\r\nRSeq: {rseq}\r\nVia:");
+    text.replacen("\r\nVia:", &more, 1).into_bytes()
 }
 
 pub(super) fn finish(mut head: String, sdp: Option<(SocketAddr, &str)>) -> Vec<u8> {

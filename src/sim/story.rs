@@ -3,7 +3,10 @@
 
 use super::habits::Habits;
 use super::laws::Story;
-use super::plan::{agent_address, agent_name, caller_address, exchange_address, switch_address};
+use super::phone::Phone;
+use super::plan::{
+    agent_address, agent_name, caller_address, exchange_address, is_callee, switch_address,
+};
 use super::world::{Verdict, Work, World};
 use super::{Network, Plan};
 use crate::acd::AgentState;
@@ -28,9 +31,11 @@ impl World {
         for phone in world.phones.values_mut() {
             phone.scripted = true;
         }
-        for n in 0..world.plan.agents.len() as u16 {
+        let phones: Vec<SocketAddr> =
+            world.phones.keys().copied().filter(|&a| is_callee(a)).collect();
+        for address in phones {
             let (ring, talk) = (Duration::from_secs(1), Duration::from_secs(10));
-            world.agent_does(n, Habits::polite(ring, talk));
+            world.phone_does(address, Habits::polite(ring, talk));
         }
         world.called_back_does(Habits::polite(Duration::from_secs(2), Duration::from_secs(600)));
         world.wait(MORNING);
@@ -52,15 +57,9 @@ impl World {
         self.phone_does(caller_address(caller), habits);
     }
 
-    fn phone_does(&mut self, address: SocketAddr, habits: Habits) {
-        if let Some(phone) = self.phones.get_mut(&address) {
-            phone.habits = habits;
-        }
-    }
-
     /// This caller calls now.
     pub fn dial(&mut self, caller: u16) {
-        self.do_now(Work::Dial { address: caller_address(caller) });
+        self.do_now(Work::Dial { address: caller_address(caller), number: "181" });
     }
 
     /// This caller calls another number than 181 now.
@@ -71,6 +70,51 @@ impl World {
         });
         call.unwrap_or_else(|why| panic!("{}", self.complaint(&why)));
         self.wait(Duration::ZERO);
+    }
+
+    /// The phone signals on, but no audio comes from it any more; or it does again.
+    pub fn mute(&mut self, address: SocketAddr, muted: bool) {
+        self.change(address, |phone| phone.muted = muted);
+    }
+
+    fn change(&mut self, address: SocketAddr, change: impl FnOnce(&mut Phone)) {
+        if let Err(why) = self.with_phone(address, |phone, _, _| change(phone)) {
+            panic!("{}", self.complaint(&why));
+        }
+    }
+
+    /// The phone puts whomever it talks with on hold, and comes back after two seconds.
+    pub fn hold(&mut self, address: SocketAddr) {
+        if let Err(why) = self.with_phone(address, |phone, _, out| phone.hold(out)) {
+            panic!("{}", self.complaint(&why));
+        }
+        self.wait(Duration::ZERO);
+    }
+
+    /// Another phone of an agent whose phone registers, beside the first: it registers too.
+    pub fn plug_in(&mut self, agent: u16) -> SocketAddr {
+        let address = SocketAddr::new(agent_address(agent).ip(), 5062);
+        self.hire(address, agent);
+        self.change(address, |phone| phone.scripted = true);
+        self.wait(MORNING);
+        address
+    }
+
+    /// The system refuses the next so many media ports.
+    pub fn refuse_ports(&mut self, times: u32) {
+        self.ports.refusing = times;
+    }
+
+    /// Media ports that the switch has asked for.
+    pub fn ports_asked(&self) -> u64 {
+        self.ports.asked
+    }
+
+    /// What the phone at any address does with calls.
+    pub fn phone_does(&mut self, address: SocketAddr, habits: Habits) {
+        if let Some(phone) = self.phones.get_mut(&address) {
+            phone.habits = habits;
+        }
     }
 
     /// This caller hangs up now, or as soon as the rules of SIP allow it.
@@ -118,6 +162,12 @@ impl World {
     pub fn reload(&mut self, settings: Settings) {
         self.settings = settings.clone();
         self.tell(Event::Reload(Box::new(settings)));
+    }
+
+    /// Somebody edits the configuration in one of a few ways, and loads it.
+    pub fn reload_something(&mut self) {
+        let settings = self.plan.other_settings(&mut self.rng);
+        self.reload(settings);
     }
 
     /// Something comes to the switch.

@@ -113,8 +113,8 @@ impl World {
 
     pub(super) fn silent(&mut self, port: PortId) -> Result<(), String> {
         let Some(ip) = self.ports.far_of(port) else { return Ok(()) };
-        let heard = self.phones.keys().find(|address| address.ip() == ip).copied();
-        let heard = heard.is_some_and(|phone| self.is_heard(phone));
+        let mut here = self.phones.keys().copied().filter(|address| address.ip() == ip);
+        let heard = here.any(|phone| self.is_heard(phone));
         match !heard && self.ports.fall_silent(port) {
             true => self.media(control::Event::Silent { port }),
             false => Ok(()),

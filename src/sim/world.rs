@@ -19,11 +19,14 @@
 //! | a record keeps the first agent after a second one took over | a record names who talked |
 //! | a phone leaves and the desk is not told, or one is there after a reload | desk = registrar |
 //! | a restored switch takes queue ids from the file | a record's queue is one of a line |
+//! | a fork's second 2xx is not acknowledged, or not hung up | a phone's protest; rest |
+//! | a reliable response is not acknowledged | a phone's protest |
+//! | a pick forgets a priority, or a language | who is passed over is named, and why |
 //!
 //! Not killed, because something else makes up for them: `too_late` not called (the leg is gone by
 //! then), a ring timeout left running (it means nothing any more), figures that never come (the
-//! call's guard), a guard that never fires (late figures); and a second 2xx that is not settled,
-//! since no INVITE forks here. A story, not a law, kills a silence that is counted on in the queue.
+//! call's guard), a guard that never fires (late figures). A story, not a law, kills a silence that
+//! is counted on in the queue.
 
 use super::diary::Diary;
 use super::habits::Habits;
@@ -32,7 +35,8 @@ use super::laws::Laws;
 use super::network::Network;
 use super::phone::{Do, Phone, Wake};
 use super::plan::{
-    Plan, agent_address, caller_address, exchange_address, is_agent, switch_address,
+    Plan, agent_address, caller_address, centre_address, desk_address, exchange_address, is_callee,
+    switch_address,
 };
 use super::ports::{Follows, Ports};
 use super::streams::Streams;
@@ -122,6 +126,7 @@ pub(super) enum Work {
     },
     Dial {
         address: SocketAddr,
+        number: &'static str,
     },
     GiveUp {
         address: SocketAddr,
@@ -219,6 +224,9 @@ impl World {
         };
         world.laws.begin(&out);
         world.staff();
+        for command in out.commands {
+            world.execute(command)?;
+        }
         Ok(world)
     }
 
@@ -300,8 +308,8 @@ impl World {
             Work::Sign { address, round } => self.sign(address, Some(round)),
             Work::Restless { address, forgets } => self.restless(address, forgets),
             Work::Return { address } => self.sign(address, None),
-            Work::Dial { address } => self.with_phone(address, |phone, rng, out| {
-                phone.call("181", switch_address(), rng, out);
+            Work::Dial { address, number } => self.with_phone(address, |phone, rng, out| {
+                phone.call(number, switch_address(), rng, out);
             }),
             Work::GiveUp { address } => self.with_phone(address, |phone, rng, out| {
                 if !phone.dead {
@@ -331,8 +339,7 @@ impl World {
     }
 
     fn deliver(&mut self, phone: SocketAddr, bytes: &[u8]) -> Result<(), String> {
-        let is_called = is_agent(phone) || phone == exchange_address();
-        let habits = is_called.then(|| Habits::agent(&self.plan, &mut self.rng));
+        let habits = is_callee(phone).then(|| Habits::agent(&self.plan, &mut self.rng));
         let known = self.phones.get_mut(&phone);
         let known = known.ok_or_else(|| format!("a message to {phone}, where nobody is"))?;
         if let Some(habits) = habits.filter(|_| known.is_idle() && !known.scripted) {
@@ -379,7 +386,10 @@ impl World {
     pub(super) fn is_heard(&self, address: SocketAddr) -> bool {
         let phone = self.phones.get(&address);
         phone.is_some_and(|phone| {
-            !phone.dead && phone.talks() > 0 && !self.network.is_cut(address, self.now)
+            !phone.dead
+                && !phone.muted
+                && phone.talks() > 0
+                && !self.network.is_cut(address, self.now)
         })
     }
 
@@ -403,7 +413,7 @@ impl World {
         if self.trace {
             trace::out(&out);
         }
-        self.laws.note_out(&out, self.switch.state())?;
+        self.laws.note_out(&out, &self.settings, self.switch.state())?;
         if let Some(share) = self.life.dies() {
             return self.die(out, share);
         }
@@ -525,6 +535,10 @@ impl World {
         for n in 0..self.plan.callers {
             let address = caller_address(n);
             let habits = Habits::caller(&self.plan, &mut self.rng);
+            self.phones.insert(address, Phone::new(address, habits));
+        }
+        for address in [desk_address(), centre_address()] {
+            let habits = Habits::agent(&self.plan, &mut self.rng);
             self.phones.insert(address, Phone::new(address, habits));
         }
     }

@@ -179,6 +179,9 @@ pub enum Act {
     Answer { body: Body },
     /// A final refusal, 3xx to 6xx, of an INVITE that is not answered yet.
     Refuse { status: u16, cause: Option<Cause>, retry_after: Option<u32> },
+    /// CANCEL of an INVITE that has no final answer. What becomes of it is told: `Refused`, or
+    /// `Answered` where the answer crossed the CANCEL (RFC 3261 section 9.1).
+    Cancel { cause: Cause },
     /// Whatever ends the leg in its state: CANCEL, BYE, 480. The leg is not heard of again.
     Hangup { cause: Cause },
     /// A new offer inside the dialog: re-INVITE. Glare and retry are handled inside.

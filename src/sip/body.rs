@@ -4,12 +4,12 @@
 //! In: a message. Out: the description, or what is wrong. May import: wire and base.
 
 use super::Body;
+use crate::base::limits;
 use crate::base::limits::SDP_MAX;
 use crate::wire::sip::{Message, Name, Params};
 use bytes::Bytes;
 
 const SDP: &str = "application/sdp";
-const PARTS_MAX: usize = 16;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
@@ -100,7 +100,7 @@ fn part<'a>(body: &'a [u8], boundary: &str) -> Option<&'a [u8]> {
     let mark = format!("--{boundary}");
     let mut starts = memchr::memmem::find_iter(body, mark.as_bytes());
     let mut start = starts.next()? + mark.len();
-    for next in starts.take(PARTS_MAX) {
+    for next in starts.take(limits::SIP_PARTS_MAX) {
         if let Some(content) = sdp_content(&body[start..next]) {
             return Some(content);
         }

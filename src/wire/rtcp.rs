@@ -1,8 +1,7 @@
 //! RTCP (RFC 3550 section 6): reads compound packets, and builds the sender or receiver report with
 //! SDES that every compound packet must begin with. May import: base.
 
-/// Reports in one SR or RR; the count has five bits.
-const REPORTS_MAX: usize = 31;
+use crate::base::limits;
 
 /// One packet of a compound. Parts that the switch has no use for are skipped, not refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,7 +147,7 @@ fn names(body: &[u8], count: usize) -> Option<Vec<(u32, String)>> {
 /// A compound packet: SR where something was `sent`, RR otherwise, then SDES with `name` (cut at
 /// 255 octets). Reports beyond what one packet holds are left out.
 pub fn build(ssrc: u32, sent: Option<Sent>, about: &[Report], name: &str) -> Vec<u8> {
-    let about = &about[..about.len().min(REPORTS_MAX)];
+    let about = &about[..about.len().min(limits::RTCP_REPORTS_MAX)];
     let mut bytes = Vec::with_capacity(28 + 24 * about.len() + 16 + name.len());
     let kind = if sent.is_some() { 200 } else { 201 };
     bytes.extend_from_slice(&[0x80 | about.len() as u8, kind, 0, 0]);

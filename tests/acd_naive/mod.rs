@@ -117,6 +117,10 @@ impl Agent {
     }
 }
 
+fn missed(calls: u32) -> String {
+    format!("missed {calls} call{}", if calls == 1 { "" } else { "s" })
+}
+
 impl Model {
     pub fn new() -> Self {
         Self {
@@ -284,7 +288,14 @@ impl Model {
         if let Some((talks, ..)) = self.calls[caller].talks {
             return talks == agent;
         }
-        if !self.agents.iter().any(|a| a.id == agent && a.rings_for(call)) {
+        let Some(who) = self.agents.iter_mut().find(|a| a.id == agent) else { return false };
+        if who.busy.is_none() {
+            // The answer crossed the withdrawal.
+            if who.duty == (AgentState::Paused { reason: missed(who.misses) }) {
+                who.duty = AgentState::Ready;
+            }
+            who.misses = who.misses.saturating_sub(1);
+        } else if !who.rings_for(call) {
             return false;
         }
         let wrap_up = self.queue(self.calls[caller].queue).unwrap().wrap_up;
@@ -515,8 +526,7 @@ impl Model {
         agent.misses += u32::from(counts);
         let limit = queue.map_or(0, |q| q.pause_after);
         if counts && limit > 0 && agent.misses >= limit && agent.duty == AgentState::Ready {
-            let s = if agent.misses == 1 { "" } else { "s" };
-            agent.duty = AgentState::Paused { reason: format!("missed {} call{s}", agent.misses) };
+            agent.duty = AgentState::Paused { reason: missed(agent.misses) };
         }
     }
 

@@ -5,7 +5,7 @@
 #![allow(dead_code)]
 
 use bytes::Bytes;
-use pukar::base::{Instant, Now, PortId, Timer, TuneId, Wall};
+use pukar::base::{Instant, Now, PortId, Timer, TuneId, Wall, limits};
 use pukar::call;
 use pukar::config::Settings;
 use pukar::core::{CallRecord, Command, Event, Fact, Out, Row, Switch, Verb, What};
@@ -33,6 +33,7 @@ hosts = ["10.1.0.1:5060"]
 ping = "0s"
 "#;
 pub const BSNL: &str = "10.1.0.1:5060";
+const OWN: &str = "10.0.0.1:5060";
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Habit {
@@ -67,11 +68,20 @@ pub struct Stage {
     deaf: BTreeSet<SocketAddr>,
     /// The last message to each address.
     last: BTreeMap<SocketAddr, String>,
+    /// Where the switch listens.
+    own: SocketAddr,
+    /// Another switch, and what was said to it and not yet taken there.
+    other: Option<SocketAddr>,
+    for_other: Vec<String>,
     serial: u64,
 }
 
 pub fn settings(text: &str) -> Settings {
-    let files = [("test.toml".to_string(), format!("{COMMON}{text}"))];
+    read(&format!("{COMMON}{text}"))
+}
+
+fn read(text: &str) -> Settings {
+    let files = [("test.toml".to_string(), text.to_string())];
     pukar::config::parse(&files, &|_| None).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"))
 }
 
@@ -81,7 +91,17 @@ impl Stage {
     }
 
     pub fn at(text: &str, wall: i64) -> Self {
-        let settings = settings(text);
+        Self::with(settings(text), wall, OWN)
+    }
+
+    /// A switch that listens there.
+    pub fn at_address(text: &str, own: &str) -> Self {
+        let common = COMMON.replace(OWN, own);
+        Self::with(read(&format!("{common}{text}")), MIDNIGHT, own)
+    }
+
+    fn with(settings: Settings, wall: i64, own: &str) -> Self {
+        let own = own.parse().unwrap();
         let now = Now { instant: Instant(1_000_000), wall: Wall(wall) };
         let mut out = Out::default();
         let switch = Switch::new(settings.clone(), 1, now, &mut out);
@@ -102,6 +122,9 @@ impl Stage {
             habits: BTreeMap::new(),
             deaf: BTreeSet::new(),
             last: BTreeMap::new(),
+            own,
+            other: None,
+            for_other: Vec::new(),
             serial: 0,
         };
         stage.take(out);
@@ -214,8 +237,19 @@ impl Stage {
         self.say(BSNL, text);
     }
 
-    /// The phone or centre at `address` hangs up the call that it was rung for last.
+    /// The phone or centre at `address` hangs up the call that it was rung for last, after a word
+    /// or two: an answer that comes to nothing is another story.
     pub fn far_end_hangs_up(&mut self, address: &str) {
+        let connected =
+            |fact: &&Fact| matches!(fact.what, What::Call(call::Fact::Connected { .. }));
+        let since = self.facts.iter().rev().find(connected).map(|fact| fact.at.instant);
+        let talked = since.map_or(Duration::MAX, |since| self.now.instant.since(since));
+        self.wait(limits::TALK_MIN.saturating_sub(talked));
+        self.far_end_hangs_up_at_once(address);
+    }
+
+    pub fn far_end_hangs_up_at_once(&mut self, address: &str) {
+        self.serial += 1;
         let to: SocketAddr = address.parse().unwrap();
         let (_, invite) = self.invites.iter().rev().find(|(at, _)| *at == to).unwrap().clone();
         let text = format!(
@@ -268,8 +302,21 @@ impl Stage {
         self.now = Now { instant: at, wall: Wall(self.now.wall.0 + passed) };
     }
 
+    fn hop(&self, peer: SocketAddr) -> Hop {
+        Hop { transport: Transport::Udp, local: self.own, peer, flow: None }
+    }
+
+    /// What is said to this address is kept for the test to carry.
+    pub fn beyond(&mut self, other: &str) {
+        self.other = Some(other.parse().unwrap());
+    }
+
+    pub fn for_beyond(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.for_other)
+    }
+
     pub fn say(&mut self, from: &str, text: String) {
-        let hop = hop(from.parse().unwrap());
+        let hop = self.hop(from.parse().unwrap());
         self.tell(Event::Sip { hop, bytes: Bytes::from(text) });
     }
 
@@ -316,10 +363,17 @@ impl Stage {
 
     /// A message reaches a phone or the carrier.
     fn heard(&mut self, peer: SocketAddr, text: &str, events: &mut Vec<Event>) {
+        let hop = self.hop(peer);
         let mut say = |text: String| {
-            events.push(Event::Sip { hop: hop(peer), bytes: Bytes::from(text) });
+            events.push(Event::Sip { hop, bytes: Bytes::from(text) });
         };
         self.last.insert(peer, text.to_string());
+        if self.other == Some(peer) {
+            if text.starts_with("INVITE") {
+                self.invites.push((peer, text.to_string()));
+            }
+            return self.for_other.push(text.to_string());
+        }
         let start = text.split(' ').next().unwrap_or_default();
         match start {
             _ if self.deaf.contains(&peer) => {}
@@ -395,10 +449,6 @@ pub fn secs(n: u64) -> Duration {
 
 fn closed(port: PortId) -> Event {
     Event::Media(control::Event::Closed { port, figures: Figures::default() })
-}
-
-fn hop(peer: SocketAddr) -> Hop {
-    Hop { transport: Transport::Udp, local: "10.0.0.1:5060".parse().unwrap(), peer, flow: None }
 }
 
 /// A request of the caller inside the dialog that `answer` opened, or the ACK of a refusal.

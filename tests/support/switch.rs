@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// Before each test's own part. `NET.` stands for the street; example.com is where the messages of
-/// RFC 4475 go.
+/// RFC 4475 go. [media] comes last, so that a part may begin with further keys of it.
 const COMMON: &str = r#"
 [switch]
 name = "Under test"
@@ -24,12 +24,12 @@ drain = "20s"
 listen = ["udp:NET.1:5060", "tcp:NET.1:5060"]
 domain = ["helpline.test", "example.com"]
 advertise = "NET.1"
-[media]
-ports = "20000-21999"
 [records]
 stores = ["sqlite:DATA/records.db", "jsonl:DATA/records.jsonl"]
 [admin]
 socket = "DATA/s"
+[media]
+ports = "20000-21999"
 "#;
 
 const STORES: &str = r#"stores = ["sqlite:DATA/records.db", "jsonl:DATA/records.jsonl"]"#;

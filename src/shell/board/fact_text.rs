@@ -98,9 +98,10 @@ fn of_call(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
             ("call.rung", json!({"call": id(call), "number": number, "reached": reached}))
         }
         call::Fact::Recording { call, what } => of_recording(&id(call), what),
-        call::Fact::Returned { call, agent } => {
-            ("call.returned", json!({"call": id(call), "agent": board.names.agent(*agent)}))
-        }
+        call::Fact::Returned { call, agent, talked } => (
+            "call.returned",
+            json!({"call": id(call), "agent": board.names.agent(*agent), "talked": talked}),
+        ),
         call::Fact::LegAnswered { .. }
         | call::Fact::Joined { .. }
         | call::Fact::Alone { .. }

@@ -260,9 +260,13 @@ impl Board {
             call::Fact::Silent { call, silent, .. } => {
                 self.change(*call, |call| call.silent = *silent);
             }
-            call::Fact::Returned { call, .. } | call::Fact::Alone { call } => {
+            call::Fact::Alone { call } => {
                 self.change(*call, |call| (call.stage, call.agent) = (Stage::Waiting, None));
             }
+            call::Fact::Returned { call, talked, .. } => self.change(*call, |call| {
+                (call.stage, call.agent) = (Stage::Waiting, None);
+                call.connected = call.connected.filter(|_| *talked);
+            }),
             call::Fact::Parked { call, slot, .. } => {
                 self.change(*call, |call| call.stage = Stage::Parked { slot: *slot });
             }

@@ -171,8 +171,9 @@ impl Board {
             call::Fact::Rung { number, reached, .. } => {
                 format!("rang {number}: {}", if *reached { "reached" } else { "not reached" })
             }
-            call::Fact::Returned { agent, .. } => {
-                format!("{} was lost; back in the line, at the old place", self.who(*agent))
+            call::Fact::Returned { agent, talked, .. } => {
+                let how = if *talked { "was lost" } else { "hung up as they answered" };
+                format!("{} {how}; back in the line, at the old place", self.who(*agent))
             }
             call::Fact::Announced { names, .. } => format!("was told: {}", names.join(" ")),
             call::Fact::Chose { what, .. } => format!("chose {what}"),

@@ -8,7 +8,7 @@ mod table;
 
 use super::digest::{Checked, Credentials, Verifier};
 use super::{Algorithms, FixedPhone, Settings, Transport, User};
-use crate::base::{Cx, Instant, Rng};
+use crate::base::{Cx, Instant, Rng, limits};
 use crate::wire::sip::Uri;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -23,17 +23,12 @@ const LOCK_FIRST: Duration = Duration::from_secs(60);
 const LOCK_LAST: Duration = Duration::from_secs(3_600);
 /// How long after a lock the next one is a further one.
 const LOCK_REMEMBERED: Duration = Duration::from_secs(3_600);
-/// Users and sources whose wrong passwords are counted, and sources whose noise is.
-const OFFENDERS_MAX: usize = 16_384;
-const SOURCES_MAX: usize = 65_536;
 /// A source may be answered with a refusal or challenge this often for ever, and this much more
 /// often at once: a hundred phones behind one address start together after a power cut.
 const NOISE_EACH: Duration = Duration::from_millis(20);
 const NOISE_BURST: Duration = Duration::from_secs(10);
 /// What a wrong password costs, in challenges: trying many users is no way around their locks.
 const WRONG_COSTS: u32 = 10;
-/// Octets of a user name by which it is counted. None of ours is longer.
-const NAME_OCTETS: usize = 128;
 
 /// The part of the settings that decides, indexed. Not state: build it anew from the settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -131,8 +126,8 @@ impl Access {
     pub fn new(rng: &mut Rng) -> Self {
         Self {
             verifier: Verifier::new(rng),
-            offenders: Table::new(OFFENDERS_MAX),
-            noise: Table::new(SOURCES_MAX),
+            offenders: Table::new(limits::OFFENDERS_MAX),
+            noise: Table::new(limits::NOISY_SOURCES_MAX),
         }
     }
 
@@ -279,7 +274,7 @@ fn source(ip: IpAddr) -> IpAddr {
 }
 
 fn head(name: &str) -> &str {
-    let most = NAME_OCTETS.min(name.len());
+    let most = limits::OFFENDER_OCTETS_MAX.min(name.len());
     let end = (0..=most).rev().find(|&at| name.is_char_boundary(at)).unwrap_or(0);
     &name[..end]
 }

@@ -44,7 +44,7 @@ impl<K: Ord + Clone, V> Table<K, V> {
 
     #[cfg(test)]
     pub fn len(&self) -> usize {
-        assert_eq!(self.entries.len(), self.order.len());
+        debug_assert_eq!(self.entries.len(), self.order.len());
         self.entries.len()
     }
 }

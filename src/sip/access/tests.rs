@@ -213,10 +213,10 @@ fn the_tables_are_bounded_and_a_lock_outlives_a_flood_of_names() {
         gate.attempt("op1", "a");
     }
     let now = Instant(gate.now * 1_000_000);
-    for n in 0..OFFENDERS_MAX + 10 {
+    for n in 0..limits::OFFENDERS_MAX + 10 {
         gate.access.count_wrong(now, format!("192.0.2.9 {n}"), 3);
     }
-    assert_eq!(gate.access.offenders.len(), OFFENDERS_MAX);
+    assert_eq!(gate.access.offenders.len(), limits::OFFENDERS_MAX);
     assert_eq!(gate.attempt("op1", "right"), still_locked(60));
     assert_eq!(head(&"ä".repeat(100)).len(), 128);
 }

@@ -9,7 +9,7 @@
 
 use super::text::digest_params;
 use super::{Algorithm, Hash, Question};
-use crate::base::{Instant, Now, Rng};
+use crate::base::{Instant, Now, Rng, limits};
 use crate::sip::Secret;
 use crate::wire::sip::{Uri, quoted};
 use serde::{Deserialize, Serialize};
@@ -23,8 +23,6 @@ use subtle::ConstantTimeEq;
 /// How long a nonce may be answered. A phone that registers every half hour is challenged anew
 /// each time, which costs one round trip and no work.
 const NONCE_LIFE: Duration = Duration::from_secs(300);
-/// Nonces whose uses are counted at a time.
-const NONCES_MAX: usize = 65_536;
 /// How far behind the highest count a late request may be (requests overtake each other on UDP).
 const COUNT_WINDOW: u32 = 64;
 
@@ -222,7 +220,7 @@ impl Verifier {
     /// What is evicted can never be answered again: a full table costs a challenge, not safety.
     fn forget_old(&mut self, now: Now) {
         while let Some((&oldest, _)) = self.used.first_key_value() {
-            if self.used.len() <= NONCES_MAX && now.instant.since(oldest) < NONCE_LIFE {
+            if self.used.len() <= limits::NONCES_MAX && now.instant.since(oldest) < NONCE_LIFE {
                 return;
             }
             self.used.pop_first();

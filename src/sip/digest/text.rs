@@ -2,8 +2,7 @@
 //!
 //! In: one header field value. Out: its parameters with quotes and escapes undone.
 
-/// Parameters of one value; RFC 7616 knows thirteen.
-const PARAMS_MAX: usize = 32;
+use crate::base::limits;
 
 /// The parameters of a Digest value. `None`: another scheme, not well-formed, or one twice.
 pub fn digest_params(value: &str) -> Option<Vec<(String, String)>> {
@@ -20,7 +19,7 @@ pub fn digest_params(value: &str) -> Option<Vec<(String, String)>> {
         let (name, after) = rest.split_once('=')?;
         let name = name.trim().to_ascii_lowercase();
         if name.is_empty()
-            || params.len() == PARAMS_MAX
+            || params.len() == limits::DIGEST_PARAMS_MAX
             || params.iter().any(|(other, _)| *other == name)
         {
             return None;

@@ -2,7 +2,7 @@
 //! (RFC 3311), and when they collide with the peer's.
 
 use super::{Change, Leg, Phase, Refresh};
-use crate::base::{Timer, TransactionId};
+use crate::base::{Timer, TransactionId, limits};
 use crate::sip::desk::{Desk, Wanted};
 use crate::sip::session::{self, Side};
 use crate::sip::transaction::table::Purpose;
@@ -10,8 +10,6 @@ use crate::sip::{Body, Ended, Notice, compose};
 use crate::wire::sip::{Message, Method, Name, Refresher, Writer};
 use std::time::Duration;
 
-/// Collisions in a row before an offer is given up.
-const TRIES_MAX: u8 = 8;
 /// After a 503 that does not say when to come again.
 const OUT_OF_SERVICE: Duration = Duration::from_secs(4);
 
@@ -125,7 +123,7 @@ impl Leg {
             // RFC 3261 section 12.2.1.2: "If the response for a request within a dialog is a 481
             // or a 408, the UAC SHOULD terminate the dialog"; and where nothing comes at all.
             408 | 481 => self.lost(desk, Ended::Lost),
-            491 | 500 | 503 if change.tries < TRIES_MAX => {
+            491 | 500 | 503 if change.tries < limits::OFFER_TRIES_MAX => {
                 let hint = message.and_then(Message::retry_after);
                 let pause = match (status, hint) {
                     (491, _) => glare_pause(self.dialog.caller, desk),
@@ -137,7 +135,7 @@ impl Leg {
                 };
                 self.change_later(desk, pause);
             }
-            422 if change.tries < TRIES_MAX => {
+            422 if change.tries < limits::OFFER_TRIES_MAX => {
                 change.tries += 1;
                 let least = message.and_then(Message::min_se).unwrap_or(0);
                 self.min_se = self.min_se.max(least.min(86_400));

@@ -33,14 +33,13 @@ impl Leg {
         }
     }
 
-    /// Gives up an INVITE that has no answer.
-    fn abandon(&mut self, desk: &mut Desk, cause: Cause) {
+    /// Gives up an INVITE that has no answer; where there is one, it has been told.
+    pub(super) fn abandon(&mut self, desk: &mut Desk, cause: Cause) {
         let Phase::Calling(calling) = &mut self.phase else { return };
-        let Some(transaction) = calling.transaction else {
-            self.phase = Phase::Gone;
-            return;
-        };
         calling.cancelled = true;
+        let Some(transaction) = calling.transaction else {
+            return self.refused(desk, 487, None);
+        };
         // RFC 3261 section 9.1: "If no provisional response has been received, the CANCEL request
         // MUST NOT be sent; rather, the client MUST wait for the arrival of a provisional response
         // before sending the request."

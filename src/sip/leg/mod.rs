@@ -39,6 +39,7 @@ impl Leg {
             Act::Refuse { status, cause, retry_after } => {
                 self.refuse(desk, status, cause, retry_after);
             }
+            Act::Cancel { cause } => self.abandon(desk, cause),
             Act::Hangup { cause } => self.hangup(desk, cause),
             Act::Offer { body } => self.offer(desk, body),
             Act::AnswerOffer { body } => self.answer_offer(desk, body),

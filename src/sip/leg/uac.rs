@@ -6,14 +6,12 @@ use crate::base::{Timer, TransactionId, limits};
 use crate::sip::desk::{Desk, Wanted};
 use crate::sip::dialog::Dialog;
 use crate::sip::receive::Sent;
-use crate::sip::resolve::Server;
+use crate::sip::resolve::{Place, Server};
 use crate::sip::transaction::table::{Purpose, User};
 use crate::sip::{Notice, compose, digest, route};
 use crate::wire::sip::{Message, Method, Name, Uri, percent, quoted};
+use std::net::IpAddr;
 
-/// Challenges answered for one call: one proxy's and the server's, and one of them again when a
-/// nonce was stale.
-const CHALLENGES_MAX: u8 = 3;
 /// How long a server that is known to be down, or asked whether it is, is waited for, in T1: the
 /// request goes out four times.
 pub const BRIEFLY: u32 = 8;
@@ -121,7 +119,6 @@ impl Leg {
             return;
         };
         let offer = calling.dial.offer.clone();
-        let cancelled = calling.cancelled;
         let tag = message.to.tag().unwrap_or_default();
         let early = calling.fork(tag).and_then(|fork| fork.answer.take());
         if *self.dialog.remote_tag != *tag {
@@ -134,8 +131,8 @@ impl Leg {
         let asked_for = self.asked_for(desk);
         self.acknowledge(desk, message, transaction);
         self.phase = Phase::Talking;
-        if cancelled || self.silent {
-            // The answer crossed our CANCEL: RFC 3261 section 9.1, section 15.
+        if self.silent {
+            // The answer crossed our CANCEL, and nobody wants it: RFC 3261 section 9.1, section 15.
             let cause = self.cause.take().map(|c| *c).unwrap_or_default();
             return self.bye(desk, &cause);
         }
@@ -182,8 +179,7 @@ impl Leg {
         };
         calling.transaction = None;
         if calling.cancelled {
-            self.phase = Phase::Gone;
-            return;
+            return self.refused(desk, status, message);
         }
         // Section 13.2.2.3: "All early dialogs are considered terminated upon reception of the
         // non-2xx final response."
@@ -215,7 +211,7 @@ impl Leg {
         }
     }
 
-    fn refused(&mut self, desk: &mut Desk, status: u16, message: Option<&Message>) {
+    pub(super) fn refused(&mut self, desk: &mut Desk, status: u16, message: Option<&Message>) {
         let cause = message.map(compose::cause_of).unwrap_or_default();
         let retry_after = message.and_then(Message::retry_after);
         self.tell(desk, Notice::Refused { leg: desk.id, status, cause, retry_after });
@@ -232,7 +228,8 @@ impl Leg {
         let answered = calling.credentials.iter().any(|(p, _)| *p == proxy);
         match (login, session) {
             (Some(login), Some(mut session))
-                if calling.challenges < CHALLENGES_MAX && (!answered || session.stale()) =>
+                if calling.challenges < limits::CHALLENGES_MAX
+                    && (!answered || session.stale()) =>
             {
                 calling.challenges += 1;
                 let value = session.answer(&login, "INVITE", &target);
@@ -254,25 +251,37 @@ impl Leg {
         self.send_invite(desk);
     }
 
-    /// 3xx is followed only to where the call was meant to go: a stranger's Contact must not make
-    /// us call anybody at the trunk's expense.
+    /// 3xx is followed only to where the call was meant to go, the same host or another one of the
+    /// same trunk: a stranger's Contact must not make us call anybody at the trunk's expense. And
+    /// an agent who has forwarded their phone is not at it: the queue has somebody who is.
     fn redirected(&mut self, desk: &mut Desk, status: u16, message: &Message) {
         let meant: Option<String> = Uri::parse(&self.dialog.target).map(|u| u.host.to_string());
+        let trunk = self.trunk.and_then(|trunk| desk.net.trunk(trunk));
+        let hosts = trunk.map_or(&[][..], |trunk| &trunk.hosts);
+        let way = self.calling().and_then(|calling| calling.way.clone());
+        let family = way.as_ref().map(|way| way.hop.peer.is_ipv4());
+        let own = |host: IpAddr| {
+            let mut known = hosts.iter().filter_map(|h| Place::parse(h)?.numeric());
+            Some(host.is_ipv4()) == family && known.any(|known| known == host)
+        };
         let contact = message.contacts().filter_map(|c| c.address()).find(|contact| {
             let host = contact.uri.host.to_string();
             contact.uri.is_sip()
                 && contact.uri.raw != &*self.dialog.target
-                && meant.as_ref().is_some_and(|meant| meant.eq_ignore_ascii_case(&host))
+                && (meant.as_ref().is_some_and(|meant| meant.eq_ignore_ascii_case(&host))
+                    || contact.uri.host.ip().is_some_and(own))
         });
         let uri = contact.map(|c| c.uri);
         let Some(calling) = self.calling() else { return };
-        let way = calling.way.clone();
         match (uri, way) {
             (Some(uri), Some(mut way)) if calling.redirects < limits::REDIRECTS_MAX => {
                 calling.redirects += 1;
                 // RFC 3261 section 19.1.5: header components and the method parameter of a contact
                 // are not for us.
                 way.uri = Some(uri.raw.split('?').next().unwrap_or_default().into());
+                if let Some(ip) = uri.host.ip().filter(|ip| own(*ip)) {
+                    way.hop.peer.set_ip(ip);
+                }
                 if let (Some(port), false) = (uri.port, self.fixed) {
                     way.hop.peer.set_port(port);
                 }

@@ -2,14 +2,13 @@
 //!
 //! In: the request's fields as text. Out: one [`Wish`] each contact, or the refusal.
 
+use crate::base::limits;
 use crate::base::limits::BINDINGS_PER_AOR_MAX;
 use crate::sip::Hop;
 use crate::wire::sip::quoted;
 use std::fmt::Write;
 use std::time::Duration;
 
-/// Octets of one contact, URI and parameters: what is kept of each for hours.
-const CONTACT_OCTETS_MAX: usize = 2_048;
 /// RFC 3261 section 20.19: "Malformed values SHOULD be treated as equivalent to 3600."
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -103,7 +102,7 @@ fn wish<'a>(
     asked: &Asked<'a>,
 ) -> Result<Wish<'a>, Refusal> {
     let params = kept(&asked.params);
-    if asked.uri.len() + params.len() > CONTACT_OCTETS_MAX {
+    if asked.uri.len() + params.len() > limits::CONTACT_OCTETS_MAX {
         return Err(Refusal::new(400, "Contact Too Long"));
     }
     // What could leave the angle brackets would be another header in our answer.

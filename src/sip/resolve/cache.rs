@@ -3,15 +3,12 @@
 //! In: answers. Out: records. Bounded: the answer nearest to its end gives way.
 
 use super::{Answer, Question};
-use crate::base::Instant;
+use crate::base::{Instant, limits};
 use crate::sip::{Record, RecordKind};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-const ENTRIES_MAX: usize = 1_024;
-/// Records of one answer that are kept.
-const RECORDS_MAX: usize = 64;
 /// A name that does not exist is asked for again after this, a silent DNS after that.
 const MISSING_FOR: Duration = Duration::from_secs(30);
 const FAILED_FOR: Duration = Duration::from_secs(10);
@@ -50,7 +47,7 @@ impl Cache {
         let entry = match answer {
             Some(Answer::Found { mut records, ttl }) => {
                 records.retain(|record| kind(record) == question.kind);
-                records.truncate(RECORDS_MAX);
+                records.truncate(limits::DNS_RECORDS_MAX);
                 let span = if records.is_empty() { MISSING_FOR } else { ttl.min(TTL_MAX) };
                 Entry { records, until: now + span, told: now }
             }
@@ -69,7 +66,7 @@ impl Cache {
     }
 
     fn put(&mut self, key: String, entry: Entry) {
-        if self.entries.len() >= ENTRIES_MAX
+        if self.entries.len() >= limits::DNS_ENTRIES_MAX
             && let Some((_, oldest)) = self.order.pop_first()
         {
             self.entries.remove(&oldest);
@@ -80,7 +77,7 @@ impl Cache {
 
     #[cfg(test)]
     pub fn len(&self) -> usize {
-        assert_eq!(self.entries.len(), self.order.len());
+        debug_assert_eq!(self.entries.len(), self.order.len());
         self.entries.len()
     }
 }

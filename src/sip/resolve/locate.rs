@@ -5,16 +5,10 @@
 
 use super::Question;
 use super::place::{DEFAULT_PORT, Place, Server};
-use crate::base::Rng;
+use crate::base::{Rng, limits};
 use crate::sip::{Record, RecordKind, Transport};
 use std::cmp::Reverse;
 use std::net::{IpAddr, SocketAddr};
-
-/// Services taken from NAPTR, targets of each service, servers in the end: whoever runs a zone
-/// must not make us ask or try for ever.
-const SERVICES_MAX: usize = 4;
-const TARGETS_MAX: usize = 8;
-const SERVERS_MAX: usize = 16;
 
 pub enum Step {
     Ask(Vec<Question>),
@@ -92,7 +86,7 @@ fn services<'a>(
     };
     let mut offered: Vec<_> = records.iter().filter_map(offer).collect();
     offered.sort_by_key(|&(order, preference, ..)| (order, preference));
-    offered.truncate(SERVICES_MAX);
+    offered.truncate(limits::DNS_SERVICES_MAX);
     if offered.is_empty() {
         return Ok(vec![of(Transport::Udp), of(Transport::Tcp)]);
     }
@@ -133,7 +127,7 @@ fn ordered(records: &[Record], rng: &mut Rng) -> Vec<(String, u16)> {
         .collect();
     // The same targets each time, whatever the lot, so that their addresses are asked for once.
     left.sort_by_key(|&(priority, weight, ..)| (priority, Reverse(weight)));
-    left.truncate(TARGETS_MAX);
+    left.truncate(limits::DNS_TARGETS_MAX);
     // "Place all those with weight 0 at the beginning of the list."
     left.sort();
     let mut chosen = Vec::with_capacity(left.len());
@@ -172,7 +166,7 @@ fn addresses<'a>(targets: &[Target], known: &dyn Fn(&Question) -> Option<&'a [Re
         for ip in found {
             let addr = SocketAddr::new(ip, target.port);
             let server = Server { transport: target.transport, addr };
-            if servers.len() < SERVERS_MAX && !servers.contains(&server) {
+            if servers.len() < limits::DNS_SERVERS_MAX && !servers.contains(&server) {
                 servers.push(server);
             }
         }

@@ -10,7 +10,7 @@ mod place;
 mod trunks;
 
 use super::{Effect, Record, RecordKind};
-use crate::base::{Cx, Instant, QueryId, Slab, Timer};
+use crate::base::{Cx, Instant, QueryId, Slab, Timer, limits};
 use cache::Cache;
 use locate::{Step, locate};
 pub use place::{Place, Server};
@@ -21,8 +21,6 @@ pub use trunks::{TrunkHost, Trunks};
 
 /// How long the DNS may take for one answer.
 const SILENCE: Duration = Duration::from_secs(5);
-/// Places that are being found at a time; beyond it they cannot be found.
-const JOBS_MAX: usize = 4_096;
 /// A watched place is looked at no more often and no less often than this.
 const WATCH: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(3_600));
 
@@ -189,7 +187,7 @@ impl<T: Clone> Resolver<T> {
         watched: bool,
         out: &mut Vec<Effect>,
     ) -> Option<Vec<Server>> {
-        if self.jobs.len() >= JOBS_MAX && !watched {
+        if self.jobs.len() >= limits::DNS_JOBS_MAX && !watched {
             return Some(Vec::new());
         }
         // A numeric address needs no watching.

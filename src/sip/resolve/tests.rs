@@ -230,7 +230,7 @@ fn the_cache_and_the_jobs_are_bounded() {
         world.answer(&format!("h{n}"), address("192.0.2.1"));
     }
     assert_eq!(world.resolver.cache.len(), 1_024);
-    for n in 0..JOBS_MAX {
+    for n in 0..limits::DNS_JOBS_MAX {
         assert_eq!(world.find(&format!("n{n}:5060"), 1), None);
     }
     assert_eq!(world.find("over:5060", 1), Some(vec![]));

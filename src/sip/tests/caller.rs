@@ -290,6 +290,19 @@ fn a_redirection_is_followed_on_the_same_host_only() {
 }
 
 #[test]
+fn a_redirection_is_followed_to_another_host_of_the_same_trunk() {
+    let hosts = || vec!["192.0.2.2:5060".into(), "192.0.2.3:5060".into()];
+    let mut world = World::single(|s| s.trunks[0].hosts = hosts());
+    let (_, invite) = world.calling();
+    let moved = answer(&invite, 302, "x", "Contact: <sip:181@192.0.2.3:5062>\n", "");
+    let moved = moved.replacen("Contact: <sip:gwx@192.0.2.2:5060>\n", "", 1);
+    let sent = world.say(&moved);
+    assert_eq!(starts(&sent), ["ACK", "INVITE"]);
+    assert!(sent[1].starts_with("INVITE sip:181@192.0.2.3:5062 SIP/2.0"));
+    assert_eq!(world.last_peer(), "192.0.2.3:5062");
+}
+
+#[test]
 fn the_next_server_is_tried_when_one_is_out_of_service() {
     let hosts = || vec!["192.0.2.2:5060".into(), "192.0.2.3:5060".into(), "192.0.2.4:5060".into()];
     let mut world = World::single(|s| s.trunks[0].hosts = hosts());

@@ -139,10 +139,10 @@ fn the_table_of_used_nonces_is_bounded_and_eviction_opens_no_door() {
     let mut session = session(&verifier.challenge(at(1), ("pukar", HERE), false));
     let given = answer(&mut session, "correct horse");
     assert_eq!(check(&mut verifier, at(1), &given), Checked::Right);
-    for number in 0..NONCES_MAX as u64 {
+    for number in 0..limits::NONCES_MAX as u64 {
         assert!(verifier.count(at(2), Instant(2_000_000 + number), Some(1)));
     }
-    assert_eq!(verifier.used.len(), NONCES_MAX);
+    assert_eq!(verifier.used.len(), limits::NONCES_MAX);
     assert_eq!(check(&mut verifier, at(3), &given), Checked::Stale);
     verifier.count(at(400), at(400).instant, Some(1));
     assert_eq!(verifier.used.len(), 1);
