@@ -546,7 +546,8 @@ fn two_agents_have_not_one_pin() {
     let found = mistakes(&format!("{first}{second}"));
     assert_eq!(
         found,
-        ["f.toml:8: pin is another agent's too, at f.toml:4; give every agent a pin of their own"]
+        ["f.toml:8: pin is already another agent's, at f.toml:4; give every agent a pin of \
+             their own"]
     );
 }
 

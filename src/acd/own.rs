@@ -87,8 +87,12 @@ impl Desk {
     /// whoever looks at the facts sees it.
     pub fn repair(&mut self, cx: &mut Cx<'_>, agent: AgentId, call: CallId, out: &mut Vec<Effect>) {
         let mut turn = Turn::new(cx, out);
-        if self.agents.get(agent).map(|who| who.task) == Some(Task::Own(call)) {
+        let task = self.agents.get(agent).map(|who| who.task);
+        if [Task::Own(call), Task::Offered(call), Task::Talking(call)].map(Some).contains(&task) {
             turn.fact(Fact::Repaired { agent, call });
+            self.remove(&mut turn, call);
+            turn.cx.timers.cancel(Timer::RingTimeout(call, agent));
+            turn.cx.timers.cancel(Timer::WrapUp(agent));
             self.set_task(&mut turn, agent, Task::Nothing);
         }
         self.decide(turn);

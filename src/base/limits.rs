@@ -80,6 +80,8 @@ pub const USERS_MAX: usize = 1_000;
 pub const DISTRICTS_MAX: usize = 1_000;
 /// Phones and agents whose wrong pins are counted.
 pub const TRIES_MAX: usize = 20_000;
+/// Numbers that are blocked, and that are counted as nuisances.
+pub const BLOCKS_MAX: usize = 100_000;
 /// Ways to numbers outside in one configuration.
 pub const ROUTES_MAX: usize = 1_000;
 pub const SHIFTS_MAX: usize = 1_000;

@@ -72,6 +72,10 @@ pub enum Timer {
     CallOver(CallId),
     /// Whoever keys in a feature code has stopped, or its tone is over.
     Code(CallId),
+    /// The next block of a nuisance number is over.
+    Unblock,
+    /// Look whether whoever is held to be in a call is in one.
+    Reconcile,
     /// The roster changes, or somebody on it is waited for.
     Roster,
     /// The queue looks again at what only time changes.

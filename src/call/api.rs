@@ -387,6 +387,8 @@ pub enum Flag {
     /// No line has the number; it went to the default line.
     UnknownNumber,
     Forwarded,
+    /// One of very many calls from this number in a short time.
+    Burst,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

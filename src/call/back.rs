@@ -113,6 +113,7 @@ impl Calls {
             shown,
             offer: None,
             others: Vec::new(),
+            confirms: BTreeSet::new(),
             talk: Vec::new(),
             found: None,
             handover: None,

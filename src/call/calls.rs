@@ -3,6 +3,7 @@
 //! In: notices of the SIP layer, events of the data plane, the queue engine's decisions (brought by
 //! the core). Out: [`Effect`]s. Knows no agent's state and no queue's order.
 
+use super::blocks::Blocks;
 use super::conversation::Call;
 use super::gate::Gate;
 use super::leg::{Leg, Stage};
@@ -13,8 +14,8 @@ use super::routing::{self, Book};
 use super::seats::Seats;
 use super::side::Side;
 use super::tries::Tries;
-use super::{Arrival, Centre, Choices, Effect, End, EndedBy, Fact, Goal, Line, MissedDesk};
-use super::{Numbers, Outcome, People, Recordings, Role, Settings};
+use super::{Arrival, Centre, Choices, Effect, End, EndedBy, Fact, Flag, Goal, Line, MissedDesk};
+use super::{Direction, Numbers, Outcome, People, Recordings, Role, Settings};
 use crate::base::{CallId, Cx, Instant, LegId, PortId, Slab, Timer, TrunkId};
 use crate::media::control::Command;
 use crate::sip::{Act, Body, Cause, Invited, Source};
@@ -38,6 +39,7 @@ pub struct Calls {
     pub(super) tally: Tally,
     pub seats: Seats,
     pub tries: Tries,
+    pub blocks: Blocks,
 }
 
 /// What every call needs to act: time and dice, settings, and a place for what it decides.
@@ -82,6 +84,7 @@ impl Calls {
             tally: Tally::default(),
             seats: Seats::default(),
             tries: Tries::default(),
+            blocks: Blocks::default(),
         }
     }
 
@@ -137,8 +140,11 @@ impl Calls {
         number: &str,
         now: Instant,
     ) -> Result<Plan, Refusal> {
-        let usage = Usage { tally: &self.tally, down: &self.down, now };
-        super::out::plan(settings, who, number, usage)
+        super::out::plan(settings, who, number, self.usage(now))
+    }
+
+    pub(super) fn usage(&self, now: Instant) -> Usage<'_> {
+        Usage { tally: &self.tally, down: &self.down, now }
     }
 
     /// A number outside is dialled in this call: it counts.
@@ -154,15 +160,35 @@ impl Calls {
         let dialled = routing::dialled(io.book(), &invited);
         let known = &self.choices;
         let (book, now) = (io.book(), io.cx.now);
-        let arrival = routing::arrival(book, &invited, &dialled, known, now, io.cx.rng);
+        let mut arrival = routing::arrival(book, &invited, &dialled, known, now, io.cx.rng);
         let now = io.cx.now.instant;
         if let Err(seconds) = self.gate.admit(io.settings, self.table.len(), now, io.cx.rng) {
             return refuse(io, leg, arrival, 503, Some(seconds));
+        }
+        if let Source::Trunk(_) = invited.source
+            && let Some(why) = self.nuisance(io, dialled.line, &mut arrival)
+        {
+            return turn_away(io, leg, arrival, why);
         }
         if let Source::User(_) = invited.source {
             return io.out.push(Effect::Begin(Box::new(Begun { leg, invited, arrival })));
         }
         self.admitted(io, leg, invited, arrival, None);
+    }
+
+    /// Why a caller may not come in, on a line that keeps nuisances out.
+    fn nuisance(&mut self, io: &Io, line: Option<&Line>, arrival: &mut Arrival) -> Option<String> {
+        let (settings, now) = (&io.settings.blocks, io.cx.now.instant);
+        let burst = self.blocks.arrives(settings, &arrival.caller, now);
+        if burst {
+            arrival.flags.push(Flag::Burst);
+        }
+        let block = self.blocks.of(&arrival.caller, now);
+        match (line.is_some_and(|line| line.block), block) {
+            (true, Some(block)) => Some(format!("blocked: {}", block.reason)),
+            (true, None) if burst && settings.refuse_burst => Some("too many calls".into()),
+            (true, None) | (false, _) => None,
+        }
     }
 
     /// A call that may come in goes where its line leads.
@@ -254,7 +280,12 @@ impl Calls {
     /// A new call, with its caller's leg and port.
     pub(super) fn enter(&mut self, io: &mut Io, call: Call, arrival: Arrival) -> CallId {
         let (leg, port) = (call.caller.id, call.caller.side.port);
+        let number = call.number.clone();
+        let is_in = arrival.direction == Direction::In;
         let call = self.table.insert(call);
+        if is_in {
+            self.blocks.remember(call, &number);
+        }
         self.by_leg.insert(leg, call);
         self.by_port.insert(port, (call, leg));
         io.fact(Fact::Arrived { call, arrival: Box::new(arrival) });
@@ -449,7 +480,8 @@ impl Call {
         {
             return Err(format!("is handed over by somebody who is gone: {over:?}"));
         }
-        let idle = |leg: &&Leg| leg.stage == Stage::Up && !self.needs(leg.id);
+        let asked = |leg: &Leg| leg.agent().is_some_and(|agent| self.confirms.contains(&agent));
+        let idle = |leg: &&Leg| leg.stage == Stage::Up && !self.needs(leg.id) && !asked(leg);
         if let Some(leg) = self.others.iter().find(idle) {
             return Err(format!("keeps {:?}, whom nobody hears", leg.id));
         }
@@ -507,6 +539,14 @@ fn languages(book: Book, line: &Line, district: &str) -> Vec<String> {
         }
     }
     languages
+}
+
+/// A nuisance is told to stay away, and by a word that no network tries again after.
+fn turn_away(io: &mut Io, leg: LegId, arrival: Arrival, why: String) {
+    let text = "Calls from this number are not accepted for now".into();
+    let cause = Some(Cause { q850: Some(21), sip: Some(603), text });
+    io.out.push(Effect::Act { leg, act: Act::Refuse { status: 603, cause, retry_after: None } });
+    io.fact(Fact::Refused { arrival: Box::new(arrival), status: 603, why });
 }
 
 pub(super) fn refuse(

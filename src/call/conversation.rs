@@ -13,6 +13,7 @@ use crate::media::control::{Command, Music};
 use crate::say::Phrase;
 use crate::sip::{Body, Invited, Party};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call {
@@ -71,6 +72,8 @@ pub struct Call {
     pub was_connected_before: bool,
     /// When whoever they talk with answered.
     pub connected: Instant,
+    /// Agents at numbers outside, who are to press a key before they have the caller.
+    pub confirms: BTreeSet<AgentId>,
     /// What a call is besides, that a phone of ours placed.
     pub own: Option<Box<Own>>,
     /// A queue that did not keep them has sent them to a centre; once is enough.
@@ -125,6 +128,7 @@ impl Call {
             was_connected: false,
             was_connected_before: false,
             connected: io.cx.now.instant,
+            confirms: BTreeSet::new(),
             own,
             sent_out: false,
             back: None,
@@ -212,9 +216,10 @@ impl Call {
         self.answered_by(agent).is_some()
     }
 
-    /// The leg of this agent that has answered.
+    /// The leg of this agent that has answered, and not only what stands at their number.
     pub fn answered_by(&self, agent: AgentId) -> Option<&Leg> {
-        self.others.iter().find(|leg| leg.role == Role::Agent(agent) && leg.stage == Stage::Up)
+        let answered = |leg: &&Leg| leg.role == Role::Agent(agent) && leg.stage == Stage::Up;
+        self.others.iter().find(answered).filter(|_| !self.confirms.contains(&agent))
     }
 
     pub fn rings_at(&self, agent: AgentId) -> bool {

@@ -15,7 +15,7 @@ impl Calls {
     /// A key was pressed: in a call to a code, by an agent who has a call in hand, or by a caller
     /// who waits. What anybody else presses is for whoever hears them.
     pub(super) fn pressed(&mut self, io: &mut Io, id: CallId, leg: LegId, key: char) {
-        if self.key_for_code(io, id, key) {
+        if self.key_for_code(io, id, key) || self.key_to_accept(io, id, leg, key) {
             return;
         }
         let Some(call) = self.table.get(id) else { return };

@@ -3,8 +3,10 @@
 //! In: notices about legs, events of media ports, the queue engine's decisions. Out: [`Effect`]s.
 //! Knows no agent's state, no queue, no socket. May import: sip, media (its commands), wire, base.
 
+mod accept;
 mod api;
 mod back;
+mod blocks;
 mod calls;
 mod centre;
 pub mod codes;
@@ -44,6 +46,7 @@ mod waiting;
 pub use crate::wire::g711::Law;
 pub use api::*;
 pub use back::Origin;
+pub use blocks::{Block, BlockSettings, Blocks};
 pub use calls::{Calls, Io};
 pub use conversation::Call;
 pub use directory::{Directory, Entry, Failures, Refused};

@@ -1,7 +1,7 @@
 //! What happened to a leg or a port, brought to its call.
 
 use super::calls::{Calls, Io};
-use super::leg::Stage;
+use super::leg::{Leg, Stage};
 use super::{Effect, EndedBy, Fact, Missed, Role};
 use crate::base::limits::PORTS_PER_LEG_MAX;
 use crate::base::{CallId, LegId, PortId};
@@ -80,6 +80,10 @@ impl Calls {
         let awaited = named || dialled_back && call.caller.id == leg;
         let taken = !call.talk.is_empty() && !awaited;
         let waits = call.rings_centre();
+        // A machine at an agent's number that answers too late is asked nothing any more.
+        let asked = |leg: &Leg| leg.agent().is_some_and(|agent| call.confirms.contains(&agent));
+        let late = call.leg(leg).is_some_and(|leg| leg.cancelled && asked(leg));
+        let taken = taken || late;
         let Some(other) = call.leg_mut(leg) else { return };
         let usable = body.is_some_and(|body| other.side.accept(&io.settings.media, &body).is_ok());
         if !usable || taken {
@@ -93,7 +97,11 @@ impl Calls {
             io.out.push(other.offer_again(&io.settings.media));
         }
         match other.role {
-            Role::Agent(agent) => io.out.push(Effect::Answered { call: id, agent }),
+            Role::Agent(agent) => {
+                if !self.asks_to_accept(io, id, leg) {
+                    io.out.push(Effect::Answered { call: id, agent });
+                }
+            }
             Role::Target if named => self.reached(io, id, leg),
             Role::Target if waits => self.centre_answered(io, id, leg),
             Role::Target => self.target_answered(io, id, leg),
@@ -101,7 +109,14 @@ impl Calls {
         }
     }
 
-    fn refused(&mut self, io: &mut Io, id: CallId, leg: LegId, status: u16, cause: Cause) {
+    pub(super) fn refused(
+        &mut self,
+        io: &mut Io,
+        id: CallId,
+        leg: LegId,
+        status: u16,
+        cause: Cause,
+    ) {
         let Some(call) = self.table.get_mut(id) else { return };
         let waits = call.rings_centre();
         if call.caller.id == leg && call.is_dialled_back() {

@@ -197,6 +197,16 @@ impl Refusal {
 
 /// Whether `who` may dial `raw`, and how.
 pub fn plan(settings: &Settings, who: Who, raw: &str, usage: Usage) -> Result<Plan, Refusal> {
+    plan_by(settings, (who, None), raw, usage)
+}
+
+/// The same, through this trunk and no other.
+pub fn plan_by(
+    settings: &Settings,
+    (who, only): (Who, Option<TrunkId>),
+    raw: &str,
+    usage: Usage,
+) -> Result<Plan, Refusal> {
     if let Some(phone) = settings.extension(raw) {
         return Ok(Plan::Agent(phone.user.clone()));
     }
@@ -210,7 +220,9 @@ pub fn plan(settings: &Settings, who: Who, raw: &str, usage: Usage) -> Result<Pl
     if !emergency {
         judge(settings, &number)?;
     }
-    let open = |route: &&Route| emergency || route.is_open_to(who);
+    let open = |route: &&Route| {
+        (emergency || route.is_open_to(who)) && only.is_none_or(|trunk| route.trunk == trunk)
+    };
     let mut fitting: Vec<&Route> = out.routes.iter().filter(|route| route.fits(&number)).collect();
     // Nobody in need is turned away by a table of prefixes.
     if emergency && fitting.is_empty() {

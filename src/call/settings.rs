@@ -1,6 +1,7 @@
 //! The settings of the call layer: what a dialled number means, where an agent's phone is, and
 //! what media looks like.
 
+use super::blocks::BlockSettings;
 use super::codes::CodeSettings;
 use super::directory::Directory;
 use super::district::District;
@@ -8,7 +9,7 @@ use super::in_call::InCall;
 use super::out::OutSettings;
 use super::recording::Rules;
 use crate::base::number::Plan;
-use crate::base::{QueueId, TuneId};
+use crate::base::{QueueId, TrunkId, TuneId};
 use crate::wire::g711::Law;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ pub struct Settings {
     /// What may be dialled outside.
     pub out: OutSettings,
     pub codes: CodeSettings,
+    pub blocks: BlockSettings,
     pub signals: Signals,
     /// The time zone that days are counted in.
     pub zone: String,
@@ -59,6 +61,7 @@ impl Default for Settings {
             directory: Arc::default(),
             out: OutSettings::default(),
             codes: CodeSettings::default(),
+            blocks: BlockSettings::default(),
             signals: Signals::default(),
             zone: "Asia/Kolkata".into(),
             trunks: Vec::new(),
@@ -130,6 +133,8 @@ pub struct Line {
     pub goal: Goal,
     /// Callers of a queue line go to the centre of their district first, where it is known.
     pub by_district: bool,
+    /// Numbers that are a nuisance are kept out.
+    pub block: bool,
     /// The district that its numbers are in; empty where the call has to tell.
     pub district: String,
     /// Played once before the music; callers may be offered to an agent meanwhile.
@@ -160,6 +165,7 @@ impl Default for Line {
             numbers: Vec::new(),
             goal: Goal::Queue(QueueId::default()),
             by_district: true,
+            block: true,
             district: String::new(),
             welcome: None,
             music: None,
@@ -230,6 +236,8 @@ pub struct Signals {
     pub go_on: Option<TuneId>,
     /// Somebody who is to be asked about a call is rung.
     pub ring: Option<TuneId>,
+    /// Press 1 to have the caller.
+    pub accept: Option<TuneId>,
 }
 
 /// In which header fields a trunk's numbers are.
@@ -264,10 +272,13 @@ pub struct Phone {
     pub user: String,
     /// Shown on other phones. UTF-8.
     pub name: String,
-    /// A fixed address, for a phone that does not register.
+    /// A fixed address, for a phone that does not register; `tel:` and a number in E.164 for an
+    /// agent who works from home.
     pub contact: Option<String>,
     /// The digits by which colleagues dial it; the user where there are none.
     pub extension: String,
+    /// The one trunk by which an agent at a number outside is reached; `None`: as routes have it.
+    pub trunk: Option<TrunkId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -45,6 +45,19 @@ impl Calls {
         let (beside, law) = (call.caller.side.port, call.caller.side.law());
         let mut why = Some(Missed::Unreachable);
         for target in phones {
+            let (target, identity) = match self.way_home(io, user, &target) {
+                None => (target, None),
+                Some(Ok(way)) => {
+                    let host = io.host.to_string();
+                    (way.target(), Some(Party { user: way.identity, host, ..Party::default() }))
+                }
+                Some(Err(_)) => continue,
+            };
+            if identity.is_some()
+                && let Some(call) = self.table.get_mut(id)
+            {
+                call.confirms.insert(agent);
+            }
             let port = if there { self.ports.take_beside(beside) } else { self.ports.take() };
             let Some(port) = port else {
                 why = why.and(Some(Missed::NoPort));
@@ -53,9 +66,13 @@ impl Calls {
             let mut side = Box::new(Side::new(port, io.cx.rng));
             let offer = side.offer(&io.settings.media, law);
             let Some(call) = self.table.get(id) else { return };
-            let (from, to) = (call.shown.clone(), to.clone());
-            let headers = call.told_to_agents(io.settings, io.cx.now.instant);
-            let (asserted, forwards) = (None, call.forwards);
+            // A carrier lets nobody call under somebody else's number.
+            let from = identity.clone().unwrap_or_else(|| call.shown.clone());
+            let headers = match &identity {
+                Some(_) => Vec::new(),
+                None => call.told_to_agents(io.settings, io.cx.now.instant),
+            };
+            let (to, asserted, forwards) = (to.clone(), identity, call.forwards);
             let dial = Dial { target, from, to, asserted, headers, forwards, offer };
             let role = Role::Agent(agent);
             io.out.push(Effect::Dial { call: id, role, side, dial: Box::new(dial) });
@@ -102,7 +119,12 @@ impl Calls {
     /// Stops the agent's phones, unless one of them is the one that the caller talks with.
     pub fn withdraw(&mut self, io: &mut Io, id: CallId, agent: AgentId, why: Stop) {
         match why {
-            Stop::RangOut => self.cancel_phones(io, id, agent),
+            Stop::RangOut => {
+                self.cancel_phones(io, id, agent);
+                // What answered at the agent's number, and pressed no key.
+                let silent = |leg: &Leg| leg.role == Role::Agent(agent) && leg.stage == Stage::Up;
+                self.stop_phones(io, id, Cause::default(), silent);
+            }
             Stop::AnsweredElsewhere => self.hang_up_phones(io, id, agent, answered_elsewhere()),
             Stop::Gone => self.hang_up_phones(io, id, agent, Cause::default()),
         }

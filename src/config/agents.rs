@@ -2,13 +2,13 @@
 //! other keys is the number of each.
 
 use super::Env;
-use super::mistake::{Log, Place, Wrong, wrong};
+use super::mistake::{Log, Place, Wrong, choose, wrong};
 use super::section::{At, Section};
 use super::settings::Settings;
 use super::tree::Table;
 use super::{secret, value};
 use crate::acd::{AgentSettings, Skill};
-use crate::base::{AgentId, Id, limits};
+use crate::base::{AgentId, Id, TrunkId, limits, number};
 use crate::call::Phone;
 use crate::sip::{Algorithms, FixedPhone, Secret, User};
 use std::collections::BTreeMap;
@@ -73,6 +73,7 @@ struct Written {
     pin: Option<At<String>>,
     contact: Option<At<String>>,
     extension: Option<At<String>>,
+    trunk: Option<At<String>>,
     skills: Vec<Skill>,
     ready: bool,
     record: bool,
@@ -90,6 +91,7 @@ impl Written {
             pin: section.text("pin", raw),
             contact: section.text("contact", raw),
             extension: section.text("extension", raw),
+            trunk: section.text("trunk", raw),
             skills: section
                 .texts_or_none("skills", skill)
                 .unwrap_or_default()
@@ -144,32 +146,20 @@ impl Written {
                 .ok()
         };
         let name = fill(&self.name, "name", &value::words);
-        let contact = fill(&self.contact, "contact", &value::uri);
+        let plan = settings.call.plan.clone();
+        let contact = fill(&self.contact, "contact", &|raw| contact(raw, &plan));
         let pin = fill(&self.pin, "pin", &|raw| value::digits(raw, 4, 12));
         let extension = fill(&self.extension, "extension", &|raw| value::digits(raw, 2, 8));
         let secret = fill(&self.secret, "secret", &|raw| Ok(secret::reveal(raw, id, env)?.0));
-        if let (Some(uri), Some(at)) = (&contact, &self.contact)
-            && let Some(first) = seen.contacts.insert(uri.clone(), at.place)
-        {
-            let what = format!("contact {uri} is already another agent's, at {}", log.name(first));
-            log.add(at.place, what, "give every agent a phone of their own");
-            sound = false;
-        }
-        if let (Some(pin), Some(at)) = (&pin, &self.pin)
-            && let Some(first) = seen.pins.insert(pin.clone(), at.place)
-        {
-            let what = format!("pin is another agent's too, at {}", log.name(first));
-            log.add(at.place, what, "give every agent a pin of their own");
-            sound = false;
-        }
-        if let Some(at) = &self.extension
-            && let Some(extension) = &extension
-            && let Some(first) = seen.extensions.insert(extension.clone(), at.place)
-        {
-            let first = log.name(first);
-            let what = format!("extension {extension} is already another agent's, at {first}");
-            log.add(at.place, what, "give every agent an extension of their own");
-            sound = false;
+        let unique = [
+            (&mut seen.contacts, "contact", &contact, &self.contact),
+            (&mut seen.pins, "pin", &pin, &self.pin),
+            (&mut seen.extensions, "extension", &extension, &self.extension),
+        ];
+        for (seen, key, own, at) in unique {
+            if let (Some(own), Some(at)) = (own, at) {
+                sound &= is_new(seen, (key, own), at.place, log);
+            }
         }
         if self.record {
             let agent = AgentId::new(settings.acd.agents.len() as u32, 0);
@@ -182,16 +172,57 @@ impl Written {
             fixed: contact.is_some(),
         });
         let name = name.unwrap_or_else(|| id.into());
+        let trunk = self.trunk.as_ref().and_then(|at| known_trunk(at, settings, log));
+        sound &= trunk.is_some() == self.trunk.is_some();
         if let (None, Some(contact)) = (&secret, &contact) {
             let (name, contact) = (id.into(), contact.clone());
             settings.sip.fixed.push(FixedPhone { name, contact });
         }
         let extension = extension.unwrap_or_default();
-        settings.call.phones.push(Phone { user: id.into(), name, contact, extension });
+        settings.call.phones.push(Phone { user: id.into(), name, contact, extension, trunk });
         settings.pins.push(pin.map(Secret));
         let (name, digest) = (id.into(), self.digest);
         settings.sip.users.extend(secret.map(|it| User { name, secret: Secret(it), digest }));
         sound.then_some(())
+    }
+}
+
+/// No two agents have the same; what is secret is not shown.
+fn is_new(
+    seen: &mut BTreeMap<String, Place>,
+    (key, own): (&str, &str),
+    place: Place,
+    log: &mut Log,
+) -> bool {
+    let Some(first) = seen.insert(own.into(), place) else { return true };
+    let shown = if key == "pin" { String::new() } else { format!(" {own}") };
+    let what = format!("{key}{shown} is already another agent's, at {}", log.name(first));
+    let thing = match key {
+        "contact" => "a phone",
+        "extension" => "an extension",
+        _ => "a pin",
+    };
+    log.add(place, what, format!("give every agent {thing} of their own"));
+    false
+}
+
+/// The trunk through which an agent at a number outside is rung.
+fn known_trunk(at: &At<String>, settings: &Settings, log: &mut Log) -> Option<TrunkId> {
+    let trunks: Vec<&str> = settings.sip.trunks.iter().map(|t| t.name.as_str()).collect();
+    let found = trunks.iter().position(|name| *name == at.it);
+    if found.is_none() {
+        let what = format!("trunk \"{}\" does not exist", at.it);
+        log.add(at.place, what, choose(&at.it, &trunks, "trunks"));
+    }
+    found.map(|slot| TrunkId::new(slot as u32, 0))
+}
+
+/// A SIP URI, or `tel:` and a number for an agent who works from home.
+fn contact(raw: &str, plan: &number::Plan) -> Read {
+    let Some(dialled) = raw.strip_prefix("tel:") else { return value::uri(raw) };
+    match number::e164(dialled, plan) {
+        Some(number) => Ok(format!("tel:{number}")),
+        None => wrong("is no telephone number", "write one such as \"tel:+919826012345\""),
     }
 }
 

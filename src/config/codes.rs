@@ -16,6 +16,7 @@ pub const DONE: &str = "tone/done";
 pub const REFUSED: &str = "tone/refused";
 pub const GO_ON: &str = "tone/beep";
 pub const RING: &str = "tone/ring";
+pub const ACCEPT: &str = "tone/accept";
 
 /// The codes that were written, and where.
 pub type Coded = Vec<(Act, At<String>)>;
@@ -152,5 +153,6 @@ pub fn signals(settings: &mut Settings) {
         refused: built_in(REFUSED),
         go_on: built_in(GO_ON),
         ring: built_in(RING),
+        accept: built_in(ACCEPT),
     };
 }

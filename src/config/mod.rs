@@ -30,7 +30,7 @@ mod tree;
 mod users;
 mod value;
 
-pub use codes::{DONE, GO_ON, REFUSED, RING};
+pub use codes::{ACCEPT, DONE, GO_ON, REFUSED, RING};
 pub use mistake::Mistake;
 pub use settings::*;
 
@@ -67,7 +67,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     let [admin, limits, numbers] = ["admin", "limits", "numbers"].map(&mut table);
     let [directory, out, codes, in_call] = ["directory", "out", "codes", "in_call"].map(&mut table);
     let [journal, callback, reports] = ["journal", "callback", "reports"].map(&mut table);
-    let recorded = table("recording");
+    let [recorded, nuisance] = ["recording", "nuisance"].map(&mut table);
     let trunks = list(&mut top, "trunk");
     let queues = list(&mut top, "queue");
     let agents = list(&mut top, "agent");
@@ -91,6 +91,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     switch::numbers(numbers, &mut settings, log);
     switch::directory(directory, &mut settings, log);
     out::out(out, &mut settings, log);
+    out::nuisance(nuisance, &mut settings, log);
     let coded = codes::codes(codes, choices, &mut settings, log);
     let advertise = switch::sip(sip, &mut settings, log);
     switch::admin(admin, &mut settings, log);
@@ -106,6 +107,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     districts::districts(&districts, unsure, &mut settings, log);
     let unsure = out::Unsure { trunks: no_trunk, agents: log.unsure(&agents) };
     out::routes(&routes, unsure, &mut settings, log);
+    out::check_homes(&agents, log.unsure(&routes) || no_trunk, &settings, log);
     let no_district = log.unsure(&districts);
     let unsure = overflow::Unsure { queues: no_queue, trunks: no_trunk, districts: no_district };
     overflow::overflows(overflows, unsure, &mut settings, log);
@@ -118,10 +120,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     routes::lines(&lines, given, &mut settings, log);
     codes::check(&coded, &settings, log);
     codes::signals(&mut settings);
-    if settings.call.records() {
-        let notice = notice.map(|name| routes::tune(&mut settings, name));
-        settings.call.recording.notice = notice;
-    }
+    recording::notice(notice, &mut settings);
     speech::prompts(&mut settings);
     in_call::in_call(in_call, &mut settings, log);
     let unsure = users::Unsure { queues: no_queue, districts: no_district };

@@ -6,9 +6,9 @@ use super::section::{At, Section};
 use super::settings::Settings;
 use super::tree::Table;
 use super::value;
-use crate::base::{Id, TrunkId, limits, number};
-use crate::call::Numbers;
-use crate::call::out::{Caps, OutSettings, Route};
+use crate::base::{Id, Instant, TrunkId, limits, number};
+use crate::call::out::{Caps, OutSettings, Route, Tally, Usage, Who, plan_by};
+use crate::call::{BlockSettings, Numbers};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -40,6 +40,23 @@ pub fn out(table: &Table, settings: &mut Settings, log: &mut Log) {
         wrap_up: section.span("wrap_up", 0..=3_600_000).unwrap_or(default.wrap_up),
         ring_mobile: ring(&mut section, "ring_mobile", default.ring_mobile),
         ring_landline: ring(&mut section, "ring_landline", default.ring_landline),
+    };
+    section.done();
+}
+
+/// `[nuisance]`: numbers that are kept out for a while.
+pub fn nuisance(table: &Table, settings: &mut Settings, log: &mut Log) {
+    const YEAR: u64 = 366 * 86_400_000;
+    let mut section = Section::new(table, "[nuisance]", log);
+    let default = BlockSettings::default();
+    settings.call.blocks = BlockSettings {
+        strikes: section.number("strikes", 0..=1_000).unwrap_or(default.strikes),
+        within: section.span("within", 60_000..=YEAR).unwrap_or(default.within),
+        block_for: section.span("block_for", 60_000..=YEAR).unwrap_or(default.block_for),
+        burst: section.number("burst", 0..=1_000).unwrap_or(default.burst),
+        burst_within: (section.span("burst_within", 1_000..=86_400_000))
+            .unwrap_or(default.burst_within),
+        refuse_burst: section.flag("refuse_burst").unwrap_or(default.refuse_burst),
     };
     section.done();
 }
@@ -96,6 +113,23 @@ pub fn needed_for(what: &str, place: Place, settings: &Settings, log: &mut Log) 
     if !settings.call.out.routes.iter().any(|route| route.agents.is_empty()) {
         let what = format!("{what} calls people back, and no [[route]] is there for it");
         log.add(place, what, "write a [[route]] without agents and skills");
+    }
+}
+
+/// Agents at numbers outside are reached by a route, as anybody is.
+///
+/// `unsure`: some route or trunk could not be read.
+pub fn check_homes(tables: &[&Table], unsure: bool, settings: &Settings, log: &mut Log) {
+    let Some(place) = tables.first().map(|table| table.place).filter(|_| !unsure) else { return };
+    let (tally, down) = (Tally::default(), BTreeSet::new());
+    let usage = Usage { tally: &tally, down: &down, now: Instant::default() };
+    for phone in &settings.call.phones {
+        let Some(number) = phone.outside() else { continue };
+        if let Err(why) = plan_by(&settings.call, (Who::Switch, phone.trunk), number, usage) {
+            let what =
+                format!("agent \"{}\" at {number} cannot be rung: {}", phone.user, why.name());
+            log.add(place, what, "add a [[route]] with a prefix of the number and this trunk");
+        }
     }
 }
 

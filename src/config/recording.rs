@@ -42,3 +42,11 @@ pub fn recording(
     section.done();
     notice.map_or(Some(NOTICE.into()), |at| at.map(|at| at.it))
 }
+
+/// What callers are told, where some of them may be recorded.
+pub fn notice(name: Option<String>, settings: &mut Settings) {
+    if settings.call.records() {
+        let notice = name.map(|name| super::routes::tune(settings, name));
+        settings.call.recording.notice = notice;
+    }
+}

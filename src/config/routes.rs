@@ -120,6 +120,7 @@ pub fn lines(tables: &[&Table], given: Given, settings: &mut Settings, log: &mut
         let goal = goal(&mut section, settings, given.no_queue);
         let district = district(&mut section, settings, given.no_district);
         let by_district = section.flag("by_district").unwrap_or(true);
+        let block = section.flag("block").unwrap_or(true);
         let is_default = section.flag("default").unwrap_or(false);
         let default_at = section.place_of("default");
         let first = numbers.first().map_or(String::new(), |at| at.it.clone());
@@ -158,6 +159,7 @@ pub fn lines(tables: &[&Table], given: Given, settings: &mut Settings, log: &mut
             numbers,
             goal,
             by_district,
+            block,
             district,
             welcome,
             music,

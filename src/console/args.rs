@@ -52,6 +52,24 @@ pub enum Command<L: Args> {
     Handover(View),
     /// The reconciled summary: by default of the time between the last two cut-offs.
     Report(ReportArgs),
+    /// Numbers that may not call for a while, and why.
+    Blocks(View),
+    /// Block a number: a nuisance, for a while, with a reason.
+    Block {
+        number: String,
+        /// How long, such as 12h or 7d; without it, as [nuisance] block_for has it.
+        #[arg(long = "for", value_name = "SPAN", value_parser = seconds)]
+        span: Option<u64>,
+        /// Why.
+        #[arg(required = true)]
+        reason: Vec<String>,
+    },
+    /// Let a blocked number call again.
+    Unblock {
+        number: String,
+        /// Why.
+        reason: Vec<String>,
+    },
     /// The directory: who is listed, who would be called, whose number fails.
     Directory(DirectoryArgs),
     /// Callers who hung up unanswered: who they are, and who calls them.
@@ -317,6 +335,21 @@ pub struct RecordsArgs {
     pub json: bool,
 }
 
+/// `90s`, `30m`, `12h`, `7d`.
+fn seconds(raw: &str) -> Result<u64, String> {
+    let wrong = || format!("\"{raw}\" is no span: write 90s, 30m, 12h or 7d");
+    let unit = raw.chars().next_back().ok_or_else(wrong)?;
+    let each = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    let count: u64 = raw[..raw.len() - 1].parse().map_err(|_| wrong())?;
+    count.checked_mul(each).filter(|seconds| *seconds > 0).ok_or_else(wrong)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -353,6 +386,10 @@ mod tests {
             "handover --json",
             "report --since 2h --by shift",
             "why 01HZ7 --journal data/journal --json",
+            "agent op1 category food",
+            "blocks --json",
+            "block 9826012345 --for 7d shouts at operators",
+            "unblock 9826012345",
             "events --from 7",
             "shifts --json",
             "stores --watch",
@@ -377,6 +414,8 @@ mod tests {
             "queue q burn",
             "call c1",
             "records --csv --json",
+            "block 9826012345",
+            "block 98260 --for x y",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }

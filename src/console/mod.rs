@@ -101,6 +101,15 @@ fn dispatch<L: clap::Args>(cli: Cli<L>, hands: &Hands<L>) -> Result<(), Fault> {
         Command::Trunks(view) => screen::show(&client, &screen::TRUNKS, view),
         Command::Stores(view) => screen::show(&client, &screen::STORES, view),
         Command::Shifts(view) => screen::show(&client, &screen::SHIFTS, view),
+        Command::Blocks(view) => screen::show(&client, &screen::BLOCKS, view),
+        Command::Block { number, reason, span } => {
+            let params = json!({"number": number, "reason": reason.join(" "), "seconds": span});
+            client.call("blocks.add", params).map(drop)
+        }
+        Command::Unblock { number, reason } => {
+            let params = json!({"number": number, "reason": reason.join(" ")});
+            client.call("blocks.remove", params).map(drop)
+        }
         Command::Directory(args) => directory::show(&client, &args),
         Command::Missed(args) => missed::show(&client, &args),
         Command::Handover(view) => screen::show(&client, &screen::HANDOVER, view),

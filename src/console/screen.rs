@@ -45,6 +45,7 @@ pub const TRUNKS: Screen = Screen { method: "trunks.list", draw: trunks };
 pub const HANDOVER: Screen = Screen { method: "handover", draw: super::handover::draw };
 pub const AUDIT: Screen = Screen { method: "audit.list", draw: audit };
 pub const STORES: Screen = Screen { method: "stores.list", draw: stores };
+pub const BLOCKS: Screen = Screen { method: "blocks.list", draw: blocks };
 pub const SHIFTS: Screen = Screen { method: "shifts.list", draw: shifts };
 
 pub fn show(client: &Client, screen: &Screen, view: View) -> Result<(), Fault> {
@@ -226,11 +227,13 @@ fn audit(rows: &Value) -> String {
 fn shifts(rows: &Value) -> String {
     let mut rows = rows.clone();
     for row in rows.as_array_mut().into_iter().flatten() {
+        let short = row["short"]["present"].as_u64();
         let members = row["members"].as_array().into_iter().flatten().map(|member| {
             let at = |key: &str| member[key].as_str().unwrap_or("-").to_string();
             format!("{} {}", at("agent"), at("state"))
         });
         row["who"] = members.collect::<Vec<_>>().join(", ").into();
+        row["alarm"] = short.map_or(Value::Null, |there| format!("only {there} to come").into());
     }
     let columns = [
         ("SHIFT", "/name", As::Text),
@@ -238,11 +241,22 @@ fn shifts(rows: &Value) -> String {
         ("IS", "/on", As::OnOff),
         ("THERE", "/present", As::Count),
         ("LEAST", "/minimum", As::Count),
+        ("ALARM", "/alarm", As::Text),
         ("NEXT FROM", "/starts_at", As::Text),
         ("UNTIL", "/ends_at", As::Text),
         ("WHO", "/who", As::Text),
     ];
     list(&rows, &columns, "no shifts; add [[shift]] to the configuration")
+}
+
+fn blocks(rows: &Value) -> String {
+    let columns = [
+        ("NUMBER", "/number", As::Text),
+        ("UNTIL", "/until", As::Text),
+        ("BY", "/by", As::Text),
+        ("WHY", "/reason", As::Text),
+    ];
+    list(rows, &columns, "no number is blocked")
 }
 
 fn status(answer: &Value) -> String {

@@ -30,6 +30,10 @@ impl Switch {
             Verb::SetAgent { agent, state, reason } => {
                 self.set_agent(now, &agent, &state, reason, out)
             }
+            Verb::Block { number, reason, span, by } => {
+                self.block(now, (&number, &reason, &by), span, out)
+            }
+            Verb::Unblock { number, reason, by } => self.unblock(now, (&number, &reason, &by), out),
             Verb::Hangup { call } => {
                 let id = self.call(&call)?;
                 self.calls(now, |calls, io| calls.hang_up(io, id));
@@ -215,10 +219,11 @@ impl Switch {
 }
 
 impl Verb {
-    /// Whoever claims or closes and names nobody does it in their own name.
+    /// Whoever claims, closes or blocks, and names nobody, does it in their own name.
     fn signed(mut self, who: &str) -> Self {
-        if let Self::Missed { act: MissedAct::Claim { by } | MissedAct::Close { by }, .. } =
-            &mut self
+        if let Self::Missed { act: MissedAct::Claim { by } | MissedAct::Close { by }, .. }
+        | Self::Block { by, .. }
+        | Self::Unblock { by, .. } = &mut self
             && by.is_empty()
         {
             *by = who.into();
@@ -231,6 +236,10 @@ impl Verb {
         match self {
             Self::SetAgent { agent, state, reason } => {
                 ("agents.set", format!("{agent} {state} {reason}").trim_end().into())
+            }
+            Self::Block { number, reason, .. } => ("blocks.add", format!("{number} {reason}")),
+            Self::Unblock { number, reason, .. } => {
+                ("blocks.remove", format!("{number} {reason}").trim_end().into())
             }
             Self::Hangup { call } => ("calls.hangup", call.clone()),
             Self::Record { call, on: true } => ("calls.record", call.clone()),

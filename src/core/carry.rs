@@ -89,6 +89,7 @@ impl Switch {
     fn carry_desk(&mut self, now: Now, effect: acd::Effect, out: &mut Out) {
         match effect {
             acd::Effect::Offer { call, agent } => {
+                self.will_reconcile(now);
                 let (phones, known) = self.phones_of(agent);
                 let before = self.work.len();
                 self.calls(now, |calls, io| calls.offer(io, call, agent, known, phones));

@@ -9,6 +9,7 @@ use crate::sip::Hop;
 use crate::sip::resolve::Answer;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
@@ -69,6 +70,18 @@ pub enum Verb {
         agent: String,
         state: String,
         reason: String,
+    },
+    /// `span`: for how long; `None`: as the configuration has it. `by` is who wants it.
+    Block {
+        number: String,
+        reason: String,
+        span: Option<Duration>,
+        by: String,
+    },
+    Unblock {
+        number: String,
+        reason: String,
+        by: String,
     },
     /// `call` is the id that records and lists show.
     Hangup {

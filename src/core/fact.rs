@@ -1,7 +1,7 @@
 //! What happened, numbered without a gap. Records, wallboard, metrics, audit and the simulator's
 //! checks are folds over these; facts never drive behaviour.
 
-use crate::base::{CallId, Now, TrunkId};
+use crate::base::{CallId, Now, TrunkId, Wall};
 use crate::{acd, call};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -54,6 +54,18 @@ pub enum What {
         phone: String,
         code: String,
         why: String,
+    },
+    /// A number may not call for a while: an agent's strikes, or a supervisor's word.
+    Blocked {
+        number: String,
+        reason: String,
+        by: String,
+        until: Wall,
+    },
+    Unblocked {
+        number: String,
+        reason: String,
+        by: String,
     },
     /// Too many wrong passwords, or pins.
     Locked {

@@ -46,6 +46,8 @@ impl Ledger {
             | What::Overflowed { .. }
             | What::Shift(_)
             | What::Code { .. }
+            | What::Blocked { .. }
+            | What::Unblocked { .. }
             | What::Locked { .. }
             | What::Store { .. }
             | What::Audit(_)
@@ -103,8 +105,8 @@ impl Ledger {
                 self.open.insert(*call, Open::new(at, arrival, names));
                 return;
             }
-            Fact::Refused { arrival, status, .. } => {
-                let open = Open::refused(at, arrival, *status, names);
+            Fact::Refused { arrival, status, why } => {
+                let open = Open::refused(at, arrival, (*status, why), names);
                 return self.write(open, rows);
             }
             Fact::Missed { .. } => return,

@@ -47,8 +47,16 @@ impl Open {
     }
 
     /// The whole record of a call that was turned away at the door.
-    pub fn refused(at: Now, arrival: &Arrival, status: u16, names: &dyn Names) -> Self {
+    pub fn refused(
+        at: Now,
+        arrival: &Arrival,
+        (status, why): (u16, &str),
+        names: &dyn Names,
+    ) -> Self {
         let mut open = Self::new(at, arrival, names);
+        if why.starts_with("blocked") {
+            open.record.category = "blocked".into();
+        }
         let by = EndedBy::Switch;
         open.end(at, &End { outcome: Outcome::Refused, by, status, q850: None });
         open
@@ -283,6 +291,7 @@ fn flags(flags: &[Flag]) -> String {
         Flag::CallerOdd => "caller-odd",
         Flag::UnknownNumber => "unknown-number",
         Flag::Forwarded => "forwarded",
+        Flag::Burst => "burst",
     };
     flags.iter().map(name).collect::<Vec<&str>>().join(",")
 }

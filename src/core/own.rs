@@ -32,6 +32,7 @@ impl Switch {
         let mut kept = None;
         self.calls(now, |calls, io| kept = calls.begin(io, begun, &at, extension));
         let Some((call, agents)) = kept else { return };
+        self.will_reconcile(now);
         for agent in agents {
             self.desk(now, |desk, cx, out| desk.occupy(cx, agent, call, out));
         }
@@ -115,7 +116,7 @@ impl Switch {
 
     /// The call of a code keeps this agent from callers until it is over.
     fn keep(&mut self, now: Now, agent: Option<AgentId>, call: CallId) {
-        let Some(agent) = agent else { return };
+        let Some(agent) = agent.filter(|_| self.state.calls.get(call).is_some()) else { return };
         match self.state.desk.standing(agent) {
             Standing::Off | Standing::Free | Standing::WrapUp => {}
             Standing::Offered | Standing::InCall => return,
@@ -249,6 +250,7 @@ impl Switch {
             ) => *call,
             _ => return Err("the agent has no call, in hand or to wrap up".into()),
         };
+        self.judged(now, call, agent, &category, out);
         self.fact(now, What::Call(Fact::Category { call, agent, category }), out);
         Ok(())
     }

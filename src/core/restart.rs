@@ -16,6 +16,7 @@ impl Switch {
         self.fact(now, What::Restarted { calls }, out);
         self.calls(now, |calls, io| calls.restarted(io));
         self.sip(now, |ua, cx, out| ua.restarted(cx, out));
+        self.reconcile(now);
     }
 
     /// The settings in force, which a snapshot needs beside it.

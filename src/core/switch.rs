@@ -214,6 +214,8 @@ impl Switch {
             Timer::Recheck(leg) => self.calls(now, |calls, io| calls.recheck(io, leg)),
             Timer::CallOver(call) => self.calls(now, |calls, io| calls.lasts_too_long(io, call)),
             Timer::Code(call) => self.calls(now, |calls, io| calls.code_over(io, call)),
+            Timer::Unblock => self.blocks_expire(now, out),
+            Timer::Reconcile => self.reconcile(now),
             Timer::CallGuard(call) => self.state.ledger.give_up(call, &mut self.spare.rows),
         }
     }

@@ -60,9 +60,9 @@ fn rename(fresh: &mut Settings, wanted: &[Tune]) {
             *tune = tune.and_then(|id| same(wanted, loaded, id));
         }
     }
-    let call::Signals { done, refused, go_on, ring } = &mut fresh.call.signals;
+    let call::Signals { done, refused, go_on, ring, accept } = &mut fresh.call.signals;
     let notice = &mut fresh.call.recording.notice;
-    for signal in [done, refused, go_on, ring, notice] {
+    for signal in [done, refused, go_on, ring, accept, notice] {
         *signal = signal.and_then(|id| same(wanted, loaded, id));
     }
     let prompts = fresh.call.prompts.iter();

@@ -7,7 +7,7 @@ use super::ports::Ports;
 use super::region::DISTRICT_QUEUE;
 use super::world::{Verdict, World};
 use crate::base::{AgentId, CallId, Now, Wall};
-use crate::call::{self, Outcome};
+use crate::call::{self, Direction, Outcome};
 use crate::config::Settings;
 use crate::core::{AgentStateRow, CallRecord, Command, Event, Fact, Out, Row, State, What};
 use crate::sip::Hop;
@@ -190,7 +190,9 @@ impl Laws {
         }
         self.talked_before.remove(&record.id);
         let agent = self.talked.remove(&record.id).unwrap_or_default();
-        if agent != record.agent {
+        // Who placed a call, or took it from a colleague, talked with nobody's queue.
+        let queued = record.direction == Direction::In || !record.parent.is_empty();
+        if queued && agent != record.agent {
             return Err(format!("{agent:?} talked, and the record says {record:?}"));
         }
         if record.legs.iter().any(|leg| leg.closed_at.is_none()) {

@@ -2,7 +2,8 @@
 //! who call and give up.
 
 use super::habits::{Habits, seconds};
-use super::phone::Phone;
+use super::phone::{Phone, Wake};
+use super::plan::switch_address;
 use super::plan::{DOMAIN, Reach, agent_address, agent_name, caller_address, password};
 use super::signup::Signup;
 use super::world::{Work, World};
@@ -55,6 +56,12 @@ impl World {
             }
         }
         for n in 0..self.plan.agents.len() as u16 {
+            for _ in 0..self.plan.own_calls {
+                if self.plan.agents[usize::from(n)] == Reach::Fixed {
+                    let when = Instant(0) + seconds(&mut self.rng, 1, 180);
+                    self.at(when, Work::Own { n });
+                }
+            }
             if self.rng.chance(faults.restless) && self.plan.agents[usize::from(n)].registers() {
                 let when = Instant(0) + seconds(&mut self.rng, 5, 120);
                 let forgets = self.rng.chance(50);
@@ -69,6 +76,33 @@ impl World {
                 self.at(when, Work::Cut { address, span });
             }
         }
+    }
+
+    /// An agent dials something, and hangs up a while later, whatever has become of it.
+    pub(super) fn own_call(&mut self, n: u16) -> Result<(), String> {
+        let (address, name) = (agent_address(n), agent_name(n));
+        let colleague = agent_name(self.rng.below(self.plan.agents.len() as u64) as u16);
+        let number = match self.rng.below(8) {
+            0 => "9826012345",
+            1 => "0755 2551234",
+            2 => "181",
+            3 => "*141",
+            4 | 5 => "*13",
+            6 => "nobody",
+            _ => colleague.as_str(),
+        };
+        let number = number.replace(' ', "");
+        let mut dialled = None;
+        self.with_phone(address, |phone, rng, out| {
+            if !phone.dead {
+                dialled = Some(phone.call_as(&name, &number, switch_address(), rng, out));
+            }
+        })?;
+        if let Some(call_id) = dialled {
+            let at = self.now + seconds(&mut self.rng, 0, 40);
+            self.at(at, Work::Phone { address, call_id, what: Wake::HangUp });
+        }
+        Ok(())
     }
 
     /// A phone registers, unless another attempt has overtaken this one.

@@ -109,8 +109,21 @@ impl Phone {
 
     /// Calls `number` at the switch.
     pub fn call(&mut self, number: &str, switch: SocketAddr, rng: &mut Rng, out: &mut Vec<Do>) {
+        let own = self.number.clone();
+        self.call_as(&own, number, switch, rng, out);
+    }
+
+    /// The same, under this name. The Call-ID.
+    pub fn call_as(
+        &mut self,
+        own: &str,
+        number: &str,
+        switch: SocketAddr,
+        rng: &mut Rng,
+        out: &mut Vec<Do>,
+    ) -> String {
         let mut session = Session {
-            local: format!("<sip:{}@{}>", self.number, self.address.ip()),
+            local: format!("<sip:{own}@{}>", self.address.ip()),
             remote: format!("<sip:{number}@{switch}>"),
             target: format!("sip:{number}@{switch}"),
             ..Session::new(format!("{:016x}@{}", rng.bits(), self.address.ip()), rng)
@@ -121,7 +134,9 @@ impl Phone {
         session.invite = session.request_with("INVITE", self.line(), rng.bits(), (sdp, more));
         let invite = session.invite.clone();
         repeat(&mut session, invite, out);
-        self.sessions.insert(session.key.clone(), session);
+        let key = session.key.clone();
+        self.sessions.insert(key.clone(), session);
+        key
     }
 
     /// Wants out of every session, however far it has come.

@@ -6,7 +6,7 @@ use crate::base::{QueueId, Rng, TrunkId, TuneId};
 use crate::call::out::Route;
 use crate::call::{Centre, Goal, Keys, Line, MediaSettings, Phone, Signals};
 use crate::config::Settings;
-use crate::sip::{Algorithms, Listener, Secret, Transport, Trunk, User};
+use crate::sip::{Algorithms, FixedPhone, Listener, Secret, Transport, Trunk, User};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -34,6 +34,8 @@ pub struct Plan {
     /// Whoever hangs up unanswered is called back.
     pub call_back_abandoned: bool,
     pub region: Region,
+    /// How often each agent at a fixed address dials something: a colleague, a number, a code.
+    pub own_calls: u64,
     pub faults: Faults,
 }
 
@@ -123,6 +125,7 @@ impl Plan {
             pressing: 0,
             call_back_abandoned: false,
             region: Region::default(),
+            own_calls: 0,
             faults: Faults::default(),
         }
     }
@@ -172,6 +175,7 @@ impl Plan {
                 reliable: rng.below(40),
                 delayed: rng.below(30),
             },
+            own_calls: rng.below(4),
             ..Self::calm()
         }
     }
@@ -195,8 +199,15 @@ impl Plan {
                 contact,
                 ..Phone::default()
             });
-            let secret = Secret(password(agent));
-            settings.sip.users.push(User { name, secret, digest: Algorithms::Both });
+            match (reach, reach.contact(agent)) {
+                (Reach::Fixed, Some(contact)) => {
+                    settings.sip.fixed.push(FixedPhone { name, contact });
+                }
+                _ => {
+                    let secret = Secret(password(agent));
+                    settings.sip.users.push(User { name, secret, digest: Algorithms::Both });
+                }
+            }
         }
         settings.call.lines = self.lines(&Line {
             name: String::new(),
@@ -219,12 +230,25 @@ impl Plan {
             refused: Some(TuneId(3)),
             go_on: Some(TuneId(4)),
             ring: Some(TuneId(5)),
+            accept: None,
         };
         settings.call.max_calls = self.max_calls;
+        settings.call.out.wrap_up = self.wrap_up;
         settings.sip.domains = vec![DOMAIN.into()];
         settings.sip.listen = [Transport::Udp, Transport::Tcp]
             .map(|transport| Listener { transport, bind: switch_address(), advertise: None })
             .to_vec();
+        self.trunks(&mut settings);
+        let seconds = Duration::from_secs;
+        settings.callbacks =
+            acd::CallbackPolicy { attempts: 3, apart: seconds(60), keep: seconds(900) };
+        settings.acd.queues[0].call_back_abandoned = self.call_back_abandoned;
+        self.region_settings(&mut settings);
+        settings
+    }
+
+    /// Callers come by one trunk; the switch calls out by another.
+    fn trunks(&self, settings: &mut Settings) {
         settings.sip.trunks = vec![Trunk {
             name: "bsnl".into(),
             hosts: (0..self.callers).map(|n| caller_address(n).to_string()).collect(),
@@ -241,12 +265,6 @@ impl Plan {
             add: "0".into(),
             agents: BTreeSet::new(),
         }];
-        let seconds = Duration::from_secs;
-        settings.callbacks =
-            acd::CallbackPolicy { attempts: 3, apart: seconds(60), keep: seconds(900) };
-        settings.acd.queues[0].call_back_abandoned = self.call_back_abandoned;
-        self.region_settings(&mut settings);
-        settings
     }
 
     /// The same switch after somebody has edited its configuration: one of a few ways.

@@ -135,6 +135,10 @@ pub(super) enum Work {
         address: SocketAddr,
         key: char,
     },
+    /// An agent dials something at the own phone.
+    Own {
+        n: u16,
+    },
     Vanish {
         address: SocketAddr,
     },
@@ -317,6 +321,7 @@ impl World {
                 }
             }),
             Work::Press { address, key } => self.key_in(address, &key.to_string()),
+            Work::Own { n } => self.own_call(n),
             Work::Vanish { address } => self.with_phone(address, |phone, _, _| phone.dead = true),
             Work::Cut { address, span } => {
                 self.network.cut_off(address, self.now + span);

@@ -158,6 +158,8 @@ impl UserAgent {
             | Timer::Announce(_)
             | Timer::Menu(_)
             | Timer::CallBack(_)
+            | Timer::Unblock
+            | Timer::Reconcile
             | Timer::Overflow(_)
             | Timer::Roster => {}
         }

@@ -12,6 +12,10 @@ use crate::config::Role;
 use crate::core::{MissedAct, Verb as Act};
 use crate::shell::board::Board;
 use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+/// The longest span of seconds that anything may last: ten years.
+const SPAN_MAX: u64 = 10 * 366 * 86_400;
 
 pub struct Verb {
     pub name: &'static str,
@@ -207,6 +211,15 @@ pub const VERBS: &[Verb] = &[
         Shows::Numbers,
     ),
     everywhere(only(
+        Role::Supervisor,
+        showing(
+            look("blocks.list", &[], "Numbers that may not call for a while, and why.", |l| {
+                Ok(l.board.blocks_list())
+            }),
+            Shows::Numbers,
+        ),
+    )),
+    everywhere(only(
         Role::Administrator,
         look("audit.list", &[], "The last acts: who did what to whom.", |l| {
             Ok(l.board.audit_list())
@@ -327,6 +340,23 @@ pub const VERBS: &[Verb] = &[
     act("missed.close", MISSED, "Nothing is left to do for them.", |g| {
         missed(g, MissedAct::Close { by: g.own("by") })
     }),
+    everywhere(act(
+        "blocks.add",
+        &[needs("number", Kind::Text), needs("reason", Kind::Text), takes("seconds", Kind::Count)],
+        "The number may not call, for so long or as [nuisance] block_for has it.",
+        |g| Act::Block {
+            number: g.own("number"),
+            reason: g.own("reason"),
+            span: g.span("seconds"),
+            by: String::new(),
+        },
+    )),
+    everywhere(act(
+        "blocks.remove",
+        &[needs("number", Kind::Text), takes("reason", Kind::Text)],
+        "The number may call again.",
+        |g| Act::Unblock { number: g.own("number"), reason: g.own("reason"), by: String::new() },
+    )),
     act("queues.open", &[QUEUE], "Opens the queue again.", |g| set_queue(g, "open".into())),
     act(
         "queues.close",
@@ -502,6 +532,12 @@ impl Given {
 
     pub fn count(&self, name: &str) -> u64 {
         self.0.get(name).and_then(Value::as_u64).unwrap_or_default()
+    }
+
+    /// Seconds; `None` where nothing was said.
+    fn span(&self, name: &str) -> Option<Duration> {
+        let seconds = self.0.get(name).and_then(Value::as_u64);
+        seconds.map(|seconds| Duration::from_secs(seconds.min(SPAN_MAX)))
     }
 
     /// In a line, for the books.

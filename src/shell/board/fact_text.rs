@@ -30,6 +30,13 @@ pub fn render(board: &Board, fact: &Fact) -> Arc<str> {
             json!({"agent": agent, "phone": phone, "code": code, "done": why.is_empty(),
                    "why": why}),
         ),
+        What::Blocked { number, reason, by, until } => (
+            "number.blocked",
+            json!({"number": number, "reason": reason, "by": by, "until": rfc3339(*until)}),
+        ),
+        What::Unblocked { number, reason, by } => {
+            ("number.unblocked", json!({"number": number, "reason": reason, "by": by}))
+        }
         What::Locked { user, peer } => ("phone.locked", json!({"user": user, "peer": peer})),
         What::Store { name, up: true, .. } => ("store.back", json!({"store": name})),
         What::Store { name, up: false, why } => ("store.away", json!({"store": name, "why": why})),

@@ -38,6 +38,8 @@ pub struct Board {
     pub(super) counts: Counts,
     pub(super) failures: Failures,
     pub(super) missed: MissedList,
+    /// Numbers that may not call.
+    pub(super) blocks: BTreeMap<String, Block>,
     /// Shifts that are, or will be, short of people.
     pub(super) short: Vec<Short>,
     /// The last acts of people, and when each was.
@@ -65,6 +67,13 @@ pub(super) struct Call {
     pub connected: Option<Now>,
     pub held: bool,
     pub silent: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Block {
+    pub reason: String,
+    pub by: String,
+    pub until: Wall,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,6 +153,7 @@ impl Board {
             counts: Counts::default(),
             failures: Failures::default(),
             missed: MissedList::default(),
+            blocks: BTreeMap::new(),
             short: Vec::new(),
             audits: VecDeque::new(),
             stories: Stories::default(),
@@ -229,6 +239,11 @@ impl Board {
                 }
             }
             What::Reloaded => self.queues.values_mut().for_each(|queue| queue.weight = None),
+            What::Blocked { number, reason, by, until } => {
+                let block = Block { reason: reason.clone(), by: by.clone(), until: *until };
+                self.blocks.insert(number.clone(), block);
+            }
+            What::Unblocked { number, .. } => _ = self.blocks.remove(number),
             What::Shift(news) => self.note_shift(news),
             What::Code { .. }
             | What::Locked { .. }

@@ -166,6 +166,16 @@ impl Board {
             "queues": self.names.serves.get(id),
         })
     }
+
+    /// Numbers that may not call, and why.
+    pub fn blocks_list(&self) -> Value {
+        let all = self.blocks.iter();
+        all.map(|(number, block)| {
+            json!({"number": number, "reason": block.reason, "by": block.by,
+                   "until": rfc3339(block.until)})
+        })
+        .collect()
+    }
 }
 
 fn millis(from: Now, until: Now) -> u64 {

@@ -130,6 +130,8 @@ fn subject(what: &What) -> Option<CallId> {
         | What::Audit(_)
         | What::Store { .. }
         | What::Code { .. }
+        | What::Blocked { .. }
+        | What::Unblocked { .. }
         | What::Reloaded
         | What::Draining
         | What::Restarted { .. } => None,

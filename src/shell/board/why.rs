@@ -146,6 +146,8 @@ impl Board {
             | What::Audit(_)
             | What::Store { .. }
             | What::Code { .. }
+            | What::Blocked { .. }
+            | What::Unblocked { .. }
             | What::Reloaded
             | What::Draining
             | What::Restarted { .. } => None,

@@ -6,8 +6,16 @@ const RATE: usize = 8_000;
 /// Tones lie here; it is no language.
 pub const FOLDER: &str = "tone";
 /// `tone` alone is ring-back: what callers hear where there is no music.
-pub const NAMES: [&str; 7] =
-    ["tone", "tone/ring", "tone/busy", "tone/congested", "tone/beep", "tone/done", "tone/refused"];
+pub const NAMES: [&str; 8] = [
+    "tone",
+    "tone/ring",
+    "tone/busy",
+    "tone/congested",
+    "tone/beep",
+    "tone/done",
+    "tone/refused",
+    "tone/accept",
+];
 
 /// The samples of a tone, once through its cadence. `pause` is one in every language.
 pub fn tone(name: &str) -> Option<Vec<i16>> {
@@ -22,6 +30,7 @@ pub fn tone(name: &str) -> Option<Vec<i16>> {
         "tone/refused" => {
             [beeps(440.0, &[(180, true), (60, false)]), beeps(330.0, &[(300, true)])].concat()
         }
+        "tone/accept" => beeps(520.0, &[(150, true), (150, false), (150, true), (1_000, false)]),
         _ if name.ends_with("/pause") => beeps(0.0, &[(250, false)]),
         _ => return None,
     })
