@@ -127,6 +127,33 @@ fn private_matter_stays_private_through_every_hand() {
 }
 
 #[test]
+fn an_agent_keys_in_that_what_follows_is_private() {
+    let mut world = talking(9);
+    world.keys(0, "*8");
+    assert_eq!(sides(&world), [None; 4]);
+    assert!(together(&world, &[0]), "they talk on");
+    world.keys(0, "*8");
+    assert_eq!(sides(&world), [CALLER, OTHER, None, None]);
+    let paused = |fact: &Fact| matches!(fact, Fact::Recording { what: Recorded::Paused, .. });
+    assert_eq!(facts(&world, paused), 1);
+    world.give_up(0);
+    world.end();
+    assert!(world.records()[0].recording.ends_with(".wav; paused"));
+}
+
+#[test]
+fn where_nothing_is_recorded_the_key_for_private_matter_changes_nothing() {
+    let mut world = hand_world::world(9);
+    world.adjust(|settings| settings.call.lines[0].record = false);
+    world.dial(0);
+    world.wait_until(3 * SECOND, |world| talks(world, 0));
+    world.keys(0, "*8");
+    assert!(sides(&world) == [None; 4] && together(&world, &[0]));
+    world.keys(0, "*8");
+    assert_eq!(sides(&world), [None; 4]);
+}
+
+#[test]
 fn whatever_was_recorded_is_recorded_by_the_next_process() {
     for (shape, now) in [
         ("consult", [None, OTHER, OTHER, None]),

@@ -39,6 +39,8 @@ pub enum Act {
     /// The caller waits again, at the old place.
     ToQueue,
     Park,
+    /// What follows is left out of the recording, until it is keyed in again.
+    Private,
     /// The number of a slot: whoever is parked there.
     PickUp,
 }
@@ -85,7 +87,7 @@ pub enum SoFar {
 }
 
 impl Act {
-    pub const ALL: [(Act, &'static str, &'static str); 14] = [
+    pub const ALL: [(Act, &'static str, &'static str); 15] = [
         (Act::LogIn, "login", "*11"),
         (Act::LogOut, "logout", "*12"),
         (Act::Ready, "ready", "*13"),
@@ -99,6 +101,7 @@ impl Act {
         (Act::Blind, "blind", "*4"),
         (Act::ToQueue, "queue", "*5"),
         (Act::Park, "park", "*6"),
+        (Act::Private, "private", "*8"),
         (Act::PickUp, "pick", "*17"),
     ];
 
@@ -107,9 +110,8 @@ impl Act {
             Act::LogIn | Act::LogOut | Act::Ready | Act::Pause | Act::EndWrapUp => At::Answered,
             Act::Directory | Act::PickUp => At::Dialled,
             Act::Category => At::Both,
-            Act::Back | Act::Consult | Act::Join | Act::Blind | Act::ToQueue | Act::Park => {
-                At::InCall
-            }
+            Act::Back | Act::Consult | Act::Join | Act::Blind => At::InCall,
+            Act::ToQueue | Act::Park | Act::Private => At::InCall,
         }
     }
 
@@ -134,7 +136,7 @@ impl Act {
             Act::LogIn | Act::Pause | Act::Category | Act::Directory => true,
             Act::Consult | Act::Blind | Act::PickUp => true,
             Act::LogOut | Act::Ready | Act::EndWrapUp => false,
-            Act::Back | Act::Join | Act::ToQueue | Act::Park => false,
+            Act::Back | Act::Join | Act::ToQueue | Act::Park | Act::Private => false,
         }
     }
 
@@ -144,7 +146,7 @@ impl Act {
             Act::Pause | Act::Category => keyed.len() == 1,
             Act::LogIn | Act::Directory | Act::Consult | Act::Blind | Act::PickUp => false,
             Act::LogOut | Act::Ready | Act::EndWrapUp => true,
-            Act::Back | Act::Join | Act::ToQueue | Act::Park => true,
+            Act::Back | Act::Join | Act::ToQueue | Act::Park | Act::Private => true,
         }
     }
 }

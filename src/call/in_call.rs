@@ -86,6 +86,7 @@ impl Calls {
             Act::Join => self.join_all(io, id),
             Act::ToQueue => self.return_call(io, id),
             Act::Park => self.park(io, id).map(|_| ()),
+            Act::Private => self.keep_private(io, id),
             Act::Consult => self.send(io, id, leg, (&code.rest, Way::Consult)),
             Act::Blind => self.send(io, id, leg, (&code.rest, Way::Blind)),
             Act::Category => self.categorise(io, id, leg, &code.rest),

@@ -231,6 +231,12 @@ impl Calls {
         Ok(())
     }
 
+    /// An agent keys in that what follows is private, or no longer.
+    pub(super) fn keep_private(&mut self, io: &mut Io, id: CallId) -> Result<(), String> {
+        let known = self.recordings.0.get(&id).ok_or("it is not recorded")?;
+        self.pause_recording(io, id, known.paused)
+    }
+
     /// Whoever writes has something to tell.
     pub fn taped(&mut self, io: &mut Io, event: TapeEvent) {
         let (call, what) = match event {

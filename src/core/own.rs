@@ -148,6 +148,7 @@ impl Switch {
             | Act::Blind
             | Act::ToQueue
             | Act::Park
+            | Act::Private
             | Act::PickUp => return Err("it is not done so"),
             Act::LogOut => {
                 logged_in()?;
