@@ -46,12 +46,6 @@ pub fn demo(args: DemoArgs) -> Result<(), Fault> {
     plan.fit_talk();
     let mut report = load::run(&plan, &mut |progress| say(&args, progress.to_string()))?;
     let ended = end(running, &mut report);
-    let text = |row: &Value, key: &str| row[key].as_str().unwrap_or("").to_string();
-    let record = |row: &Value| Record {
-        caller: text(row, "caller"),
-        outcome: text(row, "outcome"),
-        agent: text(row, "agent"),
-    };
     report.reconcile(&ended.rows.iter().map(record).collect::<Vec<_>>());
     judge(&args, &report, &folder)
 }
@@ -114,6 +108,16 @@ fn end(running: Running, report: &mut Report) -> Ended {
             Ended { rows: Vec::new() }
         }
     }
+}
+
+/// Every call on record in a database, as the load tester holds them against what it saw.
+pub fn records(database: PathBuf) -> Result<Vec<Record>, String> {
+    Ok(rows(database)?.iter().map(record).collect())
+}
+
+fn record(row: &Value) -> Record {
+    let text = |key: &str| row[key].as_str().unwrap_or_default().to_string();
+    Record { caller: text("caller"), outcome: text("outcome"), agent: text("agent") }
 }
 
 fn rows(database: PathBuf) -> Result<Vec<Value>, String> {

@@ -1,5 +1,6 @@
 //! The `pukar` binary: hands the command line to the console, and its work to whoever does it.
 
+mod chaos;
 mod demo;
 
 use pukar::console::{Fault, Hands, RunArgs, main as console, read_settings};
@@ -38,6 +39,9 @@ fn supervise(args: &RunArgs) -> Result<(), Fault> {
 }
 
 fn load(args: LoadArgs) -> Result<(), Fault> {
+    if args.chaos {
+        return chaos::chaos(&args);
+    }
     let plan = args.plan().map_err(Fault::usage)?;
     let report = load::run(&plan, &mut |progress| eprintln!("{progress}"))?;
     match args.json {

@@ -11,7 +11,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, clap::Args)]
 pub struct LoadArgs {
     /// The switch: host:port.
-    #[arg(long, required_unless_present = "direct")]
+    #[arg(long, required_unless_present_any = ["direct", "chaos"])]
     pub target: Option<String>,
     /// Calls to place.
     #[arg(long, default_value_t = 500)]
@@ -94,6 +94,10 @@ pub struct LoadArgs {
     /// Callers call the agents' phones straight, without any switch: a test of the tester.
     #[arg(long)]
     pub direct: bool,
+    /// Start a switch, and kill it, freeze it, lock its database, fill its disk, drop and repeat
+    /// its packets while people call; then judge its records.
+    #[arg(long, conflicts_with_all = ["target", "direct"])]
+    pub chaos: bool,
     /// Seconds within which an answer counts for the service level.
     #[arg(long, default_value_t = 20)]
     pub answer_within: u64,

@@ -2,9 +2,10 @@
 //! connections; never blocking.
 //!
 //! In: octets to send. Out: whole messages, with where they came from. Knows nothing of calls.
-//! May import: nothing of ours.
+//! May import: base.
 
 use super::plan::{Plan, Transport};
+use crate::base::Rng;
 use mio::net::{TcpListener, TcpStream, UdpSocket};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -44,6 +45,9 @@ pub struct Links {
     listeners: Vec<TcpListener>,
     streams: Vec<Option<Stream>>,
     locals: [SocketAddr; 2],
+    /// What becomes of datagrams on their way: how many of a hundred are lost, and come twice.
+    rude: (u8, u8),
+    rng: Rng,
 }
 
 /// A bound UDP socket with a big receive buffer, so that the tester's kernel loses nothing.
@@ -74,7 +78,9 @@ impl Links {
             }
         }
         let (transport, streams) = (plan.transport, Vec::new());
-        Ok(Self { registry, transport, udp, listeners, streams, locals })
+        let rude = (plan.drop_percent, plan.repeat_percent);
+        let rng = Rng::new(plan.seed ^ 0x4c69_6e6b);
+        Ok(Self { registry, transport, udp, listeners, streams, locals, rude, rng })
     }
 
     pub fn local(&self, agent: bool) -> SocketAddr {
@@ -121,7 +127,12 @@ impl Links {
 
     pub fn send(&mut self, hop: &Hop, bytes: &[u8]) -> io::Result<()> {
         match hop.link {
-            Link::Udp(side) => self.udp[side].send_to(bytes, hop.to).map(|_| ()),
+            Link::Udp(side) => {
+                for _ in 0..self.copies() {
+                    self.udp[side].send_to(bytes, hop.to)?;
+                }
+                Ok(())
+            }
             Link::Tcp(id) => {
                 let gone = || io::Error::new(io::ErrorKind::NotConnected, "connection is gone");
                 let stream = self.streams[id].as_mut().ok_or_else(gone)?;
@@ -132,6 +143,19 @@ impl Links {
         }
     }
 
+    /// How often a datagram arrives.
+    fn copies(&mut self) -> usize {
+        let (dropped, repeated) = self.rude;
+        if (dropped, repeated) == (0, 0) {
+            return 1;
+        }
+        match self.rng.below(100) {
+            n if n < u64::from(dropped) => 0,
+            n if n < u64::from(dropped) + u64::from(repeated) => 2,
+            _ => 1,
+        }
+    }
+
     /// Takes everything off the socket behind `token`.
     pub fn ready(&mut self, token: usize, inbox: &mut Vec<(Hop, Vec<u8>)>) {
         match token {
@@ -139,7 +163,9 @@ impl Links {
                 let mut buffer = [0u8; MESSAGE_MAX];
                 while let Ok((length, to)) = self.udp[token].recv_from(&mut buffer) {
                     let hop = Hop { link: Link::Udp(token), to };
-                    inbox.push((hop, buffer[..length].to_vec()));
+                    for _ in 0..self.copies() {
+                        inbox.push((hop, buffer[..length].to_vec()));
+                    }
                 }
             }
             2 | 3 => {

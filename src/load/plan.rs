@@ -110,6 +110,10 @@ pub struct Plan {
     pub media: bool,
     /// Waiting callers send voice too, as telephones do.
     pub speak_waiting: bool,
+    /// Of a hundred datagrams of SIP, in either direction, how many are lost, and how many come
+    /// twice.
+    pub drop_percent: u8,
+    pub repeat_percent: u8,
     /// Callers call the agents' phones straight; no switch.
     pub direct: bool,
     /// An answer within this long counts for the service level.
@@ -152,6 +156,8 @@ impl Plan {
             agents_law: Law::A,
             media: true,
             speak_waiting: true,
+            drop_percent: 0,
+            repeat_percent: 0,
             direct: false,
             answer_within: Duration::from_secs(20),
             drain: Duration::from_secs(6),

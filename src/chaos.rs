@@ -1,0 +1,307 @@
+//! `pukar load --chaos`: a switch of its own, callers and agents over real sockets, and everything
+//! that can befall a switch meanwhile: it is killed with kill -9, frozen, its database is locked,
+//! its disk fills up, packets are lost and come twice. In the end: is there one record a call, in
+//! every store, and does it say what the caller saw?
+//!
+//! In: how many, how long, a seed. Out: what was done, and a verdict. Knows the switch as a
+//! process.
+
+use crossbeam_channel as channel;
+use pukar::base::Rng;
+use pukar::console::{Client, Fault, read_settings};
+use pukar::load::{self, LoadArgs, Plan, Report};
+use pukar::shell;
+use serde_json::{Value, json};
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// How long a switch has to be at work again, and the last calls and rows to come to rest.
+const PATIENCE: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What befalls the switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Blow {
+    Kill,
+    Freeze,
+    LockStore,
+    FillDisk,
+}
+
+/// A switch as a process, and the folder that it lives in.
+struct Victim {
+    child: Child,
+    dir: PathBuf,
+    client: Client,
+    /// The data lies on a small disk of its own, which can be filled.
+    small_disk: bool,
+}
+
+pub fn chaos(args: &LoadArgs) -> Result<(), Fault> {
+    let mut plan = args.plan().map_err(Fault::usage)?;
+    let sockets = [free_port()?, free_port()?, free_port()?];
+    let [target, callers_at, agents_at] = sockets;
+    (plan.target, plan.callers_at, plan.agents_at) = (target, callers_at, agents_at);
+    (plan.drop_percent, plan.repeat_percent) = (2, 5);
+    plan.arrivals = load::Arrivals::Over(Duration::from_secs(u64::from(plan.seconds) * 3 / 4));
+    let mut victim = Victim::start(&plan)?;
+    println!("switch on {target}, in {}; seed {}", victim.dir.display(), plan.seed);
+    let (over, ended) = channel::bounded(1);
+    let calls = plan.clone();
+    let callers = std::thread::spawn(move || {
+        let report = load::run(&calls, &mut |progress| println!("{progress}"));
+        let _ = over.send(());
+        report
+    });
+    let beaten = victim.beat(&mut Rng::new(plan.seed ^ 0xc4a0_5000), &ended);
+    let report = callers.join().map_err(|_| Fault::work("the load tester broke down"))??;
+    let blows = beaten?;
+    let complaints = victim.judge(&report)?;
+    tell(&blows, &report, &complaints);
+    if complaints.is_empty() {
+        victim.bury();
+        return Ok(());
+    }
+    println!("what is left lies in {}", victim.dir.display());
+    Err(Fault { exit: 1, line: String::new() })
+}
+
+fn tell(blows: &[(Blow, u32)], report: &Report, complaints: &[String]) {
+    let done: Vec<String> = blows.iter().map(|(blow, times)| format!("{times} {blow:?}")).collect();
+    let calls = &report.calls;
+    println!(
+        "blows: {}\ncalls: {} offered, {} answered, {} abandoned, {} refused, {} let go, {} failed",
+        done.join(", "),
+        calls.offered,
+        calls.answered,
+        calls.abandoned,
+        calls.refused,
+        calls.let_go,
+        calls.failed
+    );
+    complaints.iter().for_each(|complaint| println!("WRONG: {complaint}"));
+    if complaints.is_empty() {
+        println!("one record a call in every store, and each says what its caller saw");
+    }
+}
+
+impl Victim {
+    fn start(plan: &Plan) -> Result<Self, Fault> {
+        let dir = std::env::temp_dir().join(format!("pukar-chaos-{}", std::process::id()));
+        std::fs::create_dir_all(dir.join("data")).map_err(|e| cannot(&dir, &e))?;
+        let small_disk =
+            run("mount", &["-t", "tmpfs", "-o", "size=96m", "tmpfs"], &dir.join("data"));
+        if !small_disk {
+            println!("no disk of its own can be mounted here, so none will fill up");
+        }
+        std::fs::write(dir.join("helpline.toml"), configuration(plan, &dir))
+            .map_err(|e| cannot(&dir, &e))?;
+        let child = launch(&dir)?;
+        let client = Client::new(dir.join("data/s"));
+        let victim = Self { child, dir, client, small_disk };
+        victim.until("the switch is at work", |status| status["calls"].is_object())?;
+        Ok(victim)
+    }
+
+    /// One blow after the other until the callers are done.
+    fn beat(
+        &mut self,
+        rng: &mut Rng,
+        ended: &channel::Receiver<()>,
+    ) -> Result<Vec<(Blow, u32)>, Fault> {
+        let mut blows = vec![(Blow::Kill, 0), (Blow::Freeze, 0), (Blow::LockStore, 0)];
+        blows.extend(self.small_disk.then_some((Blow::FillDisk, 0)));
+        loop {
+            let pause = Duration::from_millis(300 + rng.below(1_500));
+            if ended.recv_timeout(pause) != Err(channel::RecvTimeoutError::Timeout) {
+                return Ok(blows);
+            }
+            let which = rng.below(blows.len() as u64) as usize;
+            blows[which].1 += 1;
+            let span = Duration::from_millis(100 + rng.below(1_400));
+            self.strike(blows[which].0, span)?;
+        }
+    }
+
+    fn strike(&mut self, blow: Blow, span: Duration) -> Result<(), Fault> {
+        let hold = || {
+            let _ = channel::after(span).recv();
+        };
+        match blow {
+            Blow::Kill => {
+                self.child.kill().map_err(|e| cannot(&self.dir, &e))?;
+                self.child.wait().map_err(|e| cannot(&self.dir, &e))?;
+                self.child = launch(&self.dir)?;
+                self.until("the switch is back", |status| status["calls"].is_object())
+            }
+            Blow::Freeze => {
+                self.signal("-STOP");
+                hold();
+                self.signal("-CONT");
+                Ok(())
+            }
+            Blow::LockStore => {
+                let sentence = |e: rusqlite::Error| Fault::work(e.to_string());
+                let path = self.dir.join("data/records.db");
+                let lock = rusqlite::Connection::open(path).map_err(sentence)?;
+                lock.busy_timeout(Duration::from_secs(5)).map_err(sentence)?;
+                lock.execute_batch("BEGIN IMMEDIATE").map_err(sentence)?;
+                hold();
+                lock.execute_batch("ROLLBACK").map_err(sentence)
+            }
+            Blow::FillDisk => {
+                let filler = self.dir.join("data/filler");
+                // Writes until there is no room: its failure is its success.
+                run(
+                    "dd",
+                    &["if=/dev/zero", "bs=64k", "status=none"],
+                    Path::new(&format!("of={}", filler.display())),
+                );
+                hold();
+                std::fs::remove_file(&filler).map_err(|e| cannot(&filler, &e))?;
+                // A kill before the journal is whole again would cost calls, and rightly.
+                self.until_answer("metrics", "the journal is whole again", |text| {
+                    text.as_str().is_some_and(|text| text.contains("\npukar_journal_gap 0"))
+                })
+            }
+        }
+    }
+
+    fn signal(&self, signal: &str) {
+        run("kill", &[signal], Path::new(&self.child.id().to_string()));
+    }
+
+    /// Ends it in order, and holds what it wrote against what the callers saw.
+    fn judge(&mut self, report: &Report) -> Result<Vec<String>, Fault> {
+        self.until("everybody has hung up", |status| status["calls"]["live"] == 0)?;
+        self.until("every store has everything", |status| {
+            let stores = status["stores"].as_array().map_or(&[][..], Vec::as_slice);
+            stores.iter().all(|store| store["behind"] == 0)
+        })?;
+        self.signal("-TERM");
+        self.child.wait().map_err(|e| cannot(&self.dir, &e))?;
+        let settings = read_settings(&self.dir.join("helpline.toml"), None)?;
+        let mut complaints = Vec::new();
+        for verdict in shell::verify(&settings, "")? {
+            complaints
+                .extend(verdict.named.iter().map(|what| format!("{}: {what}", verdict.store)));
+        }
+        let records = super::demo::records(self.dir.join("data/records.db"))?;
+        let mut seen = Report { passed: true, each: report.each.clone(), ..Report::default() };
+        seen.reconcile(&records);
+        complaints.append(&mut seen.complaints);
+        Ok(complaints)
+    }
+
+    fn until(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Result<(), Fault> {
+        self.until_answer("status", what, is_so)
+    }
+
+    fn until_answer(
+        &self,
+        method: &str,
+        what: &str,
+        is_so: impl Fn(&Value) -> bool,
+    ) -> Result<(), Fault> {
+        let mut looks = PATIENCE.as_millis() / LOOK.as_millis();
+        loop {
+            let answer = self.client.call(method, json!({}));
+            if answer.as_ref().is_ok_and(&is_so) {
+                return Ok(());
+            }
+            looks -= 1;
+            if looks == 0 {
+                let said = answer.map_or_else(|fault| fault.line, |value| value.to_string());
+                return Err(Fault::work(format!("it never came to that: {what}: {said}")));
+            }
+            let _ = channel::after(LOOK).recv();
+        }
+    }
+
+    fn bury(&self) {
+        if self.small_disk {
+            run("umount", &[], &self.dir.join("data"));
+        }
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn launch(dir: &Path) -> Result<Child, Fault> {
+    let own = std::env::current_exe().map_err(|e| cannot(dir, &e))?;
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(dir.join("log"));
+    let log = log.map_err(|e| cannot(dir, &e))?;
+    let mut command = Command::new(own);
+    command.arg("run").arg("--config").arg(dir.join("helpline.toml"));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    command.spawn().map_err(|e| cannot(dir, &e))
+}
+
+/// Whether a program did what it was told.
+fn run(program: &str, words: &[&str], last: &Path) -> bool {
+    let mut command = Command::new(program);
+    command.args(words).arg(last).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn cannot(path: &Path, error: &std::io::Error) -> Fault {
+    Fault::work(format!("{}: {error}", path.display()))
+}
+
+/// An address that was free a moment ago.
+fn free_port() -> Result<std::net::SocketAddr, Fault> {
+    let socket = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    socket.map_err(|e| Fault::work(format!("no free port: {e}")))
+}
+
+/// One line, one queue, and every agent at a fixed address; three stores.
+fn configuration(plan: &Plan, dir: &Path) -> String {
+    let (data, target) = (dir.join("data"), plan.target);
+    let data = data.display();
+    let mut text = format!(
+        r#"
+[switch]
+name = "Chaos"
+data = "{data}"
+log = "info"
+[sip]
+listen = ["udp:{target}"]
+domain = "chaos.invalid"
+[media]
+ports = "10000-31999"
+music = "tone"
+[records]
+stores = ["sqlite:{data}/records.db", "jsonl:{data}/records.jsonl", "csv:{data}/csv"]
+[admin]
+socket = "{data}/s"
+[[trunk]]
+name = "callers"
+hosts = ["{}"]
+ping = "0s"
+[[line]]
+name = "181"
+numbers = ["181"]
+queue = "general"
+[[queue]]
+name = "general"
+skills = ["operator"]
+ring_for = "10s"
+wrap_up = "1s"
+"#,
+        plan.callers_at
+    );
+    text.push_str(&format!(
+        "[[agent]]\nid = \"op{{1-{}}}\"\ncontact = \"sip:op{{}}@{}\"\nskills = [\"operator\"]\n\
+         ready = true\n",
+        plan.agents, plan.agents_at
+    ));
+    text
+}
