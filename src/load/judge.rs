@@ -270,9 +270,22 @@ impl<'a> Judge<'a> {
                 agents: self.agents_of(log.leg).iter().map(|&(_, a)| self.agent_id(a)).collect(),
                 close: self.pairs.range((log.leg, 0)..=(log.leg, u32::MAX)).any(|(&(_, a), _)| {
                     near(self.legs[a as usize].answered_at.unwrap_or(0), log.over_at())
-                }),
+                }) || self.hardly_met(log.leg),
             })
             .collect()
+    }
+
+    /// Whether every agent hung up before anything could be said. A switch that hears of the answer
+    /// late, and at once of its end, rightly lets the caller go on waiting.
+    fn hardly_met(&self, caller: u32) -> bool {
+        let brief = |heard: Option<&Stream>| heard.is_none_or(|s| s.last_at - s.first_at < BLINK);
+        let agents = self.agents_of(caller);
+        let hardly = |&(_, agent): &(u64, u32)| {
+            let pair = self.pairs.get(&(caller, agent)).copied().unwrap_or_default();
+            let hung_up = self.legs[agent as usize].end == End::Us;
+            hung_up && brief(pair.caller_heard) && brief(pair.agent_heard)
+        };
+        self.evidence.plan.media && !agents.is_empty() && agents.iter().all(hardly)
     }
 
     fn agent_id(&self, leg: u32) -> String {

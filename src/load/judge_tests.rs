@@ -190,3 +190,20 @@ fn what_sip_got_wrong_is_a_complaint() {
     evidence.faults.add("agent 1 was offered a second call".into());
     complains(&judge(&evidence), "SIP: agent 1 was offered a second call");
 }
+
+#[test]
+fn an_agent_who_hung_up_before_a_word_was_said_may_be_on_record_as_none() {
+    let met = |packets: u32, end: End| {
+        let mut evidence = clean();
+        for (leg, other) in [(0, 2), (2, 0)] {
+            evidence.legs[leg].media.ear = Ear::default();
+            let first = |seq| if seq < packets { vec![seq] } else { vec![] };
+            hear(&mut evidence.legs[leg].media.ear, other, first);
+        }
+        evidence.legs[2].end = end;
+        judge(&evidence).each[0].close
+    };
+    assert!(met(2, End::Us));
+    assert!(!met(2, End::Them), "the switch took the agent away");
+    assert!(!met(PACKETS, End::Us), "they talked");
+}

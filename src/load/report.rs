@@ -65,7 +65,8 @@ pub struct CallResult {
     pub outcome: Outcome,
     /// The agents talked to, in order.
     pub agents: Vec<String>,
-    /// Caller and agent crossed within a tenth of a second: either outcome is right.
+    /// Caller and agent crossed within a tenth of a second, or the agent was gone before a word was
+    /// said: either outcome is right.
     pub close: bool,
 }
 
