@@ -127,6 +127,21 @@ fn private_matter_stays_private_through_every_hand() {
 }
 
 #[test]
+fn a_call_that_is_private_before_anybody_talks_says_so() {
+    let mut world = hand_world::world(9);
+    world.dial(0);
+    world.wait_until(SECOND, |world| world.live_calls() == 1);
+    let call = world.call();
+    world.act(Verb::Record { call: call.clone(), on: false }).unwrap();
+    let paused = |fact: &Fact| matches!(fact, Fact::Recording { what: Recorded::Paused, .. });
+    assert_eq!(facts(&world, paused), 1);
+    world.act(Verb::Record { call, on: false }).unwrap();
+    assert_eq!(facts(&world, paused), 1, "once");
+    world.wait_until(3 * SECOND, |world| talks(world, 0));
+    assert_eq!(sides(&world), [None; 4]);
+}
+
+#[test]
 fn an_agent_keys_in_that_what_follows_is_private() {
     let mut world = talking(9);
     world.keys(0, "*8");

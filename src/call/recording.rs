@@ -225,6 +225,9 @@ impl Calls {
                 let (file, tracks) = (String::new(), BTreeMap::new());
                 let recording = Recording { file, began, tracks, paused: !on, failed: false };
                 self.recordings.0.insert(id, recording);
+                if !on {
+                    io.fact(Fact::Recording { call: id, what: Recorded::Paused });
+                }
             }
         }
         self.record_call(io, id);

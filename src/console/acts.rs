@@ -25,6 +25,7 @@ fn usage(verb: &Verb) -> String {
             | Kind::Agents
             | Kind::Queue
             | Kind::Missed
+            | Kind::Caller
             | Kind::Text
             | Kind::Count
             | Kind::Any => param.name.to_uppercase(),

@@ -62,6 +62,10 @@ impl Who {
                 "uid {uid} is no [[user]] of this switch; an administrator can add one with \
                  uid = {uid}"
             ))),
+            // Since a reload, perhaps, of a stream that began before.
+            (Peer::Anybody, None) if users.iter().any(|user| user.token.is_some()) => {
+                Err(Fault::forbidden("this switch has users now: show a user's token"))
+            }
             (Peer::Anybody, None) => Ok(Self {
                 name: "anybody".into(),
                 role: Role::Analyst,
@@ -96,6 +100,16 @@ impl Who {
                 self.role.name()
             )));
         }
+        // Whoever may ask whether a number has called need not see it.
+        let mut asked = verb.params.iter().filter(|param| matches!(param.kind, Kind::Caller));
+        if let Some(param) = asked.find(|param| given.maybe(param.name).is_some())
+            && !self.numbers
+        {
+            return Err(Fault::forbidden(format!(
+                "{} by `{}` is for those who see callers' numbers, and {} does not",
+                verb.name, param.name, self.name
+            )));
+        }
         let Some(ground) = &self.ground else { return Ok(()) };
         if verb.everywhere {
             return Err(Fault::forbidden(format!(
@@ -115,7 +129,8 @@ impl Who {
                 Kind::Queue => ground.queues.contains(name),
                 Kind::Missed => board.place_of_missed(name).is_none_or(|(q, d)| ground.has(q, d)),
                 // Of a group, those who are theirs.
-                Kind::Agents | Kind::Text | Kind::Word(_) | Kind::Count | Kind::Any => true,
+                Kind::Agents | Kind::Caller => true,
+                Kind::Text | Kind::Word(_) | Kind::Count | Kind::Any => true,
             };
             if !own {
                 return Err(Fault::forbidden(format!(
@@ -147,10 +162,12 @@ impl Who {
         self.sees(queue, "")
     }
 
-    /// What they may see of an answer.
-    pub fn veil(&self, mut answer: Value) -> Value {
-        if !self.numbers {
-            mask(&mut answer);
+    /// What they may see of an answer, or of why there is none.
+    pub fn veil(&self, mut answer: Result<Value, Fault>) -> Result<Value, Fault> {
+        match &mut answer {
+            _ if self.numbers => {}
+            Ok(answer) => mask(answer),
+            Err(fault) => fault.message = masked(&fault.message),
         }
         answer
     }
@@ -167,7 +184,8 @@ fn system_name(uid: u32) -> String {
 }
 
 /// Keys that hold a number of somebody who called or was called, or a sentence with one in it.
-const NUMBERS: [&str; 6] = ["caller", "caller_raw", "number", "forwarded_by", "text", "on"];
+const NUMBERS: [&str; 9] =
+    ["caller", "caller_raw", "number", "forwarded_by", "text", "on", "to", "refused", "why"];
 /// What was dialled is the helpline's own number, unless the helpline dialled.
 const DIALLED: [&str; 2] = ["dialled", "dialled_raw"];
 
@@ -182,11 +200,20 @@ pub fn mask(value: &mut Value) {
                     || (outwards && DIALLED.contains(&key.as_str()));
                 match value {
                     Value::String(text) if hidden => *text = masked(text),
+                    Value::Array(items) if hidden => items.iter_mut().for_each(mask_all),
                     _ => mask(value),
                 }
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// An item under a key that holds numbers.
+fn mask_all(item: &mut Value) {
+    match item {
+        Value::String(text) => *text = masked(text),
+        other => mask(other),
     }
 }
 
@@ -230,6 +257,8 @@ mod tests {
             ("07394233100", "07*******00"),
             ("181", "181"),
             ("", ""),
+            ("op1", "op1"),
+            ("room 12-34 of 2026-11-25", "room 12-34 of 2026-11-25"),
             ("\"सीता\" <sip:+919826012345@10.0.0.9>", "\"सीता\" <sip:+9198******45@10.0.0.9>"),
         ] {
             assert_eq!(masked(plain), veiled);
@@ -237,6 +266,14 @@ mod tests {
         let mut row = json!([{"direction": "in", "caller": "9826012345", "dialled": "07552551181",
             "legs": [{"number": "9826012345"}]}, {"direction": "out", "dialled": "9826012345"}]);
         mask(&mut row);
+        let mut moved = json!({"to": "9826012345", "why": "9826012345 is busy", "by": "op1",
+            "refused": "no such number: +919826012345", "lines": [{"text": ["9826012345"]}]});
+        mask(&mut moved);
+        assert_eq!(
+            moved,
+            json!({"to": "98******45", "why": "98******45 is busy", "by": "op1",
+                "refused": "no such number: +9198******45", "lines": [{"text": ["98******45"]}]})
+        );
         assert_eq!(
             row,
             json!([{"direction": "in", "caller": "98******45", "dialled": "07552551181",

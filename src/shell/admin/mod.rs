@@ -15,7 +15,7 @@ mod verbs;
 pub use access::Peer;
 pub use rpc::Fault;
 pub use socket::Guard;
-pub use stream::begin as follow;
+pub use stream::{Facts, begin as follow};
 pub use table::{AGENT_STATES, Kind, Verb, acts};
 pub use verbs::{Api, Glances, Reload};
 

@@ -20,6 +20,8 @@ pub struct Facts {
     /// The number of the next fact.
     pub next: u64,
     api: Arc<Api>,
+    peer: Peer,
+    /// As of the last look: a reload may have made them another.
     who: Who,
     latest: watch::Receiver<u64>,
     /// Calls that have been in what is theirs, the oldest first.
@@ -37,11 +39,14 @@ pub async fn begin(api: &Arc<Api>, peer: &Peer, params: Value) -> Result<Facts, 
         }
     };
     api.board.facts(next, 0).map_err(missed)?;
-    Ok(Facts { next, api: Arc::clone(api), who, latest, followed: Default::default() })
+    let (api, peer) = (Arc::clone(api), peer.clone());
+    Ok(Facts { next, api, peer, who, latest, followed: Default::default() })
 }
 
 impl Facts {
-    /// Waits for the next facts. An error of `None`: there will be no more.
+    /// Waits for the next facts. An error: there will be no more, since they may see none any
+    /// longer, or have fallen behind; one of `None`: the switch stops. Nothing is lost where this
+    /// is not waited for to its end.
     pub async fn more(&mut self) -> Result<Vec<Arc<str>>, Option<Fault>> {
         loop {
             self.latest.mark_unchanged();
@@ -51,6 +56,7 @@ impl Facts {
                 self.latest.changed().await.map_err(|_| None)?;
                 continue;
             }
+            self.who = self.api.subscriber(&self.peer).map_err(Some)?;
             self.next += facts.len() as u64;
             if self.who.numbers && self.who.ground.is_none() {
                 return Ok(facts);

@@ -80,6 +80,8 @@ pub enum Kind {
     Queue,
     /// The number of a missed caller.
     Missed,
+    /// The number of a caller that is looked for.
+    Caller,
     Text,
     Word(&'static [&'static str]),
     Count,
@@ -235,7 +237,7 @@ pub const VERBS: &[Verb] = &[
                 takes("line", Kind::Text),
                 takes("queue", Kind::Queue),
                 takes("agent", Kind::Agent),
-                takes("caller", Kind::Text),
+                takes("caller", Kind::Caller),
                 takes("outcome", Kind::Text),
                 takes("after", Kind::Text),
                 takes("limit", Kind::Any),
@@ -391,7 +393,7 @@ pub const VERBS: &[Verb] = &[
     }),
     act(
         "queues.add",
-        &[QUEUE, needs("agent", Kind::Text)],
+        &[QUEUE, needs("agent", Kind::Agent)],
         "The agent serves the queue too, until a reload or the end of their shift.",
         |g| Act::Lend { queue: g.own("queue"), agent: g.own("agent"), lent: true },
     ),
@@ -504,15 +506,15 @@ impl Verb {
 impl Kind {
     /// What it must be, where it is not.
     fn complaint(self, value: &Value) -> Option<String> {
+        let text = |value: &Value| (!value.is_string()).then(|| "text".into());
         match self {
             Kind::Any => None,
             Kind::Count if value.is_u64() => None,
             Kind::Count => Some("a whole number".into()),
             Kind::Word(words) if value.as_str().is_some_and(|text| words.contains(&text)) => None,
             Kind::Word(words) => Some(words.join(", ")),
-            Kind::Call | Kind::Agent | Kind::Agents | Kind::Queue | Kind::Missed | Kind::Text => {
-                (!value.is_string()).then(|| "text".into())
-            }
+            Kind::Call | Kind::Agent | Kind::Agents | Kind::Queue => text(value),
+            Kind::Missed | Kind::Caller | Kind::Text => text(value),
         }
     }
 }

@@ -39,6 +39,15 @@ struct Client {
     read: BufReader<UnixStream>,
 }
 
+fn names(settings: &config::Settings) -> Names {
+    let named = core::Names {
+        agents: vec![(AgentId(0), "op1".into()), (AgentId(1), "ali1".into())],
+        queues: vec![(QueueId(0), "general".into()), (QueueId(1), "alirajpur".into())],
+        serves: vec![vec![QueueId(0)], vec![QueueId(1)]],
+    };
+    Names::of(settings, named)
+}
+
 impl World {
     fn new(name: &str) -> Self {
         Self::with(name, &config::Settings::default())
@@ -52,13 +61,7 @@ impl World {
             .unwrap();
         let metrics = Arc::new(Metrics::new());
         let meters = metrics.for_shell();
-        let named = core::Names {
-            agents: vec![(AgentId(0), "op1".into()), (AgentId(1), "ali1".into())],
-            queues: vec![(QueueId(0), "general".into()), (QueueId(1), "alirajpur".into())],
-            serves: vec![vec![QueueId(0)], vec![QueueId(1)]],
-        };
-        let names = Names::of(settings, named);
-        let board = Board::new(names, Clock::start().now());
+        let board = Board::new(names(settings), Clock::start().now());
         let (news, board, _) = board::start(board, Clock::start(), meters.clone()).unwrap();
         let (inbox, core) = lane::inbox(Arc::new(Waker::new().unwrap()));
         let replies = Replies::default();
@@ -96,6 +99,13 @@ impl World {
     fn fact(&mut self, seq: u64, what: What) {
         self.news.put(News::Facts(vec![Fact { seq, at: Now::default(), what }]));
         assert_eq!(self.board.read(Board::status)["last_fact"], seq);
+    }
+
+    /// A reload has made these the users.
+    fn users_are(&mut self, users: Vec<config::User>) {
+        let mut settings = config::Settings::default();
+        settings.admin.users = users;
+        self.news.put(News::Names(Box::new(names(&settings))));
     }
 
     pub fn arrives(&mut self, seq: u64) {
@@ -267,7 +277,9 @@ fn who_may_not_act_is_told_why_and_it_is_noted() {
         ("ali", "queues.close", json!({"queue": "general"}), "does not belong to what ali"),
         ("ali", "agents.set", json!({"agent": "op1", "state": "ready"}), "does not belong"),
         ("ali", "config.reload", json!({}), "needs the role administrator"),
+        ("ali", "queues.add", json!({"queue": "alirajpur", "agent": "op1"}), "does not belong"),
         ("analyst", "directory.list", json!({}), "needs the role read-only"),
+        ("analyst", "records.query", json!({"caller": "9826012345"}), "see callers' numbers"),
         ("gone", "status", json!({}), "no longer a user"),
     ] {
         let fault = world.does(who, method, params).unwrap_err();
@@ -278,7 +290,7 @@ fn who_may_not_act_is_told_why_and_it_is_noted() {
         "collector".to_string(),
         Act::Noted { verb: Noted::Refused, on: "calls.hangup call=01HZ1".into() },
     );
-    assert_eq!((noted.len(), &noted[0]), (5, &refused));
+    assert_eq!((noted.len(), &noted[0]), (7, &refused));
 }
 
 #[test]
@@ -326,6 +338,31 @@ fn a_stream_tells_each_what_is_theirs() {
     assert_eq!(calls, [json!("01HZ3")], "from the queue on, which is what made it theirs");
     let left = Act::Noted { verb: Noted::Exported, on: "events.subscribe from=1".into() };
     assert_eq!(world.noted(), [("ali".to_string(), left)]);
+}
+
+#[test]
+fn a_stream_has_no_more_rights_than_its_subscriber_has_now() {
+    let mut world = with_users("stream-reload");
+    let peer = Peer::User("boss".into());
+    let begun = stream::begin(&world.api, &peer, json!({"from": 1}));
+    let mut facts = world.runtime.block_on(begun).unwrap();
+    let more = |world: &World, facts: &mut Facts| {
+        let told = world.runtime.block_on(facts.more())?;
+        let read = |fact: &Arc<str>| serde_json::from_str::<Value>(fact).unwrap();
+        Ok::<_, Option<Fault>>(told.iter().map(read).collect::<Vec<_>>())
+    };
+    assert_eq!(more(&world, &mut facts).unwrap()[0]["caller"], "+919826012345");
+    world.users_are(vec![user("boss", Role::Analyst, &[], false)]);
+    world.arrives(5);
+    assert_eq!(more(&world, &mut facts).unwrap()[0]["caller"], "+9198******45");
+    world.users_are(vec![user("boss", Role::Supervisor, &["alirajpur"], true)]);
+    world.arrives(6);
+    world.fact(7, What::Desk(acd::Fact::Queued { call: CallId(6), queue: QueueId(0) }));
+    assert_eq!(more(&world, &mut facts), Ok(Vec::new()));
+    world.users_are(Vec::new());
+    world.arrives(8);
+    let fault = more(&world, &mut facts).unwrap_err().unwrap();
+    assert!(fault.message.contains("boss is no longer a user"), "{fault:?}");
 }
 
 #[test]

@@ -79,7 +79,7 @@ impl Api {
                 Err(Fault::refused("a stream of facts needs a connection of its own"))
             }
         };
-        answer.map(|answer| who.veil(answer))
+        who.veil(answer)
     }
 
     /// Whether this peer may do this. What is refused, and who sees callers' numbers, is noted.
@@ -105,6 +105,15 @@ impl Api {
             self.note_reading(&who, verb, &given).await;
         }
         Ok((verb, given, who))
+    }
+
+    /// Who hears facts just now, if they still may.
+    pub fn subscriber(&self, peer: &Peer) -> Result<Who, Fault> {
+        let verb = table::find("events.subscribe")?;
+        self.board.with(|board| {
+            let who = Who::of(peer, self.owner, board)?;
+            who.may(verb, &Given::default(), board).map(|()| who)
+        })
     }
 
     fn look(

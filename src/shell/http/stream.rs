@@ -3,7 +3,7 @@
 //! reload, sees no more than is theirs.
 
 use super::{Asked, Served, answer};
-use crate::shell::admin::{Api, Fault, Peer, follow};
+use crate::shell::admin::{Api, Facts, Peer, follow};
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, Sse};
@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 /// How often the wallboard is told.
 const EVERY: Duration = Duration::from_secs(1);
@@ -23,6 +24,8 @@ const EVERY: Duration = Duration::from_secs(1);
 const QUEUED: usize = 64;
 /// How long they may.
 const WITHIN: Duration = Duration::from_secs(10);
+/// How long a stream of facts says nothing at most, so that nobody on the way takes it for dead.
+const QUIET: Duration = Duration::from_secs(20);
 
 struct Events(mpsc::Receiver<Event>);
 
@@ -75,24 +78,40 @@ pub async fn facts(
     let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
     let from = seen.map(|seen| seen + 1).or(asked.from);
     let params = from.map_or(json!({}), |from| json!({"from": from}));
-    let mut facts = match follow(&served.api, &peer, params).await {
+    let facts = match follow(&served.api, &peer, params).await {
         Ok(facts) => facts,
         Err(fault) => return answer(Err(fault)),
     };
     let (to, receiver) = mpsc::channel(QUEUED);
-    tokio::spawn(async move {
-        loop {
-            let told: Result<Vec<Arc<str>>, Option<Fault>> = facts.more().await;
-            let Ok(told) = told else { return };
-            for fact in told {
-                let event = Event::default().id(id_of(&fact)).data(&*fact);
-                if to.send_timeout(event, WITHIN).await.is_err() {
-                    return;
-                }
+    tokio::spawn(tell_facts(facts, to, QUIET));
+    Sse::new(Events(receiver)).into_response()
+}
+
+/// Ends with the client, and where there is nothing more for it: then it is told why.
+pub(super) async fn tell_facts(mut facts: Facts, to: mpsc::Sender<Event>, quiet: Duration) {
+    loop {
+        let told = tokio::select! {
+            () = to.closed() => return,
+            told = timeout(quiet, facts.more()) => told,
+        };
+        let events = match told {
+            Err(_) => vec![Event::default().comment("")],
+            Ok(Ok(told)) => {
+                told.iter().map(|fact| Event::default().id(id_of(fact)).data(&**fact)).collect()
+            }
+            Ok(Err(Some(fault))) => {
+                let event = Event::default().event("fault").data(fault.message);
+                let _ = to.send_timeout(event, WITHIN).await;
+                return;
+            }
+            Ok(Err(None)) => return,
+        };
+        for event in events {
+            if to.send_timeout(event, WITHIN).await.is_err() {
+                return;
             }
         }
-    });
-    Sse::new(Events(receiver)).into_response()
+    }
 }
 
 /// The number of a fact, from its text.

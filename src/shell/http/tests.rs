@@ -1,13 +1,16 @@
 //! HTTP from the outside: requests over a real socket, and what comes back.
 
+use super::stream::tell_facts;
 use crate::config::{self, Role, User};
 use crate::shell::admin::tests::World;
+use crate::shell::admin::{Peer, follow};
 use crate::sip::Secret;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 fn world(name: &str, users: &[(&str, Role, &str)]) -> (World, SocketAddr) {
     let mut settings = config::Settings::default();
@@ -134,6 +137,26 @@ fn facts_are_told_with_their_numbers_to_go_on_from() {
     assert!(all.contains("id: 1\n") && all.contains("+9198******45"), "{all}");
     let (status, _, body) = ask(at, "GET /facts?from=99", "", "");
     assert!(status == 410 && body.contains("restarted"), "{body}");
+}
+
+#[test]
+fn a_quiet_stream_of_facts_is_kept_open_and_a_closed_one_ends() {
+    let (world, _) = world("http-quiet", &[]);
+    let ended = world.runtime.block_on(async {
+        let facts = follow(&world.api, &Peer::Anybody, json!({})).await.unwrap();
+        let (to, mut events) = mpsc::channel(4);
+        let telling = tokio::spawn(tell_facts(facts, to, Duration::from_millis(5)));
+        for _ in 0..2 {
+            let event = format!("{:?}", events.recv().await.unwrap());
+            assert!(!event.contains("data"), "a comment: {event}");
+        }
+        let facts = follow(&world.api, &Peer::Anybody, json!({})).await.unwrap();
+        let (to, unread) = mpsc::channel(4);
+        let still = tokio::spawn(tell_facts(facts, to, Duration::from_secs(3_600)));
+        drop((events, unread));
+        tokio::time::timeout(Duration::from_secs(20), async { (telling.await, still.await) }).await
+    });
+    assert!(ended.is_ok_and(|(telling, still)| telling.is_ok() && still.is_ok()));
 }
 
 #[test]

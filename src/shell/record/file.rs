@@ -1,7 +1,7 @@
 //! A recording on the disk: a WAV file, or a sealed one. While it grows its name ends in `.part`;
 //! what a dead process has left so is gone on with, or mended and given its name.
 
-use super::seal::{self, CHUNK, HEADER as SEALED_HEADER, SALT, Seal};
+use super::seal::{self, CHUNK, SALT, Seal};
 use super::timeline::FRAME;
 use crate::config::Hold;
 use crate::wire::g711::Law;
@@ -16,6 +16,7 @@ const RATE: u32 = super::timeline::RATE as u32;
 pub const PLAIN: &str = "wav";
 pub const SEALED: &str = "sealed";
 const PART: &str = "part";
+const NO_KEY: &str = "it is sealed, and the configuration has no [recording] key";
 
 pub struct Growing {
     file: File,
@@ -27,14 +28,23 @@ pub struct Growing {
 
 struct Sealed {
     seal: Seal,
+    key: String,
     number: u64,
     /// Less than a chunk.
     rest: Vec<u8>,
 }
 
 impl Growing {
-    /// Begins `path`, or goes on with what a dead process left of it.
+    /// Begins `path`, or goes on with what a dead process left of it. Its name says whether it is
+    /// sealed: a call that outlives a change of the configuration stays as it began.
+    ///
+    /// # Errors
+    /// Those of the disk; and that the key is missing, or another: then the file stays as it is.
     pub fn open(path: &Path, key: Option<&str>) -> io::Result<Self> {
+        let key = match path.extension().is_some_and(|end| end == SEALED) {
+            true => Some(key.ok_or_else(|| io::Error::other(NO_KEY))?),
+            false => None,
+        };
         if let Some(folder) = path.parent() {
             DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
@@ -59,21 +69,18 @@ impl Growing {
             file.seek(SeekFrom::End(0))?;
             return Ok(Self { file, path, sound, sealed: None });
         };
-        let mut header = [0; SEALED_HEADER];
-        let (seal, number) = if file.read_exact(&mut header).is_ok() {
-            let (chunks, end) = seal::whole(length);
-            file.set_len(end)?;
-            (Seal::again(key, &header).map_err(io::Error::other)?, chunks)
-        } else {
-            let (seal, header) = Seal::fresh(key, salt()?);
-            file.set_len(0)?;
-            file.rewind()?;
-            file.write_all(&header)?;
-            (seal, 0)
+        let whole = seal::whole(&mut file)?;
+        let (seal, header) = match &whole {
+            Some(whole) => Seal::again(key, whole, salt()?).map_err(io::Error::other)?,
+            None => Seal::fresh(key, salt()?),
         };
+        let whole = whole.unwrap_or_default();
+        file.set_len(whole.end)?;
         file.seek(SeekFrom::End(0))?;
-        let sealed = Some(Sealed { seal, number, rest: Vec::with_capacity(CHUNK) });
-        Ok(Self { file, path, sound: number * CHUNK as u64, sealed })
+        file.write_all(&header)?;
+        let (key, rest) = (key.into(), Vec::with_capacity(CHUNK));
+        let sealed = Some(Sealed { seal, key, number: whole.chunks, rest });
+        Ok(Self { file, path, sound: whole.sound, sealed })
     }
 
     /// Frames that are in it.
@@ -105,6 +112,17 @@ impl Growing {
         fs::rename(part_of(&self.path), &self.path)
     }
 
+    /// All that is known is on the disk, for the next process to go on with.
+    pub fn leave(mut self) -> io::Result<()> {
+        match &self.sealed {
+            Some(sealed) if !sealed.rest.is_empty() => {
+                let Sealed { seal, key, number, rest } = sealed;
+                self.file.write_all(&seal.seal_short(key, *number, rest))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     fn write_header(&mut self) -> io::Result<()> {
         let length = u32::try_from(self.sound).unwrap_or(u32::MAX);
         self.file.rewind()?;
@@ -129,11 +147,10 @@ pub fn left_behind(folder: &Path) -> Vec<PathBuf> {
 pub fn mend(part: &Path) -> io::Result<()> {
     let path = part.with_extension("");
     if path.extension().is_some_and(|end| end == SEALED) {
-        let (chunks, end) = seal::whole(fs::metadata(part)?.len());
-        if chunks == 0 {
-            return fs::remove_file(part);
-        }
-        OpenOptions::new().write(true).open(part)?.set_len(end)?;
+        let mut file = OpenOptions::new().read(true).write(true).open(part)?;
+        let whole = seal::whole(&mut file)?.filter(|whole| whole.chunks > 0);
+        let Some(whole) = whole else { return fs::remove_file(part) };
+        file.set_len(whole.end)?;
         return fs::rename(part, path);
     }
     if fs::metadata(part)?.len() <= wav::HEADER as u64 {
@@ -202,8 +219,7 @@ pub fn open(path: &Path, key: Option<&str>) -> Result<(Vec<u8>, bool), String> {
     if path.extension().is_some_and(|end| end == PLAIN) {
         return Ok((bytes, true));
     }
-    let key =
-        key.ok_or_else(|| why(&"it is sealed, and the configuration has no [recording] key"))?;
+    let key = key.ok_or_else(|| why(&NO_KEY))?;
     let (sound, finished) = seal::open(key, &bytes).map_err(|e| why(&e))?;
     Ok((wav::g711(Law::A, FRAME as u16, RATE, &sound), finished))
 }

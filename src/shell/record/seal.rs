@@ -1,12 +1,17 @@
 //! Recordings at rest, encrypted: a header, then chunks of ChaCha20-Poly1305 (RFC 8439), each with
 //! its number and whether it is the last in its nonce, so that none can be swapped, left out or cut
-//! off unseen. Every file has a key of its own, made from the configured one and its salt.
+//! off unseen. Every file has a key of its own, made from the configured one and its salt. Whoever
+//! goes on with a file writes a header again, with a new salt: no key seals twice under one nonce.
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
 use sha2::{Digest, Sha256};
+use std::io::{self, Read, Seek, SeekFrom};
 
 const MAGIC: [u8; 8] = *b"PUKARREC";
+/// Before a chunk that is shorter than others, though not the last: the key's print and, in as many
+/// octets as a salt has, how much sound there is in it.
+const SHORT: [u8; 8] = *b"PUKARCUT";
 /// Octets before the first chunk: the magic, the key's print, the salt.
 pub const HEADER: usize = 8 + PRINT + SALT;
 /// What a key is told by, which does not give it away.
@@ -46,9 +51,10 @@ pub struct Seal {
 }
 
 impl Seal {
-    fn of(master: &str, salt: &[u8]) -> Self {
+    /// All salts up to here: what is sealed after one stays behind what it was written after.
+    fn of(master: &str, salts: &[u8]) -> Self {
         let mut digest = Sha256::new();
-        for part in [b"pukar recording\0".as_slice(), salt, master.as_bytes()] {
+        for part in [b"pukar recording\0".as_slice(), salts, master.as_bytes()] {
             digest.update(part);
         }
         Self { cipher: ChaCha20Poly1305::new(Key::from_slice(&digest.finalize())) }
@@ -56,20 +62,22 @@ impl Seal {
 
     /// A new file's seal, and what it begins with.
     pub fn fresh(master: &str, salt: [u8; SALT]) -> (Self, Vec<u8>) {
-        let mut header = MAGIC.to_vec();
-        header.extend_from_slice(&print(master));
-        header.extend_from_slice(&salt);
-        (Self::of(master, &salt), header)
+        (Self::of(master, &salt), mark(MAGIC, master, salt))
     }
 
-    /// The seal of a file that begins with `header`.
-    pub fn again(master: &str, header: &[u8]) -> Result<Self, Error> {
-        let rest = header.get(..HEADER).and_then(|h| h.strip_prefix(&MAGIC));
-        let (own, salt) = rest.ok_or(Error::NotSealed)?.split_at(PRINT);
-        match own == print(master) {
-            true => Ok(Self::of(master, salt)),
-            false => Err(Error::OtherKey),
+    /// The seal of what follows in a file, and what has to be written before it.
+    pub fn again(master: &str, whole: &Whole, salt: [u8; SALT]) -> Result<(Self, Vec<u8>), Error> {
+        if whole.print != print(master) {
+            return Err(Error::OtherKey);
         }
+        let salts = [whole.salts.as_slice(), &salt].concat();
+        Ok((Self::of(master, &salts), mark(MAGIC, master, salt)))
+    }
+
+    /// A chunk that is shorter than others, and not the last.
+    pub fn seal_short(&self, master: &str, number: u64, sound: &[u8]) -> Vec<u8> {
+        let length = (sound.len() as u128).to_le_bytes();
+        [mark(SHORT, master, length), self.seal(number, false, sound)].concat()
     }
 
     pub fn seal(&self, number: u64, last: bool, sound: &[u8]) -> Vec<u8> {
@@ -99,31 +107,124 @@ fn print(master: &str) -> [u8; PRINT] {
     print
 }
 
-/// How many chunks of a file that was broken off are whole, and the octets up to their end.
-pub fn whole(length: u64) -> (u64, u64) {
-    let chunks = length.saturating_sub(HEADER as u64) / (CHUNK + TAG) as u64;
-    (chunks, HEADER as u64 + chunks * (CHUNK + TAG) as u64)
+fn mark(magic: [u8; 8], master: &str, rest: [u8; SALT]) -> Vec<u8> {
+    [magic.as_slice(), &print(master), &rest].concat()
+}
+
+/// What stands next in a file whose key has this print.
+enum Next {
+    /// What follows has a salt of its own.
+    Salt([u8; SALT]),
+    /// So many octets before a chunk, and so much sound in it.
+    Chunk { before: usize, sound: usize },
+}
+
+impl Next {
+    fn read(own: &[u8], next: &[u8]) -> Self {
+        let usual = Self::Chunk { before: 0, sound: CHUNK };
+        let Some((mark, rest)) = next.get(..HEADER).and_then(|next| next.split_at_checked(8))
+        else {
+            return usual;
+        };
+        let (print, rest) = rest.split_at(PRINT);
+        let Ok(rest) = <[u8; SALT]>::try_from(rest) else { return usual };
+        if print != own {
+            return usual;
+        }
+        match usize::try_from(u128::from_le_bytes(rest)) {
+            _ if mark == MAGIC => Self::Salt(rest),
+            Ok(sound) if mark == SHORT && sound < CHUNK => Self::Chunk { before: HEADER, sound },
+            Ok(_) | Err(_) => usual,
+        }
+    }
+}
+
+/// What of a file that was broken off is whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Whole {
+    pub chunks: u64,
+    /// Octets of sound in them.
+    pub sound: u64,
+    /// Octets of the file up to their end.
+    pub end: u64,
+    print: [u8; PRINT],
+    salts: Vec<u8>,
+}
+
+/// Needs no key. `None`: not even the first header is whole.
+pub fn whole(file: &mut (impl Read + Seek)) -> io::Result<Option<Whole>> {
+    let length = file.seek(SeekFrom::End(0))?;
+    if length < HEADER as u64 {
+        return Ok(None);
+    }
+    let mut next = [0; HEADER];
+    let mut whole = Whole::default();
+    loop {
+        let left = length - whole.end;
+        file.seek(SeekFrom::Start(whole.end))?;
+        let known = &mut next[..HEADER.min(left as usize)];
+        file.read_exact(known)?;
+        if whole.end == 0 {
+            if known[..8] != MAGIC {
+                return Err(io::Error::other(Error::NotSealed));
+            }
+            whole.print.copy_from_slice(&known[8..8 + PRINT]);
+        }
+        let octets = match Next::read(&whole.print, known) {
+            Next::Salt(salt) => {
+                whole.salts.extend_from_slice(&salt);
+                whole.end += HEADER as u64;
+                continue;
+            }
+            Next::Chunk { before, sound } if (before + sound + TAG) as u64 <= left => {
+                whole.sound += sound as u64;
+                before + sound + TAG
+            }
+            Next::Chunk { .. } => return Ok(Some(whole)),
+        };
+        whole.chunks += 1;
+        whole.end += octets as u64;
+    }
 }
 
 /// The sound of a sealed file, and whether it was finished and not broken off.
 pub fn open(master: &str, file: &[u8]) -> Result<(Vec<u8>, bool), Error> {
-    let seal = Seal::again(master, file)?;
+    let header = file.get(..HEADER).filter(|header| header.starts_with(&MAGIC));
+    let (own, salt) = header.ok_or(Error::NotSealed)?[8..].split_at(PRINT);
+    let mut salts = salt.to_vec();
+    if own != print(master) {
+        return Err(Error::OtherKey);
+    }
+    let mut seal = Seal::of(master, &salts);
     let (mut sound, mut finished) = (Vec::new(), false);
-    for (number, chunk) in (0..).zip(file[HEADER..].chunks(CHUNK + TAG)) {
+    let (mut rest, mut number) = (&file[HEADER..], 0);
+    while !rest.is_empty() {
         if finished {
             return Err(Error::Damaged(number));
         }
+        let (before, length) = match Next::read(own, rest) {
+            Next::Salt(salt) => {
+                salts.extend_from_slice(&salt);
+                seal = Seal::of(master, &salts);
+                rest = &rest[HEADER..];
+                continue;
+            }
+            Next::Chunk { before, sound } => (before, sound + TAG),
+        };
+        let chunk = &rest[before..(before + length).min(rest.len())];
+        rest = &rest[before + chunk.len()..];
         if let Some(plain) = seal.open(number, false, chunk) {
             sound.extend(plain);
         } else if let Some(plain) = seal.open(number, true, chunk) {
             sound.extend(plain);
             finished = true;
-        } else if chunk.len() < CHUNK + TAG {
+        } else if chunk.len() < length {
             // It was being written when the process died.
             return Ok((sound, false));
         } else {
             return Err(Error::Damaged(number));
         }
+        number += 1;
     }
     Ok((sound, finished))
 }
@@ -174,8 +275,31 @@ mod tests {
         let cut = &file[..file.len() - 1_000];
         let (sound, finished) = open(KEY, cut).unwrap();
         assert_eq!((sound.len(), finished), (2 * CHUNK, false));
-        assert_eq!(whole(cut.len() as u64), (2, (HEADER + 2 * (CHUNK + TAG)) as u64));
+        let whole = whole(&mut io::Cursor::new(cut)).unwrap().unwrap();
+        let (octets, end) = (2 * CHUNK as u64, (HEADER + 2 * (CHUNK + TAG)) as u64);
+        assert_eq!((whole.chunks, whole.sound, whole.end), (2, octets, end));
         let at_a_chunk = &file[..HEADER + CHUNK + TAG];
         assert_eq!(open(KEY, at_a_chunk).unwrap(), (vec![1; CHUNK], false));
+    }
+
+    #[test]
+    fn what_is_gone_on_with_is_sealed_anew_and_stays_where_it_was() {
+        let (seal, mut file) = Seal::fresh(KEY, [7; SALT]);
+        file.extend(seal.seal(0, false, &[1; CHUNK]));
+        file.extend(seal.seal_short(KEY, 1, &[2; 100]));
+        let torn = [file.as_slice(), &seal.seal(2, false, &[3; CHUNK])[..900]].concat();
+        let left = whole(&mut io::Cursor::new(&torn)).unwrap().unwrap();
+        assert_eq!((left.chunks, left.sound), (2, CHUNK as u64 + 100));
+        assert_eq!(left.end, file.len() as u64);
+        assert_eq!(open(KEY, &torn).unwrap(), ([vec![1; CHUNK], vec![2; 100]].concat(), false));
+        assert_eq!(Seal::again("another key", &left, [8; SALT]).err(), Some(Error::OtherKey));
+        let (again, header) = Seal::again(KEY, &left, [8; SALT]).unwrap();
+        let (before, after) = (seal.seal(2, false, &[3; CHUNK]), again.seal(2, false, &[3; CHUNK]));
+        assert!(before != after, "the same number is no nonce of the same key");
+        let all = [file.as_slice(), &header, &after, &again.seal(3, true, &[4; 10])].concat();
+        let sound = [vec![1; CHUNK], vec![2; 100], vec![3; CHUNK], vec![4; 10]].concat();
+        assert_eq!(open(KEY, &all).unwrap(), (sound, true));
+        let without = [&file[..HEADER], &header, &after].concat();
+        assert_eq!(open(KEY, &without), Err(Error::Damaged(0)), "a part was left out");
     }
 }

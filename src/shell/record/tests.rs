@@ -180,6 +180,39 @@ fn a_call_that_outlives_the_process_has_one_recording_on_one_clock() {
 }
 
 #[test]
+fn a_sealed_recording_outlives_a_stop_to_the_last_word_and_a_key_that_is_gone() {
+    let (folder, key) = (folder("rekeyed"), Some("correct horse battery"));
+    let wall = Clock::start().now().wall;
+    let clock = Clock::after(Now { instant: Instant(2_300_000), wall });
+    let mut bench = Bench::start(&folder, key, clock);
+    let (began, name) = (Instant(0), "2026-11-25/K.sealed");
+    bench.begin(name, began);
+    bench.say(began, 0..115);
+    bench.stop();
+    let part = folder.join("2026-11-25/K.sealed.part");
+    let left = fs::read(&part).unwrap();
+    let (sound, _) = seal::open(key.unwrap(), &left).unwrap();
+    assert!(sound.len() >= 2_300 * 16, "all of 2.3 s: {}", sound.len());
+    assert!(sound[..2_200 * 16].iter().step_by(2).all(|o| *o == 0x2a));
+    for other in [None, Some("another key")] {
+        let mut without = Bench::start(&folder, other, bench.clock);
+        without.begin(name, began);
+        let TapeEvent::Failed { call: CALL, why } = without.told() else { panic!("it failed") };
+        assert!(why.contains("K.sealed") && why.contains("[recording] key"), "{why}");
+        without.stop();
+        assert!(fs::read(&part).unwrap() == left, "the file stays whole");
+        // The folder is wanted again.
+        std::mem::forget(without);
+    }
+    let mut plain = Bench::start(&folder, key, bench.clock);
+    plain.begin("2026-11-25/L.wav", plain.clock.instant());
+    plain.stop();
+    assert!(fs::read(folder.join("2026-11-25/L.wav.part")).unwrap().starts_with(b"RIFF"));
+    file::mend(&part).unwrap();
+    assert!(fs::read(find(&folder, "K").unwrap()).unwrap() == left);
+}
+
+#[test]
 fn what_a_dead_process_left_is_mended() {
     let folder = folder("mend");
     let day = folder.join("2026-11-25");

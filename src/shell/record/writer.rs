@@ -64,6 +64,7 @@ impl Writer {
                 }
             }
             if stopped {
+                self.leave();
                 return;
             }
             if now.since(began) >= COME_BACK {
@@ -115,9 +116,10 @@ impl Writer {
 
     fn begin(&mut self, call: CallId, file: &str, at: Instant) {
         let path = self.config.folder.join(file);
-        self.orphans.retain(|orphan| orphan.with_extension("") != path);
         match Growing::open(&path, self.config.key.as_deref()) {
             Ok(file) => {
+                // What cannot be gone on with is mended with the rest of them.
+                self.orphans.retain(|orphan| orphan.with_extension("") != path);
                 let timeline = Timeline::new(at, file.frames());
                 self.live.insert(call, Live { timeline, file, end: None });
                 self.config.meters.recordings.increment(1);
@@ -168,6 +170,15 @@ impl Writer {
             match written {
                 Ok(()) => self.finish(call),
                 Err(error) => self.broken(call, &error),
+            }
+        }
+    }
+
+    /// The process ends, and the calls may not.
+    fn leave(&mut self) {
+        for (call, live) in std::mem::take(&mut self.live) {
+            if let Err(error) = live.file.leave() {
+                self.failed(call, &error.to_string());
             }
         }
     }
