@@ -348,6 +348,7 @@ fn start() -> (Workers, Handle) {
         dscp: 46,
         sink: Arc::new(|_| Ok(())),
         died: Arc::new(|| panic!("a worker died")),
+        inherited: Arc::default(),
     };
     Workers::start(&setup).unwrap()
 }

@@ -1,5 +1,6 @@
-//! The process is killed with kill -9 while people are on the phone, and another takes its place:
-//! real processes, real sockets, phones that speak and listen. Complaint Q37, and Q36 with it.
+//! The process is killed with kill -9 while people are on the phone, and another takes its place;
+//! or its program is replaced in place: real processes, real sockets, phones that speak and listen.
+//! Complaint Q37, and Q36 with it.
 
 mod support;
 
@@ -10,17 +11,19 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
-use support::Deadline;
 use support::facts::Admin;
+use support::raw::{Tcp, options, status};
 use support::sipp::{self, Sipp};
 use support::street::{CALLER, PHONE};
 use support::switch::{HELPLINE, Switch};
+use support::{Deadline, PATIENCE};
 
 /// How large a helpline, and how long its calls are.
 struct Day {
     callers: u32,
     agents: u32,
     kills: u32,
+    how: fn(&mut Switch),
     talk: Span,
     seconds: u32,
     rtp_from: u16,
@@ -32,6 +35,7 @@ fn q37_kill_nine_and_everyone_is_still_on_the_phone() {
         callers: 24,
         agents: 12,
         kills: 2,
+        how: Switch::crash,
         talk: Span::millis(8_000, 9_000),
         seconds: 40,
         rtp_from: 33_000,
@@ -45,9 +49,67 @@ fn twenty_kills_in_the_rush_lose_and_double_no_record() {
         callers: 80,
         agents: 12,
         kills: 20,
+        how: Switch::crash,
         talk: Span::millis(300, 1_200),
         seconds: 40,
         rtp_from: 36_000,
+    });
+}
+
+/// Replaced again and again while people call, talk and hang up.
+#[test]
+fn upgrades_in_the_rush_refuse_nobody() {
+    rush(&Day {
+        callers: 60,
+        agents: 12,
+        kills: 8,
+        how: Switch::upgrade,
+        talk: Span::millis(300, 1_200),
+        seconds: 40,
+        rtp_from: 39_000,
+    });
+}
+
+/// Somebody has to serve the queue.
+const ONE: &str = "[[agent]]\nid = \"op1\"\nskills = [\"operator\"]\nready = true\n\
+                   contact = \"sip:op1@NET.3:5060\"\n";
+
+#[test]
+fn a_connection_and_half_a_message_on_it_outlive_an_upgrade() {
+    let mut switch = Switch::start(&[HELPLINE, ONE]);
+    let mut phone = Tcp::new(switch.street.ip(PHONE), switch.sip());
+    let (message, id) = options("TCP", phone.at(), switch.sip(), "upgrade");
+    let (first, rest) = message.as_bytes().split_at(message.len() / 2);
+    phone.send(first);
+    switch.upgrade();
+    phone.send(rest);
+    let answer = phone.receive_within(PATIENCE).expect("an answer on the same connection");
+    assert!(answer.contains(&id) && status(&answer) == Some(200), "{answer}");
+}
+
+#[test]
+fn a_program_that_cannot_go_on_with_the_calls_is_not_let_in() {
+    let mut switch = Switch::start_from_a_copy(&[HELPLINE, ONE]);
+    let copy = switch.street.dir().join("pukar");
+    std::fs::remove_file(&copy).unwrap();
+    std::fs::copy("/bin/true", &copy).unwrap();
+    switch.program().signal(libc::SIGUSR2);
+    switch.program().line_with("no upgrade, and everything goes on");
+    assert_eq!(switch.status()["calls"]["live"], 0);
+}
+
+/// The full size: `cargo test --release --test crash -- --ignored --nocapture`.
+#[test]
+#[ignore = "five hundred callers want a machine of their own"]
+fn five_hundred_callers_do_not_hear_an_upgrade() {
+    survive(&Day {
+        callers: 500,
+        agents: 250,
+        kills: 3,
+        how: Switch::upgrade,
+        talk: Span::millis(24_000, 26_000),
+        seconds: 90,
+        rtp_from: 33_000,
     });
 }
 
@@ -59,6 +121,7 @@ fn a_hundred_kills_in_the_rush_lose_and_double_no_record() {
         callers: 1_000,
         agents: 50,
         kills: 100,
+        how: Switch::crash,
         talk: Span::millis(1_000, 2_500),
         seconds: 90,
         rtp_from: 36_000,
@@ -75,7 +138,7 @@ fn rush(day: &Day) {
     for n in 0..day.kills {
         // Spread over every phase of a call, and not in step with anything.
         std::thread::park_timeout(Duration::from_millis(150 + u64::from(n * 37 % 200)));
-        switch.crash();
+        (day.how)(&mut switch);
     }
     let report = phones.join().unwrap();
     eprintln!("{report}");
@@ -92,9 +155,7 @@ fn rush(day: &Day) {
 
 #[test]
 fn q36_a_supervised_switch_is_back_at_once_and_its_agents_are_what_they_were() {
-    let agent = "[[agent]]\nid = \"op1\"\nskills = [\"operator\"]\nready = true\n\
-                 contact = \"sip:op1@NET.3:5060\"\n";
-    let mut switch = Switch::supervised(&[HELPLINE, agent]);
+    let mut switch = Switch::supervised(&[HELPLINE, ONE]);
     let pause = json!({"agent": "op1", "state": "pause", "reason": "tea"});
     switch.admin.ask("agents.set", pause).unwrap();
     for _ in 0..3 {
@@ -139,6 +200,7 @@ fn five_hundred_callers_survive_kill_nine() {
         callers: 500,
         agents: 250,
         kills: 3,
+        how: Switch::crash,
         talk: Span::millis(24_000, 26_000),
         seconds: 90,
         rtp_from: 33_000,
@@ -155,7 +217,7 @@ fn survive(day: &Day) {
     for _ in 0..day.kills {
         let before = calls(&mut switch.admin);
         let killed = now();
-        switch.crash();
+        (day.how)(&mut switch);
         outages.push(killed.elapsed());
         let after = calls(&mut switch.admin);
         same_calls(&before, &after);

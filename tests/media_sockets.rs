@@ -42,6 +42,7 @@ impl Media {
             dscp: 46,
             sink: Arc::new(move |event| sender.try_send(event).map_err(|e| e.into_inner())),
             died: Arc::new(|| panic!("a worker died")),
+            inherited: Arc::default(),
         };
         let (workers, handle) = Workers::start(&setup).unwrap();
         Self { handle, events, _workers: workers }

@@ -20,9 +20,17 @@ const MANY: usize = ROOM + 70_000;
 
 fn worker(sink: Sink, died: Died) -> (Workers, Handle) {
     let tunes = Arc::new(Tunes::default());
-    let recorder = Inlet::default();
-    let setup =
-        Setup { count: 1, tunes, seed: 1, clock: Clock::start(), sink, died, recorder, dscp: 46 };
+    let setup = Setup {
+        count: 1,
+        tunes,
+        seed: 1,
+        clock: Clock::start(),
+        sink,
+        died,
+        recorder: Inlet::default(),
+        dscp: 46,
+        inherited: Arc::default(),
+    };
     Workers::start(&setup).unwrap()
 }
 

@@ -154,7 +154,7 @@ fn after_a_restart_the_same_file_is_gone_on_with() {
     let before = stage.tapes[0].clone();
     stage.tapes.clear();
     stage.kill();
-    stage.tell(Event::Restarted);
+    stage.tell(Event::Restarted { flows: Default::default() });
     assert_eq!(stage.tapes[0], before);
     assert_eq!(words(&mut stage).len(), 3, "both ports again");
     stage.hang_up(&call);

@@ -112,6 +112,9 @@ pub enum Command<L: Args> {
     Audit(View),
     /// Read the configuration again; live calls go on.
     Reload,
+    /// Print the form that calls are kept in; an upgrade asks for it.
+    #[command(hide = true)]
+    Shape,
     /// Go through a journal with the same core, and say whether it does the same again.
     Replay {
         /// The journal's folder, such as data/journal, or one of its segments.

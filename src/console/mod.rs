@@ -125,6 +125,7 @@ fn dispatch<L: clap::Args>(cli: Cli<L>, hands: &Hands<L>) -> Result<(), Fault> {
         Command::Reload => client.call("config.reload", json!({})).map(drop),
         Command::Verify(args) => upkeep::verify(&args),
         Command::Purge(args) => upkeep::purge(&args),
+        Command::Shape => print(&format!("{}\n", shell::shape())),
         Command::Replay { journal } => print(&format!("{}\n", shell::replay(&journal)?)),
     }
 }

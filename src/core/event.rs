@@ -9,6 +9,7 @@ use crate::sip::Hop;
 use crate::sip::resolve::Answer;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,9 +57,11 @@ pub enum Event {
     /// The time to drain is over: whoever is on the line is hung up on, and records are closed
     /// without the end of a wrap-up. Promises of a call back outlive the process.
     Close,
-    /// The process died and another has taken over: sockets and streams are new, and whatever was
-    /// commanded last may not have been done.
-    Restarted,
+    /// The process died and another has taken over: sockets are new, of the streams only these are
+    /// still there, and whatever was commanded last may not have been done.
+    Restarted {
+        flows: BTreeSet<FlowId>,
+    },
 }
 
 /// What a supervisor may do. Whatever only reads is answered outside the core, from facts.

@@ -19,6 +19,9 @@ pub const FORMAT: u32 = 2;
 /// What the core of this build decides by; see `build.rs`.
 pub const BUILD: &str = env!("PUKAR_CORE");
 
+/// The types that this build writes down; see `build.rs`.
+const SHAPE: &str = env!("PUKAR_SHAPE");
+
 const MAGIC: [u8; 8] = *b"pukar-j\n";
 pub const HEADER_LEN: usize = 40;
 const HEAD_LEN: usize = 16;
@@ -45,9 +48,11 @@ pub enum Kind {
     Memory,
     /// What a fold over the facts remembers; its owner knows its form.
     Fold,
+    /// A number for the types in memory and fold: whoever has the same can read them.
+    Shape,
 }
 
-const KINDS: [Kind; 4] = [Kind::Batch, Kind::Note, Kind::Memory, Kind::Fold];
+const KINDS: [Kind; 5] = [Kind::Batch, Kind::Note, Kind::Memory, Kind::Fold, Kind::Shape];
 
 /// Everything that the switch knows, and when.
 #[derive(Serialize, Deserialize)]
@@ -141,6 +146,11 @@ impl Header {
     }
 }
 
+/// A number for the types in a snapshot: whoever has the same can read it.
+pub fn shape() -> u64 {
+    SHAPE.parse().unwrap_or_default()
+}
+
 fn own_build() -> u64 {
     BUILD.parse().unwrap_or_default()
 }
@@ -184,6 +194,10 @@ pub fn put_memory(out: &mut Vec<u8>, number: u64, memory: &Memory) -> Result<(),
 
 pub fn put_fold<T: Serialize>(out: &mut Vec<u8>, number: u64, fold: &T) -> Result<(), String> {
     entry(out, number, Kind::Fold, |to| postcard::to_extend(fold, to).ok())
+}
+
+pub fn put_shape(out: &mut Vec<u8>, number: u64, shape: u64) -> Result<(), String> {
+    entry(out, number, Kind::Shape, |to| postcard::to_extend(&shape, to).ok())
 }
 
 /// What was written by `put_batch`, `put_memory` or `put_fold` of the same build.

@@ -3,19 +3,21 @@
 
 use super::journal::{Memory, NoteRef, Numbers};
 use super::{Out, State, Switch, What};
-use crate::base::{CallId, Now};
+use crate::base::{CallId, FlowId, Now};
 use crate::config::Settings;
+use std::collections::BTreeSet;
 
 impl Switch {
-    /// Media ports are opened again, what was heard is heard again, streams are forgotten. What
-    /// was sent and never arrived is sent again by its own timer, as if the network had lost it.
-    pub(super) fn restarted(&mut self, now: Now, out: &mut Out) {
+    /// Media ports are opened again, what was heard is heard again, streams that are not there any
+    /// more are forgotten. What was sent and never arrived is sent again by its own timer, as if
+    /// the network had lost it.
+    pub(super) fn restarted(&mut self, now: Now, flows: &BTreeSet<FlowId>, out: &mut Out) {
         (self.state.draining, self.state.drained) = (false, false);
         self.state.ledger.go_on();
         let calls = self.state.calls.len();
         self.fact(now, What::Restarted { calls }, out);
         self.calls(now, |calls, io| calls.restarted(io));
-        self.sip(now, |ua, cx, out| ua.restarted(cx, out));
+        self.sip(now, |ua, cx, out| ua.restarted(cx, flows, out));
         self.reconcile(now);
     }
 

@@ -97,9 +97,9 @@ impl Switch {
 
     /// The one way in. `out` gets what follows, in order; nothing else needs to be asked.
     pub fn handle(&mut self, now: Now, event: Event, out: &mut Out) {
-        if event == Event::Restarted {
+        if let Event::Restarted { flows } = &event {
             // Before anything is done about what has become due meanwhile.
-            self.restarted(now, out);
+            self.restarted(now, flows, out);
             self.settle(now, out);
         }
         while let Some(timer) = self.state.timers.pop_due(now.instant) {
@@ -151,7 +151,7 @@ impl Switch {
 
     fn event(&mut self, now: Now, event: Event, out: &mut Out) {
         match event {
-            Event::Tick | Event::Restarted => {}
+            Event::Tick | Event::Restarted { .. } => {}
             Event::Sip { hop, bytes } => {
                 self.sip(now, |ua, cx, out| ua.receive(cx, hop, &bytes, out));
             }

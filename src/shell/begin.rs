@@ -5,7 +5,9 @@ use super::engine::Journal;
 use super::journal::{Begin, Limits, Writer};
 use super::running::Ground;
 use super::store::Stored;
+use crate::base::FlowId;
 use crate::core::{Event, Out, Switch};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Everything that knows what has been so far.
@@ -18,7 +20,13 @@ pub struct Begun {
 }
 
 /// Makes the switch. One that goes on is told, through its journal, that the process is another.
-pub fn begin(found: Begin, ground: &Ground, stored: Arc<Stored>) -> Result<Begun, String> {
+/// `flows` are the streams that are still there.
+pub fn begin(
+    found: Begin,
+    ground: &Ground,
+    stored: Arc<Stored>,
+    flows: BTreeSet<FlowId>,
+) -> Result<Begun, String> {
     let dir = ground.settings.data.join("journal");
     let settings = ground.settings.clone();
     let limits = Limits { keep: settings.journal.keep, ..Limits::default() };
@@ -38,7 +46,7 @@ pub fn begin(found: Begin, ground: &Ground, stored: Arc<Stored>) -> Result<Begun
     };
     let reload = (*again.settings() != settings).then(|| Event::Reload(Box::new(settings)));
     let (mut switch, mut board, mut journal) = again.go_on(&dir, limits, stored, meters)?;
-    let events: Vec<Event> = [Event::Restarted].into_iter().chain(reload).collect();
+    let events: Vec<Event> = [Event::Restarted { flows }].into_iter().chain(reload).collect();
     journal.append(now, &events);
     for event in events {
         let mut out = Out::default();

@@ -67,6 +67,7 @@ pub struct LoopHandle {
     pub waker: Arc<Waker>,
     stop: Arc<AtomicBool>,
     broken: Arc<AtomicBool>,
+    leave: Arc<AtomicBool>,
 }
 
 /// How the loop ended.
@@ -76,6 +77,8 @@ pub enum Over {
     Drained,
     /// It was told to stop.
     Stopped,
+    /// Another program goes on in its place.
+    Left,
     /// The core broke one of its own rules, or a thread that it needs could not go on. The process
     /// ends with an error, so that whoever watches it starts it again.
     Broken,
@@ -84,13 +87,24 @@ pub enum Over {
 impl LoopHandle {
     pub fn new() -> io::Result<Self> {
         let waker = Arc::new(Waker::new()?);
-        Ok(Self { waker, stop: Arc::default(), broken: Arc::default() })
+        let (stop, broken, leave) = Default::default();
+        Ok(Self { waker, stop, broken, leave })
     }
 
     /// A thread that the loop cannot do without has died.
     pub fn break_down(&self) {
         self.broken.store(true, Ordering::SeqCst);
         self.stop();
+    }
+
+    /// The loop ends when it has dealt with all that has come.
+    pub fn leave(&self) {
+        self.leave.store(true, Ordering::SeqCst);
+        self.waker.wake();
+    }
+
+    fn leaves(&self) -> bool {
+        self.leave.load(Ordering::SeqCst)
     }
 
     pub fn stop(&self) {
@@ -106,7 +120,7 @@ impl<E: Engine + 'static> CoreLoop<E> {
         mut self,
         first: Out,
         over: impl FnOnce(Over) + Send + 'static,
-    ) -> io::Result<JoinHandle<()>> {
+    ) -> io::Result<JoinHandle<Self>> {
         let poller = Poller::new()?;
         poller.add_waker(&self.handle.waker, WAKER_TOKEN)?;
         self.udp.watch(&poller)?;
@@ -126,6 +140,7 @@ impl<E: Engine + 'static> CoreLoop<E> {
                     Over::Broken
                 }
             });
+            self
         })
     }
 
@@ -137,6 +152,9 @@ impl<E: Engine + 'static> CoreLoop<E> {
         while !self.handle.stop.load(Ordering::SeqCst) {
             if drained {
                 return Ok(Over::Drained);
+            }
+            if self.handle.leaves() && self.inbox.is_empty() {
+                return Ok(Over::Left);
             }
             self.sleep(&mut poller, &mut ready)?;
             self.gather(&ready, &poller, &mut batch);
@@ -161,12 +179,22 @@ impl<E: Engine + 'static> CoreLoop<E> {
         Ok(if broken { Over::Broken } else { Over::Stopped })
     }
 
+    /// Writes down all that is known, for another program to go on with: whether that is safe, and
+    /// the sockets.
+    pub fn leave(mut self) -> (bool, Udp) {
+        let now = self.clock.now();
+        let board = self.outlets.copy_board();
+        self.outlets.flush();
+        (self.journal.leave(self.engine.memory(now), board), self.udp)
+    }
+
     fn sleep(&mut self, poller: &mut Poller, ready: &mut Vec<Ready>) -> io::Result<()> {
         let waker = Arc::clone(&self.handle.waker);
         waker.about_to_sleep();
         let at_once = !self.inbox.is_empty()
             || self.udp.has_unreachable()
-            || self.handle.stop.load(Ordering::SeqCst);
+            || self.handle.stop.load(Ordering::SeqCst)
+            || self.handle.leaves();
         let timeout = if at_once { Some(Duration::ZERO) } else { self.timeout() };
         ready.clear();
         ready.extend(poller.wait(timeout)?);

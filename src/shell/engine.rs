@@ -57,4 +57,6 @@ pub trait Journal: Send {
     fn rest(&mut self, now: Now) -> bool;
     /// All that the core knows, and where the board will come that knows the same facts.
     fn snapshot(&mut self, memory: Memory, board: Receiver<Board>);
+    /// The last snapshot, after which nothing comes; false where it is not safe.
+    fn leave(self: Box<Self>, memory: Memory, board: Receiver<Board>) -> bool;
 }

@@ -12,6 +12,7 @@ pub mod clock;
 mod core_loop;
 mod dns;
 mod engine;
+mod handover;
 mod http;
 mod journal;
 mod lane;
@@ -32,7 +33,9 @@ mod sys;
 mod tcp;
 pub mod tunes;
 mod udp;
+mod upgrade;
 
+pub use crate::core::journal::shape;
 pub use admin::Reload;
 pub use core_loop::Over;
 pub use journal::{Audit, audit as replay, explain};

@@ -3,6 +3,7 @@
 use super::core_loop::Over;
 use super::log;
 use super::running::{Options, Running};
+use super::upgrade::Program;
 use crate::config::Settings;
 use crate::core::Event;
 use std::time::Duration;
@@ -13,9 +14,11 @@ const GOODBYE: Duration = Duration::from_secs(3);
 
 /// Runs until it is told to end. `SIGTERM`: no new calls, then ends with the last one, or when
 /// `drain` is over; a second one hangs up on everybody and ends, as `SIGINT` does. `SIGHUP`: reads
-/// the configuration again. An error is one sentence, for stderr and exit status 1.
+/// the configuration again. `SIGUSR2`: another program, which lies where this one lay, goes on with
+/// everything. An error is one sentence, for stderr and exit status 1.
 pub fn run(settings: Settings, options: Options) -> Result<(), String> {
     log::start(settings.log);
+    let program = Program::own();
     let running = Running::start(settings, options)?;
     for (transport, at) in running.listens() {
         tracing::info!("listening on {transport:?} {at}");
@@ -24,12 +27,17 @@ pub fn run(settings: Settings, options: Options) -> Result<(), String> {
     if let Some(at) = running.http() {
         tracing::info!("wallboard http://{at}/");
     }
-    if let Err(error) = running.runtime().block_on(obey_signals(&running)) {
-        tracing::error!("signals cannot be received: {error}");
-        running.stop();
+    let then = running.runtime().block_on(obey_signals(&running, &program));
+    match then {
+        Ok(Then::End) => {}
+        Ok(Then::Replace) => return Err(program.replace(running)),
+        Err(error) => {
+            tracing::error!("signals cannot be received: {error}");
+            running.stop();
+        }
     }
     match running.finish() {
-        Over::Drained | Over::Stopped => {
+        Over::Drained | Over::Stopped | Over::Left => {
             tracing::info!("ended");
             Ok(())
         }
@@ -37,24 +45,36 @@ pub fn run(settings: Settings, options: Options) -> Result<(), String> {
     }
 }
 
-async fn obey_signals(running: &Running) -> std::io::Result<()> {
+/// What comes after the signals.
+enum Then {
+    End,
+    /// Another program goes on.
+    Replace,
+}
+
+async fn obey_signals(running: &Running, program: &Program) -> std::io::Result<Then> {
     let mut term = signal(SignalKind::terminate())?;
     let mut int = signal(SignalKind::interrupt())?;
     let mut hup = signal(SignalKind::hangup())?;
+    let mut usr2 = signal(SignalKind::user_defined2())?;
     let mut over = running.over();
     loop {
         tokio::select! {
             _ = term.recv() => break,
             _ = int.recv() => {
                 end_now(running).await;
-                return Ok(());
+                return Ok(Then::End);
             }
             _ = hup.recv() => reload(running).await,
-            _ = over.wait_for(Option::is_some) => return Ok(()),
+            _ = usr2.recv() => match program.can_replace().await {
+                Ok(()) => return Ok(Then::Replace),
+                Err(why) => tracing::error!("no upgrade, and everything goes on: {why}"),
+            },
+            _ = over.wait_for(Option::is_some) => return Ok(Then::End),
         }
     }
     drain(running, &mut term, &mut int).await;
-    Ok(())
+    Ok(Then::End)
 }
 
 async fn drain(running: &Running, term: &mut Signal, int: &mut Signal) {

@@ -5,9 +5,10 @@ use super::begin::{Begun, begin};
 use super::board::{self, Board, BoardReader};
 use super::clock::Clock;
 use super::core_loop::{CoreLoop, Flood, LoopHandle, Over};
+use super::handover::{Handover, OpenFlow};
 use super::journal::{self, Begin};
 use super::lane::{self, Inbox, Lane};
-use super::media::{Setup, Workers};
+use super::media::{OpenPorts, Setup, Workers};
 use super::meters::{Metrics, ShellMeters};
 use super::outlets::{Outlets, Replies};
 use super::store::{self, Filter, Pace, Stores};
@@ -17,7 +18,7 @@ use super::{checks, dns, http, record, reload, tunes};
 use crate::base::FlowId;
 use crate::call::Tape;
 use crate::config::{self, Settings};
-use crate::core::Event;
+use crate::core::{Event, Switch};
 use crate::media::control::{Command as MediaCommand, Event as MediaEvent};
 use crate::sip::Transport;
 use serde_json::Value;
@@ -25,8 +26,8 @@ use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -48,11 +49,12 @@ pub struct Options {
 /// A running switch. Dropping it stops it at once.
 pub struct Running {
     runtime: Option<Runtime>,
-    core: Option<JoinHandle<()>>,
+    core: Option<JoinHandle<CoreLoop<Switch>>>,
     board_thread: Option<JoinHandle<()>>,
     workers: Option<Workers>,
     recorder: Option<JoinHandle<()>>,
     stores: Option<Stores>,
+    streams: Streams,
     _socket: Guard,
     over: watch::Receiver<Option<Over>>,
     handle: LoopHandle,
@@ -88,7 +90,8 @@ impl Running {
         for sentence in [checks::open_files(&settings), checks::recordings(&settings)] {
             sentence.iter().for_each(|sentence| tracing::warn!("{sentence}"));
         }
-        let (udp, tcp) = bind(&mut settings.sip)?;
+        let mut open = Handover::take();
+        let (udp, tcp) = bind(&mut settings.sip, &mut open)?;
         let http = settings.admin.http.map(http::bind).transpose()?;
         if settings.wants_address() {
             settings = with_own_address(settings);
@@ -98,16 +101,16 @@ impl Running {
         let ground = Ground::prepare(settings, options.seed, clock)?;
         let reload = options.reload.map(|read| adopting(read, &ground));
         let (tapes, inlet, recorder) = ground.start_recorder().map_err(no_thread)?;
-        let (workers, media) = ground.start_media(inlet)?;
+        let (workers, media) = ground.start_media(inlet, std::mem::take(&mut open.ports))?;
         let places = store::places(&ground.settings, &outbox)?;
         let (pace, alarm) = (Pace::default(), ground.alarm());
         let (rows, stores) = store::start(&outbox, places, pace, &ground.metrics, alarm)?;
-
-        let Begun { switch, board, journal, first } = begin(found, &ground, stores.stored())?;
+        let Begun { switch, board, journal, first } =
+            begin(found, &ground, stores.stored(), open.ids())?;
         let (news, board, board_thread) =
             board::start(board, ground.clock, ground.meters.clone()).map_err(no_thread)?;
 
-        let streams = ground.start_streams(tcp)?;
+        let streams = ground.start_streams(tcp, open.flows)?;
         let replies = Replies::default();
         let socket = ground.settings.admin.socket.clone();
         let database = database(&ground.settings.stores);
@@ -115,16 +118,14 @@ impl Running {
         let api = Api { database: database.clone(), reload: reload.clone(), ..api };
         let (guard, http_at) = ground.open_doors(Arc::new(api), http)?;
         ground.keep_meters(&workers);
-        let questions = ground.runtime.block_on(async { dns::start(ground.inbox.clone()) });
-        let questions = Lane::new("questions", Box::new(questions), WAITING_MAX);
-
+        let questions = ground.start_questions();
         let core = CoreLoop {
             engine: switch,
             journal: Box::new(journal),
             clock: ground.clock,
             inbox: ground.inbox_end,
             udp,
-            outlets: Outlets::new((media, tapes, rows, news), questions, streams, replies),
+            outlets: Outlets::new((media, tapes, rows, news), questions, streams.clone(), replies),
             meters: ground.metrics.for_loop(),
             handle: ground.handle.clone(),
             flood: Flood::default(),
@@ -139,6 +140,7 @@ impl Running {
             workers: Some(workers),
             recorder: Some(recorder),
             stores: Some(stores),
+            streams,
             _socket: guard,
             over,
             handle: ground.handle,
@@ -206,6 +208,28 @@ impl Running {
     /// Ends at once. Live calls are not told; the next start goes on with them.
     pub fn stop(&self) {
         self.handle.stop();
+    }
+
+    /// Lets another program go on in its place: all that is known is written down, all that is
+    /// open stays open. The order is one in which nothing is lost: what has been read is dealt
+    /// with, what was said is written, and voices are relayed until the last moment. What is left
+    /// open, and whether the other program can go on from what was written down.
+    pub fn leave(mut self) -> (Handover, bool) {
+        let mut open = Handover::default();
+        let runtime = self.runtime.take().expect("taken only at the end");
+        runtime.block_on(self.streams.pause());
+        self.handle.leave();
+        let core = self.core.take().and_then(|core| core.join().ok());
+        let Some((safe, udp)) = core.map(CoreLoop::leave) else { return (open, false) };
+        let (tcp, flows) = runtime.block_on(self.streams.leave_all());
+        open.flows = flows;
+        let udp = udp.into_fds().into_iter().map(|(at, fd)| (Transport::Udp, at, fd));
+        let tcp = tcp.into_iter().map(|(at, fd)| (Transport::Tcp, at, fd));
+        open.listeners = udp.chain(tcp).collect();
+        open.ports = self.workers.take().map(Workers::leave).unwrap_or_default();
+        // Feeders go on where their cursors stand; the rest of the threads end with the program.
+        std::mem::forget((self, runtime));
+        (open, safe)
     }
 
     /// Waits until it is over, at most for `span`.
@@ -316,9 +340,15 @@ impl Ground {
         Ok((Lane::new("recordings", Box::new(orders), WAITING_MAX), inlet, thread))
     }
 
+    fn start_questions(&self) -> Lane<dns::Question> {
+        let asker = self.runtime.block_on(async { dns::start(self.inbox.clone()) });
+        Lane::new("questions", Box::new(asker), WAITING_MAX)
+    }
+
     fn start_media(
         &self,
         recorder: record::Inlet,
+        inherited: OpenPorts,
     ) -> Result<(Workers, Lane<MediaCommand>), String> {
         let (tunes, complaints) = tunes::load(&self.settings);
         for complaint in complaints {
@@ -335,20 +365,37 @@ impl Ground {
             recorder,
             dscp: self.settings.call.media.dscp,
             died: Arc::new(move || handle.break_down()),
+            inherited: Arc::new(Mutex::new(inherited)),
         };
         let (workers, handle) = Workers::start(&setup).map_err(no_thread)?;
         Ok((workers, Lane::new("media", Box::new(handle), WAITING_MAX)))
     }
 
-    fn start_streams(&self, listeners: Vec<TcpListener>) -> Result<Streams, String> {
+    fn start_streams(
+        &self,
+        listeners: Vec<TcpListener>,
+        flows: Vec<OpenFlow>,
+    ) -> Result<Streams, String> {
         let (inbox, runtime) = (self.inbox.clone(), self.runtime.handle().clone());
         // Time never goes back, and no two connections come in one microsecond for long.
         let first = FlowId(self.clock.instant().0);
         let (dscp, meters) = (self.settings.sip.dscp, self.meters.clone());
         let streams = Streams::new(Limits::default(), first, inbox, runtime, dscp, meters);
-        let _inside = self.runtime.enter();
+        let inside = self.runtime.enter();
         for listener in listeners {
             streams.listen(listener).map_err(|e| format!("tcp: {e}"))?;
+        }
+        let mut lost = Vec::new();
+        for flow in flows {
+            let id = flow.id;
+            if let Err(error) = streams.resume(flow) {
+                tracing::warn!("a connection was lost on the way to this program: {error}");
+                lost.push(Event::FlowClosed { flow: id });
+            }
+        }
+        drop(inside);
+        for event in lost {
+            let _ = self.inbox.control_blocking(event);
         }
         Ok(streams)
     }
@@ -426,15 +473,18 @@ fn look_back(settings: Settings, outbox: &Path) -> Result<(Begin, Settings, Cloc
 }
 
 /// Binds every listener, and writes the ports that the system chose into the settings.
-fn bind(sip: &mut crate::sip::Settings) -> Result<(Udp, Vec<TcpListener>), String> {
-    let udp = Udp::bind(&sip.listen, sip.dscp)?;
+fn bind(
+    sip: &mut crate::sip::Settings,
+    open: &mut Handover,
+) -> Result<(Udp, Vec<TcpListener>), String> {
+    let udp = Udp::bind(&sip.listen, sip.dscp, open)?;
     let mut chosen = udp.addresses().into_iter();
     let mut tcp = Vec::new();
     for listener in &mut sip.listen {
         match listener.transport {
             Transport::Udp => listener.bind = chosen.next().unwrap_or(listener.bind),
             Transport::Tcp => {
-                let bound = tcp::bind(listener.bind, sip.dscp)?;
+                let bound = tcp::bind(listener.bind, sip.dscp, open)?;
                 listener.bind = bound.local_addr().map_err(|e| format!("tcp: {e}"))?;
                 tcp.push(bound);
             }

@@ -49,6 +49,7 @@ async fn live(command: &mut Command) -> std::io::Result<ExitStatus> {
     let mut term = signal(SignalKind::terminate())?;
     let mut int = signal(SignalKind::interrupt())?;
     let mut hup = signal(SignalKind::hangup())?;
+    let mut usr2 = signal(SignalKind::user_defined2())?;
     let mut child = command.spawn()?;
     loop {
         if let Some(status) = child.try_wait()? {
@@ -59,6 +60,7 @@ async fn live(command: &mut Command) -> std::io::Result<ExitStatus> {
             _ = term.recv() => SignalKind::terminate(),
             _ = int.recv() => SignalKind::interrupt(),
             _ = hup.recv() => SignalKind::hangup(),
+            _ = usr2.recv() => SignalKind::user_defined2(),
         };
         process::signal(&child, passed_on.as_raw_value())?;
     }

@@ -1,5 +1,6 @@
 //! The UDP listeners: datagrams in, datagrams out, from the address that each came to.
 
+use super::handover::Handover;
 use super::sys::epoll::Poller;
 use super::sys::sip_udp::{BATCH, Datagrams, Outgoing};
 use super::sys::{mark, resources};
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 /// Octets of receive buffer asked for: about a second of a hard SIP load.
 const RECEIVE_BUFFER: usize = 8 << 20;
@@ -37,10 +38,14 @@ struct End {
 
 impl Udp {
     /// Binds every UDP listener, or says which cannot be had and why.
-    pub fn bind(listeners: &[Listener], dscp: u8) -> Result<Self, String> {
+    /// One that the program before this one has had open is gone on with.
+    pub fn bind(listeners: &[Listener], dscp: u8, open: &mut Handover) -> Result<Self, String> {
         let mut udp = Self::default();
         for at in listeners.iter().filter(|l| l.transport == Transport::Udp).map(|l| l.bind) {
-            let datagrams = bind(at, dscp).map_err(|e| listen_sentence("udp", at, &e))?;
+            let left = open.listener(Transport::Udp, at).map(UdpSocket::from);
+            let bound = left.map_or_else(|| bind(at, dscp), Ok);
+            let datagrams = bound.and_then(Datagrams::new);
+            let datagrams = datagrams.map_err(|e| listen_sentence("udp", at, &e))?;
             match resources::receive_buffer(datagrams.as_fd(), RECEIVE_BUFFER) {
                 Ok(granted) if granted < RECEIVE_BUFFER => tracing::warn!(
                     "udp:{at}: the system grants {granted} octets of receive buffer where \
@@ -53,6 +58,12 @@ impl Udp {
             udp.ends.push(End { datagrams, waiting: VecDeque::new(), blocked: false });
         }
         Ok(udp)
+    }
+
+    /// The sockets, by the address that they are bound to.
+    pub fn into_fds(self) -> Vec<(SocketAddr, OwnedFd)> {
+        let end = |end: End| (end.datagrams.local(), end.datagrams.into_fd());
+        self.ends.into_iter().map(end).collect()
     }
 
     pub fn addresses(&self) -> Vec<SocketAddr> {
@@ -205,7 +216,7 @@ impl End {
     }
 }
 
-fn bind(at: SocketAddr, dscp: u8) -> io::Result<Datagrams> {
+fn bind(at: SocketAddr, dscp: u8) -> io::Result<UdpSocket> {
     use socket2::{Domain, Protocol, SockRef, Socket, Type};
     let socket = Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))?;
     if at.is_ipv6() {
@@ -213,7 +224,7 @@ fn bind(at: SocketAddr, dscp: u8) -> io::Result<Datagrams> {
     }
     mark(&SockRef::from(&socket), at.is_ipv4(), dscp)?;
     socket.bind(&at.into())?;
-    Datagrams::new(UdpSocket::from(socket))
+    Ok(socket.into())
 }
 
 /// Phones keep their NAT open with empty lines or zeros (RFC 5626 section 3.5.1 and habit).
@@ -255,14 +266,15 @@ mod tests {
     fn a_taken_port_is_refused_with_a_sentence_that_names_it() {
         let first = UdpSocket::bind("127.0.0.1:0").unwrap();
         let at = first.local_addr().unwrap().to_string();
-        let error = Udp::bind(&[listener(&at)], 24).err().expect("bound twice");
+        let error =
+            Udp::bind(&[listener(&at)], 24, &mut Handover::default()).err().expect("bound twice");
         assert!(error.starts_with(&format!("udp:{at}: address already in use")), "{error}");
     }
 
     #[test]
     fn datagrams_leave_in_order_and_what_cannot_leave_is_reported() {
         let poller = Poller::new().unwrap();
-        let mut udp = Udp::bind(&[listener("127.0.0.1:0")], 24).unwrap();
+        let mut udp = Udp::bind(&[listener("127.0.0.1:0")], 24, &mut Handover::default()).unwrap();
         udp.watch(&poller).unwrap();
         let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
         phone.set_read_timeout(Some(Duration::from_secs(5))).unwrap();

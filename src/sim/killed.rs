@@ -4,6 +4,7 @@
 use super::plan::{agent_address, agent_name};
 use super::world::{Work, World};
 use crate::core::{Event, Out};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// How the process is.
@@ -79,7 +80,7 @@ impl World {
         // Whoever tried while nobody was there has no connection either.
         self.lose_streams();
         self.life.down = false;
-        self.feed(Event::Restarted)?;
+        self.feed(Event::Restarted { flows: BTreeSet::new() })?;
         self.check_talks()
     }
 

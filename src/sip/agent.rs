@@ -17,6 +17,7 @@ use super::trunk::Watch;
 use super::{Act, Effect, Hop, Notice, Settings, route};
 use crate::base::{Cx, FlowId, LegId, QueryId, Slab, Timer, TransactionId};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -215,11 +216,12 @@ impl UserAgent {
         }
     }
 
-    /// Another process has taken over: every stream has closed.
-    pub fn restarted(&mut self, cx: &mut Cx, out: &mut Vec<Effect>) {
-        let lost = self.net.table.streams_closed();
+    /// Another process has taken over: every stream has closed but these.
+    pub fn restarted(&mut self, cx: &mut Cx, kept: &BTreeSet<FlowId>, out: &mut Vec<Effect>) {
+        let lost = self.net.table.streams_closed(kept);
         self.transport_failed(cx, lost, out);
-        for flow in self.registrar.streams() {
+        let streams = self.registrar.streams().into_iter();
+        for flow in streams.filter(|flow| !kept.contains(flow)) {
             self.registrar.flow_closed(cx, flow).into_iter().for_each(|it| bound(Some(it), out));
         }
     }

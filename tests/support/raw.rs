@@ -200,7 +200,7 @@ impl Request<'_> {
     }
 }
 
-fn options(transport: &str, from: SocketAddr, to: SocketAddr, mark: &str) -> (String, String) {
+pub fn options(transport: &str, from: SocketAddr, to: SocketAddr, mark: &str) -> (String, String) {
     let id = format!("mark-{mark}-{}", from.port());
     let request = Request {
         method: "OPTIONS",

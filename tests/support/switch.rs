@@ -9,7 +9,7 @@ use super::street::{SWITCH, Street};
 use serde_json::{Value, json};
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Before each test's own part. `NET.` stands for the street; example.com is where the messages of
@@ -55,6 +55,7 @@ pub struct Switch {
     pub facts: Facts,
     pub admin: Admin,
     program: Program,
+    own: PathBuf,
     supervised: bool,
     pub street: Street,
 }
@@ -73,24 +74,39 @@ impl Switch {
     /// The same on a street that has other houses, with these stores.
     pub fn storing(street: Street, stores: &[String], parts: &[&str]) -> Self {
         let stores = format!("stores = {stores:?}");
-        Self::start_on(street, false, &COMMON.replace(STORES, &stores), parts)
+        Self::start_on(street, own(), false, &COMMON.replace(STORES, &stores), parts)
+    }
+
+    /// The same, from a copy of the program in the street's folder, for tests that replace it.
+    pub fn start_from_a_copy(parts: &[&str]) -> Self {
+        let street = Street::new();
+        let copy = street.dir().join("pukar");
+        fs::copy(own(), &copy).unwrap();
+        Self::start_on(street, copy, false, COMMON, parts)
     }
 
     fn start_as(supervised: bool, parts: &[&str]) -> Self {
-        Self::start_on(Street::new(), supervised, COMMON, parts)
+        Self::start_on(Street::new(), own(), supervised, COMMON, parts)
     }
 
-    fn start_on(street: Street, supervised: bool, common: &str, parts: &[&str]) -> Self {
+    fn start_on(
+        street: Street,
+        own: PathBuf,
+        supervised: bool,
+        common: &str,
+        parts: &[&str],
+    ) -> Self {
         let data = street.folder("d");
         let text = format!("{common}{}", parts.concat());
         let text = street.address(&text).replace("DATA", &data.to_string_lossy());
         fs::write(street.dir().join("helpline.toml"), text).unwrap();
-        let program = launch(&street, supervised);
+        let program = launch(&own, &street, supervised);
         let socket = data.join("s");
         Self {
             facts: Facts::of(&socket),
             admin: Admin::connect(&socket),
             program,
+            own,
             supervised,
             street,
         }
@@ -105,7 +121,15 @@ impl Switch {
 
     /// Starts another process where the last one has ended.
     pub fn restart(&mut self) {
-        self.program = launch(&self.street, self.supervised);
+        self.program = launch(&self.own, &self.street, self.supervised);
+        self.meet();
+    }
+
+    /// Has the program replaced in the same process.
+    pub fn upgrade(&mut self) {
+        self.program.signal(libc::SIGUSR2);
+        self.program.line_with("goes on in the place of this program");
+        self.program.line_with("admin socket");
         self.meet();
     }
 
@@ -192,9 +216,14 @@ impl Switch {
 }
 
 /// The process, with its admin socket open.
-fn launch(street: &Street, supervised: bool) -> Program {
+/// The program that the tests have built.
+fn own() -> PathBuf {
+    env!("CARGO_BIN_EXE_pukar").into()
+}
+
+fn launch(own: &Path, street: &Street, supervised: bool) -> Program {
     let config = street.dir().join("helpline.toml");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pukar"));
+    let mut command = Command::new(own);
     command.arg("run").arg("--config").arg(&config).current_dir(street.dir());
     command.args(supervised.then_some("--supervise"));
     command.env("RUST_BACKTRACE", "1");

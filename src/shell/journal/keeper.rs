@@ -66,6 +66,13 @@ pub struct Health {
     newest: AtomicU64,
 }
 
+impl Health {
+    /// The newest snapshot of this run that is safe; 0 before the first.
+    pub fn newest(&self) -> u64 {
+        self.newest.load(Ordering::SeqCst)
+    }
+}
+
 impl Keeper {
     pub fn start(dir: &Path, limits: Limits, stored: Arc<Stored>) -> io::Result<Self> {
         let (syncs, syncs_end) = channel::bounded(SYNCS_QUEUED);
@@ -96,6 +103,15 @@ impl Keeper {
         }
     }
 
+    /// Waits until all that was asked for is done.
+    pub fn finish(mut self) -> Arc<Health> {
+        (self.syncs, self.tasks) = (None, None);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+        Arc::clone(&self.state)
+    }
+
     /// Whether a snapshot could be taken now.
     pub fn is_free(&self) -> bool {
         !self.state.busy.load(Ordering::SeqCst)
@@ -110,7 +126,7 @@ impl Keeper {
 
     /// The newest snapshot of this run that is safe; 0 before the first.
     pub fn newest(&self) -> u64 {
-        self.state.newest.load(Ordering::Relaxed)
+        self.state.newest()
     }
 
     /// Whether the disk has refused something since the last question.
@@ -238,6 +254,7 @@ impl Scribe {
 /// A snapshot as a file.
 pub fn encode(number: u64, memory: &Memory, board: Option<&Board>) -> Result<Vec<u8>, String> {
     let mut bytes = Header::new(number, false).encode().to_vec();
+    journal::put_shape(&mut bytes, number, journal::shape())?;
     for note in memory.state.notes(memory.now) {
         journal::put_note(&mut bytes, number, &note)?;
     }

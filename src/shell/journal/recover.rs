@@ -31,7 +31,8 @@ pub struct Again {
     pub switch: Switch,
     pub board: Board,
     pub last: Now,
-    tail: Tail,
+    /// `None`: a new segment begins, since the last one is another build's.
+    tail: Option<Tail>,
 }
 
 /// The segment that is written on.
@@ -136,6 +137,8 @@ struct Start {
     switch: Switch,
     board: Board,
     last: Now,
+    /// Another build wrote it: its memory can be read, and no event be handled as it was.
+    foreign: bool,
     rows: Vec<Row>,
     out: Out,
     poisoned: Vec<Position>,
@@ -143,14 +146,19 @@ struct Start {
 
 impl Start {
     fn load(dir: &Path, number: u64) -> Result<Self, String> {
-        let loaded = open(&files::snapshot(dir, number))?;
+        let loaded = Loaded::open(&files::snapshot(dir, number));
+        let loaded = loaded.map_err(|e| format!("cannot be read: {e}"))?;
+        let foreign = loaded.header.map_err(told)?.check_build().is_err();
+        if foreign && shape_of(&loaded, number) != Some(journal::shape()) {
+            return Err(told(Unreadable::Build));
+        }
         let (mut memory, mut board) = (None::<Memory>, None::<Board>);
         let mut entries = loaded.entries(number);
         for (kind, payload) in &mut entries {
             match kind {
                 Kind::Memory => memory = journal::read(payload),
                 Kind::Fold => board = journal::read(payload),
-                Kind::Note | Kind::Batch => {}
+                Kind::Note | Kind::Batch | Kind::Shape => {}
             }
         }
         let memory = memory.filter(|_| !entries.is_cut_short()).ok_or("is damaged")?;
@@ -161,7 +169,7 @@ impl Start {
         let mut board = board.unwrap_or_else(|| Board::new(Names::default(), last));
         board.rename(names);
         let (rows, poisoned) = (Vec::new(), Vec::new());
-        Ok(Self { switch, board, last, rows, out: Out::default(), poisoned })
+        Ok(Self { switch, board, last, foreign, rows, out: Out::default(), poisoned })
     }
 
     /// Through all segments from `first` on.
@@ -178,7 +186,7 @@ impl Start {
         for number in first..=newest {
             let path = files::segment(dir, number);
             let is_last = number == newest;
-            let loaded = match open(&path) {
+            let loaded = match self.open(&path) {
                 Err(_) if is_last && is_stub(&path) => {
                     tracing::warn!("segment {number} of the journal was only begun");
                     std::fs::remove_file(&path).map_err(|e| e.to_string())?;
@@ -202,6 +210,16 @@ impl Start {
             }
         }
         Err("it has no segment".into())
+    }
+
+    fn open(&self, path: &Path) -> Result<Loaded, String> {
+        if !self.foreign {
+            return open(path);
+        }
+        let loaded = Loaded::open(path).map_err(|e| format!("cannot be read: {e}"))?;
+        let number = loaded.header.map_err(told)?.number;
+        let is_empty = loaded.entries(number).all(|(kind, _)| kind != Kind::Batch);
+        if is_empty { Ok(loaded) } else { Err(told(Unreadable::Build)) }
     }
 
     /// Handles what one segment holds; where its last good entry ended.
@@ -268,6 +286,7 @@ impl Start {
             file.set_len(end as u64).map_err(|e| e.to_string())?;
         }
         let tail = Tail { number, follows, len: end as u64, file };
+        let tail = (!self.foreign).then_some(tail);
         let Self { switch, board, last, rows, .. } = self;
         Ok((Again { switch, board, last, tail }, rows))
     }
@@ -282,7 +301,11 @@ impl Again {
         stored: Arc<Stored>,
         meters: ShellMeters,
     ) -> Result<(Switch, Board, Writer), String> {
-        let Tail { number, follows, len, file } = self.tail;
+        let Some(Tail { number, follows, len, file }) = self.tail else {
+            let first = (&self.switch.memory(self.last), &self.board);
+            let writer = Writer::begin(dir, limits, first, stored, meters)?;
+            return Ok((self.switch, self.board, writer));
+        };
         let writer = Writer::go_on(dir, limits, (number, follows, file, len), stored, meters);
         Ok((self.switch, self.board, writer.map_err(|e| cannot_write(dir, &e))?))
     }
@@ -297,6 +320,11 @@ pub(super) fn open(path: &Path) -> Result<Loaded, String> {
     let loaded = Loaded::open(path).map_err(|e| format!("cannot be read: {e}"))?;
     loaded.header.and_then(|header| header.check_build()).map_err(told)?;
     Ok(loaded)
+}
+
+fn shape_of(loaded: &Loaded, number: u64) -> Option<u64> {
+    let mut entries = loaded.entries(number);
+    entries.find_map(|(kind, payload)| journal::read(payload).filter(|_| kind == Kind::Shape))
 }
 
 fn is_stub(path: &Path) -> bool {

@@ -233,6 +233,13 @@ impl Journal for Writer {
         }
         self.next_turn = at + PAUSE;
     }
+
+    fn leave(mut self: Box<Self>, memory: Memory, board: Receiver<Board>) -> bool {
+        let before = self.number;
+        self.snapshot(memory, board);
+        let health = self.keeper.finish();
+        self.number > before && health.newest() >= self.number
+    }
 }
 
 pub fn cannot_write(dir: &Path, error: &io::Error) -> String {

@@ -14,11 +14,14 @@ use crate::base::{Id, PortId};
 use crate::media::Tunes;
 use crate::media::control::{Command, Event};
 use crossbeam_channel::{self as channel, Receiver, Sender};
+use sockets::Pair;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use worker::{Parcel, Worker};
 
@@ -46,7 +49,15 @@ pub struct Setup {
     /// The code point that packets are marked with.
     pub dscp: u8,
     pub died: Died,
+    /// Sockets that the program before this one has had open.
+    pub inherited: Arc<Inherited>,
 }
+
+/// Sockets of ports by the number of the first, until somebody opens that port.
+pub type Inherited = Mutex<OpenPorts>;
+
+/// RTP and RTCP sockets, by the number of the first.
+pub type OpenPorts = BTreeMap<u32, (OwnedFd, OwnedFd)>;
 
 /// What the workers have done since they began, all together.
 #[derive(Debug, Default)]
@@ -77,7 +88,7 @@ enum Order {
 
 /// The running threads. Dropping it stops them and closes their sockets.
 pub struct Workers {
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<JoinHandle<Vec<Pair>>>,
     lines: Vec<Line>,
     counters: Arc<Counters>,
 }
@@ -126,6 +137,21 @@ impl Workers {
         Ok((workers, Handle { lines, places, loads: RefCell::new(loads) }))
     }
 
+    /// Stops them, and leaves every socket open.
+    pub fn leave(mut self) -> BTreeMap<u32, (OwnedFd, OwnedFd)> {
+        let pairs = self.stop().into_iter();
+        pairs.map(|pair| (pair.port.slot(), pair.into_fds())).collect()
+    }
+
+    fn stop(&mut self) -> Vec<Pair> {
+        for line in &self.lines {
+            // A worker that has died has hung up.
+            let _ = line.orders.send(Order::Stop);
+            line.waker.wake();
+        }
+        self.threads.drain(..).flat_map(|thread| thread.join().unwrap_or_default()).collect()
+    }
+
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.counters)
     }
@@ -133,28 +159,22 @@ impl Workers {
 
 /// The life of a worker. Its ports, and what it was to do for others, end with it: whoever started
 /// it has to know, whatever killed it.
-fn live(worker: Worker, died: &dyn Fn()) {
+fn live(worker: Worker, died: &dyn Fn()) -> Vec<Pair> {
     let how = catch_unwind(AssertUnwindSafe(|| worker.run()));
     match how {
-        Ok(Ok(())) => return,
+        Ok(Ok(pairs)) => return pairs,
         Ok(Err(error)) => {
             tracing::error!(%error, "a media worker cannot wait for its sockets and stops");
         }
         Err(_) => tracing::error!("a media worker broke one of its own rules and stops"),
     }
     died();
+    Vec::new()
 }
 
 impl Drop for Workers {
     fn drop(&mut self) {
-        for line in &self.lines {
-            // A worker that has died has hung up.
-            let _ = line.orders.send(Order::Stop);
-            line.waker.wake();
-        }
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
-        }
+        drop(self.stop());
     }
 }
 

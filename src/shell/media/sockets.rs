@@ -9,7 +9,7 @@ use crate::shell::sys::unconnect::unconnect;
 use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Room for a second of packets while a worker is late; a flood at a port fills no more.
 const RECEIVE_BUFFER: usize = 64 << 10;
@@ -32,6 +32,27 @@ impl Pair {
         let rtp = bind(SocketAddr::new(address, number), dscp)?;
         let rtcp = bind(SocketAddr::new(address, number + 1), dscp)?;
         Ok(Self { port, rtp, rtcp, peer: None })
+    }
+
+    /// The sockets of a port that another program has had open: whatever it had asked of the
+    /// kernel for them is undone.
+    pub fn inherit(
+        port: PortId,
+        address: IpAddr,
+        (rtp, rtcp): (OwnedFd, OwnedFd),
+    ) -> io::Result<Self> {
+        let mut pair = Self { port, rtp: rtp.into(), rtcp: rtcp.into(), peer: None };
+        pair.connect(None)?;
+        if pair.rtp.local_addr()?.ip() != address {
+            return Err(io::Error::other("it is bound to an address that is not wanted any more"));
+        }
+        // Where there is no filter, there is none to take away.
+        let _ = pair.thin(None);
+        Ok(pair)
+    }
+
+    pub fn into_fds(self) -> (OwnedFd, OwnedFd) {
+        (self.rtp.into(), self.rtcp.into())
     }
 
     pub fn fd(&self, channel: Channel) -> BorrowedFd<'_> {

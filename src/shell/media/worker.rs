@@ -4,7 +4,7 @@
 //! nothing: every packet and every order goes to its `media::Engine`. May import: base, media.
 
 use super::sockets::Pair;
-use super::{Counters, Order, Setup, Sink};
+use super::{Counters, Inherited, Order, Setup, Sink};
 use crate::base::{Id, Instant, PortId};
 use crate::media::control::Event;
 use crate::media::{Channel, Effect, Engine, FRAME, Frame, PACKET_MAX, Port};
@@ -15,8 +15,9 @@ use crate::wire::rtp::HEADER;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::VecDeque;
 use std::io;
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 /// Names the waker among the sockets; they are named by four times their place and the channel.
@@ -66,6 +67,7 @@ pub struct Worker {
     sink: Sink,
     recorder: record::Inlet,
     dscp: u8,
+    inherited: Arc<Inherited>,
     backlog: VecDeque<Event>,
     counters: Arc<Counters>,
     /// Not in `counters` yet: threads that share a number slow each other down.
@@ -94,6 +96,7 @@ impl Worker {
             sink: Arc::clone(&setup.sink),
             recorder: setup.recorder.clone(),
             dscp: setup.dscp,
+            inherited: Arc::clone(&setup.inherited),
             backlog: VecDeque::new(),
             counters,
             tally: Tally::default(),
@@ -103,12 +106,13 @@ impl Worker {
     }
 
     /// Works until it is told to stop, or cannot.
-    pub fn run(mut self) -> io::Result<()> {
+    /// Its sockets, as they are at the end.
+    pub fn run(mut self) -> io::Result<Vec<Pair>> {
         let mut room = [0; PACKET_MAX + 1];
         let mut now = self.clock.instant();
         loop {
             if !self.obey(now) {
-                return Ok(());
+                return Ok(self.pairs.into_iter().flatten().map(|pair| *pair).collect());
             }
             self.engine.tick(now, &mut self.out);
             self.execute();
@@ -218,7 +222,7 @@ impl Worker {
                 }
                 Effect::Tell(event) => self.tell(event.clone()),
                 Effect::Recorded(batch) => self.recorder.put(std::mem::take(batch)),
-                Effect::Bind { port, address } => match Pair::bind(*port, *address, self.dscp) {
+                Effect::Bind { port, address } => match self.open(*port, *address) {
                     Ok(pair) => self.keep(Box::new(pair)),
                     Err(error) => {
                         let why = format!("port {}: {error}", port.slot());
@@ -252,6 +256,13 @@ impl Worker {
         if !self.out.is_empty() {
             self.execute();
         }
+    }
+
+    fn open(&self, port: PortId, address: IpAddr) -> io::Result<Pair> {
+        let mut inherited = self.inherited.lock().unwrap_or_else(PoisonError::into_inner);
+        let sockets = inherited.remove(&port.slot());
+        let pair = sockets.and_then(|sockets| Pair::inherit(port, address, sockets).ok());
+        pair.map_or_else(|| Pair::bind(port, address, self.dscp), Ok)
     }
 
     fn pair(&mut self, port: PortId) -> Option<&mut Option<Box<Pair>>> {

@@ -4,6 +4,7 @@
 
 mod address;
 pub mod epoll;
+pub mod inherit;
 pub mod process;
 pub mod resources;
 pub mod sip_udp;

@@ -7,7 +7,7 @@ use super::resources::set_option;
 use std::io;
 use std::mem;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// Messages that one system call moves.
 pub const BATCH: usize = 32;
@@ -50,6 +50,10 @@ impl Datagrams {
             }
         }
         Ok(Self { socket, local, buffers: vec![0; BATCH * DATAGRAM_MAX] })
+    }
+
+    pub fn into_fd(self) -> OwnedFd {
+        self.socket.into()
     }
 
     /// Where it is bound; the address may be the unspecified one.

@@ -31,7 +31,7 @@ pub(super) fn start(streams: &Streams, hop: Hop, first: Parcel) {
         let (within, dscp) = (streams.0.limits.connect_within, streams.0.dscp);
         let connected = tokio::time::timeout(within, open(hop.local, hop.peer, dscp)).await;
         match connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-            Ok(stream) => connection::run(streams, end, stream).await,
+            Ok(stream) => connection::run(streams, end, stream, Vec::new()).await,
             Err(error) => {
                 tracing::info!(peer = %hop.peer, "not connected: {error}");
                 // Closed first, so that nothing more is queued for it.

@@ -1,7 +1,7 @@
 //! One connection: octets in, whole messages out, and back. Two tasks, so that a peer that does not
 //! read cannot keep its own messages from us, nor the other way round.
 
-use super::{FlowEnd, Limits, Parcel, Shared, Streams};
+use super::{FlowEnd, Limits, Parcel, Shared, Stage, Streams};
 use crate::base::FlowId;
 use crate::core::Event;
 use crate::sip::{Hop, Transport};
@@ -31,19 +31,31 @@ enum Why {
     Idle,
     NotSip,
     Ours,
+    /// The next program has it.
+    Left,
 }
 
-/// Serves a connection until it ends, and tells the core that it did.
-pub(super) async fn run(streams: Streams, end: FlowEnd, stream: TcpStream) {
+/// Serves a connection until it ends, and tells the core that it did. `begun` is what came of a
+/// message that has not ended yet.
+pub(super) async fn run(streams: Streams, end: FlowEnd, stream: TcpStream, begun: Vec<u8>) {
     let FlowEnd { id, peer, queue, octets, mut gone } = end;
     prepare(&stream);
     let local = stream.local_addr().unwrap_or(peer);
     let hop = Hop { transport: Transport::Tcp, local, peer, flow: Some(id) };
-    let (read, write) = stream.into_split();
+    let (mut read, write) = stream.into_split();
     let shared = Arc::clone(&streams.0);
     let writer = tokio::spawn(write_all(Arc::clone(&shared), id, write, queue, octets));
-    let why = read_all(&shared, hop, read, &mut gone).await;
+    let mut framer = Framer::default();
+    framer.feed(&begun);
+    let why = read_all(&shared, hop, (&mut read, &mut framer), &mut gone).await;
     match why {
+        Why::Left => {
+            shared.drop_flow(id);
+            if let Ok((_, write)) = writer.await {
+                streams.leave(id, read, write, framer.into_pending());
+            }
+            return;
+        }
         Why::Broke(ref error) => tracing::debug!(%peer, "connection lost: {error}"),
         Why::Peer | Why::Ours | Why::Idle => tracing::debug!(%peer, ?why, "connection closed"),
         Why::Slow | Why::NotSip => tracing::info!(%peer, ?why, "connection closed"),
@@ -57,7 +69,7 @@ pub(super) async fn run(streams: Streams, end: FlowEnd, stream: TcpStream) {
         let _ = timeout(shared.limits.farewell, gone).await;
     }
     shared.drop_flow(id);
-    let unsent = writer.await.unwrap_or_default();
+    let unsent = writer.await.map(|(unsent, _)| unsent).unwrap_or_default();
     streams.release(id, peer, unsent, !told).await;
 }
 
@@ -76,10 +88,9 @@ fn prepare(stream: &TcpStream) {
 async fn read_all(
     shared: &Shared,
     hop: Hop,
-    mut read: OwnedReadHalf,
+    (read, framer): (&mut OwnedReadHalf, &mut Framer),
     gone: &mut oneshot::Receiver<()>,
 ) -> Why {
-    let mut framer = Framer::default();
     let mut piece = BytesMut::with_capacity(PIECE);
     // A connection that has said nothing yet has less time than one that has.
     let mut patience = Patience::new(&shared.limits);
@@ -89,6 +100,7 @@ async fn read_all(
             got = read.read_buf(&mut piece) => got,
             _ = &mut *gone => return Why::Ours,
             () = &mut patience.alarm => return patience.lost(),
+            () = shared.reaches(Stage::Deaf) => return left(shared).await,
         };
         match got {
             Ok(0) => return Why::Peer,
@@ -121,6 +133,14 @@ async fn read_all(
     }
 }
 
+/// Another program will go on with the connection: it is read no more, and waits to be left.
+async fn left(shared: &Shared) -> Why {
+    shared.paused.fetch_add(1, Ordering::SeqCst);
+    shared.at_rest.notify_one();
+    shared.reaches(Stage::Leaving).await;
+    Why::Left
+}
+
 /// How long a connection may stay as it is.
 struct Patience {
     limits: Limits,
@@ -151,14 +171,14 @@ impl Patience {
 }
 
 /// Writes what is queued until the flow is dropped and the queue empty. Returns what was not
-/// written.
+/// written, and its half of the connection.
 async fn write_all(
     shared: Arc<Shared>,
     id: FlowId,
     mut write: OwnedWriteHalf,
     mut queue: mpsc::Receiver<Parcel>,
     octets: Arc<AtomicUsize>,
-) -> Vec<Parcel> {
+) -> (Vec<Parcel>, OwnedWriteHalf) {
     let within = shared.limits.write_within;
     while let Some(parcel) = queue.recv().await {
         let written = timeout(within, write.write_all(&parcel.bytes)).await;
@@ -169,11 +189,13 @@ async fn write_all(
             while let Some(parcel) = queue.recv().await {
                 unsent.push(parcel);
             }
-            return unsent;
+            return (unsent, write);
         }
     }
-    let _ = timeout(within, write.shutdown()).await;
-    Vec::new()
+    if *shared.stage.borrow() < Stage::Leaving {
+        let _ = timeout(within, write.shutdown()).await;
+    }
+    (Vec::new(), write)
 }
 
 /// For the listener's log: a connection that was not admitted.

@@ -1,18 +1,25 @@
 //! Connections that others open.
 
-use super::{Full, Streams, connection};
+use super::{Full, Stage, Streams, connection};
 use crate::shell::accept;
+use crate::shell::handover::Handover;
 use crate::shell::sys::mark;
 use crate::shell::udp::listen_sentence;
+use crate::sip::Transport;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
 /// Connections that the kernel keeps until they are accepted.
 const BACKLOG: i32 = 1_024;
 
-/// A bound listener, or a sentence that says why there is none.
-/// Connections that come in there are marked alike.
-pub fn bind(at: SocketAddr, dscp: u8) -> Result<TcpListener, String> {
+/// A bound listener, or a sentence that says why there is none. One that the program before this
+/// one has had open is gone on with. Connections that come in there are marked alike.
+pub fn bind(at: SocketAddr, dscp: u8, open: &mut Handover) -> Result<TcpListener, String> {
+    if let Some(left) = open.listener(Transport::Tcp, at) {
+        let listener = TcpListener::from(left);
+        let ready = listener.set_nonblocking(true);
+        return ready.map(|()| listener).map_err(|e| listen_sentence("tcp", at, &e));
+    }
     let bound = || {
         use socket2::{Domain, Protocol, SockRef, Socket, Type};
         let socket = Socket::new(Domain::for_address(at), Type::STREAM, Some(Protocol::TCP))?;
@@ -37,10 +44,16 @@ impl Streams {
         let streams = self.clone();
         tokio::spawn(async move {
             loop {
-                match listener.accept().await {
+                let accepted = tokio::select! {
+                    accepted = listener.accept() => accepted,
+                    () = streams.0.reaches(Stage::Deaf) => {
+                        return streams.leave_listener(listener);
+                    }
+                };
+                match accepted {
                     Ok((stream, peer)) => match streams.admit(peer) {
                         Ok(end) => {
-                            tokio::spawn(connection::run(streams.clone(), end, stream));
+                            tokio::spawn(connection::run(streams.clone(), end, stream, Vec::new()));
                         }
                         Err(Full::All) => connection::refuse(&streams.0, peer, "no room"),
                         Err(Full::Source) => {

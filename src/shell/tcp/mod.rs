@@ -6,10 +6,12 @@
 
 mod connect;
 mod connection;
+mod leave;
 mod listen;
 
 pub use listen::bind;
 
+use super::handover::OpenFlow;
 use super::lane::Inbox;
 use super::meters::ShellMeters;
 use crate::base::FlowId;
@@ -18,11 +20,12 @@ use crate::sip::Hop;
 use bytes::Bytes;
 use dashmap::DashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 /// What one peer, and all of them together, may take.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +74,13 @@ struct Shared {
     /// The id of the next connection.
     next: AtomicU64,
     open: AtomicUsize,
+    stage: watch::Sender<Stage>,
+    /// Connections that have been read up to the last message and are not read any more.
+    paused: AtomicUsize,
+    /// One more of them is.
+    at_rest: Notify,
+    /// What is left open for the next program.
+    left: Mutex<Left>,
     limits: Limits,
     inbox: Inbox,
     runtime: Handle,
@@ -103,6 +113,23 @@ struct FlowEnd {
     gone: oneshot::Receiver<()>,
 }
 
+/// What another program goes on with.
+#[derive(Default)]
+struct Left {
+    listeners: Vec<(SocketAddr, OwnedFd)>,
+    flows: Vec<OpenFlow>,
+}
+
+/// On the way to another program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    AtWork,
+    /// Nothing more is accepted or read; what is sent still leaves.
+    Deaf,
+    /// Connections stay open, and nobody here has them any more.
+    Leaving,
+}
+
 /// Why a connection cannot be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Full {
@@ -126,6 +153,10 @@ impl Streams {
             per_source: DashMap::new(),
             next: AtomicU64::new(first.0),
             open: AtomicUsize::new(0),
+            stage: watch::Sender::new(Stage::AtWork),
+            paused: AtomicUsize::new(0),
+            at_rest: Notify::new(),
+            left: Mutex::default(),
             limits,
             inbox,
             runtime,
@@ -163,6 +194,11 @@ impl Streams {
 
     /// Makes room for one more connection with `peer`.
     fn admit(&self, peer: SocketAddr) -> Result<FlowEnd, Full> {
+        let id = FlowId(self.0.next.fetch_add(1, Ordering::Relaxed));
+        self.admit_as(id, peer)
+    }
+
+    fn admit_as(&self, id: FlowId, peer: SocketAddr) -> Result<FlowEnd, Full> {
         let shared = &self.0;
         let Limits { connections, per_source, queued, .. } = shared.limits;
         if shared.open.fetch_add(1, Ordering::Relaxed) >= connections {
@@ -178,7 +214,6 @@ impl Streams {
             *count += 1;
         }
         shared.meters.connections.increment(1.0);
-        let id = FlowId(shared.next.fetch_add(1, Ordering::Relaxed));
         let (queue, queue_end) = mpsc::channel(queued);
         let (alive, gone) = oneshot::channel();
         let octets = Arc::new(AtomicUsize::new(0));
@@ -248,6 +283,10 @@ impl Shared {
     /// Nothing finds the connection by its peer any more, only by its id.
     fn unlist(&self, flow: FlowId, peer: SocketAddr) {
         self.by_peer.remove_if(&peer, |_, current| *current == flow);
+    }
+
+    async fn reaches(&self, stage: Stage) {
+        let _ = self.stage.subscribe().wait_for(|now| *now >= stage).await;
     }
 
     /// Tells the core something from a place that may not wait.

@@ -1,6 +1,7 @@
 //! Connections over loopback: limits, slow peers, deaf peers, reuse.
 
 use super::*;
+use crate::shell::handover::Handover;
 use crate::shell::lane::{InboxEnd, inbox};
 use crate::shell::meters::Metrics;
 use crate::shell::sys::epoll::{Poller, Waker};
@@ -32,7 +33,7 @@ impl World {
         let (inbox, end) = inbox(Arc::clone(&waker));
         let meters = Metrics::new().for_shell();
         let streams = Streams::new(limits, FlowId(0), inbox, runtime.handle().clone(), 24, meters);
-        let listener = bind("127.0.0.1:0".parse().unwrap(), 24).unwrap();
+        let listener = bind("127.0.0.1:0".parse().unwrap(), 24, &mut Handover::default()).unwrap();
         let at = listener.local_addr().unwrap();
         runtime.block_on(async { streams.listen(listener) }).unwrap();
         let poller = Poller::new().unwrap();

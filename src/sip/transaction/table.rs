@@ -339,10 +339,17 @@ impl Table {
             .collect()
     }
 
-    /// Every stream has closed: the client transactions that can have no answer any more.
-    pub fn streams_closed(&mut self) -> Vec<TransactionId> {
-        self.flows.clear();
-        let over_streams = |t: &Transaction| t.hop.transport == Transport::Tcp && t.is_waiting();
+    /// Every stream has closed but these: the client transactions that can have no answer any more.
+    pub fn streams_closed(&mut self, kept: &BTreeSet<FlowId>) -> Vec<TransactionId> {
+        self.flows.retain(|flow, _| kept.contains(flow));
+        // A request on a connection that it found by its peer knows not which one that was.
+        let has_closed = |flow: Option<FlowId>| match flow {
+            Some(flow) => !kept.contains(&flow),
+            None => kept.is_empty(),
+        };
+        let over_streams = |t: &Transaction| {
+            t.hop.transport == Transport::Tcp && t.is_waiting() && has_closed(t.hop.flow)
+        };
         let clients = self.by_peer.iter().map(|&(_, id)| id);
         clients.filter(|&id| self.slab.get(id).is_some_and(over_streams)).collect()
     }

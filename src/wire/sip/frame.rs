@@ -66,6 +66,11 @@ impl Framer {
         self.buffer.len()
     }
 
+    /// The same octets, for whoever goes on with the stream.
+    pub fn into_pending(self) -> Vec<u8> {
+        self.buffer.to_vec()
+    }
+
     /// "Implementations processing SIP messages over stream-oriented transports MUST ignore any
     /// CRLF appearing before the start-line" (RFC 3261 section 7.5); two of them are a ping.
     fn skip_empty_lines(&mut self) -> Option<Frame> {

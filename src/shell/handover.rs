@@ -1,0 +1,113 @@
+//! An upgrade in place: the process stays, its program is replaced. Whatever is open goes from the
+//! one to the other, so that no packet and no connection is refused meanwhile; what it knew goes
+//! through the journal.
+//!
+//! In: sockets. Out: a note in memory with their numbers, that the next program reads at its start.
+
+use super::sys::inherit;
+use crate::base::FlowId;
+use crate::sip::Transport;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read, Seek, Write};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, IntoRawFd, OwnedFd, RawFd};
+
+/// Names the descriptor of the note.
+const VARIABLE: &str = "PUKAR_HANDOVER";
+
+/// Everything that is open.
+#[derive(Debug, Default)]
+pub struct Handover {
+    /// By the address that they are bound to.
+    pub listeners: Vec<(Transport, SocketAddr, OwnedFd)>,
+    pub flows: Vec<OpenFlow>,
+    /// RTP and RTCP, by the number of the first.
+    pub ports: BTreeMap<u32, (OwnedFd, OwnedFd)>,
+}
+
+/// A connection between two messages.
+#[derive(Debug)]
+pub struct OpenFlow {
+    pub id: FlowId,
+    pub fd: OwnedFd,
+    /// The beginning of a message whose end has not come yet.
+    pub begun: Vec<u8>,
+}
+
+/// As the next program reads it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Note {
+    listeners: Vec<(Transport, SocketAddr, RawFd)>,
+    flows: Vec<(FlowId, RawFd, Vec<u8>)>,
+    ports: Vec<(u32, RawFd, RawFd)>,
+}
+
+impl Handover {
+    /// What the program before this one has left open; empty where there was none.
+    pub fn take() -> Self {
+        let Some(fd) = std::env::var(VARIABLE).ok().and_then(|text| text.parse().ok()) else {
+            return Self::default();
+        };
+        Self::read(fd).unwrap_or_else(|error| {
+            tracing::error!(
+                "what the program before this one has left open cannot be read: {error}. Sockets \
+                 are opened anew; phones over TCP connect again by themselves"
+            );
+            Self::default()
+        })
+    }
+
+    fn read(fd: RawFd) -> io::Result<Self> {
+        let mut file = std::fs::File::from(inherit::take(fd)?);
+        let mut text = Vec::new();
+        file.rewind()?;
+        file.read_to_end(&mut text)?;
+        let Note { listeners, flows, ports } = serde_json::from_slice(&text)?;
+        let mut open = Self::default();
+        for (transport, at, fd) in listeners {
+            open.listeners.push((transport, at, inherit::take(fd)?));
+        }
+        for (id, fd, begun) in flows {
+            open.flows.push(OpenFlow { id, fd: inherit::take(fd)?, begun });
+        }
+        for (number, rtp, rtcp) in ports {
+            open.ports.insert(number, (inherit::take(rtp)?, inherit::take(rtcp)?));
+        }
+        Ok(open)
+    }
+
+    /// Keeps everything open for the next program; the variable that tells it where to look.
+    pub fn leave(self) -> io::Result<(&'static str, String)> {
+        let mut note = Note::default();
+        for (transport, at, fd) in self.listeners {
+            note.listeners.push((transport, at, left(fd)?));
+        }
+        for OpenFlow { id, fd, begun } in self.flows {
+            note.flows.push((id, left(fd)?, begun));
+        }
+        for (number, (rtp, rtcp)) in self.ports {
+            note.ports.push((number, left(rtp)?, left(rtcp)?));
+        }
+        let mut file = inherit::memory_file()?;
+        file.write_all(&serde_json::to_vec(&note)?)?;
+        inherit::keep(file.as_fd())?;
+        Ok((VARIABLE, file.into_raw_fd().to_string()))
+    }
+
+    /// The listener at this address, if it was left.
+    pub fn listener(&mut self, transport: Transport, at: SocketAddr) -> Option<OwnedFd> {
+        let found = self.listeners.iter().position(|(t, a, _)| (*t, *a) == (transport, at))?;
+        Some(self.listeners.swap_remove(found).2)
+    }
+
+    pub fn ids(&self) -> BTreeSet<FlowId> {
+        self.flows.iter().map(|flow| flow.id).collect()
+    }
+}
+
+/// The number of a descriptor that stays open.
+fn left(fd: OwnedFd) -> io::Result<RawFd> {
+    inherit::keep(fd.as_fd())?;
+    Ok(fd.into_raw_fd())
+}

@@ -1,0 +1,82 @@
+//! Connections go to another program and stay open: first nothing more is read, then the core deals
+//! with all that was, then what it said is written, and then they are left.
+
+use super::{Left, Stage, Streams, connection};
+use crate::base::FlowId;
+use crate::shell::handover::OpenFlow;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering;
+use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+/// How long connections have to come to rest. One that does not is closed, and its phone connects
+/// again.
+const WITHIN: Duration = Duration::from_millis(300);
+
+impl Streams {
+    /// Stops reading. What has been read is in the inbox when this is over.
+    pub async fn pause(&self) {
+        self.0.stage.send_replace(Stage::Deaf);
+        self.until(|| self.0.paused.load(Ordering::SeqCst) >= self.0.flows.len()).await;
+    }
+
+    /// Writes what is queued and lets go of every connection.
+    pub async fn leave_all(&self) -> (Vec<(SocketAddr, OwnedFd)>, Vec<OpenFlow>) {
+        let all = self.0.paused.load(Ordering::SeqCst);
+        self.0.stage.send_replace(Stage::Leaving);
+        self.until(|| self.left().flows.len() >= all).await;
+        let left = std::mem::take(&mut *self.left());
+        (left.listeners, left.flows)
+    }
+
+    /// A connection of the program before this one.
+    pub fn resume(&self, flow: OpenFlow) -> io::Result<()> {
+        let stream = std::net::TcpStream::from(flow.fd);
+        stream.set_nonblocking(true)?;
+        let peer = stream.peer_addr()?;
+        let stream = TcpStream::from_std(stream)?;
+        let full = |full| io::Error::other(format!("no room for it: {full:?}"));
+        let end = self.admit_as(flow.id, peer).map_err(full)?;
+        self.0.runtime.spawn(connection::run(self.clone(), end, stream, flow.begun));
+        Ok(())
+    }
+
+    pub(super) fn leave(
+        &self,
+        id: FlowId,
+        read: OwnedReadHalf,
+        write: OwnedWriteHalf,
+        begun: Vec<u8>,
+    ) {
+        let whole = read.reunite(write).ok().and_then(|stream| stream.into_std().ok());
+        if let Some(stream) = whole {
+            self.left().flows.push(OpenFlow { id, fd: stream.into(), begun });
+        }
+        self.0.at_rest.notify_one();
+    }
+
+    pub(super) fn leave_listener(&self, listener: TcpListener) {
+        if let (Ok(at), Ok(listener)) = (listener.local_addr(), listener.into_std()) {
+            self.left().listeners.push((at, listener.into()));
+        }
+    }
+
+    fn left(&self) -> MutexGuard<'_, Left> {
+        self.0.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until that is so; each connection that comes to rest is a reason to look again.
+    async fn until(&self, done: impl Fn() -> bool) {
+        let all = async {
+            while !done() {
+                self.0.at_rest.notified().await;
+            }
+        };
+        let _ = timeout(WITHIN, all).await;
+    }
+}

@@ -1,0 +1,70 @@
+//! `SIGUSR2`: the program that lies now where this one was started from takes its
+//! place in the same process (execve(2)). It is asked first whether it can read what this one
+//! remembers; where it cannot, nothing happens.
+
+use super::running::Running;
+use crate::core::journal;
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+/// How long the other program has to answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// This program, whatever lies in its place by now.
+const SELF: &str = "/proc/self/exe";
+
+/// What was started, and how.
+pub struct Program {
+    path: PathBuf,
+    arguments: Vec<OsString>,
+}
+
+impl Program {
+    pub fn own() -> Self {
+        let path = std::env::current_exe().unwrap_or_else(|_| SELF.into());
+        Self { path, arguments: std::env::args_os().skip(1).collect() }
+    }
+
+    /// Asks the program that lies there now.
+    pub async fn can_replace(&self) -> Result<(), String> {
+        let at = self.path.display();
+        let mut asked = tokio::process::Command::new(&self.path);
+        let answer = asked.arg("shape").kill_on_drop(true).output();
+        let answer = tokio::time::timeout(ANSWER_WITHIN, answer).await;
+        let answer = answer.map_err(|_| format!("{at} does not answer"))?;
+        let answer = answer.map_err(|e| format!("{at} cannot be started: {e}"))?;
+        let said = String::from_utf8_lossy(&answer.stdout);
+        if said.trim() == journal::shape().to_string() {
+            return Ok(());
+        }
+        Err(format!(
+            "{at} keeps its calls in another form than the program that runs, so it cannot go on \
+             with them. Drain this one (SIGTERM) and start the other"
+        ))
+    }
+
+    /// Never returns, but with a sentence: then there is no switch any more, and the journal has
+    /// everything for the next start.
+    pub fn replace(&self, running: Running) -> String {
+        tracing::info!("{} goes on in the place of this program", self.path.display());
+        let (open, safe) = running.leave();
+        let (name, value) = match open.leave() {
+            Ok(told) => told,
+            Err(error) => return format!("nothing can be left open: {error}"),
+        };
+        let program = |path: PathBuf| {
+            let mut program = Command::new(path);
+            program.args(&self.arguments).env(name, &value);
+            program
+        };
+        if safe {
+            let error = program(self.path.clone()).exec();
+            tracing::error!("{} cannot be started: {error}", self.path.display());
+        } else {
+            tracing::error!("the journal could not be finished, so the old program goes on");
+        }
+        format!("not even this program can be started again: {}", program(SELF.into()).exec())
+    }
+}
