@@ -117,7 +117,7 @@ fn place(value: &str) -> Option<Place> {
     if !network.eq_ignore_ascii_case("IN") {
         return None;
     }
-    let text = text.split('/').next()?;
+    let text = text.split('/').next().filter(|text| !text.is_empty())?;
     Some(match text.parse::<IpAddr>() {
         Ok(address) => Place::Address(address),
         Err(_) => Place::Name(text.to_string()),

@@ -176,6 +176,11 @@ fn q45_a_malformed_description_costs_no_more_than_its_own_size() {
 }
 
 #[test]
+fn a_connection_without_an_address_is_none() {
+    assert_eq!(Session::parse(b"v=0\nc=IN IP4 /127\n"), Err(Error::Line(2)));
+}
+
+#[test]
 fn octets_that_are_not_utf_8_cost_no_call() {
     let mut bytes = PHONE.as_bytes().to_vec();
     let name = PHONE.find("s= ").unwrap();
