@@ -20,6 +20,8 @@ pub fn run(settings: Settings, options: Options) -> Result<(), String> {
     log::start(settings.log);
     let program = Program::own();
     let running = Running::start(settings, options)?;
+    // Before anybody is told that it runs: a signal that comes sooner would end it.
+    let signals = running.runtime().block_on(async { Signals::new() });
     for (transport, at) in running.listens() {
         tracing::info!("listening on {transport:?} {at}");
     }
@@ -27,8 +29,11 @@ pub fn run(settings: Settings, options: Options) -> Result<(), String> {
     if let Some(at) = running.http() {
         tracing::info!("wallboard http://{at}/");
     }
-    let then = running.runtime().block_on(obey_signals(&running, &program));
-    match then {
+    let obeyed = match signals {
+        Ok(signals) => Ok(running.runtime().block_on(signals.obey(&running, &program))),
+        Err(error) => Err(error),
+    };
+    match obeyed {
         Ok(Then::End) => {}
         Ok(Then::Replace) => return Err(program.replace(running)),
         Err(error) => {
@@ -52,29 +57,44 @@ enum Then {
     Replace,
 }
 
-async fn obey_signals(running: &Running, program: &Program) -> std::io::Result<Then> {
-    let mut term = signal(SignalKind::terminate())?;
-    let mut int = signal(SignalKind::interrupt())?;
-    let mut hup = signal(SignalKind::hangup())?;
-    let mut usr2 = signal(SignalKind::user_defined2())?;
-    let mut over = running.over();
-    loop {
-        tokio::select! {
-            _ = term.recv() => break,
-            _ = int.recv() => {
-                end_now(running).await;
-                return Ok(Then::End);
-            }
-            _ = hup.recv() => reload(running).await,
-            _ = usr2.recv() => match program.can_replace().await {
-                Ok(()) => return Ok(Then::Replace),
-                Err(why) => tracing::error!("no upgrade, and everything goes on: {why}"),
-            },
-            _ = over.wait_for(Option::is_some) => return Ok(Then::End),
-        }
+struct Signals {
+    term: Signal,
+    int: Signal,
+    hup: Signal,
+    usr2: Signal,
+}
+
+impl Signals {
+    /// From now on they are kept until somebody obeys them.
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            hup: signal(SignalKind::hangup())?,
+            usr2: signal(SignalKind::user_defined2())?,
+        })
     }
-    drain(running, &mut term, &mut int).await;
-    Ok(Then::End)
+
+    async fn obey(mut self, running: &Running, program: &Program) -> Then {
+        let mut over = running.over();
+        loop {
+            tokio::select! {
+                _ = self.term.recv() => break,
+                _ = self.int.recv() => {
+                    end_now(running).await;
+                    return Then::End;
+                }
+                _ = self.hup.recv() => reload(running).await,
+                _ = self.usr2.recv() => match program.can_replace().await {
+                    Ok(()) => return Then::Replace,
+                    Err(why) => tracing::error!("no upgrade, and everything goes on: {why}"),
+                },
+                _ = over.wait_for(Option::is_some) => return Then::End,
+            }
+        }
+        drain(running, &mut self.term, &mut self.int).await;
+        Then::End
+    }
 }
 
 async fn drain(running: &Running, term: &mut Signal, int: &mut Signal) {
