@@ -256,3 +256,45 @@ fn an_agent_who_is_held_to_be_in_a_call_that_is_over_is_freed_and_a_fact_tells_o
         |what: &What| matches!(what, What::Desk(Fact::Repaired { call, .. }) if call.0 == 77);
     assert!(stage.facts.iter().any(|fact| freed(&fact.what)));
 }
+
+#[test]
+fn a_strike_that_is_keyed_in_while_the_caller_is_there_counts_like_any() {
+    let mut stage = Stage::new(CENTRE);
+    stage.habit(OP1, Habit::Answers);
+    let digit = stage.settings.call.codes.category("prank").unwrap().digit;
+    for _ in 0..3 {
+        let call = stage.dial(NUISANCE, "181", "");
+        assert_eq!(stage.state("op1"), "talking");
+        stage.press(&format!("*16{digit}"));
+        stage.hang_up(&call);
+        stage.wait(secs(6));
+        assert_eq!(stage.records.last().unwrap().category, "prank");
+    }
+    assert!(blocked(&mut stage, NUISANCE, "181"));
+}
+
+#[test]
+fn a_cap_that_is_reached_pauses_no_agent_at_home() {
+    let home = HOME.replace("pause_after = 0", "pause_after = 1");
+    let more = r#"
+[out]
+at_once = 1
+[[agent]]
+id = "op1"
+contact = "sip:op1@10.2.0.1"
+skills = ["health"]
+ready = true
+"#;
+    let mut stage = Stage::new(&format!("{home}{more}"));
+    stage.habit(BSNL, Habit::Answers);
+    let own = stage.phone_dials(OP1, "op1", "9826054321");
+    assert_eq!(stage.state("op1"), "own-call");
+    stage.habit(BSNL, Habit::Rings);
+    let caller = stage.dial("9425000001", "181", "");
+    stage.wait(secs(60));
+    assert_ne!(stage.state("home1"), "paused", "no way is open: that is no fault of theirs");
+    stage.phone_hangs_up(OP1, &own);
+    stage.wait(secs(10));
+    assert_eq!(stage.state("home1"), "offered");
+    stage.hang_up(&caller);
+}

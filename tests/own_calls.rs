@@ -6,7 +6,7 @@
 mod desk_world;
 
 use desk_world::{BSNL, Habit, Stage, field, secs};
-use pukar::call::{Direction, EndedBy, Outcome};
+use pukar::call::{Direction, EndedBy, Outcome, Way};
 use pukar::core::{CallRecord, Verb, What};
 
 const OP1: &str = "10.2.0.1:5060";
@@ -308,4 +308,63 @@ fn a_supervisor_may_end_it() {
     assert_eq!(stage.state("op1"), "wrap-up");
     stage.wait(secs(10));
     assert_eq!(last(&stage).ended_by, EndedBy::Admin);
+}
+
+fn send(stage: &mut Stage, call: &str, to: &str, way: Way) -> Result<String, String> {
+    stage.ask(Verb::Transfer { call: call.into(), to: to.into(), way });
+    stage.replies.pop().expect("a reply")
+}
+
+#[test]
+fn a_caller_who_is_sent_outside_is_cut_when_that_has_lasted_as_long_as_it_may() {
+    let mut stage = Stage::new(&format!("{CENTRE}[out]\nlongest = \"10m\"\n"));
+    stage.habit(OP1, Habit::Answers);
+    stage.habit(BSNL, Habit::Answers);
+    stage.dial("9425000001", "181", "");
+    let call = stage.arrival().id.clone();
+    stage.wait(secs(300));
+    send(&mut stage, &call, "9826012345", Way::Blind).unwrap();
+    stage.wait(secs(599));
+    assert!(stage.records.is_empty(), "it counts from the answer of the number outside");
+    stage.wait(secs(20));
+    assert_eq!(last(&stage).ended_by, EndedBy::Switch);
+}
+
+#[test]
+fn a_transfer_outside_that_fails_or_comes_back_leaves_nothing_that_counts() {
+    let mut stage = Stage::new(&format!("{CENTRE}[out]\nat_once = 1\nlongest = \"10m\"\n"));
+    stage.habit(OP1, Habit::Answers);
+    let caller = stage.dial("9425000001", "181", "");
+    let call = stage.arrival().id.clone();
+    stage.habit(BSNL, Habit::Refuses(486));
+    send(&mut stage, &call, "9826012345", Way::Consult).unwrap();
+    assert_eq!(stage.state("op1"), "talking");
+    let own = stage.phone_dials(OP1, "op1", "9826012345");
+    assert_eq!(refusal(&stage, &own).0, "486", "and not 503");
+    stage.habit(BSNL, Habit::Answers);
+    send(&mut stage, &call, "9826012345", Way::Consult).unwrap();
+    let own = stage.phone_dials(OP1, "op1", "9826012345");
+    assert_eq!(refusal(&stage, &own).0, "503", "while it lives it counts");
+    stage.far_end_hangs_up(BSNL);
+    stage.habit(BSNL, Habit::Refuses(486));
+    let own = stage.phone_dials(OP1, "op1", "9826012345");
+    assert_eq!(refusal(&stage, &own).0, "486");
+    stage.wait(secs(700));
+    assert_eq!(stage.state("op1"), "talking", "without a leg outside a call lasts for ever");
+    stage.hang_up(&caller);
+}
+
+#[test]
+fn a_call_with_nobody_to_come_back_to_is_neither_parked_nor_sent_away() {
+    let mut stage = centre();
+    stage.habit(BSNL, Habit::Answers);
+    let own = stage.phone_dials(OP1, "op1", "9826012345");
+    let call = stage.arrival().id.clone();
+    stage.ask(Verb::Park { call: call.clone() });
+    let parked = stage.replies.pop().unwrap().unwrap_err();
+    assert!(parked.contains("no queue and no agent to go back to"), "{parked}");
+    let sent = send(&mut stage, &call, "op2", Way::Blind).unwrap_err();
+    assert!(sent.contains("no queue and no agent to come back to"), "{sent}");
+    assert_eq!(stage.state("op1"), "own-call");
+    stage.phone_hangs_up(OP1, &own);
 }

@@ -6,12 +6,13 @@ mod desk_world;
 
 use desk_world::{BSNL, Habit, Stage, field, secs};
 use pukar::base::Id;
-use pukar::call::Outcome;
+use pukar::call::{EndedBy, Outcome};
 use pukar::core::{CallRecord, Event, Verb};
 
 const OP1: &str = "10.2.0.1:5060";
 const OP2: &str = "10.2.0.2:5060";
 const OP3: &str = "10.2.0.3:5060";
+const DESK9: &str = "10.2.0.9:5060";
 
 const CENTRE: &str = r#"
 [[line]]
@@ -209,4 +210,44 @@ fn whoever_asks_a_colleague_first_hears_that_they_are_rung() {
     assert_eq!((stage.music, stage.state("op2")), (None, "talking"));
     let record = ended(&mut stage, &caller);
     assert!(record.hold_ms > 0, "{record:#?}");
+}
+
+#[test]
+fn whoever_sits_at_a_phone_takes_the_call_and_a_phone_where_nobody_sits_does_not() {
+    let desk9 = "pin = \"7403\"\n[[phone]]\nid = \"desk9\"\ncontact = \"sip:desk9@10.2.0.9\"\n";
+    let mut stage = Stage::new(&format!("{CENTRE}{desk9}"));
+    stage.habit(OP1, Habit::Answers);
+    let caller = stage.dial("9826000001", "181", "");
+    stage.wait(secs(5));
+    let place = rung(&stage, OP1);
+    assert_eq!(takes(&mut stage, (DESK9, "desk9"), place.clone()), 403, "nobody sits there");
+    stage.phone_dials(DESK9, "desk9", "*1113*7403");
+    stage.wait(secs(5));
+    assert_eq!(takes(&mut stage, (OP3, "op3"), place.clone()), 403, "op3 sits elsewhere");
+    assert_eq!(takes(&mut stage, (DESK9, "desk9"), place), 200);
+    assert_eq!((stage.state("op1"), stage.state("op3")), ("wrap-up", "talking"));
+    assert_eq!(ended(&mut stage, &caller).agent, "op3");
+}
+
+#[test]
+fn a_number_that_is_brought_together_with_the_caller_counts_and_ends_as_before() {
+    let route = "[[route]]\nprefixes = [\"+91\"]\ntrunk = \"bsnl\"\nidentity = \"+917552551181\"\n\
+        [out]\nat_once = 1\nlongest = \"10m\"\n";
+    let mut stage = Stage::new(&format!("{CENTRE}{route}"));
+    stage.habit(OP1, Habit::Answers);
+    stage.dial("9826000001", "181", "");
+    stage.wait(secs(5));
+    stage.habit(BSNL, Habit::Answers);
+    let second = stage.phone_dials(OP1, "op1", "9826012345");
+    stage.wait(secs(100));
+    let second = placed(&stage, &second);
+    refers(&mut stage, second);
+    assert_eq!(stage.state("op1"), "wrap-up");
+    let one_more = stage.phone_dials(OP2, "op2", "9826012345");
+    assert!(stage.answers[&one_more].starts_with("SIP/2.0 503"), "{}", stage.answers[&one_more]);
+    stage.wait(secs(495));
+    assert!(!stage.records.iter().any(|record| record.line == "181"));
+    stage.wait(secs(60));
+    let record = stage.records.iter().find(|record| record.line == "181").expect("it is over");
+    assert_eq!(record.ended_by, EndedBy::Switch);
 }

@@ -5,7 +5,7 @@ use super::calls::{Calls, Io};
 use super::leg::Stage;
 use super::out::{Plan, Refusal, Way, Who, plan_by};
 use super::{Effect, Phone, Role};
-use crate::base::{CallId, LegId};
+use crate::base::{AgentId, CallId, LegId};
 use crate::media::control::{Command, Music};
 use crate::sip::{Cause, Target};
 
@@ -53,6 +53,15 @@ impl Calls {
             io.media(Command::Play { port, piece: 0, tunes: Vec::new(), then });
         }
         true
+    }
+
+    /// A phone of the agent is over. With the last of them goes the question.
+    pub(super) fn asks_no_more(&mut self, id: CallId, agent: AgentId) {
+        if let Some(call) = self.table.get_mut(id)
+            && !call.others.iter().any(|leg| leg.agent() == Some(agent))
+        {
+            call.confirms.remove(&agent);
+        }
     }
 
     /// A key was pressed. False: nobody was asked for one there.

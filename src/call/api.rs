@@ -120,6 +120,12 @@ pub enum Effect {
         act: codes::Act,
         digits: String,
     },
+    /// An agent in the call has keyed in what it is about.
+    Categorised {
+        call: CallId,
+        agent: AgentId,
+        category: String,
+    },
     /// A call that kept these agents from callers is over; `noted`: they write notes now.
     OwnOver {
         call: CallId,
@@ -149,6 +155,8 @@ pub enum Missed {
     Unreachable,
     /// We had no media port for it.
     NoPort,
+    /// An agent at home, to whom no way is open just now: a trunk is down, or a cap is reached.
+    NoWay,
 }
 
 impl Missed {
@@ -159,6 +167,7 @@ impl Missed {
             Missed::Declined => "declined",
             Missed::Unreachable => "cannot be reached",
             Missed::NoPort => "no media port is free",
+            Missed::NoWay => "no way out is open",
         }
     }
 }

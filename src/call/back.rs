@@ -6,6 +6,7 @@ use super::calls::{Calls, Io};
 use super::conversation::Call;
 use super::leg::{Leg, Stage};
 use super::out::{Plan, Refusal, Tally, Usage, Way, Who};
+use super::own::lasts_until;
 use super::side::Side;
 use super::waiting::answered_elsewhere;
 use super::{Arrival, Direction, Effect, EndedBy, Fact, Goal, Keys, Line, Role, Settings, routing};
@@ -213,6 +214,8 @@ impl Calls {
         let talk = vec![call.caller.id, agent];
         self.set_talk(io, id, talk);
         self.connected(io, id, agent);
+        // No number of an emergency service is called back: each of them ends.
+        lasts_until(io, id, io.cx.now.instant, io.settings.out.longest);
         io.out.push(Effect::Reached { call: id });
     }
 

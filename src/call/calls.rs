@@ -326,6 +326,11 @@ impl Calls {
         io.cx.timers.cancel(Timer::Keys(leg.id));
         io.out.push(leg.close());
         let (leg, role) = (leg.id, leg.role);
+        match role {
+            Role::Target => self.came_home(io, call),
+            Role::Agent(agent) => self.asks_no_more(call, agent),
+            Role::Caller => {}
+        }
         io.fact(Fact::LegClosed { call, leg, role, status, cause });
     }
 

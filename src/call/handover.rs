@@ -5,6 +5,7 @@
 use super::calls::{Calls, Io};
 use super::conversation::Call;
 use super::out::{self, Who};
+use super::own::lasts_until;
 use super::side::Side;
 use super::target::Try;
 use super::{Effect, EndedBy, Fact, Goal, Missed, Role, routing};
@@ -40,6 +41,8 @@ pub struct Handover {
     pub consulted: Option<LegId>,
     /// What whoever asks hears until then, and from when on.
     pub tone: Option<Music>,
+    /// The call ends so long after the number outside that rings has answered. Zero: never.
+    pub longest: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +82,7 @@ impl Handover {
             asked: None,
             consulted: None,
             tone: None,
+            longest: Duration::ZERO,
         }
     }
 
@@ -95,17 +99,12 @@ impl Calls {
         let Some(call) = self.table.get_mut(id) else { return };
         let queue = call.queue();
         let Some(over) = call.handover.as_mut().filter(|over| over.rings()) else { return };
-        over.asked = None;
+        (over.asked, over.longest) = (None, Duration::ZERO);
         match over.next.pop_front() {
             Some(Try::Agent(agent)) => io.out.push(Effect::Claim { call: id, agent, queue }),
             Some(Try::AnyOf(queue)) => io.out.push(Effect::ClaimAny { call: id, queue }),
             Some(Try::Ring(target)) => self.ring_named(io, id, (target, None)),
-            Some(Try::Outside(way)) => {
-                let name = over.agent.map(|agent| io.people.name_of(agent));
-                let who = name.as_deref().map_or(Who::Switch, Who::Agent);
-                self.note_out(who, id, io.cx.now.instant);
-                self.ring_named(io, id, (way.target(), Some(way)));
-            }
+            Some(Try::Outside(way)) => self.ring_named(io, id, (way.target(), Some(way))),
             None => self.handover_failed(io, id, status, why),
         }
     }
@@ -150,6 +149,9 @@ impl Calls {
         let Some(port) = self.ports.take_beside(beside) else {
             return self.try_next(io, id, (503, "no media port is free"));
         };
+        if let Some(way) = &outside {
+            self.goes_out(io, id, way);
+        }
         let Some(call) = self.table.get(id) else { return };
         let mut side = Box::new(Side::new(port, io.cx.rng));
         let offer = side.offer(&io.settings.media, call.caller.side.law());
@@ -172,6 +174,18 @@ impl Calls {
         };
         io.cx.timers.set(Timer::DialTimeout(id), io.cx.now.instant + ring_for);
         io.out.push(Effect::Dial { call: id, role: Role::Target, side, dial: Box::new(dial) });
+    }
+
+    /// A number outside rings for the handover: on the account of whoever sends the caller there.
+    fn goes_out(&mut self, io: &mut Io, id: CallId, way: &out::Way) {
+        let over = self.table.get_mut(id).and_then(|call| call.handover.as_mut());
+        let Some(over) = over else { return };
+        over.longest = way.longest;
+        if !way.emergency {
+            let name = over.agent.map(|agent| io.people.name_of(agent));
+            let who = name.as_deref().map_or(Who::Switch, Who::Agent);
+            self.note_out(who, id, io.cx.now.instant);
+        }
     }
 
     /// Who rings has let it ring for too long.
@@ -208,7 +222,11 @@ impl Calls {
         io.cx.timers.cancel(Timer::DialTimeout(id));
         self.tell_rung(io, id, true);
         let Some(call) = self.table.get_mut(id) else { return };
+        let is_outside = call.leg(leg).is_some_and(|leg| leg.role == Role::Target);
         let Some(over) = call.handover.as_mut() else { return };
+        if is_outside {
+            lasts_until(io, id, io.cx.now.instant, over.longest);
+        }
         io.fact(Fact::LegAnswered { call: id, leg });
         match (over.way, over.by) {
             (Way::Consult, Some(by)) => {

@@ -6,7 +6,7 @@ use super::calls::{Calls, Io};
 use super::codes::{self, Act, Code, SoFar};
 use super::handover::Way;
 use super::transfer::Ask;
-use super::{Fact, Settings};
+use super::{Effect, Settings};
 use crate::base::limits::CODE_MAX;
 use crate::base::{CallId, LegId, Timer};
 use crate::media::control::Command;
@@ -106,7 +106,7 @@ impl Calls {
         let category = codes::chosen(&io.settings.codes.categories, digit);
         let (agent, category) = agent.zip(category).ok_or("no such category")?;
         let category = category.name.clone();
-        io.fact(Fact::Category { call: id, agent, category });
+        io.out.push(Effect::Categorised { call: id, agent, category });
         Ok(())
     }
 

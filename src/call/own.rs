@@ -12,7 +12,7 @@ use super::out::{Plan, Refusal, Way, Who};
 use super::side::Side;
 use super::waiting::answered_elsewhere;
 use super::{Arrival, Direction, Effect, EndedBy, Fact, Goal, Role, routing};
-use crate::base::{AgentId, CallId, LegId, Timer};
+use crate::base::{AgentId, CallId, Instant, LegId, Timer};
 use crate::sip::{Act, Cause, Dial, Invited, Party, Target};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -294,10 +294,21 @@ impl Calls {
     pub(super) fn target_was_first(&mut self, io: &mut Io, id: CallId, leg: LegId) {
         self.hang_up_targets(io, id, (Some(leg), &answered_elsewhere()));
         let Some(own) = self.table.get(id).and_then(|call| call.own.as_ref()) else { return };
-        if let Kind::Outside { way, .. } = &own.kind
-            && !way.longest.is_zero()
-        {
-            io.cx.timers.set(Timer::CallOver(id), io.cx.now.instant + way.longest);
+        if let Kind::Outside { way, .. } = &own.kind {
+            lasts_until(io, id, io.cx.now.instant, way.longest);
+        }
+    }
+
+    /// A leg that a handover had dialled is over, and the call may live on: without one outside it
+    /// neither counts nor has to end.
+    pub(super) fn came_home(&mut self, io: &mut Io, id: CallId) {
+        let Some(call) = self.table.get(id) else { return };
+        let stays = call.back.is_some()
+            || call.way_out().is_some()
+            || call.others.iter().any(|leg| leg.role == Role::Target);
+        if !stays {
+            self.tally.over(id);
+            io.cx.timers.cancel(Timer::CallOver(id));
         }
     }
 
@@ -349,9 +360,24 @@ impl Call {
         own.agents.last().copied()
     }
 
+    /// How the number outside was reached that a phone of ours called.
+    pub(super) fn way_out(&self) -> Option<&Way> {
+        match &self.own.as_ref()?.kind {
+            Kind::Outside { way, .. } => Some(way),
+            Kind::Line | Kind::Colleague | Kind::Code(_) => None,
+        }
+    }
+
     /// A phone that is still to answer.
     pub(super) fn rings_target(&self) -> bool {
         self.others.iter().any(|leg| leg.role == Role::Target && !self.is_talking(leg.id))
+    }
+}
+
+/// A number outside was reached at `since`: the call ends so long after it. Zero: never.
+pub(super) fn lasts_until(io: &mut Io, id: CallId, since: Instant, longest: Duration) {
+    if !longest.is_zero() {
+        io.cx.timers.set(Timer::CallOver(id), since + longest);
     }
 }
 

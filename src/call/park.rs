@@ -30,6 +30,9 @@ impl Calls {
         }
         let leg = call.only_partner().ok_or("nobody has the call in hand, or several have")?;
         let by = call.agent_of(leg);
+        if by.is_none() && call.queue().is_none() {
+            return Err("the call has no queue and no agent to go back to".into());
+        }
         let slot = self.free_slot().ok_or("every parking slot is taken")?;
         self.leave_alone(io, id, Some(leg));
         // Phones may show the words of Reason (RFC 3326) to whoever will have to name the slot.

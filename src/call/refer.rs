@@ -4,6 +4,7 @@
 use super::calls::{Calls, Io};
 use super::conversation::Call;
 use super::handover::Way;
+use super::own::lasts_until;
 use super::transfer::{Ask, normal};
 use super::{Effect, EndedBy, Fact, Goal, Role};
 use crate::base::{CallId, LegId};
@@ -84,6 +85,11 @@ impl Calls {
         }
         let (port, role, number) = (moved.side.port, moved.role, from.dialled.clone());
         let end = from.end(EndedBy::Agent, 200, Some(16));
+        let outside = from.way_out().map(|way| (from.connected, way.longest));
+        if let Some((since, longest)) = outside {
+            self.tally.moves(other, id);
+            lasts_until(io, id, since, longest);
+        }
         // The row in the record of the second call ends here; its sound is counted where it goes.
         let (call, leg_role, cause) = (other, was, normal());
         let closed = Fact::LegClosed { call, leg: peer, role: leg_role, status: 200, cause };

@@ -58,7 +58,8 @@ impl Calls {
         wanted: Wanted,
     ) -> Result<(), u16> {
         let Source::User(user) = &invited.source else { return Err(403) };
-        let agent = io.people.agent(user).ok_or(403_u16)?;
+        let seated = self.seats.agent_at(user).ok_or(403_u16)?;
+        let agent = io.people.agent(seated).ok_or(403_u16)?;
         let call = self.table.get(wanted.call).filter(|call| call.is_caller_up()).ok_or(481_u16)?;
         let queue = call.queue();
         let port = self.ports.take_beside(call.caller.side.port).ok_or(503_u16)?;

@@ -45,6 +45,11 @@ impl Calls {
         };
         let agent = by.or(call.only_partner()).and_then(|leg| call.agent_of(leg));
         let destination = self.destination(io, call, ask.to, (ask.way, agent))?;
+        // Where nobody answers there, the caller has to be somewhere.
+        let homeless = call.queue().is_none() && agent.is_none() && call.parked.is_none();
+        if ask.way == Way::Blind && homeless && matches!(destination, Destination::Tries(_)) {
+            return Err("the call has no queue and no agent to come back to: name a queue".into());
+        }
         io.fact(Fact::Transferring { call: id, by: agent, to: ask.to.into(), way: ask.way });
         match ask.way {
             Way::Consult => self.set_talk(io, id, by.into_iter().collect()),

@@ -51,13 +51,13 @@ impl Calls {
                     let host = io.host.to_string();
                     (way.target(), Some(Party { user: way.identity, host, ..Party::default() }))
                 }
-                Some(Err(_)) => continue,
+                Some(Err(refusal)) => {
+                    if refusal.passes() {
+                        why = why.and(Some(Missed::NoWay));
+                    }
+                    continue;
+                }
             };
-            if identity.is_some()
-                && let Some(call) = self.table.get_mut(id)
-            {
-                call.confirms.insert(agent);
-            }
             let port = if there { self.ports.take_beside(beside) } else { self.ports.take() };
             let Some(port) = port else {
                 why = why.and(Some(Missed::NoPort));
@@ -65,7 +65,10 @@ impl Calls {
             };
             let mut side = Box::new(Side::new(port, io.cx.rng));
             let offer = side.offer(&io.settings.media, law);
-            let Some(call) = self.table.get(id) else { return };
+            let Some(call) = self.table.get_mut(id) else { return };
+            if identity.is_some() {
+                call.confirms.insert(agent);
+            }
             // A carrier lets nobody call under somebody else's number.
             let from = identity.clone().unwrap_or_else(|| call.shown.clone());
             let headers = match &identity {

@@ -180,6 +180,9 @@ impl Switch {
                 let peer = self.peer_of(call);
                 self.keyed(now, (call, &phone, peer), Code { act, rest: digits }, out);
             }
+            call::Effect::Categorised { call, agent, category } => {
+                self.categorised(now, call, agent, category, out);
+            }
             call::Effect::OwnOver { call, agents, noted } => {
                 self.own_over(now, call, agents, noted);
             }
@@ -230,8 +233,8 @@ impl Switch {
     ) {
         let miss = match why {
             call::Missed::NoAnswer => Miss::NoAnswer,
-            // Our own want of ports is no fault of an agent's and must pause nobody.
-            call::Missed::Declined | call::Missed::NoPort => Miss::Declined,
+            // Our own want of ports or of trunks is no fault of an agent's and must pause nobody.
+            call::Missed::Declined | call::Missed::NoPort | call::Missed::NoWay => Miss::Declined,
             call::Missed::Unreachable => Miss::Unreachable,
         };
         self.desk(now, |desk, cx, out| desk.missed(cx, call, agent, miss, out));

@@ -251,9 +251,21 @@ impl Switch {
             ) => *call,
             _ => return Err("the agent has no call, in hand or to wrap up".into()),
         };
+        self.categorised(now, call, agent, category, out);
+        Ok(())
+    }
+
+    /// An agent has said what this call was about.
+    pub(super) fn categorised(
+        &mut self,
+        now: Now,
+        call: CallId,
+        agent: AgentId,
+        category: String,
+        out: &mut Out,
+    ) {
         self.judged(now, call, agent, &category, out);
         self.fact(now, What::Call(Fact::Category { call, agent, category }), out);
-        Ok(())
     }
 
     fn no_category(&self, name: &str) -> String {

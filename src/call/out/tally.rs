@@ -39,6 +39,13 @@ impl Tally {
         }
     }
 
+    /// The leg outside of one call is one of another from now on.
+    pub fn moves(&mut self, from: CallId, to: CallId) {
+        let all = std::mem::take(&mut self.live);
+        let moved = |(call, who)| (if call == from { to } else { call }, who);
+        self.live = all.into_iter().map(moved).collect();
+    }
+
     /// The call is over, or has no leg outside any more.
     pub fn over(&mut self, call: CallId) {
         let of_call = |entry: &&(CallId, String)| entry.0 == call;
