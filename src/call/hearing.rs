@@ -67,6 +67,8 @@ impl Calls {
     pub(super) fn resume_media(&mut self, io: &mut Io, id: CallId, leg: LegId) {
         let Some(call) = self.table.get_mut(id) else { return };
         let Some(this) = call.leg_mut(leg) else { return };
+        // A new port counts from its beginning.
+        forget_silence(io, id, this);
         if std::mem::take(&mut this.hears_tune) {
             start_music(io, call);
         }
@@ -130,8 +132,9 @@ pub(super) fn tell_hold(io: &mut Io, call: &mut Call, id: CallId) {
     }
 }
 
-/// Asks to be told of silence, where the party should be heard. The data plane counts from now on,
-/// so what it told before is void here too: it would never say that the party is heard again.
+/// Asks to be told of silence, where the party should be heard. Who was silent before is so still:
+/// only the data plane says that somebody is heard. Where nobody waits to hear them any more, they
+/// are not silent, and the data plane counts anew when somebody does.
 pub(super) fn watch(io: &mut Io, call: &mut Call, id: CallId, leg: LegId) {
     if !call.is_heard(leg) {
         return;
@@ -139,13 +142,19 @@ pub(super) fn watch(io: &mut Io, call: &mut Call, id: CallId, leg: LegId) {
     let alarm = io.settings.media.silence_alarm;
     let Some(leg) = call.leg_mut(leg) else { return };
     let speaks = leg.side.far.is_some_and(|far| far.speaks) && !leg.side.held();
-    io.cx.timers.cancel(Timer::Silence(leg.id));
-    if std::mem::take(&mut leg.silent) {
-        io.fact(Fact::Silent { call: id, role: leg.role, silent: false });
-    }
     let silence = (speaks && !alarm.is_zero()).then_some(alarm);
+    if silence.is_none() {
+        forget_silence(io, id, leg);
+    }
     io.media(Command::Watch { port: leg.side.port, silence });
     if let Role::Agent(_) = leg.role {
         io.media(Command::Codes { port: leg.side.port });
+    }
+}
+
+fn forget_silence(io: &mut Io, id: CallId, leg: &mut Leg) {
+    io.cx.timers.cancel(Timer::Silence(leg.id));
+    if std::mem::take(&mut leg.silent) {
+        io.fact(Fact::Silent { call: id, role: leg.role, silent: false });
     }
 }

@@ -3,6 +3,7 @@
 //! waits for a human.
 
 use super::calls::{Calls, Io};
+use super::leg::Pressed;
 use super::{Effect, EndedBy, Fact, Goal, Line, Means, Role};
 use crate::base::{CallId, LegId, QueueId, Timer};
 use crate::say::{Phrase, Thing};
@@ -11,7 +12,32 @@ use std::time::Duration;
 /// The longest that a menu may take to say, whatever the data plane tells.
 const SAYING_MAX: Duration = Duration::from_secs(60);
 
+/// The same key in an INFO and among the audio within this time is one press.
+const TWICE_WITHIN: Duration = Duration::from_secs(1);
+
 impl Calls {
+    /// A key in an INFO.
+    pub(super) fn pressed_in_info(&mut self, io: &mut Io, id: CallId, leg: LegId, key: char) {
+        let Some(this) = self.table.get_mut(id).and_then(|call| call.leg_mut(leg)) else { return };
+        if this.pressed != Pressed::InAudio {
+            this.pressed = Pressed::InInfo { key, at: io.cx.now.instant };
+            self.pressed(io, id, leg, key);
+        }
+    }
+
+    /// A key among the audio of a leg.
+    pub(super) fn pressed_in_audio(&mut self, io: &mut Io, id: CallId, leg: LegId, key: char) {
+        let Some(this) = self.table.get_mut(id).and_then(|call| call.leg_mut(leg)) else { return };
+        let now = io.cx.now.instant;
+        let told = |pressed| match pressed {
+            Pressed::InInfo { key: told, at } => told == key && now.since(at) < TWICE_WITHIN,
+            Pressed::Never | Pressed::InAudio => false,
+        };
+        if !told(std::mem::replace(&mut this.pressed, Pressed::InAudio)) {
+            self.pressed(io, id, leg, key);
+        }
+    }
+
     /// A key was pressed: in a call to a code, by an agent who has a call in hand, or by a caller
     /// who waits. What anybody else presses is for whoever hears them.
     pub(super) fn pressed(&mut self, io: &mut Io, id: CallId, leg: LegId, key: char) {

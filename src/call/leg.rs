@@ -2,7 +2,7 @@
 
 use super::side::Side;
 use super::{Effect, MediaSettings, Role};
-use crate::base::{AgentId, LegId};
+use crate::base::{AgentId, Instant, LegId};
 use crate::media::control::Command;
 use crate::sip::{Act, Cause};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,8 @@ pub struct Leg {
     pub moves: u8,
     /// What an agent has keyed in so far of a code.
     pub keys: String,
+    /// How it was last heard to press a key.
+    pub pressed: Pressed,
     /// Nothing was heard of it since the switch was restarted.
     pub unheard: bool,
 }
@@ -40,6 +42,18 @@ pub enum Stage {
     Up,
 }
 
+/// There are phones that tell of each key twice, among the audio (RFC 4733) and in an INFO.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Pressed {
+    Never,
+    InInfo {
+        key: char,
+        at: Instant,
+    },
+    /// And so whatever comes in an INFO has been heard.
+    InAudio,
+}
+
 impl Leg {
     pub fn new(id: LegId, role: Role, side: Side, stage: Stage) -> Self {
         Self {
@@ -53,6 +67,7 @@ impl Leg {
             moved: false,
             moves: 0,
             keys: String::new(),
+            pressed: Pressed::Never,
             unheard: false,
         }
     }

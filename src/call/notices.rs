@@ -36,7 +36,7 @@ impl Calls {
             Notice::Offered { leg, offer } => self.offered(io, id, leg, offer),
             Notice::Ended { leg, why, cause } => self.leg_ended(io, id, leg, why, cause),
             Notice::Confirmed { leg, answer: None } => self.unanswered(io, id, leg),
-            Notice::Key { leg, key } => self.pressed(io, id, leg, key),
+            Notice::Key { leg, key } => self.pressed_in_info(io, id, leg, key),
             Notice::OfferRefused { .. }
             | Notice::Referred { .. }
             | Notice::Invited { .. }
@@ -57,10 +57,9 @@ impl Calls {
             return;
         }
         let early = body.filter(|body| other_accepts(call, io, leg, body));
-        let Some(call) = self.table.get_mut(id) else { return };
         let answer = early.and_then(|_| {
-            let offer = call.offer.clone()?;
-            call.caller.side.answer(&io.settings.media, &offer).ok()
+            let (offer, law) = (call.offer.clone()?, call.leg(leg)?.side.law());
+            call.caller.side.answer_early(&io.settings.media, &offer, law).ok()
         });
         let status = if answer.is_some() { 183 } else { status };
         io.out.push(call.caller.act(Act::Ring { status, body: answer.clone() }));
@@ -239,7 +238,7 @@ impl Calls {
             Event::Latched { port, .. } => self.is_heard(io, port),
             Event::Key { port, key } => {
                 if let Some(&(id, leg)) = self.by_port.get(&port) {
-                    self.pressed(io, id, leg, key);
+                    self.pressed_in_audio(io, id, leg, key);
                 }
             }
         }

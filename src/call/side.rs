@@ -32,18 +32,27 @@ pub struct Side {
     /// The far end's last description where it has more than one media line: a later offer of ours
     /// must mirror every one.
     theirs: Option<(Box<Session>, usize)>,
+    /// What their first offer was answered with before the call was.
+    early: Option<Body>,
 }
 
 impl Side {
     pub fn new(port: PortId, rng: &mut Rng) -> Self {
         // RFC 8866 section 5.2: numeric; 62 bits, since some phones read it as a signed number.
-        Self { port, id: rng.bits() >> 2, version: 0, far: None, signalled: None, theirs: None }
+        Self { id: rng.bits() >> 2, port, ..Self::nowhere() }
     }
 
     /// Of a leg that there is not.
     pub fn nowhere() -> Self {
-        let port = PortId(u64::MAX);
-        Self { port, id: 0, version: 0, far: None, signalled: None, theirs: None }
+        Self {
+            port: PortId(u64::MAX),
+            id: 0,
+            version: 0,
+            far: None,
+            signalled: None,
+            theirs: None,
+            early: None,
+        }
     }
 
     /// Our offer: every law that we know, `first` before the others.
@@ -63,7 +72,48 @@ impl Side {
 
     /// Our answer to an offer, or the status that refuses it.
     pub fn answer(&mut self, media: &MediaSettings, offer: &Body) -> Result<Body, u16> {
-        let (theirs, audio, codec) = read(media, offer)?;
+        self.answer_beside(media, offer, None)
+    }
+
+    /// The same to a party whose far end is at hand already, and answers only later, to be said as
+    /// often as need be. RFC 3261 section 13.2.1: "the same exact answer MAY also be placed in any
+    /// provisional responses sent prior to the answer."
+    pub fn answer_early(
+        &mut self,
+        media: &MediaSettings,
+        offer: &Body,
+        other: Option<Law>,
+    ) -> Result<Body, u16> {
+        if let Some(said) = &self.early {
+            return Ok(said.clone());
+        }
+        let answer = self.answer_beside(media, offer, other)?;
+        self.early = Some(answer.clone());
+        Ok(answer)
+    }
+
+    /// The answer that goes with the 2xx, and whether it was said before.
+    pub fn answer_at_last(
+        &mut self,
+        media: &MediaSettings,
+        offer: &Body,
+        other: Option<Law>,
+    ) -> (Result<Body, u16>, bool) {
+        match self.early.take() {
+            Some(said) => (Ok(said), true),
+            None => (self.answer_beside(media, offer, other), false),
+        }
+    }
+
+    /// What is spoken goes on where the offer still has it; at first, the law of the `other` party
+    /// is the best of theirs, since nothing has to be converted then.
+    fn answer_beside(
+        &mut self,
+        media: &MediaSettings,
+        offer: &Body,
+        other: Option<Law>,
+    ) -> Result<Body, u16> {
+        let (theirs, audio, codec) = read(media, offer, self.law().or(other))?;
         self.agree(&theirs, &audio, codec);
         let direction = audio.direction.reversed();
         let ours = self.ours(media, vec![codec], audio.event, direction);
@@ -72,7 +122,7 @@ impl Side {
 
     /// The far end's answer to our offer; an error where it is none that can be served.
     pub fn accept(&mut self, media: &MediaSettings, answer: &Body) -> Result<(), u16> {
-        let (theirs, audio, codec) = read(media, answer)?;
+        let (theirs, audio, codec) = read(media, answer, None)?;
         self.agree(&theirs, &audio, codec);
         Ok(())
     }
@@ -134,12 +184,20 @@ impl Side {
     }
 }
 
-/// The far end's description, its audio, and the first of its codecs that we serve.
-fn read(media: &MediaSettings, body: &Body) -> Result<(Session, Audio, Codec), u16> {
+/// The far end's description, its audio, and the first of its codecs that we serve, or the one that
+/// we `like` best where it is among them.
+fn read(
+    media: &MediaSettings,
+    body: &Body,
+    like: Option<Law>,
+) -> Result<(Session, Audio, Codec), u16> {
     let theirs = Session::parse(&body.bytes).map_err(|_| NOT_ACCEPTABLE)?;
-    let audio = theirs.audio().map_err(|_| NOT_ACCEPTABLE)?;
+    let audio = theirs.audio(media.bind).map_err(|_| NOT_ACCEPTABLE)?;
     let served = |codec: &&Codec| media.laws.contains(&codec.law);
-    let codec = *audio.codecs.iter().find(served).ok_or(NOT_ACCEPTABLE)?;
+    let liked = |codec: &&Codec| Some(codec.law) == like;
+    let mut codecs = audio.codecs.iter().filter(served);
+    let codec = codecs.clone().find(liked).or_else(|| codecs.next());
+    let codec = *codec.ok_or(NOT_ACCEPTABLE)?;
     Ok((theirs, audio, codec))
 }
 

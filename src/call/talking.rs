@@ -74,10 +74,11 @@ impl Calls {
         let talk = vec![call.caller.id, leg];
         self.target_was_first(io, id, leg);
         let Some(call) = self.table.get_mut(id) else { return };
+        let law = call.leg(leg).and_then(|leg| leg.side.law());
         let side = &mut call.caller.side;
-        let description = match call.offer.take() {
-            Some(offer) => side.answer(&io.settings.media, &offer),
-            None => Ok(side.offer(&io.settings.media, None)),
+        let (description, said) = match call.offer.take() {
+            Some(offer) => side.answer_at_last(&io.settings.media, &offer, law),
+            None => (Ok(side.offer(&io.settings.media, law)), false),
         };
         let Ok(body) = description else {
             let end = call.end(EndedBy::Switch, 488, Some(65));
@@ -86,6 +87,9 @@ impl Calls {
         call.caller.stage = Stage::Up;
         io.out.push(call.caller.act(Act::Answer { body }));
         io.out.extend(call.caller.agree());
+        if std::mem::take(&mut call.caller.moved) && said {
+            io.out.push(call.caller.offer_again(&io.settings.media));
+        }
         self.set_talk(io, id, talk);
         self.connected(io, id, leg);
     }

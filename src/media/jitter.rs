@@ -9,11 +9,13 @@ use crate::wire::g711::Law;
 const KEPT: usize = 2_048;
 /// How long before its turn a packet should be here.
 const EARLY: u32 = 2 * FRAME as u32;
+/// What is further behind than this, one second, is not late: the stream begins elsewhere.
+const LATE: u32 = 8_000;
 
 #[derive(Debug)]
 pub struct Jitter {
     samples: Box<[i16; KEPT]>,
-    ssrc: u32,
+    ssrc: Option<u32>,
     /// The timestamp whose turn is next; none while nothing is here.
     next: Option<u32>,
     /// The timestamp after the newest sample.
@@ -22,7 +24,7 @@ pub struct Jitter {
 
 impl Default for Jitter {
     fn default() -> Self {
-        Self { samples: Box::new([0; KEPT]), ssrc: 0, next: None, end: 0 }
+        Self { samples: Box::new([0; KEPT]), ssrc: None, next: None, end: 0 }
     }
 }
 
@@ -30,7 +32,14 @@ impl Jitter {
     pub fn put(&mut self, (ssrc, timestamp): (u32, u32), law: Law, payload: &[u8]) {
         let payload = &payload[..payload.len().min(KEPT - 2 * FRAME)];
         let length = payload.len() as u32;
-        let next = match self.next.filter(|_| ssrc == self.ssrc) {
+        let same = self.ssrc == Some(ssrc);
+        // Its turn is over, or it has been heard: a repeat that the network made must not wipe out
+        // what is here. The sender's clock may be slow: what is after the end is in time again.
+        let turn = self.next.unwrap_or(self.end);
+        if same && (1..=LATE).contains(&turn.wrapping_sub(timestamp)) {
+            return;
+        }
+        let next = match self.next.filter(|_| same) {
             Some(next) if fits(timestamp.wrapping_sub(next), length) => next,
             // Another stream, or one that has moved in time: from here on it is as late as this.
             Some(_) | None => {
@@ -39,7 +48,7 @@ impl Jitter {
                 timestamp.wrapping_sub(EARLY)
             }
         };
-        (self.ssrc, self.next) = (ssrc, Some(next));
+        (self.ssrc, self.next) = (Some(ssrc), Some(next));
         for (n, octet) in payload.iter().enumerate() {
             self.samples[at(timestamp.wrapping_add(n as u32))] = law.decode(*octet);
         }
@@ -105,6 +114,27 @@ mod tests {
             assert!(near(heard, n), "{n}: {heard:?}");
         }
         assert_eq!(level(&mut jitter), None);
+    }
+
+    #[test]
+    fn a_late_repeat_costs_nothing_of_what_is_still_to_be_heard() {
+        let mut jitter = Jitter::default();
+        let at = |n: u32| (7, 100_000 + n * FRAME as u32);
+        (1..=8).for_each(|n| jitter.put(at(n), Law::A, &packet(n)));
+        for _ in 0..2 + 3 {
+            level(&mut jitter);
+        }
+        jitter.put(at(2), Law::A, &packet(2));
+        for n in 4..=8 {
+            let heard = level(&mut jitter);
+            assert!(near(heard, n), "{n}: {heard:?}");
+        }
+        assert_eq!(level(&mut jitter), None);
+        jitter.put(at(8), Law::A, &packet(8));
+        assert_eq!(level(&mut jitter), None, "nor is it said once more when all is over");
+        jitter.put(at(9), Law::A, &packet(9));
+        let heard = (0..3).map(|_| level(&mut jitter)).last().unwrap();
+        assert!(near(heard, 9), "{heard:?}");
     }
 
     #[test]

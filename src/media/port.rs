@@ -7,7 +7,7 @@ use super::control::{Event, Far, Figures};
 use super::effect::{Effect, Frame, Relay};
 use super::hearing::Hearing;
 use super::jitter::Jitter;
-use super::keys::Keys;
+use super::keys::{Heard, Keys};
 use super::latch::{Latch, Source};
 use super::playing::Playing;
 use super::reports::{Ours, Reports};
@@ -167,7 +167,11 @@ impl Port {
         self.far = Some(far);
     }
 
+    /// To watch as before goes on: an offer is no sign of life, only audio is.
     pub(super) fn watch(&mut self, now: Instant, silence: Option<Duration>) {
+        if self.silence == silence {
+            return;
+        }
         self.silence = silence;
         self.heard = now;
         self.silent = false;
@@ -213,11 +217,16 @@ impl Port {
         match content {
             Content::Audio(_) => self.hearing.arrived(now, rtp.timestamp()),
             Content::Event => {
-                if let Some(key) = self.keys.heard(rtp.ssrc(), rtp.timestamp(), rtp.payload()) {
-                    if key == '*' && self.codes == Codes::Looked {
-                        self.codes = Codes::Read;
+                let press = (rtp.ssrc(), rtp.timestamp());
+                match self.keys.heard(now, press, rtp.payload()) {
+                    Heard::Key(key) => {
+                        if key == '*' && self.codes == Codes::Looked {
+                            self.codes = Codes::Read;
+                        }
+                        out.push(Effect::Tell(Event::Key { port: self.id, key }));
                     }
-                    out.push(Effect::Tell(Event::Key { port: self.id, key }));
+                    Heard::TooMany => self.refused += 1,
+                    Heard::Nothing => {}
                 }
             }
             Content::Comfort => {}

@@ -110,7 +110,9 @@ impl Ports {
                 Ok(None)
             }
             Command::Watch { port, silence } => {
-                if let Some(port) = self.known(port, command)? {
+                if let Some(port) = self.known(port, command)?
+                    && port.watch != silence
+                {
                     (port.watch, port.silent) = (silence, false);
                 }
                 Ok(None)

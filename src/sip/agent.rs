@@ -72,7 +72,7 @@ impl UserAgent {
     /// Live calls go on; what is new holds for what comes.
     pub fn reload(&mut self, cx: &mut Cx, settings: Settings) {
         self.rules = Rules::new(&settings);
-        self.trunks = Trunks::new(&settings);
+        self.trunks = self.trunks.renewed(&settings);
         let before = std::mem::replace(&mut self.net.settings, settings);
         self.move_trunks(cx, &before.trunks);
         self.watch_trunks(cx);

@@ -168,6 +168,13 @@ pub fn unknown_options(message: &Message) -> String {
     unknown.join(", ")
 }
 
+/// What RFC 3261 section 20.43 wants beside a 488: 305 is "Incompatible media format".
+pub fn warning(settings: &Settings, hop: &Hop, status: u16) -> Option<String> {
+    let text = "Served here: audio, PCMA or PCMU, over RTP/AVP, at an address of the IP version \
+                that this switch speaks";
+    (status == 488).then(|| format!("305 {} \"{text}\"", advertised(settings, hop)))
+}
+
 /// RFC 3326.
 pub fn reason(writer: &mut Writer, cause: &Cause) {
     let text = |f: &mut String| {

@@ -1,6 +1,6 @@
 //! Connections that we open. The flow exists, and can be written to, before it is connected.
 
-use super::{Full, Parcel, Streams, connection};
+use super::{FlowEnd, Full, Parcel, Streams, connection};
 use crate::core::Event;
 use crate::shell::sys::mark;
 use crate::sip::Hop;
@@ -13,7 +13,7 @@ use tokio::net::{TcpSocket, TcpStream};
 pub(super) fn start(streams: &Streams, hop: Hop, first: Parcel) {
     let shared = &streams.0;
     let mut end = match streams.admit(hop.peer) {
-        Ok(end) => end,
+        Ok(end) => FlowEnd { opened_for: Some(hop), ..end },
         Err(full) => {
             let limit = match full {
                 Full::All => "all connections there may be are open",

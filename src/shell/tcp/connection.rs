@@ -38,7 +38,7 @@ enum Why {
 /// Serves a connection until it ends, and tells the core that it did. `begun` is what came of a
 /// message that has not ended yet.
 pub(super) async fn run(streams: Streams, end: FlowEnd, stream: TcpStream, begun: Vec<u8>) {
-    let FlowEnd { id, peer, queue, octets, mut gone } = end;
+    let FlowEnd { id, peer, queue, octets, mut gone, opened_for } = end;
     prepare(&stream);
     let local = stream.local_addr().unwrap_or(peer);
     let hop = Hop { transport: Transport::Tcp, local, peer, flow: Some(id) };
@@ -47,7 +47,8 @@ pub(super) async fn run(streams: Streams, end: FlowEnd, stream: TcpStream, begun
     let writer = tokio::spawn(write_all(Arc::clone(&shared), id, write, queue, octets));
     let mut framer = Framer::default();
     framer.feed(&begun);
-    let why = read_all(&shared, hop, (&mut read, &mut framer), &mut gone).await;
+    let mut heard = false;
+    let why = read_all(&shared, hop, (&mut read, &mut framer), &mut gone, &mut heard).await;
     match why {
         Why::Left => {
             shared.drop_flow(id);
@@ -59,6 +60,13 @@ pub(super) async fn run(streams: Streams, end: FlowEnd, stream: TcpStream, begun
         Why::Broke(ref error) => tracing::debug!(%peer, "connection lost: {error}"),
         Why::Peer | Why::Ours | Why::Idle => tracing::debug!(%peer, ?why, "connection closed"),
         Why::Slow | Why::NotSip => tracing::info!(%peer, ?why, "connection closed"),
+    }
+    // The core knows a connection by what came over it. Where nothing did, what was asked over it
+    // has failed by the address that it was opened for (RFC 3261 section 18.4).
+    let in_vain = opened_for.filter(|_| !heard && !matches!(why, Why::Ours));
+    if let Some(hop) = in_vain {
+        shared.unlist(id, peer);
+        let _ = shared.inbox.stream(Event::Unreachable { hop }).await;
     }
     let told = matches!(why, Why::Peer);
     if told {
@@ -90,6 +98,7 @@ async fn read_all(
     hop: Hop,
     (read, framer): (&mut OwnedReadHalf, &mut Framer),
     gone: &mut oneshot::Receiver<()>,
+    heard: &mut bool,
 ) -> Why {
     let mut piece = BytesMut::with_capacity(PIECE);
     // A connection that has said nothing yet has less time than one that has.
@@ -112,6 +121,7 @@ async fn read_all(
             whole = true;
             match frame {
                 Frame::Message(bytes) => {
+                    *heard = true;
                     shared.meters.stream_messages.increment(1);
                     if shared.inbox.stream(Event::Sip { hop, bytes }).await.is_err() {
                         return Why::Ours;

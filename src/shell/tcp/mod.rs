@@ -111,6 +111,8 @@ struct FlowEnd {
     queue: mpsc::Receiver<Parcel>,
     octets: Arc<AtomicUsize>,
     gone: oneshot::Receiver<()>,
+    /// What we opened it for; none where the peer did.
+    opened_for: Option<Hop>,
 }
 
 /// What another program goes on with.
@@ -220,7 +222,7 @@ impl Streams {
         let flow = Flow { peer, queue, octets: Arc::clone(&octets), _alive: alive };
         shared.flows.insert(id, flow);
         shared.by_peer.insert(peer, id);
-        Ok(FlowEnd { id, peer, queue: queue_end, octets, gone })
+        Ok(FlowEnd { id, peer, queue: queue_end, octets, gone, opened_for: None })
     }
 
     /// The connection is over, or never was. What was queued and not written comes back as

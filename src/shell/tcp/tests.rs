@@ -151,6 +151,21 @@ fn half_a_message_is_waited_for_only_so_long() {
 }
 
 #[test]
+fn an_empty_line_after_a_message_is_not_the_beginning_of_another() {
+    let limits = Limits { message_within: Duration::from_millis(50), ..Limits::default() };
+    let mut world = World::new(limits);
+    let mut phone = world.connect();
+    phone.write_all(&[OPTIONS, b"\r\n"].concat()).unwrap();
+    let hop = hop_of(&world.event());
+    phone.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    let still_open = phone.read(&mut [0]).unwrap_err();
+    assert_eq!(still_open.kind(), std::io::ErrorKind::WouldBlock, "{still_open}");
+    // A single empty line is a sign of life as well.
+    phone.write_all(&[b"\r\n", OPTIONS].concat()).unwrap();
+    assert_eq!(hop_of(&world.event()), hop);
+}
+
+#[test]
 fn what_is_not_sip_is_closed() {
     let mut world = World::new(Limits::default());
     let mut stranger = world.connect();
@@ -220,4 +235,27 @@ fn a_connection_is_opened_once_and_a_refused_one_is_told() {
     let to_nobody = hop(gone);
     world.streams.send(to_nobody, Bytes::from_static(b"anyone?"));
     assert_eq!(world.event(), Event::Unreachable { hop: to_nobody });
+}
+
+#[test]
+fn a_connection_of_ours_that_closes_without_a_word_fails_what_was_asked_over_it() {
+    let mut world = World::new(Limits::default());
+    let trunk = TcpListener::bind("127.0.0.1:0").unwrap();
+    let peer = trunk.local_addr().unwrap();
+    let hop = Hop { transport: Transport::Tcp, local: world.at, peer, flow: None };
+    world.streams.send(hop, Bytes::from_static(b"one"));
+    let (mut accepted, _) = trunk.accept().unwrap();
+    accepted.read_exact(&mut [0; 3]).unwrap();
+    drop(accepted);
+    assert_eq!(world.event(), Event::Unreachable { hop });
+    let Event::FlowClosed { flow } = world.event() else { panic!("it is closed") };
+    world.streams.close(flow);
+    // One over which something came is known to the core, which knows what waited there.
+    world.streams.send(hop, Bytes::from_static(b"two"));
+    let (mut accepted, _) = trunk.accept().unwrap();
+    accepted.read_exact(&mut [0; 3]).unwrap();
+    accepted.write_all(OPTIONS).unwrap();
+    let flow = hop_of(&world.event()).flow.unwrap();
+    drop(accepted);
+    assert_eq!(world.event(), Event::FlowClosed { flow });
 }

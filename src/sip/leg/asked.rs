@@ -200,10 +200,16 @@ impl Leg {
         }
     }
 
-    /// A response without anything of its own.
+    /// A response without anything of its own, but for what a 488 has to say.
     pub(super) fn reply(&self, desk: &mut Desk, transaction: TransactionId, status: u16) {
         let own_tag = tag::tag(desk.id, self.secret);
-        desk.respond(transaction, status, &own_tag, |_| {}, None);
+        let warning = compose::warning(&desk.net.settings, &self.dialog.hop, status);
+        let fill = |writer: &mut crate::wire::sip::Writer| {
+            if let Some(warning) = warning {
+                writer.header(Name::Warning, warning);
+            }
+        };
+        desk.respond(transaction, status, &own_tag, fill, None);
     }
 
     /// 500 with a Retry-After of 0 to 10 seconds.

@@ -48,7 +48,6 @@ impl Leg {
     pub fn go(&mut self, desk: &mut Desk, otherwise: u16) {
         let Some(calling) = self.calling() else { return };
         calling.transaction = None;
-        calling.proceeding = false;
         if calling.next.is_empty() || calling.cancelled {
             return self.refused(desk, otherwise, None);
         }
@@ -85,7 +84,8 @@ impl Leg {
             }
         });
         if let Some(calling) = self.calling() {
-            calling.transaction = Some(transaction);
+            // Whatever the INVITE before was answered with: nothing has been heard of this one.
+            (calling.transaction, calling.proceeding) = (Some(transaction), false);
             if calling.way.as_ref().is_some_and(|way| way.brief) {
                 let at = desk.cx.now.instant + desk.net.settings.t1 * BRIEFLY;
                 desk.cx.timers.set(Timer::GiveUp(transaction), at);
@@ -331,7 +331,7 @@ impl Leg {
     /// A request of this leg goes on in another transaction.
     pub fn moved(&mut self, old: TransactionId, new: TransactionId) {
         if let Some(calling) = self.calling().filter(|c| c.transaction == Some(old)) {
-            calling.transaction = Some(new);
+            (calling.transaction, calling.proceeding) = (Some(new), false);
         }
         if let Some(change) = self.change.as_mut().filter(|c| c.transaction == Some(old)) {
             change.transaction = Some(new);

@@ -133,11 +133,15 @@ impl Leg {
         let Some(ringing) = self.ringing() else { return };
         let transaction = ringing.transaction;
         let own_tag = tag::tag(desk.id, self.secret);
+        let warning = compose::warning(&desk.net.settings, &self.dialog.hop, status);
         desk.respond(
             transaction,
             status.clamp(300, 699),
             &own_tag,
             |writer| {
+                if let Some(warning) = warning {
+                    writer.header(Name::Warning, warning);
+                }
                 if let Some(cause) = &cause {
                     compose::reason(writer, cause);
                 }

@@ -8,7 +8,7 @@
 
 mod ask;
 
-use super::{Contact, Hop, Rebound};
+use super::{Contact, Hop, Rebound, Transport};
 use crate::base::limits::BINDINGS_PER_AOR_MAX;
 use crate::base::{BindingId, Cx, FlowId, Instant, Slab, Timer};
 use crate::wire::sip::Uri;
@@ -80,7 +80,10 @@ impl Registrar {
         };
         let before = self.contacts(register.user);
         let binds = wishes.iter().flatten().any(Wish::lasts);
-        let outbound = wishes.iter().flatten().any(|w| w.instance.is_some() && w.lasts());
+        // Over UDP a flow is kept alive with STUN (RFC 5626 section 3.5.2), which we do not answer.
+        let kept_alive = register.hop.transport == Transport::Tcp;
+        let flows = wishes.iter().flatten().any(|w| w.instance.is_some() && w.lasts());
+        let outbound = flows && kept_alive;
         match wishes {
             None => self.remove_all(cx, register.user),
             Some(wishes) => self.grant(cx, register, wishes),
@@ -116,9 +119,16 @@ impl Registrar {
         self.flows.iter().map(|&(flow, _)| flow).collect()
     }
 
-    /// Newest first.
+    /// Where the user is reached, newest first. RFC 5626 section 7: "The proxy MUST NOT populate
+    /// the target set with more than one contact with the same AOR and instance-id at a time." A
+    /// phone with several flows is rung over the newest, and over the next when that one is gone.
     pub fn contacts(&self, user: &str) -> Vec<Contact> {
-        self.of(user).map(|(_, binding)| binding.contact.clone()).collect()
+        let mut phones = BTreeSet::new();
+        let mut is_new = |binding: &Binding| {
+            binding.instance.as_ref().is_none_or(|(instance, _)| phones.insert(instance.clone()))
+        };
+        let bound = self.of(user).map(|(_, binding)| binding);
+        bound.filter(|binding| is_new(binding)).map(|binding| binding.contact.clone()).collect()
     }
 
     /// Whose contact this is, where it came over a connection that is still open.
@@ -136,8 +146,9 @@ impl Registrar {
         let contacts = || self.of(user).map(|(_, binding)| &binding.contact);
         let mut named = contacts().filter(|contact| same(&contact.uri, uri));
         let mut near = contacts().filter(|contact| contact.hop.peer.ip() == ip);
-        let only = || contacts().next().filter(|_| contacts().count() == 1);
-        named.next().or_else(|| near.next()).or_else(only).map(|contact| contact.hop)
+        let only = || self.contacts(user).pop().filter(|_| self.contacts(user).len() == 1);
+        let found = named.next().or_else(|| near.next()).map(|contact| contact.hop);
+        found.or_else(|| only().map(|contact| contact.hop))
     }
 
     /// Bindings alive, of all users.

@@ -179,11 +179,10 @@ fn a_phone_that_moved_replaces_its_instance_and_becomes_the_newest() {
     let mut desk = Desk::new();
     let urn = Some("<urn:uuid:00000000-0000-1000-8000-000A95A0E128>");
     let id = |n| [("+sip.instance", urn), ("reg-id", Some(n))];
+    desk.register(&["sip:op1@192.0.2.7:5063"], None);
     desk.param("sip:op1@192.0.2.7:5062", &id("1"));
-    desk.param("sip:op1@192.0.2.7:5063", &id("2"));
     let moved = desk.param("sip:op1@198.51.100.9:1024", &id("1"));
-    let Outcome::Registered { contacts, outbound, .. } = &moved else { panic!() };
-    assert!(*outbound);
+    let contacts = listed(&moved);
     assert!(contacts[0].starts_with(
         "<sip:op1@198.51.100.9:1024>;+sip.instance=\"<urn:uuid:00000000-0000-1000-8000-000A95"
     ));
@@ -194,6 +193,34 @@ fn a_phone_that_moved_replaces_its_instance_and_becomes_the_newest() {
     ];
     assert_eq!(refused(desk.send(Contacts::These(two.clone()), None, true)).0, 400);
     assert_eq!(listed(&desk.send(Contacts::These(two), None, false)).len(), 4);
+}
+
+#[test]
+fn a_phone_with_two_flows_is_rung_over_the_newest_and_then_over_the_other() {
+    let mut desk = Desk::new();
+    let urn = |n| Some(if n == 1 { "<urn:uuid:one>" } else { "<urn:uuid:two>" });
+    let id = |n, reg| [("+sip.instance", urn(n)), ("reg-id", Some(reg))];
+    for (flow, (n, reg)) in (1..).zip([(1, "1"), (1, "2"), (2, "1")]) {
+        desk.hop = Hop { transport: Transport::Tcp, flow: Some(FlowId(flow)), ..desk.hop };
+        let outcome = desk.param(&format!("sip:op1@h:{flow}"), &id(n, reg));
+        assert_eq!(listed(&outcome).len() as u64, flow, "each is bound, and listed");
+    }
+    assert_eq!(desk.uris(), ["sip:op1@h:3", "sip:op1@h:2"]);
+    let lost = desk.with(|registrar, cx| registrar.flow_closed(cx, FlowId(2)));
+    assert_eq!(lost[0].contacts[1].uri, "sip:op1@h:1");
+    assert_eq!(desk.uris(), ["sip:op1@h:3", "sip:op1@h:1"]);
+}
+
+#[test]
+fn outbound_is_confirmed_where_its_keep_alive_is_answered() {
+    let mut desk = Desk::new();
+    let id = [("+sip.instance", Some("<urn:uuid:one>")), ("reg-id", Some("1"))];
+    for (transport, confirmed) in [(Transport::Udp, false), (Transport::Tcp, true)] {
+        desk.hop.transport = transport;
+        let outcome = desk.param("sip:a@h", &id);
+        let Outcome::Registered { outbound, .. } = outcome else { panic!("{outcome:?}") };
+        assert_eq!(outbound, confirmed, "{transport:?}");
+    }
 }
 
 #[test]

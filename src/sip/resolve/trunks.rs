@@ -49,6 +49,18 @@ impl Trunks {
         trunks
     }
 
+    /// Under new settings, what the DNS has said of hosts that they name too: until it says more, a
+    /// reload must not lock a carrier out.
+    pub fn renewed(&self, settings: &Settings) -> Self {
+        let mut new = Self::new(settings);
+        for site in new.sites.iter_mut().filter(|site| site.servers.is_empty()) {
+            let same = self.sites.iter().find(|old| old.place == site.place);
+            site.servers = same.map(|old| old.servers.clone()).unwrap_or_default();
+        }
+        new.index();
+        new
+    }
+
     fn index(&mut self) {
         self.by_ip.clear();
         for (at, site) in self.sites.iter().enumerate() {
@@ -189,6 +201,24 @@ mod tests {
             trunks.learned(host, vec![Server { transport: Transport::Udp, addr }]);
             assert_eq!((udp(&trunks, now), udp(&trunks, before)), (Some(1_000), None));
         }
+    }
+
+    #[test]
+    fn q35_what_was_found_outlives_a_reload_wherever_its_trunk_stands_then() {
+        let mut before = trunks(&[&["192.0.2.1", "sbc.carrier.in"], &["gone.carrier.in"]]);
+        let addr = "192.0.2.9:5060".parse().unwrap();
+        for (host, _) in before.names() {
+            before.learned(host, vec![Server { transport: Transport::Udp, addr }]);
+        }
+        let named = |hosts: &[&str]| Trunk {
+            hosts: hosts.iter().map(|host| host.to_string()).collect(),
+            ..Trunk::default()
+        };
+        let moved = vec![named(&["new.carrier.in"]), named(&["sbc.carrier.in"])];
+        let after = before.renewed(&Settings { trunks: moved, ..Settings::default() });
+        assert_eq!(udp(&after, "192.0.2.9:5060"), Some(1));
+        assert!(after.servers(TrunkId(0)).is_empty());
+        assert_eq!(udp(&after, "192.0.2.1:5060"), None);
     }
 
     #[test]

@@ -68,6 +68,31 @@ fn a_cancel_waits_for_a_provisional_answer() {
 }
 
 #[test]
+fn a_cancel_waits_for_a_provisional_answer_to_the_invite_that_is_under_way() {
+    let login = || Some(Login { user: "u".into(), secret: Secret("p".into()) });
+    let hosts = || vec!["192.0.2.2:5060".into(), "192.0.2.3:5060".into()];
+    for (status, more) in [(407, CHALLENGE), (422, "Min-SE: 3600\n"), (302, ""), (503, "")] {
+        let mut world =
+            World::single(|s| (s.trunks[0].hosts, s.trunks[0].login) = (hosts(), login()));
+        let (leg, invite) = world.calling();
+        world.say(&answer(&invite, 180, "x", "", ""));
+        let again = world.say(&answer(&invite, status, "x", more, "")).remove(1);
+        assert!(again.starts_with("INVITE "), "{again}");
+        let hangup = Act::Hangup { cause: Cause::default() };
+        assert!(world.acts(leg, hangup).is_empty(), "{status}: nobody has the new INVITE yet");
+        let sent = world.say(&answer(&again, 100, "", "", ""));
+        assert_eq!(starts(&sent), ["CANCEL"], "{status}");
+        // The far end has lost it: whatever rings there is waited for no longer than that.
+        world.say(&answer(&sent[0], 481, "x", "", ""));
+        world.say(&answer(&again, 180, "x", "", ""));
+        world.wait(33);
+        assert_eq!(world.nodes[0].agent.counts().legs, 0, "{status}");
+        world.wait(40);
+        assert!(world.is_quiet(), "{status}");
+    }
+}
+
+#[test]
 fn an_answer_that_crosses_the_cancel_is_acknowledged_and_ended() {
     let mut world = World::single(|_| {});
     let (leg, invite) = world.calling();

@@ -82,7 +82,9 @@ fn a_reinvite_is_the_users_to_answer() {
     assert!(repeated.iter().all(|m| status(m) >= 400), "only what has no ACK is repeated");
     world.say(&within("INVITE", 6, &ok, "", "v=0 y\n"));
     world.take_notices(0);
-    assert_eq!(starts(&world.acts(leg, Act::RefuseOffer { status: 488 })), ["SIP/2.0 488"]);
+    let refused = world.acts(leg, Act::RefuseOffer { status: 488 });
+    assert_eq!(starts(&refused), ["SIP/2.0 488"]);
+    assert!(header(&refused[0], "Warning").starts_with("305 192.0.2.1:5060 \"Served here: "));
     assert!(world.nodes[0].agent.is_live(leg));
 }
 

@@ -39,7 +39,7 @@ pub enum Unusable {
     NoAudio,
     /// Audio, but neither PCMA nor PCMU.
     NoCodec,
-    /// G.711, but at no unicast address that can be sent to.
+    /// G.711, but at no unicast address of our family (IPv4, IPv6) that can be sent to.
     NoAddress,
 }
 
@@ -56,10 +56,12 @@ impl Audio {
 }
 
 impl Session {
-    pub fn audio(&self) -> Result<Audio, Unusable> {
+    /// The first line that can be served from `ours`, an address of the family that media have.
+    /// RFC 5118 section 4.8: a line for each family may stand in one description.
+    pub fn audio(&self, ours: IpAddr) -> Result<Audio, Unusable> {
         let mut why = Unusable::NoAudio;
         for (line, media) in self.media.iter().enumerate().filter(|(_, media)| media.is_plain()) {
-            why = match self.read(line, media) {
+            why = match self.read(line, media, ours) {
                 Ok(audio) => return Ok(audio),
                 Err(because) => because,
             };
@@ -67,7 +69,7 @@ impl Session {
         Err(why)
     }
 
-    fn read(&self, line: usize, media: &Media) -> Result<Audio, Unusable> {
+    fn read(&self, line: usize, media: &Media, ours: IpAddr) -> Result<Audio, Unusable> {
         let codecs = media.codecs();
         if codecs.is_empty() {
             return Err(Unusable::NoCodec);
@@ -76,11 +78,18 @@ impl Session {
         let Some(&Place::Address(address)) = place else {
             return Err(Unusable::NoAddress);
         };
-        if address.is_multicast() || broadcast(address) {
+        let address = address.to_canonical();
+        let family = |other: IpAddr| other.is_ipv4() == ours.is_ipv4();
+        // 0.0.0.0 is nowhere in either family.
+        let reached = family(address) || address.is_unspecified();
+        if !reached || address.is_multicast() || broadcast(address) {
             return Err(Unusable::NoAddress);
         }
         let (rtcp_address, rtcp_port) = match media.rtcp {
-            Some(rtcp) => (rtcp.address.unwrap_or(address), rtcp.port),
+            Some(rtcp) => {
+                let own = rtcp.address.map(|own| own.to_canonical()).filter(|own| family(*own));
+                (own.unwrap_or(address), rtcp.port)
+            }
             None => (address, media.port.saturating_add(1)),
         };
         let mut direction = self.direction_of(media);

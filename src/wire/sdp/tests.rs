@@ -3,7 +3,9 @@
 use super::*;
 use crate::base::limits::{SDP_MAX, SDP_MEDIA_MAX};
 use crate::wire::g711::Law;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
+
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 
 const PHONE: &str = "v=0\r\no=- 20518 7 IN IP4 203.0.113.1\r\ns= \r\nc=IN IP4 203.0.113.1\r\n\
     t=0 0\r\na=X-nat:0\r\nm=audio 54400 RTP/AVP 18 8 0 101\r\na=rtpmap:18 G729/8000\r\n\
@@ -36,7 +38,7 @@ fn a_phones_offer_is_read() {
     assert_eq!((session.origin.id, session.origin.version), (20_518, 7));
     let media = &session.media[0];
     assert_eq!((media.ptime, media.maxptime), (Some(20), Some(40)));
-    let audio = session.audio().unwrap();
+    let audio = session.audio(HERE).unwrap();
     assert_eq!(audio.rtp, address("203.0.113.1:54400"));
     assert_eq!(audio.rtcp, address("203.0.113.9:53020"));
     let [first, second] = audio.codecs[..] else { panic!("{:?}", audio.codecs) };
@@ -68,7 +70,7 @@ fn dynamic_payload_types_are_known_by_their_map() {
         "v=0\nm=audio 4000 RTP/AVP 96 97 98\nc=IN IP6 2001:db8::1\na=rtpmap:96 pcmu/8000/1\n\
          a=rtpmap:97 PCMA/16000\na=rtpmap:98 telephone-event/48000\n",
     );
-    let audio = session.audio().unwrap();
+    let audio = session.audio("2001:db8::7".parse().unwrap()).unwrap();
     assert_eq!(audio.codecs, vec![Codec { law: Law::Mu, payload: 96 }]);
     assert_eq!(audio.event, None);
     assert_eq!(audio.rtcp, address("[2001:db8::1]:4001"));
@@ -80,14 +82,14 @@ fn a_static_type_with_another_map_means_what_the_map_says() {
         "v=0\nc=IN IP4 192.0.2.1\nm=audio 4000 RTP/AVP 8 0\na=rtpmap:8 PCMU/8000\n\
          a=rtpmap:0 L16/8000\n",
     );
-    assert_eq!(session.audio().unwrap().codecs, vec![Codec { law: Law::Mu, payload: 8 }]);
+    assert_eq!(session.audio(HERE).unwrap().codecs, vec![Codec { law: Law::Mu, payload: 8 }]);
 }
 
 #[test]
 fn hold_is_read_in_all_its_forms() {
     let held = |c: &str, session: &str, media: &str| {
         let text = format!("v=0\nc=IN IP4 {c}\n{session}\nm=audio 4000 RTP/AVP 8\n{media}\n");
-        parse(&text).audio().unwrap().held()
+        parse(&text).audio(HERE).unwrap().held()
     };
     assert!(!held("192.0.2.1", "", ""));
     assert!(held("192.0.2.1", "", "a=sendonly"));
@@ -99,16 +101,33 @@ fn hold_is_read_in_all_its_forms() {
 #[test]
 fn a_line_has_its_own_address_or_the_sessions() {
     let session = parse("v=0\nc=IN IP4 192.0.2.1\nm=audio 4000 RTP/AVP 8\nc=IN IP4 192.0.2.2\n");
-    assert_eq!(session.audio().unwrap().rtp, address("192.0.2.2:4000"));
+    assert_eq!(session.audio(HERE).unwrap().rtp, address("192.0.2.2:4000"));
     let named = parse("v=0\nc=IN IP4 192.0.2.1\nm=audio 4000 RTP/AVP 8\nc=IN IP4 x.example\n");
-    assert_eq!(named.audio(), Err(Unusable::NoAddress));
+    assert_eq!(named.audio(HERE), Err(Unusable::NoAddress));
     let group = parse("v=0\nc=IN IP4 224.2.1.1/127\nm=audio 4000 RTP/AVP 8\n");
-    assert_eq!(group.audio(), Err(Unusable::NoAddress));
+    assert_eq!(group.audio(HERE), Err(Unusable::NoAddress));
+}
+
+#[test]
+fn the_first_line_of_our_own_family_is_served() {
+    let both = parse(
+        "v=0\nm=audio 6000 RTP/AVP 0\nc=IN IP6 2001:db8::1\n\
+         m=audio 4000 RTP/AVP 0\nc=IN IP4 192.0.2.1\na=rtcp:4005 IN IP6 2001:db8::1\n",
+    );
+    let four = both.audio(HERE).unwrap();
+    assert_eq!((four.line, four.rtp), (1, address("192.0.2.1:4000")));
+    assert_eq!(four.rtcp, address("192.0.2.1:4005"), "RTCP of another family would reach nobody");
+    let six = both.audio("2001:db8::7".parse().unwrap()).unwrap();
+    assert_eq!((six.line, six.rtp), (0, address("[2001:db8::1]:6000")));
+    let only_six = parse("v=0\nc=IN IP6 2001:db8::1\nm=audio 6000 RTP/AVP 0\n");
+    assert_eq!(only_six.audio(HERE), Err(Unusable::NoAddress));
+    let mapped = parse("v=0\nc=IN IP6 ::ffff:192.0.2.1\nm=audio 6000 RTP/AVP 0\n");
+    assert_eq!(mapped.audio(HERE).unwrap().rtp, address("192.0.2.1:6000"));
 }
 
 #[test]
 fn what_cannot_be_served_says_why() {
-    let why = |media: &str| parse(&format!("v=0\nc=IN IP4 192.0.2.1\n{media}\n")).audio();
+    let why = |media: &str| parse(&format!("v=0\nc=IN IP4 192.0.2.1\n{media}\n")).audio(HERE);
     assert_eq!(why(""), Err(Unusable::NoAudio));
     assert_eq!(why("m=video 4000 RTP/AVP 8"), Err(Unusable::NoAudio));
     assert_eq!(why("m=audio 4000 RTP/SAVP 8"), Err(Unusable::NoAudio));
@@ -123,7 +142,7 @@ fn an_answer_mirrors_every_line_of_the_offer() {
          m=audio 4002 RTP/SAVP 8\nm=audio 4004 RTP/AVP 97 100\na=rtpmap:97 PCMA/8000\n\
          a=rtpmap:100 telephone-event/8000\nm=audio 4006 RTP/AVP 8\nm=image 5 udptl t38\n",
     );
-    let audio = offer.audio().unwrap();
+    let audio = offer.audio(HERE).unwrap();
     let ours = Ours {
         codecs: vec![audio.codec(Law::A).unwrap()],
         event: audio.event,
@@ -148,7 +167,7 @@ fn an_answer_mirrors_every_line_of_the_offer() {
     );
     assert_eq!(answer.timing, "5 6");
     assert_eq!(parse(&answer.to_string()), answer);
-    assert_eq!(answer.audio().unwrap().line, 2);
+    assert_eq!(answer.audio(HERE).unwrap().line, 2);
 }
 
 #[test]
@@ -185,7 +204,7 @@ fn octets_that_are_not_utf_8_cost_no_call() {
     let mut bytes = PHONE.as_bytes().to_vec();
     let name = PHONE.find("s= ").unwrap();
     bytes.splice(name + 2..name + 3, *b"caf\xe9");
-    assert!(Session::parse(&bytes).unwrap().audio().is_ok());
+    assert!(Session::parse(&bytes).unwrap().audio(HERE).is_ok());
 }
 
 proptest::proptest! {
@@ -202,7 +221,7 @@ proptest::proptest! {
         bytes[at] = byte;
         bytes.truncate(to);
         if let Ok(session) = Session::parse(&bytes) {
-            let _ = session.audio();
+            let _ = session.audio(HERE);
             proptest::prop_assert!(Session::parse(session.to_string().as_bytes()).is_ok());
         }
     }

@@ -61,9 +61,9 @@ impl Framer {
     }
 
     /// Octets that wait for the rest of their message: a peer that leaves them there is slow, or
-    /// hostile.
+    /// hostile. An empty line begins no message, and may be all that a peer has to say for hours.
     pub fn pending(&self) -> usize {
-        self.buffer.len()
+        if b"\r\n\r".starts_with(&self.buffer) { 0 } else { self.buffer.len() }
     }
 
     /// The same octets, for whoever goes on with the stream.
@@ -148,6 +148,31 @@ mod tests {
             assert_eq!(got, expected, "pieces of {size}");
             assert_eq!(framer.pending(), 0);
         }
+    }
+
+    #[test]
+    fn an_empty_line_before_a_message_is_no_part_of_one() {
+        let mut framer = Framer::default();
+        for piece in [&b"\r"[..], b"\n", b"\r", b"\n", b"\r\n"] {
+            framer.feed(piece);
+            let _ = framer.next_frame();
+            assert_eq!(framer.pending(), 0, "{piece:?}");
+        }
+        framer.feed(&ONE[..9]);
+        assert_eq!((framer.next_frame(), framer.pending()), (None, 9));
+        framer.feed(&ONE[9..]);
+        assert_eq!(frames(&mut framer), [message(ONE)]);
+    }
+
+    #[test]
+    fn half_a_ping_is_handed_on_with_the_stream() {
+        let mut framer = Framer::default();
+        framer.feed(b"\r\n\r");
+        assert_eq!(framer.next_frame(), None);
+        let mut next = Framer::default();
+        next.feed(&framer.into_pending());
+        next.feed(b"\n");
+        assert_eq!(frames(&mut next), [Frame::Ping]);
     }
 
     #[test]

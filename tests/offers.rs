@@ -1,0 +1,273 @@
+//! What is said of media: which offer is served, that an answer is given once, that two parties
+//! speak one law where they can, and that a key is one key however often a phone tells of it.
+//! Stories of the whole switch.
+
+mod desk_world;
+
+use desk_world::{Habit, Stage, field, secs};
+use pukar::base::PortId;
+use pukar::call;
+use pukar::core::{Event, What};
+use pukar::media::control;
+
+const OP1: &str = "10.2.0.1:5060";
+const OP2: &str = "10.2.0.2:5060";
+
+const CENTRE: &str = r#"
+[[line]]
+numbers = ["181"]
+queue = "general"
+[[queue]]
+name = "general"
+skills = ["operator"]
+[[agent]]
+id = "op1"
+extension = "11"
+contact = "sip:op1@10.2.0.1"
+skills = ["operator"]
+ready = true
+[[agent]]
+id = "op2"
+extension = "12"
+contact = "sip:op2@10.2.0.2"
+skills = ["health"]
+ready = true
+"#;
+
+fn audio(address: &str, port: u16, laws: &str) -> String {
+    format!("m=audio {port} RTP/AVP {laws}\r\nc=IN {address}\r\n")
+}
+
+fn sdp(lines: &str) -> String {
+    format!("v=0\r\no=a 1 1 IN IP4 10.9.9.9\r\ns=-\r\nt=0 0\r\n{lines}")
+}
+
+fn four(laws: &str) -> String {
+    sdp(&audio("IP4 10.9.9.9", 30_000, laws))
+}
+
+/// The same message with another description.
+fn with_body(message: &str, body: &str) -> String {
+    let (head, _) = message.split_once("\r\n\r\n").unwrap();
+    let lines = head.lines().filter(|line| !line.starts_with("Content-"));
+    let head: Vec<&str> = lines.collect();
+    format!(
+        "{}\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+        head.join("\r\n"),
+        body.len()
+    )
+}
+
+fn body(message: &str) -> &str {
+    message.split_once("\r\n\r\n").unwrap().1
+}
+
+fn media_lines(message: &str) -> Vec<&str> {
+    message.lines().filter(|line| line.starts_with("m=")).collect()
+}
+
+/// A call from op1's phone to `number`, with this offer. Its name is its Call-ID.
+fn op1_dials(stage: &mut Stage, number: &str, offer: &str) -> &'static str {
+    let text = format!(
+        "INVITE sip:{number}@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {OP1};branch=z9hG4bKo1\r\n\
+         From: <sip:op1@helpline.example>;tag=fo1\r\nTo: <sip:{number}@10.0.0.1>\r\n\
+         Call-ID: o1\r\nCSeq: 1 INVITE\r\nContact: <sip:op1@{OP1}>\r\nMax-Forwards: 70\r\n\r\n"
+    );
+    stage.say(OP1, with_body(&text, offer));
+    "o1"
+}
+
+/// What the phone at `address` says to the INVITE that it had last.
+fn answers(stage: &mut Stage, address: &str, status: &str, body: &str) {
+    let to = address.parse().unwrap();
+    let (_, invite) = stage.invites.iter().rev().find(|(at, _)| *at == to).unwrap().clone();
+    let text = format!(
+        "SIP/2.0 {status}\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag=far\r\nCall-ID: {}\r\nCSeq: {}\r\n\
+         Contact: <sip:far@10.9.9.9>\r\n\r\n",
+        field(&invite, "Via"),
+        field(&invite, "From"),
+        field(&invite, "To"),
+        field(&invite, "Call-ID"),
+        field(&invite, "CSeq"),
+    );
+    stage.say(address, with_body(&text, body));
+}
+
+/// A request of the phone at `address` inside the dialog of the INVITE that it had last.
+fn asks(stage: &mut Stage, address: &str, cseq: &str, kind: &str, body: &str) {
+    let to = address.parse().unwrap();
+    let (_, invite) = stage.invites.iter().rev().find(|(at, _)| *at == to).unwrap().clone();
+    let method = cseq.split(' ').nth(1).unwrap();
+    let contact = field(&invite, "Contact").split(['<', '>']).nth(1).unwrap();
+    let text = format!(
+        "{method} {contact} SIP/2.0\r\n\
+         Via: SIP/2.0/UDP {address};branch=z9hG4bK{}\r\nFrom: {};tag=far\r\nTo: {}\r\n\
+         Call-ID: {}\r\nCSeq: {cseq}\r\nContact: <sip:far@{address}>\r\nMax-Forwards: 70\r\n\
+         Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
+        cseq.replace(' ', ""),
+        field(&invite, "To"),
+        field(&invite, "From"),
+        field(&invite, "Call-ID"),
+        body.len(),
+    );
+    stage.say(address, text);
+}
+
+#[test]
+fn an_offer_is_served_on_the_first_line_that_can_be_reached_from_here() {
+    let six = audio("IP6 2001:db8::9", 30_000, "0");
+    let mut stage = Stage::new(CENTRE);
+    let call = op1_dials(&mut stage, "181", &sdp(&six));
+    let refusal = stage.answers[call].clone();
+    assert!(refusal.starts_with("SIP/2.0 488 "), "nobody would be heard: {refusal}");
+    assert!(field(&refusal, "Warning").starts_with("305 10.0.0.1:5060 "), "{refusal}");
+    let mut stage = Stage::new(CENTRE);
+    let both = sdp(&format!("{six}{}", audio("IP4 10.9.9.9", 30_002, "0")));
+    let call = op1_dials(&mut stage, "181", &both);
+    let answer = &stage.answers[call];
+    assert!(answer.starts_with("SIP/2.0 200 "), "{answer}");
+    let lines = media_lines(answer);
+    assert_eq!(lines[0], "m=audio 0 RTP/AVP 0");
+    assert!(!lines[1].starts_with("m=audio 0 "), "{lines:?}");
+}
+
+#[test]
+fn an_answer_out_of_reach_is_none() {
+    let mut stage = Stage::new(CENTRE);
+    let call = op1_dials(&mut stage, "12", &four("8"));
+    answers(&mut stage, OP2, "200 OK", &sdp(&audio("IP6 2001:db8::9", 30_000, "8")));
+    assert!(stage.heard_at("10.9.9.9:5060").starts_with("BYE "), "hung up again");
+    assert!(stage.answers[call].starts_with("SIP/2.0 488 "), "{}", stage.answers[call]);
+}
+
+#[test]
+fn what_was_answered_in_a_183_is_the_answer_of_the_200() {
+    let mut stage = Stage::new(CENTRE);
+    let call = op1_dials(&mut stage, "12", &four("8 0"));
+    answers(&mut stage, OP2, "183 Session Progress", &four("8"));
+    let early = stage.heard_at(OP1);
+    assert!(early.starts_with("SIP/2.0 183 ") && body(&early).contains("m=audio"), "{early}");
+    answers(&mut stage, OP2, "183 Session Progress", &four("0"));
+    assert_eq!(body(&stage.heard_at(OP1)), body(&early));
+    stage.kill();
+    answers(&mut stage, OP2, "200 OK", &four("0"));
+    assert!(stage.answers[call].starts_with("SIP/2.0 200 "));
+    assert_eq!(body(&stage.answers[call]), body(&early));
+}
+
+#[test]
+fn what_was_answered_in_a_183_is_the_answer_of_the_200_and_a_port_lost_meanwhile_follows_it() {
+    let mut stage = Stage::new(CENTRE);
+    let call = op1_dials(&mut stage, "12", &four("8"));
+    let port = stage.opened[0];
+    answers(&mut stage, OP2, "183 Session Progress", &four("8"));
+    let early = stage.heard_at(OP1);
+    let failed = control::Event::Failed { port, why: "taken".into() };
+    stage.tell(Event::Media(failed));
+    answers(&mut stage, OP2, "200 OK", &four("8"));
+    assert_eq!(body(&stage.answers[call]), body(&early));
+    let offer = stage.heard_at(OP1);
+    assert!(offer.starts_with("INVITE "), "{offer}");
+    assert_ne!(media_lines(&offer), media_lines(&early), "the new port");
+}
+
+#[test]
+fn two_parties_speak_the_law_that_both_have() {
+    for law in ["0", "8"] {
+        let mut stage = Stage::new(CENTRE);
+        let call = op1_dials(&mut stage, "12", &four("8 0"));
+        answers(&mut stage, OP2, "200 OK", &four(law));
+        let answer = &stage.answers[call];
+        let line = media_lines(answer)[0];
+        assert!(line.ends_with(&format!(" RTP/AVP {law}")), "{law} is spoken there: {answer}");
+    }
+}
+
+#[test]
+fn a_later_offer_that_still_has_what_is_spoken_changes_nothing() {
+    let mut stage = Stage::new(CENTRE);
+    stage.habit(OP1, Habit::Answers);
+    stage.dial("9826012345", "181", "");
+    stage.wait(secs(1));
+    asks(&mut stage, OP1, "5 INVITE", "application/sdp", &four("0 8"));
+    let answer = stage.heard_at(OP1);
+    assert!(media_lines(&answer)[0].ends_with(" RTP/AVP 8"), "{answer}");
+    asks(&mut stage, OP1, "5 ACK", "application/sdp", "");
+    asks(&mut stage, OP1, "6 INVITE", "application/sdp", &four("0"));
+    let answer = stage.heard_at(OP1);
+    assert!(media_lines(&answer)[0].ends_with(" RTP/AVP 0"), "{answer}");
+}
+
+fn press_at(stage: &mut Stage, port: PortId, key: char) {
+    stage.tell(Event::Media(control::Event::Key { port, key }));
+}
+
+#[test]
+fn a_phone_that_tells_of_its_keys_in_two_ways_presses_each_once() {
+    for info_first in [true, false] {
+        let mut stage = Stage::new(CENTRE);
+        stage.habit(OP1, Habit::Answers);
+        stage.dial("9826012345", "181", "");
+        stage.wait(secs(1));
+        let port = *stage.opened.last().unwrap();
+        for (n, key) in "*212#".chars().enumerate() {
+            let info = |stage: &mut Stage| {
+                let cseq = format!("{} INFO", 5 + n);
+                let body = format!("Signal={key}\r\nDuration=160\r\n");
+                asks(stage, OP1, &cseq, "application/dtmf-relay", &body);
+            };
+            if info_first {
+                info(&mut stage);
+            }
+            press_at(&mut stage, port, key);
+            if !info_first {
+                info(&mut stage);
+            }
+        }
+        let to = stage.invites.last().unwrap().0.to_string();
+        assert_eq!(to, OP2, "info first: {info_first}: extension 12 is asked");
+    }
+}
+
+#[test]
+fn a_phone_that_tells_of_its_keys_in_info_alone_is_understood() {
+    let mut stage = Stage::new(CENTRE);
+    stage.habit(OP1, Habit::Answers);
+    stage.dial("9826012345", "181", "");
+    stage.wait(secs(1));
+    for (n, key) in "*212#".chars().enumerate() {
+        let (cseq, body) = (format!("{} INFO", 5 + n), format!("Signal={key}\r\n"));
+        asks(&mut stage, OP1, &cseq, "application/dtmf-relay", &body);
+    }
+    assert_eq!(stage.invites.last().unwrap().0.to_string(), OP2);
+}
+
+#[test]
+fn whoever_is_silent_is_not_heard_because_of_an_offer() {
+    let mut stage = Stage::new(CENTRE);
+    stage.habit(OP1, Habit::Answers);
+    stage.dial("9826012345", "181", "");
+    stage.wait(secs(1));
+    let agent = *stage.opened.last().unwrap();
+    stage.tell(Event::Media(control::Event::Silent { port: agent }));
+    for n in 0..6 {
+        stage.wait(secs(9));
+        asks(&mut stage, OP1, &format!("{} INVITE", 5 + n), "application/sdp", &four("8"));
+        asks(&mut stage, OP1, &format!("{} ACK", 5 + n), "application/sdp", "");
+    }
+    let told = |stage: &Stage| {
+        let silent = stage.facts.iter().filter_map(|fact| match fact.what {
+            What::Call(call::Fact::Silent { silent, .. }) => Some(silent),
+            _ => None,
+        });
+        silent.collect::<Vec<bool>>()
+    };
+    assert_eq!(told(&stage), [true]);
+    // 57 s after the alarm, which came after 3 s: the agent is gone, the caller waits on.
+    stage.wait(secs(4));
+    let ended = stage
+        .facts
+        .iter()
+        .any(|fact| matches!(fact.what, What::Call(call::Fact::LegClosed { .. })));
+    assert!(ended, "offers do not make a call last for ever");
+}
