@@ -420,19 +420,24 @@ fn warning(text: &str) -> String {
 const QUEUE: &str = "[[queue]]\nname = \"a\"\n";
 
 #[test]
-fn overflows_that_go_round_in_a_circle_are_a_mistake_where_the_circle_closes() {
+fn overflows_that_go_round_are_allowed_and_told_of_where_the_circle_closes() {
     let to = |to: &str| format!("[[queue.overflow]]\nafter = \"60s\"\nto = \"{to}\"\n");
     one(
         &format!("{QUEUE}{}", to("queue:a")),
-        "5: callers would go round in a circle: a -> a; take one of these overflows out",
+        "5: queue \"a\" overflows to itself; name another queue or a district, or take it out",
     );
     let b = QUEUE.replace("\"a\"", "\"b\"");
     let c = QUEUE.replace("\"a\"", "\"c\"");
     let circle = format!("{QUEUE}{}{b}{}{c}{}", to("queue:b"), to("district:d"), to("queue:a"));
-    one(
-        &format!("{circle}[[district]]\nname = \"d\"\nqueue = \"c\"\n"),
-        "15: callers would go round in a circle: c -> a -> b -> c; take one of these overflows out",
+    assert_eq!(
+        warning(&format!("{circle}[[district]]\nname = \"d\"\nqueue = \"c\"\n")),
+        "f.toml:15: callers may go round: c -> a -> b -> c; each of them comes to each queue once \
+         and waits on in the last; if that is not meant, take one of these overflows out"
     );
+    let mutual = format!("{QUEUE}{}{b}{}", to("queue:b"), to("queue:a"));
+    let files = [("f.toml".to_string(), mutual)];
+    let (settings, warnings) = pukar::config::parse_and_warn(&files, &|_| None);
+    assert_eq!((settings.unwrap().overflows.len(), warnings.len()), (2, 0), "state and district");
     let tree = format!("{QUEUE}{}{}{b}{}{c}", to("queue:b"), to("queue:c"), to("queue:c"));
     assert!(read(&[("f", &tree)]).is_ok(), "two ways to one queue are no circle");
 }

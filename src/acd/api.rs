@@ -27,7 +27,8 @@ pub struct Join {
     /// How long the caller may wait in place of the queue's `max_wait`: for one who is not on the
     /// line.
     pub keep: Option<Duration>,
-    /// Was let in before, and was talked to since: nobody is turned away on coming back.
+    /// Was let in before, or was talked to: nobody is turned away on coming back, or because a
+    /// queue of theirs is no more.
     pub again: bool,
 }
 
@@ -80,6 +81,19 @@ pub enum Away {
     NoQueue,
     /// A supervisor has shut the door.
     Shut,
+}
+
+impl Away {
+    /// As facts, records and refusals say it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Away::Full => "full",
+            Away::Unstaffed => "unstaffed",
+            Away::Expired => "expired",
+            Away::NoQueue => "no-queue",
+            Away::Shut => "shut",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -51,7 +51,8 @@ impl<'a, 'c> Turn<'a, 'c> {
 impl Desk {
     /// A caller comes to a queue, or moves to another one. A caller whom the desk knows already
     /// keeps the first arrival, an emergency, the higher priority, and whatever `join` leaves
-    /// empty. Joining the queue in which one waits already changes nothing.
+    /// empty. Joining the queue in which one waits already changes nothing, and neither does one
+    /// that would turn away somebody who waits: who has a place keeps it.
     pub fn join(
         &mut self,
         cx: &mut Cx<'_>,
@@ -66,13 +67,17 @@ impl Desk {
             return;
         }
         let now = turn.now();
-        let before = self.remove(&mut turn, call);
-        let is_new = before.is_none();
+        let before = self.callers.get(&call).cloned();
+        let (is_new, waits) = (before.is_none(), before.as_ref().is_some_and(Caller::unanswered));
         let again = join.again;
         let mut caller = Caller::new(now, call, queue, join, before);
-        if let Some(obstacle) =
-            self.obstacle(&caller).filter(|(why, _)| *why == Away::NoQueue || !again)
-        {
+        let obstacle = self.obstacle(queue, !caller.place.ordinary || caller.keep.is_some());
+        let obstacle = obstacle.filter(|(why, _)| *why == Away::NoQueue || !again);
+        if obstacle.is_some() && waits {
+            return;
+        }
+        self.remove(&mut turn, call);
+        if let Some(obstacle) = obstacle {
             self.turn_away(&mut turn, (call, queue), obstacle);
         } else {
             if is_new {

@@ -147,16 +147,21 @@ impl Desk {
         LaneAt::Shared(number as u32)
     }
 
-    /// What stands in the way of this caller joining the queue.
-    pub(super) fn obstacle(&self, caller: &Caller) -> Option<(Away, Instead)> {
-        let Some(queue) = self.queues.get(caller.queue) else {
+    /// Why this queue would turn somebody away who comes now; `None`: it would not. `sure`: an
+    /// emergency, or whoever was promised a call and has been taken already.
+    pub fn turns_away(&self, queue: QueueId, sure: bool) -> Option<Away> {
+        self.obstacle(queue, sure).map(|(why, _)| why)
+    }
+
+    /// What stands in the way of joining the queue.
+    pub(super) fn obstacle(&self, queue: QueueId, sure: bool) -> Option<(Away, Instead)> {
+        let Some(queue) = self.queues.get(queue) else {
             return Some((Away::NoQueue, Instead::Refuse));
         };
         let settings = &queue.settings;
         let full = settings.max_callers > 0 && queue.line.len() >= settings.max_callers as usize;
         match settings.when_unstaffed {
-            // Whoever was promised a call has been taken already.
-            _ if !caller.place.ordinary || caller.keep.is_some() => None,
+            _ if sure => None,
             instead if queue.door == Door::Shut => Some((Away::Shut, instead.unwrap_or_default())),
             Some(instead) if queue.present == 0 => Some((Away::Unstaffed, instead)),
             _ if full => Some((Away::Full, settings.when_full)),

@@ -65,6 +65,10 @@ pub const CANDIDATES_MAX: usize = 32;
 pub const ESTIMATE_FROM: (usize, usize) = (4, 16);
 /// Callers whose chosen district is remembered.
 pub const CHOICES_MAX: usize = 100_000;
+/// The longest wait of a caller that another switch is believed.
+pub const PEER_WAIT_MAX: Duration = Duration::from_secs(86_400);
+/// Header fields of one INVITE in which another switch tells of its call.
+pub const PEER_FIELDS_MAX: usize = 16;
 /// Callers at the missed-call desk; beyond it the longest missed is let go of.
 pub const MISSED_MAX: usize = 10_000;
 /// How long a supervisor's message may be said in a queue.

@@ -125,6 +125,7 @@ impl Calls {
             connected: io.cx.now.instant,
             own: None,
             sent_out: false,
+            been: BTreeSet::new(),
             recorded,
             told: false,
             back: Some(Box::new(origin)),

@@ -246,7 +246,7 @@ impl Calls {
         let call = Call {
             languages: languages(io.book(), line, &arrival.district),
             priority: line.priority,
-            emergency: line.emergency,
+            emergency: line.emergency || call.emergency,
             keys: line.keys,
             says: line.welcome.into_iter().chain(notice).collect(),
             music: line.music,
@@ -254,8 +254,9 @@ impl Calls {
             told: notice.is_some(),
             ..call
         };
+        let (arrived, emergency) = (call.arrived, call.emergency);
         let call = self.enter(io, call, arrival);
-        if line.emergency {
+        if emergency {
             io.fact(Fact::Emergency { call });
         }
         if let Some(body) = first {
@@ -263,7 +264,7 @@ impl Calls {
         }
         match goal {
             Goal::Queue(queue) => {
-                io.out.push(Effect::Join { call, queue, arrived: io.cx.now.instant });
+                io.out.push(Effect::Join { call, queue, arrived });
             }
             Goal::Served { .. } => match centre {
                 Some(trunk) => self.ring_centre(io, call, trunk),
@@ -390,8 +391,7 @@ impl Calls {
     /// Whoever hung up unanswered, and not at once, is listed: somebody should call them.
     fn abandoned(&mut self, io: &mut Io, call: &Call, outcome: Outcome) {
         let waited = io.cx.now.instant.since(call.arrived);
-        if outcome != Outcome::Abandoned || waited < io.settings.back.short || call.trunk.is_none()
-        {
+        if outcome != Outcome::Abandoned || waited < io.settings.back.short || call.own.is_some() {
             return;
         }
         if let Some(origin) = call.origin(call.arrived) {

@@ -7,7 +7,7 @@ use super::conversation::Call;
 use super::leg::Leg;
 use super::side::Side;
 use super::waiting::answered_elsewhere;
-use super::{Effect, End, EndedBy, Fact, Goal, Outcome, Role};
+use super::{Centre, Effect, End, EndedBy, Fact, Goal, Outcome, Role};
 use crate::base::{CallId, Instant, LegId, QueueId, Timer, TrunkId};
 use crate::sip::{Cause, Dial, Party, Target};
 use std::time::Duration;
@@ -24,6 +24,19 @@ impl Calls {
         };
     }
 
+    /// An id of a trunk is a place in the settings, and the settings are new: whatever is about a
+    /// trunk stays with the trunk that `moved` says. Who came by one that is gone came by none.
+    pub fn move_trunks(&mut self, moved: &dyn Fn(TrunkId) -> Option<TrunkId>) {
+        self.down = self.down.iter().copied().filter_map(moved).collect();
+        for id in self.table.keys().collect::<Vec<CallId>>() {
+            let Some(call) = self.table.get_mut(id) else { continue };
+            call.trunk = call.trunk.and_then(moved);
+            if let Some(over) = &mut call.handover {
+                over.next.retain_mut(|next| next.move_trunk(moved));
+            }
+        }
+    }
+
     pub fn is_down(&self, trunk: TrunkId) -> bool {
         self.down.contains(&trunk)
     }
@@ -34,6 +47,9 @@ impl Calls {
         if !call.is_caller_up() || call.is_served() || call.rings_centre() {
             return;
         }
+        if call.came_by() == Some(trunk) {
+            return self.without_centre(io, id);
+        }
         let Some(port) = self.ports.take_beside(call.caller.side.port) else {
             return self.without_centre(io, id);
         };
@@ -42,12 +58,14 @@ impl Calls {
         let number = call.dialled.clone();
         call.rung = Some(number.clone());
         let host = io.host.to_string();
+        let target = Target::Trunk { trunk, number: number.clone() };
+        let headers = call.told_to_peer(io.settings, &target, io.cx.now.instant);
         let dial = Dial {
-            target: Target::Trunk { trunk, number: number.clone() },
+            target,
             from: call.shown.clone(),
             to: Party { user: number, host, ..Party::default() },
             asserted: Some(call.shown.clone()).filter(|shown| shown.user != "anonymous"),
-            headers: Vec::new(),
+            headers,
             forwards: call.forwards,
             offer,
         };
@@ -101,6 +119,23 @@ impl Calls {
     pub(super) fn agent_was_first(&mut self, io: &mut Io, id: CallId) {
         if self.table.get(id).is_some_and(Call::rings_centre) {
             self.stop_centre(io, id, answered_elsewhere());
+        }
+    }
+
+    /// Whether a queue may send the caller there: to another queue once, so that nobody goes round
+    /// in circles; to a centre that can be had, and not back to the one that they came from.
+    pub fn may_overflow(&self, id: CallId, to: Centre) -> bool {
+        let Some(call) = self.table.get(id) else { return false };
+        match to {
+            Centre::Queue(queue) => !call.been.contains(&queue),
+            Centre::Trunk(trunk) => call.came_by() != Some(trunk) && !self.is_down(trunk),
+        }
+    }
+
+    /// A queue has let the caller in.
+    pub fn waits_in(&mut self, id: CallId, queue: QueueId) {
+        if let Some(call) = self.table.get_mut(id) {
+            call.been.insert(queue);
         }
     }
 
@@ -174,6 +209,11 @@ impl Calls {
 }
 
 impl Call {
+    /// The trunk by which whoever is on the line called us: down it the call is never handed back.
+    pub fn came_by(&self) -> Option<TrunkId> {
+        self.trunk.filter(|_| self.back.is_none() && self.own.is_none())
+    }
+
     /// A centre rings for a caller who hears music.
     pub fn rings_centre(&self) -> bool {
         let rings = |leg: &Leg| leg.role == Role::Target && !self.is_talking(leg.id);

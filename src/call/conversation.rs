@@ -7,6 +7,7 @@ use super::handover::{Handover, Way};
 use super::leg::{Leg, Stage};
 use super::own::{Kind, Own};
 use super::park::Parked;
+use super::peer::Told;
 use super::{Arrival, EndedBy, Goal, Keys, Role, routing};
 use crate::base::{AgentId, Instant, LegId, QueueId, TrunkId, TuneId};
 use crate::media::control::{Command, Music};
@@ -46,6 +47,7 @@ pub struct Call {
     pub music: Option<TuneId>,
     /// When the music began. It goes on behind whatever is said.
     pub music_since: Instant,
+    /// Here, or at the other switch that handed them over.
     pub arrived: Instant,
     pub caller: Leg,
     /// How the caller left a call that others go on with.
@@ -78,6 +80,8 @@ pub struct Call {
     pub own: Option<Box<Own>>,
     /// A queue that did not keep them has sent them to a centre; once is enough.
     pub sent_out: bool,
+    /// Queues that have let the caller in, on the way from one to the other.
+    pub been: BTreeSet<QueueId>,
     /// Whom it calls back, where it does.
     pub back: Option<Box<Origin>>,
     /// Its line says that it is recorded.
@@ -95,6 +99,7 @@ impl Call {
         (invited, arrival): (&Invited, &Arrival),
         own: Option<Box<Own>>,
     ) -> Self {
+        let told = Told::by(io.settings, invited).unwrap_or_default();
         Self {
             name: arrival.id.clone(),
             goal,
@@ -107,14 +112,14 @@ impl Call {
             line: arrival.line.clone(),
             languages: Vec::new(),
             priority: 0,
-            emergency: false,
+            emergency: told.emergency,
             keys: Keys::default(),
             later: Vec::new(),
             says: Vec::new(),
             piece: 0,
             music: None,
             music_since: io.cx.now.instant,
-            arrived: io.cx.now.instant,
+            arrived: io.cx.now.instant - told.waited,
             shown: routing::shown(io.settings, invited, io.host),
             caller,
             left: None,
@@ -131,6 +136,7 @@ impl Call {
             confirms: BTreeSet::new(),
             own,
             sent_out: false,
+            been: BTreeSet::new(),
             back: None,
             recorded: false,
             told: false,

@@ -163,12 +163,13 @@ impl Calls {
             None => call.shown.clone(),
         };
         let ring_for = outside.map_or(RING_NUMBER, |way| way.ring_for);
+        let headers = call.told_to_peer(io.settings, &target, io.cx.now.instant);
         let dial = Dial {
             target,
             from,
             to: Party { user: number.unwrap_or_default(), host, ..Party::default() },
             asserted: Some(call.shown.clone()).filter(|shown| shown.user != "anonymous"),
-            headers: Vec::new(),
+            headers,
             forwards: call.forwards,
             offer,
         };

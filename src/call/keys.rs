@@ -59,10 +59,12 @@ impl Calls {
             Goal::Menu { queue } if keys.emergency != Some(key) => {
                 self.chosen(io, id, queue, Some(key));
             }
-            Goal::Menu { .. } | Goal::Queue(_) if keys.emergency == Some(key) => {
+            Goal::Menu { .. } | Goal::Queue(_) | Goal::Served { .. }
+                if keys.emergency == Some(key) =>
+            {
                 self.emergency(io, id);
             }
-            Goal::Queue(_) if keys.callback == Some(key) => {
+            Goal::Queue(_) | Goal::Served { .. } if keys.callback == Some(key) => {
                 io.out.push(Effect::WantsBack { call: id });
             }
             Goal::Menu { .. }
@@ -211,6 +213,11 @@ impl Calls {
         if let Goal::Menu { queue } = call.goal {
             io.cx.timers.cancel(Timer::Menu(id));
             return self.go_on(io, id, queue, None);
+        }
+        if let Goal::Served { queue } = call.goal {
+            // The centre of the district rings on; whoever answers first has the call.
+            call.goal = Goal::Queue(queue);
+            return io.out.push(Effect::Join { call: id, queue, arrived: call.arrived });
         }
         io.out.push(Effect::Emergency { call: id });
     }

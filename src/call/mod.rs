@@ -26,6 +26,7 @@ mod numbers;
 pub mod out;
 mod own;
 mod park;
+mod peer;
 mod people;
 mod ports;
 mod recording;

@@ -7,6 +7,8 @@ pub trait People {
     fn agent(&self, name: &str) -> Option<AgentId>;
     fn name_of(&self, agent: AgentId) -> String;
     fn queue(&self, name: &str) -> Option<QueueId>;
+    /// Why a queue takes no more callers just now; `None`: it does.
+    fn turns_away(&self, queue: QueueId) -> Option<&'static str>;
     /// The day that it is where the switch stands.
     fn today(&self, now: Wall) -> Date;
 }

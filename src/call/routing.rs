@@ -4,6 +4,7 @@
 use super::calls::Io;
 use super::codes::{Act, Code};
 use super::out::Refusal;
+use super::peer::Told;
 use super::{
     Arrival, CallerIn, Choices, DialledIn, Direction, District, Flag, Line, Numbering, Numbers,
     Settings,
@@ -129,6 +130,15 @@ pub fn arrival(
         flags: Vec::new(),
     };
     arrival.district = district(book, dialled, &arrival, choices);
+    if let Some(told) = Told::by(settings, invited) {
+        arrival.parent = told.call;
+        if settings.district(&told.district).is_some() {
+            arrival.district = told.district;
+        }
+        if arrival.forwarded_by.is_empty() && told.dialled != arrival.dialled {
+            arrival.forwarded_by = told.dialled;
+        }
+    }
     arrival.flags = flags(invited, dialled, &arrival);
     arrival
 }

@@ -245,6 +245,8 @@ pub struct Signals {
 pub struct Numbering {
     pub dialled: DialledIn,
     pub caller: CallerIn,
+    /// A switch of ours is behind it: what it says of a call is believed, and it is told the same.
+    pub peer: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use super::conversation::Call;
 use super::out::{self, Plan, Who};
 use super::{Centre, Goal, Way};
 use crate::base::number;
-use crate::base::{AgentId, QueueId};
+use crate::base::{AgentId, QueueId, TrunkId};
 use crate::sip::Target;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -22,6 +22,21 @@ pub enum Try {
     /// A line's own address, or the centre of a district.
     Ring(Target),
     Outside(out::Way),
+}
+
+impl Try {
+    /// False: it led through a trunk that is gone.
+    pub(super) fn move_trunk(&mut self, moved: &dyn Fn(TrunkId) -> Option<TrunkId>) -> bool {
+        let trunk = match self {
+            Try::Ring(Target::Trunk { trunk, .. }) => trunk,
+            Try::Outside(way) => &mut way.trunk,
+            Try::Agent(_) | Try::AnyOf(_) => return true,
+            Try::Ring(Target::Uri(_) | Target::Contact(_)) => return true,
+        };
+        let to = moved(*trunk);
+        *trunk = to.unwrap_or(*trunk);
+        to.is_some()
+    }
 }
 
 pub(super) enum Destination {
@@ -107,6 +122,9 @@ impl Calls {
             Some(Centre::Queue(queue)) => Ok(ask(queue)),
             Some(Centre::Trunk(trunk)) if self.is_down(trunk) => {
                 Err(format!("the trunk to {name} does not answer"))
+            }
+            Some(Centre::Trunk(trunk)) if call.came_by() == Some(trunk) => {
+                Err(format!("the call came from {name}"))
             }
             Some(Centre::Trunk(trunk)) => {
                 let target = Target::Trunk { trunk, number: call.dialled.clone() };

@@ -11,6 +11,7 @@ use crate::base::limits::ROOM_MAX;
 use crate::base::{AgentId, CallId, LegId, QueueId, Timer};
 use crate::media::control::Music;
 use crate::sip::{Act, Cause};
+use std::collections::BTreeSet;
 
 /// What is asked for.
 pub struct Ask<'a> {
@@ -45,6 +46,11 @@ impl Calls {
         };
         let agent = by.or(call.only_partner()).and_then(|leg| call.agent_of(leg));
         let destination = self.destination(io, call, ask.to, (ask.way, agent))?;
+        if let Destination::Queue(queue) = destination
+            && let Some(why) = turned_away(io, call, queue)
+        {
+            return Err(format!("{} takes nobody just now: {why}", ask.to));
+        }
         // Where nobody answers there, the caller has to be somewhere.
         let homeless = call.queue().is_none() && agent.is_none() && call.parked.is_none();
         if ask.way == Way::Blind && homeless && matches!(destination, Destination::Tries(_)) {
@@ -106,6 +112,8 @@ impl Calls {
         }
         if let Some(call) = self.table.get_mut(id) {
             call.goal = Goal::Served { queue };
+            // From here on they may be sent anywhere again.
+            call.been = BTreeSet::from([queue]);
         }
         self.back_to_queue(io, id);
     }
@@ -229,6 +237,13 @@ impl Calls {
         let to = format!("agent:{agent}");
         self.transfer(io, id, Ask { to: &to, way: Way::Blind, by: None, reports: false })
     }
+}
+
+/// Why this queue would not take the caller, who keeps the place that they have. Whoever was talked
+/// with is taken anywhere, as is an emergency.
+fn turned_away(io: &Io, call: &Call, queue: QueueId) -> Option<&'static str> {
+    let sure = call.emergency || call.was_connected || call.queue() == Some(queue);
+    io.people.turns_away(queue).filter(|_| !sure)
 }
 
 const NOBODY_TALKS: &str = "nobody talks with the caller";

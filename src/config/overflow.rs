@@ -1,4 +1,5 @@
-//! `[[queue.overflow]]`: the ways out of a queue, and that none leads round in a circle.
+//! `[[queue.overflow]]`: the ways out of a queue, and whether they lead round in a circle. State and
+//! district may help one another: a caller comes to each queue once.
 
 use super::mistake::{Log, Place, Wrong, choose};
 use super::section::{At, Section, kind};
@@ -174,7 +175,7 @@ fn trunk(at: &At<String>, unsure: Unsure, settings: &Settings, log: &mut Log) ->
     found.map(|slot| TrunkId::new(slot as u32, 0))
 }
 
-/// Notes the way from `queue` to `next`, unless callers would come back on it.
+/// Notes the way from `queue` to `next`, unless it leads nowhere else.
 fn leads_round(
     queue: &str,
     next: &str,
@@ -182,11 +183,17 @@ fn leads_round(
     leads: &mut BTreeMap<String, Vec<String>>,
     log: &mut Log,
 ) -> bool {
-    if let Some(path) = path(next, queue, leads) {
-        let path = path.join(" -> ");
-        let what = format!("callers would go round in a circle: {queue} -> {path}");
-        log.add(place, what, "take one of these overflows out");
+    if queue == next {
+        let what = format!("queue \"{queue}\" overflows to itself");
+        log.add(place, what, "name another queue or a district, or take it out");
         return true;
+    }
+    // Two that help one another are meant so; a longer way round may be a slip.
+    if let Some(path) = path(next, queue, leads).filter(|path| path.len() > 2) {
+        let what = format!("callers may go round: {queue} -> {}", path.join(" -> "));
+        let instead = "each of them comes to each queue once and waits on in the last; if that is \
+                       not meant, take one of these overflows out";
+        log.warn(place, what, instead);
     }
     leads.entry(queue.into()).or_default().push(next.into());
     false

@@ -90,6 +90,7 @@ fn numbering(section: &mut Section) -> Numbering {
     Numbering {
         dialled: did.map_or(DialledIn::default(), |at| at.it),
         caller: caller.map_or(CallerIn::default(), |at| at.it),
+        peer: section.flag("peer").unwrap_or(false),
     }
 }
 

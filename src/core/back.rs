@@ -2,7 +2,7 @@
 //! and the call; and callers whom a queue does not keep.
 
 use super::{Out, Switch};
-use crate::acd::{Elsewhere, Instead, Next, Relief, Scene};
+use crate::acd::{Instead, Next};
 use crate::base::{AgentId, CallId, Now, QueueId};
 use crate::call::out::Refusal;
 use crate::call::{Calls, Centre, MissedNews, Origin};
@@ -30,17 +30,7 @@ impl Switch {
 
     /// To the first of the queue's ways out that is open.
     fn send_out(&mut self, now: Now, call: CallId, queue: QueueId, out: &mut Out) {
-        let is_down = |trunk| self.state.calls.is_down(trunk);
-        let may_ring = self.state.calls.may_be_sent_out(call);
-        let is_open = |to: &Elsewhere| match self.centre(to) {
-            Some(Centre::Queue(_)) => true,
-            Some(Centre::Trunk(trunk)) => may_ring && !is_down(trunk),
-            None => false,
-        };
-        let ways = &self.settings.overflows;
-        let scene = Scene { ways, is_down: &is_down, is_open: &is_open };
-        let way = Relief::way_out(&self.state.desk, &scene, queue);
-        let Some(way) = way else {
+        let Some(way) = self.way_out(call, queue) else {
             return self.calls(now, |calls, io| calls.nowhere_to_go(io, call));
         };
         let from = self.state.desk.queue_settings(queue).map_or(String::new(), |q| q.name.clone());

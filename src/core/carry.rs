@@ -204,9 +204,12 @@ impl Switch {
             caller: Some(known.number.clone()).filter(|number| !number.is_empty()),
             agent: None,
             keep: is_promise.then_some(self.settings.callbacks.keep),
-            again: known.was_connected,
+            again: known.was_connected || !known.been.is_empty(),
         };
         self.desk(now, |desk, cx, out| desk.join(cx, call, queue, join, out));
+        if self.state.desk.queue_of(call) == Some(queue) {
+            self.state.calls.waits_in(call, queue);
+        }
         self.listen(now, call);
     }
 

@@ -23,6 +23,10 @@ impl People for Known<'_> {
         self.desk.queue_id(name)
     }
 
+    fn turns_away(&self, queue: QueueId) -> Option<&'static str> {
+        self.desk.turns_away(queue, false).map(crate::acd::Away::name)
+    }
+
     fn today(&self, now: Wall) -> Date {
         Calendar::new(self.roster).date(now).unwrap_or_default()
     }

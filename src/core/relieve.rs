@@ -1,31 +1,51 @@
 //! Carries an overflow: the caller goes to another queue, or the centre of a district rings while
-//! they keep their place. The desk decides when ([`crate::acd::Relief`]).
+//! they keep their place. The desk decides when ([`crate::acd::Relief`]), and says whether the other
+//! queue takes them: until one does, they stay where they are.
 
-use super::{Switch, What};
-use crate::acd::{Desk, Elsewhere, Overflow, Scene};
-use crate::base::{CallId, Now, QueueId};
+use super::{State, Switch, What};
+use crate::acd::{Desk, Elsewhere, Overflow, Relief, Scene};
+use crate::base::{CallId, Cx, Now, QueueId, TrunkId};
 use crate::call::Centre;
 use crate::config::Settings;
 
 impl Switch {
     /// Something may have changed for a caller in a queue.
     pub(super) fn relieve(&mut self, now: Now, call: CallId, out: &mut super::Out) {
-        let state = &mut self.state;
-        let cx = cx!(state, now);
-        let calls = &state.calls;
-        let is_down = |trunk| calls.is_down(trunk);
-        let is_open = |to: &Elsewhere| match centre(&state.desk, &self.settings, to) {
-            Some(Centre::Queue(_)) => true,
-            Some(Centre::Trunk(trunk)) => !is_down(trunk),
+        let sure = self.is_sure(call);
+        let State { rng, timers, relief, calls, desk, .. } = &mut self.state;
+        let (desk, calls, settings) = (&*desk, &*calls, &self.settings);
+        let is_down = |trunk: TrunkId| calls.is_down(trunk);
+        let is_open = |to: &Elsewhere| match centre(desk, settings, to) {
+            Some(to) => calls.may_overflow(call, to) && takes(desk, to, sure),
+            None => false,
+        };
+        let scene = Scene { ways: &settings.overflows, is_down: &is_down, is_open: &is_open };
+        let cx = &mut Cx { now, rng, timers };
+        let Some(way) = relief.look(cx, desk, &scene, call) else { return };
+        let from = desk.queue_of(call).and_then(|queue| desk.queue_settings(queue));
+        let from = from.map_or(String::new(), |queue| queue.name.clone());
+        self.overflow(now, call, from, way, out);
+    }
+
+    /// The first way out of a queue, which does not keep the caller, that is open to them.
+    pub(super) fn way_out(&self, call: CallId, queue: QueueId) -> Option<Overflow> {
+        let State { calls, desk, .. } = &self.state;
+        let (sure, may_ring) = (self.is_sure(call), calls.may_be_sent_out(call));
+        let is_down = |trunk: TrunkId| calls.is_down(trunk);
+        let is_open = |to: &Elsewhere| match centre(desk, &self.settings, to) {
+            Some(Centre::Trunk(_)) if !may_ring => false,
+            Some(to) => calls.may_overflow(call, to) && takes(desk, to, sure),
             None => false,
         };
         let ways = &self.settings.overflows;
         let scene = Scene { ways, is_down: &is_down, is_open: &is_open };
-        let from = state.desk.queue_of(call);
-        let Some(way) = state.relief.look(cx, &state.desk, &scene, call) else { return };
-        let from = from.and_then(|queue| state.desk.queue_settings(queue));
-        let from = from.map_or(String::new(), |queue| queue.name.clone());
-        self.overflow(now, call, from, way, out);
+        Relief::way_out(desk, &scene, queue)
+    }
+
+    /// Whether every queue takes this caller: an emergency, or a promise of a call.
+    fn is_sure(&self, call: CallId) -> bool {
+        let known = self.state.calls.get(call);
+        known.is_some_and(|call| call.emergency) || self.state.callbacks.knows(call)
     }
 
     fn overflow(
@@ -66,7 +86,7 @@ impl Switch {
     }
 
     /// A reload took their queue away: they wait where their line leads now, at the place of their
-    /// arrival. False: no line leads to a queue any more.
+    /// arrival, however many wait there. False: no line leads to a queue any more.
     pub(super) fn rehouse(&mut self, now: Now, call: CallId, out: &mut super::Out) -> bool {
         let known = self.state.calls.get(call).map(|call| (call.arrived, call.dialled.clone()));
         let Some((arrived, dialled)) = known else { return false };
@@ -103,6 +123,13 @@ fn centre(desk: &Desk, settings: &Settings, to: &Elsewhere) -> Option<Centre> {
     match to {
         Elsewhere::Queue(name) => desk.queue_id(name).map(Centre::Queue),
         Elsewhere::District(name) => settings.call.district(name).map(|district| district.centre),
+    }
+}
+
+fn takes(desk: &Desk, to: Centre, sure: bool) -> bool {
+    match to {
+        Centre::Queue(queue) => desk.turns_away(queue, sure).is_none(),
+        Centre::Trunk(_) => true,
     }
 }
 

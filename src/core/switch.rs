@@ -221,8 +221,10 @@ impl Switch {
     }
 
     fn reload(&mut self, now: Now, settings: Settings, out: &mut Out) {
-        self.settings = settings;
+        let before = std::mem::replace(&mut self.settings, settings).sip.trunks;
         self.index();
+        let places = sip::places(&before, &self.settings.sip.trunks);
+        self.state.calls.move_trunks(&|trunk| places.of(trunk));
         let settings = self.settings.sip.clone();
         self.sip(now, |ua, cx, _| ua.reload(cx, settings));
         let settings = self.settings.acd.clone();

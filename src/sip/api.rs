@@ -95,6 +95,9 @@ pub struct Invited {
     pub called: Option<Party>,
     /// Oldest Diversion or History-Info entry: who was called first.
     pub diverted: Option<Party>,
+    /// What another switch of this kind says of its call: its header fields whose names begin with
+    /// [`PEER`], as they came by a trunk. Whether any of it is believed is not decided here.
+    pub told: Vec<(String, String)>,
     /// Privacy: id (RFC 3323): the caller is withheld.
     pub private: bool,
     pub source: Source,
@@ -107,6 +110,8 @@ pub struct Invited {
     /// `None`: the peer wants our offer in the 2xx (delayed offer).
     pub offer: Option<Body>,
 }
+
+pub const PEER: &str = "X-Pukar-";
 
 /// What a REFER asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -31,6 +31,7 @@ pub use agent::{Counts, UserAgent};
 pub use api::*;
 pub use compose::FORWARDS;
 pub use settings::*;
+pub use trunk::{Places, places};
 
 #[cfg(test)]
 mod tests;

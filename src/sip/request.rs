@@ -12,7 +12,7 @@ use super::net::Give;
 use super::registrar::{Asked, Contacts, Outcome, Register};
 use super::session::{self, TooSmall};
 use super::transaction::table::{Purpose, User};
-use super::{Body, Effect, Hop, Invited, Notice, Party, Replaced, Source, Transport};
+use super::{Body, Effect, Hop, Invited, Notice, PEER, Party, Replaced, Source, Transport};
 use super::{compose, route, tag};
 use crate::base::{Cx, LegId, TransactionId, limits};
 use crate::wire::sip::text;
@@ -420,6 +420,13 @@ fn invited(message: &Message, hop: Hop, source: Source, offer: Option<Body>) -> 
     let history: Vec<NameAddr> = message.history_info().collect();
     let oldest = history.first().filter(|_| history.len() > 1).copied();
     let diverted = message.diversion().last().or(oldest);
+    let of_peer = |name: &[u8]| {
+        let own = name.get(..PEER.len());
+        trusted && own.is_some_and(|own| own.eq_ignore_ascii_case(PEER.as_bytes()))
+    };
+    let told = message.fields.iter().filter(|field| of_peer(field.raw_name));
+    let told =
+        told.map(|field| (text(field.raw_name).into_owned(), text(field.value).into_owned()));
     Invited {
         from: party(&message.from),
         to: party(&message.to),
@@ -427,6 +434,7 @@ fn invited(message: &Message, hop: Hop, source: Source, offer: Option<Body>) -> 
         asserted: asserted.as_ref().map(party),
         called: message.p_called_party_id().as_ref().map(party),
         diverted: diverted.as_ref().map(party),
+        told: told.take(limits::PEER_FIELDS_MAX).collect(),
         private: message.privacy().any(|p| ["id", "user", "header"].contains(&p)),
         source,
         hop,

@@ -41,17 +41,30 @@ impl Watch {
     }
 }
 
+/// Where the trunks of old settings are in new ones.
+pub struct Places(Vec<Option<usize>>);
+
+/// A trunk is the same where its name is.
+pub fn places(before: &[Trunk], now: &[Trunk]) -> Places {
+    let place = |old: &Trunk| now.iter().position(|trunk| trunk.name == old.name);
+    Places(before.iter().map(place).collect())
+}
+
+impl Places {
+    /// `None`: the trunk is gone.
+    pub fn of(&self, trunk: TrunkId) -> Option<TrunkId> {
+        let slot = self.0.get(trunk.slot() as usize).copied().flatten()?;
+        Some(TrunkId::new(slot as u32, 0))
+    }
+}
+
 impl UserAgent {
     /// An id is a place in the settings, and the settings are new: whatever is about a trunk stays
     /// with the trunk of that name. A leg whose trunk is gone has no login any more.
     pub(super) fn move_trunks(&mut self, cx: &mut Cx, before: &[Trunk]) {
         let now = &self.net.settings.trunks;
-        let place = |old: &Trunk| now.iter().position(|trunk| trunk.name == old.name);
-        let places: Vec<Option<usize>> = before.iter().map(place).collect();
-        let moved = |id: TrunkId| {
-            let slot = places.get(id.slot() as usize).copied().flatten()?;
-            Some(TrunkId::new(slot as u32, 0))
-        };
+        let places = places(before, now);
+        let moved = |id: TrunkId| places.of(id);
         let legs: Vec<LegId> = self.legs.keys().collect();
         for id in legs {
             if let Some(leg) = self.legs.get_mut(id) {
@@ -98,13 +111,22 @@ impl UserAgent {
             watch.down.retain(|server| servers.contains(server) && !every.is_zero());
         }
         if every.is_zero() {
-            return;
+            return self.believe_in(id, out);
         }
         cx.timers.set(Timer::TrunkPing(id), cx.now.instant + every);
         for server in servers {
             if let Some(hop) = self.net.way(server.transport, server.addr) {
                 self.ask_trunk(cx, id, hop, out);
             }
+        }
+    }
+
+    /// A trunk that is asked no more is believed in, whatever it was before.
+    fn believe_in(&mut self, trunk: TrunkId, out: &mut Vec<Effect>) {
+        let watch = self.watches.get_mut(trunk.slot() as usize);
+        if let Some(watch) = watch.filter(|watch| watch.up == Some(false)) {
+            watch.up = None;
+            out.push(Effect::Notice(Notice::TrunkUp { trunk, up: true }));
         }
     }
 

@@ -202,8 +202,12 @@ impl Model {
             }
             call.key = call.key.or(before.key.clone());
         }
+        let obstacle = self.obstacle(&call);
+        if obstacle.is_some() && known.is_some_and(|c| self.calls[c].talks.is_none()) {
+            return;
+        }
         self.take_out(now, id);
-        if let Some((why, instead)) = self.obstacle(&call) {
+        if let Some((why, instead)) = obstacle {
             self.turn_away(id, queue, why, instead);
             return self.finish(now);
         }

@@ -226,6 +226,10 @@ impl Stage {
     /// A key is pressed by whoever is at the port that was opened last.
     pub fn press(&mut self, keys: &str) {
         let port = *self.opened.last().expect("a port was opened");
+        self.press_at(port, keys);
+    }
+
+    pub fn press_at(&mut self, port: PortId, keys: &str) {
         for key in keys.chars() {
             self.tell(Event::Media(control::Event::Key { port, key }));
         }
@@ -419,6 +423,15 @@ impl Stage {
             What::Call(call::Fact::Rung { number, reached, .. }) => {
                 Some(format!("rung {number}: {reached}"))
             }
+            _ => None,
+        });
+        told.collect()
+    }
+
+    /// Which trunks were told to be up or down, by their places.
+    pub fn trunks_told(&self) -> Vec<(u64, bool)> {
+        let told = self.facts.iter().filter_map(|fact| match &fact.what {
+            What::Trunk { trunk, up } => Some((trunk.0, *up)),
             _ => None,
         });
         told.collect()

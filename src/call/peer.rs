@@ -1,0 +1,112 @@
+//! What one switch of ours tells another with a call that it hands over, and what is believed of
+//! it: which call it was there, since when the caller has waited, what they dialled first, their
+//! district, and that it is an emergency. Only a trunk that is a peer is told, and believed.
+
+use super::Settings;
+use super::conversation::Call;
+use crate::base::text::clean;
+use crate::base::{Id, Instant, TrunkId, limits};
+use crate::sip::{Invited, Source, Target};
+use std::time::Duration;
+
+const CALL: &str = "X-Pukar-Call";
+/// Seconds, to the millisecond: the clocks of two switches may differ, a span does not.
+const WAIT: &str = "X-Pukar-Wait";
+const DIALLED: &str = "X-Pukar-Dialled";
+const LINE: &str = "X-Pukar-Line";
+const DISTRICT: &str = "X-Pukar-District";
+const KIND: &str = "X-Pukar-Kind";
+const EMERGENCY: &str = "emergency";
+/// Characters of one value.
+const KEPT: usize = 64;
+
+/// What another switch says of a caller.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    /// The id of their call there.
+    pub call: String,
+    pub waited: Duration,
+    pub dialled: String,
+    pub district: String,
+    pub emergency: bool,
+}
+
+impl Told {
+    /// `None` where it comes from nobody who is believed.
+    pub fn by(settings: &Settings, invited: &Invited) -> Option<Self> {
+        let Source::Trunk(trunk) = invited.source else { return None };
+        if !settings.is_peer(trunk) {
+            return None;
+        }
+        let value = |name: &str| {
+            let found = invited.told.iter().find(|(own, _)| own.eq_ignore_ascii_case(name));
+            found.map_or(String::new(), |(_, value)| clean(value, KEPT))
+        };
+        Some(Self {
+            call: value(CALL),
+            waited: span(&value(WAIT)).unwrap_or_default().min(limits::PEER_WAIT_MAX),
+            dialled: value(DIALLED),
+            district: value(DISTRICT),
+            emergency: value(KIND) == EMERGENCY,
+        })
+    }
+}
+
+impl Settings {
+    /// Whether a switch of ours is behind this trunk.
+    fn is_peer(&self, trunk: TrunkId) -> bool {
+        self.trunks.get(trunk.slot() as usize).is_some_and(|trunk| trunk.peer)
+    }
+}
+
+impl Call {
+    /// What goes with the call to whoever is rung there.
+    pub(super) fn told_to_peer(
+        &self,
+        settings: &Settings,
+        target: &Target,
+        now: Instant,
+    ) -> Vec<(String, String)> {
+        match target {
+            Target::Trunk { trunk, .. } if settings.is_peer(*trunk) => {}
+            Target::Trunk { .. } | Target::Uri(_) | Target::Contact(_) => return Vec::new(),
+        }
+        let waited = now.since(self.arrived);
+        let waited = format!("{}.{:03}", waited.as_secs(), waited.subsec_millis());
+        let fields = [
+            (CALL, self.name.as_str()),
+            (WAIT, &waited),
+            (DIALLED, &self.dialled),
+            (LINE, &self.line),
+            (DISTRICT, &self.district),
+            (KIND, if self.emergency { EMERGENCY } else { "" }),
+        ];
+        let told = fields.into_iter().filter(|(_, value)| !value.is_empty());
+        told.map(|(name, value)| (name.to_string(), clean(value, KEPT))).collect()
+    }
+}
+
+/// `12.345` seconds.
+fn span(text: &str) -> Option<Duration> {
+    let (seconds, rest) = text.split_once('.').unwrap_or((text, "0"));
+    if rest.is_empty() || rest.len() > 3 || !rest.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let millis = rest.parse::<u64>().ok()? * 10_u64.pow(3 - rest.len() as u32);
+    Some(Duration::from_secs(seconds.parse().ok()?) + Duration::from_millis(millis))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_read_to_the_millisecond_and_nonsense_is_none() {
+        assert_eq!(span("12.345"), Some(Duration::from_millis(12_345)));
+        assert_eq!(span("12.5"), Some(Duration::from_millis(12_500)));
+        assert_eq!(span("7"), Some(Duration::from_secs(7)));
+        for odd in ["", "x", "-1", "1.2345", "1.", "1.x", "99999999999999999999"] {
+            assert_eq!(span(odd), None, "{odd}");
+        }
+    }
+}
