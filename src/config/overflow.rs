@@ -1,5 +1,5 @@
-//! `[[queue.overflow]]`: the ways out of a queue, and whether they lead round in a circle. State and
-//! district may help one another: a caller comes to each queue once.
+//! `[[queue.overflow]]`: the ways out of a queue, and whether they lead round in a circle. State
+//! and district may help one another: a caller comes to each queue once.
 
 use super::mistake::{Log, Place, Wrong, choose};
 use super::section::{At, Section, kind};

@@ -1,6 +1,6 @@
 //! Carries an overflow: the caller goes to another queue, or the centre of a district rings while
-//! they keep their place. The desk decides when ([`crate::acd::Relief`]), and says whether the other
-//! queue takes them: until one does, they stay where they are.
+//! they keep their place. The desk decides when ([`crate::acd::Relief`]), and says whether the
+//! other queue takes them: until one does, they stay where they are.
 
 use super::{State, Switch, What};
 use crate::acd::{Desk, Elsewhere, Overflow, Relief, Scene};
