@@ -3,7 +3,8 @@
 mod chaos;
 mod demo;
 
-use pukar::console::{Fault, Hands, RunArgs, main as console, read_settings};
+use pukar::config::Settings;
+use pukar::console::{Fault, Hands, RunArgs, data_folder, main as console, read_settings};
 use pukar::load::{self, LoadArgs};
 use pukar::shell::{self, Options};
 use std::process::{Command, ExitCode};
@@ -17,11 +18,27 @@ fn run(args: RunArgs) -> Result<(), Fault> {
     if args.supervise {
         return supervise(&args);
     }
+    let (config, data) = (args.config.clone(), data_folder(&args.config, args.data.as_deref()));
     let read = move || read_settings(&args.config, args.data.as_deref());
-    let settings = read()?;
+    let (settings, mistakes) = match read() {
+        Ok(settings) => (settings, None),
+        // Whoever is on the phone has made no mistake: the switch may know settings that will do.
+        Err(fault) if shell::has_journal(&data) => {
+            (Settings { data, ..Settings::default() }, Some(fault))
+        }
+        Err(fault) => return Err(fault),
+    };
     let reload = move || read().map_err(|fault| fault.line);
-    let options = Options { reload: Some(Arc::new(reload)), ..Options::default() };
-    Ok(shell::run(settings, options)?)
+    let options = Options {
+        reload: Some(Arc::new(reload)),
+        config: Some(config),
+        mistakes: mistakes.as_ref().map(|fault| fault.line.clone()),
+        ..Options::default()
+    };
+    shell::run(settings, options).map_err(|line| match mistakes {
+        Some(fault) if fault.line == line => fault,
+        _ => Fault::work(line),
+    })
 }
 
 /// The same in a child, again and again.

@@ -70,6 +70,37 @@ fn upgrades_in_the_rush_refuse_nobody() {
     });
 }
 
+/// What the recorder had heard and not yet written is written before the program goes.
+#[test]
+fn an_upgrade_is_not_heard_in_a_recording() {
+    let (recordings, outages) = survive(&Day {
+        callers: 8,
+        agents: 8,
+        kills: 4,
+        how: Switch::upgrade,
+        talk: Span::millis(8_000, 9_000),
+        seconds: 30,
+        rtp_from: 41_000,
+    });
+    let pauses = recordings.values().map(|file| {
+        let sound = &file[wav::HEADER..];
+        longest_pause(sound, 0).max(longest_pause(sound, 1)) / 8
+    });
+    let pauses: Vec<usize> = pauses.collect();
+    let away = outages.iter().max().unwrap().as_millis() as usize;
+    assert!(pauses.iter().all(|ms| *ms < away + 100), "ms of silence: {pauses:?}; away: {away}");
+}
+
+/// The most frames in a row in which one side, which speaks all the time, is not heard.
+fn longest_pause(sound: &[u8], side: usize) -> usize {
+    let frames: Vec<u8> = sound.iter().skip(side).step_by(2).copied().collect();
+    let is_heard = |octet: &u8| *octet != Law::A.silence();
+    let first = frames.iter().position(is_heard).expect("somebody speaks");
+    let last = frames.iter().rposition(is_heard).expect("somebody speaks");
+    let pauses = frames[first..=last].split(is_heard).map(<[u8]>::len);
+    pauses.max().unwrap_or(0)
+}
+
 /// Somebody has to serve the queue.
 const ONE: &str = "[[agent]]\nid = \"op1\"\nskills = [\"operator\"]\nready = true\n\
                    contact = \"sip:op1@NET.3:5060\"\n";
@@ -207,7 +238,8 @@ fn five_hundred_callers_survive_kill_nine() {
     });
 }
 
-fn survive(day: &Day) {
+/// The recordings of that day, and how long each outage was.
+fn survive(day: &Day) -> (BTreeMap<String, Vec<u8>>, Vec<Duration>) {
     let mut switch = Switch::start(&[HELPLINE, &agents(day), "[recording]\nall = true\n"]);
     let plan = plan(&switch, day);
     let phones = std::thread::spawn(move || load::run(&plan, &mut |_| {}).unwrap());
@@ -233,9 +265,10 @@ fn survive(day: &Day) {
     let records = switch.records();
     one_record_each(&records, day);
     recordings_are_whole(&records, &recordings);
-    for outage in outages {
-        assert!(outage < Duration::from_secs(5), "back after {outage:?}");
+    for outage in &outages {
+        assert!(*outage < Duration::from_secs(5), "back after {outage:?}");
     }
+    (recordings, outages)
 }
 
 fn agents(day: &Day) -> String {

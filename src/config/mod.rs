@@ -58,6 +58,13 @@ pub fn parse_and_warn(
     (if mistakes.is_empty() { Ok(settings) } else { Err(mistakes) }, warnings)
 }
 
+/// Where a configuration has the switch write, as far as that can be read, whatever else is wrong.
+pub fn data_folder(files: &[(String, String)]) -> std::path::PathBuf {
+    let mut log = Log::new(files.iter().map(|(name, _)| name.clone()).collect());
+    let root = tree::read(files, &mut log);
+    read(&root, &|_| None, &mut log).data
+}
+
 fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     let empty = Table::default();
     let mut top = Section::new(root, "the configuration", log);

@@ -7,7 +7,7 @@ use crate::shell::prompts::Prompts;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Octets in one configuration file.
@@ -25,6 +25,15 @@ pub fn read_settings(path: &Path, data: Option<&Path>) -> Result<Settings, Fault
         Some(dir) => settings.with_data(dir),
         None => settings,
     })
+}
+
+/// Where a configuration has the switch write, as far as that can be read, whatever else is wrong.
+pub fn data_folder(path: &Path, data: Option<&Path>) -> PathBuf {
+    let read = || match texts(path) {
+        Ok(texts) => config::data_folder(&texts),
+        Err(_) => Settings::default().data,
+    };
+    data.map_or_else(read, Path::to_path_buf)
 }
 
 /// `pukar check`.

@@ -26,7 +26,7 @@ mod why;
 
 pub use args::{Cli, Command, DemoArgs, RunArgs};
 pub use client::Client;
-pub use files::read_settings;
+pub use files::{data_folder, read_settings};
 
 use crate::shell;
 use clap::Parser;

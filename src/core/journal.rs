@@ -3,7 +3,10 @@
 //!
 //! A file is a header and entries. An entry is its length, its kind, a checksum and a payload:
 //! events and memory in postcard, which only the same core can read; notes in JSON, which any
-//! later version can.
+//! other version can. That much is the same in every form: a checksum is keyed with the form that
+//! the header names, so that what another version wrote is never taken for damaged.
+
+mod notes;
 
 use super::record::{CallRecord, Row};
 use super::{Event, Snapshot};
@@ -119,7 +122,7 @@ impl Header {
         bytes[12..16].copy_from_slice(&flags.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.build.to_le_bytes());
         bytes[24..32].copy_from_slice(&self.number.to_le_bytes());
-        let check = checksum(0, &bytes[..32]);
+        let check = checksum(self.format, 0, &bytes[..32]);
         bytes[32..].copy_from_slice(&check.to_le_bytes());
         bytes
     }
@@ -127,10 +130,10 @@ impl Header {
     /// The header of a file, whoever wrote it.
     pub fn decode(file: &[u8]) -> Result<Self, Unreadable> {
         let bytes = file.get(..HEADER_LEN).ok_or(Unreadable::Short)?;
-        if bytes[..8] != MAGIC || checksum(0, &bytes[..32]) != u64_at(bytes, 32) {
+        let format = u32_at(bytes, 8);
+        if bytes[..8] != MAGIC || checksum(format, 0, &bytes[..32]) != u64_at(bytes, 32) {
             return Err(Unreadable::Damaged);
         }
-        let format = u32_at(bytes, 8);
         if format != FORMAT {
             return Err(Unreadable::Version(format));
         }
@@ -171,7 +174,7 @@ fn entry(
     let len = (out.len() - start - HEAD_LEN) as u32;
     out[start..start + 4].copy_from_slice(&len.to_le_bytes());
     out[start + 4..start + 8].copy_from_slice(&code.to_le_bytes());
-    let check = checksum(number, &out[start + HEAD_LEN..]) ^ u64::from(code);
+    let check = checksum(FORMAT, number, &out[start + HEAD_LEN..]) ^ u64::from(code);
     out[start + 8..start + 16].copy_from_slice(&check.to_le_bytes());
     Ok(())
 }
@@ -209,14 +212,17 @@ pub fn read_batch(payload: &[u8]) -> Option<(Now, Vec<Event>)> {
     read(payload)
 }
 
+/// A note, whichever version wrote it: what it has more is left out, what it lacks is blank.
 pub fn read_note(payload: &[u8]) -> Option<Note> {
-    serde_json::from_slice(payload).ok()
+    serde_json::from_slice(payload).ok().or_else(|| notes::of_another_form(payload))
 }
 
 /// Goes through the entries of a file, without its header.
 #[derive(Debug)]
 pub struct Entries<'a> {
     bytes: &'a [u8],
+    /// The form that the header names.
+    format: u32,
     number: u64,
     at: usize,
     damaged: bool,
@@ -225,7 +231,9 @@ pub struct Entries<'a> {
 impl<'a> Entries<'a> {
     /// `file` as a whole, its header included.
     pub fn new(file: &'a [u8], number: u64) -> Self {
-        Self { bytes: file, number, at: HEADER_LEN.min(file.len()), damaged: false }
+        let at = HEADER_LEN.min(file.len());
+        let format = if file.len() < HEADER_LEN { FORMAT } else { u32_at(file, 8) };
+        Self { bytes: file, format, number, at, damaged: false }
     }
 
     /// Where the last good entry ended.
@@ -259,7 +267,7 @@ impl<'a> Entries<'a> {
             return None;
         }
         let payload = self.bytes.get(at + HEAD_LEN..at + HEAD_LEN + len)?;
-        let check = checksum(self.number, payload) ^ u64::from(code);
+        let check = checksum(self.format, self.number, payload) ^ u64::from(code);
         (check == u64_at(head, 8)).then_some((kind, payload))
     }
 }
@@ -280,8 +288,8 @@ impl<'a> Iterator for Entries<'a> {
     }
 }
 
-fn checksum(number: u64, bytes: &[u8]) -> u64 {
-    let mut hasher = SipHasher13::new_with_keys(number, u64::from(FORMAT));
+fn checksum(format: u32, number: u64, bytes: &[u8]) -> u64 {
+    let mut hasher = SipHasher13::new_with_keys(number, u64::from(format));
     hasher.write(bytes);
     hasher.finish()
 }
@@ -292,6 +300,27 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
     bytes[at..at + 8].try_into().map_or(0, u64::from_le_bytes)
+}
+
+/// The same file as a version of another form would have written it, with `change` in its notes.
+#[cfg(test)]
+pub fn in_another_form(file: &[u8], format: u32, change: &dyn Fn(String) -> String) -> Vec<u8> {
+    let header = Header::decode(file).expect("a header");
+    let mut other = Header { format, ..header }.encode().to_vec();
+    for (kind, payload) in Entries::new(file, header.number) {
+        let text = || String::from_utf8(payload.to_vec()).expect("a note is text");
+        let payload = match kind {
+            Kind::Note => change(text()).into_bytes(),
+            _ => payload.to_vec(),
+        };
+        let code = KINDS.iter().position(|known| *known == kind).expect("a kind") as u32;
+        let check = checksum(format, header.number, &payload) ^ u64::from(code);
+        other.extend((payload.len() as u32).to_le_bytes());
+        other.extend(code.to_le_bytes());
+        other.extend(check.to_le_bytes());
+        other.extend(payload);
+    }
+    other
 }
 
 #[cfg(test)]

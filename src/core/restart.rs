@@ -26,6 +26,17 @@ impl Switch {
         &self.settings
     }
 
+    /// Whether anybody is on the phone.
+    pub fn is_live(&self) -> bool {
+        let calls = self.state.calls.len();
+        self.state.sip.counts().legs > 0 || calls > self.state.calls.promises()
+    }
+
+    /// It was told to end, and has.
+    pub fn has_ended(&self) -> bool {
+        self.state.draining && self.is_idle()
+    }
+
     /// All that is needed to go on from here.
     pub fn memory(&self, now: Now) -> Memory {
         Memory { now, settings: self.settings.clone(), state: self.snapshot() }

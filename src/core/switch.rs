@@ -298,7 +298,7 @@ impl Switch {
         self.phones = phones.map(|(at, phone)| (phone.user.clone(), at)).collect();
     }
 
-    fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         // A leg outlives its call until its BYE is answered; a promise outlives the process.
         let legs = self.state.sip.counts().legs;
         let promises = self.state.calls.promises();

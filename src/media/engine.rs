@@ -389,7 +389,8 @@ impl Engine {
         }
     }
 
-    fn hand_on(&mut self, out: &mut Vec<Effect>) {
+    /// The recorded sound that still waits for more: nothing more comes.
+    pub fn hand_on(&mut self, out: &mut Vec<Effect>) {
         out.extend(self.tape.take().map(Effect::Recorded));
     }
 

@@ -28,8 +28,15 @@ pub fn data_folder(dir: &Path) -> Result<(), String> {
         })
 }
 
+/// Says what had better be otherwise.
+pub fn warn(settings: &Settings) {
+    for sentence in [open_files(settings), recordings(settings)] {
+        sentence.iter().for_each(|sentence| tracing::warn!("{sentence}"));
+    }
+}
+
 /// A sentence where calls are to be recorded and cannot be. No call is refused for that.
-pub fn recordings(settings: &Settings) -> Option<String> {
+fn recordings(settings: &Settings) -> Option<String> {
     let dir = &settings.recording.folder;
     let probe = dir.join(".writable");
     if !settings.call.records() {
@@ -52,7 +59,7 @@ pub fn recordings(settings: &Settings) -> Option<String> {
 }
 
 /// Raises the limit on open files; a sentence where it stays too low for the configured ports.
-pub fn open_files(settings: &Settings) -> Option<String> {
+fn open_files(settings: &Settings) -> Option<String> {
     let (first, last) = settings.call.media.ports;
     let ports = u64::from(last.saturating_sub(first)) + 1;
     // A call has four ports, and one file where it is recorded.

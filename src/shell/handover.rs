@@ -24,6 +24,8 @@ pub struct Handover {
     pub flows: Vec<OpenFlow>,
     /// RTP and RTCP, by the number of the first.
     pub ports: BTreeMap<u32, (OwnedFd, OwnedFd)>,
+    /// That of the data folder.
+    pub lock: Option<OwnedFd>,
 }
 
 /// A connection between two messages.
@@ -41,6 +43,8 @@ struct Note {
     listeners: Vec<(Transport, SocketAddr, RawFd)>,
     flows: Vec<(FlowId, RawFd, Vec<u8>)>,
     ports: Vec<(u32, RawFd, RawFd)>,
+    #[serde(default)]
+    lock: Option<RawFd>,
 }
 
 impl Handover {
@@ -49,32 +53,38 @@ impl Handover {
         let Some(fd) = std::env::var(VARIABLE).ok().and_then(|text| text.parse().ok()) else {
             return Self::default();
         };
-        Self::read(fd).unwrap_or_else(|error| {
-            tracing::error!(
-                "what the program before this one has left open cannot be read: {error}. Sockets \
-                 are opened anew; phones over TCP connect again by themselves"
-            );
-            Self::default()
-        })
+        match read(fd) {
+            Ok(note) => Self::open(note),
+            Err(error) => {
+                tracing::error!(
+                    "what the program before this one has left open cannot be read: {error}. \
+                     Sockets are opened anew; phones over TCP connect again by themselves"
+                );
+                Self::default()
+            }
+        }
     }
 
-    fn read(fd: RawFd) -> io::Result<Self> {
-        let mut file = std::fs::File::from(inherit::take(fd)?);
-        let mut text = Vec::new();
-        file.rewind()?;
-        file.read_to_end(&mut text)?;
-        let Note { listeners, flows, ports } = serde_json::from_slice(&text)?;
-        let mut open = Self::default();
-        for (transport, at, fd) in listeners {
-            open.listeners.push((transport, at, inherit::take(fd)?));
+    /// One that is not there costs only itself.
+    fn open(note: Note) -> Self {
+        let take = |fd: RawFd| {
+            let taken = inherit::take(fd);
+            taken.inspect_err(|e| tracing::error!("a descriptor that was left open: {e}")).ok()
+        };
+        let Note { listeners, flows, ports, lock } = note;
+        let listeners = listeners.into_iter();
+        let flows = flows.into_iter();
+        let ports = ports.into_iter();
+        Self {
+            lock: lock.and_then(take),
+            listeners: listeners.filter_map(|(t, at, fd)| Some((t, at, take(fd)?))).collect(),
+            flows: flows
+                .filter_map(|(id, fd, begun)| Some(OpenFlow { id, fd: take(fd)?, begun }))
+                .collect(),
+            ports: ports
+                .filter_map(|(number, rtp, rtcp)| Some((number, (take(rtp)?, take(rtcp)?))))
+                .collect(),
         }
-        for (id, fd, begun) in flows {
-            open.flows.push(OpenFlow { id, fd: inherit::take(fd)?, begun });
-        }
-        for (number, rtp, rtcp) in ports {
-            open.ports.insert(number, (inherit::take(rtp)?, inherit::take(rtcp)?));
-        }
-        Ok(open)
     }
 
     /// Keeps everything open for the next program; the variable that tells it where to look.
@@ -89,6 +99,7 @@ impl Handover {
         for (number, (rtp, rtcp)) in self.ports {
             note.ports.push((number, left(rtp)?, left(rtcp)?));
         }
+        note.lock = self.lock.map(left).transpose()?;
         let mut file = inherit::memory_file()?;
         file.write_all(&serde_json::to_vec(&note)?)?;
         inherit::keep(file.as_fd())?;
@@ -104,6 +115,14 @@ impl Handover {
     pub fn ids(&self) -> BTreeSet<FlowId> {
         self.flows.iter().map(|flow| flow.id).collect()
     }
+}
+
+fn read(fd: RawFd) -> io::Result<Note> {
+    let mut file = std::fs::File::from(inherit::take(fd)?);
+    let mut text = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut text)?;
+    Ok(serde_json::from_slice(&text)?)
 }
 
 /// The number of a descriptor that stays open.

@@ -58,6 +58,8 @@ pub struct ShellMeters {
     pub journal_failures: Counter,
     /// 1 while a restart could not bring back what is going on now.
     pub journal_gap: Gauge,
+    /// 1 while the configuration has mistakes, and an older one is in force.
+    pub configuration_refused: Gauge,
 }
 
 /// What is counted of one store.
@@ -114,6 +116,7 @@ impl Metrics {
             journal_octets: metrics::counter!("pukar_journal_octets_total"),
             journal_failures: metrics::counter!("pukar_journal_failures_total"),
             journal_gap: metrics::gauge!("pukar_journal_gap"),
+            configuration_refused: metrics::gauge!("pukar_configuration_refused"),
         })
     }
 

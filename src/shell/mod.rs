@@ -5,6 +5,7 @@
 
 mod accept;
 pub mod admin;
+mod before;
 mod begin;
 mod board;
 mod checks;
@@ -16,6 +17,7 @@ mod handover;
 mod http;
 mod journal;
 mod lane;
+mod lock;
 mod log;
 pub mod media;
 mod meters;
@@ -38,7 +40,7 @@ mod upgrade;
 pub use crate::core::journal::shape;
 pub use admin::Reload;
 pub use core_loop::Over;
-pub use journal::{Audit, audit as replay, explain};
+pub use journal::{Audit, audit as replay, explain, is_begun as has_journal};
 pub use run::run;
 pub use running::{Options, Running};
 pub use store::{Filter, Place, Purge, Store, csv_field, places, purge, query, verify};

@@ -4,6 +4,7 @@
 use crate::base::{Id, TuneId};
 use crate::call;
 use crate::config::{Settings, Tune};
+use crate::sip::Listener;
 use std::sync::Arc;
 
 /// `fresh`, with whatever cannot change in mid-run taken from `running`. Each difference that has
@@ -40,8 +41,42 @@ pub fn adopt(running: &Settings, mut fresh: Settings) -> Settings {
     fresh
 }
 
+/// `fresh`, for a switch that goes on where one with the settings `before` stopped. `live`: there
+/// are calls, whose far ends know our sockets and ports as they were: those stay, with whatever is
+/// new beside them.
+pub fn go_on(before: &Settings, fresh: Settings, live: bool) -> Settings {
+    let mut fresh = with_tunes_of(before, fresh);
+    if !live {
+        return fresh;
+    }
+    for old in &before.sip.listen {
+        let same = |new: &&mut Listener| {
+            // A port that the system chooses is chosen already.
+            let is_any = new.bind.port() == 0 && new.bind.ip() == old.bind.ip();
+            new.transport == old.transport && (is_any || new.bind == old.bind)
+        };
+        match fresh.sip.listen.iter_mut().find(same) {
+            Some(new) => new.bind = old.bind,
+            None => {
+                tracing::warn!(
+                    "{:?} {} stays open until a start without calls: there are calls by it",
+                    old.transport,
+                    old.bind
+                );
+                fresh.sip.listen.push(old.clone());
+            }
+        }
+    }
+    let (old, new) = (&before.call.media, &mut fresh.call.media);
+    if (old.bind, old.ports) != (new.bind, new.ports) {
+        tracing::warn!("media ports change at a start without calls: there are calls on the old");
+        (new.bind, new.advertise, new.ports) = (old.bind, old.advertise, old.ports);
+    }
+    fresh
+}
+
 /// `fresh`, for a switch that goes on with calls of `before`: what those hear keeps its id.
-pub fn with_tunes_of(before: &Settings, mut fresh: Settings) -> Settings {
+fn with_tunes_of(before: &Settings, mut fresh: Settings) -> Settings {
     let wanted = std::mem::replace(&mut fresh.tunes, before.tunes.clone());
     for tune in &wanted {
         if !fresh.tunes.contains(tune) {

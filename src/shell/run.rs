@@ -3,9 +3,11 @@
 use super::core_loop::Over;
 use super::log;
 use super::running::{Options, Running};
+use super::sys::signals;
 use super::upgrade::Program;
 use crate::config::Settings;
 use crate::core::Event;
+use std::task::{Context, Waker};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -18,10 +20,14 @@ const GOODBYE: Duration = Duration::from_secs(3);
 /// everything. An error is one sentence, for stderr and exit status 1.
 pub fn run(settings: Settings, options: Options) -> Result<(), String> {
     log::start(settings.log);
-    let program = Program::own();
+    // One that comes before somebody obeys it would end the process: in an upgrade, with its calls.
+    if let Err(error) = signals::hold(&OBEYED) {
+        tracing::warn!("signals cannot be held back: {error}");
+    }
+    let program = Program::own(options.config.clone());
     let running = Running::start(settings, options)?;
-    // Before anybody is told that it runs: a signal that comes sooner would end it.
     let signals = running.runtime().block_on(async { Signals::new() });
+    let signals = signals.and_then(|kept| signals::release(&OBEYED).map(|()| kept));
     for (transport, at) in running.listens() {
         tracing::info!("listening on {transport:?} {at}");
     }
@@ -29,13 +35,11 @@ pub fn run(settings: Settings, options: Options) -> Result<(), String> {
     if let Some(at) = running.http() {
         tracing::info!("wallboard http://{at}/");
     }
-    let obeyed = match signals {
-        Ok(signals) => Ok(running.runtime().block_on(signals.obey(&running, &program))),
-        Err(error) => Err(error),
-    };
-    match obeyed {
-        Ok(Then::End) => {}
-        Ok(Then::Replace) => return Err(program.replace(running)),
+    match signals {
+        Ok(mut signals) => match running.runtime().block_on(signals.obey(&running, &program)) {
+            Then::End => {}
+            Then::Replace => return Err(program.replace(running, || signals.pass_on())),
+        },
         Err(error) => {
             tracing::error!("signals cannot be received: {error}");
             running.stop();
@@ -49,6 +53,9 @@ pub fn run(settings: Settings, options: Options) -> Result<(), String> {
         Over::Broken => Err("the switch broke down; the log says where".into()),
     }
 }
+
+/// The signals that are obeyed.
+const OBEYED: [i32; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR2];
 
 /// What comes after the signals.
 enum Then {
@@ -75,7 +82,21 @@ impl Signals {
         })
     }
 
-    async fn obey(mut self, running: &Running, program: &Program) -> Then {
+    /// What comes from now on is for the next program; and so is what came and was not obeyed.
+    fn pass_on(&mut self) {
+        if let Err(error) = signals::hold(&OBEYED) {
+            return tracing::error!("signals cannot be held back: {error}");
+        }
+        let mut nobody = Context::from_waker(Waker::noop());
+        let streams = [&mut self.term, &mut self.int, &mut self.hup];
+        for (stream, signal) in streams.into_iter().zip(OBEYED) {
+            if stream.poll_recv(&mut nobody).is_ready() {
+                let _ = signals::send_to_self(signal);
+            }
+        }
+    }
+
+    async fn obey(&mut self, running: &Running, program: &Program) -> Then {
         let mut over = running.over();
         loop {
             tokio::select! {
@@ -85,7 +106,7 @@ impl Signals {
                     return Then::End;
                 }
                 _ = self.hup.recv() => reload(running).await,
-                _ = self.usr2.recv() => match program.can_replace().await {
+                _ = self.usr2.recv() => match program.can_replace(running).await {
                     Ok(()) => return Then::Replace,
                     Err(why) => tracing::error!("no upgrade, and everything goes on: {why}"),
                 },
@@ -130,14 +151,19 @@ async fn reload(running: &Running) {
     let Some(read) = running.reload().cloned() else {
         return tracing::warn!("nothing to reload: there is no configuration file");
     };
+    let refused = &running.meters().configuration_refused;
     match tokio::task::spawn_blocking(move || read()).await {
         Ok(Ok(settings)) => {
+            refused.set(0.0);
             let _ = running.inbox().control(Event::Reload(Box::new(settings))).await;
             tracing::info!("the new configuration is in force");
         }
-        Ok(Err(mistakes)) => tracing::error!(
-            "the configuration has mistakes, so the old one stays in force:\n{mistakes}"
-        ),
+        Ok(Err(mistakes)) => {
+            refused.set(1.0);
+            tracing::error!(
+                "the configuration has mistakes, so the old one stays in force:\n{mistakes}"
+            );
+        }
         Err(_) => tracing::error!("the configuration could not be read"),
     }
 }

@@ -1,20 +1,20 @@
 //! A switch at work: everything started in its order, and brought to rest in the reverse one.
 
 use super::admin::{self, Api, Glances, Guard, Reload};
+use super::before::{Before, bind, bind_http, look_back, with_own_address};
 use super::begin::{Begun, begin};
 use super::board::{self, Board, BoardReader};
 use super::clock::Clock;
 use super::core_loop::{CoreLoop, Flood, LoopHandle, Over};
 use super::handover::{Handover, OpenFlow};
-use super::journal::{self, Begin};
 use super::lane::{self, Inbox, Lane};
+use super::lock::Lock;
 use super::media::{OpenPorts, Setup, Workers};
 use super::meters::{Metrics, ShellMeters};
 use super::outlets::{Outlets, Replies};
 use super::store::{self, Filter, Pace, Stores};
-use super::tcp::{self, Limits, Streams};
-use super::udp::Udp;
-use super::{checks, dns, http, record, reload, tunes};
+use super::tcp::{Limits, Streams};
+use super::{checks, dns, record, reload, tunes};
 use crate::base::FlowId;
 use crate::call::Tape;
 use crate::config::{self, Settings};
@@ -36,11 +36,20 @@ use tokio::sync::watch;
 /// Orders to the media workers, answers of the DNS: kept by the core when the other side lags.
 const WAITING_MAX: usize = 65_536;
 
+/// How long the recorder has to write what it has heard, before another program goes on.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(2);
+
 /// What a start may bring besides the settings.
 #[derive(Clone, Default)]
 pub struct Options {
     /// How to read the configuration again. Without it, there is no reload.
     pub reload: Option<Reload>,
+    /// What the settings were read from, for a program that is to take this one's place.
+    pub config: Option<PathBuf>,
+    /// What is wrong with the configuration. Of the settings only the data folder counts then, and
+    /// there is a switch only where one was at work that has not ended.
+    pub mistakes: Option<String>,
     /// For a run that shall repeat another one. By default from the system, so that tags and
     /// branches cannot be guessed.
     pub seed: Option<u64>,
@@ -56,6 +65,7 @@ pub struct Running {
     stores: Option<Stores>,
     streams: Streams,
     _socket: Guard,
+    lock: Option<Lock>,
     over: watch::Receiver<Option<Over>>,
     handle: LoopHandle,
     inbox: Inbox,
@@ -85,20 +95,19 @@ pub(super) struct Ground {
 
 impl Running {
     /// Starts a switch, or says in one sentence why there can be none.
-    pub fn start(mut settings: Settings, options: Options) -> Result<Self, String> {
+    pub fn start(settings: Settings, options: Options) -> Result<Self, String> {
         checks::data_folder(&settings.data)?;
-        for sentence in [checks::open_files(&settings), checks::recordings(&settings)] {
-            sentence.iter().for_each(|sentence| tracing::warn!("{sentence}"));
-        }
         let mut open = Handover::take();
-        let (udp, tcp) = bind(&mut settings.sip, &mut open)?;
-        let http = settings.admin.http.map(http::bind).transpose()?;
-        if settings.wants_address() {
-            settings = with_own_address(settings);
-        }
+        let lock = Some(Lock::take(&settings.data, open.lock.take())?);
         let outbox = settings.data.join("outbox");
-        let (found, settings, clock) = look_back(settings, &outbox)?;
+        let Before { found, mut settings, clock, live } =
+            look_back(settings, options.mistakes.as_deref(), &outbox)?;
+        checks::warn(&settings);
+        let (udp, tcp) = bind(&mut settings.sip, &mut open, live)?;
+        let http = bind_http(&settings, live)?;
+        let settings = with_own_address(settings);
         let ground = Ground::prepare(settings, options.seed, clock)?;
+        ground.meters.configuration_refused.set(f64::from(u8::from(options.mistakes.is_some())));
         let reload = options.reload.map(|read| adopting(read, &ground));
         let (tapes, inlet, recorder) = ground.start_recorder().map_err(no_thread)?;
         let (workers, media) = ground.start_media(inlet, std::mem::take(&mut open.ports))?;
@@ -142,6 +151,7 @@ impl Running {
             stores: Some(stores),
             streams,
             _socket: guard,
+            lock,
             over,
             handle: ground.handle,
             inbox: ground.inbox,
@@ -217,6 +227,9 @@ impl Running {
     pub fn leave(mut self) -> (Handover, bool) {
         let mut open = Handover::default();
         let runtime = self.runtime.take().expect("taken only at the end");
+        if let Some(stores) = &self.stores {
+            stores.hurry();
+        }
         runtime.block_on(self.streams.pause());
         self.handle.leave();
         let core = self.core.take().and_then(|core| core.join().ok());
@@ -227,6 +240,11 @@ impl Running {
         let tcp = tcp.into_iter().map(|(at, fd)| (Transport::Tcp, at, fd));
         open.listeners = udp.chain(tcp).collect();
         open.ports = self.workers.take().map(Workers::leave).unwrap_or_default();
+        // Nobody records any more: it writes what it has heard, and ends.
+        if let Some(recorder) = self.recorder.take() {
+            wait_for(&recorder);
+        }
+        open.lock = self.lock.take().map(Lock::into_fd);
         // Feeders go on where their cursors stand; the rest of the threads end with the program.
         std::mem::forget((self, runtime));
         (open, safe)
@@ -263,13 +281,25 @@ impl Running {
         self.reload.as_ref()
     }
 
+    pub(super) fn meters(&self) -> ShellMeters {
+        self.metrics.for_shell()
+    }
+
+    /// Whether a restart could bring back what is going on now.
+    pub(super) fn journal_is_whole(&self) -> bool {
+        self.stores.as_ref().is_some_and(|stores| !stores.stored().is_alone())
+    }
+
     pub(super) fn drain_within(&self) -> Duration {
         self.drain_within
     }
 
     /// The core first, which lets go of every queue; then whoever reads them, to the last row.
     fn end(&mut self) -> Option<Over> {
-        let _ = self.core.take()?.join();
+        let core = self.core.take()?.join();
+        if let (Ok(core), Some(Over::Drained | Over::Stopped)) = (core, *self.over.borrow()) {
+            self.write_down(core);
+        }
         drop(self.workers.take());
         if let Some(recorder) = self.recorder.take() {
             let _ = recorder.join();
@@ -285,6 +315,30 @@ impl Running {
         }
         *self.over.borrow()
     }
+
+    /// What another build could not gather from events is in a last snapshot.
+    fn write_down(&self, core: CoreLoop<Switch>) {
+        if let Some(stores) = &self.stores {
+            stores.hurry();
+        }
+        if !core.leave().0 {
+            tracing::warn!(
+                "no last snapshot could be written. This program goes on from the journal; \
+                 another version may not be able to"
+            );
+        }
+    }
+}
+
+/// Waits for a thread that has nothing more to do, but not for a disk that hangs.
+fn wait_for(thread: &JoinHandle<()>) {
+    for _ in 0..LAST_WORDS.as_millis() / LOOK.as_millis() {
+        if thread.is_finished() {
+            return;
+        }
+        std::thread::park_timeout(LOOK);
+    }
+    tracing::error!("a thread does not end, and is left behind with what it had to write");
 }
 
 impl Drop for Running {
@@ -459,53 +513,6 @@ impl Ground {
                 metrics.tidy_up();
             }
         });
-    }
-}
-
-/// What the last process left behind, and the time since.
-fn look_back(settings: Settings, outbox: &Path) -> Result<(Begin, Settings, Clock), String> {
-    let dir = settings.data.join("journal");
-    let found = journal::recover(&dir, &mut store::open(outbox)?)?;
-    let Begin::Again(again) = &found else { return Ok((found, settings, Clock::start())) };
-    let settings = reload::with_tunes_of(again.settings(), settings);
-    let clock = Clock::after(again.last);
-    Ok((found, settings, clock))
-}
-
-/// Binds every listener, and writes the ports that the system chose into the settings.
-fn bind(
-    sip: &mut crate::sip::Settings,
-    open: &mut Handover,
-) -> Result<(Udp, Vec<TcpListener>), String> {
-    let udp = Udp::bind(&sip.listen, sip.dscp, open)?;
-    let mut chosen = udp.addresses().into_iter();
-    let mut tcp = Vec::new();
-    for listener in &mut sip.listen {
-        match listener.transport {
-            Transport::Udp => listener.bind = chosen.next().unwrap_or(listener.bind),
-            Transport::Tcp => {
-                let bound = tcp::bind(listener.bind, sip.dscp, open)?;
-                listener.bind = bound.local_addr().map_err(|e| format!("tcp: {e}"))?;
-                tcp.push(bound);
-            }
-        }
-    }
-    Ok((udp, tcp))
-}
-
-fn with_own_address(settings: Settings) -> Settings {
-    match checks::own_address() {
-        Some(address) => {
-            tracing::info!("known to the network as {address}; `advertise` says otherwise");
-            settings.with_address(address)
-        }
-        None => {
-            tracing::warn!(
-                "this machine has no route to a network, so phones elsewhere cannot be told where \
-                 it is; write its address under [sip] advertise"
-            );
-            settings.with_address([127, 0, 0, 1].into())
-        }
     }
 }
 

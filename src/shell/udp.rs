@@ -5,7 +5,7 @@ use super::sys::epoll::Poller;
 use super::sys::sip_udp::{BATCH, Datagrams, Outgoing};
 use super::sys::{mark, resources};
 use crate::core::Event;
-use crate::sip::{Hop, Listener, Transport};
+use crate::sip::{Hop, Transport};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -37,37 +37,36 @@ struct End {
 }
 
 impl Udp {
-    /// Binds every UDP listener, or says which cannot be had and why.
-    /// One that the program before this one has had open is gone on with.
-    pub fn bind(listeners: &[Listener], dscp: u8, open: &mut Handover) -> Result<Self, String> {
-        let mut udp = Self::default();
-        for at in listeners.iter().filter(|l| l.transport == Transport::Udp).map(|l| l.bind) {
-            let left = open.listener(Transport::Udp, at).map(UdpSocket::from);
-            let bound = left.map_or_else(|| bind(at, dscp), Ok);
-            let datagrams = bound.and_then(Datagrams::new);
-            let datagrams = datagrams.map_err(|e| listen_sentence("udp", at, &e))?;
-            match resources::receive_buffer(datagrams.as_fd(), RECEIVE_BUFFER) {
-                Ok(granted) if granted < RECEIVE_BUFFER => tracing::warn!(
-                    "udp:{at}: the system grants {granted} octets of receive buffer where \
-                     {RECEIVE_BUFFER} are wanted; a burst may be lost. As root: \
-                     sysctl -w net.core.rmem_max={RECEIVE_BUFFER}"
-                ),
-                Ok(_) => {}
-                Err(e) => tracing::warn!("udp:{at}: the receive buffer cannot be set: {e}"),
-            }
-            udp.ends.push(End { datagrams, waiting: VecDeque::new(), blocked: false });
+    /// Binds one more listener, or says why it cannot be had. One that the program before this one
+    /// has had open is gone on with. The address, with the port that was chosen.
+    pub fn bind(
+        &mut self,
+        at: SocketAddr,
+        dscp: u8,
+        open: &mut Handover,
+    ) -> Result<SocketAddr, String> {
+        let left = open.listener(Transport::Udp, at).map(UdpSocket::from);
+        let bound = left.map_or_else(|| bind(at, dscp), Ok);
+        let datagrams = bound.and_then(Datagrams::new);
+        let datagrams = datagrams.map_err(|e| listen_sentence("udp", at, &e))?;
+        match resources::receive_buffer(datagrams.as_fd(), RECEIVE_BUFFER) {
+            Ok(granted) if granted < RECEIVE_BUFFER => tracing::warn!(
+                "udp:{at}: the system grants {granted} octets of receive buffer where \
+                 {RECEIVE_BUFFER} are wanted; a burst may be lost. As root: \
+                 sysctl -w net.core.rmem_max={RECEIVE_BUFFER}"
+            ),
+            Ok(_) => {}
+            Err(e) => tracing::warn!("udp:{at}: the receive buffer cannot be set: {e}"),
         }
-        Ok(udp)
+        let local = datagrams.local();
+        self.ends.push(End { datagrams, waiting: VecDeque::new(), blocked: false });
+        Ok(local)
     }
 
     /// The sockets, by the address that they are bound to.
     pub fn into_fds(self) -> Vec<(SocketAddr, OwnedFd)> {
         let end = |end: End| (end.datagrams.local(), end.datagrams.into_fd());
         self.ends.into_iter().map(end).collect()
-    }
-
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.ends.iter().map(|end| end.datagrams.local()).collect()
     }
 
     pub fn watch(&self, poller: &Poller) -> io::Result<()> {
@@ -258,28 +257,28 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    fn listener(bind: &str) -> Listener {
-        Listener { transport: Transport::Udp, bind: bind.parse().unwrap(), advertise: None }
+    fn bound(at: SocketAddr) -> Result<(Udp, SocketAddr), String> {
+        let mut udp = Udp::default();
+        let at = udp.bind(at, 24, &mut Handover::default())?;
+        Ok((udp, at))
     }
 
     #[test]
     fn a_taken_port_is_refused_with_a_sentence_that_names_it() {
         let first = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let at = first.local_addr().unwrap().to_string();
-        let error =
-            Udp::bind(&[listener(&at)], 24, &mut Handover::default()).err().expect("bound twice");
+        let at = first.local_addr().unwrap();
+        let error = bound(at).err().expect("bound twice");
         assert!(error.starts_with(&format!("udp:{at}: address already in use")), "{error}");
     }
 
     #[test]
     fn datagrams_leave_in_order_and_what_cannot_leave_is_reported() {
         let poller = Poller::new().unwrap();
-        let mut udp = Udp::bind(&[listener("127.0.0.1:0")], 24, &mut Handover::default()).unwrap();
+        let (mut udp, local) = bound("127.0.0.1:0".parse().unwrap()).unwrap();
         udp.watch(&poller).unwrap();
         let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
         phone.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        let hop =
-            |peer| Hop { transport: Transport::Udp, local: udp.addresses()[0], peer, flow: None };
+        let hop = |peer| Hop { transport: Transport::Udp, local, peer, flow: None };
         let (good, bad) = (hop(phone.local_addr().unwrap()), hop("192.0.2.1:0".parse().unwrap()));
         for n in 0..40u8 {
             if n == 20 {

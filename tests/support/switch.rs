@@ -145,7 +145,26 @@ impl Switch {
         self.meet();
     }
 
-    fn meet(&mut self) {
+    /// Changes what the next start, or a reload, will read.
+    pub fn configure(&mut self, change: impl FnOnce(String) -> String) {
+        let path = self.street.dir().join("helpline.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(path, change(text)).unwrap();
+    }
+
+    /// What a second program with the same configuration says, which must not stay.
+    pub fn start_another(&self) -> std::process::Output {
+        let config = self.street.dir().join("helpline.toml");
+        let mut command = Command::new(&self.own);
+        command.arg("run").arg("--config").arg(config).current_dir(self.street.dir());
+        command.output().unwrap()
+    }
+
+    pub fn metrics(&mut self) -> String {
+        self.ask("metrics").as_str().unwrap().into()
+    }
+
+    pub fn meet(&mut self) {
         let socket = self.data().join("s");
         (self.facts, self.admin) = (Facts::of(&socket), Admin::connect(&socket));
     }

@@ -76,3 +76,45 @@ fn a_segment_does_not_take_the_entries_of_another() {
     let file = file(2);
     assert_eq!(Entries::new(&file, 8).count(), 0);
 }
+
+/// As another version would do it, from its first octet on.
+fn foreign_file(format: u32) -> Vec<u8> {
+    let key = |number: u64, bytes: &[u8]| {
+        let mut hasher = SipHasher13::new_with_keys(number, u64::from(format));
+        hasher.write(bytes);
+        hasher.finish().to_le_bytes()
+    };
+    let mut file = b"pukar-j\n".to_vec();
+    file.extend(format.to_le_bytes());
+    file.extend(1_u32.to_le_bytes());
+    file.extend([77_u64.to_le_bytes(), 7_u64.to_le_bytes()].concat());
+    file.extend(key(0, &file));
+    let note = br#"{"Live":{"id":"01HZ","seq":"none","line":"181","mood":["calm"],
+        "legs":[{"role":"caller","packets_lost":"few"}]}}"#;
+    file.extend((note.len() as u32).to_le_bytes());
+    file.extend(1_u32.to_le_bytes());
+    let check = u64::from_le_bytes(key(7, note)) ^ 1;
+    file.extend(check.to_le_bytes());
+    file.extend(note);
+    file
+}
+
+#[test]
+fn a_file_of_another_form_says_which_and_its_notes_are_read() {
+    let file = foreign_file(FORMAT + 1);
+    assert_eq!(Header::decode(&file), Err(Unreadable::Version(FORMAT + 1)));
+    let mut entries = Entries::new(&file, 7);
+    let (kind, payload) = entries.next().expect("its entries are good");
+    assert_eq!(kind, Kind::Note);
+    let Some(Note::Live(record)) = read_note(payload) else { panic!("no note") };
+    assert_eq!((record.id.as_str(), record.line.as_str(), record.seq), ("01HZ", "181", 0));
+    assert_eq!((record.legs[0].role.as_str(), record.legs[0].packets_lost), ("caller", 0));
+    assert!(entries.next().is_none() && !entries.is_cut_short());
+}
+
+#[test]
+fn a_note_that_names_no_call_is_none() {
+    for text in [r#"{"Live":{"seq":3}}"#, r#"{"Unheard-of":{}}"#, "[]", r#"{"Row":{"Call":7}}"#] {
+        assert_eq!(read_note(text.as_bytes()), None, "{text}");
+    }
+}

@@ -9,9 +9,27 @@ use std::path::{Path, PathBuf};
 /// What a start could not use; the next such start takes its place.
 const ASIDE: &str = "set-aside";
 
+/// Files that are being written, and are not yet what they will be called.
+const UNFINISHED: &str = "new";
+
 /// Makes the folder, for its owner only.
 pub fn prepare(dir: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+/// Whether a data folder has a journal in it.
+pub fn is_begun(data: &Path) -> bool {
+    list(&data.join("journal")).is_ok_and(|(segments, _)| !segments.is_empty())
+}
+
+/// Removes what a process that died had begun to publish.
+pub fn remove_unfinished(dir: &Path) -> io::Result<()> {
+    for path in fs::read_dir(dir)?.flatten().map(|entry| entry.path()) {
+        if path.extension().is_some_and(|end| end == UNFINISHED) {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 pub fn segment(dir: &Path, number: u64) -> PathBuf {
@@ -48,12 +66,16 @@ pub fn create(path: &Path, header: &Header) -> io::Result<File> {
 
 /// Writes a whole file so that it is there whole or not at all.
 pub fn publish(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let fresh = path.with_extension("new");
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-    file.write_all(bytes)?;
-    file.sync_data()?;
-    fs::rename(&fresh, path)?;
+    let fresh = path.with_extension(UNFINISHED);
+    let write = || {
+        let mut options = OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+        file.write_all(bytes)?;
+        file.sync_data()?;
+        fs::rename(&fresh, path)
+    };
+    // On a full disk the half of it would be in the way for ever: the next try has another name.
+    write().inspect_err(|_| drop(fs::remove_file(&fresh)))?;
     sync_folder(path.parent().unwrap_or(Path::new(".")))
 }
 

@@ -18,6 +18,8 @@ use std::time::Duration;
 const SYNCS_QUEUED: usize = 16;
 /// How often the snapshot's thread looks whether the rows before it are safe.
 const LOOK: Duration = Duration::from_millis(20);
+/// How often whoever waits for the last snapshot looks.
+const FINISH: Duration = Duration::from_millis(2);
 /// How long it waits for the board to say what it knows.
 const BOARD_WITHIN: Duration = Duration::from_secs(10);
 
@@ -103,12 +105,17 @@ impl Keeper {
         }
     }
 
-    /// Waits until all that was asked for is done.
-    pub fn finish(mut self) -> Arc<Health> {
+    /// Waits until all that was asked for is done, but not for a disk that hangs or for rows that
+    /// do not come: then the threads are left to themselves.
+    pub fn finish(mut self, within: Duration) -> Arc<Health> {
         (self.syncs, self.tasks) = (None, None);
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
+        self.threads.iter().for_each(|thread| thread.thread().unpark());
+        let mut looks = within.as_millis() / FINISH.as_millis();
+        while looks > 0 && self.threads.iter().any(|thread| !thread.is_finished()) {
+            std::thread::park_timeout(FINISH);
+            looks -= 1;
         }
+        self.threads.retain(JoinHandle::is_finished);
         Arc::clone(&self.state)
     }
 

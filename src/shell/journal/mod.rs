@@ -18,6 +18,7 @@ mod writer;
 
 pub use audit::{Audit, audit};
 pub use explain::explain;
+pub use files::is_begun;
 pub use recover::{Begin, recover};
 pub use rows::rows;
 pub use writer::Writer;

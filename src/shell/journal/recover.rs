@@ -71,7 +71,8 @@ impl From<&str> for Broken {
 
 /// Reads the journal in `dir`. Rows that the outbox does not have yet are appended to it.
 pub fn recover(dir: &Path, outbox: &mut Outbox) -> Result<Begin, String> {
-    files::prepare(dir).map_err(|e| cannot_write(dir, &e))?;
+    let prepared = files::prepare(dir).and_then(|()| files::remove_unfinished(dir));
+    prepared.map_err(|e| cannot_write(dir, &e))?;
     let (segments, snapshots) = files::list(dir).map_err(|e| cannot_write(dir, &e))?;
     let (calls, states) = outbox.last();
     let numbers = Numbers { calls, states, ..Numbers::default() };
@@ -313,6 +314,16 @@ impl Again {
     /// The settings that were in force.
     pub fn settings(&self) -> &Settings {
         self.switch.settings()
+    }
+
+    /// Whether anybody was on the phone.
+    pub fn is_live(&self) -> bool {
+        self.switch.is_live()
+    }
+
+    /// It ended because it was told to, and not in the midst of its work.
+    pub fn has_ended(&self) -> bool {
+        self.switch.has_ended()
     }
 }
 

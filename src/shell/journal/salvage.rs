@@ -46,11 +46,23 @@ pub fn salvage(
     files.sort_by_key(|(number, path)| (*number, path.extension().is_some_and(|e| e == "events")));
     for (number, path) in files {
         match Loaded::open(&path) {
+            Ok(loaded) if is_whole_snapshot(&loaded, number) => {
+                // It has a note of everybody alive: who is not in it was gone by then, though that
+                // may have been written nowhere, in a gap.
+                books.live.clear();
+                books.read(&loaded, number);
+            }
             Ok(loaded) => books.read(&loaded, number),
             Err(error) => tracing::error!("{} cannot be read: {error}", path.display()),
         }
     }
     books.close(known, last)
+}
+
+fn is_whole_snapshot(loaded: &Loaded, number: u64) -> bool {
+    let mut entries = loaded.entries(number);
+    let has_memory = entries.by_ref().fold(false, |has, (kind, _)| has | (kind == Kind::Memory));
+    has_memory && !entries.is_cut_short()
 }
 
 impl Books {

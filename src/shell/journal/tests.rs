@@ -154,6 +154,11 @@ impl Process {
 
     /// The oldest call is hung up, and its figures come.
     fn ends_one(&mut self) {
+        let port = self.hangs_up();
+        self.tells_figures(port);
+    }
+
+    fn hangs_up(&mut self) -> crate::base::PortId {
         let call = self.board.call_ids()[0].clone();
         self.tell(Event::Admin {
             request: 1,
@@ -164,7 +169,11 @@ impl Process {
             Command::Media(control::Command::Close { port }) => Some(*port),
             _ => None,
         });
-        let (port, figures) = (closed.unwrap(), Figures::default());
+        closed.unwrap()
+    }
+
+    fn tells_figures(&mut self, port: crate::base::PortId) {
+        let figures = Figures::default();
         self.tell(Event::Media(control::Event::Closed { port, figures }));
     }
 
@@ -326,14 +335,7 @@ fn a_full_disk_costs_no_call_and_the_journal_heals() {
     process.arrives("lost");
     process.arrives("lost2");
     assert_eq!(process.board.live(), 3, "calls go on");
-    // The second later brings the new segment; its snapshot comes from another thread.
-    for _ in 0..4_000 {
-        process.tell(Event::Tick);
-        std::thread::park_timeout(Duration::from_millis(5));
-        if process.writer.is_whole() {
-            break;
-        }
-    }
+    heals(&mut process);
     process.arrives("c1");
     process.is_same(&place.start());
     assert_eq!(place.start().board.live(), 4);
@@ -417,4 +419,111 @@ fn why_is_told_from_the_journal_when_memory_has_forgotten() {
     assert!(super::explain(&place.dir(), &live).unwrap()["now"].is_array(), "it is still alive");
     let unknown = super::explain(&place.dir(), "01NOBODY").unwrap_err();
     assert!(unknown.starts_with("no call 01NOBODY arrives in"), "{unknown}");
+}
+
+/// Makes files of another version of what lies in the journal.
+fn rewrite(place: &Place, change: impl Fn(Vec<u8>) -> Vec<u8>) {
+    for entry in std::fs::read_dir(place.dir()).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::write(&path, change(std::fs::read(&path).unwrap())).unwrap();
+    }
+}
+
+/// Written by another build of the same form.
+fn by_another_build(mut bytes: Vec<u8>) -> Vec<u8> {
+    let own = Header::decode(&bytes).unwrap();
+    let other = Header { build: own.build ^ 1, ..own };
+    bytes[..HEADER_LEN].copy_from_slice(&other.encode());
+    bytes
+}
+
+#[test]
+fn calls_of_a_later_form_get_their_records_though_its_columns_are_others() {
+    let place = Place::new("journal-later");
+    three_calls_one_over(&place);
+    // One column has another name there, one another type, and one is new.
+    let change = |note: String| {
+        let note = note.replace("\"hold_ms\":0", "\"held\":{\"ms\":0},\"mood\":\"calm\"");
+        note.replace("\"offers\":0", "\"offers\":\"none\"")
+    };
+    let later = crate::core::journal::FORMAT + 1;
+    rewrite(&place, |bytes| crate::core::journal::in_another_form(&bytes, later, &change));
+    is_closed_in_the_records(&place, 3, 1);
+}
+
+#[test]
+fn a_call_that_ended_in_a_gap_is_not_closed_once_more_when_another_version_closes_the_books() {
+    let place = Place::new("journal-settled");
+    let mut process = place.start();
+    process.arrives("c0");
+    let port = process.hangs_up();
+    process.writer.fill_disk();
+    process.tells_figures(port);
+    assert_eq!(place.records().len(), 1, "the outbox has it");
+    heals(&mut process);
+    process.arrives("c1");
+    drop(process);
+    rewrite(&place, by_another_build);
+    // Long ago: the outbox has gone on to other segments.
+    std::fs::remove_dir_all(place.folder.0.join("outbox")).unwrap();
+    drop(place.start());
+    let records = place.records();
+    assert_eq!(records.len(), 1, "{records:#?}");
+    assert_eq!(records[0].ended_by, EndedBy::Recovered);
+}
+
+/// Until the journal is whole again: the segment comes at once, its snapshot from another thread.
+fn heals(process: &mut Process) {
+    for _ in 0..4_000 {
+        process.tell(Event::Tick);
+        std::thread::park_timeout(Duration::from_millis(5));
+        if process.writer.is_whole() {
+            return;
+        }
+    }
+    panic!("the journal is not whole again");
+}
+
+#[test]
+fn what_could_not_be_published_leaves_nothing_behind_and_a_start_sweeps_up() {
+    let place = Place::new("journal-unfinished");
+    files::prepare(&place.dir()).unwrap();
+    let taken = files::snapshot(&place.dir(), 9);
+    std::fs::create_dir_all(taken.join("in-the-way")).unwrap();
+    assert!(files::publish(&taken, b"whole").is_err());
+    assert!(!taken.with_extension("new").exists(), "half a snapshot");
+    std::fs::remove_dir_all(&taken).unwrap();
+    let left = place.dir().join("000000000007.new");
+    std::fs::write(&left, b"half").unwrap();
+    drop(place.start());
+    assert!(!left.exists(), "what a dead process had begun");
+}
+
+#[test]
+fn the_last_snapshot_waits_for_rows_but_not_for_ever() {
+    let place = Place::new("journal-leave");
+    let mut process = place.start();
+    process.arrives("c0");
+    process.rows_reach_the_outbox = false;
+    process.ends_one();
+    let Process { switch, board, writer, now, .. } = process;
+    let (sender, receiver) = channel::bounded(1);
+    sender.send(board).unwrap();
+    assert!(!Box::new(writer).leave(switch.memory(now), receiver), "its row is nowhere else");
+    assert_eq!(place.start().board.live(), 0, "and the journal has it");
+    assert_eq!(place.records().len(), 1);
+}
+
+#[test]
+fn another_build_goes_on_from_the_last_snapshot_of_an_orderly_end() {
+    let place = Place::new("journal-orderly");
+    let mut process = place.start();
+    (0..2).for_each(|n| process.arrives(&format!("c{n}")));
+    let Process { switch, board, writer, now, .. } = process;
+    let (sender, receiver) = channel::bounded(1);
+    sender.send(board).unwrap();
+    assert!(Box::new(writer).leave(switch.memory(now), receiver));
+    rewrite(&place, by_another_build);
+    let again = place.start();
+    assert!(again.switch.state() == switch.state() && again.board.live() == 2);
 }

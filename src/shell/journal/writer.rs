@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How long the last snapshot may take: nobody hears the switch meanwhile.
+const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 /// The least time between two segments.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -237,7 +239,7 @@ impl Journal for Writer {
     fn leave(mut self: Box<Self>, memory: Memory, board: Receiver<Board>) -> bool {
         let before = self.number;
         self.snapshot(memory, board);
-        let health = self.keeper.finish();
+        let health = self.keeper.finish(LEAVE_WITHIN);
         self.number > before && health.newest() >= self.number
     }
 }

@@ -112,6 +112,8 @@ impl Worker {
         let mut now = self.clock.instant();
         loop {
             if !self.obey(now) {
+                self.engine.hand_on(&mut self.out);
+                self.execute();
                 return Ok(self.pairs.into_iter().flatten().map(|pair| *pair).collect());
             }
             self.engine.tick(now, &mut self.out);

@@ -98,7 +98,8 @@ impl Inlet {
     }
 }
 
-/// Starts the thread. It ends, with everything written, when the sender of orders is dropped.
+/// Starts the thread. It ends, with everything written, when the sender of orders and every inlet
+/// are dropped.
 pub fn start(config: Recorder) -> io::Result<(Sender<Tape>, Inlet, JoinHandle<()>)> {
     let (orders, orders_end) = channel::bounded(ORDERS);
     let (sound, sound_end) = channel::bounded(BATCHES);

@@ -72,9 +72,10 @@ impl Bench {
         self.news.recv_timeout(LONG).unwrap()
     }
 
-    /// The process ends.
+    /// The process ends: first the core, then the workers.
     fn stop(&mut self) {
         self.orders = None;
+        self.inlet = Inlet::default();
         self.thread.take().unwrap().join().unwrap();
     }
 }
@@ -307,4 +308,23 @@ fn what_is_held_is_kept_with_its_whole_day() {
     // Midnight in India is 18:30 of the day before in UTC.
     assert_eq!(left, ["2025-01-02", "2025-03-03", "2025-03-04", "2025-03-05"]);
     fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn what_is_said_after_the_core_has_gone_is_still_written() {
+    let folder = folder("last-words");
+    let wall = Clock::start().now().wall;
+    let clock = Clock::after(Now { instant: Instant(2_000_000), wall });
+    let began = Instant(1_000_000);
+    let mut bench = Bench::start(&folder, None, clock);
+    bench.begin("a.wav", began);
+    bench.say(began, 0..25);
+    bench.orders = None;
+    // Longer than the turn in which it would have noticed.
+    let _ = bench.news.recv_timeout(Duration::from_millis(300));
+    bench.say(began, 25..50);
+    bench.stop();
+    let written = fs::read(folder.join("a.wav.part")).unwrap();
+    let heard = written[wav::HEADER..].iter().filter(|octet| **octet == 0x2a).count();
+    assert_eq!(heard, 50 * 160, "both halves of the second, on the left");
 }

@@ -77,12 +77,12 @@ impl Writer {
         }
     }
 
-    /// Takes in what has come, in order; true once the core is over.
+    /// Takes in what has come, in order; true once the core is over and the workers are, who may
+    /// hear people for a little longer.
     fn wait(&mut self) -> bool {
         let first = self.sound.recv_timeout(TURN);
-        if first == Err(RecvTimeoutError::Disconnected)
-            && let Ok(order) = self.orders.recv_timeout(TURN)
-        {
+        let is_quiet = first == Err(RecvTimeoutError::Disconnected);
+        if is_quiet && let Ok(order) = self.orders.recv_timeout(TURN) {
             // The workers are gone; the core will follow.
             self.obey(order);
         }
@@ -91,7 +91,7 @@ impl Writer {
         while let Ok(batch) = self.sound.try_recv() {
             self.listen(batch);
         }
-        over
+        over && is_quiet
     }
 
     fn obey_all(&mut self) -> bool {

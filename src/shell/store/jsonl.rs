@@ -5,20 +5,48 @@ use super::Store;
 use super::columns::json_line;
 use crate::core::Row;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// How much of the end of the file is looked at for rows that may come again: more than one batch.
-const TAIL: u64 = 8 << 20;
+/// How much of the end of the file is looked at for rows that may come again: more than the outbox
+/// keeps of what every store has, since a cursor that is lost begins with all of that.
+const TAIL: u64 = 48 << 20;
 
 pub struct JsonLines {
     file: File,
     len: u64,
-    /// Keys of the rows at the end of the file.
-    recent: BTreeSet<String>,
+    recent: Recent,
+}
+
+/// Keys of the rows at the end of the file.
+struct Recent {
+    keys: BTreeSet<String>,
+    /// The same in their order, with how long each line is.
+    lines: VecDeque<(String, u64)>,
+    octets: u64,
+    most: u64,
+}
+
+impl Recent {
+    fn new(most: u64) -> Self {
+        Self { keys: BTreeSet::new(), lines: VecDeque::new(), octets: 0, most }
+    }
+
+    fn add(&mut self, key: String, len: u64) {
+        if self.keys.insert(key.clone()) {
+            self.octets += len;
+            self.lines.push_back((key, len));
+        }
+        while self.octets > self.most
+            && let Some((oldest, len)) = self.lines.pop_front()
+        {
+            self.keys.remove(&oldest);
+            self.octets -= len;
+        }
+    }
 }
 
 impl JsonLines {
@@ -30,14 +58,19 @@ impl JsonLines {
             let mut options = OpenOptions::new();
             options.read(true).write(true).create(true).truncate(false).mode(0o600);
             let mut file = options.open(path)?;
-            let start = file.metadata()?.len().saturating_sub(TAIL);
+            let end = file.metadata()?.len();
+            let start = end.saturating_sub(TAIL);
+            let (mut recent, mut len) = (Recent::new(TAIL), start);
             file.seek(SeekFrom::Start(start))?;
-            let mut tail = Vec::new();
-            file.read_to_end(&mut tail)?;
-            let whole = memchr::memrchr(b'\n', &tail).map_or(0, |at| at + 1);
-            let len = start + whole as u64;
-            let rows = tail[..whole].split(|octet| *octet == b'\n');
-            let recent = rows.filter_map(|line| key(&serde_json::from_slice(line).ok()?)).collect();
+            let mut lines = BufReader::new(&file);
+            let mut line = Vec::new();
+            while lines.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
+                len += line.len() as u64;
+                if let Some(key) = serde_json::from_slice(&line).ok().as_ref().and_then(key) {
+                    recent.add(key, line.len() as u64);
+                }
+                line.clear();
+            }
             Ok(Self { file, len, recent })
         };
         open().map_err(|e: std::io::Error| format!("{}: {e}", path.display()))
@@ -47,12 +80,14 @@ impl JsonLines {
 impl Store for JsonLines {
     fn write(&mut self, rows: &[Row]) -> Result<(), String> {
         let mut text = String::new();
-        let mut written = BTreeSet::new();
+        let (mut keys, mut written) = (BTreeSet::new(), Vec::new());
         for row in rows.iter().map(json_line) {
             let Some(key) = key(&row) else { continue };
-            if !self.recent.contains(&key) && written.insert(key) {
+            if !self.recent.keys.contains(&key) && keys.insert(key.clone()) {
+                let before = text.len();
                 text.push_str(&row.to_string());
                 text.push('\n');
+                written.push((key, (text.len() - before) as u64));
             }
         }
         let mut all = || {
@@ -63,8 +98,7 @@ impl Store for JsonLines {
         };
         all().map_err(|e: std::io::Error| e.to_string())?;
         self.len += text.len() as u64;
-        // A row comes again only from the batch that was under way, or from the tail after a start.
-        self.recent = written;
+        written.into_iter().for_each(|(key, len)| self.recent.add(key, len));
         Ok(())
     }
 }
@@ -73,5 +107,37 @@ fn key(row: &Value) -> Option<String> {
     match row["table"].as_str()? {
         "calls" => row["id"].as_str().map(str::to_string),
         _ => Some(format!("{}/{}/{}", row["agent"], row["from_at"], row["seq"])),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::store::tests::{Folder, call};
+
+    #[test]
+    fn rows_that_are_fed_again_in_many_batches_stand_there_once() {
+        let folder = Folder::new("jsonl-again");
+        let path = folder.0.join("records.jsonl");
+        let rows: Vec<Row> = (1..=60).map(call).collect();
+        let feed = |rows: &[Row]| {
+            let mut store = JsonLines::open(&path).unwrap();
+            rows.chunks(10).for_each(|batch| store.write(batch).unwrap());
+        };
+        feed(&rows[..50]);
+        // The cursor was lost: everything comes again, and then some.
+        feed(&rows);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let seqs = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let seqs: Vec<_> = seqs.map(|row| row["seq"].as_u64().unwrap()).collect();
+        assert_eq!(seqs, (1..=60).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_is_remembered_has_a_bound_and_is_the_newest() {
+        let mut recent = Recent::new(30);
+        (0..10).for_each(|n| recent.add(n.to_string(), 10));
+        recent.add("9".into(), 10);
+        assert_eq!(recent.keys.iter().collect::<Vec<_>>(), ["7", "8", "9"]);
     }
 }

@@ -173,7 +173,8 @@ impl Stored {
         self.alone.store(alone, Ordering::SeqCst);
     }
 
-    fn is_alone(&self) -> bool {
+    /// Whether rows are in no other place, since the journal has a gap.
+    pub fn is_alone(&self) -> bool {
         self.alone.load(Ordering::SeqCst)
     }
 
@@ -205,6 +206,11 @@ impl Stores {
     /// How each of them does.
     pub fn health(&self) -> Arc<Health> {
         Arc::clone(&self.health)
+    }
+
+    /// The switch is about to stop: nothing gathers any longer, what is there is written at once.
+    pub fn hurry(&self) {
+        self.shared.hurry();
     }
 
     /// Waits until every row is in every store, as far as the stores take them. The lane must be

@@ -4,9 +4,11 @@
 
 mod address;
 pub mod epoll;
+pub mod flock;
 pub mod inherit;
 pub mod process;
 pub mod resources;
+pub mod signals;
 pub mod sip_udp;
 pub mod unconnect;
 

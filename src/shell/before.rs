@@ -1,0 +1,115 @@
+//! What a start finds: a switch that was at work before, with its calls; and the sockets that can
+//! be had. For calls that are alive it goes on with less than the configuration wants; without any
+//! it says what is wrong, and is none.
+//!
+//! In: the configuration. Out: what was, settings that fit to it, sockets.
+
+use super::clock::Clock;
+use super::handover::Handover;
+use super::journal::{self, Begin};
+use super::udp::Udp;
+use super::{checks, http, reload, store, tcp};
+use crate::config::Settings;
+use crate::sip::{Listener, Transport};
+use std::net::TcpListener;
+use std::path::Path;
+
+/// What the last process left behind.
+pub struct Before {
+    pub found: Begin,
+    pub settings: Settings,
+    /// It has gone on since.
+    pub clock: Clock,
+    /// Somebody is on the phone, for whom this process goes on whatever it cannot have.
+    pub live: bool,
+}
+
+pub fn look_back(fresh: Settings, mistakes: Option<&str>, outbox: &Path) -> Result<Before, String> {
+    let dir = fresh.data.join("journal");
+    let found = journal::recover(&dir, &mut store::open(outbox)?)?;
+    let Begin::Again(again) = &found else {
+        let clock = Clock::start();
+        let begun = Before { found, settings: fresh, clock, live: false };
+        return mistakes.map_or(Ok(begun), |mistakes| Err(mistakes.into()));
+    };
+    let live = again.is_live();
+    let settings = match mistakes {
+        Some(mistakes) if again.has_ended() && !live => return Err(mistakes.into()),
+        Some(mistakes) => {
+            tracing::error!(
+                "{mistakes}. The switch died in the midst of its work, so it goes on with the \
+                 configuration that was in force; mend the files, and then `pukar reload`"
+            );
+            again.settings().clone().with_data(&fresh.data)
+        }
+        None => reload::go_on(again.settings(), fresh, live),
+    };
+    let clock = Clock::after(again.last);
+    Ok(Before { found, settings, clock, live })
+}
+
+/// Binds every listener, and writes the ports that the system chose into the settings. `live`: one
+/// that cannot be had is left out, for the sake of whoever is heard through the others.
+pub fn bind(
+    sip: &mut crate::sip::Settings,
+    open: &mut Handover,
+    live: bool,
+) -> Result<(Udp, Vec<TcpListener>), String> {
+    let (mut udp, mut tcp, mut refused) = (Udp::default(), Vec::new(), None);
+    let mut bound = Vec::new();
+    for listener in std::mem::take(&mut sip.listen) {
+        let had = match listener.transport {
+            Transport::Udp => udp.bind(listener.bind, sip.dscp, open),
+            Transport::Tcp => tcp::bind(listener.bind, sip.dscp, open).and_then(|listener| {
+                let at = listener.local_addr().map_err(|e| format!("tcp: {e}"))?;
+                tcp.push(listener);
+                Ok(at)
+            }),
+        };
+        match had {
+            Ok(at) => bound.push(Listener { bind: at, ..listener }),
+            Err(why) if live => {
+                tracing::error!("{why}. The calls that there are go on without it");
+                refused = Some(why);
+            }
+            Err(why) => return Err(why),
+        }
+    }
+    sip.listen = bound;
+    match refused {
+        Some(why) if sip.listen.is_empty() => Err(why),
+        _ => Ok((udp, tcp)),
+    }
+}
+
+/// No wallboard is worth a call.
+pub fn bind_http(settings: &Settings, live: bool) -> Result<Option<TcpListener>, String> {
+    let bound = settings.admin.http.map(http::bind).transpose();
+    bound.or_else(|why| match live {
+        true => {
+            tracing::error!("{why}. There is no wallboard until the next start; calls go on");
+            Ok(None)
+        }
+        false => Err(why),
+    })
+}
+
+/// Whoever does not say where it is known by this machine's own address.
+pub fn with_own_address(settings: Settings) -> Settings {
+    if !settings.wants_address() {
+        return settings;
+    }
+    match checks::own_address() {
+        Some(address) => {
+            tracing::info!("known to the network as {address}; `advertise` says otherwise");
+            settings.with_address(address)
+        }
+        None => {
+            tracing::warn!(
+                "this machine has no route to a network, so phones elsewhere cannot be told where \
+                 it is; write its address under [sip] advertise"
+            );
+            settings.with_address([127, 0, 0, 1].into())
+        }
+    }
+}

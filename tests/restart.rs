@@ -1,0 +1,185 @@
+//! What must not keep a switch from coming back to its calls, or a new version from taking over,
+//! and what must: files with mistakes, ports that are taken, a second switch, signals at the wrong
+//! time.
+
+mod support;
+
+use serde_json::{Value, json};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use support::sipp::{Plan, Sipp};
+use support::street::{PHONE, SWITCH};
+use support::switch::{HELPLINE, Switch};
+use support::{PATIENCE, raw};
+
+/// Somebody has to serve the queue, and does not yet.
+const ONE: &str = "[[agent]]\nid = \"op1\"\nskills = [\"operator\"]\n\
+                   contact = \"sip:op1@NET.3:5060\"\n";
+
+/// A switch with one caller who waits; the id of the call.
+fn with_a_caller(switch: &mut Switch) -> (Sipp, String) {
+    let caller = Plan { scenario: "caller", ..Plan::default() };
+    let caller = Sipp::calls(&switch.street, caller);
+    switch.until("queue.joined", |_| true);
+    (caller, live(switch))
+}
+
+/// The id of the one call that there is.
+fn live(switch: &mut Switch) -> String {
+    let calls = switch.ask("calls.list");
+    let calls = calls.as_array().unwrap();
+    assert_eq!(calls.len(), 1, "{calls:#?}");
+    calls[0]["id"].as_str().unwrap().into()
+}
+
+/// The caller is served as if nothing had been.
+fn is_served(switch: &mut Switch, caller: Sipp) {
+    let phone = Plan { scenario: "agent", house: PHONE, ..Plan::default() };
+    let phone = Sipp::answers(&switch.street, phone);
+    switch.admin.ask("agents.set", json!({"agent": "op1", "state": "ready"})).unwrap();
+    caller.succeeds();
+    phone.succeeds();
+}
+
+#[test]
+fn a_mistake_in_the_configuration_costs_nobody_the_call_when_the_switch_dies() {
+    let mut switch = Switch::start(&[HELPLINE, ONE]);
+    let (caller, call) = with_a_caller(&mut switch);
+    let mut good = String::new();
+    switch.configure(|text| {
+        good = text;
+        // A slip that leaves not even the syntax whole.
+        good.replace("ring_for = \"10s\"", "ring_fro = 10s")
+    });
+    switch.crash();
+    let said = switch.program().said();
+    assert!(said.contains("goes on with the configuration that was in force"), "{said}");
+    assert!(said.contains("mistake"), "{said}");
+    assert_eq!(live(&mut switch), call);
+    assert!(switch.metrics().contains("\npukar_configuration_refused 1"), "{}", switch.metrics());
+    assert!(switch.admin.ask("config.reload", json!({})).is_err(), "it is still wrong");
+    switch.configure(|_| good);
+    switch.admin.ask("config.reload", json!({})).unwrap();
+    is_served(&mut switch, caller);
+}
+
+#[test]
+fn a_mistake_in_the_configuration_is_final_where_the_last_switch_ended_in_order() {
+    let mut switch = Switch::start(&[HELPLINE, ONE]);
+    switch.stop();
+    switch.configure(|text| text.replace("ring_for", "ring_fro"));
+    let output = switch.start_another();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("ring_fro") && said.contains("1 mistake in"), "{said}");
+}
+
+#[test]
+fn an_upgrade_does_not_happen_while_the_configuration_has_mistakes() {
+    let mut switch = Switch::start(&[HELPLINE, ONE]);
+    let (caller, call) = with_a_caller(&mut switch);
+    switch.configure(|text| text.replace("ring_for", "ring_fro"));
+    switch.program().signal(libc::SIGUSR2);
+    let why = switch.program().line_with("no upgrade, and everything goes on");
+    assert!(why.contains("cannot use the configuration"), "{why}");
+    switch.program().line_with("ring_fro");
+    assert_eq!(live(&mut switch), call);
+    switch.configure(|text| text.replace("ring_fro", "ring_for"));
+    switch.upgrade();
+    assert_eq!(live(&mut switch), call);
+    is_served(&mut switch, caller);
+}
+
+#[test]
+fn listeners_that_changed_and_a_taken_port_for_the_wallboard_cost_nobody_the_call() {
+    let mut switch = Switch::start(&[HELPLINE, ONE]);
+    let (caller, call) = with_a_caller(&mut switch);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let http = format!("[admin]\nhttp = \"{}\"", taken.local_addr().unwrap());
+    let (old, new) = (switch.sip(), format!("{}:5082", switch.street.ip(SWITCH)));
+    let udp = format!("udp:{old}");
+    switch.configure(|text| text.replace("[admin]", &http).replace(&udp, &format!("udp:{new}")));
+    switch.crash();
+    assert_eq!(live(&mut switch), call);
+    let said = switch.program().said();
+    assert!(said.contains("stays open until a start without calls"), "{said}");
+    assert!(said.contains("There is no wallboard until the next start"), "{said}");
+    for at in [old, new.parse().unwrap()] {
+        raw::Udp::new(switch.street.ip(PHONE), at).options_until_answered("both");
+    }
+    is_served(&mut switch, caller);
+}
+
+#[test]
+fn a_second_switch_on_the_same_folder_is_turned_away_and_told_who_has_it() {
+    let mut switch = Switch::start(&[HELPLINE, ONE]);
+    for _ in 0..2 {
+        let output = switch.start_another();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        let folder = format!("the data folder {} is in use", switch.data().display());
+        let pid = format!("process {}.", switch.program().pid());
+        assert!(said.contains(&folder) && said.contains(&pid), "{said}");
+        // The lock goes along with the program that takes over.
+        switch.upgrade();
+    }
+    switch.crash();
+    assert_eq!(switch.status()["calls"]["live"], 0, "the lock of the dead is nobody's");
+}
+
+#[test]
+fn signals_in_the_midst_of_an_upgrade_end_nobody() {
+    let mut switch = Switch::start(&[HELPLINE, ONE]);
+    let (caller, call) = with_a_caller(&mut switch);
+    for _ in 0..3 {
+        switch.program().signal(libc::SIGUSR2);
+        let pid = switch.program().pid() as i32;
+        let storm = std::thread::spawn(move || {
+            for _ in 0..1_500 {
+                // SAFETY: kill(2) reads no memory.
+                unsafe { libc::kill(pid, libc::SIGHUP) };
+                std::thread::park_timeout(std::time::Duration::from_micros(200));
+            }
+        });
+        switch.program().line_with("goes on in the place of this program");
+        switch.program().line_with("admin socket");
+        storm.join().unwrap();
+        switch.meet();
+        assert_eq!(live(&mut switch), call);
+    }
+    is_served(&mut switch, caller);
+}
+
+/// Nothing has to be gone through after the last snapshot, so another build can read it.
+#[test]
+fn an_orderly_end_leaves_a_snapshot_after_which_nothing_came() {
+    let mut switch = Switch::start(&[HELPLINE, ONE]);
+    let paused = json!({"agent": "op1", "state": "pause", "reason": "tea"});
+    switch.admin.ask("agents.set", paused).unwrap();
+    let block = json!({"number": "9826012345", "reason": "shouts", "seconds": 86_400});
+    switch.admin.ask("blocks.add", block).unwrap();
+    switch.stop();
+    let journal = switch.data().join("journal");
+    let newest = newest(&journal, "events");
+    assert_eq!(std::fs::metadata(&newest).unwrap().len(), 40, "a header and no event");
+    assert!(newest.with_extension("snapshot").exists());
+    switch.restart();
+    let agent = switch.ask("agents.list")[0].clone();
+    assert_eq!((&agent["state"], &agent["reason"]), (&json!("paused"), &json!("tea")));
+    let blocks: Value = switch.ask("blocks.list");
+    assert!(blocks.to_string().contains("9826012345"), "{blocks:#}");
+}
+
+fn newest(folder: &Path, kind: &str) -> PathBuf {
+    let files = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
+    files.filter(|path| path.extension().is_some_and(|end| end == kind)).max().unwrap()
+}
+
+#[test]
+fn a_terminated_upgrade_is_not_forgotten() {
+    let mut switch = Switch::start(&[HELPLINE, ONE]);
+    switch.program().signal(libc::SIGUSR2);
+    switch.program().line_with("goes on in the place of this program");
+    switch.program().signal(libc::SIGTERM);
+    assert!(switch.program().end(PATIENCE).success());
+}
