@@ -88,9 +88,9 @@ fn q7_after_such_an_answer_the_caller_is_before_all_who_came_later() {
     let (q, ids) = (w.q("general"), all_agents(&w));
     w.join(1, q);
     w.join(2, q);
-    w.join(3, q);
     assert!(w.answered(1, ids[0]));
     w.missed(1, ids[0], Miss::Unreachable);
+    w.join(3, q);
     assert_eq!(w.desk.position(w.now, CallId(1)), Some(1));
     assert!(w.answered(2, ids[1]));
     assert_eq!(w.offers(), [(1, ids[2])], "the phones that rang for the second");

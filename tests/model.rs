@@ -82,6 +82,7 @@ fn history(seed: u64, strategies: &[Strategy]) -> Seen {
         settings.agents.push(random_agent(&mut rng, i));
     }
     let mut world = World::new(&settings);
+    world.prompt = false;
     let mut model = Model::new();
     model.reload(world.now, &settings, &world.desk);
     compare(&world, &mut model);
@@ -217,7 +218,16 @@ fn step(
             world.leave(call);
             model.leave(now, CallId(call));
         }
-        33..=61 => phone(rng, world, model, agent, call),
+        33..=39 => {
+            let stopping: Vec<AgentId> = model.stopping().collect();
+            let agent = match stopping.is_empty() {
+                true => agent,
+                false => stopping[rng.below(stopping.len() as u64) as usize],
+            };
+            world.quiet(agent);
+            model.quiet(now, agent);
+        }
+        40..=61 => phone(rng, world, model, agent, call),
         62..=73 => {
             let wish = match rng.below(6) {
                 0..=2 => Wish::Ready,

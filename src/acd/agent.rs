@@ -26,6 +26,8 @@ pub(super) struct Agent {
     pub registered: bool,
     pub duty: Duty,
     pub task: Task,
+    /// Their phone was told to stop ringing for this call, and has not said that it did.
+    pub stopping: Option<CallId>,
     /// No offer before this. Set by every offer that failed on the agent's side, and kept over
     /// pauses and log-ins: whoever flips the status is offered one call a rest, not one a flip.
     pub rest_until: Option<Instant>,
@@ -103,6 +105,7 @@ impl Agent {
             registered: false,
             duty: if settings.ready { Duty::On } else { Duty::Off },
             task: Task::Nothing,
+            stopping: None,
             rest_until: None,
             idle_since: Instant::default(),
             calls: 0,
@@ -186,7 +189,10 @@ impl Agent {
             Duty::Paused(reason) => AgentState::Paused { reason: reason.clone() },
             Duty::On if !self.reachable() => AgentState::Unreachable,
             Duty::On if self.rest_until.is_some() => AgentState::Resting,
-            Duty::On => AgentState::Ready,
+            Duty::On => match self.stopping {
+                Some(call) => AgentState::Offered { call },
+                None => AgentState::Ready,
+            },
         }
     }
 }

@@ -56,9 +56,10 @@ impl Desk {
     ) -> Result<(), Unfree> {
         let who = self.agents.get(agent).filter(|who| !who.retired).ok_or(Unfree::UnknownAgent)?;
         match who.task {
-            Task::Nothing => {}
+            Task::Nothing if who.stopping.is_none() => {}
             Task::WrapUp { .. } => return Err(Unfree::WrapsUp),
-            Task::Offered(_)
+            Task::Nothing
+            | Task::Offered(_)
             | Task::Talking(_)
             | Task::Claimed { .. }
             | Task::Serving { .. }
@@ -150,6 +151,9 @@ impl Desk {
         agent: AgentId,
         why: MissedBecause,
     ) {
+        if let MissedBecause::Withdrawn(_) = why {
+            self.stops(agent, call);
+        }
         turn.fact(Fact::Unclaimed { call, agent, why });
         self.set_task(turn, agent, Task::Nothing);
     }

@@ -197,9 +197,7 @@ impl Desk {
         let mut turn = Turn::new(cx, out);
         match self.task(agent) {
             Task::Offered(c) if c == call => {}
-            Task::Nothing if self.agents.contains(agent) && self.unanswered(call) => {
-                self.forgive(agent);
-            }
+            Task::Nothing if self.crossed(call, agent) => self.forgive(agent),
             Task::Talking(c) | Task::Serving { call: c, .. } => return c == call,
             Task::Claimed { call: c, wrap_up } if c == call => {
                 self.begin_serving(&mut turn, call, agent, wrap_up);
@@ -233,6 +231,17 @@ impl Desk {
         }
         self.decide(turn);
         true
+    }
+
+    /// Whether an answer may still be that of an agent whose offer was withdrawn: they have not
+    /// gone, nor said that they want a pause, and nobody else has the caller.
+    fn crossed(&self, call: CallId, agent: AgentId) -> bool {
+        let here = self.agents.get(agent).is_some_and(|who| match &who.duty {
+            Duty::On => !who.retired,
+            Duty::Paused(reason) => !who.retired && *reason == who.reason_of_misses(),
+            Duty::Off => false,
+        });
+        here && self.unanswered(call)
     }
 
     /// The last miss was none.
@@ -331,6 +340,18 @@ impl Desk {
         who.registered = reachable;
         self.interrupt(&mut turn, agent);
         self.settle(&mut turn, agent);
+        self.decide(turn);
+    }
+
+    /// No phone of the agent rings any more for a call that was withdrawn or let go. Every
+    /// [`Effect::Withdraw`] and every claim that ends unanswered is followed by this.
+    pub fn quiet(&mut self, cx: &mut Cx<'_>, agent: AgentId, out: &mut Vec<Effect>) {
+        let mut turn = Turn::new(cx, out);
+        if let Some(who) = self.agents.get_mut(agent)
+            && who.stopping.take().is_some()
+        {
+            self.settle(&mut turn, agent);
+        }
         self.decide(turn);
     }
 

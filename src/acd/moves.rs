@@ -156,9 +156,18 @@ impl Desk {
             who.task = Task::Nothing;
         }
         if let MissedBecause::Withdrawn(why) = why {
+            self.stops(agent, call);
             turn.out.push(Effect::Withdraw { call, agent, why });
         }
         turn.fact(Fact::Missed { call, agent, why });
+    }
+
+    /// The agent's phones have been told to stop, and until they have the agent is offered nobody:
+    /// a phone that rings already would say that it is busy.
+    pub(super) fn stops(&mut self, agent: AgentId, call: CallId) {
+        if let Some(who) = self.agents.get_mut(agent) {
+            who.stopping = Some(call);
+        }
     }
 
     /// An offer failed on the agent's side: no further one for a while, and after too many in a
@@ -253,10 +262,11 @@ impl Desk {
             if before == AgentState::Ready {
                 withdraw_turn(&mut self.queues, agent, who);
             }
+            let idle = matches!(state, AgentState::Ready | AgentState::Offered { .. });
+            if idle && !matches!(before, AgentState::Ready | AgentState::Offered { .. }) {
+                who.idle_since = turn.now();
+            }
             if state == AgentState::Ready {
-                if !matches!(before, AgentState::Offered { .. }) {
-                    who.idle_since = turn.now();
-                }
                 take_turn(&mut self.queues, &mut turn.touched, agent, who);
             }
             turn.fact(Fact::Agent { agent, state });

@@ -79,6 +79,11 @@ impl Desk {
         self.queues.get(queue).map_or(0, |line| line.ready)
     }
 
+    /// Whether a phone of the agent has been told to stop ringing and may ring still.
+    pub fn is_stopping(&self, agent: AgentId) -> bool {
+        self.agents.get(agent).is_some_and(|who| who.stopping.is_some())
+    }
+
     /// Agents who serve this queue and are logged in with a phone.
     pub fn present(&self, queue: QueueId) -> usize {
         self.queues.get(queue).map_or(0, |line| line.present)

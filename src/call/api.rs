@@ -53,6 +53,10 @@ pub enum Effect {
         call: CallId,
         agent: AgentId,
     },
+    /// No phone of the agent rings any more for a call that is no longer theirs.
+    Quiet {
+        agent: AgentId,
+    },
     /// The call ended while the agent waited for somebody who was being dialled.
     Spared {
         call: CallId,

@@ -13,6 +13,7 @@ use super::ports::Ports;
 use super::routing::{self, Book};
 use super::seats::Seats;
 use super::side::Side;
+use super::stopping::Stopping;
 use super::tries::Tries;
 use super::{Arrival, Centre, Choices, Effect, End, EndedBy, Fact, Flag, Goal, Line, MissedDesk};
 use super::{Direction, Numbers, Outcome, People, Recordings, Role, Settings};
@@ -40,6 +41,7 @@ pub struct Calls {
     pub seats: Seats,
     pub tries: Tries,
     pub blocks: Blocks,
+    pub stopping: Stopping,
 }
 
 /// What every call needs to act: time and dice, settings, and a place for what it decides.
@@ -85,6 +87,7 @@ impl Calls {
             seats: Seats::default(),
             tries: Tries::default(),
             blocks: Blocks::default(),
+            stopping: Stopping::default(),
         }
     }
 
@@ -374,6 +377,7 @@ impl Calls {
                     }),
                     false => leg.hang_up(cause.clone()),
                 });
+                self.stopping.note(leg);
             }
             let dialled = leg.role != Role::Caller || call.back.is_some();
             let cancelled = dialled && Some(leg.id) != gone;

@@ -37,6 +37,7 @@ mod seats;
 mod seize;
 mod settings;
 mod side;
+mod stopping;
 mod talking;
 mod target;
 mod telling;

@@ -2,7 +2,7 @@
 
 use super::calls::{Calls, Io};
 use super::leg::{Leg, Stage};
-use super::{Effect, EndedBy, Fact, Missed, Role};
+use super::{Effect, EndedBy, Fact, Missed, Role, stopping};
 use crate::base::limits::PORTS_PER_LEG_MAX;
 use crate::base::{CallId, LegId, PortId};
 use crate::media::control::{Command, Event};
@@ -18,6 +18,14 @@ impl Calls {
             return self.invited(io, leg, *invited);
         }
         let Some(leg) = notice.leg() else { return };
+        let last = stopping::is_last(&notice);
+        self.noticed(io, leg, notice, from);
+        if last {
+            self.last_word(io, leg);
+        }
+    }
+
+    fn noticed(&mut self, io: &mut Io, leg: LegId, notice: Notice, from: Option<IpAddr>) {
         let Some(id) = self.call_of(leg) else { return };
         if let Some(leg) = self.table.get_mut(id).and_then(|call| call.leg_mut(leg)) {
             leg.side.signalled = from;
@@ -40,6 +48,7 @@ impl Calls {
             Notice::OfferRefused { .. }
             | Notice::Referred { .. }
             | Notice::Invited { .. }
+            | Notice::Stopped { .. }
             | Notice::Bound { .. }
             | Notice::TrunkUp { .. }
             | Notice::Locked { .. } => {}

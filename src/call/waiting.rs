@@ -107,6 +107,7 @@ impl Calls {
         let new = Leg::new(leg, role, side, Stage::Trying);
         let Some(call) = self.table.get_mut(id) else {
             self.ports.give_back(port);
+            self.stopping.note(&new);
             return io.out.push(new.hang_up(Cause::default()));
         };
         match role {
@@ -131,6 +132,7 @@ impl Calls {
             Stop::AnsweredElsewhere => self.hang_up_phones(io, id, agent, answered_elsewhere()),
             Stop::Gone => self.hang_up_phones(io, id, agent, Cause::default()),
         }
+        self.hush(io, agent);
     }
 
     /// RFC 3261 section 9.1: "a CANCEL request has no effect on a request to which a UAS has
@@ -140,6 +142,7 @@ impl Calls {
         let rings = |leg: &&mut Leg| leg.role == Role::Agent(agent) && leg.stage != Stage::Up;
         for leg in call.others.iter_mut().filter(rings).filter(|leg| !leg.cancelled) {
             leg.cancelled = true;
+            self.stopping.note(leg);
             io.out.push(leg.act(Act::Cancel { cause: Cause::default() }));
         }
     }
@@ -170,6 +173,7 @@ impl Calls {
         let stopped: Vec<Leg> = ids.into_iter().filter_map(|leg| call.take_other(leg)).collect();
         for leg in stopped {
             io.out.push(leg.hang_up(cause.clone()));
+            self.stopping.note(&leg);
             let status = if leg.stage == Stage::Up { 200 } else { 487 };
             self.bury(io, id, &leg, status, cause.clone());
         }

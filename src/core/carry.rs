@@ -74,6 +74,7 @@ impl Switch {
             | Notice::Progress { .. }
             | Notice::Answered { .. }
             | Notice::Refused { .. }
+            | Notice::Stopped { .. }
             | Notice::Confirmed { .. }
             | Notice::Offered { .. }
             | Notice::OfferAnswered { .. }
@@ -108,6 +109,7 @@ impl Switch {
             }
             acd::Effect::Unclaimed { call, agent } => self.calls(now, |calls, io| {
                 calls.unclaimed(io, call, Some(agent), "not to be had any more");
+                calls.hush(io, agent);
             }),
             acd::Effect::TurnedAway { call, why: acd::Away::NoQueue, .. }
                 if self.rehouse(now, call, out) => {}
@@ -156,12 +158,9 @@ impl Switch {
                 self.claimed(now, call, claimed);
             }
             call::Effect::Seize { call, agent, queue, leg, place, body } => {
-                let seized: Result<bool, acd::Unfree> = self.desk(now, |desk, cx, out| {
-                    desk.claim(cx, call, agent, queue, out)?;
-                    Ok(desk.answered(cx, call, agent, out))
-                });
+                let seized = self.seize(now, (call, agent), queue);
                 self.calls(now, |calls, io| match seized {
-                    Ok(_) => calls.seized(io, (call, agent), (leg, place), body),
+                    Ok(()) => calls.seized(io, (call, agent), (leg, place), body),
                     Err(why) => calls.not_seized(io, call, leg, why.to_string()),
                 });
             }
@@ -171,9 +170,9 @@ impl Switch {
             }
             call::Effect::Answered { call, agent } => self.answered(now, call, agent),
             call::Effect::Missed { call, agent, why } => self.missed(now, call, (agent, why), out),
-            call::Effect::Released { call, agent } => {
-                self.desk(now, |desk, cx, out| desk.released(cx, call, agent, out));
-                self.relieved(now, call);
+            call::Effect::Released { call, agent } => self.released(now, call, agent),
+            call::Effect::Quiet { agent } => {
+                self.desk(now, |desk, cx, out| desk.quiet(cx, agent, out));
             }
             call::Effect::Begin(begun) => self.begin(now, *begun, out),
             call::Effect::Keyed { call, phone, act, digits } => {
@@ -188,6 +187,20 @@ impl Switch {
             }
             call::Effect::Fact(fact) => self.fact(now, What::Call(fact), out),
         }
+    }
+
+    /// The agent has the call in the same breath: their phone has answered for it already.
+    fn seize(
+        &mut self,
+        now: Now,
+        (call, agent): (CallId, AgentId),
+        queue: Option<QueueId>,
+    ) -> Result<(), acd::Unfree> {
+        self.desk(now, |desk, cx, out| {
+            desk.claim(cx, call, agent, queue, out)?;
+            desk.answered(cx, call, agent, out);
+            Ok(())
+        })
     }
 
     /// The desk knows callers who come back by their number, where it is known.
@@ -224,6 +237,13 @@ impl Switch {
         } else {
             self.calls(now, |calls, io| calls.too_late(io, call, agent));
         }
+    }
+
+    fn released(&mut self, now: Now, call: CallId, agent: AgentId) {
+        self.desk(now, |desk, cx, out| desk.released(cx, call, agent, out));
+        // Their phone may have rung for it only.
+        self.calls(now, |calls, io| calls.hush(io, agent));
+        self.relieved(now, call);
     }
 
     /// No phone of the agent took the call.

@@ -35,7 +35,13 @@ impl Switch {
             let ghosts: Vec<_> = known.difference(&live).collect();
             return Err(format!("calls the desk has lost: {lost:?}; ghosts it keeps: {ghosts:?}"));
         }
+        if let Some(leg) = calls.stopping.legs().find(|leg| !self.state.sip.keeps(*leg)) {
+            return Err(format!("{leg:?} is over and is still waited for"));
+        }
         for (agent, agent_state) in desk.agents() {
+            if desk.is_stopping(agent) && !calls.stopping.rings_at(agent) {
+                return Err(format!("{agent:?} is kept from calls by a phone that is quiet"));
+            }
             match agent_state {
                 AgentState::Talking { call } => {
                     if !calls.get(*call).is_some_and(|call| call.has(agent)) {
@@ -49,7 +55,8 @@ impl Switch {
                     }
                 }
                 AgentState::Offered { call } => {
-                    if !calls.get(*call).is_some_and(|call| call.rings_at(agent)) {
+                    let rings = calls.get(*call).is_some_and(|call| call.rings_at(agent));
+                    if !rings && !desk.is_stopping(agent) {
                         return Err(format!("{agent:?} is offered {call:?}, but no phone rings"));
                     }
                 }

@@ -39,7 +39,10 @@ impl Switch {
         let call = state.call()?;
         let live = self.state.calls.get(call);
         let is_in = match state {
-            AgentState::Offered { .. } => live.is_some_and(|call| call.rings_at(agent)),
+            AgentState::Offered { .. } => {
+                live.is_some_and(|call| call.rings_at(agent))
+                    || self.state.calls.stopping.rings_at(agent)
+            }
             AgentState::Talking { .. } => {
                 live.is_some_and(|call| call.answered_by(agent).is_some())
             }

@@ -333,6 +333,12 @@ impl Phone {
             let bytes = response(message, 481, "x", self.line(), None);
             return out.push(Do::Send(bytes));
         }
+        // An agent is offered one caller at a time, and the phone of one who is not shows it.
+        let asked = |session: &Session| session.stage == Stage::Asked && session.for_queue;
+        let for_queue = message.fields.named("X-Pukar-Wait").next().is_some();
+        if for_queue && self.habits.ring_after.is_some() && self.sessions.values().any(asked) {
+            out.push(Do::Protest("is rung for two callers at once"));
+        }
         let raw = |name| String::from_utf8_lossy(message.header(name).unwrap_or_default()).into();
         let contact = message.contact().map(|contact| contact.uri.raw.to_string());
         let session = Session {
@@ -340,6 +346,7 @@ impl Phone {
             local: raw(Name::To),
             target: contact.unwrap_or_default(),
             stage: Stage::Asked,
+            for_queue,
             cseq: 100,
             invite: message.raw().to_vec(),
             asked: message.raw().to_vec(),

@@ -22,6 +22,8 @@ pub struct Session {
     /// The other end's tag, in a call of ours that was answered.
     pub remote_tag: String,
     pub stage: Stage,
+    /// A caller of a queue is offered.
+    pub for_queue: bool,
     pub cseq: u32,
     /// The number of the INVITE whose 2xx came last.
     pub accepted: u32,
@@ -87,6 +89,7 @@ impl Session {
             target: String::new(),
             remote_tag: String::new(),
             stage: Stage::Calling,
+            for_queue: false,
             cseq: 0,
             accepted: 0,
             repeating: None,

@@ -100,6 +100,11 @@ impl UserAgent {
         self.legs.get(leg).is_some_and(|leg| !leg.silent)
     }
 
+    /// Whether the layer still keeps this leg, heard by nobody or not.
+    pub fn keeps(&self, leg: LegId) -> bool {
+        self.legs.contains(leg)
+    }
+
     /// The host that a leg's signalling goes to and comes from.
     pub fn heard_from(&self, leg: LegId) -> Option<IpAddr> {
         Some(self.legs.get(leg)?.dialog.hop.peer.ip())

@@ -223,6 +223,9 @@ pub enum Notice {
     Answered { leg: LegId, body: Option<Body> },
     /// Our INVITE failed for good, or could not be sent (408 or 503, RFC 3261 section 8.1.3.1).
     Refused { leg: LegId, status: u16, cause: Cause, retry_after: Option<u32> },
+    /// The INVITE of a leg that the user has hung up on has its final answer: nothing rings there
+    /// any more. The one notice that comes after the user's last word.
+    Stopped { leg: LegId },
     /// The ACK of our 2xx came. It carries the answer where our 2xx carried the offer.
     Confirmed { leg: LegId, answer: Option<Body> },
     /// A re-INVITE or UPDATE came: answer with `AnswerOffer` or `RefuseOffer` before anything else.
@@ -254,6 +257,7 @@ impl Notice {
             | Notice::Progress { leg, .. }
             | Notice::Answered { leg, .. }
             | Notice::Refused { leg, .. }
+            | Notice::Stopped { leg }
             | Notice::Confirmed { leg, .. }
             | Notice::Offered { leg, .. }
             | Notice::OfferAnswered { leg, .. }

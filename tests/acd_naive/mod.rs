@@ -22,6 +22,8 @@ pub struct Agent {
     /// When ringing or wrap-up ends.
     until: Instant,
     rest: Option<Instant>,
+    /// The phone has been told to stop ringing for this call, and has not.
+    stopping: Option<CallId>,
     idle: Instant,
     misses: u32,
     last: AgentState,
@@ -83,6 +85,8 @@ impl Agent {
             AgentState::Unreachable
         } else if self.rest.is_some() {
             AgentState::Resting
+        } else if let Some(call) = self.stopping {
+            AgentState::Offered { call }
         } else {
             AgentState::Ready
         }
@@ -293,11 +297,13 @@ impl Model {
             return talks == agent;
         }
         let Some(who) = self.agents.iter_mut().find(|a| a.id == agent) else { return false };
+        let paused = who.duty == (AgentState::Paused { reason: missed(who.misses) });
         if who.busy.is_none() {
             // The answer crossed the withdrawal.
-            if who.duty == (AgentState::Paused { reason: missed(who.misses) }) {
-                who.duty = AgentState::Ready;
+            if who.gone || who.duty != AgentState::Ready && !paused {
+                return false;
             }
+            who.duty = AgentState::Ready;
             who.misses = who.misses.saturating_sub(1);
         } else if !who.rings_for(call) {
             return false;
@@ -347,6 +353,17 @@ impl Model {
         }
         self.note_miss(now, call, agent);
         self.rest(now, i, settings.as_ref(), miss != Miss::Declined);
+        self.finish(now);
+    }
+
+    pub fn stopping(&self) -> impl Iterator<Item = AgentId> {
+        self.agents.iter().filter(|a| a.stopping.is_some()).map(|a| a.id)
+    }
+
+    pub fn quiet(&mut self, now: Instant, agent: AgentId) {
+        for agent in self.agents.iter_mut().filter(|a| a.id == agent) {
+            agent.stopping = None;
+        }
         self.finish(now);
     }
 
@@ -467,6 +484,7 @@ impl Model {
                 busy: None,
                 until: now,
                 rest: None,
+                stopping: None,
                 idle: now,
                 misses: 0,
                 last: AgentState::Off,
@@ -490,6 +508,7 @@ impl Model {
     fn withdraw(&mut self, i: usize, call: CallId, why: Withdrawn) {
         let agent = self.agents[i].id;
         self.agents[i].busy = None;
+        self.agents[i].stopping = Some(call);
         self.out.push(Effect::Withdraw { call, agent, why });
         let why = MissedBecause::Withdrawn(why);
         self.out.push(Effect::Fact(Fact::Missed { call, agent, why }));
@@ -575,7 +594,8 @@ impl Model {
         for agent in &mut self.agents {
             let state = agent.state();
             let rang = matches!(agent.last, AgentState::Offered { .. });
-            if state == AgentState::Ready && agent.last != AgentState::Ready && !rang {
+            let idle = matches!(state, AgentState::Ready | AgentState::Offered { .. });
+            if idle && agent.last != AgentState::Ready && !rang {
                 agent.idle = now;
             }
             agent.last = state;

@@ -62,6 +62,8 @@ pub struct World {
     pub told: BTreeMap<AgentId, AgentState>,
     /// Check all laws after every input.
     pub strict: bool,
+    /// A phone that is told to stop does so in the same breath.
+    pub prompt: bool,
 }
 
 macro_rules! input {
@@ -72,7 +74,11 @@ macro_rules! input {
         let result = {
             let $cx = &mut Cx { now, rng: &mut $world.rng, timers: &mut $world.timers };
             let ($desk, $out) = (&mut $world.desk, &mut $world.out);
-            $body
+            let result = $body;
+            if $world.prompt {
+                hush($desk, $cx, $out);
+            }
+            result
         };
         $world.verify();
         result
@@ -89,6 +95,7 @@ impl World {
             out: Vec::new(),
             told: BTreeMap::new(),
             strict: true,
+            prompt: true,
         };
         world.reload(settings);
         world
@@ -125,6 +132,11 @@ impl World {
 
     pub fn released(&mut self, call: u64, agent: AgentId) {
         input!(self, |desk, cx, out| desk.released(cx, CallId(call), agent, out))
+    }
+
+    /// The agent's phone has stopped ringing.
+    pub fn quiet(&mut self, agent: AgentId) {
+        input!(self, |desk, cx, out| desk.quiet(cx, agent, out))
     }
 
     pub fn spared(&mut self, call: u64, agent: AgentId) {
@@ -210,6 +222,20 @@ impl World {
         for (agent, state) in self.desk.agents() {
             let told = self.told.get(&agent).unwrap_or(&AgentState::Off);
             assert_eq!(told, state, "{agent:?}: what the facts tell is not what is");
+        }
+    }
+}
+
+/// Every phone that was told to stop has stopped.
+fn hush(desk: &mut Desk, cx: &mut Cx<'_>, out: &mut Vec<Effect>) {
+    let mut at = 0;
+    while let Some(effect) = out.get(at) {
+        at += 1;
+        match *effect {
+            Effect::Withdraw { agent, .. } | Effect::Fact(Fact::Unclaimed { agent, .. }) => {
+                desk.quiet(cx, agent, out);
+            }
+            _ => {}
         }
     }
 }

@@ -134,6 +134,7 @@ impl Leg {
         if self.silent {
             // The answer crossed our CANCEL, and nobody wants it: RFC 3261 section 9.1, section 15.
             let cause = self.cause.take().map(|c| *c).unwrap_or_default();
+            desk.notice(Notice::Stopped { leg: desk.id });
             return self.bye(desk, &cause);
         }
         self.describe(&offer);
@@ -214,7 +215,10 @@ impl Leg {
     pub(super) fn refused(&mut self, desk: &mut Desk, status: u16, message: Option<&Message>) {
         let cause = message.map(compose::cause_of).unwrap_or_default();
         let retry_after = message.and_then(Message::retry_after);
-        self.tell(desk, Notice::Refused { leg: desk.id, status, cause, retry_after });
+        desk.notice(match self.silent {
+            true => Notice::Stopped { leg: desk.id },
+            false => Notice::Refused { leg: desk.id, status, cause, retry_after },
+        });
         self.silent = true;
         self.phase = Phase::Gone;
     }

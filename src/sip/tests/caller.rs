@@ -62,7 +62,7 @@ fn a_cancel_waits_for_a_provisional_answer() {
     world.say(&answer(&sent[0], 200, "x", "", ""));
     assert_eq!(starts(&world.say(&answer(&invite, 487, "x", "", ""))), ["ACK"]);
     assert_eq!(world.nodes[0].agent.counts().legs, 0);
-    assert!(world.take_notices(0).is_empty());
+    assert_eq!(world.take_notices(0), [Notice::Stopped { leg }]);
     world.wait(40);
     assert!(world.is_quiet());
 }
@@ -100,7 +100,10 @@ fn an_answer_that_crosses_the_cancel_is_acknowledged_and_ended() {
     assert_eq!(starts(&world.acts(leg, Act::Hangup { cause: Cause::default() })), ["CANCEL"]);
     let sent = world.say(&answer(&invite, 200, "x", "", "v=0\n"));
     assert_eq!(starts(&sent), ["ACK", "BYE"]);
-    assert!(world.take_notices(0).iter().all(|n| matches!(n, Notice::Progress { .. })));
+    let notices = world.take_notices(0);
+    let [Notice::Progress { .. }, Notice::Stopped { .. }] = notices[..] else {
+        panic!("{notices:?}");
+    };
     world.say(&answer(&sent[1], 200, "", "", ""));
     world.wait(40);
     assert!(world.is_quiet());

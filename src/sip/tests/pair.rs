@@ -4,13 +4,15 @@
 use super::world::*;
 use crate::base::{LegId, TrunkId};
 use crate::sip::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// What the test knows of each leg of a node.
 #[derive(Default)]
 struct Book {
     legs: BTreeMap<LegId, State>,
+    /// Hung up by us while they rang, and silent since.
+    stopped: BTreeSet<LegId>,
     read: usize,
 }
 
@@ -34,6 +36,10 @@ impl Book {
                 continue;
             }
             let state = self.legs[&leg];
+            if let Notice::Stopped { .. } = notice {
+                assert!(self.stopped.insert(leg), "{leg:?} stopped twice");
+                continue;
+            }
             assert_ne!(state, State::Over, "{notice:?} after the end");
             match notice {
                 Notice::Answered { .. } | Notice::Confirmed { .. } => {
