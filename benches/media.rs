@@ -209,6 +209,7 @@ fn listeners(count: usize, seconds: u64) {
         let port = port(n as u32);
         handle.put(Command::Watch { port, silence: Some(Duration::from_secs(3)) }).unwrap();
         handle.put(Command::music(port, MUSIC, Instant(0))).unwrap();
+        handle.wake();
     }
     crowd.stream(50, 1);
     let counters = workers.counters();
@@ -258,6 +259,7 @@ impl Crowd {
             let port = port(n as u32);
             handle.put(Command::Open { port, address: HERE }).unwrap();
             handle.put(Command::Agree { port, far: far(*address, Law::A) }).unwrap();
+            handle.wake();
         }
     }
 
@@ -265,6 +267,7 @@ impl Crowd {
         for n in (0..self.phones.len() as u32).step_by(2) {
             handle.put(Command::Bridge { a: port(n), b: port(n + 1) }).unwrap();
         }
+        handle.wake();
     }
 
     /// Every phone sends at `rate`, spread evenly over the time between two of its packets, and

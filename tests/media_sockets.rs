@@ -50,6 +50,7 @@ impl Media {
 
     fn put(&self, command: Command) {
         self.handle.put(command).unwrap();
+        self.handle.wake();
     }
 
     /// A phone, and an open and agreed port for it. Its neighbour port goes to the other worker.

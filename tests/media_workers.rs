@@ -37,8 +37,10 @@ fn worker(sink: Sink, died: Died) -> (Workers, Handle) {
 /// Waits for room where the worker has much to do.
 fn put(handle: &Handle, command: Command) {
     while handle.put(command.clone()).is_err() {
+        handle.wake();
         std::thread::yield_now();
     }
+    handle.wake();
 }
 
 #[test]

@@ -251,6 +251,7 @@ impl<E: Engine + 'static> CoreLoop<E> {
             let closed = self.handle_run(now, batch, run, out);
             drained |= self.execute(out, poller);
             closed.into_iter().for_each(|flow| self.outlets.streams.close(flow));
+            self.outlets.flush();
             self.udp.flush(poller);
         }
         drained

@@ -100,6 +100,9 @@ impl InboxEnd {
 /// Takes one value without waiting, or gives it back.
 pub trait Outlet<T>: Send {
     fn put(&self, value: T) -> Result<(), T>;
+
+    /// Nothing more comes for now: a taker who is woken for it, is woken here, once.
+    fn flush(&self) {}
 }
 
 impl<T: Send> Outlet<T> for channel::Sender<T> {
@@ -140,14 +143,15 @@ impl<T> Lane<T> {
         }
     }
 
-    /// Tries again with what waits.
+    /// Tries again with what waits, and has the receiver woken.
     pub fn flush(&mut self) {
         while let Some(value) = self.waiting.pop_front() {
             if let Err(value) = self.outlet.put(value) {
                 self.waiting.push_front(value);
-                return;
+                break;
             }
         }
+        self.outlet.flush();
     }
 
     pub fn has_waiting(&self) -> bool {

@@ -133,6 +133,10 @@ impl Replies {
 }
 
 impl Outlet<MediaCommand> for media::Handle {
+    fn flush(&self) {
+        self.wake();
+    }
+
     fn put(&self, command: MediaCommand) -> Result<(), MediaCommand> {
         media::Handle::put(self, command)
     }

@@ -102,6 +102,8 @@ pub struct Handle {
     places: RefCell<Vec<Place>>,
     /// Open ports of each worker.
     loads: RefCell<Vec<usize>>,
+    /// Workers that have orders and may be asleep.
+    owed: RefCell<Vec<bool>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -132,9 +134,11 @@ impl Workers {
             let run = move || live(worker, &*died);
             workers.threads.push(thread::Builder::new().name(name).spawn(run)?);
         }
-        let (lines, loads) = (workers.lines.clone(), vec![0; workers.lines.len()]);
+        let lines = workers.lines.clone();
+        let (loads, owed) = (vec![0; lines.len()], vec![false; lines.len()]);
         let places = RefCell::default();
-        Ok((workers, Handle { lines, places, loads: RefCell::new(loads) }))
+        let (loads, owed) = (RefCell::new(loads), RefCell::new(owed));
+        Ok((workers, Handle { lines, places, loads, owed }))
     }
 
     /// Stops them, and leaves every socket open.
@@ -179,7 +183,7 @@ impl Drop for Workers {
 }
 
 impl Handle {
-    /// Gives it back where a worker's queue is full.
+    /// Gives it back where a worker's queue is full. The worker need not be awake: see `wake`.
     pub fn put(&self, command: Command) -> Result<(), Command> {
         if let Command::Bridge { a, b } = command
             && !self.bring_together(a, b)
@@ -199,7 +203,7 @@ impl Handle {
         };
         let worker = self.place(port).worker;
         let order = Order::Command(command);
-        self.lines[worker].put(order).map_err(|order| match order {
+        self.order(worker, order).map_err(|order| match order {
             Order::Command(command) => command,
             Order::Give { .. } | Order::Take { .. } | Order::Stop => {
                 unreachable!("what comes back is what was put")
@@ -237,16 +241,32 @@ impl Handle {
     }
 
     fn carry(&self, port: PortId, (from, to): (usize, usize)) -> bool {
-        let (giver, taker) = (&self.lines[from], &self.lines[to]);
+        let queued = |worker: usize| self.lines[worker].orders.len();
         // Only this thread fills the queues, so what is free now stays free.
-        if giver.orders.len() + 1 > ORDERS_QUEUED || taker.orders.len() + 2 > ORDERS_QUEUED {
+        if queued(from) + 1 > ORDERS_QUEUED || queued(to) + 2 > ORDERS_QUEUED {
             return false;
         }
         let (parcel, end) = channel::bounded(1);
-        let given = giver.put(Order::Give { port, to: parcel }).is_ok();
-        let taken = given && taker.put(Order::Take { from: end }).is_ok();
+        let given = self.order(from, Order::Give { port, to: parcel }).is_ok();
+        let taken = given && self.order(to, Order::Take { from: end }).is_ok();
         self.set_place(port, Place { worker: to, open: true });
         taken
+    }
+
+    fn order(&self, worker: usize, order: Order) -> Result<(), Order> {
+        self.lines[worker].orders.try_send(order).map_err(channel::TrySendError::into_inner)?;
+        self.owed.borrow_mut()[worker] = true;
+        Ok(())
+    }
+
+    /// Wakes whoever was given something since the last time: once for all of it, since a waking
+    /// costs more than what it is for.
+    pub fn wake(&self) {
+        for (line, owed) in self.lines.iter().zip(self.owed.borrow_mut().iter_mut()) {
+            if std::mem::take(owed) {
+                line.waker.wake();
+            }
+        }
     }
 
     fn place(&self, port: PortId) -> Place {
@@ -264,13 +284,5 @@ impl Handle {
         let before = std::mem::replace(&mut places[at], place);
         loads[before.worker] -= usize::from(before.open);
         loads[place.worker] += usize::from(place.open);
-    }
-}
-
-impl Line {
-    fn put(&self, order: Order) -> Result<(), Order> {
-        self.orders.try_send(order).map_err(channel::TrySendError::into_inner)?;
-        self.waker.wake();
-        Ok(())
     }
 }
