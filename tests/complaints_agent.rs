@@ -188,6 +188,7 @@ fn q5_nobody_answers_into_silence() {
         world.give_up(0);
         world.wait_until(2 * SECOND, |world| world.rings(agent_address(0)) == 0);
         world.wait_until(ms(200), |world| *world.agent(0) == AgentState::Ready);
+        world.wait(ms(200));
         assert_eq!(world.talks(agent_address(0)), 0, "the phone was told that nobody is there");
         assert_eq!(connections(&world), 0);
         world.end();
@@ -444,6 +445,43 @@ fn a_phone_that_hears_nothing_of_the_cancel_is_rung_no_second_time_meanwhile() {
     // The phone says nothing to either INVITE: the second comes when the first is given up.
     assert_eq!(world.rings(agent_address(0)), 2);
     world.give_up(0);
+    world.end();
+}
+
+#[test]
+fn q1_a_phone_that_says_nothing_is_passed_over_in_four_seconds_and_comes_back_by_itself() {
+    let mut world = World::story(1, plan(3, &[Reach::Fixed; 2]));
+    let minute = 60 * SECOND;
+    world.agent_does(0, Habits::polite(SECOND, minute));
+    world.agent_does(1, Habits::polite(SECOND, minute));
+    world.cut_off(agent_address(0), minute);
+    world.dial(0);
+    world.wait_until(7 * SECOND, |world| talks(world, 1));
+    assert_eq!(*world.agent(0), AgentState::Unreachable, "nobody else is to wait for it");
+    world.dial(1);
+    world.wait(30 * SECOND);
+    assert_eq!(world.rings(agent_address(0)), 0);
+    world.wait_until(40 * SECOND, |world| *world.agent(0) != AgentState::Unreachable);
+    world.wait_until(10 * SECOND, |world| talks(world, 0));
+    let why = |fact: &pukar::core::Fact| match &fact.what {
+        What::Phone { user, why, .. } if user == "op0" => Some(why.clone()),
+        _ => None,
+    };
+    let told: Vec<String> = world.facts().iter().filter_map(why).collect();
+    assert_eq!(told, ["silent", "heard again"], "a fact for each repair");
+    world.end();
+}
+
+#[test]
+fn q1_a_power_cut_pauses_nobody() {
+    let mut world = World::story(1, plan(1, &[Reach::Fixed]));
+    world.adjust(|settings| settings.acd.queues.iter_mut().for_each(|q| q.pause_after = 1));
+    world.agent_does(0, Habits::polite(SECOND, 5 * SECOND));
+    world.cut_off(agent_address(0), 60 * SECOND);
+    world.dial(0);
+    world.wait(50 * SECOND);
+    assert!(matches!(world.agent(0), AgentState::Unreachable | AgentState::Paused { .. }));
+    world.wait_until(30 * SECOND, |world| talks(world, 0));
     world.end();
 }
 

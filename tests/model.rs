@@ -238,7 +238,12 @@ fn step(
             let granted = world.wish(agent, wish.clone()).is_ok();
             assert_eq!(granted, model.wish(now, agent, wish));
         }
-        74..=79 => {
+        74..=75 => {
+            let (silent, away) = (rng.chance(40), rng.chance(50));
+            world.silent(agent, silent, away);
+            model.silent(now, agent, (silent, away));
+        }
+        76..=79 => {
             let there = rng.chance(60);
             world.reachable(agent, there);
             model.reachable(now, agent, there);

@@ -24,6 +24,8 @@ pub(super) struct Agent {
     pub elsewhere: bool,
     /// A phone is registered. A fixed agent needs none.
     pub registered: bool,
+    /// The phone said nothing to a call, and is asked whether it is there.
+    pub silent: bool,
     pub duty: Duty,
     pub task: Task,
     /// Their phone was told to stop ringing for this call, and has not said that it did.
@@ -103,6 +105,7 @@ impl Agent {
             fixed: settings.fixed,
             elsewhere: false,
             registered: false,
+            silent: false,
             duty: if settings.ready { Duty::On } else { Duty::Off },
             task: Task::Nothing,
             stopping: None,
@@ -120,7 +123,7 @@ impl Agent {
     }
 
     pub fn reachable(&self) -> bool {
-        self.fixed && !self.elsewhere || self.registered
+        !self.silent && (self.fixed && !self.elsewhere || self.registered)
     }
 
     /// May not be rung just now, whatever the task.

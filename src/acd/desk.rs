@@ -338,6 +338,7 @@ impl Desk {
         let mut turn = Turn::new(cx, out);
         let Some(who) = self.agents.get_mut(agent) else { return };
         who.registered = reachable;
+        who.silent &= !reachable;
         self.interrupt(&mut turn, agent);
         self.settle(&mut turn, agent);
         self.decide(turn);
@@ -352,6 +353,29 @@ impl Desk {
         {
             self.settle(&mut turn, agent);
         }
+        self.decide(turn);
+    }
+
+    /// The agent's phone has fallen silent, or is heard again. `away`: it has been away meanwhile,
+    /// so that what it missed is not the agent's doing, nor a pause that the misses brought about.
+    pub fn silent(
+        &mut self,
+        cx: &mut Cx<'_>,
+        agent: AgentId,
+        (silent, away): (bool, bool),
+        out: &mut Vec<Effect>,
+    ) {
+        let mut turn = Turn::new(cx, out);
+        let Some(who) = self.agents.get_mut(agent) else { return };
+        who.silent = silent;
+        if !silent && away {
+            if who.duty == Duty::Paused(who.reason_of_misses()) {
+                who.duty = Duty::On;
+            }
+            who.misses = 0;
+        }
+        self.interrupt(&mut turn, agent);
+        self.settle(&mut turn, agent);
         self.decide(turn);
     }
 

@@ -164,7 +164,7 @@ impl Desk {
 
     /// The agent's phones have been told to stop, and until they have the agent is offered nobody:
     /// a phone that rings already would say that it is busy.
-    pub(super) fn stops(&mut self, agent: AgentId, call: CallId) {
+    pub fn stops(&mut self, agent: AgentId, call: CallId) {
         if let Some(who) = self.agents.get_mut(agent) {
             who.stopping = Some(call);
         }

@@ -79,6 +79,7 @@ impl Desk {
     ) {
         if let Some(who) = self.agents.get_mut(agent) {
             who.elsewhere = !own;
+            who.silent = false;
         }
         self.reachable(cx, agent, reachable, out);
     }

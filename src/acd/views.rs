@@ -84,6 +84,11 @@ impl Desk {
         self.agents.get(agent).is_some_and(|who| who.stopping.is_some())
     }
 
+    /// Whether the agent's phone has fallen silent.
+    pub fn is_silent(&self, agent: AgentId) -> bool {
+        self.agents.get(agent).is_some_and(|who| who.silent)
+    }
+
     /// Agents who serve this queue and are logged in with a phone.
     pub fn present(&self, queue: QueueId) -> usize {
         self.queues.get(queue).map_or(0, |line| line.present)

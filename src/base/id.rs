@@ -52,6 +52,8 @@ ids! {
     FlowId "flow";
     /// One DNS question under way.
     QueryId "query";
+    /// A phone of ours that has fallen silent.
+    PhoneId "phone";
     /// A media port pair, RTP even and RTCP odd. The slot is the RTP port number.
     PortId "port";
     /// Whoever takes calls. Slots follow the order of the configuration.

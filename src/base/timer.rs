@@ -2,7 +2,7 @@
 
 use super::TrunkId;
 use super::{
-    AgentId, BindingId, CallId, FixedMap, Instant, LegId, QueryId, QueueId, TransactionId,
+    AgentId, BindingId, CallId, FixedMap, Instant, LegId, PhoneId, QueryId, QueueId, TransactionId,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeSet;
@@ -24,6 +24,8 @@ pub enum Timer {
     RepeatProvisional(LegId),
     /// RFC 3261 section 13.3.1.1: repeat the provisional response, so that proxies keep the call.
     KeepRinging(LegId),
+    /// A phone of ours has not said a word to our INVITE: somebody else is rung.
+    Unheard(LegId),
     /// RFC 4028: time to refresh the session.
     Refresh(LegId),
     /// RFC 4028: the peer did not refresh the session in time; hang up.
@@ -38,6 +40,8 @@ pub enum Timer {
     DnsSilent(QueryId),
     /// Ask this trunk with OPTIONS whether it is alive, or notice that it did not say so.
     TrunkPing(TrunkId),
+    /// Ask this silent phone with OPTIONS whether it is there again.
+    PhoneAsk(PhoneId),
     /// Register with this trunk again.
     TrunkRegister(TrunkId),
     /// The agent has let it ring for long enough.

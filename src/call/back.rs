@@ -197,6 +197,7 @@ impl Calls {
             asserted: Some(from),
             headers: Vec::new(),
             forwards: FORWARDS,
+            brief: false,
             offer,
         };
         call.rung = Some(way.number);

@@ -67,6 +67,7 @@ impl Calls {
             asserted: Some(call.shown.clone()).filter(|shown| shown.user != "anonymous"),
             headers,
             forwards: call.forwards,
+            brief: false,
             offer,
         };
         io.cx.timers.set(Timer::DialTimeout(id), io.cx.now.instant + RING_FOR);

@@ -39,6 +39,11 @@ impl Calls {
             Notice::Refused { leg, status, cause, .. } => {
                 self.refused(io, id, leg, status, cause);
             }
+            Notice::Unheard { leg } => {
+                let ours = self.table.get(id).and_then(|call| call.leg(leg));
+                ours.into_iter().for_each(|leg| self.stopping.note(leg));
+                self.refused(io, id, leg, 408, Cause::default());
+            }
             Notice::Confirmed { leg, answer: Some(answer) }
             | Notice::OfferAnswered { leg, answer } => self.accepted(io, id, leg, &answer),
             Notice::Offered { leg, offer } => self.offered(io, id, leg, offer),
@@ -50,6 +55,7 @@ impl Calls {
             | Notice::Invited { .. }
             | Notice::Stopped { .. }
             | Notice::Bound { .. }
+            | Notice::PhoneBack { .. }
             | Notice::TrunkUp { .. }
             | Notice::Locked { .. } => {}
         }

@@ -265,7 +265,8 @@ impl Calls {
         let offer = side.offer(&io.settings.media, look.law());
         let Ring { target, from, to, asserted } = ring;
         let (headers, forwards) = (Vec::new(), call.forwards);
-        let dial = Dial { target, from, to, asserted, headers, forwards, offer };
+        let brief = !matches!(target, Target::Trunk { .. });
+        let dial = Dial { target, from, to, asserted, headers, forwards, brief, offer };
         io.cx.timers.set(Timer::DialTimeout(id), io.cx.now.instant + span);
         let role = Role::Target;
         io.out.push(Effect::Dial { call: id, role, side, dial: Box::new(dial) });

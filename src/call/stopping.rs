@@ -65,12 +65,14 @@ pub(super) fn is_last(notice: &Notice) -> bool {
         Notice::Invited { .. }
         | Notice::Progress { .. }
         | Notice::Confirmed { .. }
+        | Notice::Unheard { .. }
         | Notice::Offered { .. }
         | Notice::OfferAnswered { .. }
         | Notice::OfferRefused { .. }
         | Notice::Referred { .. }
         | Notice::Key { .. }
         | Notice::Bound { .. }
+        | Notice::PhoneBack { .. }
         | Notice::TrunkUp { .. }
         | Notice::Locked { .. } => false,
     }

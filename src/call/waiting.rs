@@ -76,7 +76,8 @@ impl Calls {
                 None => call.told_to_agents(io.settings, io.cx.now.instant),
             };
             let (to, asserted, forwards) = (to.clone(), identity, call.forwards);
-            let dial = Dial { target, from, to, asserted, headers, forwards, offer };
+            let brief = !matches!(target, Target::Trunk { .. });
+            let dial = Dial { target, from, to, asserted, headers, forwards, brief, offer };
             let role = Role::Agent(agent);
             io.out.push(Effect::Dial { call: id, role, side, dial: Box::new(dial) });
             why = None;

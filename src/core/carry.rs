@@ -60,6 +60,7 @@ impl Switch {
                 let why = format!("{why:?}").to_lowercase();
                 self.fact(now, What::Phone { user, contacts, why }, out);
             }
+            Notice::PhoneBack { user, proven } => self.phone_back(now, user, proven, out),
             Notice::TrunkUp { trunk, up } => {
                 self.state.calls.trunk(trunk, up);
                 self.fact(now, What::Trunk { trunk, up }, out);
@@ -75,6 +76,7 @@ impl Switch {
             | Notice::Answered { .. }
             | Notice::Refused { .. }
             | Notice::Stopped { .. }
+            | Notice::Unheard { .. }
             | Notice::Confirmed { .. }
             | Notice::Offered { .. }
             | Notice::OfferAnswered { .. }
@@ -260,7 +262,14 @@ impl Switch {
             call::Missed::Declined | call::Missed::NoPort | call::Missed::NoWay => Miss::Declined,
             call::Missed::Unreachable => Miss::Unreachable,
         };
+        if self.state.calls.stopping.rings_at(agent) {
+            // Whoever said nothing may hear of the call yet.
+            self.state.desk.stops(agent, call);
+        }
         self.desk(now, |desk, cx, out| desk.missed(cx, call, agent, miss, out));
+        if miss == Miss::Unreachable {
+            self.fell_silent(now, agent, out);
+        }
         self.relieve(now, call, out);
         self.listen(now, call);
     }

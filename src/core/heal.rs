@@ -1,8 +1,8 @@
 //! What agents are held to be in, against the calls that live. The laws of the switch say that the
 //! two never differ; should a fault make them, an agent must not be lost for the day: the agent is
-//! freed, and a fact tells of it.
+//! freed, and a fact tells of it. And phones that fall silent, and come back.
 
-use super::Switch;
+use super::{Out, Switch, What};
 use crate::acd::AgentState;
 use crate::base::{AgentId, CallId, Now, Timer};
 use std::time::Duration;
@@ -31,6 +31,41 @@ impl Switch {
         }
         if !busy.is_empty() {
             self.will_reconcile(now);
+        }
+    }
+
+    /// No phone of the agent said a word to a call: nobody is offered to it until it is heard.
+    pub(super) fn fell_silent(&mut self, now: Now, agent: AgentId, out: &mut Out) {
+        let name = self.state.desk.agent_name(agent).unwrap_or_default();
+        let Some(phone) = self.state.calls.seats.phone_of(name).map(str::to_string) else { return };
+        let (targets, _) = self.phones_of(agent);
+        if self.sip(now, |ua, cx, out| ua.ask_after(cx, &phone, &targets, out)) {
+            self.desk(now, |desk, cx, out| desk.silent(cx, agent, (true, false), out));
+            self.tell_phone(now, phone, "silent", out);
+        }
+    }
+
+    /// A phone that had fallen silent is there again; so is whoever sits at it.
+    pub(super) fn phone_back(&mut self, now: Now, phone: String, proven: bool, out: &mut Out) {
+        let seated = self.state.calls.seats.agent_at(&phone).map(str::to_string);
+        if let Some(agent) = seated.and_then(|name| self.state.desk.agent_id(&name)) {
+            self.desk(now, |desk, cx, out| desk.silent(cx, agent, (false, proven), out));
+        }
+        self.tell_phone(now, phone, "heard again", out);
+    }
+
+    fn tell_phone(&mut self, now: Now, user: String, why: &str, out: &mut Out) {
+        let contacts = self.state.sip.contacts(&user).into_iter().map(|c| c.uri).collect();
+        self.fact(now, What::Phone { user, contacts, why: why.into() }, out);
+    }
+
+    /// After a reload every phone is believed to be there: it may be another.
+    pub(super) fn believe_phones(&mut self, now: Now) {
+        let desk = &self.state.desk;
+        let agents = desk.agents().map(|(agent, _)| agent);
+        let silent: Vec<AgentId> = agents.filter(|agent| desk.is_silent(*agent)).collect();
+        for agent in silent {
+            self.desk(now, |desk, cx, out| desk.silent(cx, agent, (false, false), out));
         }
     }
 

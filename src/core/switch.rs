@@ -189,6 +189,7 @@ impl Switch {
             | Timer::NoAck(_)
             | Timer::RepeatProvisional(_)
             | Timer::KeepRinging(_)
+            | Timer::Unheard(_)
             | Timer::Refresh(_)
             | Timer::SessionExpired(_)
             | Timer::RetryOffer(_)
@@ -196,6 +197,7 @@ impl Switch {
             | Timer::BindingExpires(_)
             | Timer::DnsSilent(_)
             | Timer::TrunkPing(_)
+            | Timer::PhoneAsk(_)
             | Timer::TrunkRegister(_) => self.sip(now, |ua, cx, out| ua.expire(cx, timer, out)),
             Timer::RingTimeout(..)
             | Timer::WrapUp(_)
@@ -235,6 +237,7 @@ impl Switch {
         self.rename_queues();
         self.tidy_seats(now);
         self.find_phones(now);
+        self.believe_phones(now);
         self.look_at_roster(now, out);
         self.relieve_everybody(now, out);
         self.listen_to_everybody(now);

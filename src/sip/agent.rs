@@ -10,12 +10,13 @@ use super::leg::{Leg, Phase};
 use super::net::Net;
 use super::registrar::{Change, Registrar};
 use super::resolve::{Answer, Found, Resolver, Server, TrunkHost, Trunks};
+use super::silent::Silent;
 use super::tag::HashKey;
 use super::transaction::table::{Purpose, Table, Told, User};
 use super::transaction::{ClientInput, ServerInput};
 use super::trunk::Watch;
 use super::{Act, Effect, Hop, Notice, Settings, route};
-use crate::base::{Cx, FlowId, LegId, QueryId, Slab, Timer, TransactionId};
+use crate::base::{Cx, FlowId, LegId, PhoneId, QueryId, Slab, Timer, TransactionId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -30,6 +31,7 @@ pub struct UserAgent {
     pub(super) resolver: Resolver<Seeker>,
     pub(super) trunks: Trunks,
     pub(super) watches: Vec<Watch>,
+    pub(super) silent: Slab<PhoneId, Silent>,
 }
 
 /// Who waits for the DNS.
@@ -58,6 +60,7 @@ impl UserAgent {
             resolver: Resolver::default(),
             trunks: Trunks::new(&settings),
             watches: Vec::new(),
+            silent: Slab::default(),
             legs: Slab::default(),
             net: Net {
                 key: HashKey(cx.rng.bits(), cx.rng.bits()),
@@ -76,6 +79,7 @@ impl UserAgent {
         let before = std::mem::replace(&mut self.net.settings, settings);
         self.move_trunks(cx, &before.trunks);
         self.watch_trunks(cx);
+        self.believe_phones(cx);
     }
 
     pub fn settings(&self) -> &Settings {
@@ -132,6 +136,7 @@ impl UserAgent {
             | Timer::NoAck(leg)
             | Timer::RepeatProvisional(leg)
             | Timer::KeepRinging(leg)
+            | Timer::Unheard(leg)
             | Timer::Refresh(leg)
             | Timer::SessionExpired(leg)
             | Timer::RetryOffer(leg)
@@ -147,6 +152,7 @@ impl UserAgent {
                 self.found(cx, found, out);
             }
             Timer::TrunkPing(trunk) => self.ping_trunk(cx, trunk, out),
+            Timer::PhoneAsk(phone) => self.ask_phone(cx, phone, out),
             Timer::TrunkRegister(trunk) => self.register_with_trunk(cx, trunk, out),
             Timer::RingTimeout(..)
             | Timer::WrapUp(_)
@@ -208,6 +214,7 @@ impl UserAgent {
                 });
             }
             User::Ping(trunk) => self.ping_answered(cx, (trunk, hop), false, out),
+            User::Phone(phone) => self.phone_answered(cx, phone, false, out),
             User::Register(trunk) => self.registration_failed(cx, trunk),
         }
     }

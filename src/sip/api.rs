@@ -152,6 +152,9 @@ pub struct Dial {
     pub headers: Vec<(String, String)>,
     /// Max-Forwards: what is left of the call's on whose behalf it is placed (RFC 7332), or 70.
     pub forwards: u8,
+    /// A phone of ours, for which somebody waits: [`Notice::Unheard`] tells after 8*T1 that it has
+    /// said nothing at all.
+    pub brief: bool,
     pub offer: Body,
 }
 
@@ -223,6 +226,9 @@ pub enum Notice {
     Answered { leg: LegId, body: Option<Body> },
     /// Our INVITE failed for good, or could not be sent (408 or 503, RFC 3261 section 8.1.3.1).
     Refused { leg: LegId, status: u16, cause: Cause, retry_after: Option<u32> },
+    /// A phone of ours has said nothing to our INVITE, as if it was not there ([`Dial::brief`]).
+    /// The leg is over for the user, and [`Notice::Stopped`] will come.
+    Unheard { leg: LegId },
     /// The INVITE of a leg that the user has hung up on has its final answer: nothing rings there
     /// any more. The one notice that comes after the user's last word.
     Stopped { leg: LegId },
@@ -243,6 +249,9 @@ pub enum Notice {
     Key { leg: LegId, key: char },
     /// The contacts of an address of record, all of them, after a change. Empty: unregistered.
     Bound { user: String, contacts: Vec<Contact>, why: Rebound },
+    /// A phone that had fallen silent is heard again: `proven` if it did not answer when it was
+    /// asked at once, so that it was away and not only unwilling.
+    PhoneBack { user: String, proven: bool },
     /// A trunk answers, or has stopped answering.
     TrunkUp { trunk: TrunkId, up: bool },
     /// Wrong passwords reached the limit for this user and source.
@@ -258,6 +267,7 @@ impl Notice {
             | Notice::Answered { leg, .. }
             | Notice::Refused { leg, .. }
             | Notice::Stopped { leg }
+            | Notice::Unheard { leg }
             | Notice::Confirmed { leg, .. }
             | Notice::Offered { leg, .. }
             | Notice::OfferAnswered { leg, .. }
@@ -265,7 +275,10 @@ impl Notice {
             | Notice::Referred { leg, .. }
             | Notice::Key { leg, .. }
             | Notice::Ended { leg, .. } => Some(leg),
-            Notice::Bound { .. } | Notice::TrunkUp { .. } | Notice::Locked { .. } => None,
+            Notice::Bound { .. }
+            | Notice::PhoneBack { .. }
+            | Notice::TrunkUp { .. }
+            | Notice::Locked { .. } => None,
         }
     }
 }

@@ -17,6 +17,7 @@ mod request;
 mod route;
 mod session;
 mod settings;
+mod silent;
 mod stray;
 mod tag;
 mod transaction;

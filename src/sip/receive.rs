@@ -283,6 +283,8 @@ impl UserAgent {
                         self.ping_answered(cx, (trunk, hop), alive, out);
                     }
                 }
+                User::Phone(phone) if status >= 200 => self.phone_answered(cx, phone, true, out),
+                User::Phone(_) => {}
                 User::Register(trunk) => self.registered(cx, trunk, sent, message, out),
             }
         }

@@ -175,7 +175,7 @@ impl UserAgent {
     }
 
     /// A request outside a dialog whose From and To are the same.
-    fn send_outside(
+    pub(super) fn send_outside(
         &mut self,
         cx: &mut Cx,
         (method, uri, own, call_id, seq): (Method, &str, &str, &str, u32),

@@ -2,6 +2,7 @@
 //! pairs for every single offer. Slow, and short enough to be seen to be right.
 
 mod matching;
+mod phones;
 
 use pukar::acd::{
     AgentSettings, AgentState, Away, Desk, Effect, Fact, Instead, Join, Miss, MissedBecause,
@@ -15,6 +16,7 @@ pub struct Agent {
     settings: AgentSettings,
     gone: bool,
     registered: bool,
+    silent: bool,
     /// `Ready`, `Off` or `Paused`.
     duty: AgentState,
     /// `Offered`, `Talking` or `WrapUp`.
@@ -81,7 +83,7 @@ impl Agent {
             AgentState::Off
         } else if self.duty != AgentState::Ready {
             self.duty.clone()
-        } else if !self.settings.fixed && !self.registered {
+        } else if !self.has_phone() {
             AgentState::Unreachable
         } else if self.rest.is_some() {
             AgentState::Resting
@@ -96,8 +98,12 @@ impl Agent {
         self.busy == Some(AgentState::Offered { call })
     }
 
+    fn has_phone(&self) -> bool {
+        !self.silent && (self.settings.fixed || self.registered)
+    }
+
     fn is_there(&self) -> bool {
-        !self.gone && (self.settings.fixed || self.registered) && self.duty != AgentState::Off
+        !self.gone && self.has_phone() && self.duty != AgentState::Off
     }
 
     fn on_duty(&self) -> bool {
@@ -356,17 +362,6 @@ impl Model {
         self.finish(now);
     }
 
-    pub fn stopping(&self) -> impl Iterator<Item = AgentId> {
-        self.agents.iter().filter(|a| a.stopping.is_some()).map(|a| a.id)
-    }
-
-    pub fn quiet(&mut self, now: Instant, agent: AgentId) {
-        for agent in self.agents.iter_mut().filter(|a| a.id == agent) {
-            agent.stopping = None;
-        }
-        self.finish(now);
-    }
-
     pub fn wish(&mut self, now: Instant, agent: AgentId, wish: Wish) -> bool {
         let Some(i) = self.agents.iter().position(|a| a.id == agent) else { return false };
         let agent = &mut self.agents[i];
@@ -390,13 +385,6 @@ impl Model {
         }
         self.finish(now);
         true
-    }
-
-    pub fn reachable(&mut self, now: Instant, agent: AgentId, there: bool) {
-        for agent in self.agents.iter_mut().filter(|a| a.id == agent) {
-            agent.registered = there;
-        }
-        self.finish(now);
     }
 
     pub fn expire(&mut self, now: Instant, timer: Timer) {
@@ -480,6 +468,7 @@ impl Model {
                 settings: new.clone(),
                 gone: false,
                 registered: false,
+                silent: false,
                 duty: if new.ready { AgentState::Ready } else { AgentState::Off },
                 busy: None,
                 until: now,

@@ -134,6 +134,11 @@ impl World {
         input!(self, |desk, cx, out| desk.released(cx, CallId(call), agent, out))
     }
 
+    /// The agent's phone has fallen silent, or is back, and was away.
+    pub fn silent(&mut self, agent: AgentId, silent: bool, away: bool) {
+        input!(self, |desk, cx, out| desk.silent(cx, agent, (silent, away), out))
+    }
+
     /// The agent's phone has stopped ringing.
     pub fn quiet(&mut self, agent: AgentId) {
         input!(self, |desk, cx, out| desk.quiet(cx, agent, out))

@@ -33,6 +33,18 @@ impl Leg {
         }
     }
 
+    /// `Timer::Unheard`. The INVITE goes on as one that is hung up on: whatever is heard of it, it
+    /// is cancelled, so that no phone rings for nobody.
+    pub(super) fn unheard_for_long(&mut self, desk: &mut Desk) {
+        let Phase::Calling(calling) = &self.phase else { return };
+        if calling.cancelled {
+            return;
+        }
+        self.tell(desk, Notice::Unheard { leg: desk.id });
+        self.silent = true;
+        self.abandon(desk, Cause::default());
+    }
+
     /// Gives up an INVITE that has no answer; where there is one, it has been told.
     pub(super) fn abandon(&mut self, desk: &mut Desk, cause: Cause) {
         let Phase::Calling(calling) = &mut self.phase else { return };
@@ -133,6 +145,7 @@ impl Leg {
             Timer::NoAck(id),
             Timer::RepeatProvisional(id),
             Timer::KeepRinging(id),
+            Timer::Unheard(id),
             Timer::Refresh(id),
             Timer::SessionExpired(id),
             Timer::RetryOffer(id),

@@ -56,6 +56,7 @@ impl Leg {
             Timer::NoAck(_) => self.no_ack(desk),
             Timer::RepeatProvisional(_) => self.repeat_provisional(desk),
             Timer::KeepRinging(_) => self.keep_ringing(desk),
+            Timer::Unheard(_) => self.unheard_for_long(desk),
             Timer::Refresh(_) => self.refresh(desk),
             Timer::SessionExpired(_) => self.session_expired(desk),
             Timer::RetryOffer(_) => self.retry_offer(desk),

@@ -12,8 +12,8 @@ use crate::sip::{Notice, compose, digest, route};
 use crate::wire::sip::{Message, Method, Name, Uri, percent, quoted};
 use std::net::IpAddr;
 
-/// How long a server that is known to be down, or asked whether it is, is waited for, in T1: the
-/// request goes out four times.
+/// How long a server that is known to be down, or asked whether it is, is waited for, in T1, and a
+/// phone of ours: the request goes out four times.
 pub const BRIEFLY: u32 = 8;
 
 impl Leg {
@@ -83,12 +83,15 @@ impl Leg {
                 writer.header(credentials_name(*proxy), value);
             }
         });
+        let soon = desk.cx.now.instant + desk.net.settings.t1 * BRIEFLY;
         if let Some(calling) = self.calling() {
             // Whatever the INVITE before was answered with: nothing has been heard of this one.
             (calling.transaction, calling.proceeding) = (Some(transaction), false);
+            if calling.dial.brief && !calling.cancelled {
+                desk.cx.timers.set(Timer::Unheard(desk.id), soon);
+            }
             if calling.way.as_ref().is_some_and(|way| way.brief) {
-                let at = desk.cx.now.instant + desk.net.settings.t1 * BRIEFLY;
-                desk.cx.timers.set(Timer::GiveUp(transaction), at);
+                desk.cx.timers.set(Timer::GiveUp(transaction), soon);
             }
         }
     }
@@ -98,6 +101,8 @@ impl Leg {
         let Some(status) = message.status() else { return };
         let Some(calling) = self.calling().filter(|c| c.transaction == Some(id)) else { return };
         calling.proceeding = true;
+        desk.cx.timers.cancel(Timer::Unheard(desk.id));
+        let Some(calling) = self.calling() else { return };
         if calling.cancelled {
             let cause = self.cause.take().map(|c| *c).unwrap_or_default();
             self.send_cancel(desk, id, &cause);
@@ -131,6 +136,7 @@ impl Leg {
         let asked_for = self.asked_for(desk);
         self.acknowledge(desk, message, transaction);
         self.phase = Phase::Talking;
+        desk.cx.timers.cancel(Timer::Unheard(desk.id));
         if self.silent {
             // The answer crossed our CANCEL, and nobody wants it: RFC 3261 section 9.1, section 15.
             let cause = self.cause.take().map(|c| *c).unwrap_or_default();

@@ -237,6 +237,7 @@ pub fn dial() -> Dial {
     let party = |user: &str| Party { user: user.into(), ..Party::default() };
     Dial {
         forwards: 69,
+        brief: false,
         target: Target::Trunk { trunk: TrunkId(0), number: "181".into() },
         from: party("+919826012345"),
         to: party("181"),

@@ -7,7 +7,7 @@
 
 use super::{Alarm, ClientInput, ServerInput, Timing, Todo};
 use super::{client, client_invite, server, server_invite};
-use crate::base::{Cx, FlowId, LegId, Slab, Timer, TransactionId, TrunkId};
+use crate::base::{Cx, FlowId, LegId, PhoneId, Slab, Timer, TransactionId, TrunkId};
 use crate::sip::{Effect, Hop, Settings, Transport};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -60,6 +60,7 @@ pub enum User {
     Nobody,
     Leg(LegId, Purpose),
     Ping(TrunkId),
+    Phone(PhoneId),
     Register(TrunkId),
 }
 
@@ -165,7 +166,7 @@ impl Table {
             transaction.user = match transaction.user {
                 User::Ping(trunk) => moved(trunk).map_or(User::Nobody, User::Ping),
                 User::Register(trunk) => moved(trunk).map_or(User::Nobody, User::Register),
-                user @ (User::Nobody | User::Leg(..)) => user,
+                user @ (User::Nobody | User::Leg(..) | User::Phone(_)) => user,
             };
         }
     }
