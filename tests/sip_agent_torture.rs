@@ -36,7 +36,7 @@ fn status(effect: &Effect) -> Option<u16> {
             let text = std::str::from_utf8(bytes.get(8..11)?).ok()?;
             Some(text.parse().unwrap())
         }
-        Effect::Close { .. } | Effect::Ask { .. } | Effect::Notice(_) => None,
+        Effect::Close { .. } | Effect::Keep { .. } | Effect::Ask { .. } | Effect::Notice(_) => None,
     }
 }
 

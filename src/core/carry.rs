@@ -37,6 +37,7 @@ impl Switch {
         match effect {
             sip::Effect::Send { hop, bytes } => out.commands.push(Command::Send { hop, bytes }),
             sip::Effect::Close { flow } => out.commands.push(Command::Close { flow }),
+            sip::Effect::Keep { flow } => out.commands.push(Command::Keep { flow }),
             sip::Effect::Ask { query, name, kind } => {
                 out.commands.push(Command::Ask { query, name, kind });
             }

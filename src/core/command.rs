@@ -19,6 +19,11 @@ pub enum Command {
     Close {
         flow: FlowId,
     },
+    /// This stream is a trunk's, or of a phone that has registered or is in a call: strangers have
+    /// less time, and less room.
+    Keep {
+        flow: FlowId,
+    },
     Ask {
         query: QueryId,
         name: String,

@@ -8,6 +8,7 @@ impl Switch {
         if !self.state.draining {
             self.state.draining = true;
             self.state.calls.drain();
+            self.sip(now, |ua, cx, out| ua.sign_off(cx, out));
             self.fact(now, What::Draining, out);
         }
     }

@@ -304,9 +304,10 @@ impl Switch {
     pub(super) fn is_idle(&self) -> bool {
         // A leg outlives its call until its BYE is answered; a promise outlives the process.
         let legs = self.state.sip.counts().legs;
+        let signed_off = !self.state.sip.is_signing_off();
         let promises = self.state.calls.promises();
         let (calls, open) = (self.state.calls.len(), self.state.ledger.open());
-        calls == promises && open == promises && legs == 0
+        calls == promises && open == promises && legs == 0 && signed_off
     }
 
     pub(super) fn sip<R>(

@@ -1,7 +1,9 @@
 //! What has to be right about the machine before the switch starts, and what had better be.
 
 use super::sys::resources;
+use super::tcp;
 use crate::config::Settings;
+use crate::sip::Transport;
 use std::fs::DirBuilder;
 use std::net::{IpAddr, UdpSocket};
 use std::os::unix::fs::DirBuilderExt;
@@ -9,6 +11,17 @@ use std::path::Path;
 
 /// Files that are open besides media ports and SIP connections.
 const OTHER_FILES: u64 = 512;
+
+/// How many files the switch may come to have open.
+fn files(settings: &Settings) -> u64 {
+    let (first, last) = settings.call.media.ports;
+    let ports = u64::from(last.saturating_sub(first)) + 1;
+    // A call has four ports, and one file where it is recorded.
+    let recordings = if settings.call.records() { ports / 4 } else { 0 };
+    let streams = settings.sip.listen.iter().any(|l| l.transport == Transport::Tcp);
+    let streams = if streams { tcp::Limits::default().connections as u64 } else { 0 };
+    ports + recordings + streams + OTHER_FILES
+}
 
 /// Makes the data folder, closed to others, and writes to it once; a sentence where it cannot be.
 pub fn data_folder(dir: &Path) -> Result<(), String> {
@@ -61,10 +74,7 @@ fn recordings(settings: &Settings) -> Option<String> {
 /// Raises the limit on open files; a sentence where it stays too low for the configured ports.
 fn open_files(settings: &Settings) -> Option<String> {
     let (first, last) = settings.call.media.ports;
-    let ports = u64::from(last.saturating_sub(first)) + 1;
-    // A call has four ports, and one file where it is recorded.
-    let recordings = if settings.call.records() { ports / 4 } else { 0 };
-    let wanted = ports + recordings + OTHER_FILES;
+    let wanted = files(settings);
     let granted = match resources::raise_open_files() {
         Ok(granted) => granted,
         Err(error) => return Some(format!("the limit on open files cannot be read: {error}")),
@@ -72,9 +82,9 @@ fn open_files(settings: &Settings) -> Option<String> {
     (granted < wanted).then(|| {
         let calls = granted.saturating_sub(OTHER_FILES) / 4;
         format!(
-            "only {granted} files may be open, and the media ports {first}-{last} need {wanted}: \
-             about {calls} calls at a time will have sound. Set LimitNOFILE={wanted} in the \
-             service, or `ulimit -n {wanted}` before the start"
+            "only {granted} files may be open, and the media ports {first}-{last} and connections \
+             need {wanted}: about {calls} calls at a time will have sound. Set \
+             LimitNOFILE={wanted} in the service, or `ulimit -n {wanted}` before the start"
         )
     })
 }
@@ -94,12 +104,24 @@ pub fn own_address() -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sip::Listener;
 
     #[test]
     fn a_data_folder_that_cannot_be_is_named_with_what_to_do() {
         let why = data_folder(Path::new("/dev/null/data")).unwrap_err();
         assert!(why.starts_with("the data folder /dev/null/data cannot be written"), "{why}");
         assert!(why.contains("[switch] data"), "{why}");
+    }
+
+    #[test]
+    fn connections_are_files_too() {
+        let mut settings = Settings::default();
+        let without = files(&settings);
+        for (transport, more) in [(Transport::Udp, 0), (Transport::Tcp, 10_000)] {
+            let bind = "127.0.0.1:5060".parse().unwrap();
+            settings.sip.listen = vec![Listener { transport, bind, advertise: None }];
+            assert_eq!(files(&settings), without + more, "{transport:?}");
+        }
     }
 
     #[test]

@@ -310,6 +310,7 @@ impl<E: Engine + 'static> CoreLoop<E> {
                     Transport::Tcp => self.outlets.streams.send(hop, bytes),
                 },
                 Command::Close { flow } => self.outlets.streams.close(flow),
+                Command::Keep { flow } => self.outlets.streams.keep(flow),
                 Command::Ask { query, name, kind } => self.outlets.ask(query, name, kind),
                 Command::Media(command) => self.outlets.media(command),
                 Command::Tape(tape) => self.outlets.tapes.put(tape),

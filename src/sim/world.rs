@@ -458,7 +458,7 @@ impl World {
             }
             Command::Close { .. } => Err(format!("nobody broke a stream's framing: {command:?}")),
             Command::Tape(tape) => self.command_tape(tape),
-            Command::Reply { .. } | Command::Drained => Ok(()),
+            Command::Keep { .. } | Command::Reply { .. } | Command::Drained => Ok(()),
         }
     }
 

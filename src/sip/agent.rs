@@ -32,6 +32,8 @@ pub struct UserAgent {
     pub(super) trunks: Trunks,
     pub(super) watches: Vec<Watch>,
     pub(super) silent: Slab<PhoneId, Silent>,
+    /// The switch is to end: no carrier shall send calls here.
+    pub(super) leaving: bool,
 }
 
 /// Who waits for the DNS.
@@ -61,6 +63,7 @@ impl UserAgent {
             trunks: Trunks::new(&settings),
             watches: Vec::new(),
             silent: Slab::default(),
+            leaving: false,
             legs: Slab::default(),
             net: Net {
                 key: HashKey(cx.rng.bits(), cx.rng.bits()),
@@ -230,6 +233,7 @@ impl UserAgent {
 
     /// Another process has taken over: every stream has closed but these.
     pub fn restarted(&mut self, cx: &mut Cx, kept: &BTreeSet<FlowId>, out: &mut Vec<Effect>) {
+        self.sign_on(cx);
         let lost = self.net.table.streams_closed(kept);
         self.transport_failed(cx, lost, out);
         let streams = self.registrar.streams().into_iter();

@@ -38,6 +38,11 @@ pub enum Effect {
     Close {
         flow: FlowId,
     },
+    /// Whoever is at the other end of the stream is known here: it may stay, and say nothing for
+    /// long.
+    Keep {
+        flow: FlowId,
+    },
     /// Ask the DNS; the answer returns through `UserAgent::answered`.
     Ask {
         query: QueryId,

@@ -5,7 +5,7 @@
 use super::agent::{Seeker, UserAgent};
 use super::dialog::Dialog;
 use super::leg::{Calling, Leg, Phase, Way, uac};
-use super::resolve::{Place, Server};
+use super::resolve::{Place, Server, trunks};
 use super::{Dial, Effect, Hop, Target, Transport};
 use super::{compose, tag};
 use crate::base::{Cx, LegId, TrunkId, limits};
@@ -97,7 +97,7 @@ impl UserAgent {
                 let way = Way { hop: contact.hop, free: false, brief: false, uri: None };
                 (contact.uri.clone(), Aim::Ways(vec![way]))
             }
-            Target::Uri(text) => match Uri::parse(text).filter(Uri::is_sip) {
+            Target::Uri(text) => match Uri::parse(text).filter(Uri::is_clear) {
                 Some(uri) => (text.clone(), self.aim_at(&uri)),
                 None => (text.clone(), Aim::Nowhere),
             },
@@ -129,8 +129,7 @@ impl UserAgent {
     fn aim_at_trunk(&self, trunk: TrunkId, number: &str) -> (String, Aim) {
         let Some(settings) = self.net.trunk(trunk) else { return (String::new(), Aim::Nowhere) };
         let first = settings.hosts.first().map(String::as_str);
-        let place = first.and_then(Place::parse);
-        let name = place.as_ref().map(|p| p.host.clone()).filter(|host| !is_numeric(host));
+        let name = trunks::domain(settings);
         let fixed = first.is_some_and(|host| host.starts_with("udp:") || host.starts_with("tcp:"));
         let number = percent(number);
         let (servers, brief) = self.worth_trying(self.trunks.servers(trunk));
@@ -144,8 +143,4 @@ impl UserAgent {
         let uri = ways.first().and_then(|way| way.uri.clone()).unwrap_or_default();
         (uri, Aim::Ways(ways))
     }
-}
-
-fn is_numeric(host: &str) -> bool {
-    host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
 }

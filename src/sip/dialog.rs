@@ -74,7 +74,7 @@ impl Dialog {
         self.remote_tag = response.to.tag().unwrap_or_default().into();
         self.routes = record_route(response);
         self.routes.reverse();
-        if let Some(contact) = response.contact().filter(|c| c.uri.is_sip()) {
+        if let Some(contact) = response.contact().filter(|c| c.uri.is_clear()) {
             self.target = contact.uri.raw.into();
         }
     }

@@ -16,8 +16,11 @@ use bytes::Bytes;
 impl UserAgent {
     /// One datagram, or one message that a framer cut from a stream.
     pub fn receive(&mut self, cx: &mut Cx, hop: Hop, bytes: &[u8], out: &mut Vec<Effect>) {
-        if let Some(flow) = hop.flow {
-            self.net.table.flow_opened(flow, hop.peer);
+        if let Some(flow) = hop.flow
+            && self.net.table.flow_opened(flow, hop.peer)
+            && self.trunks.whose(hop.transport, hop.peer).is_some()
+        {
+            out.push(Effect::Keep { flow });
         }
         match Message::parse(bytes) {
             Ok(message) if message.is_request() => self.request(cx, hop, &message, out),
@@ -249,6 +252,11 @@ impl UserAgent {
 
     fn response(&mut self, cx: &mut Cx, _hop: Hop, message: &Message, out: &mut Vec<Effect>) {
         let Some(status) = message.status() else { return };
+        // RFC 3261 section 8.1.3.3: "If more than one Via header field value is present in a
+        // response, the UAC SHOULD discard the message."
+        if message.vias().nth(1).is_some() {
+            return;
+        }
         let Some(id) = self.awaited(message) else { return };
         let input = match status {
             100..=199 => ClientInput::Provisional,

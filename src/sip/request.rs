@@ -51,7 +51,13 @@ impl UserAgent {
             Method::Ack | Method::Cancel => return,
             Method::Invite | Method::Options | Method::Register => {}
         }
-        if let Scheme::Other(_) = uri.scheme {
+        // Section 8.2.2.1: "If the Request-URI uses a scheme not supported by the UAS, it SHOULD
+        // reject the request with a 416". There is no TLS here: a promise of secrecy is not given,
+        // neither to whoever calls us so nor to whoever wants to be answered so.
+        let secret =
+            |contact: Contact| contact.address().is_some_and(|a| a.uri.scheme == Scheme::Sips);
+        let unserved = matches!(uri.scheme, Scheme::Sips | Scheme::Other(_));
+        if unserved || message.contacts().any(secret) {
             return self.answer(hop, message, 416, |_| {}, out);
         }
         // Section 8.2.2.2: the same request came by another path.
@@ -243,6 +249,7 @@ impl UserAgent {
     ) {
         let id = self.legs.next_key();
         let secret = cx.rng.bits();
+        out.extend(hop.flow.map(|flow| Effect::Keep { flow }));
         let user = User::Leg(id, Purpose::Open);
         let transaction = self.open_server(message, hop, key, user);
         let leg = self.new_leg(message, hop, (id, secret, transaction), &source, offer.is_some());
@@ -265,7 +272,7 @@ impl UserAgent {
         offered: bool,
     ) -> Leg {
         let field = |name| text(message.header(name).unwrap_or_default());
-        let contact = message.contact().filter(|c| c.uri.is_sip());
+        let contact = message.contact().filter(|c| c.uri.is_clear());
         let (fixed, trunk, user) = match source {
             Source::Trunk(trunk) => (false, Some(*trunk), None),
             Source::User(user) => (true, None, hop.flow.map(|_| user.as_str().into())),
@@ -344,6 +351,8 @@ impl UserAgent {
         let tag = self.stateless_tag(message);
         match outcome {
             Outcome::Registered { contacts, outbound, change } => {
+                let stays = change.as_ref().is_some_and(|change| !change.contacts.is_empty());
+                out.extend(hop.flow.filter(|_| stays).map(|flow| Effect::Keep { flow }));
                 let fill = |writer: &mut Writer| {
                     for contact in &contacts {
                         writer.header(Name::Contact, contact);

@@ -9,7 +9,7 @@ use super::dialog::Dialog;
 use super::net::Net;
 use super::resolve::{Place, Server};
 use super::{Hop, Transport};
-use crate::wire::sip::{Scheme, Uri};
+use crate::wire::sip::Uri;
 use std::net::SocketAddr;
 
 /// Sends the requests of `dialog` where its nearest URI points from now on, or as soon as the DNS
@@ -58,7 +58,7 @@ pub fn way(net: &Net, dialog: &Dialog) -> Hop {
 
 /// The place that the nearest URI names, where it names one that we could reach.
 fn named(dialog: &Dialog) -> Option<Place> {
-    let uri = dialog.nearest().filter(|uri| uri.scheme == Scheme::Sip)?;
+    let uri = dialog.nearest().filter(Uri::is_clear)?;
     let host = uri.maddr().unwrap_or(uri.host);
     let transport = match uri.transport() {
         None => None,
@@ -71,7 +71,7 @@ fn named(dialog: &Dialog) -> Option<Place> {
 }
 
 fn towards(net: &Net, uri: &Uri, seen: Hop) -> Option<Hop> {
-    let ip = uri.maddr().unwrap_or(uri.host).ip()?;
+    let ip = uri.maddr().unwrap_or(uri.host).ip().filter(|_| uri.is_clear())?;
     let peer = SocketAddr::new(ip, uri.port.unwrap_or(5060));
     let transport = match uri.transport() {
         Some(name) if name.eq_ignore_ascii_case("udp") => Transport::Udp,

@@ -7,7 +7,7 @@ use super::agent::{Seeker, UserAgent};
 use super::compose::{self, Head};
 use super::leg::uac::{BRIEFLY, credentials_name};
 use super::receive::Sent;
-use super::resolve::Server;
+use super::resolve::{Server, trunks};
 use super::transaction::client;
 use super::transaction::table::{Machine, Transaction, User};
 use super::{Effect, Hop, Notice, Trunk, digest, tag};
@@ -29,6 +29,11 @@ pub struct Watch {
     /// Call-ID and CSeq of its REGISTER requests, which stay the same and go up.
     call_id: u64,
     seq: u32,
+    /// It has granted a registration, and sends its calls here.
+    registered: bool,
+    /// The least interval that it has insisted on, and whether it did so just now (423).
+    least: u32,
+    too_brief: bool,
 }
 
 /// After a registration that failed.
@@ -96,7 +101,7 @@ impl UserAgent {
         for (slot, trunk) in self.net.settings.trunks.iter().enumerate() {
             let id = TrunkId::new(slot as u32, 0);
             cx.timers.set(Timer::TrunkPing(id), now);
-            match trunk.register && trunk.login.is_some() {
+            match trunk.register && trunk.login.is_some() && !self.leaving {
                 true => cx.timers.set(Timer::TrunkRegister(id), now),
                 false => cx.timers.cancel(Timer::TrunkRegister(id)),
             }
@@ -181,7 +186,7 @@ impl UserAgent {
         (method, uri, own, call_id, seq): (Method, &str, &str, &str, u32),
         hop: Hop,
         user: User,
-        contact: Option<&str>,
+        contact: Option<(&str, u32)>,
         out: &mut Vec<Effect>,
     ) -> TransactionId {
         let secret = cx.rng.bits();
@@ -203,8 +208,8 @@ impl UserAgent {
             seq,
             forwards: compose::FORWARDS,
         });
-        if let Some(contact) = contact {
-            writer.header(Name::Contact, contact).header(Name::Expires, REGISTER_EXPIRES);
+        if let Some((contact, expires)) = contact {
+            writer.header(Name::Contact, contact).header(Name::Expires, expires);
         }
         let bytes = compose::finish(writer, None);
         let machine = Machine::Client(client::State::new());
@@ -248,16 +253,69 @@ impl UserAgent {
 
     pub(super) fn register_with_trunk(&mut self, cx: &mut Cx, id: TrunkId, out: &mut Vec<Effect>) {
         cx.timers.set(Timer::TrunkRegister(id), cx.now.instant + REGISTER_AGAIN);
-        let Some(login) = self.net.login(id).cloned() else { return };
-        let Some(hop) = self.server_hop(id) else { return };
-        let Some(watch) = self.watches.get_mut(id.slot() as usize) else { return };
+        let least = self.watches.get(id.slot() as usize).map_or(0, |watch| watch.least);
+        self.send_register(cx, id, REGISTER_EXPIRES.max(least), out);
+    }
+
+    /// RFC 3261 section 10.2: "The Request-URI names the domain of the location service for which
+    /// the registration is meant", whatever host of it the request goes to.
+    fn send_register(
+        &mut self,
+        cx: &mut Cx,
+        id: TrunkId,
+        expires: u32,
+        out: &mut Vec<Effect>,
+    ) -> Option<TransactionId> {
+        let login = self.net.login(id).cloned()?;
+        let hop = self.server_hop(id)?;
+        let domain = self.net.trunk(id).and_then(trunks::domain);
+        let domain = domain.unwrap_or_else(|| hop.peer.to_string());
+        let watch = self.watches.get_mut(id.slot() as usize)?;
         watch.seq += 1;
         let (call_id, seq) = (format!("{:x}", watch.call_id), watch.seq);
-        let uri = format!("sip:{}", hop.peer);
-        let own = format!("<sip:{}@{}>", crate::wire::sip::percent(&login.user), hop.peer);
+        let uri = format!("sip:{domain}");
+        let own = format!("<sip:{}@{domain}>", crate::wire::sip::percent(&login.user));
         let contact = compose::contact(&self.net.settings, &hop);
         let to = (Method::Register, uri.as_str(), own.as_str(), call_id.as_str(), seq);
-        self.send_outside(cx, to, hop, User::Register(id), Some(&contact), out);
+        let contact = Some((contact.as_str(), expires));
+        Some(self.send_outside(cx, to, hop, User::Register(id), contact, out))
+    }
+
+    /// The switch ends in order: carriers are told to send no more calls here (RFC 3261 section
+    /// 10.2.2), and are waited for as long as for an answer to a ping.
+    pub fn sign_off(&mut self, cx: &mut Cx, out: &mut Vec<Effect>) {
+        self.leaving = true;
+        for slot in 0..self.watches.len() {
+            let id = TrunkId::new(slot as u32, 0);
+            cx.timers.cancel(Timer::TrunkRegister(id));
+            if self.watches[slot].registered {
+                let sent = self.send_register(cx, id, 0, out);
+                self.signs_off(cx, id, sent);
+            }
+        }
+    }
+
+    /// Nobody waits for long before the end; where nothing could be sent, not at all.
+    fn signs_off(&mut self, cx: &mut Cx, id: TrunkId, sent: Option<TransactionId>) {
+        match sent {
+            Some(sent) => {
+                let at = cx.now.instant + self.net.settings.t1 * BRIEFLY;
+                cx.timers.set(Timer::GiveUp(sent), at);
+            }
+            None => self.registration_failed(cx, id),
+        }
+    }
+
+    /// Whether a carrier has still to take leave of us.
+    pub fn is_signing_off(&self) -> bool {
+        self.leaving && self.watches.iter().any(|watch| watch.registered)
+    }
+
+    /// Another process goes on after an end that was meant to be one.
+    pub(super) fn sign_on(&mut self, cx: &mut Cx) {
+        if std::mem::take(&mut self.leaving) {
+            self.watch_trunks(cx);
+        }
     }
 
     /// The carrier answered our REGISTER.
@@ -269,8 +327,11 @@ impl UserAgent {
         message: &Message,
         out: &mut Vec<Effect>,
     ) {
+        let Some(watch) = self.watches.get_mut(id.slot() as usize) else { return };
         match message.status() {
+            Some(200..=299) if self.leaving => watch.registered = false,
             Some(200..=299) => {
+                (watch.registered, watch.too_brief) = (true, false);
                 let granted = message.contacts().filter_map(|c| c.address()).find_map(|contact| {
                     contact.params.get("expires").and_then(|e| e.parse::<u32>().ok())
                 });
@@ -283,6 +344,14 @@ impl UserAgent {
                 if self.register_again(cx, id, sent, message, status == 407, out).is_none() {
                     self.registration_failed(cx, id);
                 }
+            }
+            // RFC 3261 section 10.2.8: "If a UA receives a 423 (Interval Too Brief) response, it
+            // MAY retry the registration after making the expiration interval of all contact
+            // addresses in the REGISTER request equal to or greater than" Min-Expires.
+            Some(423) if !watch.too_brief && !self.leaving => {
+                watch.too_brief = true;
+                watch.least = min_expires(message);
+                self.register_with_trunk(cx, id, out);
             }
             Some(200..) => self.registration_failed(cx, id),
             Some(_) | None => {}
@@ -312,10 +381,27 @@ impl UserAgent {
         watch.seq += 1;
         let (seq, user) = (Some(watch.seq), User::Register(id));
         let credentials = Some((name, value.as_str()));
-        self.net.again(cx, &sent.request, user, sent.hop, seq, credentials, out).map(|_| ())
+        let again = self.net.again(cx, &sent.request, user, sent.hop, seq, credentials, out)?;
+        if self.leaving {
+            self.signs_off(cx, id, Some(again));
+        }
+        Some(())
     }
 
     pub(super) fn registration_failed(&mut self, cx: &mut Cx, id: TrunkId) {
-        cx.timers.set(Timer::TrunkRegister(id), cx.now.instant + REGISTER_AGAIN);
+        let Some(watch) = self.watches.get_mut(id.slot() as usize) else { return };
+        watch.too_brief = false;
+        match self.leaving {
+            true => watch.registered = false,
+            false => {
+                cx.timers.set(Timer::TrunkRegister(id), cx.now.instant + REGISTER_AGAIN);
+            }
+        }
     }
+}
+
+/// A day is the most that a carrier can have meant.
+fn min_expires(message: &Message) -> u32 {
+    let value = message.header(Name::MinExpires).map(text);
+    value.and_then(|value| value.trim().parse().ok()).unwrap_or(0).min(86_400)
 }

@@ -1,6 +1,6 @@
 //! Connections that we open. The flow exists, and can be written to, before it is connected.
 
-use super::{FlowEnd, Full, Parcel, Streams, connection};
+use super::{By, FlowEnd, Full, Gone, Parcel, Streams, connection};
 use crate::core::Event;
 use crate::shell::sys::mark;
 use crate::sip::Hop;
@@ -12,12 +12,12 @@ use tokio::net::{TcpSocket, TcpStream};
 /// Opens a connection to the peer of `hop` and sends `first` on it.
 pub(super) fn start(streams: &Streams, hop: Hop, first: Parcel) {
     let shared = &streams.0;
-    let mut end = match streams.admit(hop.peer) {
+    let mut end = match streams.admit(hop.peer, By::Us) {
         Ok(end) => FlowEnd { opened_for: Some(hop), ..end },
         Err(full) => {
             let limit = match full {
                 Full::All => "all connections there may be are open",
-                Full::Source => "this peer has all the connections it may have",
+                Full::Source | Full::Strangers => "this peer may have no more",
             };
             tracing::warn!(peer = %hop.peer, "not connected: {limit}");
             return shared.tell(Event::Unreachable { hop });
@@ -40,7 +40,8 @@ pub(super) fn start(streams: &Streams, hop: Hop, first: Parcel) {
                 while let Some(parcel) = end.queue.recv().await {
                     unsent.push(parcel);
                 }
-                streams.release(end.id, end.peer, unsent, false).await;
+                let FlowEnd { id, peer, by, known, .. } = end;
+                streams.release(Gone { id, peer, by, known }, unsent, false).await;
             }
         }
     });

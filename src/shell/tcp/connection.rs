@@ -1,7 +1,7 @@
 //! One connection: octets in, whole messages out, and back. Two tasks, so that a peer that does not
 //! read cannot keep its own messages from us, nor the other way round.
 
-use super::{FlowEnd, Limits, Parcel, Shared, Stage, Streams};
+use super::{By, FlowEnd, Gone, Limits, Parcel, Shared, Stage, Streams};
 use crate::base::FlowId;
 use crate::core::Event;
 use crate::sip::{Hop, Transport};
@@ -11,7 +11,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -38,7 +38,7 @@ enum Why {
 /// Serves a connection until it ends, and tells the core that it did. `begun` is what came of a
 /// message that has not ended yet.
 pub(super) async fn run(streams: Streams, end: FlowEnd, stream: TcpStream, begun: Vec<u8>) {
-    let FlowEnd { id, peer, queue, octets, mut gone, opened_for } = end;
+    let FlowEnd { id, peer, queue, octets, mut gone, known, by, opened_for } = end;
     prepare(&stream);
     let local = stream.local_addr().unwrap_or(peer);
     let hop = Hop { transport: Transport::Tcp, local, peer, flow: Some(id) };
@@ -47,8 +47,8 @@ pub(super) async fn run(streams: Streams, end: FlowEnd, stream: TcpStream, begun
     let writer = tokio::spawn(write_all(Arc::clone(&shared), id, write, queue, octets));
     let mut framer = Framer::default();
     framer.feed(&begun);
-    let mut heard = false;
-    let why = read_all(&shared, hop, (&mut read, &mut framer), &mut gone, &mut heard).await;
+    let mut patience = Patience::new(&shared.limits, Arc::clone(&known), by);
+    let why = read_all(&shared, hop, (&mut read, &mut framer), &mut gone, &mut patience).await;
     match why {
         Why::Left => {
             shared.drop_flow(id);
@@ -63,7 +63,7 @@ pub(super) async fn run(streams: Streams, end: FlowEnd, stream: TcpStream, begun
     }
     // The core knows a connection by what came over it. Where nothing did, what was asked over it
     // has failed by the address that it was opened for (RFC 3261 section 18.4).
-    let in_vain = opened_for.filter(|_| !heard && !matches!(why, Why::Ours));
+    let in_vain = opened_for.filter(|_| !patience.heard && !matches!(why, Why::Ours));
     if let Some(hop) = in_vain {
         shared.unlist(id, peer);
         let _ = shared.inbox.stream(Event::Unreachable { hop }).await;
@@ -78,7 +78,8 @@ pub(super) async fn run(streams: Streams, end: FlowEnd, stream: TcpStream, begun
     }
     shared.drop_flow(id);
     let unsent = writer.await.map(|(unsent, _)| unsent).unwrap_or_default();
-    streams.release(id, peer, unsent, !told).await;
+    let gone = Gone { id, peer, by, known };
+    streams.release(gone, unsent, !told).await;
 }
 
 /// No delay, and a dead peer is found by the kernel (RFC 1122 section 4.2.3.6), NAT or not.
@@ -98,17 +99,18 @@ async fn read_all(
     hop: Hop,
     (read, framer): (&mut OwnedReadHalf, &mut Framer),
     gone: &mut oneshot::Receiver<()>,
-    heard: &mut bool,
+    patience: &mut Patience,
 ) -> Why {
     let mut piece = BytesMut::with_capacity(PIECE);
-    // A connection that has said nothing yet has less time than one that has.
-    let mut patience = Patience::new(&shared.limits);
     loop {
         piece.clear();
         let got = tokio::select! {
             got = read.read_buf(&mut piece) => got,
             _ = &mut *gone => return Why::Ours,
-            () = &mut patience.alarm => return patience.lost(),
+            () = &mut patience.alarm => match patience.lost() {
+                Some(why) => return why,
+                None => continue,
+            },
             () = shared.reaches(Stage::Deaf) => return left(shared).await,
         };
         match got {
@@ -116,12 +118,11 @@ async fn read_all(
             Ok(_) => framer.feed(&piece),
             Err(error) => return Why::Broke(error),
         }
-        let mut whole = false;
+        let mut said = false;
         while let Some(frame) = framer.next_frame() {
-            whole = true;
             match frame {
                 Frame::Message(bytes) => {
-                    *heard = true;
+                    (patience.heard, said) = (true, true);
                     shared.meters.stream_messages.increment(1);
                     if shared.inbox.stream(Event::Sip { hop, bytes }).await.is_err() {
                         return Why::Ours;
@@ -139,7 +140,7 @@ async fn read_all(
                 }
             }
         }
-        patience.after_read(whole, framer.pending());
+        patience.after_read(said, framer.pending());
     }
 }
 
@@ -151,32 +152,57 @@ async fn left(shared: &Shared) -> Why {
     Why::Left
 }
 
-/// How long a connection may stay as it is.
+/// How long a connection may stay as it is. One that has said nothing yet has less time than one
+/// that has, and whoever is known has more than a stranger.
 struct Patience {
     limits: Limits,
     alarm: Pin<Box<Sleep>>,
     half: bool,
+    /// A message came.
+    heard: bool,
+    known: Arc<AtomicBool>,
+    /// The alarm is that of a known peer.
+    long: bool,
 }
 
 impl Patience {
-    fn new(limits: &Limits) -> Self {
-        let alarm = Box::pin(sleep(limits.message_within));
-        Self { limits: *limits, alarm, half: true }
+    /// A connection that another program has had is no new one.
+    fn new(limits: &Limits, known: Arc<AtomicBool>, by: By) -> Self {
+        let half = by != By::Before;
+        let span = if half { limits.message_within } else { limits.idle };
+        let alarm = Box::pin(sleep(span));
+        Self { limits: *limits, alarm, half, heard: false, known, long: !half }
     }
 
-    /// The time of a message runs from its first octet and is not prolonged by single octets.
-    fn after_read(&mut self, whole: bool, pending: usize) {
+    /// The time of a message runs from its first octet and is not prolonged by single octets, nor
+    /// that of a stranger by pings.
+    fn after_read(&mut self, said: bool, pending: usize) {
         let half = pending > 0;
-        if half && self.half && !whole {
+        let known = self.known.load(Ordering::Relaxed);
+        let begins = half && !self.half;
+        if !begins && !said && (half || !known) {
             return;
         }
-        self.half = half;
-        let span = if half { self.limits.message_within } else { self.limits.idle };
+        (self.half, self.long) = (half, known && !half);
+        let span = match (half, known) {
+            (true, _) => self.limits.message_within,
+            (false, true) => self.limits.idle,
+            (false, false) => self.limits.stranger_idle,
+        };
         self.alarm = Box::pin(sleep(span));
     }
 
-    fn lost(&self) -> Why {
-        if self.half { Why::Slow } else { Why::Idle }
+    /// The alarm went off. Whoever has become known since it was set has as long as the known.
+    fn lost(&mut self) -> Option<Why> {
+        if self.half {
+            return Some(Why::Slow);
+        }
+        if self.long || !self.known.load(Ordering::Relaxed) {
+            return Some(Why::Idle);
+        }
+        self.long = true;
+        self.alarm = Box::pin(sleep(self.limits.idle));
+        None
     }
 }
 

@@ -1,7 +1,7 @@
 //! Connections go to another program and stay open: first nothing more is read, then the core deals
 //! with all that was, then what it said is written, and then they are left.
 
-use super::{Left, Stage, Streams, connection};
+use super::{By, Left, Stage, Streams, connection};
 use crate::base::FlowId;
 use crate::shell::handover::OpenFlow;
 use std::io;
@@ -41,7 +41,7 @@ impl Streams {
         let peer = stream.peer_addr()?;
         let stream = TcpStream::from_std(stream)?;
         let full = |full| io::Error::other(format!("no room for it: {full:?}"));
-        let end = self.admit_as(flow.id, peer).map_err(full)?;
+        let end = self.admit_as(flow.id, peer, By::Before).map_err(full)?;
         self.0.runtime.spawn(connection::run(self.clone(), end, stream, flow.begun));
         Ok(())
     }

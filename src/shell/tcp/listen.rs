@@ -1,6 +1,6 @@
 //! Connections that others open.
 
-use super::{Full, Stage, Streams, connection};
+use super::{By, Full, Stage, Streams, connection};
 use crate::shell::accept;
 use crate::shell::handover::Handover;
 use crate::shell::sys::mark;
@@ -51,13 +51,16 @@ impl Streams {
                     }
                 };
                 match accepted {
-                    Ok((stream, peer)) => match streams.admit(peer) {
+                    Ok((stream, peer)) => match streams.admit(peer, By::Peer) {
                         Ok(end) => {
                             tokio::spawn(connection::run(streams.clone(), end, stream, Vec::new()));
                         }
                         Err(Full::All) => connection::refuse(&streams.0, peer, "no room"),
                         Err(Full::Source) => {
                             connection::refuse(&streams.0, peer, "too many from this address");
+                        }
+                        Err(Full::Strangers) => {
+                            connection::refuse(&streams.0, peer, "too many that nobody knows");
                         }
                     },
                     Err(error) => accept::failed("the SIP port", &error).await,

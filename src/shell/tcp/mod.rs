@@ -16,12 +16,12 @@ use super::lane::Inbox;
 use super::meters::ShellMeters;
 use crate::base::FlowId;
 use crate::core::Event;
-use crate::sip::Hop;
+use crate::sip::{Hop, access};
 use bytes::Bytes;
 use dashmap::DashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -31,6 +31,10 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pub connections: usize,
+    /// Of these, how many are left for those that we open ourselves.
+    pub ours: usize,
+    /// How many may be of peers that nobody knows: who comes where a known one is needs none.
+    pub strangers: usize,
     /// A whole call centre may sit behind one address.
     pub per_source: usize,
     /// Messages and octets that wait for one peer to read them.
@@ -38,8 +42,10 @@ pub struct Limits {
     pub queued_octets: usize,
     /// From the first octet of a message to its last, and from connecting to the first message.
     pub message_within: Duration,
-    /// Without a message or a ping. Longer than any registration that is granted.
+    /// Of a known peer, without a message or a ping. Longer than any registration that is granted.
     pub idle: Duration,
+    /// Of a stranger, without a message: a ping says nothing of who it is.
+    pub stranger_idle: Duration,
     /// For the peer to take what is written to it.
     pub write_within: Duration,
     pub connect_within: Duration,
@@ -51,11 +57,14 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 10_000,
+            ours: 500,
+            strangers: 4_000,
             per_source: 1_000,
             queued: 256,
             queued_octets: 1 << 20,
             message_within: Duration::from_secs(10),
             idle: Duration::from_secs(7_500),
+            stranger_idle: Duration::from_secs(30),
             write_within: Duration::from_secs(10),
             connect_within: Duration::from_secs(5),
             farewell: Duration::from_secs(5),
@@ -70,10 +79,11 @@ pub struct Streams(Arc<Shared>);
 struct Shared {
     flows: DashMap<FlowId, Flow>,
     by_peer: DashMap<SocketAddr, FlowId>,
-    per_source: DashMap<IpAddr, usize>,
+    per_source: DashMap<IpAddr, Source>,
     /// The id of the next connection.
     next: AtomicU64,
     open: AtomicUsize,
+    strangers: AtomicUsize,
     stage: watch::Sender<Stage>,
     /// Connections that have been read up to the last message and are not read any more.
     paused: AtomicUsize,
@@ -95,6 +105,7 @@ struct Flow {
     peer: SocketAddr,
     queue: mpsc::Sender<Parcel>,
     octets: Arc<AtomicUsize>,
+    known: Arc<AtomicBool>,
     _alive: oneshot::Sender<()>,
 }
 
@@ -111,8 +122,34 @@ struct FlowEnd {
     queue: mpsc::Receiver<Parcel>,
     octets: Arc<AtomicUsize>,
     gone: oneshot::Receiver<()>,
+    known: Arc<AtomicBool>,
+    by: By,
     /// What we opened it for; none where the peer did.
     opened_for: Option<Hop>,
+}
+
+/// What was taken by a connection that is over.
+struct Gone {
+    id: FlowId,
+    peer: SocketAddr,
+    by: By,
+    known: Arc<AtomicBool>,
+}
+
+/// Connections that one host has opened, and how many of them are known.
+#[derive(Clone, Copy, Debug, Default)]
+struct Source {
+    open: usize,
+    known: usize,
+}
+
+/// Who opens a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    Us,
+    Peer,
+    /// It was open in the program before this one.
+    Before,
 }
 
 /// What another program goes on with.
@@ -137,6 +174,7 @@ enum Stage {
 enum Full {
     All,
     Source,
+    Strangers,
 }
 
 impl Streams {
@@ -155,6 +193,7 @@ impl Streams {
             per_source: DashMap::new(),
             next: AtomicU64::new(first.0),
             open: AtomicUsize::new(0),
+            strangers: AtomicUsize::new(0),
             stage: watch::Sender::new(Stage::AtWork),
             paused: AtomicUsize::new(0),
             at_rest: Notify::new(),
@@ -194,60 +233,115 @@ impl Streams {
         self.0.open.load(Ordering::Relaxed)
     }
 
-    /// Makes room for one more connection with `peer`.
-    fn admit(&self, peer: SocketAddr) -> Result<FlowEnd, Full> {
-        let id = FlowId(self.0.next.fetch_add(1, Ordering::Relaxed));
-        self.admit_as(id, peer)
+    /// Whoever is at the other end is known from now on.
+    pub fn keep(&self, flow: FlowId) {
+        if let Some(flow) = self.0.flows.get(&flow)
+            && !flow.known.swap(true, Ordering::Relaxed)
+        {
+            self.0.strangers.fetch_sub(1, Ordering::Relaxed);
+            self.0.per_source.entry(access::source(flow.peer.ip())).or_default().known += 1;
+        }
     }
 
-    fn admit_as(&self, id: FlowId, peer: SocketAddr) -> Result<FlowEnd, Full> {
+    /// Makes room for one more connection with `peer`.
+    fn admit(&self, peer: SocketAddr, by: By) -> Result<FlowEnd, Full> {
+        let id = FlowId(self.0.next.fetch_add(1, Ordering::Relaxed));
+        self.admit_as(id, peer, by)
+    }
+
+    fn admit_as(&self, id: FlowId, peer: SocketAddr, by: By) -> Result<FlowEnd, Full> {
         let shared = &self.0;
-        let Limits { connections, per_source, queued, .. } = shared.limits;
-        if shared.open.fetch_add(1, Ordering::Relaxed) >= connections {
-            shared.open.fetch_sub(1, Ordering::Relaxed);
-            return Err(Full::All);
-        }
-        {
-            let mut count = shared.per_source.entry(peer.ip()).or_default();
-            if *count >= per_source {
-                shared.open.fetch_sub(1, Ordering::Relaxed);
-                return Err(Full::Source);
-            }
-            *count += 1;
-        }
+        shared.take_room(peer, by)?;
         shared.meters.connections.increment(1.0);
-        let (queue, queue_end) = mpsc::channel(queued);
+        let (queue, queue_end) = mpsc::channel(shared.limits.queued);
         let (alive, gone) = oneshot::channel();
         let octets = Arc::new(AtomicUsize::new(0));
-        let flow = Flow { peer, queue, octets: Arc::clone(&octets), _alive: alive };
+        let known = Arc::new(AtomicBool::new(by != By::Peer));
+        let flow = Flow {
+            peer,
+            queue,
+            octets: Arc::clone(&octets),
+            known: Arc::clone(&known),
+            _alive: alive,
+        };
         shared.flows.insert(id, flow);
         shared.by_peer.insert(peer, id);
-        Ok(FlowEnd { id, peer, queue: queue_end, octets, gone, opened_for: None })
+        Ok(FlowEnd { id, peer, queue: queue_end, octets, gone, known, by, opened_for: None })
     }
 
     /// The connection is over, or never was. What was queued and not written comes back as
     /// unreachable, so that nobody waits for an answer to it.
-    async fn release(&self, id: FlowId, peer: SocketAddr, unsent: Vec<Parcel>, opened: bool) {
+    async fn release(&self, gone: Gone, unsent: Vec<Parcel>, opened: bool) {
         let shared = &self.0;
+        let id = gone.id;
         shared.drop_flow(id);
         shared.meters.connections.decrement(1.0);
-        if let dashmap::Entry::Occupied(mut count) = shared.per_source.entry(peer.ip()) {
-            *count.get_mut() -= 1;
-            if *count.get() == 0 {
-                count.remove();
-            }
-        }
         if opened {
             let _ = shared.inbox.stream(Event::FlowClosed { flow: id }).await;
         }
         for hop in unsent.into_iter().filter_map(|parcel| parcel.hop) {
             let _ = shared.inbox.stream(Event::Unreachable { hop }).await;
         }
-        shared.open.fetch_sub(1, Ordering::Relaxed);
+        shared.give_room_back(gone);
     }
 }
 
 impl Shared {
+    /// Strangers cannot take all the room that there is, nor one of them that of all others.
+    fn take_room(&self, peer: SocketAddr, by: By) -> Result<(), Full> {
+        let Limits { connections, ours, strangers, per_source, .. } = self.limits;
+        let most = if by == By::Peer { connections.saturating_sub(ours) } else { connections };
+        if self.open.fetch_add(1, Ordering::Relaxed) >= most {
+            self.open.fetch_sub(1, Ordering::Relaxed);
+            return Err(Full::All);
+        }
+        if by == By::Us {
+            return Ok(());
+        }
+        let mut source = self.per_source.entry(access::source(peer.ip())).or_default();
+        let many = self.strangers.load(Ordering::Relaxed) >= strangers && source.known == 0;
+        let full = match by {
+            By::Peer if source.open >= per_source => Some(Full::Source),
+            By::Peer if many => Some(Full::Strangers),
+            By::Us | By::Peer | By::Before => None,
+        };
+        if let Some(full) = full {
+            drop(source);
+            self.per_source.remove_if(&access::source(peer.ip()), |_, source| source.open == 0);
+            self.open.fetch_sub(1, Ordering::Relaxed);
+            return Err(full);
+        }
+        source.open += 1;
+        match by {
+            By::Before => source.known += 1,
+            By::Us | By::Peer => {
+                self.strangers.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+
+    fn give_room_back(&self, gone: Gone) {
+        if gone.by != By::Us
+            && let dashmap::Entry::Occupied(mut entry) =
+                self.per_source.entry(access::source(gone.peer.ip()))
+        {
+            let source = entry.get_mut();
+            source.open -= 1;
+            // Nobody can have it known any more: it is in no list.
+            match gone.known.load(Ordering::Relaxed) {
+                true => source.known -= 1,
+                false => {
+                    self.strangers.fetch_sub(1, Ordering::Relaxed);
+                }
+            }
+            if source.open == 0 {
+                entry.remove();
+            }
+        }
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+
     /// Queues a message for a peer; gives it back where the connection is not there. A peer that
     /// leaves too much unread loses its connection.
     fn put(&self, flow: FlowId, parcel: Parcel) -> Result<(), Parcel> {

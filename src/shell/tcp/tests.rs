@@ -201,6 +201,78 @@ fn one_address_gets_no_more_than_its_share() {
 }
 
 #[test]
+fn a_stranger_has_little_time_whatever_it_pings_and_whoever_is_known_has_more() {
+    let within = Duration::from_millis(100);
+    let limits = Limits { message_within: within, stranger_idle: within, ..Limits::default() };
+    let mut world = World::new(limits);
+    let (mut known, mut stranger, mut pings) = (world.connect(), world.connect(), world.connect());
+    known.write_all(OPTIONS).unwrap();
+    let kept = hop_of(&world.event()).flow.unwrap();
+    world.streams.keep(kept);
+    stranger.write_all(OPTIONS).unwrap();
+    let flow = hop_of(&world.event()).flow.unwrap();
+    let began = std::time::Instant::now();
+    let mut pong = [0; 2];
+    while pings.write_all(b"\r\n\r\n").is_ok() && pings.read(&mut pong).unwrap_or(0) > 0 {
+        assert!(began.elapsed() < Duration::from_secs(5), "a ping is no name");
+    }
+    let mut closed = vec![world.event(), world.event()];
+    closed.retain(|event| *event == Event::FlowClosed { flow });
+    assert_eq!(closed.len(), 1, "one message is no name either");
+    known.write_all(b"\r\n\r\n").unwrap();
+    known.read_exact(&mut pong).unwrap();
+    known.write_all(OPTIONS).unwrap();
+    assert_eq!(hop_of(&world.event()).flow, Some(kept));
+}
+
+#[test]
+fn strangers_leave_room_for_known_hosts_and_for_us() {
+    let limits = Limits { connections: 4, ours: 1, strangers: 1, ..Limits::default() };
+    let mut world = World::new(limits);
+    let refused = |mut stream: TcpStream| stream.read(&mut [0]).unwrap_or(0) == 0;
+    let mut first = world.connect();
+    first.write_all(OPTIONS).unwrap();
+    let flow = hop_of(&world.event()).flow.unwrap();
+    assert!(refused(world.connect()), "one stranger at a time");
+    world.streams.keep(flow);
+    world.streams.keep(flow);
+    let mut phones = [world.connect(), world.connect()];
+    for phone in &mut phones {
+        // The second is one stranger too many, but comes from where somebody known is.
+        phone.write_all(OPTIONS).unwrap();
+        hop_of(&world.event());
+    }
+    assert!(refused(world.connect()), "the last one is for us");
+    let trunk = TcpListener::bind("127.0.0.1:0").unwrap();
+    let peer = trunk.local_addr().unwrap();
+    let hop = Hop { transport: Transport::Tcp, local: world.at, peer, flow: None };
+    world.streams.send(hop, Bytes::from_static(b"one"));
+    trunk.accept().unwrap().0.read_exact(&mut [0; 3]).unwrap();
+    drop((first, phones));
+    for _ in 0..5 {
+        // Three that have gone, and ours that nothing came over: told twice.
+        match world.event() {
+            Event::FlowClosed { flow } => world.streams.close(flow),
+            Event::Unreachable { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    while world.streams.open() > 0 {
+        std::thread::yield_now();
+    }
+    assert_eq!(world.streams.0.strangers.load(Ordering::Relaxed), 0, "all is given back");
+}
+
+#[test]
+fn a_host_has_one_share_however_many_addresses_it_has() {
+    let streams = World::new(Limits { per_source: 2, ..Limits::default() }).streams;
+    let from = |host: &str| streams.admit(format!("[{host}]:4000").parse().unwrap(), By::Peer);
+    let _kept = [from("2001:db8::1").ok().unwrap(), from("2001:db8::2").ok().unwrap()];
+    assert!(matches!(from("2001:db8::3"), Err(Full::Source)));
+    assert!(from("2001:db8:0:1::1").is_ok(), "another network");
+}
+
+#[test]
 fn a_peer_that_does_not_read_is_closed_and_blocks_nobody() {
     let write_within = Duration::from_millis(200);
     let mut world = World::new(Limits { queued: 4, write_within, ..Limits::default() });

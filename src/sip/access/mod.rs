@@ -266,7 +266,7 @@ fn fixed_address(phone: &FixedPhone) -> Option<(String, SocketAddr)> {
 }
 
 /// One host has a whole /64 of IPv6 addresses to come from.
-fn source(ip: IpAddr) -> IpAddr {
+pub fn source(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),

@@ -276,7 +276,7 @@ impl Leg {
         };
         let contact = message.contacts().filter_map(|c| c.address()).find(|contact| {
             let host = contact.uri.host.to_string();
-            contact.uri.is_sip()
+            contact.uri.is_clear()
                 && contact.uri.raw != &*self.dialog.target
                 && (meant.as_ref().is_some_and(|meant| meant.eq_ignore_ascii_case(&host))
                     || contact.uri.host.ip().is_some_and(own))

@@ -7,7 +7,7 @@
 mod cache;
 mod locate;
 mod place;
-mod trunks;
+pub mod trunks;
 
 use super::{Effect, Record, RecordKind};
 use crate::base::{Cx, Instant, QueryId, Slab, Timer, limits};

@@ -4,7 +4,7 @@
 
 use super::place::{Place, Server};
 use crate::base::{Id, TrunkId};
-use crate::sip::{Settings, Transport};
+use crate::sip::{Settings, Transport, Trunk};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -104,6 +104,12 @@ impl Trunks {
     }
 }
 
+/// The name that a trunk is known by, where it is not known by an address.
+pub fn domain(trunk: &Trunk) -> Option<String> {
+    let place = trunk.hosts.first().and_then(|host| Place::parse(host))?;
+    place.numeric().is_none().then_some(place.host)
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fit {
     Exact,
@@ -142,7 +148,6 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sip::Trunk;
 
     fn trunks(hosts: &[&[&str]]) -> Trunks {
         let trunk = |hosts: &&[&str]| Trunk {

@@ -218,6 +218,24 @@ fn what_cannot_be_served_is_refused_with_what_would_be() {
 }
 
 #[test]
+fn a_promise_of_secrecy_is_not_given_in_clear() {
+    let mut world = World::single(|_| {});
+    let sips = |text: &str, what: &str| text.replace(what, &what.replace("sip:", "sips:"));
+    let plain = invite("", "v=0 offer\n");
+    for what in ["INVITE sip:181", "<sip:gw@192.0.2.2:5060>"] {
+        assert_eq!(starts(&world.say(&sips(&plain, what))), ["SIP/2.0 416"], "{what}");
+    }
+    assert!(world.take_notices(0).is_empty());
+    // A peer that turns to it in a call is asked where it was before.
+    let (leg, ok) = world.talking("");
+    let update = within("UPDATE", 2, &ok, "", "").replace("<sip:gw@192", "<sips:gw@198");
+    world.say(&update);
+    let bye = world.acts(leg, Act::Hangup { cause: Cause::default() }).remove(0);
+    assert!(bye.starts_with("BYE sip:gw@192.0.2.2:5060 "), "{bye}");
+    assert_eq!(world.last_peer(), "192.0.2.2:5060");
+}
+
+#[test]
 fn the_same_call_by_another_path_is_a_loop() {
     let mut world = World::single(|_| {});
     world.say(&invite("", "v=0 offer\n"));

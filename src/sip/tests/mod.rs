@@ -6,4 +6,5 @@ mod dialog;
 mod pair;
 mod refer;
 mod registered;
+mod trunks;
 mod world;

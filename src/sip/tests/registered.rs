@@ -139,6 +139,26 @@ fn a_closed_stream_takes_its_contacts_and_its_requests_along() {
 }
 
 #[test]
+fn a_stream_may_stay_once_it_is_known_whose_it_is() {
+    let mut world = world();
+    hear(&mut world, &register(1, "TCP", ""), Transport::Tcp);
+    assert_eq!(world.nodes[0].kept, [], "a stranger so far");
+    registered(&mut world, Transport::Tcp);
+    assert_eq!(world.nodes[0].kept, [FlowId(5)]);
+    // A trunk is known by its address, whatever it says first.
+    let mut settings = world.nodes[0].agent.settings().clone();
+    settings.trunks[0].hosts = vec!["tcp:192.0.2.2".into()];
+    world.with(0, |agent, cx, _| agent.reload(cx, settings));
+    let (peer, flow) = ("192.0.2.2:39999".parse().unwrap(), Some(FlowId(6)));
+    let trunk = Hop { peer, flow, ..hop(Transport::Tcp) };
+    let options = invite("", "").replace("INVITE", "OPTIONS").replace("/UDP", "/TCP");
+    for _ in 0..2 {
+        hear_from(&mut world, &options, trunk);
+    }
+    assert_eq!(world.nodes[0].kept, [FlowId(5), FlowId(6)]);
+}
+
+#[test]
 fn a_response_whose_stream_has_closed_goes_to_the_sent_by_address() {
     let mut world = world();
     let text =

@@ -26,6 +26,8 @@ pub struct Node {
     /// What it sent, as text, and where the last of it went.
     pub sent: Vec<String>,
     pub last_hop: Option<Hop>,
+    /// Streams that may stay.
+    pub kept: Vec<crate::base::FlowId>,
     /// What it asked the DNS.
     pub asked: Vec<(crate::base::QueryId, String, RecordKind)>,
 }
@@ -66,7 +68,8 @@ impl Node {
         let mut cx = Cx { now: Now::default(), rng: &mut rng, timers: &mut timers };
         let agent = UserAgent::new(settings, &mut cx);
         let (notices, sent, asked) = (Vec::new(), Vec::new(), Vec::new());
-        Self { agent, rng, timers, addr, notices, sent, last_hop: None, asked }
+        let kept = Vec::new();
+        Self { agent, rng, timers, addr, notices, sent, last_hop: None, kept, asked }
     }
 }
 
@@ -156,6 +159,7 @@ impl World {
             }
             Effect::Notice(notice) => self.nodes[at].notices.push(notice),
             Effect::Ask { query, name, kind } => self.nodes[at].asked.push((query, name, kind)),
+            Effect::Keep { flow } => self.nodes[at].kept.push(flow),
             Effect::Close { .. } => {}
         }
     }

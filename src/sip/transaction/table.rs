@@ -328,8 +328,9 @@ impl Table {
         hop.flow.is_some_and(|flow| !self.flows.contains_key(&flow))
     }
 
-    pub fn flow_opened(&mut self, flow: FlowId, peer: SocketAddr) {
-        self.flows.insert(flow, peer);
+    /// Whether nothing had come over it before.
+    pub fn flow_opened(&mut self, flow: FlowId, peer: SocketAddr) -> bool {
+        self.flows.insert(flow, peer).is_none()
     }
 
     /// The client transactions that can have no answer any more because their stream has closed.

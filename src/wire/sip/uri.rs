@@ -56,6 +56,12 @@ impl<'a> Uri<'a> {
         matches!(self.scheme, Scheme::Sip | Scheme::Sips)
     }
 
+    /// A SIP URI that asks for no TLS: what can be followed here. RFC 3261 section 19.1: SIPS
+    /// "specifies that the resource be contacted securely", so never in clear.
+    pub fn is_clear(&self) -> bool {
+        self.scheme == Scheme::Sip
+    }
+
     /// `;lr`: the route behind this URI is loose (RFC 3261 section 19.1.1).
     pub fn is_loose(&self) -> bool {
         self.params.has("lr")

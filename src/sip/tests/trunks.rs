@@ -1,0 +1,134 @@
+//! Trunks that want us to register, and settings that change while they do: RFC 3261 section 10.2.
+
+use super::caller::{CHALLENGE, strict};
+use super::world::*;
+use crate::sip::*;
+
+#[test]
+fn a_trunk_that_wants_a_registration_gets_it_and_again() {
+    let login = Login { user: "u".into(), secret: Secret("p".into()) };
+    let mut world = World::single(|s| {
+        (s.trunks[0].login, s.trunks[0].register) = (Some(login), true);
+    });
+    let first = world.take_sent(0).remove(0);
+    assert!(first.starts_with("REGISTER sip:192.0.2.2:5060 "));
+    let challenge = "WWW-Authenticate: Digest realm=\"carrier\", nonce=\"n1\", qop=\"auth\"\n";
+    let second = world.say(&answer(&first, 401, "x", challenge, "")).remove(0);
+    assert!(header(&second, "Authorization").contains("uri=\"sip:192.0.2.2:5060\""));
+    assert_eq!(header(&second, "CSeq"), "2 REGISTER");
+    world.say(&answer(&second, 200, "x", "Expires: 120\n", ""));
+    let again = world.wait(61);
+    assert!(again[0].starts_with("REGISTER"), "{again:?}");
+    assert_eq!(header(&again[0], "Call-ID"), header(&first, "Call-ID"));
+}
+
+/// A trunk that is known by its name and wants a registration, and our first REGISTER.
+fn registrar() -> (World, String) {
+    let login = Login { user: "u".into(), secret: Secret("p".into()) };
+    let mut world = World::single(|s| {
+        s.trunks[0].hosts = vec!["sip.carrier.in:5060".into()];
+        (s.trunks[0].login, s.trunks[0].register) = (Some(login), true);
+    });
+    world.resolve("sip.carrier.in", &["192.0.2.2"]);
+    let first = world.wait(61).remove(0);
+    (world, first)
+}
+
+#[test]
+fn a_registration_is_for_the_domain_and_not_for_the_host_that_it_goes_to() {
+    let (mut world, first) = registrar();
+    assert!(first.starts_with("REGISTER sip:sip.carrier.in SIP/2.0"), "{first}");
+    assert_eq!(header(&first, "To"), "<sip:u@sip.carrier.in>");
+    assert_eq!(world.last_peer(), "192.0.2.2:5060");
+    let challenge = CHALLENGE.replace("Proxy", "WWW");
+    let second = world.say(&answer(&first, 401, "x", &challenge, "")).remove(0);
+    assert!(header(&second, "Authorization").contains("uri=\"sip:sip.carrier.in\""), "{second}");
+}
+
+#[test]
+fn a_registration_that_is_too_brief_is_asked_for_again_at_once_and_once() {
+    let (mut world, first) = registrar();
+    let too_brief = |request: &str| answer(request, 423, "x", "Min-Expires: 7200\n", "");
+    let second = world.say(&too_brief(&first)).remove(0);
+    assert_eq!(header(&second, "Expires"), "7200");
+    assert!(world.say(&too_brief(&second)).is_empty(), "it does not want us");
+    let third = world.wait(61).remove(0);
+    world.say(&answer(&third, 200, "x", "", ""));
+    let refresh = world.wait(1_801).remove(0);
+    assert_eq!(header(&refresh, "Expires"), "7200", "it is remembered");
+}
+
+#[test]
+fn whoever_ends_in_order_takes_leave_of_the_carrier_and_is_back_after_the_next_start() {
+    let (mut world, first) = registrar();
+    world.say(&answer(&first, 200, "x", "", ""));
+    world.with(0, |agent, cx, out| agent.sign_off(cx, out));
+    let last = world.take_sent(0).remove(0);
+    assert_eq!((&last[..9], header(&last, "Expires")), ("REGISTER ", "0"));
+    assert!(world.nodes[0].agent.is_signing_off());
+    let challenge = CHALLENGE.replace("Proxy", "WWW");
+    let again = world.say(&answer(&last, 401, "x", &challenge, "")).remove(0);
+    assert_eq!(header(&again, "Expires"), "0");
+    let settings = world.nodes[0].agent.settings().clone();
+    world.with(0, |agent, cx, _| agent.reload(cx, settings));
+    world.say(&answer(&again, 200, "x", "", ""));
+    assert!(!world.nodes[0].agent.is_signing_off());
+    let is_register = |sent: &String| sent.starts_with("REGISTER ");
+    assert!(!world.wait(8_000).iter().any(is_register));
+    world.with(0, |agent, cx, out| agent.restarted(cx, &Default::default(), out));
+    assert!(world.wait(1).iter().any(is_register));
+}
+
+#[test]
+fn a_carrier_that_says_nothing_does_not_keep_the_switch_from_ending() {
+    let (mut world, first) = registrar();
+    world.say(&answer(&first, 200, "x", "", ""));
+    world.with(0, |agent, cx, out| agent.sign_off(cx, out));
+    world.wait(5);
+    assert!(!world.nodes[0].agent.is_signing_off());
+}
+
+#[test]
+fn a_trunk_keeps_its_login_and_its_calls_when_another_is_put_before_it() {
+    let mut world = strict();
+    let (leg, invite) = world.calling();
+    world.say(&answer(&invite, 200, "x", "", "v=0\n"));
+    let mut settings = world.nodes[0].agent.settings().clone();
+    let login = Login { user: "v".into(), secret: Secret("q".into()) };
+    let hosts = vec!["192.0.2.7".into()];
+    let name = "other".into();
+    let other = Trunk { name, hosts, login: Some(login), ..Trunk::default() };
+    settings.trunks.insert(0, other);
+    world.with(0, |agent, cx, _| agent.reload(cx, settings.clone()));
+    let offer = world.acts(leg, Act::Offer { body: sdp("v=0 offer\r\n") });
+    let again = world.say(&answer(&offer[0], 407, "", CHALLENGE, "")).remove(1);
+    assert!(header(&again, "Proxy-Authorization").contains("username=\"u\""), "{again}");
+    world.say(&answer(&again, 200, "", "", "v=0\n"));
+    settings.trunks.truncate(1);
+    world.with(0, |agent, cx, _| agent.reload(cx, settings));
+    let offer = world.acts(leg, Act::Offer { body: sdp("v=0 offer\r\n") });
+    assert_eq!(starts(&world.say(&answer(&offer[0], 407, "", CHALLENGE, ""))), ["ACK"]);
+}
+
+#[test]
+fn a_registration_goes_on_when_its_trunk_moves_in_the_settings() {
+    let login = |user: &str| Some(Login { user: user.into(), secret: Secret("p".into()) });
+    let mut world = World::single(|s| {
+        (s.trunks[0].login, s.trunks[0].register) = (login("u"), true);
+    });
+    let first = world.take_sent(0).remove(0);
+    let mut settings = world.nodes[0].agent.settings().clone();
+    let other = Trunk { name: "other".into(), login: login("v"), ..Trunk::default() };
+    settings.trunks.insert(0, other);
+    world.with(0, |agent, cx, _| agent.reload(cx, settings.clone()));
+    let challenge = CHALLENGE.replace("Proxy", "WWW");
+    let second = world.say(&answer(&first, 401, "x", &challenge, "")).remove(0);
+    assert!(header(&second, "Authorization").contains("username=\"u\""), "{second}");
+    world.say(&answer(&second, 200, "x", "", ""));
+    let again = world.wait(1_801).remove(0);
+    assert_eq!(header(&again, "Call-ID"), header(&first, "Call-ID"));
+    settings.trunks.clear();
+    world.with(0, |agent, cx, _| agent.reload(cx, settings));
+    assert!(world.wait(4_000).iter().all(|sent| sent.starts_with("REGISTER ")));
+    assert!(world.nodes[0].timers.is_empty(), "{:?}", world.nodes[0].timers);
+}
