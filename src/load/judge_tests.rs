@@ -132,6 +132,17 @@ fn voice_that_ends_too_early_is_found() {
 }
 
 #[test]
+fn voice_that_comes_too_late_is_found_and_no_drop_of_ours_excuses_it() {
+    let mut evidence = clean();
+    evidence.legs[0].media.ear = Ear::default();
+    hear(&mut evidence.legs[0].media.ear, 2, |seq| if seq < 20 { vec![] } else { vec![seq] });
+    evidence.tester.rtp_drops = 1_000;
+    let report = judge(&evidence);
+    complains(&report, "caller 9826000000 did not hear agent op1 in the first 0.4 s");
+    assert_eq!((report.voice.lost_in_switch, report.voice.lost_in_tester), (20, 0));
+}
+
+#[test]
 fn two_voices_at_once_are_found() {
     let mut evidence = clean();
     hear(&mut evidence.legs[0].media.ear, 3, |seq| vec![seq]);
