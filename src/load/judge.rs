@@ -205,7 +205,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Voice that came later than its speaker spoke to somebody: packets lost before the first heard.
+    /// Voice that came later than its speaker spoke: packets lost before the first one heard.
     fn check_heads(&mut self) -> u64 {
         let mut lost = 0;
         let pairs: Vec<_> = self.pairs.iter().map(|(&key, &pair)| (key, pair)).collect();

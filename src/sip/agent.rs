@@ -256,6 +256,7 @@ impl UserAgent {
             // SHOULD retry the request, using UDP."
             let again = gone
                 .datagram
+                .filter(|_| !self.is_given_up(gone.user))
                 .and_then(|hop| self.net.again(cx, &gone.bytes, gone.user, hop, None, None, out));
             match (again, gone.user) {
                 (Some(new), User::Leg(leg, _)) => {
@@ -267,6 +268,12 @@ impl UserAgent {
                 (None, user) => self.no_answer(cx, id, (user, gone.hop), 503, out),
             }
         }
+    }
+
+    /// Nobody waits for the answer of the INVITE any more.
+    fn is_given_up(&self, user: User) -> bool {
+        let User::Leg(leg, Purpose::Open) = user else { return false };
+        self.legs.get(leg).is_some_and(Leg::is_cancelled)
     }
 
     /// What the DNS said.

@@ -351,8 +351,7 @@ impl UserAgent {
         let tag = self.stateless_tag(message);
         match outcome {
             Outcome::Registered { contacts, outbound, change } => {
-                let stays = change.as_ref().is_some_and(|change| !change.contacts.is_empty());
-                out.extend(hop.flow.filter(|_| stays).map(|flow| Effect::Keep { flow }));
+                out.extend(hop.flow.map(|flow| Effect::Keep { flow }));
                 let fill = |writer: &mut Writer| {
                     for contact in &contacts {
                         writer.header(Name::Contact, contact);

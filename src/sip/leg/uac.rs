@@ -36,6 +36,14 @@ impl Leg {
         }
     }
 
+    /// It was to be cancelled before it was answered.
+    pub fn is_cancelled(&self) -> bool {
+        match &self.phase {
+            Phase::Calling(calling) => calling.cancelled,
+            Phase::Ringing(_) | Phase::Talking | Phase::Leaving | Phase::Gone => false,
+        }
+    }
+
     /// Sets out on these ways.
     pub fn set_out(&mut self, desk: &mut Desk, ways: Vec<Way>) {
         if let Some(calling) = self.calling() {

@@ -366,6 +366,19 @@ fn a_large_request_goes_by_tcp_and_by_udp_if_that_fails() {
 }
 
 #[test]
+fn a_call_that_was_given_up_is_not_tried_by_udp_when_tcp_fails() {
+    let mut world = World::single(|s| s.trunks[0].hosts = vec!["192.0.2.2".into()]);
+    let mut large = dial();
+    large.offer = sdp(&"a=x\r\n".repeat(300));
+    let leg = world.with(0, |agent, cx, out| agent.invite(cx, large, out));
+    assert!(world.acts(leg, Act::Hangup { cause: Cause::default() }).is_empty());
+    let hop = Hop { transport: Transport::Tcp, local: addr(1), peer: addr(2), flow: None };
+    world.with(0, |agent, cx, out| agent.unreachable(cx, hop, out));
+    assert!(world.take_sent(0).is_empty(), "nobody would be there to take the answer");
+    assert!(world.is_quiet());
+}
+
+#[test]
 fn a_trunk_is_asked_whether_it_lives() {
     let ping = std::time::Duration::from_secs(30);
     let mut world = World::single(|s| s.trunks[0].ping = ping);
