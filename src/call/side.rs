@@ -117,7 +117,12 @@ impl Side {
         self.agree(&theirs, &audio, codec);
         let direction = audio.direction.reversed();
         let ours = self.ours(media, vec![codec], audio.event, direction);
-        Ok(body(&ours.mirror(&theirs, audio.line)))
+        let answer = body(&ours.mirror(&theirs, audio.line));
+        // An offer in a PRACK or an UPDATE: the first is history.
+        if let Some(early) = &mut self.early {
+            early.clone_from(&answer);
+        }
+        Ok(answer)
     }
 
     /// The far end's answer to our offer; an error where it is none that can be served.
@@ -203,4 +208,27 @@ fn read(
 
 fn body(session: &Session) -> Body {
     Body { kind: SDP.into(), bytes: session.to_string().into_bytes().into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offer(port: u16) -> Body {
+        let text = format!("v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio {port} RTP/AVP 8\r\n");
+        Body { kind: SDP.into(), bytes: text.into_bytes().into() }
+    }
+
+    #[test]
+    fn what_was_agreed_last_before_the_answer_stands() {
+        let media = MediaSettings::default();
+        let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+        let early = side.answer_early(&media, &offer(4_000), None).unwrap();
+        assert_eq!(side.answer_early(&media, &offer(4_000), Some(Law::Mu)).unwrap(), early);
+        let later = side.answer(&media, &offer(5_000)).unwrap();
+        assert_ne!(later, early);
+        let (last, said) = side.answer_at_last(&media, &offer(4_000), None);
+        assert_eq!((last.unwrap(), said), (later, true));
+        assert_eq!(side.far.unwrap().rtp.port(), 5_000);
+    }
 }
