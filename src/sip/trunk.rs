@@ -29,7 +29,7 @@ pub struct Watch {
     /// Call-ID and CSeq of its REGISTER requests, which stay the same and go up.
     call_id: u64,
     seq: u32,
-    /// It has granted a registration, and sends its calls here.
+    /// It has granted a registration, or may have, and sends its calls here.
     registered: bool,
     /// The least interval that it has insisted on, and whether it did so just now (423).
     least: u32,
@@ -254,7 +254,11 @@ impl UserAgent {
     pub(super) fn register_with_trunk(&mut self, cx: &mut Cx, id: TrunkId, out: &mut Vec<Effect>) {
         cx.timers.set(Timer::TrunkRegister(id), cx.now.instant + REGISTER_AGAIN);
         let least = self.watches.get(id.slot() as usize).map_or(0, |watch| watch.least);
-        self.send_register(cx, id, REGISTER_EXPIRES.max(least), out);
+        if self.send_register(cx, id, REGISTER_EXPIRES.max(least), out).is_some()
+            && let Some(watch) = self.watches.get_mut(id.slot() as usize)
+        {
+            watch.registered = true;
+        }
     }
 
     /// RFC 3261 section 10.2: "The Request-URI names the domain of the location service for which
@@ -327,11 +331,15 @@ impl UserAgent {
         message: &Message,
         out: &mut Vec<Effect>,
     ) {
+        if self.leaving && !takes_leave(&sent.request) {
+            // What was asked before the end was: what follows it on the way undoes it.
+            return;
+        }
         let Some(watch) = self.watches.get_mut(id.slot() as usize) else { return };
         match message.status() {
             Some(200..=299) if self.leaving => watch.registered = false,
             Some(200..=299) => {
-                (watch.registered, watch.too_brief) = (true, false);
+                watch.too_brief = false;
                 let granted = message.contacts().filter_map(|c| c.address()).find_map(|contact| {
                     contact.params.get("expires").and_then(|e| e.parse::<u32>().ok())
                 });
@@ -392,12 +400,17 @@ impl UserAgent {
         let Some(watch) = self.watches.get_mut(id.slot() as usize) else { return };
         watch.too_brief = false;
         match self.leaving {
+            // Whatever it has granted will run out by itself.
             true => watch.registered = false,
             false => {
                 cx.timers.set(Timer::TrunkRegister(id), cx.now.instant + REGISTER_AGAIN);
             }
         }
     }
+}
+
+fn takes_leave(request: &[u8]) -> bool {
+    Message::parse(request).is_ok_and(|request| request.expires() == Some(0))
 }
 
 /// A day is the most that a carrier can have meant.

@@ -62,8 +62,13 @@ fn a_registration_that_is_too_brief_is_asked_for_again_at_once_and_once() {
 fn whoever_ends_in_order_takes_leave_of_the_carrier_and_is_back_after_the_next_start() {
     let (mut world, first) = registrar();
     world.say(&answer(&first, 200, "x", "", ""));
+    let refresh = world.wait(1_801).remove(0);
     world.with(0, |agent, cx, out| agent.sign_off(cx, out));
     let last = world.take_sent(0).remove(0);
+    // What was under way is not gone on with.
+    for (status, more) in [(200, ""), (401, &*CHALLENGE.replace("Proxy", "WWW"))] {
+        assert!(world.say(&answer(&refresh, status, "x", more, "")).is_empty());
+    }
     assert_eq!((&last[..9], header(&last, "Expires")), ("REGISTER ", "0"));
     assert!(world.nodes[0].agent.is_signing_off());
     let challenge = CHALLENGE.replace("Proxy", "WWW");
