@@ -203,6 +203,32 @@ fn a_caller_holds_resumes_and_refreshes_the_session() {
 }
 
 #[test]
+fn what_a_caller_offers_too_much_is_refused_line_by_line_and_update_refreshes() {
+    let mut switch = Switch::start(&[HELPLINE, &two(READY)]);
+    let agent = Plan { scenario: "agent", house: PHONE, pause_ms: 1_500, ..Plan::default() };
+    let agent = Sipp::answers(&switch.street, agent);
+    let caller = Plan { scenario: "caller_offers_much", ..Plan::default() };
+    Sipp::calls(&switch.street, caller).succeeds();
+    agent.succeeds();
+    switch.until_ended(1);
+    let records = switch.records();
+    assert_eq!(one_of(&records)["outcome"], "answered", "{records:#?}");
+}
+
+#[test]
+fn who_requires_reliable_ringing_gets_it() {
+    let mut switch = Switch::start(&[HELPLINE, DESK, &two(READY)]);
+    let agent = Plan { scenario: "agent", house: PHONE, pause_ms: 500, ..Plan::default() };
+    let agent = Sipp::answers(&switch.street, agent);
+    let caller = Plan { scenario: "caller_reliable", number: "100", ..Plan::default() };
+    Sipp::calls(&switch.street, caller).succeeds();
+    agent.succeeds();
+    switch.until_ended(1);
+    let records = switch.records();
+    assert_eq!(one_of(&records)["outcome"], "answered", "{records:#?}");
+}
+
+#[test]
 fn a_phone_that_is_not_there_costs_the_caller_nothing() {
     let mut switch = Switch::start(&[HELPLINE, &two(READY)]);
     let second = Plan { scenario: "agent", house: OTHER_PHONE, ..Plan::default() };

@@ -232,7 +232,9 @@ impl<E: Engine + 'static> CoreLoop<E> {
             let told = self.flood.review(self.clock.instant(), more);
             batch.splice(before..before, told);
         }
-        self.meters.datagrams_in.increment((batch.len() - before) as u64);
+        let ignored = std::mem::take(&mut self.udp.ignored);
+        self.meters.datagrams_in.increment((batch.len() - before) as u64 + ignored);
+        self.meters.datagrams_ignored.increment(ignored);
         self.udp.take_unreachable(batch);
     }
 

@@ -28,6 +28,7 @@ pub struct LoopMeters {
     pub datagrams_in: Counter,
     pub datagrams_out: Counter,
     pub datagrams_dropped: Counter,
+    pub datagrams_ignored: Counter,
     pub handle_us: Histogram,
     pub batch: Histogram,
     /// How late the loop came to a deadline.
@@ -89,6 +90,7 @@ impl Metrics {
             datagrams_in: metrics::counter!("pukar_sip_datagrams_received_total"),
             datagrams_out: metrics::counter!("pukar_sip_datagrams_sent_total"),
             datagrams_dropped: metrics::counter!("pukar_sip_datagrams_dropped_total"),
+            datagrams_ignored: metrics::counter!("pukar_sip_datagrams_ignored_total"),
             handle_us: metrics::histogram!("pukar_handle_us"),
             batch: metrics::histogram!(BATCH),
             late_us: metrics::histogram!("pukar_deadline_late_us"),

@@ -27,6 +27,8 @@ pub struct Udp {
     /// Hops that turned out to be unreachable, to be told to the core.
     unreachable: Vec<Hop>,
     pub dropped: u64,
+    /// Datagrams that are no SIP.
+    pub ignored: u64,
 }
 
 struct End {
@@ -79,19 +81,25 @@ impl Udp {
     /// Takes what has come to the listener of this token: a bounded share of it, so that no flood
     /// keeps the loop from its other work. True where more was waiting than that.
     pub fn receive(&mut self, token: u64, batch: &mut Vec<Event>) -> bool {
+        let mut ignored = 0;
         let Some(end) = self.end(token) else { return false };
+        let mut more = true;
         for _ in 0..ROUNDS {
             let received = end.datagrams.receive(|local, peer, octets| {
-                if !is_keep_alive(octets) && peer.port() != 0 {
+                if is_sip(octets) && peer.port() != 0 {
                     let hop = Hop { transport: Transport::Udp, local, peer, flow: None };
                     batch.push(Event::Sip { hop, bytes: Bytes::copy_from_slice(octets) });
+                } else {
+                    ignored += 1;
                 }
             });
-            if !matches!(received, Ok(true)) {
-                return false;
+            more = matches!(received, Ok(true));
+            if !more {
+                break;
             }
         }
-        true
+        self.ignored += ignored;
+        more
     }
 
     /// Takes the errors that the network sent back to the listener of this token.
@@ -226,9 +234,13 @@ fn bind(at: SocketAddr, dscp: u8) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-/// Phones keep their NAT open with empty lines or zeros (RFC 5626 section 3.5.1 and habit).
-fn is_keep_alive(octets: &[u8]) -> bool {
-    octets.len() <= 8 && octets.iter().all(|o| matches!(o, b'\r' | b'\n' | b' ' | 0))
+/// A start line says "SIP/2.0" (RFC 3261 sections 7.1 and 7.2): whatever says nothing like it is no
+/// message, gets no answer, and is neither written down nor looked at any further. Phones keep
+/// their NAT open with empty lines or zeros (RFC 5626 section 3.5.1 and habit).
+fn is_sip(octets: &[u8]) -> bool {
+    let start = octets.trim_ascii_start();
+    let end = memchr::memchr(b'\n', start).unwrap_or(start.len());
+    start[..end].windows(4).any(|four| four.eq_ignore_ascii_case(b"SIP/"))
 }
 
 /// What cannot be listened on, why, and what to do.
@@ -269,6 +281,28 @@ mod tests {
         let at = first.local_addr().unwrap();
         let error = bound(at).err().expect("bound twice");
         assert!(error.starts_with(&format!("udp:{at}: address already in use")), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_sip_goes_no_further_and_is_counted() {
+        let (mut udp, local) = bound("127.0.0.1:0".parse().unwrap()).unwrap();
+        let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let empty =
+            [b"\r\n\r\n".to_vec(), vec![0; 4], vec![0xff; 1_200], b"GET / HTTP/1.1".to_vec()];
+        let sip = [b"\r\nOPTIONS sip:x sip/2.0\n".to_vec(), b"SIP/2.0 200 OK\r\n".to_vec()];
+        for datagram in empty.iter().chain(&sip) {
+            phone.send_to(datagram, local).unwrap();
+        }
+        let mut batch = Vec::new();
+        while batch.len() < sip.len() {
+            udp.receive(FIRST_TOKEN, &mut batch);
+        }
+        let read = batch.iter().map(|event| match event {
+            Event::Sip { bytes, .. } => bytes.to_vec(),
+            other => panic!("{other:?}"),
+        });
+        assert!(read.eq(sip));
+        assert_eq!(udp.ignored, empty.len() as u64);
     }
 
     #[test]
