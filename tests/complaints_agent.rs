@@ -99,7 +99,7 @@ fn q2_a_lost_bye_of_the_agent_frees_the_agent() {
 }
 
 #[test]
-fn q2_a_lost_bye_of_a_waiting_caller_is_found_by_the_session_timer() {
+fn q2_a_lost_bye_of_a_waiting_caller_is_found_by_asking_them_within_fifteen_seconds() {
     let long = Plan { max_wait: 3_600 * SECOND, ..plan(1, &[]) };
     let mut world = World::story(2, long);
     let of = caller_address(0);
@@ -107,11 +107,29 @@ fn q2_a_lost_bye_of_a_waiting_caller_is_found_by_the_session_timer() {
     world.dial(0);
     world.wait(5 * SECOND);
     world.give_up(0);
-    // Half of the session interval of 30 minutes.
-    world.wait_until(905 * SECOND, |world| world.live_calls() == 0);
+    // 10 s without a packet; the phone, asked, knows of no such call.
+    world.wait_until(15 * SECOND, |world| world.live_calls() == 0);
     world.end();
     let [record] = world.records() else { panic!("{:?}", world.records()) };
     assert_eq!((record.outcome, record.ended_by), (Outcome::Failed, EndedBy::Lost));
+}
+
+#[test]
+fn q2_a_caller_who_only_listens_keeps_their_place_and_who_has_lost_their_power_does_not() {
+    let long = Plan { max_wait: 3_600 * SECOND, ..plan(2, &[]) };
+    let mut world = World::story(2, long);
+    world.dial(0);
+    world.dial(1);
+    world.wait(SECOND);
+    world.mute(caller_address(0), true);
+    world.vanish(caller_address(1));
+    world.wait_until(60 * SECOND, |world| world.live_calls() == 1);
+    world.wait(600 * SECOND);
+    assert_eq!(world.live_calls(), 1, "who is asked and answers is there");
+    world.give_up(0);
+    world.end();
+    let ended: Vec<EndedBy> = world.records().iter().map(|record| record.ended_by).collect();
+    assert_eq!(ended, [EndedBy::Lost, EndedBy::Caller]);
 }
 
 #[test]

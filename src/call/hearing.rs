@@ -3,10 +3,14 @@
 
 use super::calls::{Calls, Io};
 use super::conversation::Call;
-use super::leg::Leg;
+use super::leg::{Leg, Stage};
 use super::{Fact, MissedNews, Role};
 use crate::base::{CallId, LegId, PortId, Timer, TuneId};
 use crate::media::control::Command;
+use std::time::Duration;
+
+/// Whoever waits and sends nothing for so long is asked whether they are there.
+const ABSENT_AFTER: Duration = Duration::from_secs(10);
 
 impl Calls {
     /// From now on these legs hear one another, and nobody else does.
@@ -28,7 +32,8 @@ impl Calls {
             leg.silent = false;
             io.cx.timers.cancel(Timer::Silence(leg.id));
             io.media(Command::Unbridge { port: leg.side.port });
-            io.media(Command::Watch { port: leg.side.port, silence: None });
+            let silence = leg.awaits_nobody(io);
+            io.media(Command::Watch { port: leg.side.port, silence });
         }
         stop_music(io, call);
         connect(io, call);
@@ -88,6 +93,15 @@ impl Calls {
     }
 }
 
+impl Leg {
+    /// How long a caller who waits may send nothing before somebody asks whether they are there.
+    pub(super) fn awaits_nobody(&self, io: &Io) -> Option<Duration> {
+        let alarm = io.settings.media.silence_alarm;
+        let waits = self.role == Role::Caller && self.stage == Stage::Up;
+        (waits && !alarm.is_zero()).then(|| alarm.max(ABSENT_AFTER))
+    }
+}
+
 /// Bridges a pair, gathers a room.
 pub(super) fn connect(io: &mut Io, call: &Call) {
     let ports = call.talk.iter().filter_map(|leg| call.leg(*leg)).map(|leg| leg.side.port);
@@ -141,6 +155,9 @@ pub(super) fn watch(io: &mut Io, call: &mut Call, id: CallId, leg: LegId) {
     }
     let alarm = io.settings.media.silence_alarm;
     let Some(leg) = call.leg_mut(leg) else { return };
+    if std::mem::take(&mut leg.absent) && !leg.unheard {
+        io.cx.timers.cancel(Timer::Recheck(leg.id));
+    }
     let speaks = leg.side.far.is_some_and(|far| far.speaks) && !leg.side.held();
     let silence = (speaks && !alarm.is_zero()).then_some(alarm);
     if silence.is_none() {

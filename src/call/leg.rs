@@ -29,6 +29,8 @@ pub struct Leg {
     pub pressed: Pressed,
     /// Nothing was heard of it since the switch was restarted.
     pub unheard: bool,
+    /// It waits, and nothing comes from it: is anybody there?
+    pub absent: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -69,6 +71,7 @@ impl Leg {
             keys: String::new(),
             pressed: Pressed::Never,
             unheard: false,
+            absent: false,
         }
     }
 

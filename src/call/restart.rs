@@ -10,6 +10,8 @@ use crate::base::{CallId, LegId, PortId, Timer};
 use crate::media::control::Command;
 use std::time::Duration;
 
+/// How often whoever waits and sends nothing is asked whether they are there.
+const ABSENT_AGAIN: Duration = Duration::from_secs(60);
 /// How long a party has to be heard after a restart before it is asked whether it is there, ...
 const HEARD_WITHIN: Duration = Duration::from_secs(5);
 /// ... and how far apart the parties are asked.
@@ -32,6 +34,7 @@ impl Calls {
                     io.fact(Fact::Silent { call: id, role: leg.role, silent: false });
                 }
                 leg.unheard = leg.stage == Stage::Up;
+                leg.absent = false;
                 if leg.unheard {
                     io.cx.timers.set(Timer::Recheck(leg.id), recheck);
                     recheck = recheck + ASKED_APART;
@@ -67,8 +70,27 @@ impl Calls {
     /// section 12.2.1.2: 481, 408 or no answer end the dialog).
     pub fn recheck(&mut self, io: &mut Io, leg: LegId) {
         let call = self.by_leg.get(&leg).and_then(|id| self.table.get_mut(*id));
-        if let Some(leg) = call.and_then(|call| call.leg_mut(leg)).filter(|leg| leg.unheard) {
+        let Some(leg) = call.and_then(|call| call.leg_mut(leg)) else { return };
+        if leg.absent {
+            io.cx.timers.set(Timer::Recheck(leg.id), io.cx.now.instant + ABSENT_AGAIN);
+        }
+        if leg.unheard || leg.absent {
             io.out.push(leg.offer_again(&io.settings.media));
+        }
+    }
+
+    /// Nothing comes from whoever waits, or something does again. They may be mute, or they may
+    /// have gone and their BYE with them: then nobody shall be offered to an agent.
+    pub(super) fn absent(&mut self, io: &mut Io, leg: LegId, absent: bool) {
+        let call = self.by_leg.get(&leg).and_then(|id| self.table.get_mut(*id));
+        let Some(leg) = call.and_then(|call| call.leg_mut(leg)) else { return };
+        if std::mem::replace(&mut leg.absent, absent) == absent {
+            return;
+        }
+        match absent {
+            true => io.cx.timers.set(Timer::Recheck(leg.id), io.cx.now.instant),
+            false if !leg.unheard => io.cx.timers.cancel(Timer::Recheck(leg.id)),
+            false => {}
         }
     }
 
@@ -84,7 +106,9 @@ impl Calls {
         let leg = self.table.get_mut(id).and_then(|call| call.leg_mut(leg));
         if let Some(leg) = leg.filter(|leg| leg.unheard) {
             leg.unheard = false;
-            io.cx.timers.cancel(Timer::Recheck(leg.id));
+            if !leg.absent {
+                io.cx.timers.cancel(Timer::Recheck(leg.id));
+            }
         }
     }
 }
@@ -115,5 +139,9 @@ fn hear_again(io: &mut Io, id: CallId, call: &mut Call) {
     }
     for leg in call.talk.clone() {
         watch(io, call, id, leg);
+    }
+    if call.is_caller_up() && !call.is_heard(call.caller.id) {
+        let silence = call.caller.awaits_nobody(io);
+        io.media(Command::Watch { port: call.caller.side.port, silence });
     }
 }

@@ -117,7 +117,7 @@ impl Calls {
         let Some(&(id, leg)) = self.by_port.get(&port) else { return };
         let Some(call) = self.table.get_mut(id) else { return };
         if !call.is_heard(leg) {
-            return;
+            return self.absent(io, leg, silent);
         }
         let Some(leg) = call.leg_mut(leg) else { return };
         if std::mem::replace(&mut leg.silent, silent) == silent {

@@ -19,6 +19,8 @@ impl Calls {
         call.offer = None;
         io.out.push(call.caller.act(Act::Answer { body }));
         io.out.extend(call.caller.agree());
+        let silence = call.caller.awaits_nobody(io);
+        io.media(Command::Watch { port: call.caller.side.port, silence });
         io.fact(Fact::SystemAnswered { call: id });
         let welcome = std::mem::take(&mut call.says);
         self.tell(io, id, welcome);
