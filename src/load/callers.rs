@@ -80,13 +80,14 @@ impl Phones<'_> {
 
     pub fn add_leg(
         &mut self,
-        log: LegLog,
+        mut log: LegLog,
         dialog: Dialog,
         hop: Hop,
         (slot, at): (usize, SocketAddr),
         law: crate::wire::g711::Law,
     ) {
         let leg = log.leg;
+        log.socket = slot;
         self.calls.insert((log.agent, dialog.call_id.clone()), leg);
         self.legs.push(Leg {
             log,

@@ -5,7 +5,7 @@
 
 use super::clock::SECOND;
 use super::links;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
@@ -53,16 +53,22 @@ impl Jacks {
         self.resting.push_back((now + REST, slot));
     }
 
-    /// The ports in use so far.
-    pub fn ports(&self) -> BTreeSet<u16> {
-        self.ports.iter().map(SocketAddr::port).collect()
+    /// Packets that the kernel dropped because a socket was full, by slot.
+    pub fn dropped(&self) -> BTreeMap<usize, u64> {
+        let table = table();
+        let of = |at: &SocketAddr| dropped_in(&table, &BTreeSet::from([at.port()]));
+        let each = self.ports.iter().map(of).enumerate();
+        if table.is_empty() { BTreeMap::new() } else { each.filter(|&(_, n)| n > 0).collect() }
     }
 }
 
 /// Packets that the kernel dropped because a socket of ours on one of `ports` was full.
 pub fn dropped(ports: &BTreeSet<u16>) -> u64 {
-    let table = std::fs::read_to_string("/proc/self/net/udp").unwrap_or_default();
-    dropped_in(&table, ports)
+    dropped_in(&table(), ports)
+}
+
+fn table() -> String {
+    std::fs::read_to_string("/proc/self/net/udp").unwrap_or_default()
 }
 
 fn dropped_in(table: &str, ports: &BTreeSet<u16>) -> u64 {

@@ -18,6 +18,8 @@ pub struct Evidence {
     pub legs: Vec<LegLog>,
     pub faults: Faults,
     pub delays: Delays,
+    /// Packets that the tester's own kernel dropped, by socket.
+    pub drops: BTreeMap<usize, u64>,
     pub packets_sent: u64,
     pub packets_received: u64,
     pub tester: Tester,
@@ -364,14 +366,16 @@ impl<'a> Judge<'a> {
     }
 
     fn voice(&self, edges: u64) -> Voice {
-        let tester = &self.evidence.tester;
         let mut voice = Voice {
             sent: self.evidence.packets_sent,
             received: self.evidence.packets_received,
             ..Voice::default()
         };
         let (mut jitters, mut music_time) = (Vec::new(), 0);
-        for ear in self.legs.iter().map(|l| &l.media.ear) {
+        let mut gaps: BTreeMap<usize, u64> = BTreeMap::new();
+        for log in self.legs {
+            *gaps.entry(log.socket).or_default() += lost_of(log);
+            let ear = &log.media.ear;
             for stream in &ear.streams {
                 voice.bridged += stream.received;
                 voice.lost += stream.lost();
@@ -389,8 +393,10 @@ impl<'a> Judge<'a> {
             let gap = clock::millis(ear.music.gap_max);
             voice.music_gap_worst_ms = voice.music_gap_worst_ms.max(gap);
         }
-        // A packet that our own kernel dropped leaves a gap; it makes nobody deaf for long.
-        voice.lost_in_tester = voice.lost.min(tester.rtp_drops);
+        // A packet that our own kernel dropped leaves a gap at that socket; it makes nobody deaf.
+        let dropped = |socket| self.evidence.drops.get(socket).copied().unwrap_or(0);
+        let excused = gaps.iter().map(|(socket, &lost)| lost.min(dropped(socket)));
+        voice.lost_in_tester = excused.sum();
         voice.lost += edges;
         voice.lost_in_switch = voice.lost - voice.lost_in_tester;
         voice.delay_ms = report::delay_spread(&self.evidence.delays, voice.bridged);

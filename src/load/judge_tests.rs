@@ -20,6 +20,7 @@ fn log(leg: u32) -> LegLog {
         agent,
         who: leg % 2,
         leg,
+        socket: leg as usize,
         shown: agent.then_some(leg % 2),
         invited_at: if agent { 5 * SECOND } else { SECOND },
         answered_at: Some(if agent { 6 * SECOND } else { SECOND + 50_000_000 }),
@@ -52,7 +53,8 @@ fn clean() -> Evidence {
     }
     let (faults, delays) = (Faults::default(), Delays::default());
     let tester = Tester::default();
-    Evidence { plan, legs, faults, delays, packets_sent: 0, packets_received: 0, tester }
+    let drops = Default::default();
+    Evidence { plan, legs, faults, delays, drops, packets_sent: 0, packets_received: 0, tester }
 }
 
 /// The verdict after leg 0 has heard agent 0 (leg 2) as `change` lets it through.
@@ -90,10 +92,13 @@ fn a_packet_that_our_own_kernel_dropped_is_not_blamed_on_the_switch() {
     let mut evidence = clean();
     evidence.legs[0].media.ear = Ear::default();
     hear(&mut evidence.legs[0].media.ear, 2, |s| if s == 7 { vec![] } else { vec![s] });
-    evidence.tester.rtp_drops = 1;
+    evidence.drops.insert(0, 1);
     let report = judge(&evidence);
     assert!(report.passed, "{:#?}", report.complaints);
     assert_eq!((report.voice.lost, report.voice.lost_in_tester), (1, 1));
+    // What another phone has lost so is no excuse.
+    evidence.drops = [(1, 1_000)].into();
+    complains(&judge(&evidence), "1 voice packets were lost in the switch");
 }
 
 #[test]
@@ -136,7 +141,7 @@ fn voice_that_comes_too_late_is_found_and_no_drop_of_ours_excuses_it() {
     let mut evidence = clean();
     evidence.legs[0].media.ear = Ear::default();
     hear(&mut evidence.legs[0].media.ear, 2, |seq| if seq < 20 { vec![] } else { vec![seq] });
-    evidence.tester.rtp_drops = 1_000;
+    evidence.drops.insert(0, 1_000);
     let report = judge(&evidence);
     complains(&report, "caller 9826000000 did not hear agent op1 in the first 0.4 s");
     assert_eq!((report.voice.lost_in_switch, report.voice.lost_in_tester), (20, 0));

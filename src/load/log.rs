@@ -34,6 +34,8 @@ pub struct LegLog {
     pub agent: bool,
     pub who: u32,
     pub leg: u32,
+    /// Which of the tester's RTP sockets it had; others had it before and after.
+    pub socket: usize,
     /// Agents: the caller whose number their phone showed.
     pub shown: Option<u32>,
     /// The INVITE went out, or came in.

@@ -117,7 +117,7 @@ fn finish(
     own_cpu: u64,
     took: u64,
 ) -> io::Result<Evidence> {
-    let (rtp_drops, sip_drops) = phones.own_drops();
+    let (drops, sip_drops) = phones.own_drops();
     for (sender, waker) in &phones.orders {
         let _ = sender.send(Order::Stop);
         waker.wake()?;
@@ -147,7 +147,7 @@ fn finish(
         repeats_seen: phones.transactions.repeats_seen,
         late_ticks: gauge(&phones.gauges.late_ticks),
         send_errors: gauge(&phones.gauges.send_errors),
-        rtp_drops,
+        rtp_drops: drops.values().sum(),
         sip_drops,
     };
     Ok(Evidence {
@@ -155,6 +155,7 @@ fn finish(
         legs: phones.legs.into_iter().map(|leg| leg.log).collect(),
         faults: phones.faults,
         delays,
+        drops,
         packets_sent: gauge(&phones.gauges.sent),
         packets_received: gauge(&phones.gauges.received),
         tester,

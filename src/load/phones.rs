@@ -478,9 +478,9 @@ impl Phones<'_> {
     }
 
     /// Packets that the kernel dropped at our own sockets, RTP and SIP.
-    pub fn own_drops(&self) -> (u64, u64) {
+    pub fn own_drops(&self) -> (BTreeMap<usize, u64>, u64) {
         let sip = [false, true].map(|side| self.links.local(side).port());
-        (jacks::dropped(&self.jacks.ports()), jacks::dropped(&sip.into_iter().collect()))
+        (self.jacks.dropped(), jacks::dropped(&sip.into_iter().collect()))
     }
 }
 

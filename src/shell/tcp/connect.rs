@@ -17,7 +17,7 @@ pub(super) fn start(streams: &Streams, hop: Hop, first: Parcel) {
         Err(full) => {
             let limit = match full {
                 Full::All => "all connections there may be are open",
-                Full::Source | Full::Strangers => "this peer may have no more",
+                Full::Source => "this peer has all the connections it may have",
             };
             tracing::warn!(peer = %hop.peer, "not connected: {limit}");
             return shared.tell(Event::Unreachable { hop });
@@ -40,8 +40,8 @@ pub(super) fn start(streams: &Streams, hop: Hop, first: Parcel) {
                 while let Some(parcel) = end.queue.recv().await {
                     unsent.push(parcel);
                 }
-                let FlowEnd { id, peer, by, known, .. } = end;
-                streams.release(Gone { id, peer, by, known }, unsent, false).await;
+                let FlowEnd { id, peer, by, .. } = end;
+                streams.release(Gone { id, peer, by }, unsent, false).await;
             }
         }
     });

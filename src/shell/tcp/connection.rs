@@ -78,7 +78,7 @@ pub(super) async fn run(streams: Streams, end: FlowEnd, stream: TcpStream, begun
     }
     shared.drop_flow(id);
     let unsent = writer.await.map(|(unsent, _)| unsent).unwrap_or_default();
-    let gone = Gone { id, peer, by, known };
+    let gone = Gone { id, peer, by };
     streams.release(gone, unsent, !told).await;
 }
 

@@ -59,9 +59,6 @@ impl Streams {
                         Err(Full::Source) => {
                             connection::refuse(&streams.0, peer, "too many from this address");
                         }
-                        Err(Full::Strangers) => {
-                            connection::refuse(&streams.0, peer, "too many that nobody knows");
-                        }
                     },
                     Err(error) => accept::failed("the SIP port", &error).await,
                 }

@@ -19,10 +19,11 @@ use crate::core::Event;
 use crate::sip::{Hop, access};
 use bytes::Bytes;
 use dashmap::DashMap;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -33,7 +34,8 @@ pub struct Limits {
     pub connections: usize,
     /// Of these, how many are left for those that we open ourselves.
     pub ours: usize,
-    /// How many may be of peers that nobody knows: who comes where a known one is needs none.
+    /// How many may be of peers that nobody knows: who is one for longest gives way to the next, so
+    /// that a phone or a trunk that comes among a thousand strangers has the time to say who it is.
     pub strangers: usize,
     /// A whole call centre may sit behind one address.
     pub per_source: usize,
@@ -79,11 +81,12 @@ pub struct Streams(Arc<Shared>);
 struct Shared {
     flows: DashMap<FlowId, Flow>,
     by_peer: DashMap<SocketAddr, FlowId>,
-    per_source: DashMap<IpAddr, Source>,
+    per_source: DashMap<IpAddr, usize>,
     /// The id of the next connection.
     next: AtomicU64,
     open: AtomicUsize,
-    strangers: AtomicUsize,
+    /// Ids go up: the first has been one for longest.
+    strangers: Mutex<BTreeSet<FlowId>>,
     stage: watch::Sender<Stage>,
     /// Connections that have been read up to the last message and are not read any more.
     paused: AtomicUsize,
@@ -128,19 +131,12 @@ struct FlowEnd {
     opened_for: Option<Hop>,
 }
 
-/// What was taken by a connection that is over.
+/// A connection that is over, or never was.
+#[derive(Clone, Copy, Debug)]
 struct Gone {
     id: FlowId,
     peer: SocketAddr,
     by: By,
-    known: Arc<AtomicBool>,
-}
-
-/// Connections that one host has opened, and how many of them are known.
-#[derive(Clone, Copy, Debug, Default)]
-struct Source {
-    open: usize,
-    known: usize,
 }
 
 /// Who opens a connection.
@@ -174,7 +170,6 @@ enum Stage {
 enum Full {
     All,
     Source,
-    Strangers,
 }
 
 impl Streams {
@@ -193,7 +188,7 @@ impl Streams {
             per_source: DashMap::new(),
             next: AtomicU64::new(first.0),
             open: AtomicUsize::new(0),
-            strangers: AtomicUsize::new(0),
+            strangers: Mutex::default(),
             stage: watch::Sender::new(Stage::AtWork),
             paused: AtomicUsize::new(0),
             at_rest: Notify::new(),
@@ -235,12 +230,10 @@ impl Streams {
 
     /// Whoever is at the other end is known from now on.
     pub fn keep(&self, flow: FlowId) {
-        if let Some(flow) = self.0.flows.get(&flow)
-            && !flow.known.swap(true, Ordering::Relaxed)
-        {
-            self.0.strangers.fetch_sub(1, Ordering::Relaxed);
-            self.0.per_source.entry(access::source(flow.peer.ip())).or_default().known += 1;
+        if let Some(kept) = self.0.flows.get(&flow) {
+            kept.known.store(true, Ordering::Relaxed);
         }
+        self.0.strangers().remove(&flow);
     }
 
     /// Makes room for one more connection with `peer`.
@@ -266,6 +259,9 @@ impl Streams {
         };
         shared.flows.insert(id, flow);
         shared.by_peer.insert(peer, id);
+        if by == By::Peer {
+            shared.add_stranger(id);
+        }
         Ok(FlowEnd { id, peer, queue: queue_end, octets, gone, known, by, opened_for: None })
     }
 
@@ -287,9 +283,8 @@ impl Streams {
 }
 
 impl Shared {
-    /// Strangers cannot take all the room that there is, nor one of them that of all others.
     fn take_room(&self, peer: SocketAddr, by: By) -> Result<(), Full> {
-        let Limits { connections, ours, strangers, per_source, .. } = self.limits;
+        let Limits { connections, ours, per_source, .. } = self.limits;
         let most = if by == By::Peer { connections.saturating_sub(ours) } else { connections };
         if self.open.fetch_add(1, Ordering::Relaxed) >= most {
             self.open.fetch_sub(1, Ordering::Relaxed);
@@ -298,48 +293,41 @@ impl Shared {
         if by == By::Us {
             return Ok(());
         }
-        let mut source = self.per_source.entry(access::source(peer.ip())).or_default();
-        let many = self.strangers.load(Ordering::Relaxed) >= strangers && source.known == 0;
-        let full = match by {
-            By::Peer if source.open >= per_source => Some(Full::Source),
-            By::Peer if many => Some(Full::Strangers),
-            By::Us | By::Peer | By::Before => None,
-        };
-        if let Some(full) = full {
-            drop(source);
-            self.per_source.remove_if(&access::source(peer.ip()), |_, source| source.open == 0);
+        let mut count = self.per_source.entry(access::source(peer.ip())).or_default();
+        if by == By::Peer && *count >= per_source {
             self.open.fetch_sub(1, Ordering::Relaxed);
-            return Err(full);
+            return Err(Full::Source);
         }
-        source.open += 1;
-        match by {
-            By::Before => source.known += 1,
-            By::Us | By::Peer => {
-                self.strangers.fetch_add(1, Ordering::Relaxed);
-            }
-        }
+        *count += 1;
         Ok(())
     }
 
-    fn give_room_back(&self, gone: Gone) {
-        if gone.by != By::Us
-            && let dashmap::Entry::Occupied(mut entry) =
-                self.per_source.entry(access::source(gone.peer.ip()))
+    fn give_room_back(&self, Gone { id, peer, by }: Gone) {
+        self.strangers().remove(&id);
+        if by != By::Us
+            && let dashmap::Entry::Occupied(mut count) =
+                self.per_source.entry(access::source(peer.ip()))
         {
-            let source = entry.get_mut();
-            source.open -= 1;
-            // Nobody can have it known any more: it is in no list.
-            match gone.known.load(Ordering::Relaxed) {
-                true => source.known -= 1,
-                false => {
-                    self.strangers.fetch_sub(1, Ordering::Relaxed);
-                }
-            }
-            if source.open == 0 {
-                entry.remove();
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
             }
         }
         self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn add_stranger(&self, id: FlowId) {
+        let oldest = {
+            let mut strangers = self.strangers();
+            strangers.insert(id);
+            let many = strangers.len() > self.limits.strangers;
+            if many { strangers.pop_first() } else { None }
+        };
+        oldest.into_iter().for_each(|flow| self.drop_flow(flow));
+    }
+
+    fn strangers(&self) -> MutexGuard<'_, BTreeSet<FlowId>> {
+        self.strangers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Queues a message for a peer; gives it back where the connection is not there. A peer that
