@@ -6,7 +6,7 @@ use super::agent::{Seeker, UserAgent};
 use super::dialog::Dialog;
 use super::leg::{Calling, Leg, Phase, Way, uac};
 use super::resolve::{Place, Server, trunks};
-use super::{Dial, Effect, Hop, Target, Transport};
+use super::{Contact, Dial, Effect, Hop, Target, Transport};
 use super::{compose, tag};
 use crate::base::{Cx, LegId, TrunkId, limits};
 use crate::wire::sip::{Uri, percent};
@@ -94,8 +94,15 @@ impl UserAgent {
     fn aim(&self, dial: &Dial) -> (String, Aim) {
         match &dial.target {
             Target::Contact(contact) => {
-                let way = Way { hop: contact.hop, free: false, brief: false, uri: None };
-                (contact.uri.clone(), Aim::Ways(vec![way]))
+                // RFC 5626 section 7: where a flow has failed, another of the same instance is
+                // tried.
+                let flows = [vec![contact.clone()], self.registrar.other_flows(contact)].concat();
+                let brief = flows.len() > 1;
+                let way = |contact: Contact| {
+                    let uri = Some(contact.uri);
+                    Way { hop: contact.hop, free: false, brief, uri }
+                };
+                (contact.uri.clone(), Aim::Ways(flows.into_iter().map(way).collect()))
             }
             Target::Uri(text) => match Uri::parse(text).filter(Uri::is_clear) {
                 Some(uri) => (text.clone(), self.aim_at(&uri)),

@@ -208,7 +208,8 @@ impl Leg {
             (300..=399, Some(message)) => self.redirected(desk, status, message),
             // RFC 3263 section 4.3: "if the response was a 503 ... or a transport layer failure, or
             // no response at all, the next server is tried".
-            (503 | 408, _) if message.is_none() || status == 503 => {
+            // 430 is "Flow Failed" (RFC 5626 section 11.4).
+            (430 | 503 | 408, _) if message.is_none() || status != 408 => {
                 let next = calling.next.is_empty();
                 match next {
                     true => self.refused(desk, status, message),

@@ -139,6 +139,18 @@ impl Registrar {
         bound.find(|binding| binding.contact == *contact).map(|binding| binding.user.as_str())
     }
 
+    /// Further flows to the same phone, newest first.
+    pub fn other_flows(&self, contact: &Contact) -> Vec<Contact> {
+        let Some(user) = self.owner(contact) else { return Vec::new() };
+        let bound = || self.of(user).map(|(_, binding)| binding);
+        let phone = |binding: &Binding| binding.instance.as_ref().map(|(phone, _)| phone.clone());
+        let Some(own) = bound().find(|b| b.contact == *contact).and_then(phone) else {
+            return Vec::new();
+        };
+        let others = bound().filter(|b| b.contact != *contact && phone(b).as_ref() == Some(&own));
+        others.map(|binding| binding.contact.clone()).collect()
+    }
+
     /// The way to a user's phone that was at this URI and address before its connection closed.
     /// Where that leaves it open which of several phones it was, none: another would say that it
     /// knows no such call.

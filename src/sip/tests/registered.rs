@@ -159,6 +159,35 @@ fn a_stream_may_stay_once_it_is_known_whose_it_is() {
 }
 
 #[test]
+fn a_phone_whose_newest_flow_fails_is_called_over_the_other() {
+    let mut world = world();
+    let outbound = |text: String, id: u32| {
+        let instance = format!(";+sip.instance=\"<urn:uuid:1>\";reg-id={id}\nSupported: outbound");
+        text.replace("10.0.0.9:5060>\nExp", &format!("10.0.0.9:506{id}>{instance}\nExp"))
+    };
+    for flow in [5, 6] {
+        let hop = Hop { flow: Some(FlowId(flow.into())), ..hop(Transport::Tcp) };
+        let mut say = |seq, proof: &str| {
+            let text = outbound(register(seq, "TCP", proof), flow - 4);
+            hear_from(&mut world, &text, hop).remove(0)
+        };
+        let refusal = say(flow, "");
+        let ok = say(flow + 10, &proven("REGISTER", "sip:helpline.example", &refusal));
+        assert_eq!((status(&ok), header(&ok, "Require")), (200, "outbound"), "{ok}");
+    }
+    let contacts = world.nodes[0].agent.contacts("op1");
+    let [newest] = &contacts[..] else { panic!("{contacts:?}") };
+    let dial = Dial { target: Target::Contact(newest.clone()), ..dial() };
+    world.take_sent(0);
+    world.with(0, |agent, cx, out| agent.invite(cx, dial, out));
+    assert!(world.take_sent(0)[0].starts_with("INVITE sip:op1@10.0.0.9:5062 "));
+    world.with(0, |agent, cx, out| agent.flow_closed(cx, FlowId(6), out));
+    let again = world.take_sent(0).remove(0);
+    assert!(again.starts_with("INVITE sip:op1@10.0.0.9:5061 "), "{again}");
+    assert_eq!(world.nodes[0].last_hop.and_then(|hop| hop.flow), Some(FlowId(5)));
+}
+
+#[test]
 fn a_response_whose_stream_has_closed_goes_to_the_sent_by_address() {
     let mut world = world();
     let text =
