@@ -39,7 +39,7 @@ const BLINK: u64 = 300 * MILLISECOND;
 /// Phones that are together for this long must have heard each other.
 const ENOUGH: u64 = SECOND;
 /// Silence this long before the end, or after both phones are on, while the other side spoke, is
-/// loss, though no gap between two packets shows it. On a busy machine the first voice takes 25 ms.
+/// loss, though no gap between two packets shows it. On a busy machine it took up to 90 ms.
 const EDGE: u64 = 250 * MILLISECOND;
 /// An agent may still be on when the next one has answered: their phones do not hang up at once.
 const OVERLAP: u64 = 500 * MILLISECOND;
