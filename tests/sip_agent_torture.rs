@@ -3,6 +3,7 @@
 
 use pukar::base::{Cx, Now, Rng, Timers};
 use pukar::sip::{Effect, Hop, Listener, Settings, Transport, Trunk, UserAgent};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -64,7 +65,10 @@ fn fits(name: &str, kind: &str, expected: &str, answers: &[u16]) -> bool {
 /// Both RFCs' tables, or nothing where the messages are not at hand.
 fn wrong_answers(rfc: &str, file: impl Fn(&Path, &str) -> PathBuf) -> Vec<String> {
     let Some(root) = env::var_os("PUKAR_TORTURE").map(PathBuf::from) else {
-        println!("skipped: PUKAR_TORTURE is not set");
+        let _ = writeln!(
+            std::io::stderr(),
+            "PUKAR_TORTURE is not set: no message of the RFCs was read"
+        );
         return Vec::new();
     };
     let folder = root.join(rfc);

@@ -2,12 +2,16 @@
 //! this project: `PUKAR_TORTURE` names the folder that holds `rfc4475/` and `rfc5118/`.
 
 use pukar::wire::sip::{Contact, Message, Scheme};
+use std::io::Write;
 use std::{env, fs, path::PathBuf};
 
 /// File, class and expectation of each message of one RFC.
 fn table(folder: &str) -> Option<Vec<(String, String, Vec<u8>)>> {
     let Some(root) = env::var_os("PUKAR_TORTURE").map(PathBuf::from) else {
-        println!("skipped: PUKAR_TORTURE is not set");
+        let _ = writeln!(
+            std::io::stderr(),
+            "PUKAR_TORTURE is not set: no message of the RFCs was read"
+        );
         return None;
     };
     let text = fs::read_to_string(root.join(folder).join("expectations.tsv")).unwrap();

@@ -6,6 +6,7 @@ mod support;
 
 use pukar::wire::sip::{Frame, Framer, Message, Name, text};
 use std::fs;
+use std::io::Write;
 use std::net::{Ipv4Addr, Shutdown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -134,7 +135,10 @@ impl Row {
 
 fn rows() -> Option<Vec<Row>> {
     let Some(root) = std::env::var_os("PUKAR_TORTURE").map(PathBuf::from) else {
-        eprintln!("PUKAR_TORTURE is not set: the messages of RFC 4475 and 5118 were not sent");
+        let _ = writeln!(
+            std::io::stderr(),
+            "PUKAR_TORTURE is not set: no message of the RFCs was sent"
+        );
         return None;
     };
     let mut rows = read(&root.join("rfc4475"), ".", 5);
