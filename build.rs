@@ -11,34 +11,64 @@ use std::fmt::Write;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 
-const CORE: [&str; 7] = ["base", "wire", "sip", "acd", "call", "config", "core"];
+const CORE: [&str; 9] = ["base", "wire", "say", "sip", "acd", "media", "call", "config", "core"];
 /// It has a place in snapshots too.
 const BOARD: &str = "src/shell/board";
+/// Crates that say how their types, or all of them, are written.
+const WRITING: [&str; 8] = [
+    "bytes",
+    "jiff",
+    "postcard",
+    "rand_chacha",
+    "rand_core",
+    "serde",
+    "serde_core",
+    "serde_derive",
+];
 
 fn main() {
-    let mut files: Vec<PathBuf> = ["src/media/control.rs", "Cargo.lock"].map(PathBuf::from).into();
+    let mut core = DefaultHasher::new();
+    for (file, text) in texts().iter().filter(|(file, _)| !file.starts_with(BOARD)) {
+        (file.to_string_lossy(), text).hash(&mut core);
+    }
+    let mut types = digested_types();
+    types.sort_unstable();
+    let mut shape = DefaultHasher::new();
+    (types, versions()).hash(&mut shape);
+    println!("cargo:rustc-env=PUKAR_CORE={}", core.finish());
+    println!("cargo:rustc-env=PUKAR_SHAPE={}", shape.finish());
+    prompts();
+}
+
+/// Everything that the core and its snapshots consist of.
+fn texts() -> Vec<(PathBuf, String)> {
+    let mut files: Vec<PathBuf> = vec!["Cargo.lock".into()];
     for folder in CORE {
         collect(&Path::new("src").join(folder), "rs", &mut files);
     }
     files.sort();
-    let mut board = Vec::new();
-    collect(Path::new(BOARD), "rs", &mut board);
-    let mut core = DefaultHasher::new();
-    let mut types = Vec::new();
-    for file in files.iter().chain(&board) {
+    collect(Path::new(BOARD), "rs", &mut files);
+    let read = |file: PathBuf| {
         println!("cargo:rerun-if-changed={}", file.display());
-        let text = std::fs::read_to_string(file).unwrap_or_default();
-        if !file.starts_with(BOARD) {
-            (file.to_string_lossy(), &text).hash(&mut core);
-        }
-        types.extend(written_types(&text));
-    }
-    types.sort_unstable();
-    let mut shape = DefaultHasher::new();
-    types.hash(&mut shape);
-    println!("cargo:rustc-env=PUKAR_CORE={}", core.finish());
-    println!("cargo:rustc-env=PUKAR_SHAPE={}", shape.finish());
-    prompts();
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        (file, text)
+    };
+    files.into_iter().map(read).collect()
+}
+
+/// The definitions of all types that may be in a snapshot, as [`written_types`] has them.
+pub fn digested_types() -> Vec<String> {
+    texts().iter().flat_map(|(_, text)| written_types(text)).collect()
+}
+
+/// Of the crates that matter to how a snapshot reads.
+fn versions() -> Vec<String> {
+    let lock = std::fs::read_to_string("Cargo.lock").unwrap_or_default();
+    let packages = lock.split("[[package]]").map(str::trim);
+    let matters = |package: &&str| {
+        WRITING.iter().any(|name| package.starts_with(&format!("name = \"{name}\"\n")))
+    };
+    packages.filter(matters).map(str::to_string).collect()
 }
 
 /// `prompts/<language>/<name>.wav`, and what each language says.
@@ -82,17 +112,26 @@ fn collect(folder: &Path, kind: &str, files: &mut Vec<PathBuf>) {
 }
 
 /// The definitions of types that serde writes, without comments: whatever begins with such a
-/// `derive`, an implementation by hand, or another name for a type, up to the end of the item as
-/// the formatter writes it.
+/// `derive`, an implementation by hand, another name for a type, or a list that a macro of the same
+/// file makes types of, up to the end of the item as the formatter writes it.
 fn written_types(text: &str) -> Vec<String> {
     let mut found = Vec::new();
+    let macros = text.lines().filter_map(|line| line.trim().strip_prefix("macro_rules! "));
+    let macros: Vec<String> = macros
+        .filter(|_| text.contains("Serialize"))
+        .filter_map(|rest| Some(format!("{}! {{", rest.split_whitespace().next()?)))
+        .collect();
     let mut lines = text.lines().filter(|line| !line.trim_start().starts_with("//")).peekable();
     while let Some(line) = lines.next() {
         let indent = line.len() - line.trim_start().len();
         let begins = |word: &str| line.trim_start().starts_with(word);
         let written = (begins("#[derive(") && derives(line, lines.peek()))
-            || begins("impl Serialize for")
-            || begins("pub type ");
+            || begins("impl")
+                && (line.contains(" Serialize for ") || line.contains(" Deserialize<"))
+            || ["type ", "pub type ", "pub(super) type ", "pub(crate) type "]
+                .iter()
+                .any(|w| begins(w))
+            || macros.iter().any(|name| line == name);
         if !written {
             continue;
         }

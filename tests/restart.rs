@@ -4,13 +4,15 @@
 
 mod support;
 
+use pukar::core::journal::{HEADER_LEN, Header};
 use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use support::sipp::{Plan, Sipp};
 use support::street::{PHONE, SWITCH};
 use support::switch::{HELPLINE, Switch};
-use support::{PATIENCE, raw};
+use support::{Deadline, PATIENCE, raw};
 
 /// Somebody has to serve the queue, and does not yet.
 const ONE: &str = "[[agent]]\nid = \"op1\"\nskills = [\"operator\"]\n\
@@ -182,4 +184,87 @@ fn a_terminated_upgrade_is_not_forgotten() {
     switch.program().line_with("goes on in the place of this program");
     switch.program().signal(libc::SIGTERM);
     assert!(switch.program().end(PATIENCE).success());
+}
+
+fn until_metric(switch: &mut Switch, line: &str) {
+    let deadline = Deadline::after(PATIENCE);
+    while !switch.metrics().contains(line) {
+        assert!(deadline.left().is_some(), "never {line}: {}", switch.metrics());
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_switch_that_dies_on_a_full_disk_is_back_with_its_calls_and_says_that_it_writes_nothing() {
+    let mut switch = Switch::start(&[HELPLINE, ONE]);
+    let (caller, call) = with_a_caller(&mut switch);
+    switch.crash_onto_a_full_disk();
+    assert_eq!(live(&mut switch), call);
+    until_metric(&mut switch, "\npukar_journal_gap 1");
+    let gap = switch.until("journal.gap", |_| true);
+    assert!(gap["why"].as_str().unwrap().contains("File too large"), "{gap:#}");
+    assert!(switch.status()["journal_gap"]["since"].is_string());
+    raw::Udp::new(switch.street.ip(PHONE), switch.sip()).options_until_answered("full");
+    switch.program().signal(libc::SIGUSR2);
+    let why = switch.program().line_with("no upgrade, and everything goes on");
+    assert!(why.contains("the journal has a gap"), "{why}");
+    switch.frees_the_disk();
+    switch.until("journal.whole", |_| true);
+    until_metric(&mut switch, "\npukar_journal_gap 0");
+    assert!(switch.status()["journal_gap"].is_null());
+    switch.crash();
+    assert_eq!(live(&mut switch), call, "the journal is whole again");
+    drop(caller);
+    switch.admin.ask("calls.hangup", json!({"call": call})).unwrap();
+    switch.until_ended(1);
+    assert_eq!(switch.records().len(), 1);
+}
+
+#[test]
+fn a_switch_that_begins_on_a_full_disk_serves_and_writes_down_what_it_can_later() {
+    let mut switch = Switch::start(&[HELPLINE, ONE]);
+    switch.stop();
+    std::fs::remove_dir_all(switch.data().join("journal")).unwrap();
+    switch.start_onto_a_full_disk();
+    let (caller, call) = with_a_caller(&mut switch);
+    switch.frees_the_disk();
+    switch.until("journal.whole", |_| true);
+    until_metric(&mut switch, "\npukar_journal_gap 0");
+    switch.crash();
+    assert_eq!(live(&mut switch), call);
+    is_served(&mut switch, caller);
+}
+
+/// Another build wrote it, and something came after its last snapshot.
+fn as_by_another_build(journal: &Path) {
+    for entry in std::fs::read_dir(journal).unwrap().flatten() {
+        let mut bytes = std::fs::read(entry.path()).unwrap();
+        let own = Header::decode(&bytes).unwrap();
+        let other = Header { build: own.build ^ 1, ..own };
+        bytes[..HEADER_LEN].copy_from_slice(&other.encode());
+        std::fs::write(entry.path(), bytes).unwrap();
+    }
+}
+
+#[test]
+fn books_that_are_closed_on_a_full_disk_are_closed_once_when_there_is_room() {
+    let mut switch = Switch::start(&[HELPLINE, ONE]);
+    let (caller, _) = with_a_caller(&mut switch);
+    drop(caller);
+    switch.program().signal(libc::SIGKILL);
+    switch.program().end(PATIENCE);
+    as_by_another_build(&switch.data().join("journal"));
+    for _ in 0..2 {
+        switch.start_onto_a_full_disk();
+        assert_eq!(switch.status()["calls"]["live"], 0);
+        switch.program().signal(libc::SIGKILL);
+        switch.program().end(PATIENCE);
+    }
+    switch.start_onto_a_full_disk();
+    switch.frees_the_disk();
+    until_metric(&mut switch, "\npukar_journal_gap 0");
+    switch.crash();
+    let records = switch.records();
+    assert_eq!(records.len(), 1, "{records:#?}");
+    assert_eq!(records[0]["ended_by"], "recovered");
 }

@@ -32,6 +32,7 @@ use crate::shell;
 use clap::Parser;
 use serde_json::json;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// What the console does not do itself.
@@ -126,7 +127,16 @@ fn dispatch<L: clap::Args>(cli: Cli<L>, hands: &Hands<L>) -> Result<(), Fault> {
         Command::Verify(args) => upkeep::verify(&args),
         Command::Purge(args) => upkeep::purge(&args),
         Command::Shape => print(&format!("{}\n", shell::shape())),
-        Command::Replay { journal } => print(&format!("{}\n", shell::replay(&journal)?)),
+        Command::Replay { journal } => replay(&journal),
+    }
+}
+
+fn replay(journal: &Path) -> Result<(), Fault> {
+    let audit = shell::replay(journal)?;
+    print(&format!("{audit}\n"))?;
+    match audit.incomplete {
+        true => Err(Fault::work("the journal is not whole; what is there was gone through")),
+        false => Ok(()),
     }
 }
 

@@ -286,7 +286,12 @@ fn status(answer: &Value) -> String {
     let states: Vec<String> = states.map(|(state, count)| format!("{count} {state}")).collect();
     let states = if states.is_empty() { "none".into() } else { states.join(", ") };
     text.push_str(&format!("agents  {states}\n"));
-    text.push_str(&format!("stores  {}\n\n", stores_in_short(&answer["stores"])));
+    text.push_str(&format!("stores  {}\n", stores_in_short(&answer["stores"])));
+    if let Some(why) = answer["journal_gap"]["why"].as_str() {
+        let since = write(answer.pointer("/journal_gap/since"), As::Text);
+        text.push_str(&format!("journal NOTHING IS WRITTEN DOWN since {since}: {why}\n"));
+    }
+    text.push('\n');
     text.push_str(&queues(&answer["queues"]));
     text
 }

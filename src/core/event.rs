@@ -43,6 +43,11 @@ pub enum Event {
         name: String,
         trouble: Option<String>,
     },
+    /// Nothing is written down any more, and why: what happens now would be lost with the process.
+    /// Or all of it is written down again.
+    Journal {
+        trouble: Option<String>,
+    },
     /// Someone acts through the admin socket; [`super::Command::Reply`] follows with this number.
     Admin {
         request: u64,

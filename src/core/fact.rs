@@ -78,6 +78,11 @@ pub enum What {
         up: bool,
         why: String,
     },
+    /// Whether a restart would bring back what is going on; why not, or empty.
+    Journal {
+        whole: bool,
+        why: String,
+    },
     /// Somebody acted, or looked at what is not for everybody.
     Audit(Box<Audit>),
     /// The settings were replaced.

@@ -50,6 +50,7 @@ impl Ledger {
             | What::Unblocked { .. }
             | What::Locked { .. }
             | What::Store { .. }
+            | What::Journal { .. }
             | What::Audit(_)
             | What::Reloaded
             | What::Draining

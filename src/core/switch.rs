@@ -168,6 +168,11 @@ impl Switch {
                 let why = trouble.unwrap_or_default();
                 self.fact(now, What::Store { name, up, why }, out);
             }
+            Event::Journal { trouble } => {
+                let whole = trouble.is_none();
+                let why = trouble.unwrap_or_default();
+                self.fact(now, What::Journal { whole, why }, out);
+            }
             Event::Media(event) => self.calls(now, |calls, io| calls.media(io, event)),
             Event::Recording(event) => self.calls(now, |calls, io| calls.taped(io, event)),
             Event::Admin { request, by, verb } => {

@@ -6,17 +6,20 @@
 
 use super::clock::Clock;
 use super::handover::Handover;
-use super::journal::{self, Begin};
+use super::journal::{self, Begin, Found};
 use super::udp::Udp;
 use super::{checks, http, reload, store, tcp};
 use crate::config::Settings;
+use crate::core::Row;
 use crate::sip::{Listener, Transport};
 use std::net::TcpListener;
 use std::path::Path;
 
 /// What the last process left behind.
 pub struct Before {
-    pub found: Begin,
+    pub begin: Begin,
+    /// Rows that are in no outbox yet.
+    pub rows: Vec<Row>,
     pub settings: Settings,
     /// It has gone on since.
     pub clock: Clock,
@@ -26,10 +29,11 @@ pub struct Before {
 
 pub fn look_back(fresh: Settings, mistakes: Option<&str>, outbox: &Path) -> Result<Before, String> {
     let dir = fresh.data.join("journal");
-    let found = journal::recover(&dir, &mut store::open(outbox)?)?;
-    let Begin::Again(again) = &found else {
+    let Found { begin, rows } = journal::recover(&dir, &mut store::open(outbox)?)?;
+    let Begin::Again(again) = &begin else {
         let clock = Clock::start();
-        let begun = Before { found, settings: fresh, clock, live: false };
+        clock.note(&fresh.data);
+        let begun = Before { begin, rows, settings: fresh, clock, live: false };
         return mistakes.map_or(Ok(begun), |mistakes| Err(mistakes.into()));
     };
     let live = again.is_live();
@@ -44,8 +48,9 @@ pub fn look_back(fresh: Settings, mistakes: Option<&str>, outbox: &Path) -> Resu
         }
         None => reload::go_on(again.settings(), fresh, live),
     };
-    let clock = Clock::after(again.last);
-    Ok(Before { found, settings, clock, live })
+    let clock = Clock::resume(again.last, &settings.data);
+    clock.note(&settings.data);
+    Ok(Before { begin, rows, settings, clock, live })
 }
 
 /// Binds every listener, and writes the ports that the system chose into the settings. `live`: one

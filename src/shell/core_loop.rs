@@ -25,6 +25,8 @@ use std::time::Duration;
 const WAKER_TOKEN: u64 = 0;
 /// When a reader lags, how soon the loop tries again to hand it what waits.
 const RETRY: Duration = Duration::from_millis(5);
+/// How soon the journal tries to be whole again, where nothing else happens.
+const HEAL: Duration = Duration::from_millis(200);
 /// A listener that is never read empty for this long gets more than the core can do.
 const SWAMPED: Duration = Duration::from_millis(200);
 
@@ -156,7 +158,7 @@ impl<E: Engine + 'static> CoreLoop<E> {
             if self.handle.leaves() && self.inbox.is_empty() {
                 return Ok(Over::Left);
             }
-            self.sleep(&mut poller, &mut ready)?;
+            self.sleep(&mut poller, &mut ready, batch.is_empty())?;
             self.gather(&ready, &poller, &mut batch);
             let now = self.clock.now();
             if let Some((due, _)) = self.engine.next_deadline().filter(|(at, _)| *at <= now.instant)
@@ -167,11 +169,12 @@ impl<E: Engine + 'static> CoreLoop<E> {
             if !batch.is_empty() {
                 self.meters.batch.record(batch.len() as f64);
                 drained = self.handle_all(now, &mut batch, &mut out, &poller);
-                if self.journal.rest(now) {
-                    let board = self.outlets.copy_board();
-                    self.journal.snapshot(self.engine.memory(now), board);
-                }
             }
+            if self.journal.rest(now) {
+                let board = self.outlets.copy_board();
+                self.journal.snapshot(self.engine.memory(now), board);
+            }
+            batch.extend(self.journal.news());
             self.outlets.flush();
             self.udp.flush(&poller);
         }
@@ -188,10 +191,12 @@ impl<E: Engine + 'static> CoreLoop<E> {
         (self.journal.leave(self.engine.memory(now), board), self.udp)
     }
 
-    fn sleep(&mut self, poller: &mut Poller, ready: &mut Vec<Ready>) -> io::Result<()> {
+    /// `idle`: nothing is left to be done.
+    fn sleep(&mut self, poller: &mut Poller, ready: &mut Vec<Ready>, idle: bool) -> io::Result<()> {
         let waker = Arc::clone(&self.handle.waker);
         waker.about_to_sleep();
-        let at_once = !self.inbox.is_empty()
+        let at_once = !idle
+            || !self.inbox.is_empty()
             || self.udp.has_unreachable()
             || self.handle.stop.load(Ordering::SeqCst)
             || self.handle.leaves();
@@ -206,7 +211,8 @@ impl<E: Engine + 'static> CoreLoop<E> {
         let deadline = self.engine.next_deadline();
         let until_due = deadline.map(|(at, _)| at.since(self.clock.instant()));
         let until_retry = self.outlets.has_waiting().then_some(RETRY);
-        until_due.into_iter().chain(until_retry).min()
+        let until_healed = (!self.journal.is_whole()).then_some(HEAL);
+        until_due.into_iter().chain(until_retry).chain(until_healed).min()
     }
 
     /// A bounded share of each source, the rare ones first.

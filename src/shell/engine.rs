@@ -55,6 +55,10 @@ pub trait Journal: Send {
     fn commit(&mut self, now: Now, engine: &dyn Engine);
     /// The batch is done. True: a snapshot is wanted now.
     fn rest(&mut self, now: Now) -> bool;
+    /// Whether it has everything. Where not it wants to rest soon, whatever comes or does not.
+    fn is_whole(&self) -> bool;
+    /// What the core is to be told about it, once.
+    fn news(&mut self) -> Option<Event>;
     /// All that the core knows, and where the board will come that knows the same facts.
     fn snapshot(&mut self, memory: Memory, board: Receiver<Board>);
     /// The last snapshot, after which nothing comes; false where it is not safe.

@@ -37,7 +37,7 @@ pub fn adopt(running: &Settings, mut fresh: Settings) -> Settings {
     fresh.call.recording.sealed = running.call.recording.sealed;
     fresh.data.clone_from(&running.data);
     let wanted = std::mem::replace(&mut fresh.tunes, running.tunes.clone());
-    rename(&mut fresh, &wanted);
+    rename(&mut fresh, &wanted, running);
     fresh
 }
 
@@ -83,25 +83,36 @@ fn with_tunes_of(before: &Settings, mut fresh: Settings) -> Settings {
             fresh.tunes.push(tune.clone());
         }
     }
-    rename(&mut fresh, &wanted);
+    rename(&mut fresh, &wanted, before);
     fresh
 }
 
-/// Gives what the configuration wanted the ids of the tunes that there are.
-fn rename(fresh: &mut Settings, wanted: &[Tune]) {
+/// Gives what the configuration wanted the ids of the tunes that there are. What is not in memory
+/// yet is heard as it was: nobody is put on silence.
+fn rename(fresh: &mut Settings, wanted: &[Tune], before: &Settings) {
     let loaded = &fresh.tunes;
+    let find = |tune: &mut Option<TuneId>, old: Option<TuneId>| {
+        *tune = tune.and_then(|id| same(wanted, loaded, id).or(old));
+    };
+    let music = before.call.lines.iter().find_map(|line| line.music);
     for line in &mut fresh.call.lines {
-        for tune in [&mut line.welcome, &mut line.music, &mut line.menu_prompt] {
-            *tune = tune.and_then(|id| same(wanted, loaded, id));
-        }
+        let old = before.call.lines.iter().find(|old| old.name == line.name);
+        find(&mut line.welcome, old.and_then(|old| old.welcome));
+        find(&mut line.music, old.and_then(|old| old.music).or(music));
+        find(&mut line.menu_prompt, old.and_then(|old| old.menu_prompt));
     }
+    let old = &before.call.signals;
     let call::Signals { done, refused, go_on, ring, accept } = &mut fresh.call.signals;
-    let notice = &mut fresh.call.recording.notice;
-    for signal in [done, refused, go_on, ring, accept, notice] {
-        *signal = signal.and_then(|id| same(wanted, loaded, id));
-    }
-    let prompts = fresh.call.prompts.iter();
-    let prompts = prompts.filter_map(|(name, id)| Some((name.clone(), same(wanted, loaded, *id)?)));
+    find(done, old.done);
+    find(refused, old.refused);
+    find(go_on, old.go_on);
+    find(ring, old.ring);
+    find(accept, old.accept);
+    find(&mut fresh.call.recording.notice, before.call.recording.notice);
+    let prompts = fresh.call.prompts.iter().filter_map(|(name, id)| {
+        let old = || before.call.prompts.get(name).copied();
+        Some((name.clone(), same(wanted, loaded, *id).or_else(old)?))
+    });
     fresh.call.prompts = Arc::new(prompts.collect());
 }
 
@@ -118,7 +129,11 @@ fn same(wanted: &[Tune], loaded: &[Tune], id: TuneId) -> Option<TuneId> {
     match loaded.iter().position(|have| have == tune) {
         Some(slot) => Some(TuneId::new(slot as u32, 0)),
         None => {
-            tracing::warn!("the prompt {} is played from the next start on", tune.name);
+            tracing::warn!(
+                "the prompt {} is not in memory: it is played from the next start on, and until \
+                 then what was played in its place",
+                tune.name
+            );
             None
         }
     }
@@ -131,6 +146,26 @@ mod tests {
 
     fn tune(name: &str) -> Tune {
         Tune { name: name.into(), ..Tune::default() }
+    }
+
+    #[test]
+    fn a_prompt_that_is_new_to_a_reload_puts_nobody_on_silence() {
+        let line = |name: &str, welcome, music| Line {
+            name: name.into(),
+            welcome: Some(TuneId(welcome)),
+            music: Some(TuneId(music)),
+            ..Line::default()
+        };
+        let mut running =
+            Settings { tunes: vec![tune("hello"), tune("music")], ..Settings::default() };
+        running.call.lines = vec![line("181", 0, 1)];
+        let tunes = vec![tune("new hello"), tune("new music")];
+        let mut fresh = Settings { tunes, ..Settings::default() };
+        fresh.call.lines = vec![line("181", 0, 1), line("1098", 0, 1)];
+        fresh.call.lines[1].welcome = None;
+        let lines = adopt(&running, fresh).call.lines;
+        assert_eq!((lines[0].welcome, lines[0].music), (Some(TuneId(0)), Some(TuneId(1))));
+        assert_eq!((lines[1].welcome, lines[1].music), (None, Some(TuneId(1))), "music is better");
     }
 
     #[test]

@@ -100,7 +100,7 @@ impl Running {
         let mut open = Handover::take();
         let lock = Some(Lock::take(&settings.data, open.lock.take())?);
         let outbox = settings.data.join("outbox");
-        let Before { found, mut settings, clock, live } =
+        let Before { begin: found, rows: waiting, mut settings, clock, live } =
             look_back(settings, options.mistakes.as_deref(), &outbox)?;
         checks::warn(&settings);
         let (udp, tcp) = bind(&mut settings.sip, &mut open, live)?;
@@ -113,7 +113,8 @@ impl Running {
         let (workers, media) = ground.start_media(inlet, std::mem::take(&mut open.ports))?;
         let places = store::places(&ground.settings, &outbox)?;
         let (pace, alarm) = (Pace::default(), ground.alarm());
-        let (rows, stores) = store::start(&outbox, places, pace, &ground.metrics, alarm)?;
+        let (mut rows, stores) = store::start(&outbox, places, pace, &ground.metrics, alarm)?;
+        waiting.into_iter().for_each(|row| rows.put(row));
         let Begun { switch, board, journal, first } =
             begin(found, &ground, stores.stored(), open.ids())?;
         let (news, board, board_thread) =

@@ -42,7 +42,7 @@ impl Admin {
     }
 }
 
-/// Everything that happened, from the first fact on.
+/// Everything that happened, from the first fact on, or from the oldest that there is.
 pub struct Facts {
     coming: Receiver<Value>,
     seen: Vec<Value>,
@@ -53,7 +53,11 @@ pub struct Facts {
 impl Facts {
     pub fn of(path: &Path) -> Self {
         let mut admin = Admin::connect(path);
-        admin.ask("events.subscribe", json!({"from": 1})).expect("a subscription");
+        if let Err(why) = admin.ask("events.subscribe", json!({"from": 1})) {
+            let oldest = why.rsplit(' ').next().and_then(|word| word.parse::<u64>().ok());
+            let oldest = oldest.unwrap_or_else(|| panic!("no subscription: {why}"));
+            admin.ask("events.subscribe", json!({"from": oldest})).expect("a subscription");
+        }
         admin.stream.get_ref().set_read_timeout(None).unwrap();
         let (sender, coming) = channel();
         std::thread::spawn(move || {

@@ -9,6 +9,7 @@ use super::street::{SWITCH, Street};
 use serde_json::{Value, json};
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -123,6 +124,42 @@ impl Switch {
     pub fn restart(&mut self) {
         self.program = launch(&self.own, &self.street, self.supervised);
         self.meet();
+    }
+
+    /// Kills the process, and starts another whose disk takes nothing any more.
+    pub fn crash_onto_a_full_disk(&mut self) {
+        self.program.signal(libc::SIGKILL);
+        self.program.end(PATIENCE);
+        self.start_onto_a_full_disk();
+    }
+
+    /// Starts another process where the last one has ended: its disk takes nothing.
+    pub fn start_onto_a_full_disk(&mut self) {
+        let mut command = command(&self.own, &self.street, self.supervised);
+        // SAFETY: both calls may be made between fork and exec, and read no memory of ours.
+        unsafe {
+            command.pre_exec(|| {
+                let none = libc::rlimit { rlim_cur: 0, rlim_max: libc::RLIM_INFINITY };
+                libc::setrlimit(libc::RLIMIT_FSIZE, &none);
+                // Then a write fails, and nobody is killed for it.
+                libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+                Ok(())
+            });
+        }
+        self.program = Program::start("pukar", &mut command);
+        self.program.line_with("admin socket");
+        self.meet();
+    }
+
+    /// There is room again.
+    pub fn frees_the_disk(&mut self) {
+        let all = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+        // SAFETY: prlimit(2) reads `all`, which lives through the call; no old limit is asked for.
+        let done = unsafe {
+            let pid = self.program.pid() as i32;
+            libc::prlimit(pid, libc::RLIMIT_FSIZE, &all, std::ptr::null_mut())
+        };
+        assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
     }
 
     /// Has the program replaced in the same process.
@@ -241,6 +278,12 @@ fn own() -> PathBuf {
 }
 
 fn launch(own: &Path, street: &Street, supervised: bool) -> Program {
+    let mut program = Program::start("pukar", &mut command(own, street, supervised));
+    program.line_with("admin socket");
+    program
+}
+
+fn command(own: &Path, street: &Street, supervised: bool) -> Command {
     let config = street.dir().join("helpline.toml");
     let mut command = Command::new(own);
     command.arg("run").arg("--config").arg(&config).current_dir(street.dir());
@@ -250,7 +293,5 @@ fn launch(own: &Path, street: &Street, supervised: bool) -> Program {
     if authority.exists() {
         command.env("SSL_CERT_FILE", authority);
     }
-    let mut program = Program::start("pukar", &mut command);
-    program.line_with("admin socket");
-    program
+    command
 }

@@ -287,9 +287,14 @@ impl Api {
         let Some(read) = self.reload.clone() else {
             return Err(Fault::refused("this switch was started without a configuration file"));
         };
+        let refused = &self.meters.configuration_refused;
         let settings = match tokio::task::spawn_blocking(move || read()).await {
-            Ok(Ok(settings)) => settings,
+            Ok(Ok(settings)) => {
+                refused.set(0.0);
+                settings
+            }
             Ok(Err(mistakes)) => {
+                refused.set(1.0);
                 let why =
                     format!("nothing was changed, the configuration has mistakes: {mistakes}");
                 return Err(Fault::refused(why));

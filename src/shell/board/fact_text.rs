@@ -40,6 +40,8 @@ pub fn render(board: &Board, fact: &Fact) -> Arc<str> {
         What::Locked { user, peer } => ("phone.locked", json!({"user": user, "peer": peer})),
         What::Store { name, up: true, .. } => ("store.back", json!({"store": name})),
         What::Store { name, up: false, why } => ("store.away", json!({"store": name, "why": why})),
+        What::Journal { whole: true, .. } => ("journal.whole", json!({})),
+        What::Journal { whole: false, why } => ("journal.gap", json!({"why": why})),
         What::Audit(act) => {
             ("audit", json!({"by": act.by, "verb": act.verb, "on": act.on, "refused": act.refused}))
         }

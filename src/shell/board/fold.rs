@@ -27,6 +27,8 @@ pub struct Board {
     /// When a process took over from another one, the last time.
     pub(super) restarted: Option<Now>,
     pub(super) draining: bool,
+    /// Since when nothing is written down, and why.
+    pub(super) journal_gap: Option<(Wall, String)>,
     pub(super) calls: BTreeMap<CallId, Call>,
     ended: BTreeMap<CallId, String>,
     /// In the order in which they ended, with the number of that fact.
@@ -144,6 +146,7 @@ impl Board {
             started,
             restarted: None,
             draining: false,
+            journal_gap: None,
             calls: BTreeMap::new(),
             ended: BTreeMap::new(),
             ended_order: VecDeque::new(),
@@ -229,7 +232,12 @@ impl Board {
                 }
             }
             What::Draining => self.draining = true,
+            What::Journal { whole, why } => {
+                self.journal_gap = (!whole).then(|| (fact.at.wall, why.clone()));
+            }
             What::Restarted { .. } => {
+                // Whoever goes on does so from a journal that is whole.
+                self.journal_gap = None;
                 (self.restarted, self.draining) = (Some(fact.at), false);
             }
             What::Audit(act) => {

@@ -33,6 +33,9 @@ impl Board {
             "restarted_at": optional(self.restarted.map(|at| at.wall)),
             "uptime_ms": millis(self.restarted.unwrap_or(self.started), now),
             "draining": self.draining,
+            "journal_gap": self.journal_gap.as_ref().map(|(since, why)| {
+                json!({"since": rfc3339(*since), "why": why})
+            }),
             "last_fact": self.last(),
             "calls": {
                 "live": self.calls.len(),

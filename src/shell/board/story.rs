@@ -129,6 +129,7 @@ fn subject(what: &What) -> Option<CallId> {
         | What::Locked { .. }
         | What::Audit(_)
         | What::Store { .. }
+        | What::Journal { .. }
         | What::Code { .. }
         | What::Blocked { .. }
         | What::Unblocked { .. }

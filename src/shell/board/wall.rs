@@ -163,6 +163,10 @@ impl Board {
         let mut add = |kind: &str, subject: &str, text: String| {
             alarms.push(json!({"kind": kind, "subject": subject, "text": text}));
         };
+        if let Some((_, why)) = &self.journal_gap {
+            let text = "nothing is written down: if the switch dies now, its calls are lost";
+            add("journal", why, format!("{text} ({why})"));
+        }
         for (trunk, known) in self.names.trunks.iter().zip(&self.trunks) {
             if known.up == Some(false) {
                 add("trunk_down", trunk, format!("trunk {trunk} is down"));

@@ -145,6 +145,7 @@ impl Board {
             | What::Locked { .. }
             | What::Audit(_)
             | What::Store { .. }
+            | What::Journal { .. }
             | What::Code { .. }
             | What::Blocked { .. }
             | What::Unblocked { .. }

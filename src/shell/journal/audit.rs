@@ -4,6 +4,7 @@
 //! snapshot. What a live switch did is thereby proven to follow from what came in.
 
 use super::files;
+use super::poison::{self, Broken, Position, leaving_out};
 use super::recover::open;
 use crate::base::Now;
 use crate::core::journal::{self, Kind, Memory, Note};
@@ -23,20 +24,22 @@ pub struct Audit {
     /// Rows that were compared with what the live switch wrote, and snapshots likewise.
     pub rows: u64,
     pub snapshots: u64,
-    /// What it ended with, if that was not the end of the journal.
-    pub note: String,
+    /// What was not gone through, and why; a line each.
+    pub notes: Vec<String>,
+    /// Something that this core wrote is missing.
+    pub incomplete: bool,
 }
 
 impl fmt::Display for Audit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { segments, events, commands, facts, calls, rows, snapshots, note } = self;
+        let Self { segments, events, commands, facts, calls, rows, snapshots, notes, .. } = self;
         write!(
             f,
             "{segments} segments, {events} events: {commands} commands and {facts} facts, the \
              same both times\n{calls} calls; {rows} rows and {snapshots} snapshots as the live \
              switch wrote them"
         )?;
-        if note.is_empty() { Ok(()) } else { write!(f, "\n{note}") }
+        notes.iter().try_for_each(|note| write!(f, "\n{note}"))
     }
 }
 
@@ -50,23 +53,67 @@ pub fn audit(path: &Path) -> Result<Audit, String> {
     let list = files::list(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
     let (segments, snapshots) = list;
     let begins = |number: &u64| only.is_none_or(|only| only == *number);
-    let first = segments.iter().copied().filter(begins).find(|n| snapshots.contains(n));
-    let first = first
-        .ok_or_else(|| format!("{}: there is no segment here with its snapshot", dir.display()))?;
-    let last = only.or(segments.last().copied()).unwrap_or(first);
-    let mut pair = Pair::load(dir, first)?;
-    for number in first..=last {
-        if number > first && snapshots.contains(&number) {
-            pair.compare_with(dir, number)?;
+    let numbers: Vec<u64> = segments.into_iter().filter(begins).collect();
+    let done = leaving_out(|poisoned| through_all(dir, &numbers, &snapshots, poisoned));
+    let (mut audit, poisoned) = done?;
+    audit.notes.extend(poisoned.into_iter().map(|(segment, entry, _)| {
+        format!("segment {segment}, entry {entry}: the core breaks its own rules, left out")
+    }));
+    Ok(audit)
+}
+
+/// From the first segment that this core can begin with to the last, and behind a gap anew.
+fn through_all(
+    dir: &Path,
+    numbers: &[u64],
+    snapshots: &[u64],
+    poisoned: &[Position],
+) -> Result<Audit, Broken> {
+    let mut why = format!("{}: there is no segment here with its snapshot", dir.display());
+    let mut audit = Audit::default();
+    let mut pair: Option<Pair> = None;
+    for (at, &number) in numbers.iter().enumerate() {
+        let has_snapshot = snapshots.contains(&number);
+        if let Some(known) = &mut pair
+            && has_snapshot
+            && known.goes_on
+            && follows(dir, number)
+        {
+            known.compare_with(dir, number)?;
+        } else if let Some(broken_off) =
+            pair.take_if(|known| !known.goes_on || !follows(dir, number))
+        {
+            audit = broken_off.audit;
+            audit.incomplete = true;
+            audit.notes.push(format!("something is missing before segment {number}"));
         }
-        if !pair.through(dir, number, number == first)? {
-            break;
+        if pair.is_none() && has_snapshot {
+            match Pair::load(dir, number, poisoned, std::mem::take(&mut audit)) {
+                Ok(begun) => pair = Some(begun),
+                Err((kept, broken)) => (audit, why) = (kept, broken),
+            }
+        }
+        match &mut pair {
+            Some(pair) => pair.through(dir, number, at + 1 == numbers.len())?,
+            None if audit.segments > 0 => audit.notes.push(format!("segment {number}: {why}")),
+            None => {}
         }
     }
-    if only.is_some() && snapshots.contains(&(last + 1)) {
-        pair.compare_with(dir, last + 1)?;
+    let next = numbers.last().map_or(0, |last| last + 1);
+    if let Some(pair) = pair {
+        let mut pair = pair;
+        if pair.goes_on && snapshots.contains(&next) {
+            pair.compare_with(dir, next)?;
+        }
+        audit = pair.audit;
     }
-    Ok(pair.audit)
+    if audit.segments > 0 { Ok(audit) } else { Err(why.into()) }
+}
+
+/// Whether a segment goes on where the one before it ended.
+fn follows(dir: &Path, number: u64) -> bool {
+    open(&files::segment(dir, number))
+        .is_ok_and(|loaded| loaded.header.is_ok_and(|header| header.follows))
 }
 
 fn number_of(path: &Path) -> Result<u64, String> {
@@ -76,30 +123,39 @@ fn number_of(path: &Path) -> Result<u64, String> {
 }
 
 /// Two switches that must not differ.
-struct Pair {
+struct Pair<'a> {
     switches: [Switch; 2],
     /// Rows that came out and are yet to be compared with what was noted.
     rows: VecDeque<Row>,
+    poisoned: &'a [Position],
+    /// False: the journal breaks off here, or has a gap.
+    goes_on: bool,
     audit: Audit,
 }
 
-impl Pair {
-    fn load(dir: &Path, number: u64) -> Result<Self, String> {
-        let switches =
-            [Switch::remember(memory(dir, number)?), Switch::remember(memory(dir, number)?)];
-        Ok(Self { switches, rows: VecDeque::new(), audit: Audit::default() })
+impl<'a> Pair<'a> {
+    /// Gives `audit` back where the snapshot cannot be begun with.
+    fn load(
+        dir: &Path,
+        number: u64,
+        poisoned: &'a [Position],
+        audit: Audit,
+    ) -> Result<Self, (Audit, String)> {
+        let both = memory(dir, number).and_then(|one| Ok([one, memory(dir, number)?]));
+        match both {
+            Ok(both) => {
+                let switches = both.map(Switch::remember);
+                Ok(Self { switches, rows: VecDeque::new(), poisoned, goes_on: true, audit })
+            }
+            Err(why) => Err((audit, why)),
+        }
     }
 
-    /// False: the journal breaks off here, or has a gap.
-    fn through(&mut self, dir: &Path, number: u64, is_first: bool) -> Result<bool, String> {
+    fn through(&mut self, dir: &Path, number: u64, is_last: bool) -> Result<(), Broken> {
         let path = files::segment(dir, number);
         let loaded = open(&path).map_err(|broken| format!("segment {number} {broken}"))?;
-        let follows = loaded.header.is_ok_and(|header| header.follows);
-        if !is_first && !follows {
-            self.audit.note = format!("something is missing before segment {number}");
-            return Ok(false);
-        }
         self.audit.segments += 1;
+        self.goes_on = loaded.header.is_ok_and(|header| !header.gap);
         let mut entries = loaded.entries(number);
         for (entry, (kind, payload)) in (&mut entries).enumerate() {
             let place = || format!("segment {number}, entry {entry}");
@@ -107,8 +163,12 @@ impl Pair {
                 Kind::Batch => {
                     let (now, batch) = journal::read_batch(payload)
                         .ok_or_else(|| format!("{}: no event", place()))?;
-                    for event in batch {
-                        self.handle(now, event).map_err(|what| format!("{}: {what}", place()))?;
+                    for (nth, event) in batch.into_iter().enumerate() {
+                        let position = (number, entry, nth);
+                        self.handle(now, event, position).map_err(|broken| match broken {
+                            Broken::Said(what) => Broken::Said(format!("{}: {what}", place())),
+                            Broken::At(position) => Broken::At(position),
+                        })?;
                     }
                 }
                 Kind::Note => {
@@ -122,20 +182,29 @@ impl Pair {
         }
         if entries.is_cut_short() {
             let at = entries.at();
-            self.audit.note = format!("segment {number} cannot be read beyond octet {at}");
-            return Ok(false);
+            self.goes_on = false;
+            // The end of the last one may be under way, or was when the process died.
+            self.audit.incomplete |= !is_last || entries.is_damaged();
+            self.audit.notes.push(format!("segment {number} cannot be read beyond octet {at}"));
         }
-        Ok(true)
+        if is_last && !self.goes_on && !entries.is_cut_short() {
+            self.audit.incomplete = true;
+            self.audit.notes.push(format!("something is missing after segment {number}"));
+        }
+        Ok(())
     }
 
-    fn handle(&mut self, now: Now, event: Event) -> Result<(), String> {
+    fn handle(&mut self, now: Now, event: Event, position: Position) -> Result<(), Broken> {
+        if self.poisoned.contains(&position) {
+            return Ok(());
+        }
         let mut outs = [Out::default(), Out::default()];
         for (switch, out) in self.switches.iter_mut().zip(&mut outs) {
-            switch.handle(now, event.clone(), out);
+            poison::handle(switch, now, event.clone(), position, out)?;
         }
         let [one, other] = outs;
         if one != other {
-            return Err(first_difference(&event, &one, &other));
+            return Err(first_difference(&event, &one, &other).into());
         }
         self.audit.events += 1;
         self.audit.commands += one.commands.len() as u64;

@@ -3,6 +3,7 @@
 
 use super::audit::memory;
 use super::files;
+use super::poison::{self, Broken, Position, leaving_out};
 use super::recover::open;
 use crate::base::Now;
 use crate::call;
@@ -16,15 +17,31 @@ use std::path::Path;
 pub fn explain(dir: &Path, id: &str) -> Result<Value, String> {
     let list = files::list(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
     let (segments, snapshots) = list;
-    let first = segments.iter().copied().find(|number| snapshots.contains(number));
-    let first = first
-        .ok_or_else(|| format!("{}: there is no segment here with its snapshot", dir.display()))?;
-    let mut teller = Teller::load(dir, first, id)?;
-    for number in segments.into_iter().filter(|number| *number >= first) {
-        if teller.through(dir, number)? {
-            break;
+    let told = leaving_out(|poisoned| {
+        let mut why = format!("{}: there is no segment here with its snapshot", dir.display());
+        let mut teller: Option<Teller> = None;
+        for &number in &segments {
+            if let Some(known) = teller.take_if(|known| !known.goes_on_with(dir, number))
+                && known.call.is_some()
+            {
+                // What came of it is in no journal.
+                return Ok(known);
+            }
+            if teller.is_none() && snapshots.contains(&number) {
+                match Teller::load(dir, number, id, poisoned) {
+                    Ok(begun) => teller = Some(begun),
+                    Err(broken) => why = broken,
+                }
+            }
+            if let Some(known) = &mut teller
+                && known.through(dir, number)?
+            {
+                break;
+            }
         }
-    }
+        teller.ok_or(Broken::Said(why))
+    });
+    let (teller, _) = told?;
     let (board, now) = (&teller.board, teller.now);
     board.why(id, now).map_err(|_| {
         format!("no call {id} arrives in {}; `ls` says how far back it goes", dir.display())
@@ -32,6 +49,9 @@ pub fn explain(dir: &Path, id: &str) -> Result<Value, String> {
 }
 
 struct Teller {
+    poisoned: Vec<Position>,
+    /// The segment that was gone through last is whole.
+    goes_on: bool,
     switch: Switch,
     board: Board,
     now: Now,
@@ -42,29 +62,41 @@ struct Teller {
 }
 
 impl Teller {
-    fn load(dir: &Path, number: u64, id: &str) -> Result<Self, String> {
+    fn load(dir: &Path, number: u64, id: &str, poisoned: &[Position]) -> Result<Self, String> {
         let memory = memory(dir, number)?;
         let now = memory.now;
         let switch = Switch::remember(memory);
         let board = Board::new(Names::of(switch.settings(), switch.names()), now);
-        Ok(Self { switch, board, now, id: id.into(), call: None, over: false })
+        let (id, call, over, goes_on) = (id.into(), None, false, true);
+        let poisoned = poisoned.into();
+        Ok(Self { poisoned, goes_on, switch, board, now, id, call, over })
+    }
+
+    fn goes_on_with(&self, dir: &Path, number: u64) -> bool {
+        let loaded = open(&files::segment(dir, number));
+        self.goes_on && loaded.is_ok_and(|l| l.header.is_ok_and(|header| header.follows))
     }
 
     /// True: the call is over, and there is nothing more to know.
-    fn through(&mut self, dir: &Path, number: u64) -> Result<bool, String> {
+    fn through(&mut self, dir: &Path, number: u64) -> Result<bool, Broken> {
         let loaded = open(&files::segment(dir, number));
         let loaded = loaded.map_err(|broken| format!("segment {number} {broken}"))?;
-        for (kind, payload) in loaded.entries(number) {
+        let mut entries = loaded.entries(number);
+        for (entry, (kind, payload)) in (&mut entries).enumerate() {
             if kind != Kind::Batch {
                 continue;
             }
             let (now, batch) = journal::read_batch(payload)
                 .ok_or_else(|| format!("segment {number}: an entry that is no event"))?;
             self.now = now;
-            for event in batch {
+            for (nth, event) in batch.into_iter().enumerate() {
+                let position = (number, entry, nth);
+                if self.poisoned.contains(&position) {
+                    continue;
+                }
                 let renames = matches!(event, Event::Reload(_));
                 let mut out = Out::default();
-                self.switch.handle(now, event, &mut out);
+                poison::handle(&mut self.switch, now, event, position, &mut out)?;
                 if renames {
                     self.board.rename(Names::of(self.switch.settings(), self.switch.names()));
                 }
@@ -74,6 +106,8 @@ impl Teller {
                 return Ok(true);
             }
         }
+        let has_gap = loaded.header.is_ok_and(|header| header.gap);
+        self.goes_on = !has_gap && !entries.is_cut_short();
         Ok(false)
     }
 

@@ -85,8 +85,11 @@ pub fn sync_folder(dir: &Path) -> io::Result<()> {
 }
 
 /// States in the header of a segment that something after it is missing.
-pub fn mark_gap(file: &File, number: u64, follows: bool) -> io::Result<()> {
-    let header = Header { gap: true, ..Header::new(number, follows) };
+pub fn mark_gap(file: &File) -> io::Result<()> {
+    let mut bytes = [0; HEADER_LEN];
+    file.read_exact_at(&mut bytes, 0)?;
+    let damaged = |_| io::Error::other("the header is damaged");
+    let header = Header { gap: true, ..Header::decode(&bytes).map_err(damaged)? };
     file.write_all_at(&header.encode(), 0)
 }
 

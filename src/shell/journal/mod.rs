@@ -9,6 +9,7 @@ mod audit;
 mod explain;
 mod files;
 mod keeper;
+mod poison;
 mod recover;
 mod rows;
 mod salvage;
@@ -19,7 +20,7 @@ mod writer;
 pub use audit::{Audit, audit};
 pub use explain::explain;
 pub use files::is_begun;
-pub use recover::{Begin, recover};
+pub use recover::{Begin, Found, recover};
 pub use rows::rows;
 pub use writer::Writer;
 

@@ -3,6 +3,7 @@
 //! starts empty, and the calls that were alive are closed in the records.
 
 use super::files::{self, Loaded};
+use super::poison::{self, Broken, Position, leaving_out};
 use super::salvage::{self, Salvaged};
 use super::writer::cannot_write;
 use super::{Limits, Writer};
@@ -14,7 +15,6 @@ use crate::shell::board::{Board, Names};
 use crate::shell::meters::ShellMeters;
 use crate::shell::store::{Outbox, Stored};
 use std::fs::{File, OpenOptions};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -43,71 +43,31 @@ struct Tail {
     file: File,
 }
 
-/// Why the switch cannot go on where it was.
-enum Broken {
-    /// A sentence.
-    Said(String),
-    /// The core breaks one of its own rules at this event: the one that the process died of.
-    At(Position),
-}
-
-/// An event: its segment, its entry, its place in that.
-type Position = (u64, usize, usize);
-
-/// Events that the core cannot handle are left out, up to so many.
-const POISONED_MAX: usize = 8;
-
-impl From<String> for Broken {
-    fn from(sentence: String) -> Self {
-        Self::Said(sentence)
-    }
-}
-
-impl From<&str> for Broken {
-    fn from(sentence: &str) -> Self {
-        Self::Said(sentence.into())
-    }
+/// What a start has found.
+pub struct Found {
+    pub begin: Begin,
+    /// Rows that the outbox does not have and could not take: its disk is full.
+    pub rows: Vec<Row>,
 }
 
 /// Reads the journal in `dir`. Rows that the outbox does not have yet are appended to it.
-pub fn recover(dir: &Path, outbox: &mut Outbox) -> Result<Begin, String> {
+pub fn recover(dir: &Path, outbox: &mut Outbox) -> Result<Found, String> {
     let prepared = files::prepare(dir).and_then(|()| files::remove_unfinished(dir));
     prepared.map_err(|e| cannot_write(dir, &e))?;
     let (segments, snapshots) = files::list(dir).map_err(|e| cannot_write(dir, &e))?;
     let (calls, states) = outbox.last();
     let numbers = Numbers { calls, states, ..Numbers::default() };
     if segments.is_empty() && snapshots.is_empty() {
-        return Ok(Begin::Fresh(numbers));
+        return Ok(Found { begin: Begin::Fresh(numbers), rows: Vec::new() });
     }
-    match replay(dir, &segments, &snapshots) {
-        Ok((again, rows)) => {
-            append_missing(outbox, rows)?;
-            Ok(Begin::Again(again))
+    match leaving_out(|poisoned| replay_without(poisoned, dir, &segments, &snapshots)) {
+        Ok(((again, rows), _)) => {
+            let rows = append_missing(outbox, rows);
+            Ok(Found { begin: Begin::Again(again), rows })
         }
         Err(why) => {
             tracing::error!("the journal in {} cannot be gone on with: {why}", dir.display());
-            close_the_books(dir, &segments, &snapshots, outbox).map(Begin::Fresh)
-        }
-    }
-}
-
-/// One event that the core cannot handle must not cost everybody's calls: it is left out, as if the
-/// network had lost it, and all else is gone through again.
-fn replay(dir: &Path, segments: &[u64], snapshots: &[u64]) -> Result<(Again, Vec<Row>), String> {
-    let mut poisoned = Vec::new();
-    loop {
-        match replay_without(&poisoned, dir, segments, snapshots) {
-            Ok(done) => return Ok(done),
-            Err(Broken::At(position)) if poisoned.len() < POISONED_MAX => {
-                let (segment, entry, _) = position;
-                tracing::error!(
-                    "the core broke one of its own rules at entry {entry} of segment {segment}: \
-                     that event is left out"
-                );
-                poisoned.push(position);
-            }
-            Err(Broken::At(_)) => return Err("the core breaks its own rules in it".into()),
-            Err(Broken::Said(why)) => return Err(why),
+            close_the_books(dir, &segments, &snapshots, outbox)
         }
     }
 }
@@ -250,14 +210,7 @@ impl Start {
             return Ok(());
         }
         let reloads = matches!(event, Event::Reload(_));
-        let Self { switch, out, .. } = self;
-        let handle = || {
-            #[cfg(test)]
-            super::tests::break_at(&event);
-            switch.handle(now, event, out);
-        };
-        let handled = catch_unwind(AssertUnwindSafe(handle));
-        handled.map_err(|_| Broken::At(position))?;
+        poison::handle(&mut self.switch, now, event, position, &mut self.out)?;
         if reloads {
             self.board.rename(Names::of(self.switch.settings(), self.switch.names()));
         }
@@ -354,24 +307,29 @@ fn told(why: Unreadable) -> String {
 }
 
 /// At least once here, once in effect: what the outbox has is told by its number.
-fn append_missing(outbox: &mut Outbox, rows: Vec<Row>) -> Result<(), String> {
+fn append_missing(outbox: &mut Outbox, rows: Vec<Row>) -> Vec<Row> {
     let (calls, states) = outbox.last();
     let missing = |row: &Row| match row {
         Row::Call(call) => call.seq > calls,
         Row::AgentState(state) => state.seq > states,
     };
-    let rows: Vec<Row> = rows.into_iter().filter(missing).collect();
-    append(outbox, &rows)
+    append(outbox, rows.into_iter().filter(missing).collect())
 }
 
-fn append(outbox: &mut Outbox, rows: &[Row]) -> Result<(), String> {
+/// What cannot be appended comes back: a full disk keeps no switch from its calls.
+fn append(outbox: &mut Outbox, rows: Vec<Row>) -> Vec<Row> {
     if rows.is_empty() {
-        return Ok(());
+        return rows;
     }
     // They may be in no journal from here on.
-    outbox.append(rows).and_then(|()| outbox.file().sync_data()).map_err(|e| {
-        format!("{}: the outbox of records cannot be written: {e}", outbox.place().display())
-    })
+    let written = outbox.append(&rows).and_then(|()| outbox.file().sync_data());
+    let Err(error) = written else { return Vec::new() };
+    tracing::error!(
+        "{}: the outbox of records cannot be written: {error}. {} rows are kept in memory",
+        outbox.place().display(),
+        rows.len()
+    );
+    rows
 }
 
 /// The calls that cannot be gone on with get their records; the files are put aside.
@@ -380,16 +338,23 @@ fn close_the_books(
     segments: &[u64],
     snapshots: &[u64],
     outbox: &mut Outbox,
-) -> Result<Numbers, String> {
+) -> Result<Found, String> {
     let known = outbox.newest().map_err(|e| format!("{}: {e}", outbox.place().display()))?;
     let Salvaged { rows, recovered, numbers } =
         salvage::salvage(dir, segments, snapshots, &known, outbox.last());
-    append(outbox, &rows)?;
-    let aside = files::set_aside(dir).map_err(|e| cannot_write(dir, &e))?;
+    let rows = append(outbox, rows);
+    // Until the rows are safe elsewhere the files stay where the next start finds them.
+    let aside = match rows.is_empty() {
+        true => files::set_aside(dir),
+        false => Ok(dir.to_path_buf()),
+    };
+    let lies = match aside {
+        Ok(aside) => format!("the old journal lies in {}", aside.display()),
+        Err(error) => format!("the old journal cannot be put aside: {error}"),
+    };
     tracing::error!(
         "the switch starts without calls. {recovered} calls that were alive are closed in the \
-         records as recovered; phones and agents log in anew; the old journal lies in {}",
-        aside.display()
+         records as recovered; phones and agents log in anew; {lies}"
     );
-    Ok(numbers)
+    Ok(Found { begin: Begin::Fresh(numbers), rows })
 }

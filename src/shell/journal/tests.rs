@@ -1,5 +1,8 @@
 //! Journals on disk: whole, torn, spoiled, foreign, with a gap, read-only, turned over and cleared.
 
+mod back;
+mod versions;
+
 use super::*;
 use crate::base::{Instant, Now, Wall};
 use crate::call::EndedBy;
@@ -65,7 +68,8 @@ impl Place {
 
     fn try_start(&self) -> Result<Process, String> {
         let mut outbox = self.outbox();
-        let begin = recover(&self.dir(), &mut outbox)?;
+        let Found { begin, rows } = recover(&self.dir(), &mut outbox)?;
+        assert_eq!(rows, [], "the outbox has room");
         let (stored, meters) = (Arc::<Stored>::default(), Metrics::new().for_shell());
         stored.add(outbox.last());
         let mut out = Out::default();
@@ -321,8 +325,9 @@ fn another_version_is_said_and_its_calls_are_closed_in_the_records() {
 fn a_gap_is_stated_and_nothing_after_it_is_pretended() {
     let place = Place::new("journal-gap");
     three_calls_one_over(&place);
-    let file = std::fs::OpenOptions::new().write(true).open(place.segment()).unwrap();
-    files::mark_gap(&file, 1, false).unwrap();
+    let mut options = std::fs::OpenOptions::new();
+    let file = options.read(true).write(true).open(place.segment()).unwrap();
+    files::mark_gap(&file).unwrap();
     is_closed_in_the_records(&place, 3, 1);
 }
 
@@ -335,7 +340,13 @@ fn a_full_disk_costs_no_call_and_the_journal_heals() {
     process.arrives("lost");
     process.arrives("lost2");
     assert_eq!(process.board.live(), 3, "calls go on");
+    let Some(Event::Journal { trouble: Some(why) }) = process.writer.news() else {
+        panic!("nobody is told")
+    };
+    assert!(why.contains("No space"), "{why}");
     heals(&mut process);
+    assert_eq!(process.writer.news(), Some(Event::Journal { trouble: None }));
+    assert_eq!(process.writer.news(), None, "told once");
     process.arrives("c1");
     process.is_same(&place.start());
     assert_eq!(place.start().board.live(), 4);
@@ -421,57 +432,6 @@ fn why_is_told_from_the_journal_when_memory_has_forgotten() {
     assert!(unknown.starts_with("no call 01NOBODY arrives in"), "{unknown}");
 }
 
-/// Makes files of another version of what lies in the journal.
-fn rewrite(place: &Place, change: impl Fn(Vec<u8>) -> Vec<u8>) {
-    for entry in std::fs::read_dir(place.dir()).unwrap() {
-        let path = entry.unwrap().path();
-        std::fs::write(&path, change(std::fs::read(&path).unwrap())).unwrap();
-    }
-}
-
-/// Written by another build of the same form.
-fn by_another_build(mut bytes: Vec<u8>) -> Vec<u8> {
-    let own = Header::decode(&bytes).unwrap();
-    let other = Header { build: own.build ^ 1, ..own };
-    bytes[..HEADER_LEN].copy_from_slice(&other.encode());
-    bytes
-}
-
-#[test]
-fn calls_of_a_later_form_get_their_records_though_its_columns_are_others() {
-    let place = Place::new("journal-later");
-    three_calls_one_over(&place);
-    // One column has another name there, one another type, and one is new.
-    let change = |note: String| {
-        let note = note.replace("\"hold_ms\":0", "\"held\":{\"ms\":0},\"mood\":\"calm\"");
-        note.replace("\"offers\":0", "\"offers\":\"none\"")
-    };
-    let later = crate::core::journal::FORMAT + 1;
-    rewrite(&place, |bytes| crate::core::journal::in_another_form(&bytes, later, &change));
-    is_closed_in_the_records(&place, 3, 1);
-}
-
-#[test]
-fn a_call_that_ended_in_a_gap_is_not_closed_once_more_when_another_version_closes_the_books() {
-    let place = Place::new("journal-settled");
-    let mut process = place.start();
-    process.arrives("c0");
-    let port = process.hangs_up();
-    process.writer.fill_disk();
-    process.tells_figures(port);
-    assert_eq!(place.records().len(), 1, "the outbox has it");
-    heals(&mut process);
-    process.arrives("c1");
-    drop(process);
-    rewrite(&place, by_another_build);
-    // Long ago: the outbox has gone on to other segments.
-    std::fs::remove_dir_all(place.folder.0.join("outbox")).unwrap();
-    drop(place.start());
-    let records = place.records();
-    assert_eq!(records.len(), 1, "{records:#?}");
-    assert_eq!(records[0].ended_by, EndedBy::Recovered);
-}
-
 /// Until the journal is whole again: the segment comes at once, its snapshot from another thread.
 fn heals(process: &mut Process) {
     for _ in 0..4_000 {
@@ -512,18 +472,4 @@ fn the_last_snapshot_waits_for_rows_but_not_for_ever() {
     assert!(!Box::new(writer).leave(switch.memory(now), receiver), "its row is nowhere else");
     assert_eq!(place.start().board.live(), 0, "and the journal has it");
     assert_eq!(place.records().len(), 1);
-}
-
-#[test]
-fn another_build_goes_on_from_the_last_snapshot_of_an_orderly_end() {
-    let place = Place::new("journal-orderly");
-    let mut process = place.start();
-    (0..2).for_each(|n| process.arrives(&format!("c{n}")));
-    let Process { switch, board, writer, now, .. } = process;
-    let (sender, receiver) = channel::bounded(1);
-    sender.send(board).unwrap();
-    assert!(Box::new(writer).leave(switch.memory(now), receiver));
-    rewrite(&place, by_another_build);
-    let again = place.start();
-    assert!(again.switch.state() == switch.state() && again.board.live() == 2);
 }

@@ -8,7 +8,7 @@ use super::keeper::{Keeper, SegmentFile, Task};
 use super::{Limits, files, keeper};
 use crate::base::{Instant, Now};
 use crate::call;
-use crate::core::journal::{self, Header, Memory, NoteRef};
+use crate::core::journal::{self, HEADER_LEN, Header, Memory, NoteRef};
 use crate::core::{Command, Event, Fact, What};
 use crate::shell::board::Board;
 use crate::shell::engine::{Engine, Journal};
@@ -42,6 +42,8 @@ pub struct Writer {
     gap: Option<Gap>,
     /// It is written down again, but not yet after a snapshot that is safe.
     healing: Option<Gap>,
+    /// What the core is yet to be told: why there is a gap, or that there is none any more.
+    news: Option<Option<String>>,
     /// No new segment before then.
     next_turn: Instant,
     keeper: Keeper,
@@ -55,7 +57,8 @@ struct Gap {
 }
 
 impl Writer {
-    /// Begins a journal with a switch that nobody knew before.
+    /// Begins a journal with a switch that nobody knew before. On a disk that is full it begins
+    /// with a gap, which is no reason to answer nobody.
     pub fn begin(
         dir: &Path,
         limits: Limits,
@@ -67,12 +70,30 @@ impl Writer {
         let last = files::list(dir).map_err(sentence)?.0.last().copied().unwrap_or(0);
         let number = last + 1;
         let snapshot = keeper::encode(number, first.0, Some(first.1))?;
-        files::publish(&files::snapshot(dir, number), &snapshot).map_err(sentence)?;
-        let header = Header::new(number, false);
-        let file = files::create(&files::segment(dir, number), &header).map_err(sentence)?;
-        files::sync_folder(dir).map_err(sentence)?;
-        let len = header.encode().len() as u64;
-        Self::go_on(dir, limits, (number, false, file, len), stored, meters).map_err(sentence)
+        match first_files(dir, number, &snapshot) {
+            Ok(file) => {
+                let tail = (number, false, file, HEADER_LEN as u64);
+                Self::go_on(dir, limits, tail, stored, meters).map_err(sentence)
+            }
+            Err(error) if is_full(&error) => {
+                let nowhere = std::fs::File::open("/dev/null").map_err(sentence)?;
+                let tail = (last, false, nowhere, 0);
+                let writer = Self::go_on(dir, limits, tail, stored, meters).map_err(sentence)?;
+                Ok(writer.with_gap(first.0.now, &error))
+            }
+            Err(error) => Err(sentence(error)),
+        }
+    }
+
+    /// Nothing goes into a journal yet; what one before this holds is not all from now on.
+    fn with_gap(mut self, now: Now, error: &io::Error) -> Self {
+        let marked = files::list(&self.dir).and_then(|(segments, _)| {
+            let Some(last) = segments.last() else { return Ok(()) };
+            let mut options = std::fs::OpenOptions::new();
+            files::mark_gap(&options.read(true).write(true).open(files::segment(&self.dir, *last))?)
+        });
+        self.tell_gap(now, error, marked);
+        self
     }
 
     /// Goes on at the end of a segment.
@@ -95,6 +116,7 @@ impl Writer {
             noted: false,
             gap: None,
             healing: None,
+            news: None,
             next_turn: Instant(0),
             keeper: Keeper::start(dir, limits, Arc::clone(&stored))?,
             stored,
@@ -116,8 +138,13 @@ impl Writer {
     /// Nothing more goes into this segment: whoever reads it must know that it is not all.
     fn fail(&mut self, now: Now, error: &io::Error) {
         let _ = self.segment.file.set_len(self.len);
-        let marked = files::mark_gap(&self.segment.file, self.number, self.follows);
+        let marked = files::mark_gap(&self.segment.file);
+        self.tell_gap(now, error, marked);
+    }
+
+    fn tell_gap(&mut self, now: Now, error: &io::Error, marked: io::Result<()>) {
         self.gap = Some(self.healing.take().unwrap_or(Gap { since: now, lost: 0 }));
+        self.news = Some(Some(error.to_string()));
         self.stored.stand_alone(true);
         self.meters.journal_failures.increment(1);
         self.meters.journal_gap.set(1.0);
@@ -136,11 +163,6 @@ impl Writer {
     pub fn fill_disk(&mut self) {
         let file = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
         self.segment = SegmentFile::new(file);
-    }
-
-    #[cfg(test)]
-    pub fn is_whole(&self) -> bool {
-        self.gap.is_none() && self.healing.is_none()
     }
 
     fn turn(&mut self, memory: Memory, board: Receiver<Board>) -> io::Result<()> {
@@ -212,6 +234,7 @@ impl Journal for Writer {
         let is_safe = self.keeper.newest() >= self.number;
         if let Some(gap) = self.healing.take_if(|_| is_safe) {
             self.meters.journal_gap.set(0.0);
+            self.news = Some(None);
             self.stored.stand_alone(false);
             tracing::error!(
                 "the journal is whole again from here on: {} events of {} s are missing in it",
@@ -221,6 +244,14 @@ impl Journal for Writer {
         }
         let wanted = self.len > self.limits.segment || self.gap.is_some() || self.healing.is_some();
         wanted && self.next_turn <= now.instant && self.keeper.is_free()
+    }
+
+    fn is_whole(&self) -> bool {
+        self.gap.is_none() && self.healing.is_none()
+    }
+
+    fn news(&mut self) -> Option<Event> {
+        self.news.take().map(|trouble| Event::Journal { trouble })
     }
 
     fn snapshot(&mut self, memory: Memory, board: Receiver<Board>) {
@@ -242,6 +273,22 @@ impl Journal for Writer {
         let health = self.keeper.finish(LEAVE_WITHIN);
         self.number > before && health.newest() >= self.number
     }
+}
+
+/// The first snapshot, and the segment that follows it.
+fn first_files(dir: &Path, number: u64, snapshot: &[u8]) -> io::Result<std::fs::File> {
+    let path = files::snapshot(dir, number);
+    files::publish(&path, snapshot)?;
+    let begun = files::create(&files::segment(dir, number), &Header::new(number, false));
+    // Without its segment it would be taken for a journal that has lost one.
+    let file = begun.inspect_err(|_| drop(std::fs::remove_file(&path)))?;
+    files::sync_folder(dir)?;
+    Ok(file)
+}
+
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 pub fn cannot_write(dir: &Path, error: &io::Error) -> String {

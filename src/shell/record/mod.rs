@@ -13,11 +13,13 @@ pub use file::{find, open};
 
 use super::clock::Clock;
 use super::meters::ShellMeters;
+use crate::base::CallId;
 use crate::call::Tape;
 use crate::config::Hold;
 use crate::core::Event;
 use crate::media::Batch;
 use crossbeam_channel::{self as channel, Receiver, Sender};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -68,6 +70,15 @@ impl Holds {
 struct Shared {
     /// Packets for which there was no room.
     lost: AtomicU64,
+    /// The calls that they were of, since somebody looked.
+    of: Mutex<BTreeSet<CallId>>,
+}
+
+impl Shared {
+    /// Whose sound was lost since this was asked the last time.
+    fn losers(&self) -> BTreeSet<CallId> {
+        std::mem::take(&mut *self.of.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// Where a worker puts what was heard. It never waits. The default one leads nowhere.
@@ -82,7 +93,11 @@ impl Inlet {
     pub fn put(&self, batch: Batch) {
         let Some(sound) = &self.sound else { return };
         if let Err(refused) = sound.try_send(batch) {
-            let packets = refused.into_inner().iter().count() as u64;
+            let batch = refused.into_inner();
+            let calls = batch.iter().map(|heard| heard.track.call);
+            // Held for a moment by whoever looks, and only where sound was lost.
+            self.shared.of.lock().unwrap_or_else(PoisonError::into_inner).extend(calls);
+            let packets = batch.iter().count() as u64;
             self.shared.lost.fetch_add(packets, Ordering::Relaxed);
         }
     }

@@ -264,12 +264,21 @@ fn q40_a_stalled_disk_is_waited_for_by_nobody_and_the_length_stays_right() {
 }
 
 #[test]
-fn losses_are_told_to_the_calls_that_have_them() {
+fn losses_are_told_to_the_calls_that_have_them_and_to_no_other() {
     let bench = Bench::start(&folder("losses"), None, Clock::start());
-    bench.begin("2026-11-25/H.wav", bench.clock.instant());
-    bench.say(bench.clock.instant(), 0..1);
-    bench.inlet.shared.lost.fetch_add(50, Ordering::Relaxed);
+    let (began, other) = (bench.clock.instant(), CallId(77));
+    bench.begin("2026-11-25/H.wav", began);
+    bench.order(Tape::Begin { call: other, file: "2026-11-25/I.wav".into(), at: began });
+    bench.say(began, 0..1);
+    // A worker for whom there is no room.
+    let (sound, _full) = channel::bounded(0);
+    let shared = Arc::clone(&bench.inlet.shared);
+    let crowded = Inlet { sound: Some(sound), shared, ..Inlet::default() };
+    crowded.put(said(began, 1..26));
     assert_eq!(bench.told(), TapeEvent::Gaps { call: CALL });
+    bench.order(Tape::End { call: other, at: began });
+    let TapeEvent::Finished { call, .. } = bench.told() else { panic!("it has no gaps") };
+    assert_eq!(call, other);
     assert!(bench.metrics.render().contains("pukar_recording_packets_lost_total 50"));
 }
 

@@ -211,9 +211,10 @@ impl Writer {
         tracing::error!(
             "recordings have gaps: the disk is too slow, {packets} packets were not written"
         );
-        for call in self.live.keys().copied().collect::<Vec<_>>() {
-            self.tell(TapeEvent::Gaps { call });
-        }
+        let losers = self.shared.losers().into_iter();
+        losers
+            .filter(|call| self.live.contains_key(call))
+            .for_each(|call| self.tell(TapeEvent::Gaps { call }));
     }
 
     fn tell(&self, event: TapeEvent) {

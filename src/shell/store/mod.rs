@@ -11,6 +11,8 @@ mod csv;
 mod feeder;
 mod health;
 mod jsonl;
+mod line;
+mod missed;
 mod nats;
 mod outbox;
 mod places;
@@ -235,6 +237,7 @@ fn append_all(
     while let Ok(first) = rows.recv() {
         let mut batch = vec![first];
         gather(rows, &mut batch, (shared, stored), pace);
+        let batch = missed::fill(batch, log.last(), log.place());
         let (mut pause, mut tries_left) = (pace.retry.0, pace.last_tries);
         while let Err(error) = append(log, &batch, stored) {
             tracing::error!(

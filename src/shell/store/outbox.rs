@@ -1,8 +1,9 @@
-//! The outbox: an append-only log of rows in segments, one row a line as JSON. What has been
+//! The outbox: an append-only log of rows in segments, one row a line. What has been
 //! appended survives the process, and a loss of power once it was synced: whoever appends decides
 //! when, since the journal has every row too. A line that was left unfinished is cut off at the
 //! start.
 
+use super::line;
 use crate::core::Row;
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -54,7 +55,7 @@ impl Outbox {
             if found(self.last) {
                 break;
             }
-            if let Ok(row) = serde_json::from_slice(line) {
+            if let Ok(row) = line::read(line) {
                 self.count(&row);
             }
         }
@@ -102,8 +103,7 @@ impl Outbox {
         }
         let mut text = Vec::new();
         for row in rows {
-            serde_json::to_writer(&mut text, row)?;
-            text.push(b'\n');
+            line::write(&mut text, row)?;
         }
         if let Err(error) = self.file.write_all_at(&text, self.end.offset) {
             // Half a batch would be followed by the whole one.
@@ -117,12 +117,23 @@ impl Outbox {
 }
 
 /// Rows from `from` up to `end`, at most about `limit`, and the place after them. A line that is no
-/// row is left out and logged: it was written by a version that this one cannot read.
+/// row is taken from the journal; where that has it not either, it is left out. Both are logged.
 pub fn read(
     dir: &Path,
     from: Position,
     end: Position,
     limit: usize,
+) -> io::Result<(Vec<Row>, Position)> {
+    read_and_tell(dir, from, end, limit, &mut |flaw| tracing::error!("{flaw}"))
+}
+
+/// The same; what is wrong with a line is told.
+pub fn read_and_tell(
+    dir: &Path,
+    from: Position,
+    end: Position,
+    limit: usize,
+    tell: &mut dyn FnMut(String),
 ) -> io::Result<(Vec<Row>, Position)> {
     let (mut rows, mut at) = (Vec::new(), from);
     while at < end && rows.len() < limit {
@@ -137,22 +148,22 @@ pub fn read(
         file.seek(SeekFrom::Start(at.offset))?;
         let stop = if at.segment == end.segment { end.offset } else { u64::MAX };
         let mut lines = BufReader::new(file);
-        let mut line = Vec::new();
+        let mut text = Vec::new();
         while rows.len() < limit && at.offset < stop {
-            line.clear();
-            let len = lines.read_until(b'\n', &mut line)?;
+            text.clear();
+            let len = lines.read_until(b'\n', &mut text)?;
             if len == 0 {
                 break;
             }
             at.offset += len as u64;
-            match serde_json::from_slice(&line) {
-                Ok(row) => rows.push(row),
-                Err(error) => tracing::error!(
-                    segment = at.segment,
-                    before = at.offset,
-                    "a line of the outbox is no row and is left out: {error}"
-                ),
-            }
+            let Err(error) = line::read(&text).map(|row| rows.push(row)) else { continue };
+            let recalled = line::recall(dir, &text);
+            let then = if recalled.is_some() { "the journal has it" } else { "it is left out" };
+            tell(format!(
+                "the line before octet {} of segment {} of the outbox is no row: {error}; {then}",
+                at.offset, at.segment
+            ));
+            rows.extend(recalled);
         }
         if at.segment < end.segment && rows.len() < limit {
             at = Position { segment: at.segment + 1, offset: 0 };

@@ -1,10 +1,13 @@
 //! Rows on their way: batches, failures, recovery, restarts, repeats.
 
+mod whole;
+
 use super::rude::{self, Mood};
 use super::*;
 use crate::base::Wall;
 use crate::call::{Direction, EndedBy, Outcome};
 use crate::config;
+use crate::core::journal::{Header, NoteRef, put_note};
 use crate::core::{AgentStateRow, CallRecord, LegRow};
 use crate::shell::meters::Metrics;
 use std::path::PathBuf;
@@ -66,6 +69,17 @@ pub fn call(n: u64) -> Row {
         transfers: 0,
         legs: vec![LegRow { role: "caller".into(), packets_lost: -1, ..LegRow::default() }],
     })
+}
+
+/// A journal beside the outbox, in which these rows are noted.
+pub fn journal_of(folder: &Folder, rows: &[Row]) {
+    let mut file = Header::new(1, false).encode().to_vec();
+    for row in rows {
+        put_note(&mut file, 1, &NoteRef::Row(row)).unwrap();
+    }
+    let dir = folder.0.join("journal");
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::write(dir.join("000000000001.events"), file).unwrap();
 }
 
 fn state(n: u64) -> Row {

@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 mod address;
+pub mod boot;
 pub mod epoll;
 pub mod flock;
 pub mod inherit;

@@ -56,7 +56,14 @@ pub fn verify(settings: &Settings, only: &str) -> Result<Vec<Verdict>, String> {
     }
     // What is known is read before any store: whatever a store gets meanwhile is no finding.
     let truth = Truth::read(&settings.data)?;
-    Ok(chosen.into_iter().map(|store| compare(&truth, store)).collect())
+    let mut verdicts: Vec<Verdict> =
+        chosen.into_iter().map(|store| compare(&truth, store)).collect();
+    if !truth.flaws.is_empty() {
+        let mut own = Verdict { store: "the outbox and the journal".into(), ..Verdict::default() };
+        truth.flaws.iter().for_each(|flaw| own.say(flaw.clone()));
+        verdicts.push(own);
+    }
+    Ok(verdicts)
 }
 
 fn compare(truth: &Truth, store: &Store) -> Verdict {

@@ -23,6 +23,8 @@ pub struct Truth {
     /// Where the outbox ended when it was read, and the last numbers in it.
     end: Position,
     last: (u64, u64),
+    /// What is wrong between the journal and the outbox, in words.
+    pub flaws: Vec<String>,
     /// How far each store had come before anything was read.
     cursors: BTreeMap<String, Position>,
 }
@@ -35,13 +37,19 @@ impl Truth {
         let cursors = outbox::cursors(&outbox).map_err(sentence)?;
         let end = outbox::extent(&outbox).map_err(sentence)?;
         let tables = [Rows::default(), Rows::default(), Rows::default()];
-        let mut truth = Self { tables, outbox: outbox.clone(), end, last: (0, 0), cursors };
+        let (outbox_at, last, flaws) = (outbox.clone(), (0, 0), Vec::new());
+        let mut truth = Self { tables, outbox: outbox_at, end, last, flaws, cursors };
         for dir in [data.join("journal/set-aside"), data.join("journal")] {
             journal::rows(&dir, &mut |row| truth.add(&row))
                 .map_err(|e| format!("{}: {e}", dir.display()))?;
         }
-        let all = outbox::read(&outbox, Position::default(), end, usize::MAX).map_err(sentence)?;
-        for row in all.0 {
+        let mut flaws = Vec::new();
+        let tell = &mut |flaw| flaws.push(flaw);
+        let (from, all) = (Position::default(), usize::MAX);
+        let rows = outbox::read_and_tell(&outbox, from, end, all, tell).map_err(sentence)?.0;
+        truth.flaws = flaws;
+        truth.compare(&rows);
+        for row in rows {
             match &row {
                 Row::Call(call) => truth.last.0 = truth.last.0.max(call.seq),
                 Row::AgentState(state) => truth.last.1 = truth.last.1.max(state.seq),
@@ -49,6 +57,28 @@ impl Truth {
             truth.add(&row);
         }
         Ok(truth)
+    }
+
+    /// The rows of the outbox against those of the journal, as far as both go back: in both each
+    /// row is the same, and none is missing in the outbox between those that it has.
+    fn compare(&mut self, rows: &[Row]) {
+        let mut seen: [BTreeSet<u64>; 3] = Default::default();
+        for (table, cells) in rows.iter().flat_map(cells_of) {
+            let at = TABLES.iter().position(|known| known.name == table.name).unwrap_or(0);
+            let key = table.key_of(&cells);
+            seen[at].extend(table.seq_of(&cells));
+            if self.tables[at].rows.get(&key).is_some_and(|noted| *noted != cells) {
+                self.flaws.push(format!("{} {key}: the outbox has it otherwise", table.name));
+            }
+        }
+        for (table, (seen, known)) in TABLES.iter().zip(seen.iter().zip(&self.tables)) {
+            let (Some(first), Some(last)) = (seen.first(), seen.last()) else { continue };
+            let noted = known.rows.values().filter_map(|cells| table.seq_of(cells));
+            let missing = noted.filter(|n| (first..=last).contains(&n) && !seen.contains(n));
+            let missing =
+                missing.map(|n| format!("{} number {n} is not in the outbox", table.name));
+            self.flaws.extend(missing);
+        }
     }
 
     pub fn rows(&self, table: &Table) -> &Rows {

@@ -1,0 +1,87 @@
+//! Rows that were over a limit or damaged: the journal has them all.
+
+use super::*;
+
+#[test]
+fn rows_that_the_queue_had_no_room_for_come_from_the_journal_in_their_places() {
+    let folder = Folder::new("missed");
+    let all: Vec<Row> = (1..=9).map(call).chain((1..=4).map(state)).collect();
+    journal_of(&folder, &all);
+    let (place, kept) = moody(0);
+    // The disk hung, and the queue ran over: 3 to 7 and the states 2 and 3 were left out.
+    let came = [call(1), state(1), call(2), call(8), state(4), call(9)];
+    run(&folder, vec![place], came.into_iter());
+    let kept = kept.lock().unwrap();
+    let of = |calls: bool| {
+        let rows = kept.iter().filter(|row| matches!(row, Row::Call(_)) == calls).cloned();
+        numbers(&rows.collect::<Vec<_>>())
+    };
+    assert_eq!((of(true), of(false)), ((1..=9).collect(), (1..=4).collect()));
+}
+
+#[test]
+fn a_row_that_is_nowhere_keeps_no_other_from_its_store() {
+    let folder = Folder::new("missed-nowhere");
+    let (place, kept) = moody(0);
+    run(&folder, vec![place], [call(1), call(4)].into_iter());
+    assert_eq!(numbers(&kept.lock().unwrap()), [1, 4]);
+}
+
+/// The outbox with one octet changed in the line of row 2, which stays good JSON.
+fn damaged(folder: &Folder) {
+    let path = folder.0.join("outbox/000000000001.rows");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines = text.lines().enumerate().map(|(n, line)| match n {
+        1 => line.replace("\"talk_ms\":6", "\"talk_ms\":7"),
+        _ => line.to_string(),
+    });
+    let lines: Vec<String> = lines.collect();
+    std::fs::write(path, lines.join("\n") + "\n").unwrap();
+}
+
+#[test]
+fn a_flipped_bit_in_the_outbox_is_no_other_row_and_the_journal_has_the_right_one() {
+    let folder = Folder::new("outbox-flip");
+    let mut outbox = Outbox::open(&folder.0.join("outbox")).unwrap();
+    let rows: Vec<Row> = (1..=3).map(call).collect();
+    outbox.append(&rows).unwrap();
+    damaged(&folder);
+    assert_eq!(numbers(&outbox.newest().unwrap()), [1, 3], "a row with other figures is none");
+    journal_of(&folder, &rows);
+    assert_eq!(outbox.newest().unwrap(), rows);
+}
+
+#[test]
+fn lines_of_an_outbox_from_before_there_were_checksums_are_read() {
+    let folder = Folder::new("outbox-old");
+    let dir = folder.0.join("outbox");
+    drop(Outbox::open(&dir).unwrap());
+    let line = |n| serde_json::to_string(&call(n)).unwrap() + "\n";
+    std::fs::write(dir.join("000000000001.rows"), line(1) + &line(2)).unwrap();
+    let mut outbox = Outbox::open(&dir).unwrap();
+    outbox.append(&[call(3)]).unwrap();
+    assert_eq!((numbers(&outbox.newest().unwrap()), outbox.last()), (vec![1, 2, 3], (3, 0)));
+}
+
+#[test]
+fn verify_holds_the_outbox_against_the_journal() {
+    let folder = Folder::new("verify-outbox");
+    let data = folder.0.clone();
+    let stores = vec![config::Store::Sqlite { path: data.join("records.db") }];
+    let settings = config::Settings { data, stores, ..config::Settings::default() };
+    journal_of(&folder, &(1..=5).map(call).collect::<Vec<_>>());
+    run(&folder, configured(&folder, &settings.stores), (1..=5).map(call));
+    assert!(verify(&settings, "").unwrap().iter().all(verify::Verdict::is_good));
+    damaged(&folder);
+    let flaws = || verify(&settings, "").unwrap().pop().unwrap().to_string();
+    assert!(flaws().contains("the journal has it"), "{}", flaws());
+    // Another row than the one that was noted, and one that was noted and is not there.
+    let Row::Call(record) = call(2) else { unreachable!() };
+    let other = Row::Call(CallRecord { talk_ms: 99, ..record });
+    std::fs::remove_dir_all(folder.0.join("outbox")).unwrap();
+    let mut outbox = Outbox::open(&folder.0.join("outbox")).unwrap();
+    outbox.append(&[call(1), other, call(4), call(5)]).unwrap();
+    let said = flaws();
+    assert!(said.contains("the outbox has it otherwise"), "{said}");
+    assert!(said.contains("calls number 3 is not in the outbox"), "{said}");
+}
