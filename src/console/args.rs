@@ -112,6 +112,9 @@ pub enum Command<L: Args> {
     Audit(View),
     /// Read the configuration again; live calls go on.
     Reload,
+    /// Have the program that lies now where the switch was started from go on in its place, calls
+    /// and all; says whether that happened.
+    Upgrade,
     /// Print the form that calls are kept in; an upgrade asks for it.
     #[command(hide = true)]
     Shape,

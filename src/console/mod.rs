@@ -21,6 +21,7 @@ mod report;
 mod screen;
 mod table;
 mod top;
+mod upgrade;
 mod upkeep;
 mod why;
 
@@ -124,6 +125,7 @@ fn dispatch<L: clap::Args>(cli: Cli<L>, hands: &Hands<L>) -> Result<(), Fault> {
         Command::Queue { name, act, rest } => acts::act(&client, "queues", &name, &act, &rest),
         Command::Audit(view) => screen::show(&client, &screen::AUDIT, view),
         Command::Reload => client.call("config.reload", json!({})).map(drop),
+        Command::Upgrade => upgrade::run(&client),
         Command::Verify(args) => upkeep::verify(&args),
         Command::Purge(args) => upkeep::purge(&args),
         Command::Shape => print(&format!("{}\n", shell::shape())),

@@ -285,6 +285,7 @@ impl super::event::Noted {
             Self::Seen => "numbers.seen",
             Self::Exported => "records.exported",
             Self::Reloaded => "config.reload",
+            Self::Upgraded => "switch.upgrade",
             Self::Refused => "refused",
         }
     }

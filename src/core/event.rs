@@ -182,6 +182,7 @@ pub enum Noted {
     /// Records left the switch with callers' numbers in them.
     Exported,
     Reloaded,
+    Upgraded,
     /// Somebody asked for what is not theirs to do.
     Refused,
 }

@@ -18,7 +18,7 @@ use crate::sip::Transport;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -70,6 +70,8 @@ pub struct LoopHandle {
     stop: Arc<AtomicBool>,
     broken: Arc<AtomicBool>,
     leave: Arc<AtomicBool>,
+    /// How often the loop has gone round.
+    turns: Arc<AtomicU64>,
 }
 
 /// How the loop ended.
@@ -89,8 +91,8 @@ pub enum Over {
 impl LoopHandle {
     pub fn new() -> io::Result<Self> {
         let waker = Arc::new(Waker::new()?);
-        let (stop, broken, leave) = Default::default();
-        Ok(Self { waker, stop, broken, leave })
+        let (stop, broken, leave, turns) = Default::default();
+        Ok(Self { waker, stop, broken, leave, turns })
     }
 
     /// A thread that the loop cannot do without has died.
@@ -103,6 +105,11 @@ impl LoopHandle {
     pub fn leave(&self) {
         self.leave.store(true, Ordering::SeqCst);
         self.waker.wake();
+    }
+
+    /// Grows as long as the loop is well and has been woken.
+    pub fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
     }
 
     fn leaves(&self) -> bool {
@@ -159,6 +166,7 @@ impl<E: Engine + 'static> CoreLoop<E> {
                 return Ok(Over::Left);
             }
             self.sleep(&mut poller, &mut ready, batch.is_empty())?;
+            self.handle.turns.fetch_add(1, Ordering::Relaxed);
             self.gather(&ready, &poller, &mut batch);
             let now = self.clock.now();
             if let Some((due, _)) = self.engine.next_deadline().filter(|(at, _)| *at <= now.instant)

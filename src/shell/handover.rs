@@ -4,6 +4,7 @@
 //!
 //! In: sockets. Out: a note in memory with their numbers, that the next program reads at its start.
 
+use super::manager;
 use super::sys::inherit;
 use crate::base::FlowId;
 use crate::sip::Transport;
@@ -48,10 +49,12 @@ struct Note {
 }
 
 impl Handover {
-    /// What the program before this one has left open; empty where there was none.
+    /// What the program before this one has left open, or the service manager.
     pub fn take() -> Self {
         let Some(fd) = std::env::var(VARIABLE).ok().and_then(|text| text.parse().ok()) else {
-            return Self::default();
+            let mut open = Self::default();
+            manager::sockets(&mut open);
+            return open;
         };
         match read(fd) {
             Ok(note) => Self::open(note),

@@ -19,6 +19,7 @@ mod journal;
 mod lane;
 mod lock;
 mod log;
+mod manager;
 pub mod media;
 mod meters;
 mod outlets;

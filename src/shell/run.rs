@@ -2,6 +2,7 @@
 
 use super::core_loop::Over;
 use super::log;
+use super::manager::{self, Told};
 use super::running::{Options, Running};
 use super::sys::signals;
 use super::upgrade::Program;
@@ -10,7 +11,10 @@ use crate::core::Event;
 use std::task::{Context, Waker};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
 
+/// Between the answer to whoever wanted an upgrade, and the upgrade.
+const ANSWERED: Duration = Duration::from_millis(50);
 /// For BYEs, their answers and the last figures of media ports.
 const GOODBYE: Duration = Duration::from_secs(3);
 
@@ -25,6 +29,8 @@ pub fn run(settings: Settings, options: Options) -> Result<(), String> {
         tracing::warn!("signals cannot be held back: {error}");
     }
     let program = Program::own(options.config.clone());
+    let (wish, mut wishes) = mpsc::channel(1);
+    let options = Options { upgrade: Some(wish), ..options };
     let running = Running::start(settings, options)?;
     let signals = running.runtime().block_on(async { Signals::new() });
     let signals = signals.and_then(|kept| signals::release(&OBEYED).map(|()| kept));
@@ -35,11 +41,19 @@ pub fn run(settings: Settings, options: Options) -> Result<(), String> {
     if let Some(at) = running.http() {
         tracing::info!("wallboard http://{at}/");
     }
+    manager::tell(Told::Ready);
+    running.runtime().spawn(manager::watch(running.core()));
     match signals {
-        Ok(mut signals) => match running.runtime().block_on(signals.obey(&running, &program)) {
-            Then::End => {}
-            Then::Replace => return Err(program.replace(running, || signals.pass_on())),
-        },
+        Ok(mut signals) => {
+            let obeyed = signals.obey(&running, &program, &mut wishes);
+            match running.runtime().block_on(obeyed) {
+                Then::End => {}
+                Then::Replace => {
+                    manager::tell(Told::Reloading);
+                    return Err(program.replace(running, || signals.pass_on()));
+                }
+            }
+        }
         Err(error) => {
             tracing::error!("signals cannot be received: {error}");
             running.stop();
@@ -96,7 +110,12 @@ impl Signals {
         }
     }
 
-    async fn obey(&mut self, running: &Running, program: &Program) -> Then {
+    async fn obey(
+        &mut self,
+        running: &Running,
+        program: &Program,
+        wishes: &mut mpsc::Receiver<oneshot::Sender<Result<String, String>>>,
+    ) -> Then {
         let mut over = running.over();
         loop {
             tokio::select! {
@@ -110,6 +129,16 @@ impl Signals {
                     Ok(()) => return Then::Replace,
                     Err(why) => tracing::error!("no upgrade, and everything goes on: {why}"),
                 },
+                Some(answer) = wishes.recv() => {
+                    let can = program.can_replace(running).await;
+                    let comes = can.is_ok();
+                    let _ = answer.send(can.map(|()| "another program goes on".into()));
+                    if comes {
+                        // For the answer to leave.
+                        tokio::time::sleep(ANSWERED).await;
+                        return Then::Replace;
+                    }
+                }
                 _ = over.wait_for(Option::is_some) => return Then::End,
             }
         }
@@ -125,6 +154,7 @@ async fn drain(running: &Running, term: &mut Signal, int: &mut Signal) {
         "draining: no new calls, {live} live ones have {} s; a second SIGTERM ends at once",
         within.as_secs()
     );
+    manager::tell(Told::Stopping);
     let mut over = running.over();
     let _ = running.inbox().control(Event::Drain).await;
     tokio::select! {
@@ -151,6 +181,7 @@ async fn reload(running: &Running) {
     let Some(read) = running.reload().cloned() else {
         return tracing::warn!("nothing to reload: there is no configuration file");
     };
+    manager::tell(Told::Reloading);
     let refused = &running.meters().configuration_refused;
     match tokio::task::spawn_blocking(move || read()).await {
         Ok(Ok(settings)) => {
@@ -166,4 +197,5 @@ async fn reload(running: &Running) {
         }
         Err(_) => tracing::error!("the configuration could not be read"),
     }
+    manager::tell(Told::Ready);
 }

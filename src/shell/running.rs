@@ -1,6 +1,6 @@
 //! A switch at work: everything started in its order, and brought to rest in the reverse one.
 
-use super::admin::{self, Api, Glances, Guard, Reload};
+use super::admin::{self, Api, Glances, Guard, Reload, Upgrade};
 use super::before::{Before, bind, bind_http, look_back, with_own_address};
 use super::begin::{Begun, begin};
 use super::board::{self, Board, BoardReader};
@@ -18,7 +18,7 @@ use super::{checks, dns, record, reload, tunes};
 use crate::base::FlowId;
 use crate::call::Tape;
 use crate::config::{self, Settings};
-use crate::core::{Event, Switch};
+use crate::core::{Event, Row, Switch};
 use crate::media::control::{Command as MediaCommand, Event as MediaEvent};
 use crate::sip::Transport;
 use serde_json::Value;
@@ -47,6 +47,8 @@ pub struct Options {
     pub reload: Option<Reload>,
     /// What the settings were read from, for a program that is to take this one's place.
     pub config: Option<PathBuf>,
+    /// Whoever wants another program in this one's place, and waits for whether that comes.
+    pub upgrade: Option<Upgrade>,
     /// What is wrong with the configuration. Of the settings only the data folder counts then, and
     /// there is a switch only where one was at work that has not ended.
     pub mistakes: Option<String>,
@@ -108,13 +110,11 @@ impl Running {
         let settings = with_own_address(settings);
         let ground = Ground::prepare(settings, options.seed, clock)?;
         ground.meters.configuration_refused.set(f64::from(u8::from(options.mistakes.is_some())));
-        let reload = options.reload.map(|read| adopting(read, &ground));
+        let (reload, upgrade) = (options.reload, options.upgrade);
+        let reload = reload.map(|read| adopting(read, &ground));
         let (tapes, inlet, recorder) = ground.start_recorder().map_err(no_thread)?;
         let (workers, media) = ground.start_media(inlet, std::mem::take(&mut open.ports))?;
-        let places = store::places(&ground.settings, &outbox)?;
-        let (pace, alarm) = (Pace::default(), ground.alarm());
-        let (mut rows, stores) = store::start(&outbox, places, pace, &ground.metrics, alarm)?;
-        waiting.into_iter().for_each(|row| rows.put(row));
+        let (rows, stores) = ground.start_stores(&outbox, waiting)?;
         let Begun { switch, board, journal, first } =
             begin(found, &ground, stores.stored(), open.ids())?;
         let (news, board, board_thread) =
@@ -125,7 +125,7 @@ impl Running {
         let socket = ground.settings.admin.socket.clone();
         let database = database(&ground.settings.stores);
         let api = ground.api(&board, &replies, stores.health())?;
-        let api = Api { database: database.clone(), reload: reload.clone(), ..api };
+        let api = Api { database: database.clone(), reload: reload.clone(), upgrade, ..api };
         let (guard, http_at) = ground.open_doors(Arc::new(api), http)?;
         ground.keep_meters(&workers);
         let questions = ground.start_questions();
@@ -282,6 +282,10 @@ impl Running {
         self.reload.as_ref()
     }
 
+    pub(super) fn core(&self) -> LoopHandle {
+        self.handle.clone()
+    }
+
     pub(super) fn meters(&self) -> ShellMeters {
         self.metrics.for_shell()
     }
@@ -378,6 +382,19 @@ impl Ground {
         })
     }
 
+    /// `waiting`: rows that the outbox has yet to take.
+    fn start_stores(
+        &self,
+        outbox: &Path,
+        waiting: Vec<Row>,
+    ) -> Result<(Lane<Row>, Stores), String> {
+        let places = store::places(&self.settings, outbox)?;
+        let (pace, alarm) = (Pace::default(), self.alarm());
+        let (mut rows, stores) = store::start(outbox, places, pace, &self.metrics, alarm)?;
+        waiting.into_iter().for_each(|row| rows.put(row));
+        Ok((rows, stores))
+    }
+
     fn start_recorder(&self) -> std::io::Result<(Lane<Tape>, record::Inlet, JoinHandle<()>)> {
         let (settings, inbox) = (&self.settings.recording, self.inbox.clone());
         let (orders, inlet, thread) = record::start(record::Recorder {
@@ -471,6 +488,7 @@ impl Ground {
             database: None,
             stores,
             reload: None,
+            upgrade: None,
             owner: own.uid(),
             glances: Glances::default(),
         })

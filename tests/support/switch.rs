@@ -126,6 +126,22 @@ impl Switch {
         self.meet();
     }
 
+    /// Starts another process where the last one has ended, with something changed about it.
+    pub fn restart_with(&mut self, change: impl FnOnce(&mut Command)) {
+        let mut command = command(&self.own, &self.street, self.supervised);
+        change(&mut command);
+        self.program = Program::start("pukar", &mut command);
+        self.program.line_with("admin socket");
+        self.meet();
+    }
+
+    /// What the command line says to it.
+    pub fn tell(&self, words: &[&str]) -> std::process::Output {
+        let mut command = Command::new(&self.own);
+        command.arg("--socket").arg(self.data().join("s")).args(words);
+        command.output().unwrap()
+    }
+
     /// Kills the process, and starts another whose disk takes nothing any more.
     pub fn crash_onto_a_full_disk(&mut self) {
         self.program.signal(libc::SIGKILL);
@@ -135,9 +151,8 @@ impl Switch {
 
     /// Starts another process where the last one has ended: its disk takes nothing.
     pub fn start_onto_a_full_disk(&mut self) {
-        let mut command = command(&self.own, &self.street, self.supervised);
         // SAFETY: both calls may be made between fork and exec, and read no memory of ours.
-        unsafe {
+        self.restart_with(|command| unsafe {
             command.pre_exec(|| {
                 let none = libc::rlimit { rlim_cur: 0, rlim_max: libc::RLIM_INFINITY };
                 libc::setrlimit(libc::RLIMIT_FSIZE, &none);
@@ -145,10 +160,7 @@ impl Switch {
                 libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
                 Ok(())
             });
-        }
-        self.program = Program::start("pukar", &mut command);
-        self.program.line_with("admin socket");
-        self.meet();
+        });
     }
 
     /// There is room again.

@@ -17,7 +17,7 @@ pub use rpc::Fault;
 pub use socket::Guard;
 pub use stream::{Facts, begin as follow};
 pub use table::{AGENT_STATES, Kind, Verb, acts};
-pub use verbs::{Api, Glances, Reload};
+pub use verbs::{Api, Glances, Reload, Upgrade};
 
 use super::accept;
 use std::path::Path;

@@ -56,6 +56,7 @@ pub enum Shell {
     Report,
     Handover,
     Reload,
+    Upgrade,
     Metrics,
     Stores,
     Verbs,
@@ -281,6 +282,15 @@ pub const VERBS: &[Verb] = &[
     everywhere(only(
         Role::Administrator,
         shell("config.reload", &[], "Reads the configuration again.", Shell::Reload),
+    )),
+    everywhere(only(
+        Role::Administrator,
+        shell(
+            "switch.upgrade",
+            &[],
+            "The program that lies now where this one was started from goes on in its place.",
+            Shell::Upgrade,
+        ),
     )),
     only(
         Role::Supervisor,

@@ -75,6 +75,7 @@ impl World {
             meters,
             database: None,
             reload: None,
+            upgrade: None,
             owner: u32::MAX,
             glances: Glances::default(),
         });

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
 
 /// How long the core may take to answer. It takes microseconds, unless something is wrong.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -30,6 +31,8 @@ const GLANCES_MAX: usize = 10_000;
 
 /// Reads the configuration again: the new settings, or every mistake in it.
 pub type Reload = Arc<dyn Fn() -> Result<Settings, String> + Send + Sync>;
+/// Brings the wish for an upgrade to whoever can, who answers whether it comes.
+pub type Upgrade = mpsc::Sender<oneshot::Sender<Result<String, String>>>;
 
 /// What the verbs need.
 pub struct Api {
@@ -42,6 +45,7 @@ pub struct Api {
     pub database: Option<PathBuf>,
     pub stores: Arc<Health>,
     pub reload: Option<Reload>,
+    pub upgrade: Option<Upgrade>,
     /// Whose the socket is.
     pub owner: u32,
     /// When who last glanced at callers' numbers, for the books.
@@ -71,6 +75,10 @@ impl Api {
                 let done = self.reload().await;
                 self.note(&who, Noted::Reloaded, String::new()).await;
                 done.map(|text| json!({"text": text}))
+            }
+            How::Shell(Shell::Upgrade) => {
+                self.note(&who, Noted::Upgraded, String::new()).await;
+                self.upgrade().await.map(|text| json!({"text": text}))
             }
             How::Shell(Shell::Metrics) => Ok(json!(self.metrics.render())),
             How::Shell(Shell::Stores) => Ok(self.stores.list()),
@@ -280,6 +288,17 @@ impl Api {
                 "no store can be asked: add \"sqlite:data/records.db\" to [records] stores",
             )
         })
+    }
+
+    /// Has another program take this one's place, or says why that does not happen.
+    async fn upgrade(&self) -> Result<String, Fault> {
+        let Some(upgrade) = &self.upgrade else {
+            return Err(Fault::refused("this switch is part of another program, and stays"));
+        };
+        let (answer, answered) = oneshot::channel();
+        let stopping = || Fault::silent("the switch is stopping");
+        upgrade.send(answer).await.map_err(|_| stopping())?;
+        answered.await.map_err(|_| stopping())?.map_err(Fault::refused)
     }
 
     /// Reads the configuration again and hands it to the core; mistakes change nothing.

@@ -57,8 +57,12 @@ fn origin(outbox: &Path) -> io::Result<String> {
     let mut octets = [0; 8];
     fs::File::open("/dev/urandom")?.read_exact(&mut octets)?;
     let origin = format!("{:016x}", u64::from_be_bytes(octets));
-    fs::create_dir_all(outbox)?;
-    fs::write(path.with_extension("new"), &origin)?;
-    fs::rename(path.with_extension("new"), path)?;
+    let written = fs::create_dir_all(outbox)
+        .and_then(|()| fs::write(path.with_extension("new"), &origin))
+        .and_then(|()| fs::rename(path.with_extension("new"), path));
+    if let Err(error) = written {
+        // A full disk; until the next start this one will do.
+        tracing::warn!("{}: what rows are known by cannot be noted: {error}", outbox.display());
+    }
     Ok(origin)
 }

@@ -11,8 +11,17 @@ pub fn id() -> io::Result<String> {
 
 /// Microseconds since the machine was started.
 pub fn micros() -> io::Result<u64> {
+    read(libc::CLOCK_BOOTTIME)
+}
+
+/// The same without sleep, as a service manager counts.
+pub fn monotonic() -> io::Result<u64> {
+    read(libc::CLOCK_MONOTONIC)
+}
+
+fn read(clock: libc::clockid_t) -> io::Result<u64> {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the call writes into `time`, which is its own and lives through it.
-    checked(i64::from(unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &mut time) }))?;
+    checked(i64::from(unsafe { libc::clock_gettime(clock, &mut time) }))?;
     Ok(time.tv_sec as u64 * 1_000_000 + time.tv_nsec as u64 / 1_000)
 }
