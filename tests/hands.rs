@@ -4,7 +4,7 @@
 mod desk_world;
 
 use desk_world::{Habit, Stage, secs};
-use pukar::call::Outcome;
+use pukar::call::{EndedBy, Outcome};
 use pukar::core::{Audit, Verb, What};
 
 const TWO_QUEUES: &str = r#"
@@ -67,9 +67,11 @@ fn a_closed_queue_turns_new_callers_away_and_serves_who_waits() {
     let said = set_queue(&mut stage, "general", "close").unwrap();
     assert!(said.contains("new callers are turned away"), "{said}");
     let late = stage.dial("9826000002", "181", "");
-    stage.wait(secs(1));
+    // They are told so first, and nobody says here that all has been said.
+    stage.wait(secs(20));
     assert_eq!(stage.records.len(), 1, "the second is refused: {:?}", status(&stage, &late));
-    assert_ne!(stage.records[0].outcome, Outcome::Answered);
+    let record = &stage.records[0];
+    assert_eq!((record.outcome, record.ended_by), (Outcome::Refused, EndedBy::Shut));
     stage.habit(OP1, Habit::Answers);
     stage.set_agent("op1", "ready");
     assert!(stage.story().contains(&"connected op1".to_string()), "who waited is served");

@@ -174,6 +174,7 @@ fn random_join(rng: &mut Rng, world: &World) -> Join {
     }
     if rng.chance(60) {
         join.caller = Some(format!("+9198{}", rng.below(4)));
+        join.line = ["181", "104"][rng.below(2) as usize].into();
     }
     if rng.chance(10) {
         join.agent = Some(pick_agent(rng, world));
@@ -248,10 +249,16 @@ fn step(
             world.reachable(agent, there);
             model.reachable(now, agent, there);
         }
-        80..=95 => {
+        80..=94 => {
             if let Some(timer) = world.fire() {
                 model.expire(world.now, timer);
             }
+        }
+        95 => {
+            let (caller, line) = (format!("+9198{}", rng.below(4)), "181");
+            let arrived = Instant(now.0 - rng.below(3) * 200_000);
+            world.desk.cut_off(now, &caller, line, arrived);
+            model.cut_off(now, &caller, line, arrived);
         }
         96 => {
             let timer = match rng.below(5) {

@@ -227,7 +227,7 @@ default = true
 emergency_key = "0"
 callback_key = "1"
 [[route]]
-prefixes = ["98"]
+prefixes = ["+91"]
 trunk = "bsnl"
 identity = "+917552551181"
 [[district]]

@@ -22,6 +22,8 @@ pub struct Join {
     pub languages: Vec<String>,
     /// Who it is, in whatever form never changes (E.164): callers who come back are known by it.
     pub caller: Option<String>,
+    /// What they called: a place that they left is kept for whoever comes back to the same.
+    pub line: String,
     /// The agent to prefer, where that is known better than the desk does.
     pub agent: Option<AgentId>,
     /// How long the caller may wait in place of the queue's `max_wait`: for one who is not on the

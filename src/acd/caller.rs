@@ -30,6 +30,8 @@ pub(super) struct Caller {
     pub tried: BTreeSet<AgentId>,
     /// Who it is, as the desk remembers callers.
     pub key: Option<String>,
+    /// What they called.
+    pub line: String,
     /// What is asked of an agent, as last looked at.
     pub need: Need,
     /// Where in the queue the caller stands, while unanswered.
@@ -85,7 +87,8 @@ impl Caller {
             arrived: join.arrived.unwrap_or(now).min(now),
             call,
         };
-        let mut key = join.caller.map(|key| key.chars().take(limits::CALLER_KEY_MAX).collect());
+        let mut key = join.caller.as_deref().map(key_of);
+        let mut line = join.line;
         if let Some(before) = before {
             place.arrived = before.place.arrived;
             place.ordinary &= before.place.ordinary;
@@ -94,6 +97,9 @@ impl Caller {
                 languages = before.languages;
             }
             key = key.or(before.key);
+            if line.is_empty() {
+                line = before.line;
+            }
         }
         if !place.ordinary {
             place.priority = Reverse(limits::PRIORITY_MAX);
@@ -109,6 +115,7 @@ impl Caller {
             held: join.agent,
             tried: BTreeSet::new(),
             key,
+            line,
             need: Need::default(),
             lane: LaneAt::Shared(0),
             review: None,
@@ -171,6 +178,11 @@ impl Caller {
         languages.dedup();
         (languages, Some(span * (steps as u32 + 1)))
     }
+}
+
+/// As callers are known again.
+pub(super) fn key_of(name: &str) -> String {
+    name.chars().take(limits::CALLER_KEY_MAX).collect()
 }
 
 fn as_skills(languages: &[String]) -> Vec<String> {

@@ -5,7 +5,7 @@
 //! eligible caller waits. Does not know what a phone is. May import: base.
 
 use super::agent::{Agent, Duty, Task};
-use super::caller::{Caller, Stage};
+use super::caller::{Caller, Stage, key_of};
 use super::memory::Memory;
 use super::queue::{LaneAt, Queue};
 use super::{Away, Effect, Fact, Join, Miss, MissedBecause, Refused, Wish, Withdrawn};
@@ -73,6 +73,9 @@ impl Desk {
         let mut caller = Caller::new(now, call, queue, join, before);
         let obstacle = self.obstacle(queue, !caller.place.ordinary || caller.keep.is_some());
         let obstacle = obstacle.filter(|(why, _)| *why == Away::NoQueue || !again);
+        // Whoever comes back to a place has been counted before.
+        let place = self.place_of(now, &caller).filter(|_| is_new);
+        let obstacle = obstacle.filter(|(why, _)| *why != Away::Full || place.is_none());
         if obstacle.is_some() && waits {
             return;
         }
@@ -81,7 +84,7 @@ impl Desk {
             self.turn_away(&mut turn, (call, queue), obstacle);
         } else {
             if is_new {
-                self.recognise(now, &mut caller);
+                self.recognise(&mut caller, place);
             }
             self.callers.insert(call, caller);
             turn.fact(Fact::Queued { call, queue });
@@ -91,15 +94,25 @@ impl Desk {
         self.decide(turn);
     }
 
-    /// Whoever was here a while ago has the old place, and the agent of last time.
-    fn recognise(&mut self, now: Instant, caller: &mut Caller) {
-        let settings = self.queues.get(caller.queue).map(|queue| &queue.settings);
-        let (Some(settings), Some(key)) = (settings, &caller.key) else { return };
-        let place = self.memory.place(now, key, caller.queue, settings.return_within);
+    /// The place that is kept for whoever was on the same line a while ago.
+    fn place_of(&self, now: Instant, caller: &Caller) -> Option<Instant> {
+        let within = self.queues.get(caller.queue)?.settings.return_within;
+        self.memory.place(now, caller.key.as_deref()?, &caller.line, within)
+    }
+
+    /// Whoever was here a while ago has the old place, once, and the agent of last time.
+    fn recognise(&mut self, caller: &mut Caller, place: Option<Instant>) {
+        let Some(key) = &caller.key else { return };
         if let Some(arrived) = place {
+            self.memory.take_place(key);
             caller.place.arrived = caller.place.arrived.min(arrived);
         }
         caller.held = caller.held.or_else(|| self.memory.agent(key));
+    }
+
+    /// Somebody who was talked with was cut off: they come back to their place for a while.
+    pub fn cut_off(&mut self, now: Instant, caller: &str, line: &str, arrived: Instant) {
+        self.memory.left(now, &key_of(caller), line, arrived);
     }
 
     /// The caller hung up or was moved elsewhere. In conversation this ends it, like `released`.
@@ -110,7 +123,7 @@ impl Desk {
             && caller.unanswered()
             && let Some(key) = &caller.key
         {
-            self.memory.left(turn.now(), key, caller.queue, caller.place.arrived);
+            self.memory.left(turn.now(), key, &caller.line, caller.place.arrived);
         }
         self.decide(turn);
     }

@@ -1,6 +1,6 @@
 //! Callers who have left, for a while: their places, and who talked to them last.
 
-use crate::base::{AgentId, Instant, QueueId, limits};
+use crate::base::{AgentId, Instant, limits};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,17 +16,17 @@ pub(super) struct Memory {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Gone {
     at: Instant,
-    /// The queue and the first arrival of one who left unanswered.
-    place: Option<(QueueId, Instant)>,
+    /// The line and the first arrival of one who left unanswered, or was cut off.
+    place: Option<(String, Instant)>,
     /// Who talked to this caller last.
     agent: Option<AgentId>,
 }
 
 impl Memory {
-    /// Left without having been answered.
-    pub fn left(&mut self, now: Instant, key: &str, queue: QueueId, arrived: Instant) {
+    /// Left without having been answered, or was cut off.
+    pub fn left(&mut self, now: Instant, key: &str, line: &str, arrived: Instant) {
         let agent = self.forget(key).and_then(|gone| gone.agent);
-        self.keep(key, Gone { at: now, place: Some((queue, arrived)), agent });
+        self.keep(key, Gone { at: now, place: Some((line.into(), arrived)), agent });
     }
 
     pub fn talked(&mut self, now: Instant, key: &str, agent: AgentId) {
@@ -34,22 +34,18 @@ impl Memory {
         self.keep(key, Gone { at: now, place: None, agent: Some(agent) });
     }
 
-    /// The first arrival of a caller who left this queue no longer than `within` ago. A place is
-    /// given back once.
-    pub fn place(
-        &mut self,
-        now: Instant,
-        key: &str,
-        queue: QueueId,
-        within: Duration,
-    ) -> Option<Instant> {
-        let gone = self.callers.get_mut(key).filter(|gone| now.since(gone.at) <= within)?;
-        let (left, arrived) = gone.place?;
-        if left != queue || within.is_zero() {
-            return None;
+    /// The first arrival of a caller who left this line no longer than `within` ago.
+    pub fn place(&self, now: Instant, key: &str, line: &str, within: Duration) -> Option<Instant> {
+        let gone = self.callers.get(key).filter(|gone| now.since(gone.at) <= within)?;
+        let (left, arrived) = gone.place.as_ref()?;
+        (left == line && !within.is_zero()).then_some(*arrived)
+    }
+
+    /// A place is given back once.
+    pub fn take_place(&mut self, key: &str) {
+        if let Some(gone) = self.callers.get_mut(key) {
+            gone.place = None;
         }
-        gone.place = None;
-        Some(arrived)
     }
 
     pub fn agent(&self, key: &str) -> Option<AgentId> {

@@ -71,6 +71,8 @@ pub const CHOICES_MAX: usize = 100_000;
 pub const PEER_WAIT_MAX: Duration = Duration::from_secs(86_400);
 /// Header fields of one INVITE in which another switch tells of its call.
 pub const PEER_FIELDS_MAX: usize = 16;
+/// Callers who may be promised a call at a time; whoever asks for one beyond it waits on.
+pub const PROMISES_MAX: usize = 10_000;
 /// Callers at the missed-call desk; beyond it the longest missed is let go of.
 pub const MISSED_MAX: usize = 10_000;
 /// How long a supervisor's message may be said in a queue.

@@ -62,6 +62,10 @@ pub enum Effect {
         call: CallId,
         agent: AgentId,
     },
+    /// Somebody who was talked with was cut off: they may come back to their place for a while.
+    CutOff {
+        origin: Box<Origin>,
+    },
     /// A call back has ended, however.
     BackOver {
         call: CallId,
@@ -233,6 +237,10 @@ pub enum Fact {
         call: CallId,
         what: String,
     },
+    /// The caller waits for nobody any more, is told so, and will be hung up.
+    Farewell {
+        call: CallId,
+    },
     /// Something happened at the missed-call desk with this number.
     Missed {
         number: String,
@@ -340,9 +348,10 @@ pub enum Fact {
 /// What happens to a caller who was not answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MissedNews {
-    /// They hung up, in the call with this id.
+    /// Nobody talked with them in the call with this id; `why` is who ended it.
     Abandoned {
         parent: String,
+        why: EndedBy,
     },
     Claimed {
         by: String,
@@ -449,6 +458,12 @@ pub enum EndedBy {
     Admin,
     /// The caller waited as long as the queue allows.
     MaxWait,
+    /// As many waited in the queue as may.
+    Full,
+    /// Nobody who could have answered was logged in.
+    Unstaffed,
+    /// A supervisor had shut the queue.
+    Shut,
     /// The caller was not heard for too long.
     Silence,
     /// The far end broke off without a word: no ACK, no refresh, no answer.

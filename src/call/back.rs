@@ -9,7 +9,9 @@ use super::out::{Plan, Refusal, Tally, Usage, Way, Who};
 use super::own::lasts_until;
 use super::side::Side;
 use super::waiting::answered_elsewhere;
-use super::{Arrival, Direction, Effect, EndedBy, Fact, Goal, Keys, Line, Role, Settings, routing};
+use super::{
+    Arrival, Direction, Effect, End, EndedBy, Fact, Goal, Keys, Line, Role, Settings, routing,
+};
 use crate::base::{AgentId, CallId, Instant, LegId, PortId, QueueId, Timer, TuneId};
 use crate::say::Phrase;
 use crate::sip::{Cause, Dial, FORWARDS, Party};
@@ -53,6 +55,11 @@ impl Calls {
         outside(super::out::plan(settings, Who::Switch, number, usage)?)
     }
 
+    /// How many calls back there are, whatever they wait for.
+    pub fn backs(&self) -> usize {
+        self.backs
+    }
+
     /// Calls back that wait for an agent or for the next attempt: nobody is on the line.
     pub fn promises(&self) -> usize {
         let alone = |call: &Call| call.back.is_some() && call.legs().next().is_none();
@@ -89,6 +96,7 @@ impl Calls {
         let shown = Party { user: origin.number.clone(), host, display: String::new() };
         let recorded = |line: &Line| line.record && line.name == origin.line;
         let recorded = io.settings.lines.iter().any(recorded);
+        self.backs += 1;
         let call = self.table.insert(Call {
             name,
             goal: Goal::Queue(origin.queue),
@@ -125,6 +133,7 @@ impl Calls {
             connected: io.cx.now.instant,
             own: None,
             sent_out: false,
+            away: None,
             been: BTreeSet::new(),
             recorded,
             told: false,
@@ -137,17 +146,47 @@ impl Calls {
     /// The caller was promised a call: they hear so, and the call ends.
     pub fn promised(&mut self, io: &mut Io, id: CallId) {
         let Some(call) = self.table.get_mut(id) else { return };
-        let was = std::mem::replace(&mut call.goal, Goal::Goodbye);
-        if let Goal::Queue(_) = was {
+        if let Goal::Queue(_) = std::mem::replace(&mut call.goal, Goal::Goodbye) {
             io.out.push(Effect::Leave { call: id });
         }
+        self.farewell(io, id, Phrase::CallbackPromised);
+    }
+
+    /// A queue does not take or keep the caller, and nobody else does: they are told so, and the
+    /// call ends as `end` says. Of a promise nobody has to be told.
+    pub fn turned_away(&mut self, io: &mut Io, id: CallId, queue: QueueId, end: End) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        call.goal = Goal::Goodbye;
+        let phrase = match end.by {
+            EndedBy::Unstaffed | EndedBy::Shut => Phrase::Closed,
+            EndedBy::Full => Phrase::Full,
+            EndedBy::Caller
+            | EndedBy::Agent
+            | EndedBy::Target
+            | EndedBy::Admin
+            | EndedBy::MaxWait
+            | EndedBy::Silence
+            | EndedBy::Lost
+            | EndedBy::Switch
+            | EndedBy::Recovered => Phrase::Failed,
+        };
+        call.away = Some((queue, end));
+        match call.is_caller_up() {
+            true => self.farewell(io, id, phrase),
+            false => self.goodbye(io, id),
+        }
+    }
+
+    fn farewell(&mut self, io: &mut Io, id: CallId, phrase: Phrase) {
+        let Some(call) = self.table.get_mut(id) else { return };
         call.later.clear();
         call.says.clear();
         for agent in call.agents() {
             self.hang_up_phones(io, id, agent, Cause::default());
         }
         self.stop_centre(io, id, answered_elsewhere());
-        self.announce(io, id, vec![Phrase::CallbackPromised]);
+        io.fact(Fact::Farewell { call: id });
+        self.announce(io, id, vec![phrase]);
         if self.table.contains(id) {
             io.cx.timers.set(Timer::Menu(id), io.cx.now.instant + GOODBYE_MAX);
         }
@@ -291,7 +330,7 @@ impl Calls {
 
 impl Call {
     pub(super) fn origin(&self, arrived: Instant) -> Option<Origin> {
-        let queue = self.queue()?;
+        let queue = self.queue().or(self.away.as_ref().map(|(queue, _)| *queue))?;
         (!self.number.is_empty()).then(|| Origin {
             parent: self.name.clone(),
             number: self.number.clone(),

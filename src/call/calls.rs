@@ -34,6 +34,8 @@ pub struct Calls {
     pub(super) choices: Choices,
     pub(super) missed: MissedDesk,
     pub(super) recordings: Recordings,
+    /// Calls back among the calls.
+    pub(super) backs: usize,
     /// Trunks that do not answer.
     pub(super) down: BTreeSet<TrunkId>,
     /// What was dialled outside.
@@ -82,6 +84,7 @@ impl Calls {
             choices: Choices::default(),
             missed: MissedDesk::default(),
             recordings: Recordings::default(),
+            backs: 0,
             down: BTreeSet::new(),
             tally: Tally::default(),
             seats: Seats::default(),
@@ -165,7 +168,9 @@ impl Calls {
         let (book, now) = (io.book(), io.cx.now);
         let mut arrival = routing::arrival(book, &invited, &dialled, known, now, io.cx.rng);
         let now = io.cx.now.instant;
-        if let Err(seconds) = self.gate.admit(io.settings, self.table.len(), now, io.cx.rng) {
+        // Of whoever is to be called back nobody is on the line.
+        let alive = self.table.len() - self.backs;
+        if let Err(seconds) = self.gate.admit(io.settings, alive, now, io.cx.rng) {
             return refuse(io, leg, arrival, 503, Some(seconds));
         }
         if let Source::Trunk(_) = invited.source
@@ -343,11 +348,16 @@ impl Calls {
         let Some(call) = self.table.remove(id) else { return };
         self.tally.over(id);
         match &call.back {
-            Some(_) => {
+            Some(origin) => {
+                self.backs -= 1;
+                // Whoever called by themselves meanwhile has been told nothing that is not kept.
+                if !call.was_connected && end.by != EndedBy::Caller {
+                    self.missed.not_kept(io, origin, id, end.by);
+                }
                 self.missed.given_up(io, &call.number, id);
                 io.out.push(Effect::BackOver { call: id });
             }
-            None => self.abandoned(io, &call, end.outcome),
+            None => self.not_answered(io, &call, &end),
         }
         let asked = call.handover.as_ref().and_then(|over| over.asked);
         for agent in call.agents().into_iter().chain(asked) {
@@ -362,6 +372,7 @@ impl Calls {
             Goal::Dial(_) | Goal::Served { .. } | Goal::Later { .. } | Goal::Placed => {}
         }
         self.own_over(io, id, &call);
+        self.cut_off(io, &call, end.by);
         io.cx.timers.cancel(Timer::DialTimeout(id));
         io.cx.timers.cancel(Timer::Parked(id));
         let cause = Cause { q850: end.q850.or(Some(16)), ..Cause::default() };
@@ -390,18 +401,6 @@ impl Calls {
             self.bury(io, id, leg, status, cause.clone());
         }
         io.fact(Fact::Ended { call: id, end });
-    }
-
-    /// Whoever hung up unanswered, and not at once, is listed: somebody should call them.
-    fn abandoned(&mut self, io: &mut Io, call: &Call, outcome: Outcome) {
-        let waited = io.cx.now.instant.since(call.arrived);
-        if outcome != Outcome::Abandoned || waited < io.settings.back.short || call.own.is_some() {
-            return;
-        }
-        if let Some(origin) = call.origin(call.arrived) {
-            self.missed.note(io, origin.clone());
-            io.out.push(Effect::Abandoned { origin: Box::new(origin) });
-        }
     }
 
     /// The missed-call desk.
@@ -447,6 +446,9 @@ impl Calls {
             call.check().map_err(|law| format!("{id:?} {law}"))?;
         }
         self.seats.check()?;
+        if self.backs != self.table.iter().filter(|(_, call)| call.back.is_some()).count() {
+            return Err(format!("there are not {} calls back", self.backs));
+        }
         let live = self.tally.live().all(|call| self.table.contains(call));
         if !live {
             return Err("a call that is over is counted as one that lives".into());
@@ -465,13 +467,17 @@ impl Call {
     pub(super) fn end(&self, by: EndedBy, status: u16, q850: Option<u8>) -> End {
         let outcome = match (self.was_connected, by) {
             (true, _) => Outcome::Answered,
-            (false, _) if self.goal == Goal::Goodbye => Outcome::Callback,
+            (false, _) if self.goal == Goal::Goodbye => {
+                self.away.as_ref().map_or(Outcome::Callback, |(_, away)| away.outcome)
+            }
             (false, EndedBy::Caller) => Outcome::Abandoned,
             (false, _) => Outcome::Failed,
         };
         let answered = self.caller.stage == Stage::Up;
         // Who has long left has not been cut off by those who went on talking.
-        let by = self.left.unwrap_or(by);
+        let away = self.away.as_ref().map(|(_, end)| end);
+        let by = self.left.or(away.map(|away| away.by)).unwrap_or(by);
+        let q850 = away.map_or(q850, |away| away.q850);
         End { outcome, by, status: if answered { 200 } else { status }, q850 }
     }
 

@@ -7,7 +7,7 @@ use super::conversation::Call;
 use super::leg::Leg;
 use super::side::Side;
 use super::waiting::answered_elsewhere;
-use super::{Centre, Effect, End, EndedBy, Fact, Goal, Outcome, Role};
+use super::{Centre, Effect, Fact, Goal, Role};
 use crate::base::{CallId, Instant, LegId, QueueId, Timer, TrunkId};
 use crate::sip::{Cause, Dial, Party, Target};
 use std::time::Duration;
@@ -160,18 +160,6 @@ impl Calls {
         if let Some(call) = self.table.get_mut(id) {
             call.goal = Goal::Queue(queue);
             io.out.push(Effect::Join { call: id, queue, arrived: call.arrived });
-        }
-    }
-
-    /// A queue that did not keep the caller sends them on, and no way is open.
-    pub fn nowhere_to_go(&mut self, io: &mut Io, id: CallId) {
-        if let Some(call) = self.table.get(id) {
-            let end = call.end(EndedBy::Switch, 480, Some(42));
-            let outcome = match end.outcome {
-                Outcome::Failed => Outcome::Overflowed,
-                other => other,
-            };
-            self.finish(io, id, End { outcome, ..end }, None);
         }
     }
 

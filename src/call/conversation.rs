@@ -8,7 +8,7 @@ use super::leg::{Leg, Stage};
 use super::own::{Kind, Own};
 use super::park::Parked;
 use super::peer::Told;
-use super::{Arrival, EndedBy, Goal, Keys, Role, routing};
+use super::{Arrival, End, EndedBy, Goal, Keys, Role, routing};
 use crate::base::{AgentId, Instant, LegId, QueueId, TrunkId, TuneId};
 use crate::media::control::{Command, Music};
 use crate::say::Phrase;
@@ -80,6 +80,8 @@ pub struct Call {
     pub own: Option<Box<Own>>,
     /// A queue that did not keep them has sent them to a centre; once is enough.
     pub sent_out: bool,
+    /// A queue did not keep them, which they are told just now, and how the call ends then.
+    pub away: Option<(QueueId, End)>,
     /// Queues that have let the caller in, on the way from one to the other.
     pub been: BTreeSet<QueueId>,
     /// Whom it calls back, where it does.
@@ -136,6 +138,7 @@ impl Call {
             confirms: BTreeSet::new(),
             own,
             sent_out: false,
+            away: None,
             been: BTreeSet::new(),
             back: None,
             recorded: false,

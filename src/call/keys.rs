@@ -197,7 +197,7 @@ impl Calls {
     }
 
     /// The caller was told goodbye.
-    fn goodbye(&mut self, io: &mut Io, id: CallId) {
+    pub(super) fn goodbye(&mut self, io: &mut Io, id: CallId) {
         if let Some(call) = self.table.get(id) {
             let end = call.end(EndedBy::Switch, 200, Some(16));
             self.finish(io, id, end, None);

@@ -1,7 +1,9 @@
-//! The missed-call desk: callers who hung up unanswered, once each by number, until somebody has
-//! talked with them. Whoever wants to call one claims it first, so that no two do.
+//! The missed-call desk: callers with whom nobody talked, because they hung up, were turned away or
+//! lost, or could not be called back; once each by number, until somebody has talked with them.
+//! Whoever wants to call one claims it first, so that no two do.
 
-use super::{Fact, Io, MissedNews, Origin};
+use super::conversation::Call;
+use super::{Calls, Effect, End, EndedBy, Fact, Io, MissedNews, Origin, Outcome};
 use crate::base::{CallId, Instant, limits};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,8 +41,8 @@ impl Missed {
         self.people.is_empty()
     }
 
-    /// A caller hung up unanswered. Beyond the limit the longest missed is let go of.
-    pub fn note(&mut self, io: &mut Io, origin: Origin) {
+    /// Nobody talked with a caller. Beyond the limit the longest missed is let go of.
+    pub fn note(&mut self, io: &mut Io, origin: Origin, why: EndedBy) {
         let (number, parent) = (origin.number.clone(), origin.parent.clone());
         let now = io.cx.now.instant;
         match self.people.get_mut(&number) {
@@ -56,7 +58,7 @@ impl Missed {
                 self.by_age.insert((now, number.clone()));
             }
         }
-        tell(io, &number, MissedNews::Abandoned { parent });
+        tell(io, &number, MissedNews::Abandoned { parent, why });
         if self.people.len() > limits::MISSED_MAX
             && let Some((_, oldest)) = self.by_age.first().cloned()
         {
@@ -91,6 +93,16 @@ impl Missed {
         }
     }
 
+    /// A promise to call them back was not kept.
+    pub fn not_kept(&mut self, io: &mut Io, origin: &Origin, call: CallId, why: EndedBy) {
+        if !self.people.contains_key(&origin.number) {
+            self.note(io, origin.clone(), why);
+            if let Some(person) = self.people.get_mut(&origin.number) {
+                person.calling = Some(call);
+            }
+        }
+    }
+
     /// The call that called them is over, and they were not reached: somebody else may try.
     pub fn given_up(&mut self, io: &mut Io, number: &str, call: CallId) {
         if let Some(person) = self.people.get_mut(number).filter(|p| p.calling == Some(call)) {
@@ -105,6 +117,33 @@ impl Missed {
         self.by_age.remove(&(person.since, number.into()));
         tell(io, number, news);
         true
+    }
+}
+
+impl Calls {
+    /// Whoever hung up unanswered, and not at once, or was turned away, or lost, is listed:
+    /// somebody should call them. Whom a supervisor hung up on is nobody's to call.
+    pub(super) fn not_answered(&mut self, io: &mut Io, call: &Call, end: &End) {
+        let waited = io.cx.now.instant.since(call.arrived);
+        let is_missed = match end.outcome {
+            Outcome::Answered | Outcome::Callback => false,
+            Outcome::Abandoned => waited >= io.settings.back.short,
+            Outcome::Overflowed | Outcome::Refused | Outcome::Failed => end.by != EndedBy::Admin,
+        };
+        if let Some(origin) = call.origin(call.arrived).filter(|_| is_missed && call.own.is_none())
+        {
+            self.missed.note(io, origin.clone(), end.by);
+            io.out.push(Effect::Abandoned { origin: Box::new(origin) });
+        }
+    }
+
+    /// Whoever talked with somebody and was lost comes back to their place.
+    pub(super) fn cut_off(&self, io: &mut Io, call: &Call, by: EndedBy) {
+        let lost = matches!(by, EndedBy::Lost | EndedBy::Silence | EndedBy::Recovered);
+        let talked = lost && call.was_connected && call.own.is_none();
+        if let Some(origin) = call.origin(call.arrived).filter(|_| talked) {
+            io.out.push(Effect::CutOff { origin: Box::new(origin) });
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use super::calls::{Calls, Io};
 use super::leg::{Leg, Stage};
 use super::side::Side;
-use super::{Call, Effect, EndedBy, Fact, Goal, Missed, Role, Settings, Stop};
+use super::{Call, Effect, Fact, Goal, Missed, Role, Settings, Stop};
 use crate::base::limits::TALK_MIN;
 use crate::base::text::clean;
 use crate::base::{AgentId, CallId, Instant, LegId};
@@ -154,14 +154,6 @@ impl Calls {
     pub fn too_late(&mut self, io: &mut Io, id: CallId, agent: AgentId) {
         let late = |leg: &Leg| leg.role == Role::Agent(agent) && leg.stage == Stage::Up;
         self.stop_phones(io, id, answered_elsewhere(), late);
-    }
-
-    /// The caller has waited as long as the queue allows, or the queue is gone.
-    pub fn expired(&mut self, io: &mut Io, id: CallId) {
-        if let Some(call) = self.table.get(id) {
-            let end = call.end(EndedBy::MaxWait, 480, Some(16));
-            self.finish(io, id, end, None);
-        }
     }
 
     pub(super) fn hang_up_phones(&mut self, io: &mut Io, id: CallId, agent: AgentId, cause: Cause) {

@@ -2,10 +2,11 @@
 //! and the call; and callers whom a queue does not keep.
 
 use super::{Out, Switch};
-use crate::acd::{Instead, Next};
+use crate::acd::{Away, Instead, Next};
+use crate::base::limits::PROMISES_MAX;
 use crate::base::{AgentId, CallId, Now, QueueId};
 use crate::call::out::Refusal;
-use crate::call::{Calls, Centre, MissedNews, Origin};
+use crate::call::{Calls, Centre, End, EndedBy, MissedNews, Origin, Outcome};
 
 impl Switch {
     /// A queue does not take a caller, or keeps them no longer.
@@ -13,7 +14,7 @@ impl Switch {
         &mut self,
         now: Now,
         (call, queue): (CallId, QueueId),
-        instead: Instead,
+        (why, instead): (Away, Instead),
         out: &mut Out,
     ) {
         self.relieved(now, call);
@@ -23,7 +24,7 @@ impl Switch {
             Instead::Callback if !is_promise && self.promise(now, call) => {}
             Instead::Overflow if !is_promise => self.send_out(now, call, queue, out),
             Instead::Refuse | Instead::Callback | Instead::Overflow => {
-                self.calls(now, |calls, io| calls.expired(io, call));
+                self.calls(now, |calls, io| calls.turned_away(io, call, queue, end_of(why)));
             }
         }
     }
@@ -31,7 +32,8 @@ impl Switch {
     /// To the first of the queue's ways out that is open.
     fn send_out(&mut self, now: Now, call: CallId, queue: QueueId, out: &mut Out) {
         let Some(way) = self.way_out(call, queue) else {
-            return self.calls(now, |calls, io| calls.nowhere_to_go(io, call));
+            let end = End { outcome: Outcome::Overflowed, ..end_of(Away::NoQueue) };
+            return self.calls(now, |calls, io| calls.turned_away(io, call, queue, end));
         };
         let from = self.state.desk.queue_settings(queue).map_or(String::new(), |q| q.name.clone());
         let centre = self.centre(&way.to);
@@ -72,6 +74,9 @@ impl Switch {
         let way = Calls::way_back(&self.settings.call, &origin.number, now.instant)?;
         if self.state.callbacks.of(&origin.number).is_some() {
             return Ok(None);
+        }
+        if self.state.calls.backs() >= PROMISES_MAX {
+            return Err(Refusal::TooMany);
         }
         let (number, queue, arrived) = (origin.number.clone(), origin.queue, origin.arrived);
         let mut back = None;
@@ -183,4 +188,16 @@ impl Switch {
         };
         done.map(|()| said)
     }
+}
+
+/// How the call of somebody ends whom a queue does not take or keep.
+fn end_of(why: Away) -> End {
+    let (outcome, by, q850) = match why {
+        Away::Full => (Outcome::Refused, EndedBy::Full, 42),
+        Away::Unstaffed => (Outcome::Refused, EndedBy::Unstaffed, 20),
+        Away::Shut => (Outcome::Refused, EndedBy::Shut, 20),
+        Away::Expired => (Outcome::Failed, EndedBy::MaxWait, 16),
+        Away::NoQueue => (Outcome::Failed, EndedBy::Switch, 42),
+    };
+    End { outcome, by, status: 480, q850: Some(q850) }
 }

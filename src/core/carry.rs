@@ -116,8 +116,8 @@ impl Switch {
             }),
             acd::Effect::TurnedAway { call, why: acd::Away::NoQueue, .. }
                 if self.rehouse(now, call, out) => {}
-            acd::Effect::TurnedAway { call, queue, instead, .. } => {
-                self.turned_away(now, (call, queue), instead, out);
+            acd::Effect::TurnedAway { call, queue, why, instead } => {
+                self.turned_away(now, (call, queue), (why, instead), out);
             }
             acd::Effect::Fact(fact) => self.fact(now, What::Desk(fact), out),
         }
@@ -145,6 +145,7 @@ impl Switch {
             }
             call::Effect::NotReached { call, agent } => self.not_reached(now, call, agent),
             call::Effect::Spared { call, agent } => self.spared(now, call, agent),
+            call::Effect::CutOff { origin } => self.cut_off(now, &origin),
             call::Effect::Abandoned { origin } => self.abandoned(now, *origin),
             call::Effect::Leave { call } => {
                 self.desk(now, |desk, cx, out| desk.leave(cx, call, out));
@@ -168,8 +169,7 @@ impl Switch {
                 });
             }
             call::Effect::CarryOver { from, to, agent, queue } => {
-                let who = (agent, queue);
-                self.desk(now, |desk, cx, out| desk.carry_over(cx, (from, to), who, out));
+                self.carry_over(now, (from, to), (agent, queue));
             }
             call::Effect::Answered { call, agent } => self.answered(now, call, agent),
             call::Effect::Missed { call, agent, why } => self.missed(now, call, (agent, why), out),
@@ -218,6 +218,7 @@ impl Switch {
             emergency: known.emergency,
             languages: known.languages.clone(),
             caller: Some(known.number.clone()).filter(|number| !number.is_empty()),
+            line: known.line.clone(),
             agent: None,
             keep: is_promise.then_some(self.settings.callbacks.keep),
             again: known.was_connected || !known.been.is_empty(),
@@ -227,6 +228,15 @@ impl Switch {
             self.state.calls.waits_in(call, queue);
         }
         self.listen(now, call);
+    }
+
+    fn carry_over(&mut self, now: Now, calls: (CallId, CallId), who: (AgentId, Option<QueueId>)) {
+        self.desk(now, |desk, cx, out| desk.carry_over(cx, calls, who, out));
+    }
+
+    /// Somebody who was talked with may come back to their place.
+    fn cut_off(&mut self, now: Now, lost: &call::Origin) {
+        self.state.desk.cut_off(now.instant, &lost.number, &lost.line, lost.arrived);
     }
 
     /// An agent's phone answered: the desk says whether the call is theirs.

@@ -127,6 +127,7 @@ impl Ledger {
             | Fact::Recording { call, .. }
             | Fact::District { call, .. }
             | Fact::Announced { call, .. }
+            | Fact::Farewell { call }
             | Fact::Chose { call, .. }
             | Fact::Emergency { call }
             | Fact::NotPromised { call, .. }

@@ -139,6 +139,7 @@ impl Open {
                 }
             }
             Fact::Ended { end, .. } => self.end(at, end),
+            Fact::Farewell { .. } => add(&mut self.record.wait_ms, self.waiting_since.take(), at),
             Fact::Emergency { .. } => self.flag("emergency"),
             Fact::NotPromised { .. } => self.flag("callback-refused"),
             Fact::Arrived { .. }

@@ -21,6 +21,12 @@ pub enum Phrase {
     CallbackKey(char),
     /// We will call you back at this number.
     CallbackPromised,
+    /// Nobody is there to answer; we will call back.
+    Closed,
+    /// Very many are calling.
+    Full,
+    /// Nobody can be reached; we will call back.
+    Failed,
     /// Press this key for that.
     Choice(Thing, char),
     /// To an agent: this number is being called back.
@@ -69,6 +75,9 @@ fn one(say: &mut Sentence, phrase: &Phrase) {
         Phrase::EmergencyKey(key) => say.word("emerg").press(*key),
         Phrase::CallbackKey(key) => say.word("cb_offer").press(*key),
         Phrase::CallbackPromised => say.word("cb_ok"),
+        Phrase::Closed => say.word("closed"),
+        Phrase::Full => say.word("full"),
+        Phrase::Failed => say.word("fail"),
         Phrase::Choice(thing, key) => match say.grammar {
             Grammar::Hindi => say.word(&thing.name()).word("for").press(*key),
             Grammar::English => say.word("for").word(&thing.name()).press(*key),
@@ -136,6 +145,9 @@ pub fn vocabulary(language: &str, choices: &[Thing]) -> Vec<String> {
         Phrase::EmergencyKey('0'),
         Phrase::CallbackKey('1'),
         Phrase::CallbackPromised,
+        Phrase::Closed,
+        Phrase::Full,
+        Phrase::Failed,
         Phrase::CallingBack("9999999999".into()),
     ];
     let choices = choices.iter().map(|thing| Phrase::Choice(thing.clone(), '1'));

@@ -45,6 +45,7 @@ pub struct Call {
     priority: u8,
     languages: Vec<String>,
     key: Option<String>,
+    line: String,
     held: Option<AgentId>,
     tried: Vec<AgentId>,
     /// When what is asked of an agent was looked at last.
@@ -62,7 +63,7 @@ pub struct Queue {
 struct Gone {
     key: String,
     at: Instant,
-    place: Option<(QueueId, Instant)>,
+    place: Option<(String, Instant)>,
     agent: Option<AgentId>,
 }
 
@@ -198,6 +199,7 @@ impl Model {
             priority: join.priority,
             languages: join.languages.iter().map(|l| format!("lang:{l}")).collect(),
             key: join.caller,
+            line: join.line,
             held: join.agent,
             tried: Vec::new(),
             looked: now,
@@ -211,8 +213,13 @@ impl Model {
                 call.languages = before.languages.clone();
             }
             call.key = call.key.or(before.key.clone());
+            if call.line.is_empty() {
+                call.line = before.line.clone();
+            }
         }
-        let obstacle = self.obstacle(&call);
+        let place = self.place(now, &call).filter(|_| known.is_none());
+        let obstacle =
+            self.obstacle(&call).filter(|(why, _)| *why != Away::Full || place.is_none());
         if obstacle.is_some() && known.is_some_and(|c| self.calls[c].talks.is_none()) {
             return;
         }
@@ -223,7 +230,7 @@ impl Model {
         }
         let settings = self.queue(queue).unwrap().clone();
         if known.is_none() {
-            self.recognise(now, &mut call, settings.return_within);
+            self.recognise(&mut call, place);
         }
         call.max_wait = Some(now + settings.max_wait).filter(|_| !settings.max_wait.is_zero());
         self.calls.push(call);
@@ -253,26 +260,34 @@ impl Model {
         self.out.push(Effect::TurnedAway { call, queue, why, instead });
     }
 
-    fn recognise(&mut self, now: Instant, call: &mut Call, within: Duration) {
+    fn place(&self, now: Instant, call: &Call) -> Option<Instant> {
+        let within = self.queue(call.queue)?.return_within;
+        let gone = self.gone.iter().find(|g| Some(&g.key) == call.key.as_ref())?;
+        let (line, arrived) = gone.place.as_ref()?;
+        let soon = !within.is_zero() && now.since(gone.at) <= within;
+        (soon && *line == call.line).then_some(*arrived)
+    }
+
+    fn recognise(&mut self, call: &mut Call, place: Option<Instant>) {
         let Some(gone) = self.gone.iter_mut().find(|g| Some(&g.key) == call.key.as_ref()) else {
             return;
         };
-        if let Some((queue, arrived)) = gone.place
-            && queue == call.queue
-            && !within.is_zero()
-            && now.since(gone.at) <= within
-        {
+        if let Some(arrived) = place {
             call.arrived = call.arrived.min(arrived);
             gone.place = None;
         }
         call.held = call.held.or(gone.agent);
     }
 
+    pub fn cut_off(&mut self, now: Instant, key: &str, line: &str, arrived: Instant) {
+        self.remember(now, Some(key.into()), Some((line.into(), arrived)), None);
+    }
+
     fn remember(
         &mut self,
         at: Instant,
         key: Option<String>,
-        place: Option<(QueueId, Instant)>,
+        place: Option<(String, Instant)>,
         talked: Option<AgentId>,
     ) {
         let Some(key) = key else { return };
@@ -284,7 +299,7 @@ impl Model {
     pub fn leave(&mut self, now: Instant, call: CallId) {
         let waits = self.calls.iter().find(|c| c.id == call && c.talks.is_none());
         if let Some(c) = waits {
-            let (key, place) = (c.key.clone(), (c.queue, c.arrived));
+            let (key, place) = (c.key.clone(), (c.line.clone(), c.arrived));
             self.remember(now, key, Some(place), None);
         }
         self.take_out(now, call);

@@ -368,10 +368,10 @@ fn a_stream_has_no_more_rights_than_its_subscriber_has_now() {
 
 #[test]
 fn a_missed_caller_is_for_those_of_their_queue_and_no_number_that_is_not_for_them() {
-    use crate::call::{Fact, MissedNews};
+    use crate::call::{EndedBy, Fact, MissedNews};
     let mut world = with_users("missed");
     for (seq, number, parent) in [(5, "+919826012345", "01HZ1"), (6, "+919826099999", "01HZ3")] {
-        let news = MissedNews::Abandoned { parent: parent.into() };
+        let news = MissedNews::Abandoned { parent: parent.into(), why: EndedBy::Caller };
         world.fact(seq, What::Call(Fact::Missed { number: number.into(), news }));
     }
     let listed = |world: &World, who: &str| {
@@ -395,10 +395,10 @@ fn a_missed_caller_is_for_those_of_their_queue_and_no_number_that_is_not_for_the
 
 #[test]
 fn what_is_handed_over_is_what_is_theirs_and_what_was_set_by_hand() {
-    use crate::call::{Fact, MissedNews};
+    use crate::call::{EndedBy, Fact, MissedNews};
     let mut world = with_users("handover");
     for (seq, number, parent) in [(5, "+919826012345", "01HZ1"), (6, "+919826099999", "01HZ3")] {
-        let news = MissedNews::Abandoned { parent: parent.into() };
+        let news = MissedNews::Abandoned { parent: parent.into(), why: EndedBy::Caller };
         world.fact(seq, What::Call(Fact::Missed { number: number.into(), news }));
     }
     for (seq, queue) in [(7, QueueId(0)), (8, QueueId(1))] {

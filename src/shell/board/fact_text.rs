@@ -103,6 +103,7 @@ fn of_call(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
             ("callback.refused", json!({"call": id(call), "why": why}))
         }
         call::Fact::Emergency { call } => ("call.emergency", json!({"call": id(call)})),
+        call::Fact::Farewell { call } => ("call.farewell", json!({"call": id(call)})),
         call::Fact::Rung { call, number, reached } => {
             ("call.rung", json!({"call": id(call), "number": number, "reached": reached}))
         }
@@ -157,8 +158,8 @@ fn of_refusal(board: &Board, arrival: &Arrival, (status, why): (u16, &str)) -> V
 
 fn of_missed(number: &str, news: &MissedNews) -> (&'static str, Value) {
     match news {
-        MissedNews::Abandoned { parent } => {
-            ("missed.abandoned", json!({"number": number, "call": parent}))
+        MissedNews::Abandoned { parent, why } => {
+            ("missed.abandoned", json!({"number": number, "call": parent, "why": why}))
         }
         MissedNews::Claimed { by } => ("missed.claimed", json!({"number": number, "by": by})),
         MissedNews::Calling => ("missed.calling", json!({"number": number})),
@@ -208,6 +209,7 @@ fn of_handover(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
         | call::Fact::Missed { .. }
         | call::Fact::NotPromised { .. }
         | call::Fact::Emergency { .. }
+        | call::Fact::Farewell { .. }
         | call::Fact::Rung { .. }
         | call::Fact::Category { .. }
         | call::Fact::Returned { .. }

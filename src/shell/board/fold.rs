@@ -298,13 +298,7 @@ impl Board {
                     call.stage = Stage::Waiting;
                 }
             }),
-            call::Fact::Ended { call, end } => {
-                *self.counts.of(end.outcome) += 1;
-                self.forget(*call);
-                for queue in self.queues.values_mut() {
-                    queue.waiting.remove(call);
-                }
-            }
+            call::Fact::Ended { call, end } => self.ended(*call, end.outcome),
             call::Fact::Refused { .. } => {
                 self.counts.arrived += 1;
                 self.counts.refused += 1;
@@ -322,6 +316,7 @@ impl Board {
             | call::Fact::Announced { .. }
             | call::Fact::Chose { .. }
             | call::Fact::Emergency { .. }
+            | call::Fact::Farewell { .. }
             | call::Fact::NotPromised { .. }
             | call::Fact::Recording { .. }
             | call::Fact::LegOpened { .. }
@@ -334,9 +329,17 @@ impl Board {
         }
     }
 
+    fn ended(&mut self, call: CallId, outcome: Outcome) {
+        *self.counts.of(outcome) += 1;
+        self.forget(call);
+        for queue in self.queues.values_mut() {
+            queue.waiting.remove(&call);
+        }
+    }
+
     fn take_missed(&mut self, at: Now, number: &str, news: &MissedNews) {
         let place = match news {
-            MissedNews::Abandoned { parent } => self.place_of_call(parent),
+            MissedNews::Abandoned { parent, .. } => self.place_of_call(parent),
             MissedNews::Claimed { .. }
             | MissedNews::Calling
             | MissedNews::Unreached

@@ -2,7 +2,7 @@
 
 use super::fold::Board;
 use crate::base::{Now, limits};
-use crate::call::MissedNews;
+use crate::call::{EndedBy, MissedNews};
 use crate::shell::stamp::rfc3339;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -26,6 +26,8 @@ struct Person {
     state: State,
     claimed_by: String,
     call: String,
+    /// Who ended that call.
+    why: EndedBy,
     /// Where that call was.
     queue: String,
     district: String,
@@ -43,7 +45,7 @@ enum State {
 impl MissedList {
     /// `place`: the queue and the district of the call that was missed.
     pub fn take(&mut self, at: Now, number: &str, news: &MissedNews, place: (String, String)) {
-        if let MissedNews::Abandoned { parent } = news {
+        if let MissedNews::Abandoned { parent, why } = news {
             let person = self.people.entry(number.into()).or_insert_with(|| Person {
                 since: at,
                 times: 0,
@@ -51,11 +53,13 @@ impl MissedList {
                 state: State::Open,
                 claimed_by: String::new(),
                 call: String::new(),
+                why: *why,
                 queue: String::new(),
                 district: String::new(),
             });
             person.times += 1;
             person.call.clone_from(parent);
+            person.why = *why;
             (person.queue, person.district) = place;
         }
         let Some(person) = self.people.get_mut(number) else { return };
@@ -111,6 +115,7 @@ impl Board {
                 "state": person.state,
                 "claimed_by": person.claimed_by,
                 "call": person.call,
+                "why": person.why,
                 "queue": person.queue,
                 "district": person.district,
                 "overdue": person.attempts == 0 && waited > FIRST_TRY,

@@ -98,6 +98,7 @@ fn subject(what: &What) -> Option<CallId> {
             | call::Fact::Announced { call, .. }
             | call::Fact::Chose { call, .. }
             | call::Fact::Emergency { call, .. }
+            | call::Fact::Farewell { call }
             | call::Fact::NotPromised { call, .. }
             | call::Fact::Ended { call, .. } => Some(*call),
             call::Fact::LegOpened { .. }

@@ -181,13 +181,11 @@ impl Board {
             call::Fact::Announced { names, .. } => format!("was told: {}", names.join(" ")),
             call::Fact::Chose { what, .. } => format!("chose {what}"),
             call::Fact::Emergency { .. } => "said that it is an emergency".into(),
+            call::Fact::Farewell { .. } => "waits for nobody any more, and is told so".into(),
             call::Fact::NotPromised { why, .. } => {
                 format!("wanted a call back, and their number may not be dialled: {why}")
             }
-            call::Fact::Ended { end, .. } => {
-                let by = word(&end.by);
-                format!("ended: {}, by {by}, status {}", word(&end.outcome), end.status)
-            }
+            call::Fact::Ended { end, .. } => of_end(end),
             call::Fact::Alone { .. } => "nobody talks with the caller just now".into(),
             call::Fact::Joined { role: Role::Agent(agent), .. } => {
                 format!("{} came in", self.who(*agent))
@@ -318,6 +316,10 @@ impl Board {
             None => self.names.agent(agent),
         }
     }
+}
+
+fn of_end(end: &call::End) -> String {
+    format!("ended: {}, by {}, status {}", word(&end.outcome), word(&end.by), end.status)
 }
 
 fn of_verdict(verdict: Verdict, pick: &Pick) -> &'static str {

@@ -1,0 +1,236 @@
+//! Callers whom nobody could serve: they are told so, the record says why, somebody is to call them
+//! back, and whoever comes back by themselves has the place that was theirs.
+
+mod desk_world;
+
+use desk_world::{Habit, Stage, field, secs};
+use pukar::call::{EndedBy, Fact, MissedNews, Outcome};
+use pukar::core::{Event, Verb, What};
+use pukar::media::control;
+
+const DESK: &str = r#"
+[[route]]
+prefixes = ["+91"]
+trunk = "bsnl"
+identity = "+917552551181"
+[callback]
+apart = "1m"
+keep = "30m"
+[[line]]
+numbers = ["181"]
+queue = "general"
+callback_key = "1"
+[[line]]
+numbers = ["104"]
+queue = "general"
+[[queue]]
+name = "general"
+[[queue.overflow]]
+after = "60s"
+to = "queue:other"
+[[queue]]
+name = "other"
+[[agent]]
+id = "op1"
+contact = "sip:op1@10.2.0.1"
+"#;
+const OP1: &str = "10.2.0.1:5060";
+const BSNL: &str = "10.1.0.1:5060";
+
+fn general(more: &str) -> String {
+    DESK.replace("name = \"general\"\n", &format!("name = \"general\"\n{more}\n"))
+}
+
+/// What was said to callers, without the language.
+fn said(stage: &Stage) -> Vec<String> {
+    let names = stage.facts.iter().filter_map(|fact| match &fact.what {
+        What::Call(Fact::Announced { names, .. }) => Some(names.join(" ").replace("hi/", "")),
+        _ => None,
+    });
+    names.collect()
+}
+
+fn missed(stage: &Stage) -> Vec<(String, MissedNews)> {
+    let news = stage.facts.iter().filter_map(|fact| match &fact.what {
+        What::Call(Fact::Missed { number, news }) => Some((number.clone(), news.clone())),
+        _ => None,
+    });
+    news.collect()
+}
+
+/// Why each of those was missed who is on the list.
+fn why(stage: &Stage) -> Vec<EndedBy> {
+    let why = missed(stage).into_iter().filter_map(|(_, news)| match news {
+        MissedNews::Abandoned { why, .. } => Some(why),
+        _ => None,
+    });
+    why.collect()
+}
+
+/// Everything that is being said has been said.
+fn played(stage: &mut Stage) {
+    for piece in 0..8 {
+        for port in stage.opened.clone() {
+            stage.tell(Event::Media(control::Event::Played { port, piece }));
+        }
+    }
+}
+
+fn last_offered(stage: &Stage) -> String {
+    let to = OP1.parse().unwrap();
+    let invite = stage.invites.iter().rev().find(|(at, _)| *at == to).expect("somebody rings");
+    field(&invite.1, "From").to_string()
+}
+
+#[test]
+fn whoever_is_not_let_in_hears_why_and_the_record_and_the_missed_call_desk_say_so() {
+    let other: fn(&mut Stage) = |stage| _ = stage.dial("9826000001", "181", "");
+    let shut: fn(&mut Stage) = |stage| {
+        stage.ask(Verb::SetQueue { queue: "general".into(), to: "close".into() });
+    };
+    let cases = [
+        ("max_callers = 1", other, EndedBy::Full, "full"),
+        ("when_unstaffed = \"refuse\"", |_| {}, EndedBy::Unstaffed, "closed"),
+        ("", shut, EndedBy::Shut, "closed"),
+    ];
+    for (more, before, by, word) in cases {
+        let mut stage = Stage::new(&general(more));
+        before(&mut stage);
+        stage.dial("9826012345", "181", "");
+        assert_eq!(said(&stage), [word], "{by:?}");
+        assert_eq!(stage.records, [], "they hear it to its end");
+        stage.wait(secs(3));
+        played(&mut stage);
+        let [record] = &stage.records[..] else { panic!("{by:?}: {:?}", stage.records) };
+        assert_eq!((record.outcome, record.ended_by), (Outcome::Refused, by));
+        assert_eq!((record.wait_ms, record.sip_status), (0, 200), "{by:?}");
+        let parent = record.id.clone();
+        let news = MissedNews::Abandoned { parent, why: by };
+        assert_eq!(missed(&stage), [("+919826012345".to_string(), news)]);
+    }
+}
+
+#[test]
+fn a_caller_who_has_waited_for_as_long_as_may_be_is_told_so_and_the_record_is_right() {
+    let mut stage = Stage::new(&general("max_wait = \"50s\""));
+    stage.dial("9826012345", "181", "");
+    stage.wait(secs(50));
+    played(&mut stage);
+    assert_eq!(said(&stage).last().unwrap(), "fail");
+    let [record] = &stage.records[..] else { panic!("{:?}", stage.records) };
+    assert_eq!((record.outcome, record.ended_by), (Outcome::Failed, EndedBy::MaxWait));
+    assert_eq!((record.wait_ms, &*record.queue, record.offers), (50_000, "general", 0));
+    assert_eq!(why(&stage), [EndedBy::MaxWait]);
+}
+
+#[test]
+fn goodbye_is_bounded_and_whoever_hangs_up_meanwhile_was_turned_away_all_the_same() {
+    for hangs_up in [true, false] {
+        let mut stage = Stage::new(&general("when_unstaffed = \"refuse\""));
+        let call = stage.dial("9826012345", "181", "");
+        match hangs_up {
+            true => stage.hang_up(&call),
+            // The data plane never says that all has been said.
+            false => stage.wait(secs(20)),
+        }
+        let [record] = &stage.records[..] else { panic!("{:?}", stage.records) };
+        assert_eq!((record.outcome, record.ended_by), (Outcome::Refused, EndedBy::Unstaffed));
+        assert_eq!(stage.switch.state().counts(), (0, 0));
+    }
+}
+
+#[test]
+fn a_promise_that_was_not_kept_is_on_the_list_of_missed_callers() {
+    for never in [true, false] {
+        let mut stage = Stage::new(DESK);
+        stage.habit(OP1, Habit::Answers);
+        stage.habit(BSNL, Habit::Refuses(480));
+        stage.dial("9826012345", "181", "");
+        let port = *stage.opened.last().unwrap();
+        stage.press_at(port, "1");
+        played(&mut stage);
+        assert_eq!(stage.records.len(), 1, "promised");
+        let parent = stage.records[0].id.clone();
+        if !never {
+            stage.set_agent("op1", "ready");
+        }
+        stage.wait(secs(if never { 1_810 } else { 300 }));
+        let by = if never { EndedBy::MaxWait } else { EndedBy::Target };
+        let news = [MissedNews::Abandoned { parent, why: by }, MissedNews::Unreached];
+        let news = news.map(|news| ("+919826012345".to_string(), news));
+        assert_eq!(missed(&stage), news, "nobody answered: {never}");
+    }
+}
+
+#[test]
+fn whoever_is_to_be_called_back_keeps_nobody_out() {
+    let mut stage = Stage::new(&format!("[limits]\nmax_calls = 1\n{DESK}"));
+    stage.dial("9826012345", "181", "");
+    let port = *stage.opened.last().unwrap();
+    stage.press_at(port, "1");
+    played(&mut stage);
+    let name = stage.dial("9826000001", "181", "");
+    assert!(stage.answers[&name].starts_with("SIP/2.0 200"), "{}", stage.answers[&name]);
+    let name = stage.dial("9826000002", "181", "");
+    assert!(stage.answers[&name].starts_with("SIP/2.0 503"), "{}", stage.answers[&name]);
+}
+
+#[test]
+fn whoever_comes_back_has_the_place_whichever_queue_of_the_line_they_had_got_to() {
+    let mut stage = Stage::new(DESK);
+    let first = stage.dial("9826000001", "181", "");
+    stage.wait(secs(61));
+    assert_eq!(stage.story(), ["general -> queue:other (after)"]);
+    stage.dial("9826000002", "181", "");
+    stage.hang_up(&first);
+    stage.wait(secs(30));
+    stage.dial("9826000001", "181", "");
+    stage.set_agent("op1", "ready");
+    assert!(last_offered(&stage).contains("9826000001"), "{}", last_offered(&stage));
+    // Who calls another line has no place there.
+    let mut stage = Stage::new(DESK);
+    let first = stage.dial("9826000001", "104", "");
+    stage.wait(secs(10));
+    stage.dial("9826000002", "181", "");
+    stage.hang_up(&first);
+    stage.dial("9826000001", "181", "");
+    stage.set_agent("op1", "ready");
+    assert!(last_offered(&stage).contains("9826000002"), "{}", last_offered(&stage));
+}
+
+#[test]
+fn whoever_comes_back_to_a_place_is_let_into_a_full_queue() {
+    let mut stage = Stage::new(&general("max_callers = 2"));
+    let first = stage.dial("9826000001", "181", "");
+    stage.wait(secs(1));
+    stage.dial("9826000002", "181", "");
+    stage.hang_up(&first);
+    stage.dial("9826000003", "181", "");
+    stage.dial("9826000001", "181", "");
+    assert_eq!(stage.switch.state().counts().0, 3);
+    stage.set_agent("op1", "ready");
+    assert!(last_offered(&stage).contains("9826000001"), "{}", last_offered(&stage));
+}
+
+#[test]
+fn whoever_is_cut_off_in_mid_talk_comes_back_to_their_place_for_ten_minutes() {
+    for (pause, first) in [(300, "9826000001"), (700, "9826000002")] {
+        let mut stage = Stage::new(&general("max_wait = \"2h\""));
+        stage.habit(OP1, Habit::Answers);
+        stage.set_agent("op1", "ready");
+        stage.dial("9826000001", "181", "");
+        let caller = stage.opened[0];
+        stage.wait(secs(5));
+        stage.dial("9826000002", "181", "");
+        stage.tell(Event::Media(control::Event::Silent { port: caller }));
+        stage.set_agent("op1", "pause");
+        stage.wait(secs(61));
+        assert_eq!(stage.records.len(), 0, "op1 writes notes");
+        stage.wait(secs(pause));
+        assert_eq!(stage.records[0].ended_by, EndedBy::Silence);
+        stage.dial("9826000001", "181", "");
+        stage.habit(OP1, Habit::Rings);
+        stage.set_agent("op1", "ready");
+        assert!(last_offered(&stage).contains(first), "{pause}: {}", last_offered(&stage));
+    }
+}
