@@ -451,3 +451,35 @@ fn the_reason_of_a_pause_is_kept_over_calls_and_reloads() {
     w.pass(secs(10));
     assert_eq!(w.state(op), tea());
 }
+
+#[test]
+fn a_ghost_frees_its_agent_and_the_caller_who_lives_is_back_in_the_line() {
+    let mut w = World::new(&one_queue(queue("general", Strategy::LongestIdle), 2));
+    let (q, a, b) = (w.q("general"), w.a("op0"), w.a("op1"));
+    w.pause(b);
+    w.join(1, q);
+    assert_eq!(w.state(a), AgentState::Offered { call: CallId(1) });
+    // The call lives, and no phone of the agent rings for it: it is offered anew.
+    w.repair(a, 1, true);
+    assert_eq!(w.offers(), [(1, a)]);
+    assert!(w.answered(1, a));
+    w.join(2, q);
+    w.repair(a, 1, true);
+    assert_eq!(w.offers(), [(1, a)], "who came first, at the old place");
+    // The call is over, and was believed to be alive.
+    w.repair(a, 1, false);
+    assert_eq!((w.offers(), w.desk.length(q)), (vec![(2, a)], 1));
+    assert!(w.answered(2, a));
+    w.released(2, a);
+    w.wish(a, Wish::EndWrapUp).unwrap();
+    // Who was asked for by name is freed as well.
+    w.claim(7, a).unwrap();
+    w.repair(a, 7, true);
+    assert_eq!(w.state(a), AgentState::Ready);
+    w.claim(8, a).unwrap();
+    assert!(w.answered(8, a));
+    w.repair(a, 8, false);
+    assert_eq!(w.state(a), AgentState::Ready);
+    w.repair(a, 9, true);
+    assert!(w.out.is_empty(), "nothing to mend");
+}

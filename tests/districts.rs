@@ -317,6 +317,28 @@ fn the_wait_of_the_first_in_line_says_whether_to_come_in() {
 }
 
 #[test]
+fn whoever_comes_goes_on_where_the_estimate_of_their_wait_is_too_long() {
+    let text = STATE.replace("after = \"60s\"", "wait_over = \"3m\"");
+    let mut stage = Stage::new(&text);
+    stage.habit(ALI1, Habit::Answers);
+    // Four conversations of a minute each, and their wrap-ups: what is expected is known now.
+    for n in 0..4 {
+        stage.dial(&format!("982600001{n}"), "07394181", "");
+        stage.wait(secs(60));
+        stage.far_end_hangs_up(ALI1);
+        stage.wait(secs(11));
+    }
+    let before = stage.story().len();
+    stage.dial("9826000001", "07394181", "");
+    stage.dial("9826000002", "07394181", "");
+    stage.dial("9826000003", "07394181", "");
+    assert_eq!(stage.story().len(), before + 2, "one talks, two wait: {:?}", stage.story());
+    stage.dial("9826000004", "07394181", "");
+    let story = stage.story();
+    assert_eq!(story[before + 2], "alirajpur -> queue:general (wait-over)", "{story:?}");
+}
+
+#[test]
 fn a_trunk_that_is_down_opens_another_way() {
     let text = STATE.replace("after = \"60s\"", "trunk_down = \"shivpuri\"").replacen(
         "hosts = [\"10.3.0.1:5060\"]\nping = \"0s\"",

@@ -3,7 +3,7 @@
 
 mod desk_world;
 
-use desk_world::{Habit, Stage, secs};
+use desk_world::{Habit, Stage, field, secs};
 use pukar::call::{EndedBy, Outcome};
 use pukar::core::{Audit, Verb, What};
 
@@ -131,11 +131,65 @@ fn an_agent_is_lent_to_a_queue_until_the_shift_ends_and_taken_from_one() {
     let rung: Vec<String> = stage.invites.iter().map(|(at, _)| at.to_string()).collect();
     assert_eq!(rung, [OP1, OP1], "who was taken away is not rung: their queue has nobody left");
     stage.habit(DOC, Habit::Answers);
-    stage.reload(TWO_QUEUES);
+    stage.reload(&TWO_QUEUES.replace("after = \"5m\"", "after = \"6m\""));
     stage.dial("9826000003", "104", "");
-    assert_eq!(stage.story().last().unwrap(), "connected doc", "until a reload");
+    assert_eq!(stage.invites.len(), 2, "over a reload that has nothing to do with it too");
+    // What the configuration says anew of this very thing counts.
+    let without = TWO_QUEUES.replace("skills = [\"health\"]\nready", "skills = []\nready");
+    let without =
+        without.replace("[[queue.overflow]]\nun", "staffed = false\n[[queue.overflow]]\nun");
+    stage.reload(&without);
+    stage.reload(TWO_QUEUES);
+    stage.dial("9826000004", "104", "");
+    assert_eq!(stage.story().last().unwrap(), "connected doc");
+    assert_eq!(handled(&stage).last().unwrap(), "TakeAway", "and somebody is told of it");
     assert!(lend(&mut stage, "health", "nobody", true).unwrap_err().contains("no agent"));
     assert!(lend(&mut stage, "hospital", "doc", true).unwrap_err().contains("no queue"));
+}
+
+/// What was done to queues, in the order in which it was.
+fn handled(stage: &Stage) -> Vec<String> {
+    let hands = stage.facts.iter().filter_map(|fact| match &fact.what {
+        What::Desk(pukar::acd::Fact::Handled { hand, .. }) => Some(format!("{hand:?}")),
+        _ => None,
+    });
+    hands.map(|hand| hand.split('(').next().unwrap_or_default().to_string()).collect()
+}
+
+#[test]
+fn q36_a_supervisors_hand_outlives_a_reload_until_the_configuration_changes_that_very_value() {
+    // Both may take callers of both queues; who waits in the heavier one goes first.
+    let text =
+        TWO_QUEUES.replace("skills = [\"health\"]\n[[queue.overflow]]", "[[queue.overflow]]");
+    let text = text.replace("skills = [\"operator\"]\n[[queue]]", "[[queue]]");
+    let text = text.replace("name = \"general\"", "name = \"general\"\nweight = 1");
+    for (reloaded, first, told) in [
+        (text.clone(), "9826000001", &["Weight", "Door"][..]),
+        (text.replace("after = \"5m\"", "after = \"7m\""), "9826000001", &["Weight", "Door"]),
+        (
+            text.replace("name = \"health\"", "name = \"health\"\nweight = 9"),
+            "9826000002",
+            &["Weight", "Door"],
+        ),
+        (text.replace("weight = 1", "weight = 0"), "9826000002", &["Weight", "Door", "Configured"]),
+    ] {
+        let mut stage = Stage::new(&text);
+        set_queue(&mut stage, "general", "weight 5").unwrap();
+        ["op1", "doc"].iter().for_each(|agent| stage.set_agent(agent, "pause"));
+        stage.dial("9826000002", "104", "");
+        stage.wait(secs(1));
+        stage.dial("9826000001", "181", "");
+        set_queue(&mut stage, "general", "close").unwrap();
+        stage.reload(&reloaded);
+        assert_eq!(handled(&stage), told);
+        stage.set_agent("op1", "ready");
+        let invite = &stage.invites.last().unwrap().1;
+        assert!(field(invite, "From").contains(first), "{first}: {invite}");
+        // The door as well.
+        stage.dial("9826000003", "181", "");
+        stage.wait(secs(21));
+        assert_eq!(stage.records[0].ended_by, EndedBy::Shut);
+    }
 }
 
 #[test]
@@ -174,6 +228,44 @@ fn every_act_is_on_the_books_with_who_and_whether() {
             "supervisor queues.set general weight 9: ",
         ]
     );
+}
+
+#[test]
+fn why_a_caller_still_waits_names_each_agent_and_what_keeps_them() {
+    let relaxed = "level = 2\nrelax = [{ after = \"5m\", level = 1 }]";
+    let text = TWO_QUEUES
+        .replace("name = \"general\"\n", &format!("name = \"general\"\n{relaxed}\n"))
+        .replace("numbers = [\"181\"]", "numbers = [\"181\"]\nemergency_key = \"0\"")
+        .replace("[\"health\"]\nready", "[\"health\", \"operator=2\"]\nready");
+    let mut stage = Stage::new(&text);
+    stage.set_agent("doc", "pause");
+    stage.dial("9826000001", "181", "");
+    stage.wait(secs(1));
+    stage.dial("9826000002", "181", "");
+    let second = stage.arrival().id.clone();
+    let why = |stage: &mut Stage| {
+        let before = stage.facts.len();
+        stage.ask(Verb::Explain { call: second.clone() });
+        assert_eq!(stage.facts.len(), before, "whoever asks changes nothing");
+        stage.replies.pop().unwrap().unwrap().lines().map(str::to_string).collect::<Vec<_>>()
+    };
+    let told = [
+        "waits in general, 1 are served before",
+        "needs level 2; weight 0, priority 0",
+        "free, but of too low a level: op1",
+        "paused: doc",
+    ];
+    assert_eq!(why(&mut stage), told);
+    stage.set_agent("op1", "pause");
+    stage.press("0");
+    let told = [
+        "waits in general, 0 are served before",
+        "needs level 1; an emergency",
+        "paused: op1, doc",
+    ];
+    assert_eq!(why(&mut stage), told, "who came before is served after");
+    stage.ask(Verb::Explain { call: "c9".into() });
+    assert!(stage.replies.pop().unwrap().is_err());
 }
 
 #[test]

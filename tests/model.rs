@@ -254,12 +254,7 @@ fn step(
                 model.expire(world.now, timer);
             }
         }
-        95 => {
-            let (caller, line) = (format!("+9198{}", rng.below(4)), "181");
-            let arrived = Instant(now.0 - rng.below(3) * 200_000);
-            world.desk.cut_off(now, &caller, line, arrived);
-            model.cut_off(now, &caller, line, arrived);
-        }
+        95 => cut_off(rng, world, model),
         96 => {
             let timer = match rng.below(5) {
                 0 => Timer::WrapUp(agent),
@@ -285,6 +280,14 @@ fn pick_agent(rng: &mut Rng, world: &World) -> AgentId {
         true => AgentId(rng.below(8)),
         false => known[rng.below(known.len() as u64) as usize],
     }
+}
+
+/// Somebody who talked was lost.
+fn cut_off(rng: &mut Rng, world: &mut World, model: &mut Model) {
+    let (now, caller, line) = (world.now, format!("+9198{}", rng.below(4)), "181");
+    let arrived = Instant(now.0 - rng.below(3) * 200_000);
+    world.desk.cut_off(now, &caller, line, arrived);
+    model.cut_off(now, &caller, line, arrived);
 }
 
 /// Something a phone did: mostly about the call it really has, sometimes about any.

@@ -132,18 +132,21 @@ fn a_supervisor_is_told_that_a_queue_takes_nobody_and_the_caller_keeps_the_place
 #[test]
 fn whoever_comes_back_from_a_transfer_that_nobody_answered_is_not_turned_away() {
     let one = "name = \"general\"\nmax_callers = 1";
-    let mut stage = Stage::new(&DESK.replace("name = \"general\"", one));
+    // Somebody who serves no queue.
+    let other = "[[agent]]\nid = \"op2\"\ncontact = \"sip:op2@10.2.0.2\"\n";
+    let text = format!("{}{other}", DESK.replace("name = \"general\"", one));
+    let mut stage = Stage::new(&text);
+    stage.set_agent("op2", "ready");
     stage.dial("9826012345", "181", "");
     let call = stage.arrival().id.clone();
-    stage.set_agent("op1", "ready");
-    let (to, way) = ("agent:op1".to_string(), Way::Blind);
+    let (to, way) = ("agent:op2".to_string(), Way::Blind);
     stage.wait(secs(10));
     stage.ask(Verb::Transfer { call, to, way });
     // Meanwhile somebody else has the one place.
     stage.dial("9826000001", "181", "");
     assert_eq!(at_desk(&stage), 1);
-    stage.set_agent("op1", "logout");
-    stage.wait(secs(15));
+    stage.set_agent("op2", "logout");
+    stage.wait(secs(1));
     assert_eq!((at_desk(&stage), stage.records.len()), (2, 0), "{:?}", stage.records);
 }
 

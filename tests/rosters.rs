@@ -216,3 +216,28 @@ fn a_calendar_that_steps_is_noticed_within_a_minute() {
     stage.wait(secs(61));
     assert_eq!(states(&stage), ["ready", "off", "off"]);
 }
+
+#[test]
+fn a_shift_whose_people_have_not_logged_in_is_short_though_their_phones_are_always_there() {
+    let text = TWO
+        .replace("secret = \"a long secret\"", "contact = \"sip:op3@10.2.0.3\"")
+        .replace("minimum = 2\nauto = true", "minimum = 2\nauto = false");
+    let mut stage = before_two(&text);
+    stage.wait(secs(119));
+    assert_eq!(news(&stage), ["morning began"], "the phones are there");
+    stage.wait(secs(1));
+    stage.set_agent("op2", "pause");
+    stage.wait(secs(299));
+    assert_eq!(news(&stage).last().unwrap(), "evening began", "they have a few minutes");
+    stage.wait(secs(62));
+    assert_eq!(news(&stage).last().unwrap(), "evening short: 1 of 2", "who pauses is there");
+    let told = news(&stage).len();
+    stage.wait(secs(3_600));
+    assert_eq!(news(&stage).len(), told, "once");
+    // Where all have come, nobody is told anything.
+    let mut stage = before_two(&text);
+    stage.wait(secs(121));
+    ["op2", "op3"].iter().for_each(|agent| stage.set_agent(agent, "ready"));
+    stage.wait(secs(3_600));
+    assert_eq!(news(&stage).last().unwrap(), "evening began");
+}

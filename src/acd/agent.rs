@@ -151,12 +151,16 @@ impl Agent {
 
     /// Whether the agent has every skill of the queue at this level, or was lent to it.
     pub fn is_able(&self, queue: &QueueSettings, level: u8) -> bool {
-        let has = |skill: &String| self.skills.get(skill).is_some_and(|&own| own >= level);
         let able = match self.moved.get(&queue.name) {
             Some(lent) => *lent,
-            None => queue.skills.iter().all(has),
+            None => self.is_skilled(queue, level),
         };
         able && !self.retired
+    }
+
+    pub fn is_skilled(&self, queue: &QueueSettings, level: u8) -> bool {
+        let has = |skill: &String| self.skills.get(skill).is_some_and(|&own| own >= level);
+        queue.skills.iter().all(has)
     }
 
     pub fn speaks(&self, languages: &[String]) -> bool {

@@ -100,6 +100,7 @@ impl Desk {
             Stage::Talking { .. } => (false, false),
         };
         law!((waits, rings) == expected, "{call:?} is {:?} but not in line so", caller.stage);
+        law!(queue.waiting.contains(place) == waits, "{call:?} waits in its lane alone");
         law!(queue.line.contains(place) == caller.unanswered(), "{call:?} is not in the line");
         let listed = caller.review.is_some_and(|at| queue.agenda.contains(&(at, call)));
         law!(listed == caller.review.is_some(), "{call:?} will not be looked at again");
@@ -166,6 +167,8 @@ impl Desk {
             in_line += queue.line.len();
             let in_lanes = queue.every_lane().map(|(_, lane)| lane.callers().count());
             law!(in_lanes.sum::<usize>() == queue.line.len(), "{id:?}: line and lanes differ");
+            let waiting = queue.every_lane().map(|(_, lane)| lane.waiting.len());
+            law!(waiting.sum::<usize>() == queue.waiting.len(), "{id:?}: others wait in the lanes");
             let reviews = self.callers.values().filter(|c| c.queue == id && c.review.is_some());
             law!(reviews.count() == queue.agenda.len(), "{id:?} looks again at nobody");
             self.check_counts(id, queue)?;

@@ -1,7 +1,8 @@
 //! A supervisor's hand on a queue: its door, its weight, who serves it.
 //!
-//! A door stays as it was put. A weight, and who was lent or taken away, count until the next
-//! reload; a loan ends with the agent's shift as well. Nobody who waits is ever turned away by it.
+//! A hand stays where it was laid, over reloads too, until a configuration says something else of
+//! that very weight, or of whether that agent has the queue's skills; a loan ends with the agent's
+//! shift as well. Nobody who waits is ever turned away by it.
 
 use super::desk::{Desk, Turn};
 use super::{Effect, Fact};
@@ -14,6 +15,8 @@ pub enum Hand {
     Door(Door),
     /// Among the queues that an agent serves, callers of the heavier go first.
     Weight(u32),
+    /// Its weight is that of the configuration, which has become another, and no supervisor's.
+    Configured,
     /// The agent serves the queue, whatever their skills are.
     Lend(AgentId),
     /// The agent does not serve the queue, whatever their skills are.
@@ -57,6 +60,10 @@ impl Desk {
         let changed = match hand {
             Hand::Door(door) => std::mem::replace(&mut line.door, door) != door,
             Hand::Weight(weight) => std::mem::replace(&mut line.settings.weight, weight) != weight,
+            Hand::Configured => {
+                let weight = line.configured_weight;
+                std::mem::replace(&mut line.settings.weight, weight) != weight
+            }
             Hand::Lend(agent) | Hand::TakeAway(agent) => {
                 let name = line.settings.name.clone();
                 let Some(who) = self.agents.get_mut(agent) else { return false };
@@ -69,7 +76,7 @@ impl Desk {
             turn.fact(Fact::Handled { queue, hand });
             match hand {
                 Hand::Lend(_) | Hand::TakeAway(_) => self.regroup(&mut turn),
-                Hand::Weight(_) => self.look_everywhere(&mut turn),
+                Hand::Weight(_) | Hand::Configured => self.look_everywhere(&mut turn),
                 Hand::Door(_) | Hand::Ways(_) => {}
             }
         }

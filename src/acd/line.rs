@@ -28,6 +28,9 @@ impl Desk {
         let Some(queue) = self.queues.get_mut(id) else { return };
         (caller.held, caller.need, caller.lane, caller.review) = (held, need, lane, review);
         queue.line.insert(caller.place);
+        if caller.stage == Stage::Waiting {
+            queue.waiting.insert(caller.place);
+        }
         if let Some(at) = review {
             queue.agenda.insert((at, call));
             arm_review(turn, id, queue);
@@ -47,6 +50,7 @@ impl Desk {
         if !queue.line.remove(&caller.place) {
             return;
         }
+        queue.waiting.remove(&caller.place);
         if let Some(at) = caller.review.take() {
             queue.agenda.remove(&(at, caller.place.call));
             arm_review(turn, caller.queue, queue);

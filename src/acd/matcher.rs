@@ -54,6 +54,7 @@ impl Desk {
         if line.settings.strategy == Strategy::RoundRobin {
             line.last = agents.last().copied();
         }
+        line.waiting.remove(&caller.place);
         if let Some(lane) = line.lane_mut(at) {
             lane.waiting.remove(&caller.place);
             lane.ringing.insert(caller.place);

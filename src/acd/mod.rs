@@ -10,6 +10,8 @@ mod callbacks;
 mod caller;
 mod check;
 mod claim;
+#[cfg(test)]
+mod cost;
 mod desk;
 mod hand;
 mod line;

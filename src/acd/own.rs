@@ -2,6 +2,7 @@
 //! from being offered a caller, since call waiting is off. The desk knows of them that they are.
 
 use super::agent::{Duty, Task};
+use super::caller::Stage;
 use super::desk::{Desk, Turn};
 use super::{Effect, Fact};
 use crate::base::{AgentId, CallId, Cx, Timer};
@@ -84,18 +85,47 @@ impl Desk {
         self.reachable(cx, agent, reachable, out);
     }
 
-    /// The desk believed that the agent has a call which is over: the agent is free again, and
-    /// whoever looks at the facts sees it.
-    pub fn repair(&mut self, cx: &mut Cx<'_>, agent: AgentId, call: CallId, out: &mut Vec<Effect>) {
+    /// The desk believed that the agent has a call in which they are not: the agent is free again,
+    /// and whoever looks at the facts sees it. A caller who lives, and was thought to be theirs,
+    /// is back in the line at the old place; one who does not is gone.
+    pub fn repair(
+        &mut self,
+        cx: &mut Cx<'_>,
+        agent: AgentId,
+        (call, lives): (CallId, bool),
+        out: &mut Vec<Effect>,
+    ) {
         let mut turn = Turn::new(cx, out);
-        let task = self.agents.get(agent).map(|who| who.task);
-        if [Task::Own(call), Task::Offered(call), Task::Talking(call)].map(Some).contains(&task) {
+        let is_ghost = match self.task(agent) {
+            Task::Offered(c) | Task::Talking(c) | Task::Own(c) => c == call,
+            Task::Claimed { call: c, .. } | Task::Serving { call: c, .. } => c == call,
+            Task::Nothing | Task::WrapUp { .. } => false,
+        };
+        if is_ghost {
             turn.fact(Fact::Repaired { agent, call });
-            self.remove(&mut turn, call);
+            match lives {
+                true => self.take_back(&mut turn, agent, call),
+                false => _ = self.remove(&mut turn, call),
+            }
             turn.cx.timers.cancel(Timer::RingTimeout(call, agent));
             turn.cx.timers.cancel(Timer::WrapUp(agent));
             self.set_task(&mut turn, agent, Task::Nothing);
         }
         self.decide(turn);
+    }
+
+    /// The caller has nothing to do with this agent.
+    fn take_back(&mut self, turn: &mut Turn<'_, '_>, agent: AgentId, call: CallId) {
+        let Some(caller) = self.callers.get_mut(&call) else { return };
+        let waits_again = match &mut caller.stage {
+            Stage::Offered(agents) => agents.remove(&agent) && agents.is_empty(),
+            Stage::Talking { agent: with, .. } => *with == agent,
+            Stage::Waiting => false,
+        };
+        if waits_again {
+            let now = turn.now();
+            self.line_up(turn, call);
+            self.arm_max_wait(turn, call, now);
+        }
     }
 }

@@ -5,7 +5,7 @@
 
 use super::caller::{Caller, Need, Place};
 use super::desk::Desk;
-use super::queue::{Claim, Lane, LaneAt, Queue};
+use super::queue::{Claim, LaneAt, Queue};
 use super::{AgentState, Strategy};
 use crate::base::{AgentId, CallId, Instant, QueueId, limits::CANDIDATES_MAX};
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,35 @@ pub enum Verdict {
     Talking,
     WrapUp,
     OwnCall,
+}
+
+impl Verdict {
+    /// In words, of an agent of a queue with this strategy.
+    pub fn words(self, strategy: Strategy) -> &'static str {
+        match self {
+            Verdict::Chosen => "chosen",
+            Verdict::Behind => match strategy {
+                Strategy::LongestIdle => "free, but idle for less long",
+                Strategy::FewestCalls => "free, but with more calls",
+                Strategy::LeastTalkTime => "free, but talked more",
+                Strategy::RingAll | Strategy::RoundRobin | Strategy::Ordered | Strategy::Random => {
+                    "free, but not in turn"
+                }
+            },
+            Verdict::Tried => "free, but missed this caller before",
+            Verdict::Level => "free, but of too low a level",
+            Verdict::Language => "free, but without the language",
+            Verdict::NotTheSame => "free, but not the agent of last time",
+            Verdict::Off => "off",
+            Verdict::Paused => "paused",
+            Verdict::Unreachable => "no phone",
+            Verdict::Resting => "resting after a missed call",
+            Verdict::Offered => "rings for a caller",
+            Verdict::Talking => "talking",
+            Verdict::WrapUp => "in wrap-up",
+            Verdict::OwnCall => "in a call of their own",
+        }
+    }
 }
 
 /// Why a caller who stood before another one was not served first.
@@ -158,20 +187,11 @@ impl Desk {
         caller: &Caller,
         chosen: Option<AgentId>,
     ) -> (Vec<(CallId, PassedOver)>, usize) {
-        let before = |lane: &Lane| match lane.waiting.first() {
-            Some(first) if *first < caller.place => lane.waiting.rank(&caller.place),
-            Some(_) | None => 0,
-        };
-        let (mut count, mut places) = (0, Vec::<(Place, LaneAt)>::new());
-        for (at, lane) in line.every_lane() {
-            let ahead = before(lane);
-            count += ahead;
-            places.extend(lane.waiting.iter().take(ahead.min(CANDIDATES_MAX)).map(|&p| (p, at)));
-        }
-        places.sort_unstable();
-        places.truncate(CANDIDATES_MAX);
+        let ahead = line.waiting.rank(&caller.place);
+        let places = line.waiting.iter().take(ahead.min(CANDIDATES_MAX));
         let who = chosen.and_then(|agent| self.agents.get(agent));
-        let why = |(place, at): (Place, LaneAt)| {
+        let why = |place: &Place| {
+            let at = self.callers.get(&place.call).map_or(LaneAt::Shared(0), |caller| caller.lane);
             let need = line.lane(at).map(|lane| &lane.need);
             let lacks = need.zip(who).and_then(|(need, who)| shortcoming(line, need, who));
             let why = match (at, lacks) {
@@ -182,7 +202,7 @@ impl Desk {
             };
             (place.call, why)
         };
-        (places.into_iter().map(why).collect(), count)
+        (places.map(why).collect(), ahead)
     }
 
     /// Why a caller still waits, as of this moment: everybody who serves the queue, with what

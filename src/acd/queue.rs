@@ -17,8 +17,12 @@ use std::time::Duration;
 pub(super) struct Queue {
     pub settings: QueueSettings,
     pub door: Door,
+    /// The weight that the configuration says; a supervisor may have said another.
+    pub configured_weight: u32,
     /// Everybody whom nobody has answered yet.
     pub line: Sorted<Place>,
+    /// Those of them for whom no phone rings.
+    pub waiting: Sorted<Place>,
     /// One for each need that has come up.
     pub lanes: Vec<Lane>,
     /// Callers who wait for one agent. A lane without callers goes.
@@ -85,9 +89,11 @@ pub enum Claim {
 impl Queue {
     pub fn new(settings: QueueSettings) -> Self {
         Self {
+            configured_weight: settings.weight,
             settings,
             door: Door::Open,
             line: Sorted::default(),
+            waiting: Sorted::default(),
             lanes: Vec::new(),
             held: BTreeMap::new(),
             agenda: BTreeSet::new(),

@@ -7,7 +7,7 @@
 
 use super::caller::{Caller, Stage};
 use super::desk::Desk;
-use super::{AgentState, Door, QueueSettings, Ways};
+use super::{Door, QueueSettings, Ways};
 use crate::base::{CallId, Cx, Instant, QueueId, Timer, TrunkId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -37,8 +37,9 @@ pub enum When {
     After(Duration),
     /// Nobody who serves the queue is logged in and can be reached.
     Unstaffed,
-    /// The first in line has waited for this long when the caller comes: what the caller would wait
-    /// is about as much. Who waits already has paid for the place and keeps it.
+    /// The caller would wait for this long, as it looks when they come: so long has the first in
+    /// line waited, or that is the estimate for their place. Who waits already has paid for the
+    /// place and keeps it.
     WaitOver(Duration),
     TrunkDown(TrunkId),
 }
@@ -177,7 +178,10 @@ fn is_due(when: When, desk: &Desk, scene: &Scene, call: CallId, now: Instant) ->
         When::Unstaffed => !is_staffed(desk, caller.queue),
         When::WaitOver(span) => {
             let first = desk.line(caller.queue).find_map(|call| desk.callers.get(&call));
+            let position = desk.position(now, call);
+            let estimate = position.and_then(|place| desk.estimate(caller.queue, place));
             first.is_some_and(|first| now.since(first.joined) >= span)
+                || estimate.is_some_and(|estimate| estimate >= span)
         }
         When::TrunkDown(trunk) => (scene.is_down)(trunk),
     }
@@ -208,11 +212,7 @@ fn next_look(
     left.map(at).min()
 }
 
+/// Somebody who serves it is logged in and can be reached.
 fn is_staffed(desk: &Desk, queue: QueueId) -> bool {
-    let is_open = desk.door(queue) != Door::Onward;
-    is_open
-        && desk.agents.iter().any(|(_, agent)| {
-            !matches!(agent.shown, AgentState::Off | AgentState::Unreachable)
-                && agent.serves.binary_search(&queue).is_ok()
-        })
+    desk.door(queue) != Door::Onward && desk.present(queue) > 0
 }

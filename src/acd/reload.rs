@@ -4,12 +4,14 @@
 use super::agent::{Agent, Presence, Task};
 use super::desk::{Desk, Turn};
 use super::queue::{LaneAt, Queue};
-use super::{AgentSettings, Away, Effect, QueueSettings, Settings, strategy};
+use super::{AgentSettings, Away, Effect, Fact, Hand, QueueSettings, Settings, strategy};
 use crate::base::{AgentId, CallId, Cx, QueueId, Timer};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What follows from a set of skills: the queues that they serve, and the lanes.
 type Service = (Vec<QueueId>, Vec<(QueueId, u32)>);
+/// An agent who was lent to a queue or taken from it, and whether their skills would do there.
+type Loan = (AgentId, String, bool);
 type Skills = BTreeMap<String, u8>;
 type Moves = BTreeMap<String, bool>;
 
@@ -26,8 +28,10 @@ impl Desk {
         let mut turn = Turn::new(cx, out);
         self.remove_queues(&mut turn, &settings.queues);
         let unanswered = self.clear_lines(&mut turn);
-        self.reload_queues(&settings.queues);
+        let loans = self.loans();
+        self.reload_queues(&mut turn, &settings.queues);
         self.reload_agents(&settings.agents);
+        self.keep_loans(&mut turn, loans);
         self.find_who_serves_what();
         self.stand_anew(&mut turn, unanswered);
         self.decide(turn);
@@ -62,14 +66,58 @@ impl Desk {
         unanswered
     }
 
-    fn reload_queues(&mut self, settings: &[QueueSettings]) {
+    fn reload_queues(&mut self, turn: &mut Turn<'_, '_>, settings: &[QueueSettings]) {
         for settings in settings {
-            match self.queue_names.get(&settings.name).and_then(|&id| self.queues.get_mut(id)) {
-                Some(queue) => queue.settings = settings.clone(),
+            let known = self.queue_names.get(&settings.name).copied();
+            match known.and_then(|id| Some((id, self.queues.get_mut(id)?))) {
+                Some((id, queue)) => {
+                    let said = queue.settings.weight;
+                    let by_hand = said != queue.configured_weight;
+                    let same = settings.weight == queue.configured_weight;
+                    queue.settings = settings.clone();
+                    queue.configured_weight = settings.weight;
+                    if by_hand && same {
+                        queue.settings.weight = said;
+                    } else if by_hand {
+                        turn.fact(Fact::Handled { queue: id, hand: Hand::Configured });
+                    }
+                }
                 None => {
                     let id = self.queues.insert(Queue::new(settings.clone()));
                     self.queue_names.insert(settings.name.clone(), id);
                 }
+            }
+        }
+    }
+
+    /// Who is lent or taken away, where, and whether their skills would do there.
+    fn loans(&self) -> Vec<Loan> {
+        let of_agent = |(id, agent): (AgentId, &Agent)| {
+            let loan = |name: &String| {
+                let queue = &self.queues.get(*self.queue_names.get(name)?)?.settings;
+                Some((id, name.clone(), agent.is_skilled(queue, queue.lowest_level())))
+            };
+            agent.moved.keys().filter_map(loan).collect::<Vec<Loan>>()
+        };
+        self.agents.iter().flat_map(of_agent).collect()
+    }
+
+    /// A loan outlives the reload, unless the configuration has changed its mind about it.
+    fn keep_loans(&mut self, turn: &mut Turn<'_, '_>, loans: Vec<Loan>) {
+        let names = &self.queue_names;
+        for id in self.agents.keys().collect::<Vec<AgentId>>() {
+            if let Some(agent) = self.agents.get_mut(id) {
+                agent.moved.retain(|name, _| names.contains_key(name));
+            }
+        }
+        for (agent, name, before) in loans {
+            let Some(&queue) = self.queue_names.get(&name) else { continue };
+            let Some(line) = self.queues.get(queue) else { continue };
+            let Some(who) = self.agents.get_mut(agent) else { continue };
+            let skilled = who.is_skilled(&line.settings, line.settings.lowest_level());
+            if skilled != before && who.moved.remove(&name).is_some() {
+                let hand = if skilled { Hand::Lend(agent) } else { Hand::TakeAway(agent) };
+                turn.fact(Fact::Handled { queue, hand });
             }
         }
     }
@@ -89,7 +137,6 @@ impl Desk {
             });
             let Some(agent) = self.agents.get_mut(id) else { continue };
             agent.retired = false;
-            agent.moved.clear();
             agent.fixed = settings.fixed;
             agent.order = order;
             let skills = settings.skills.iter();

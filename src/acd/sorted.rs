@@ -4,6 +4,7 @@
 //! Blocks of at most `BLOCK` members each. A change costs the search for the block and a move
 //! within it; a rank costs a sum over the blocks. Two sets are equal when their members are.
 
+use crate::base::steps::step;
 use serde::de::Deserializer;
 use serde::ser::{SerializeSeq, Serializer};
 use serde::{Deserialize, Serialize};
@@ -73,6 +74,7 @@ impl<T: Ord> Sorted<T> {
     /// How many members come before this, which need not be one.
     pub fn rank(&self, member: &T) -> usize {
         let at = self.block_of(member);
+        step(at);
         let before: usize = self.blocks[..at].iter().map(Vec::len).sum();
         let within = self.blocks.get(at).map_or(0, |block| block.partition_point(|m| m < member));
         before + within
@@ -81,6 +83,7 @@ impl<T: Ord> Sorted<T> {
     /// The member that has `rank` others before it.
     pub fn nth(&self, mut rank: usize) -> Option<&T> {
         for block in &self.blocks {
+            step(1);
             match block.get(rank) {
                 Some(member) => return Some(member),
                 None => rank -= block.len(),
@@ -90,7 +93,7 @@ impl<T: Ord> Sorted<T> {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.blocks.iter().flatten()
+        self.blocks.iter().flatten().inspect(|_| step(1))
     }
 
     pub fn len(&self) -> usize {
@@ -107,6 +110,7 @@ impl<T: Ord> Sorted<T> {
 
     /// The block that holds this, or would; one past the last when this comes after everything.
     fn block_of(&self, member: &T) -> usize {
+        step(1);
         self.blocks.partition_point(|block| block.last().is_some_and(|last| last < member))
     }
 }

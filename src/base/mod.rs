@@ -7,6 +7,7 @@ pub mod limits;
 pub mod number;
 mod rng;
 mod slab;
+pub(crate) mod steps;
 pub mod text;
 mod time;
 mod timer;

@@ -1,6 +1,7 @@
 //! A table keyed by dense ids. Iterates in slot order; a removed id never comes back to life.
 
 use super::Id;
+use super::steps::step;
 use serde::{Deserialize, Serialize};
 use std::marker::PhantomData;
 
@@ -53,11 +54,13 @@ impl<K: Id, T> Slab<K, T> {
     }
 
     pub fn get(&self, key: K) -> Option<&T> {
+        step(1);
         let slot = self.slots.get(key.slot() as usize)?;
         slot.value.as_ref().filter(|_| slot.generation == key.generation())
     }
 
     pub fn get_mut(&mut self, key: K) -> Option<&mut T> {
+        step(1);
         let slot = self.slots.get_mut(key.slot() as usize)?;
         slot.value.as_mut().filter(|_| slot.generation == key.generation())
     }
@@ -76,6 +79,7 @@ impl<K: Id, T> Slab<K, T> {
 
     pub fn iter(&self) -> impl Iterator<Item = (K, &T)> {
         self.slots.iter().enumerate().filter_map(|(slot, s)| {
+            step(1);
             s.value.as_ref().map(|value| (K::new(slot as u32, s.generation), value))
         })
     }

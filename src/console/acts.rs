@@ -24,6 +24,7 @@ fn usage(verb: &Verb) -> String {
             | Kind::Agent
             | Kind::Agents
             | Kind::Queue
+            | Kind::Party
             | Kind::Missed
             | Kind::Caller
             | Kind::Text

@@ -16,6 +16,9 @@ impl Switch {
         verb: Verb,
         out: &mut Out,
     ) -> Result<String, String> {
+        if let Verb::Explain { call } = &verb {
+            return self.explain(now, call);
+        }
         let verb = verb.signed(&by);
         let (what, on) = verb.told();
         let result = self.carry_out(now, verb, out);
@@ -45,6 +48,7 @@ impl Switch {
                 Ok(format!("{call}: {} from now on", if on { "recorded" } else { "not recorded" }))
             }
             Verb::OpenRecording { .. } | Verb::Noted { .. } => Ok(String::new()),
+            Verb::Explain { call } => self.explain(now, &call),
             Verb::Transfer { call, to, way } => {
                 let id = self.call(&call)?;
                 let ask = Ask { to: &to, way, by: None, reports: false };
@@ -91,7 +95,7 @@ impl Switch {
                 let hand = if lent { Hand::Lend(who) } else { Hand::TakeAway(who) };
                 self.lay_hand(now, id, hand, out);
                 let does = if lent { "serves it" } else { "does not serve it" };
-                Ok(format!("{queue}: {agent} {does} until a reload or the end of their shift"))
+                Ok(format!("{queue}: {agent} {does} until the end of their shift"))
             }
         }
     }
@@ -174,6 +178,7 @@ impl Switch {
             }
             Hand::Door(Door::Open)
             | Hand::Weight(_)
+            | Hand::Configured
             | Hand::Lend(_)
             | Hand::TakeAway(_)
             | Hand::Ways(_) => format!("{queue}: {to}"),
@@ -274,6 +279,7 @@ impl Verb {
             Self::Lend { queue, agent, lent: false } => {
                 ("queues.remove", format!("{queue} {agent}"))
             }
+            Self::Explain { call } => ("calls.why", call.clone()),
             Self::Noted { verb, on } => (verb.name(), on.clone()),
         }
     }

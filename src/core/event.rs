@@ -157,6 +157,11 @@ pub enum Verb {
         agent: String,
         lent: bool,
     },
+    /// Why this caller still waits, line by line: what stands before them, and what keeps each
+    /// agent from them. It changes nothing, and is on no books.
+    Explain {
+        call: String,
+    },
     /// Something was done outside of the core that belongs on the books.
     Noted {
         verb: Noted,

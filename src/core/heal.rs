@@ -5,6 +5,7 @@
 use super::{Out, Switch, What};
 use crate::acd::AgentState;
 use crate::base::{AgentId, CallId, Now, Timer};
+use crate::call::Goal;
 use std::time::Duration;
 
 /// How often, while anybody is in a call.
@@ -26,7 +27,9 @@ impl Switch {
             .collect();
         for (agent, state) in &busy {
             if let Some(call) = self.ghost(*agent, state) {
-                self.desk(now, |desk, cx, out| desk.repair(cx, *agent, call, out));
+                let known = self.state.calls.get(call);
+                let lives = known.is_some_and(|call| matches!(call.goal, Goal::Queue(_)));
+                self.desk(now, |desk, cx, out| desk.repair(cx, *agent, (call, lives), out));
             }
         }
         if !busy.is_empty() {

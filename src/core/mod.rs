@@ -18,6 +18,7 @@ mod check;
 mod command;
 mod duty;
 mod event;
+mod explain;
 mod fact;
 mod heal;
 pub mod journal;

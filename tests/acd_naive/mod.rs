@@ -2,6 +2,9 @@
 //! pairs for every single offer. Slow, and short enough to be seen to be right.
 
 mod matching;
+mod memory;
+
+use memory::Gone;
 mod phones;
 
 use pukar::acd::{
@@ -58,13 +61,6 @@ pub struct Queue {
     /// Whom round-robin rang last.
     last: Option<AgentId>,
     handled: Vec<Duration>,
-}
-
-struct Gone {
-    key: String,
-    at: Instant,
-    place: Option<(String, Instant)>,
-    agent: Option<AgentId>,
 }
 
 pub struct Model {
@@ -258,42 +254,6 @@ impl Model {
     fn turn_away(&mut self, call: CallId, queue: QueueId, why: Away, instead: Instead) {
         self.out.push(Effect::Fact(Fact::TurnedAway { call, queue, why, instead }));
         self.out.push(Effect::TurnedAway { call, queue, why, instead });
-    }
-
-    fn place(&self, now: Instant, call: &Call) -> Option<Instant> {
-        let within = self.queue(call.queue)?.return_within;
-        let gone = self.gone.iter().find(|g| Some(&g.key) == call.key.as_ref())?;
-        let (line, arrived) = gone.place.as_ref()?;
-        let soon = !within.is_zero() && now.since(gone.at) <= within;
-        (soon && *line == call.line).then_some(*arrived)
-    }
-
-    fn recognise(&mut self, call: &mut Call, place: Option<Instant>) {
-        let Some(gone) = self.gone.iter_mut().find(|g| Some(&g.key) == call.key.as_ref()) else {
-            return;
-        };
-        if let Some(arrived) = place {
-            call.arrived = call.arrived.min(arrived);
-            gone.place = None;
-        }
-        call.held = call.held.or(gone.agent);
-    }
-
-    pub fn cut_off(&mut self, now: Instant, key: &str, line: &str, arrived: Instant) {
-        self.remember(now, Some(key.into()), Some((line.into(), arrived)), None);
-    }
-
-    fn remember(
-        &mut self,
-        at: Instant,
-        key: Option<String>,
-        place: Option<(String, Instant)>,
-        talked: Option<AgentId>,
-    ) {
-        let Some(key) = key else { return };
-        let known = self.gone.iter().position(|gone| gone.key == key);
-        let before = known.map(|g| self.gone.remove(g)).and_then(|gone| gone.agent);
-        self.gone.push(Gone { key, at, place, agent: talked.or(before) });
     }
 
     pub fn leave(&mut self, now: Instant, call: CallId) {

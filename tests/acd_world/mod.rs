@@ -4,7 +4,7 @@
 
 use pukar::acd::{
     AgentSettings, AgentState, Away, Desk, Effect, Fact, Instead, Join, Miss, QueueSettings,
-    Refused, Settings, Skill, Strategy, Wish,
+    Refused, Settings, Skill, Strategy, Unfree, Wish,
 };
 use pukar::base::{AgentId, CallId, Cx, Instant, Now, QueueId, Rng, Timer, Timers, Wall};
 use std::collections::BTreeMap;
@@ -169,6 +169,15 @@ impl World {
         input!(self, |desk, cx, out| desk.reachable(cx, agent, reachable, out))
     }
 
+    pub fn claim(&mut self, call: u64, agent: AgentId) -> Result<(), Unfree> {
+        input!(self, |desk, cx, out| desk.claim(cx, CallId(call), agent, None, out))
+    }
+
+    /// `lives`: the call waits, and has nothing to do with this agent.
+    pub fn repair(&mut self, agent: AgentId, call: u64, lives: bool) {
+        input!(self, |desk, cx, out| desk.repair(cx, agent, (CallId(call), lives), out))
+    }
+
     pub fn expire(&mut self, timer: Timer) {
         input!(self, |desk, cx, out| desk.expire(cx, timer, out))
     }
@@ -212,15 +221,15 @@ impl World {
     }
 
     fn verify(&mut self) {
-        if !self.strict {
-            return;
-        }
         for effect in &self.out {
             if let Effect::Fact(Fact::Agent { agent, state }) = effect {
                 let before = self.told.insert(*agent, state.clone());
                 let before = before.unwrap_or(AgentState::Off);
                 assert_ne!(before, *state, "{agent:?}: told twice");
             }
+        }
+        if !self.strict {
+            return;
         }
         self.desk.check().unwrap();
         self.desk.check_timers(&self.timers).unwrap();

@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+/// How long after a shift has begun its people are to have logged in.
+const GRACE: Duration = Duration::from_secs(300);
 /// The calendar may step: nobody is on shift for longer than this before it is noticed.
 const LOOK: Duration = Duration::from_secs(60);
 
@@ -47,7 +49,7 @@ pub enum ShiftNews {
     Ended {
         shift: String,
     },
-    /// Fewer can be reached than the shift needs.
+    /// Fewer can be reached than the shift needs; or, a while after its start, have logged in.
     Short {
         shift: String,
         starts: Wall,
@@ -175,7 +177,9 @@ impl Roster {
             let shift = &settings.shifts[turn.shift];
             let present = calendar.members(turn).into_iter().filter(|member| {
                 let who = desk.agent_id(&member.agent).and_then(|id| desk.agents.get(id));
-                who.is_some_and(|who| who.reachable())
+                // A phone that is always there says nothing of whether anybody sits at it.
+                let late = now.0 >= turn.starts.0.saturating_add(micros(GRACE));
+                who.is_some_and(|who| who.reachable() && (!late || who.duty != Duty::Off))
             });
             let (present, minimum) = (present.count() as u32, shift.minimum);
             let known = (turn.starts, shift.name.clone(), begun);

@@ -30,7 +30,8 @@ pub struct Shift {
     /// From Monday to Sunday.
     pub days: [bool; 7],
     pub members: Vec<Member>,
-    /// Fewer than this who can be reached is an alarm. Zero: never.
+    /// Fewer than this who can be reached before and at its start, or who are logged in five
+    /// minutes later, is an alarm. Zero: never.
     pub minimum: u32,
     /// Its agents are ready at its start, as soon as their phones can be reached. False: they log
     /// in by themselves.

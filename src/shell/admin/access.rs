@@ -126,6 +126,7 @@ impl Who {
                 Kind::Agent => {
                     board.queues_of_agent(name).is_none_or(|queues| self.looks_after(&queues))
                 }
+                Kind::Party => self.may_send_to(name, board),
                 Kind::Queue => ground.queues.contains(name),
                 Kind::Missed => board.place_of_missed(name).is_none_or(|(q, d)| ground.has(q, d)),
                 // Of a group, those who are theirs.
@@ -156,6 +157,38 @@ impl Who {
     pub fn within(&self) -> Option<Within> {
         let names = |set: &BTreeSet<String>| set.iter().cloned().collect();
         self.ground.as_ref().map(|ground| (names(&ground.queues), names(&ground.districts)))
+    }
+
+    /// Whether this is an agent of theirs.
+    pub fn leads(&self, agent: &str, board: &Board) -> bool {
+        board.queues_of_agent(agent).is_some_and(|queues| self.looks_after(&queues))
+    }
+
+    /// A call may be given away to any queue and any number; but no agent is rung by name, and no
+    /// directory looked up, that belongs to others.
+    fn may_send_to(&self, to: &str, board: &Board) -> bool {
+        match to.split_once(':') {
+            Some(("agent", name)) => self.leads(name, board),
+            Some(("dir", address)) => {
+                let district = address.split('/').next().unwrap_or_default();
+                board.district_named(district).is_none_or(|district| self.looks_up(district))
+            }
+            Some(_) => true,
+            None => board.queues_of_agent(to).is_none() || self.leads(to, board),
+        }
+    }
+
+    /// Whether entries of this district are theirs to see: their own, and those that are for all.
+    pub fn looks_up(&self, district: &str) -> bool {
+        district.is_empty() || self.sees("", district)
+    }
+
+    /// Whether the trunk leads to the centre of a district of theirs.
+    pub fn sees_trunk(&self, trunk: &str, board: &Board) -> bool {
+        match &self.ground {
+            Some(ground) => board.districts_behind(trunk).any(|d| ground.districts.contains(d)),
+            None => true,
+        }
     }
 
     pub fn sees_queue(&self, queue: &str) -> bool {

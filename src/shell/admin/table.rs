@@ -79,6 +79,8 @@ pub enum Kind {
     /// An agent, or `all`, `queue:…`, `district:…`, `shift:…`.
     Agents,
     Queue,
+    /// Whom a call is to go to: an agent of theirs, or anybody else who is nobody's.
+    Party,
     /// The number of a missed caller.
     Missed,
     /// The number of a caller that is looked for.
@@ -188,9 +190,15 @@ pub const VERBS: &[Verb] = &[
         }),
         Shows::Numbers,
     ),
-    look("shifts.list", &[], "Shifts, and who is there.", |l| Ok(l.board.shifts_list(l.now))),
+    look("shifts.list", &[], "Shifts, and who is there.", |l| {
+        let mine = |member: &Value| l.who.leads(text(member, "agent"), l.board);
+        let works = |row: &Value| row["members"].as_array().is_some_and(|all| all.iter().any(mine));
+        let all = l.who.ground.is_none();
+        Ok(kept(l.board.shifts_list(l.now), |row| all || works(row)))
+    }),
     look("trunks.list", &[], "Trunks: whether each answers, since when, its calls.", |l| {
-        Ok(l.board.trunks_list(l.now))
+        let mine = |row: &Value| l.who.sees_trunk(text(row, "name"), l.board);
+        Ok(kept(l.board.trunks_list(l.now), mine))
     }),
     only(
         Role::ReadOnly,
@@ -198,13 +206,13 @@ pub const VERBS: &[Verb] = &[
             "directory.list",
             &[takes("address", Kind::Text)],
             "Who is listed, or who would be called.",
-            |l| l.board.directory_list(l.given.text("address"), l.now),
+            |l| l.board.directory_list(l.given.text("address"), l.now, &|d| l.who.looks_up(d)),
         ),
     ),
     only(
         Role::ReadOnly,
         look("directory.stale", &[], "Numbers that failed three times in a row.", |l| {
-            Ok(l.board.directory_stale(l.now))
+            Ok(l.board.directory_stale(l.now, &|district| l.who.looks_up(district)))
         }),
     ),
     showing(
@@ -308,7 +316,7 @@ pub const VERBS: &[Verb] = &[
     act("calls.hangup", &[CALL], "Ends the call.", |g| Act::Hangup { call: g.own("call") }),
     act(
         "calls.transfer",
-        &[CALL, needs("to", Kind::Text), takes("way", Kind::Word(&["blind", "consult", "join"]))],
+        &[CALL, needs("to", Kind::Party), takes("way", Kind::Word(&["blind", "consult", "join"]))],
         "Sends the caller to an agent, a queue, a district, the directory or a number; or asks \
          first, or brings somebody in.",
         |g| Act::Transfer { call: g.own("call"), to: g.own("to"), way: way(g.text("way")) },
@@ -385,7 +393,7 @@ pub const VERBS: &[Verb] = &[
     act(
         "queues.weight",
         &[QUEUE, needs("weight", Kind::Count)],
-        "The heavier queue goes first; until the next reload.",
+        "The heavier queue goes first; until the configuration says another weight.",
         |g| set_queue(g, format!("weight {}", g.count("weight"))),
     ),
     act(
@@ -404,13 +412,13 @@ pub const VERBS: &[Verb] = &[
     act(
         "queues.add",
         &[QUEUE, needs("agent", Kind::Agent)],
-        "The agent serves the queue too, until a reload or the end of their shift.",
+        "The agent serves the queue too, until the end of their shift.",
         |g| Act::Lend { queue: g.own("queue"), agent: g.own("agent"), lent: true },
     ),
     act(
         "queues.remove",
         &[QUEUE, needs("agent", Kind::Agent)],
-        "The agent serves the queue no more, until a reload or the end of their shift.",
+        "The agent serves the queue no more, until the end of their shift.",
         |g| Act::Lend { queue: g.own("queue"), agent: g.own("agent"), lent: false },
     ),
 ];
@@ -524,7 +532,7 @@ impl Kind {
             Kind::Word(words) if value.as_str().is_some_and(|text| words.contains(&text)) => None,
             Kind::Word(words) => Some(words.join(", ")),
             Kind::Call | Kind::Agent | Kind::Agents | Kind::Queue => text(value),
-            Kind::Missed | Kind::Caller | Kind::Text => text(value),
+            Kind::Party | Kind::Missed | Kind::Caller | Kind::Text => text(value),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::rpc::Fault;
 use super::*;
-use crate::base::{AgentId, CallId, Now, QueueId};
-use crate::call::{Arrival, Direction};
+use crate::base::{AgentId, CallId, Now, QueueId, TrunkId};
+use crate::call::{Arrival, Centre, Direction, District};
 use crate::config::Role;
 use crate::core::{self, Event, Fact, Noted, Verb as Act, What};
 use crate::shell::board::{self, Board, Names, News};
@@ -244,12 +244,58 @@ pub fn with_users(name: &str) -> World {
         user("collector", Role::ReadOnly, &[], true),
         user("analyst", Role::Analyst, &[], false),
     ];
+    settings.admin.users[1].districts = vec!["alirajpur".into(), "guna".into()];
+    state(&mut settings);
     let mut world = World::with(name, &settings);
     world.arrives(1);
     world.fact(2, What::Desk(acd::Fact::Queued { call: CallId(1), queue: QueueId(0) }));
     world.arrives(3);
     world.fact(4, What::Desk(acd::Fact::Queued { call: CallId(3), queue: QueueId(1) }));
     world
+}
+
+/// Three districts, two of them behind trunks; a shift of the state and one of a district; and
+/// somebody in the directory of each.
+fn state(settings: &mut config::Settings) {
+    let trunk = |name: &str| crate::sip::Trunk { name: name.into(), ..Default::default() };
+    settings.sip.trunks = ["bsnl", "guna", "shivpuri"].map(trunk).into();
+    let district = |name: &str, code: &str, centre| District {
+        name: name.into(),
+        title: String::new(),
+        code: code.into(),
+        std: Vec::new(),
+        centre,
+        languages: Vec::new(),
+    };
+    settings.call.districts = vec![
+        district("alirajpur", "ALI", Centre::Queue(QueueId(1))),
+        district("guna", "GUN", Centre::Trunk(TrunkId(1))),
+        district("shivpuri", "SHI", Centre::Trunk(TrunkId(2))),
+    ];
+    let shift = |name: &str, agent: &str| acd::Shift {
+        name: name.into(),
+        from: 0,
+        until: 720,
+        days: [true; 7],
+        members: vec![acd::Member { agent: agent.into(), role: acd::Role::Operator }],
+        minimum: 0,
+        auto: false,
+        exceptions: Vec::new(),
+    };
+    settings.roster.shifts = vec![shift("state", "op1"), shift("day", "ali1")];
+    let entry = |district: &str| crate::call::Entry {
+        kind: "rrt".into(),
+        district: district.into(),
+        name: "डॉ. कनेश".into(),
+        number: "+919826000131".into(),
+        priority: 1,
+        valid_from: None,
+        valid_to: None,
+        code: String::new(),
+    };
+    let entries = ["alirajpur", "shivpuri", ""].map(entry).into();
+    let directory = crate::call::Directory { entries, ..Default::default() };
+    settings.call.directory = Arc::new(directory);
 }
 
 impl World {
@@ -277,6 +323,13 @@ fn who_may_not_act_is_told_why_and_it_is_noted() {
         ("ali", "calls.hangup", json!({"call": "01HZ1"}), "does not belong to what ali"),
         ("ali", "queues.close", json!({"queue": "general"}), "does not belong to what ali"),
         ("ali", "agents.set", json!({"agent": "op1", "state": "ready"}), "does not belong"),
+        (
+            "ali",
+            "calls.transfer",
+            json!({"call": "01HZ3", "to": "agent:op1"}),
+            "agent:op1 does not belong",
+        ),
+        ("ali", "calls.transfer", json!({"call": "01HZ3", "to": "dir:SHI/RRT/1"}), "not belong"),
         ("ali", "config.reload", json!({}), "needs the role administrator"),
         ("ali", "queues.add", json!({"queue": "alirajpur", "agent": "op1"}), "does not belong"),
         ("analyst", "directory.list", json!({}), "needs the role read-only"),
@@ -291,7 +344,7 @@ fn who_may_not_act_is_told_why_and_it_is_noted() {
         "collector".to_string(),
         Act::Noted { verb: Noted::Refused, on: "calls.hangup call=01HZ1".into() },
     );
-    assert_eq!((noted.len(), &noted[0]), (7, &refused));
+    assert_eq!((noted.len(), &noted[0]), (9, &refused));
 }
 
 #[test]
@@ -314,6 +367,21 @@ fn everybody_sees_what_is_theirs_and_no_number_that_is_not_for_them() {
     let agents = world.does("ali", "agents.list", json!({})).unwrap();
     assert_eq!(agents[0]["id"], "ali1");
     assert_eq!(agents.as_array().unwrap().len(), 1);
+    for (verb, own, all) in [
+        ("shifts.list", vec!["day"], 2),
+        ("trunks.list", vec!["guna"], 3),
+        ("directory.list", vec!["alirajpur", ""], 3),
+    ] {
+        let named = |answer: Value| match answer {
+            Value::Array(rows) => rows,
+            other => other["entries"].as_array().unwrap().clone(),
+        };
+        let rows = named(world.does("ali", verb, json!({})).unwrap());
+        let key = if verb == "directory.list" { "district" } else { "name" };
+        let names: Vec<&str> = rows.iter().map(|row| row[key].as_str().unwrap()).collect();
+        assert_eq!(names, own, "{verb}");
+        assert_eq!(named(world.does("boss", verb, json!({})).unwrap()).len(), all, "{verb}");
+    }
     let seen =
         |who: &str| (who.to_string(), Act::Noted { verb: Noted::Seen, on: "calls.list".into() });
     let noted = world.noted();

@@ -60,12 +60,14 @@ impl Api {
     pub async fn call(&self, peer: &Peer, method: &str, params: Value) -> Result<Value, Fault> {
         let (verb, given, who) = self.admit(peer, method, params).await?;
         let answer = match verb.how {
-            How::Board(look) => self.look(look, &given, &who).map(|mut answer| {
-                if verb.name == "status" {
+            How::Board(look) => match self.look(look, &given, &who) {
+                Ok(mut answer) if verb.name == "status" => {
                     answer["stores"] = self.stores.list();
+                    Ok(answer)
                 }
-                answer
-            }),
+                Ok(answer) if verb.name == "calls.why" => Ok(self.explained(&who, answer).await),
+                other => other,
+            },
             How::Core(act) => self.ask(&who, act(&given)).await.map(|text| json!({"text": text})),
             How::Shell(Shell::SetAgents) => self.set_agents(&who, &given).await,
             How::Shell(Shell::Records) => self.records(&who, &given).await,
@@ -88,6 +90,17 @@ impl Api {
             }
         };
         who.veil(answer)
+    }
+
+    /// Of a caller who still waits the core knows best why.
+    async fn explained(&self, who: &Who, mut story: Value) -> Value {
+        let call = story["call"].as_str().unwrap_or_default().to_string();
+        if !story["now"].is_null()
+            && let Ok(text) = self.ask(who, Act::Explain { call }).await
+        {
+            story["now"] = text.lines().collect();
+        }
+        story
     }
 
     /// Whether this peer may do this. What is refused, and who sees callers' numbers, is noted.

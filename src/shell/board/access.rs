@@ -2,7 +2,7 @@
 
 use super::fold::Board;
 use crate::acd::RosterSettings;
-use crate::call::Centre;
+use crate::call::{Centre, District};
 use crate::config::{Reports, User};
 use serde_json::{Value, json};
 
@@ -27,6 +27,21 @@ impl Board {
             Centre::Trunk(_) => None,
         });
         queues.collect()
+    }
+
+    /// The district of this name, or of this code in directories.
+    pub fn district_named(&self, name: &str) -> Option<&str> {
+        let is = |d: &&District| d.name == name || !d.code.is_empty() && d.code == name;
+        self.names.districts.iter().find(is).map(|district| district.name.as_str())
+    }
+
+    /// Districts whose centre is behind this trunk.
+    pub fn districts_behind(&self, trunk: &str) -> impl Iterator<Item = &str> {
+        let behind = move |district: &&District| match district.centre {
+            Centre::Trunk(id) => self.names.trunk(id) == trunk,
+            Centre::Queue(_) => false,
+        };
+        self.names.districts.iter().filter(behind).map(|district| district.name.as_str())
     }
 
     /// The queue and the district of a call that is known; empty where it has none yet.

@@ -301,6 +301,7 @@ fn of_hand(board: &Board, queue: QueueId, hand: Hand) -> Value {
         Hand::Door(door) => json!({"queue": queue, "door": word(&door)}),
         Hand::Ways(ways) => json!({"queue": queue, "overflow": word(&ways)}),
         Hand::Weight(weight) => json!({"queue": queue, "weight": weight}),
+        Hand::Configured => json!({"queue": queue, "weight": "configured"}),
         Hand::Lend(agent) => json!({"queue": queue, "added": board.names.agent(agent)}),
         Hand::TakeAway(agent) => json!({"queue": queue, "removed": board.names.agent(agent)}),
     }

@@ -246,14 +246,14 @@ impl Board {
                     self.audits.pop_front();
                 }
             }
-            What::Reloaded => self.queues.values_mut().for_each(|queue| queue.weight = None),
             What::Blocked { number, reason, by, until } => {
                 let block = Block { reason: reason.clone(), by: by.clone(), until: *until };
                 self.blocks.insert(number.clone(), block);
             }
             What::Unblocked { number, .. } => _ = self.blocks.remove(number),
             What::Shift(news) => self.note_shift(news),
-            What::Code { .. }
+            What::Reloaded
+            | What::Code { .. }
             | What::Locked { .. }
             | What::Store { .. }
             | What::Overflowed { .. } => {}
@@ -422,6 +422,7 @@ impl Board {
             Hand::Door(door) => queue.door = door,
             Hand::Ways(ways) => queue.ways = ways,
             Hand::Weight(weight) => queue.weight = Some(weight),
+            Hand::Configured => queue.weight = None,
             Hand::Lend(agent) | Hand::TakeAway(agent) => {
                 let (agent, queue) = (self.names.agent(agent), self.names.queue(id));
                 let serves = self.names.serves.entry(agent).or_default();

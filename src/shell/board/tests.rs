@@ -254,16 +254,16 @@ fn shifts_and_the_directory_are_shown_with_who_is_there_and_whose_number_fails()
     assert_eq!(shifts[0]["members"][0]["name"], "सीमा");
     let later = story.board.shifts_list(at(3_600));
     assert_eq!((&later[0]["on"], &later[0]["hours"]), (&json!(false), &json!("22:00-06:00")));
-    let listed = story.board.directory_list("ALI/RRT/1", at(0)).unwrap();
+    let listed = story.board.directory_list("ALI/RRT/1", at(0), &|_| true).unwrap();
     assert_eq!(listed["entries"][0]["name"], "राम");
     assert_eq!((&listed["refused"][0]["line"], &listed["refused_count"]), (&json!(4), &json!(1)));
-    assert!(story.board.directory_list("ALI/doctor", at(0)).is_err());
+    assert!(story.board.directory_list("ALI/doctor", at(0), &|_| true).is_err());
     for _ in 0..3 {
-        assert_eq!(story.board.directory_stale(at(0)), json!([]));
+        assert_eq!(story.board.directory_stale(at(0), &|_| true), json!([]));
         let number = "+919826000002".to_string();
         story.tell(1, What::Call(CallFact::Rung { call: CALL, number, reached: false }));
     }
-    let stale = story.board.directory_stale(at(0));
+    let stale = story.board.directory_stale(at(0), &|_| true);
     assert_eq!((&stale[0]["name"], &stale[0]["failures"]), (&json!("राम"), &json!(3)));
 }
 

@@ -287,7 +287,7 @@ impl Board {
         );
         let others = pick.agents.iter().filter(|(_, verdict)| *verdict != Verdict::Chosen);
         let others = others.map(|(agent, verdict)| {
-            (of_verdict(*verdict, pick).to_string(), self.names.agent(*agent))
+            (verdict.words(pick.strategy).to_string(), self.names.agent(*agent))
         });
         let mut details = grouped(others);
         if pick.more_agents > 0 {
@@ -320,33 +320,6 @@ impl Board {
 
 fn of_end(end: &call::End) -> String {
     format!("ended: {}, by {}, status {}", word(&end.outcome), word(&end.by), end.status)
-}
-
-fn of_verdict(verdict: Verdict, pick: &Pick) -> &'static str {
-    match verdict {
-        Verdict::Chosen => "chosen",
-        Verdict::Behind => match pick.strategy {
-            acd::Strategy::LongestIdle => "free, but idle for less long",
-            acd::Strategy::FewestCalls => "free, but with more calls",
-            acd::Strategy::LeastTalkTime => "free, but talked more",
-            acd::Strategy::RingAll
-            | acd::Strategy::RoundRobin
-            | acd::Strategy::Ordered
-            | acd::Strategy::Random => "free, but not in turn",
-        },
-        Verdict::Tried => "free, but missed this caller before",
-        Verdict::Level => "free, but of too low a level",
-        Verdict::Language => "free, but without the language",
-        Verdict::NotTheSame => "free, but not the agent of last time",
-        Verdict::Off => "off",
-        Verdict::Paused => "paused",
-        Verdict::Unreachable => "no phone",
-        Verdict::Resting => "resting after a missed call",
-        Verdict::Offered => "rings for another caller",
-        Verdict::Talking => "talking",
-        Verdict::WrapUp => "in wrap-up",
-        Verdict::OwnCall => "in a call of their own",
-    }
 }
 
 /// `talking: op1, op2`, in the order in which each reason first comes up.
