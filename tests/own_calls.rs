@@ -6,8 +6,8 @@
 mod desk_world;
 
 use desk_world::{BSNL, Habit, Stage, field, secs};
-use pukar::call::{Direction, EndedBy, Outcome, Way};
-use pukar::core::{CallRecord, Verb, What};
+use pukar::call::{self, Direction, EndedBy, Outcome, Role, Way};
+use pukar::core::{CallRecord, Fact, Verb, What};
 
 const OP1: &str = "10.2.0.1:5060";
 const OP2: &str = "10.2.0.2:5060";
@@ -356,15 +356,143 @@ fn a_transfer_outside_that_fails_or_comes_back_leaves_nothing_that_counts() {
 
 #[test]
 fn a_call_with_nobody_to_come_back_to_is_neither_parked_nor_sent_away() {
-    let mut stage = centre();
-    stage.habit(BSNL, Habit::Answers);
-    let own = stage.phone_dials(OP1, "op1", "9826012345");
+    let desk = "10.4.0.1:5060";
+    let line = "[[line]]\nnumbers = [\"9001\"]\nto = \"sip:desk@10.4.0.1\"\n";
+    let mut stage = Stage::new(&format!("{CENTRE}{line}"));
+    stage.habit(desk, Habit::Answers);
+    let caller = stage.dial("9826012345", "9001", "");
     let call = stage.arrival().id.clone();
     stage.ask(Verb::Park { call: call.clone() });
     let parked = stage.replies.pop().unwrap().unwrap_err();
     assert!(parked.contains("no queue and no agent to go back to"), "{parked}");
     let sent = send(&mut stage, &call, "op2", Way::Blind).unwrap_err();
     assert!(sent.contains("no queue and no agent to come back to"), "{sent}");
+    assert_eq!(stage.records, [], "they talk on");
+    stage.hang_up(&caller);
+}
+
+/// op1 has called a citizen, who has answered.
+fn reached() -> (Stage, String) {
+    let mut stage = centre();
+    stage.habit(BSNL, Habit::Answers);
+    let call = stage.phone_dials(OP1, "op1", "9826012345");
     assert_eq!(stage.state("op1"), "own-call");
-    stage.phone_hangs_up(OP1, &own);
+    stage.wait(secs(5));
+    (stage, call)
+}
+
+fn transfer(stage: &mut Stage, to: &str) -> Result<String, String> {
+    let call = stage.arrival().id.clone();
+    stage.ask(Verb::Transfer { call, to: to.into(), way: Way::Blind });
+    stage.replies.pop().unwrap()
+}
+
+/// Nobody has hung up on the far end.
+fn is_still_there(stage: &Stage) -> bool {
+    let role = |fact: &Fact| match fact.what {
+        What::Call(call::Fact::LegClosed { role, .. }) => Some(role),
+        _ => None,
+    };
+    !stage.facts.iter().filter_map(role).any(|role| matches!(role, Role::Caller | Role::Target))
+}
+
+fn offered_to(stage: &Stage, phone: &str) -> Option<String> {
+    let to = phone.parse().unwrap();
+    let invite = stage.invites.iter().rev().find(|(at, _)| *at == to)?;
+    Some(field(&invite.1, "From").to_string())
+}
+
+#[test]
+fn whom_an_agent_has_called_is_the_one_who_is_transferred_and_not_the_agent() {
+    for to in ["agent:op2", "12"] {
+        let (mut stage, _) = reached();
+        stage.habit(OP2, Habit::Answers);
+        transfer(&mut stage, to).unwrap();
+        assert!(stage.heard_at(OP1).starts_with("BYE"), "{}", stage.heard_at(OP1));
+        assert!(is_still_there(&stage));
+        assert!(offered_to(&stage, OP2).unwrap().contains("9826012345"), "the citizen is shown");
+        assert_eq!((stage.state("op1"), stage.state("op2")), ("ready", "talking"));
+        stage.kill();
+        stage.wait(secs(10));
+        stage.far_end_hangs_up(OP2);
+        stage.wait(secs(30));
+        let [record] = &stage.records[..] else { panic!("{:?}", stage.records) };
+        assert_eq!((record.direction, record.outcome), (Direction::Out, Outcome::Answered));
+        assert_eq!((&*record.dialled, &*record.agent), ("+919826012345", "op2"));
+        assert_eq!((record.transfers, record.talk_ms), (1, 15_000));
+    }
+}
+
+#[test]
+fn whom_an_agent_has_called_can_be_sent_to_a_queue_where_they_wait_like_everybody() {
+    let (mut stage, _) = reached();
+    stage.habit(OP1, Habit::Answers);
+    transfer(&mut stage, "queue:general").unwrap();
+    assert!(is_still_there(&stage));
+    stage.wait(secs(1));
+    assert!(offered_to(&stage, OP1).unwrap().contains("9826012345"));
+    assert_eq!(stage.state("op1"), "talking");
+    stage.far_end_hangs_up(BSNL);
+    stage.wait(secs(30));
+    let [record] = &stage.records[..] else { panic!("{:?}", stage.records) };
+    assert_eq!((&*record.queue, record.ended_by), ("general", EndedBy::Caller));
+}
+
+#[test]
+fn whom_an_agent_has_called_can_be_held_and_parked_and_sent_on_by_key() {
+    let (mut stage, _) = reached();
+    let call = stage.arrival().id.clone();
+    stage.ask(Verb::Hold { call: call.clone(), hold: true });
+    assert_eq!(stage.replies.pop().unwrap().unwrap(), format!("{call}: on hold"));
+    stage.ask(Verb::Hold { call: call.clone(), hold: false });
+    stage.ask(Verb::Park { call });
+    assert!(stage.heard_at(OP1).starts_with("BYE"));
+    assert!(is_still_there(&stage));
+    let (mut stage, _) = reached();
+    let phone = stage.opened[0];
+    stage.press_at(phone, "*412#");
+    assert!(offered_to(&stage, OP2).unwrap().contains("9826012345"));
+    assert!(stage.heard_at(OP1).starts_with("BYE") && is_still_there(&stage));
+    // What belongs to no code is for the other end.
+    let (mut stage, _) = reached();
+    let phone = stage.opened[0];
+    stage.press_at(phone, "412#");
+    assert_eq!((offered_to(&stage, OP2), stage.state("op1")), (None, "own-call"));
+}
+
+#[test]
+fn an_agents_phone_sends_on_whom_it_has_called_by_refer() {
+    let (mut stage, call) = reached();
+    let answer = stage.answers[&call].clone();
+    let refer = format!(
+        "REFER {} SIP/2.0\r\nVia: SIP/2.0/UDP {OP1};branch=z9hG4bKrefer\r\nFrom: {}\r\nTo: {}\r\n\
+         Call-ID: {call}\r\nCSeq: 5 REFER\r\nContact: <sip:op1@{OP1}>\r\n\
+         Refer-To: <sip:12@10.0.0.1>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+        field(&answer, "Contact").trim_matches(['<', '>']),
+        field(&answer, "From"),
+        field(&answer, "To"),
+    );
+    stage.say(OP1, refer);
+    assert!(offered_to(&stage, OP2).unwrap().contains("9826012345"));
+    stage.far_end_answers(OP2);
+    assert_eq!(stage.state("op2"), "talking");
+    assert!(is_still_there(&stage));
+}
+
+#[test]
+fn what_an_agent_has_called_beside_a_call_in_hand_is_left_as_it_is() {
+    let mut stage = centre();
+    stage.habit(OP1, Habit::Answers);
+    stage.habit(BSNL, Habit::Answers);
+    stage.dial("9826000001", "181", "");
+    assert_eq!(stage.state("op1"), "talking");
+    stage.phone_dials(OP1, "op1", "9826012345");
+    let why = transfer(&mut stage, "agent:op2").unwrap_err();
+    assert_eq!(why, "the agent has another call in hand");
+    assert!(is_still_there(&stage));
+    // And somebody who has not answered is nobody yet.
+    let mut stage = centre();
+    stage.phone_dials(OP1, "op1", "9826012345");
+    let why = transfer(&mut stage, "agent:op2").unwrap_err();
+    assert_eq!(why, "whoever is called has not answered");
 }

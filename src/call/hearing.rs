@@ -154,6 +154,7 @@ pub(super) fn watch(io: &mut Io, call: &mut Call, id: CallId, leg: LegId) {
         return;
     }
     let alarm = io.settings.media.silence_alarm;
+    let placed = call.has_reached(leg);
     let Some(leg) = call.leg_mut(leg) else { return };
     if std::mem::take(&mut leg.absent) && !leg.unheard {
         io.cx.timers.cancel(Timer::Recheck(leg.id));
@@ -164,7 +165,7 @@ pub(super) fn watch(io: &mut Io, call: &mut Call, id: CallId, leg: LegId) {
         forget_silence(io, id, leg);
     }
     io.media(Command::Watch { port: leg.side.port, silence });
-    if let Role::Agent(_) = leg.role {
+    if placed || matches!(leg.role, Role::Agent(_)) {
         io.media(Command::Codes { port: leg.side.port });
     }
 }

@@ -81,6 +81,7 @@ impl Calls {
     }
 
     fn obey(&mut self, io: &mut Io, id: CallId, leg: LegId, code: Code) -> Result<(), String> {
+        self.turn_round(io, id)?;
         match code.act {
             Act::Back => self.back_to_caller(io, id),
             Act::Join => self.join_all(io, id),

@@ -159,7 +159,7 @@ impl Call {
     fn keyed_mut(&mut self) -> Option<&mut Keyed> {
         match &mut self.own.as_mut()?.kind {
             Kind::Code(keyed) => Some(keyed),
-            Kind::Line | Kind::Colleague | Kind::Outside { .. } => None,
+            Kind::Line | Kind::Colleague | Kind::Outside { .. } | Kind::Reached(_) => None,
         }
     }
 }

@@ -46,6 +46,7 @@ impl Calls {
         }
         let Some(call) = self.table.get(id) else { return };
         match call.leg(leg).map(|leg| leg.role) {
+            Some(Role::Caller) if call.has_reached(leg) => self.pressed_in_call(io, id, leg, key),
             Some(Role::Caller) if !call.is_served() => self.pressed_in_line(io, id, key),
             Some(Role::Agent(_)) if call.needs(leg) => self.pressed_in_call(io, id, leg, key),
             Some(Role::Caller | Role::Agent(_) | Role::Target) | None => {}

@@ -43,6 +43,7 @@ mod target;
 mod telling;
 mod transfer;
 mod tries;
+mod turned;
 mod waiting;
 
 pub use crate::wire::g711::Law;

@@ -62,6 +62,8 @@ pub enum Kind {
         way: Way,
         then: VecDeque<String>,
     },
+    /// The same, turned round: whoever was reached is the caller.
+    Reached(Way),
     /// To a feature code.
     Code(Keyed),
 }
@@ -364,7 +366,7 @@ impl Call {
     /// How the number outside was reached that a phone of ours called.
     pub(super) fn way_out(&self) -> Option<&Way> {
         match &self.own.as_ref()?.kind {
-            Kind::Outside { way, .. } => Some(way),
+            Kind::Outside { way, .. } | Kind::Reached(way) => Some(way),
             Kind::Line | Kind::Colleague | Kind::Code(_) => None,
         }
     }

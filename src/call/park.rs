@@ -21,6 +21,7 @@ pub struct Parked {
 impl Calls {
     /// Parks a call that somebody has in hand; the slot that it is in.
     pub fn park(&mut self, io: &mut Io, id: CallId) -> Result<u16, String> {
+        self.turn_round(io, id)?;
         let call = self.table.get(id).ok_or("the call is over")?;
         if !call.is_caller_up() {
             return Err("the caller is not in the call any more".into());

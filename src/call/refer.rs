@@ -22,6 +22,10 @@ impl Calls {
     ) {
         let answer = |status| Effect::Act { leg, act: Act::AnswerRefer { status } };
         let Some(id) = self.call_of(leg) else { return io.out.push(answer(481)) };
+        if self.table.get(id).is_some_and(|call| call.has_reached(leg)) {
+            // Where it cannot be turned round, the agent may not send it away.
+            let _ = self.turn_round(io, id);
+        }
         let call = self.table.get(id);
         let own = call.is_some_and(|call| call.is_talking(leg) && call.agent_of(leg).is_some());
         // Whoever else could send a call away at our expense: a stranger, or the caller.

@@ -25,6 +25,7 @@ pub struct Ask<'a> {
 
 impl Calls {
     pub fn transfer(&mut self, io: &mut Io, id: CallId, ask: Ask) -> Result<(), String> {
+        self.turn_round(io, id)?;
         let call = self.table.get(id).ok_or("the call is over")?;
         if !call.is_caller_up() {
             return Err("the caller is not in the call any more".into());
@@ -213,6 +214,7 @@ impl Calls {
 
     /// The caller hears music, or the conversation again.
     pub fn hold(&mut self, io: &mut Io, id: CallId, hold: bool) -> Result<(), String> {
+        self.turn_round(io, id)?;
         let call = self.table.get(id).ok_or("the call is over")?;
         let caller = call.caller.id;
         if call.handover.is_some() || !call.is_caller_up() {
