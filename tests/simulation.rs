@@ -52,6 +52,17 @@ fn one_seed() {
     }
 }
 
+/// A day proves nothing about what it does not hold: among a few of them there is everything.
+#[test]
+fn random_days_turn_some_away_and_promise_others_a_call() {
+    let days: Vec<_> = (1..=60).map(|seed| rude(seed).unwrap()).collect();
+    let sum = |of: fn(&pukar::sim::Verdict) -> u64| days.iter().map(of).sum::<u64>();
+    let found = (sum(|day| day.answered), sum(|day| day.refused), sum(|day| day.called_back));
+    assert!(found.0 > 300 && found.1 > 20 && found.2 > 20, "{found:?}");
+    let strategies = (1..=60).map(|seed| format!("{:?}", plan(seed).strategy));
+    assert_eq!(strategies.collect::<std::collections::BTreeSet<_>>().len(), 7);
+}
+
 fn rude(seed: u64) -> Result<pukar::sim::Verdict, String> {
     World::run(seed, plan(seed))
 }

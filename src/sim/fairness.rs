@@ -164,8 +164,13 @@ impl Fairness {
                 let aging = settings.acd.queues.iter().map(|queue| queue.aging).min();
                 aging.is_some_and(|aging| now.since(served.2) >= aging)
             }
-            // No queue of these days asks for levels or waits for the agent of last time.
-            PassedOver::Level | PassedOver::HeldFor(_) => false,
+            PassedOver::Level => {
+                let most = settings.acd.queues.iter().map(|queue| queue.level).max();
+                skills.iter().any(|skill| most.is_some_and(|most| skill.level < most))
+            }
+            PassedOver::HeldFor(other) => {
+                other != agent && settings.acd.queues.iter().any(|queue| !queue.sticky.is_zero())
+            }
         };
         is_so.then_some(()).ok_or_else(|| format!("{call:?} was not passed over for {why:?}"))
     }

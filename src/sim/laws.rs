@@ -249,6 +249,8 @@ impl World {
             arrived,
             answered: self.laws.count(Outcome::Answered),
             abandoned: self.laws.count(Outcome::Abandoned),
+            refused: self.laws.count(Outcome::Refused),
+            called_back: self.laws.count(Outcome::Callback),
             events: self.steps,
             ports: self.ports.opened,
             digest: self.laws.log.finish() ^ self.seed,

@@ -17,6 +17,7 @@ mod people;
 mod phone;
 mod plan;
 mod ports;
+mod queues;
 mod region;
 mod session;
 mod signup;
@@ -34,5 +35,6 @@ pub use plan::{
     CENTRE, Faults, Plan, Reach, agent_address, caller_address, centre_address, desk_address,
     exchange_address, number_of, switch_address,
 };
+pub use queues::Queues;
 pub use region::{ALIRAJPUR, DESK, EMERGENCY, FIRST, Region, SHIVPURI, SURGUJIA};
 pub use world::{Verdict, World};

@@ -1,10 +1,11 @@
 //! What a simulated day holds.
 
+use super::queues::{Queues, any_strategy};
 use super::region::Region;
 use crate::acd;
 use crate::base::{QueueId, Rng, TrunkId, TuneId};
 use crate::call::out::Route;
-use crate::call::{Centre, Goal, Keys, Line, MediaSettings, Phone, Signals};
+use crate::call::{Goal, Keys, Line, MediaSettings, Phone, Signals};
 use crate::config::Settings;
 use crate::sip::{Algorithms, FixedPhone, Listener, Secret, Transport, Trunk, User};
 use std::collections::BTreeSet;
@@ -34,6 +35,7 @@ pub struct Plan {
     /// Whoever hangs up unanswered is called back.
     pub call_back_abandoned: bool,
     pub region: Region,
+    pub queues: Queues,
     /// How often each agent at a fixed address dials something: a colleague, a number, a code.
     pub own_calls: u64,
     pub faults: Faults,
@@ -125,6 +127,7 @@ impl Plan {
             pressing: 0,
             call_back_abandoned: false,
             region: Region::default(),
+            queues: Queues::default(),
             own_calls: 0,
             faults: Faults::default(),
         }
@@ -132,9 +135,10 @@ impl Plan {
 
     /// A day as rude as the seed says.
     pub fn rude(rng: &mut Rng) -> Self {
-        let strategy = match rng.chance(30) {
-            true => acd::Strategy::RingAll,
-            false => acd::Strategy::LongestIdle,
+        let strategy = match rng.below(10) {
+            0..3 => acd::Strategy::RingAll,
+            3..6 => acd::Strategy::LongestIdle,
+            _ => any_strategy(rng),
         };
         let kinds = [Reach::Fixed, Reach::Fixed, Reach::Named, Reach::Registered, Reach::Streaming];
         let agents = 2 + rng.below(6);
@@ -142,6 +146,7 @@ impl Plan {
         let bad = u64::from(!rng.chance(20));
         Self {
             callers: 10 + rng.below(30) as u16,
+            counsellors: rng.below(2) as u16,
             agents: (0..agents).map(|_| kinds[rng.below(5) as usize]).collect(),
             arrive_within: Duration::from_secs(30 + rng.below(120)),
             strategy,
@@ -176,6 +181,7 @@ impl Plan {
                 delayed: rng.below(30),
             },
             own_calls: rng.below(4),
+            queues: Queues::rude(rng),
             ..Self::calm()
         }
     }
@@ -186,9 +192,11 @@ impl Plan {
             vec![self.queue("general", &["operator"]), self.queue("health", &["counsellor"])];
         for (agent, reach) in (0..).zip(&self.agents) {
             let name = agent_name(agent);
+            let mut skills = self.region.skills(agent, self.skill(agent));
+            skills.iter_mut().for_each(|skill| skill.level = self.queues.level(agent));
             settings.acd.agents.push(acd::AgentSettings {
                 id: name.clone(),
-                skills: self.region.skills(agent, self.skill(agent)),
+                skills,
                 ready: true,
                 fixed: reach.contact(agent).is_some(),
             });
@@ -267,36 +275,6 @@ impl Plan {
         }];
     }
 
-    /// The same switch after somebody has edited its configuration: one of a few ways.
-    pub fn other_settings(&self, rng: &mut Rng) -> Settings {
-        let mut settings = self.settings();
-        match rng.below(6) {
-            // A queue before the others: their places are not their ids any more.
-            0 => {
-                settings.acd.queues.insert(0, self.queue("night", &["night"]));
-                for line in &mut settings.call.lines {
-                    if let Goal::Queue(queue) = &mut line.goal {
-                        queue.0 += 1;
-                    }
-                }
-                for district in &mut settings.call.districts {
-                    if let Centre::Queue(queue) = &mut district.centre {
-                        queue.0 += 1;
-                    }
-                }
-            }
-            1 => {
-                let gone = rng.below(self.agents.len() as u64) as usize;
-                settings.acd.agents.remove(gone);
-            }
-            2 => settings.acd.agents.reverse(),
-            3 => settings.acd.queues[0].ring_for = Duration::from_secs(5),
-            4 => settings.acd.queues[0].strategy = acd::Strategy::RingAll,
-            _ => {}
-        }
-        settings
-    }
-
     fn skill(&self, agent: u16) -> &'static str {
         let operators = self.agents.len() as u16 - self.counsellors;
         if agent < operators { "operator" } else { "counsellor" }
@@ -309,18 +287,19 @@ impl Plan {
     }
 
     pub(super) fn queue(&self, name: &str, skills: &[&str]) -> acd::QueueSettings {
-        acd::QueueSettings {
+        let mut queue = acd::QueueSettings {
             name: name.into(),
             skills: skills.iter().map(|skill| skill.to_string()).collect(),
             strategy: self.strategy,
             ring_for: self.ring_for,
             max_wait: self.max_wait,
             wrap_up: self.wrap_up,
-            pause_after: 0,
             rest: Duration::from_secs(2),
             aging: self.aging(),
             ..acd::QueueSettings::default()
-        }
+        };
+        self.queues.apply(&mut queue);
+        queue
     }
 }
 

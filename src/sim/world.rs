@@ -87,6 +87,9 @@ pub struct Verdict {
     pub arrived: u64,
     pub answered: u64,
     pub abandoned: u64,
+    /// Turned away, at the door or by a queue; and promised a call back.
+    pub refused: u64,
+    pub called_back: u64,
     pub events: u64,
     pub ports: u64,
     /// A digest of every event, command and fact, in order.
