@@ -184,7 +184,7 @@ fn q35_a_reload_to_quite_another_configuration_in_the_midst_of_everything_loses_
         stage.habit(OP1, Habit::Answers);
         stage.habit(DOC, Habit::Rings);
         ["op1", "doc"].iter().for_each(|agent| stage.set_agent(agent, "ready"));
-        // One talks, one rings, two wait in each queue, one has been sent to the centre, which rings.
+        // One talks, one rings, two wait in each queue, and the centre rings for one.
         let mut calls = vec![stage.dial("9826000001", "181", "")];
         for (n, number) in [(2, "104"), (3, "104"), (4, "181"), (5, "104"), (6, "181")] {
             stage.wait(secs(1));

@@ -72,7 +72,7 @@ pub enum Command<L: Args> {
     },
     /// The directory: who is listed, who would be called, whose number fails.
     Directory(DirectoryArgs),
-    /// Callers who hung up unanswered: who they are, and who calls them.
+    /// Callers with whom nobody talked: who they are, why, and who calls them.
     Missed(MissedArgs),
     /// Why a caller waited: who was considered, why each was not chosen, how long it all took.
     Why(WhyArgs),

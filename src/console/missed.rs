@@ -1,4 +1,4 @@
-//! `pukar missed`: callers who hung up unanswered, and what is done about them.
+//! `pukar missed`: callers with whom nobody talked, and what is done about them.
 
 use super::acts;
 use super::args::MissedArgs;
@@ -7,12 +7,13 @@ use super::screen::{As, Column, list};
 use super::{Fault, print};
 use serde_json::json;
 
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 9] = [
     ("NUMBER", "/number", As::Text),
     ("SINCE", "/since", As::Text),
     ("CALLS", "/times", As::Count),
     ("TRIES", "/attempts", As::Count),
     ("STATE", "/state", As::Text),
+    ("ENDED BY", "/why", As::Text),
     ("QUEUE", "/queue", As::Text),
     ("CLAIMED BY", "/claimed_by", As::Text),
     ("CALL", "/call", As::Text),

@@ -216,7 +216,7 @@ pub const VERBS: &[Verb] = &[
         }),
     ),
     showing(
-        look("missed.list", &[], "Callers who hung up unanswered, and who is on it.", |l| {
+        look("missed.list", &[], "Callers with whom nobody talked, why, and who is on it.", |l| {
             Ok(l.board.missed_list(l.now, &|queue, district| l.who.sees(queue, district)))
         }),
         Shows::Numbers,

@@ -190,6 +190,33 @@ fn what_changes_something_is_done_by_the_core_and_its_words_come_back() {
 }
 
 #[test]
+fn why_a_caller_still_waits_is_asked_of_the_core() {
+    let mut world = World::new("why");
+    world.arrives(1);
+    world.fact(2, What::Desk(acd::Fact::Queued { call: CallId(1), queue: QueueId(0) }));
+    let mut client = world.client();
+    let asked = json!({"id": 4, "method": "calls.why", "params": {"call": "01HZ1"}});
+    client.send(&asked.to_string());
+    let explain = Act::Explain { call: "01HZ1".into() };
+    loop {
+        let mut batch = Vec::new();
+        world.core.take(&mut batch);
+        let asked = batch.iter().find_map(|event| match event {
+            Event::Admin { request, verb, .. } if *verb == explain => Some(*request),
+            _ => None,
+        });
+        if let Some(request) = asked {
+            let told = "waits in general, 0 are served before\nfree, but of too low a level: op1";
+            world.replies.answer(request, Ok(told.into()));
+            break;
+        }
+        std::thread::yield_now();
+    }
+    let now = &client.next()["result"]["now"];
+    assert_eq!(now[1], "free, but of too low a level: op1", "{now}");
+}
+
+#[test]
 fn faults_are_told_with_what_to_do() {
     let world = World::new("faults");
     let mut client = world.client();
