@@ -229,6 +229,28 @@ fn who_requires_reliable_ringing_gets_it() {
 }
 
 #[test]
+fn an_agent_sends_the_caller_to_a_colleague_by_refer_and_is_told_how_it_went() {
+    let op1 = agent("op1", &[&lives_in("op1", PHONE), READY]);
+    let op2 = agent("op2", &[&lives_in("op2", OTHER_PHONE), "extension = \"12\""]);
+    let mut switch = Switch::start(&[HELPLINE, &op1, &op2]);
+    let first = Plan { scenario: "agent_refers", house: PHONE, ..Plan::default() };
+    let first = Sipp::answers(&switch.street, first);
+    let second = Plan { scenario: "agent", house: OTHER_PHONE, ..Plan::default() };
+    let second = Sipp::answers(&switch.street, second);
+    let caller = Sipp::calls(&switch.street, Plan { scenario: "caller", ..Plan::default() });
+    let connected = switch.until("call.connected", |_| true);
+    assert_eq!(connected["agent"], "op1");
+    switch.admin.ask("agents.set", json!({"agent": "op2", "state": "ready"})).unwrap();
+    caller.succeeds();
+    first.succeeds();
+    second.succeeds();
+    switch.until_ended(1);
+    let records = switch.records();
+    let record = one_of(&records);
+    assert_eq!((&record["outcome"], &record["transfers"]), (&json!("answered"), &json!(1)));
+}
+
+#[test]
 fn a_phone_that_is_not_there_costs_the_caller_nothing() {
     let mut switch = Switch::start(&[HELPLINE, &two(READY)]);
     let second = Plan { scenario: "agent", house: OTHER_PHONE, ..Plan::default() };
