@@ -58,7 +58,9 @@ pub fn chaos(args: &LoadArgs) -> Result<(), Fault> {
     let beaten = victim.beat(&mut Rng::new(plan.seed ^ 0xc4a0_5000), &ended);
     let report = callers.join().map_err(|_| Fault::work("the load tester broke down"))??;
     let blows = beaten?;
-    let complaints = victim.judge(&report)?;
+    let mut complaints = victim.judge(&report)?;
+    let missing = blows.iter().filter(|(_, times)| *times == 0);
+    complaints.extend(missing.map(|(blow, _)| format!("no {blow:?} fell: it was over too soon")));
     tell(&blows, &report, &complaints);
     if complaints.is_empty() {
         victim.bury();
@@ -113,12 +115,17 @@ impl Victim {
     ) -> Result<Vec<(Blow, u32)>, Fault> {
         let mut blows = vec![(Blow::Kill, 0), (Blow::Freeze, 0), (Blow::LockStore, 0)];
         blows.extend(self.small_disk.then_some((Blow::FillDisk, 0)));
+        // Each once, in some order, and from then on as it comes.
+        let mut first: Vec<usize> = (0..blows.len()).collect();
         loop {
             let pause = Duration::from_millis(300 + rng.below(1_500));
             if ended.recv_timeout(pause) != Err(channel::RecvTimeoutError::Timeout) {
                 return Ok(blows);
             }
-            let which = rng.below(blows.len() as u64) as usize;
+            let which = match first.len() {
+                0 => rng.below(blows.len() as u64) as usize,
+                left => first.swap_remove(rng.below(left as u64) as usize),
+            };
             blows[which].1 += 1;
             let span = Duration::from_millis(100 + rng.below(1_400));
             self.strike(blows[which].0, span)?;
@@ -192,6 +199,10 @@ impl Victim {
         let mut seen = Report { passed: true, each: report.each.clone(), ..Report::default() };
         seen.reconcile(&records);
         complaints.append(&mut seen.complaints);
+        let lost = report.calls.failed;
+        if lost > 0 {
+            complaints.push(format!("{lost} calls failed or broke off"));
+        }
         Ok(complaints)
     }
 

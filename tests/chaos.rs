@@ -12,5 +12,10 @@ fn kills_freezes_locks_a_full_disk_and_a_rude_network_cost_no_record_and_double_
     let text = text.concat();
     assert!(output.status.success(), "{text}");
     assert!(text.contains("one record a call in every store"), "{text}");
-    assert!(text.contains("40 offered"), "{text}");
+    assert!(text.contains("40 offered") && text.contains(" 0 failed"), "{text}");
+    // A day on which nothing befell the switch proves nothing.
+    let blows = text.lines().find_map(|line| line.strip_prefix("blows: ")).expect("blows");
+    let times: Vec<u32> =
+        blows.split(", ").map(|blow| blow.split(' ').next().unwrap().parse().unwrap()).collect();
+    assert!(times.len() >= 3 && times.iter().all(|times| *times > 0), "{blows}");
 }

@@ -29,6 +29,12 @@ struct Day {
     rtp_from: u16,
 }
 
+/// From a death to the next process at work: the goal is a second, of a machine that does little
+/// else. Tests run beside others, in a program that was not made fast.
+const OUTAGE_MAX: Duration = Duration::from_secs(if cfg!(debug_assertions) { 2 } else { 1 });
+/// Until sound comes again, once the process is at work.
+const BACK_IN_HEARING: Duration = Duration::from_millis(300);
+
 #[test]
 fn q37_kill_nine_and_everyone_is_still_on_the_phone() {
     survive(&Day {
@@ -73,7 +79,7 @@ fn upgrades_in_the_rush_refuse_nobody() {
 /// What the recorder had heard and not yet written is written before the program goes.
 #[test]
 fn an_upgrade_is_not_heard_in_a_recording() {
-    let (recordings, outages) = survive(&Day {
+    let survived = survive(&Day {
         callers: 8,
         agents: 8,
         kills: 4,
@@ -82,12 +88,12 @@ fn an_upgrade_is_not_heard_in_a_recording() {
         seconds: 30,
         rtp_from: 41_000,
     });
-    let pauses = recordings.values().map(|file| {
+    let pauses = survived.recordings.values().map(|file| {
         let sound = &file[wav::HEADER..];
         longest_pause(sound, 0).max(longest_pause(sound, 1)) / 8
     });
     let pauses: Vec<usize> = pauses.collect();
-    let away = outages.iter().max().unwrap().as_millis() as usize;
+    let away = survived.outages.iter().max().unwrap().as_millis() as usize;
     assert!(pauses.iter().all(|ms| *ms < away + 100), "ms of silence: {pauses:?}; away: {away}");
 }
 
@@ -133,7 +139,7 @@ fn a_program_that_cannot_go_on_with_the_calls_is_not_let_in() {
 #[test]
 #[ignore = "five hundred callers want a machine of their own"]
 fn five_hundred_callers_do_not_hear_an_upgrade() {
-    survive(&Day {
+    let survived = survive(&Day {
         callers: 500,
         agents: 250,
         kills: 3,
@@ -142,6 +148,10 @@ fn five_hundred_callers_do_not_hear_an_upgrade() {
         seconds: 90,
         rtp_from: 33_000,
     });
+    let voice = &survived.report.voice;
+    for pause in [&voice.voice_pause_ms, &voice.music_pause_ms] {
+        assert!(pause.p99 < 100.0, "{pause:?}");
+    }
 }
 
 /// The full size, as above.
@@ -213,7 +223,7 @@ fn q26_a_core_that_dies_is_replaced_at_once_and_whoever_waited_is_assigned() {
     let away = died.elapsed();
     eprintln!("away for {away:?}");
     // A tenth of a second where nothing else runs.
-    assert!(away < Duration::from_secs(5), "{away:?}");
+    assert!(away < OUTAGE_MAX, "{away:?}");
     switch.admin.ask("agents.set", json!({"agent": "op1", "state": "ready"})).unwrap();
     caller.succeeds();
     phone.succeeds();
@@ -238,8 +248,15 @@ fn five_hundred_callers_survive_kill_nine() {
     });
 }
 
-/// The recordings of that day, and how long each outage was.
-fn survive(day: &Day) -> (BTreeMap<String, Vec<u8>>, Vec<Duration>) {
+/// What is left of a day that was survived.
+struct Survived {
+    report: Report,
+    recordings: BTreeMap<String, Vec<u8>>,
+    /// How long each outage was.
+    outages: Vec<Duration>,
+}
+
+fn survive(day: &Day) -> Survived {
     let mut switch = Switch::start(&[HELPLINE, &agents(day), "[recording]\nall = true\n"]);
     let plan = plan(&switch, day);
     let phones = std::thread::spawn(move || load::run(&plan, &mut |_| {}).unwrap());
@@ -265,10 +282,15 @@ fn survive(day: &Day) -> (BTreeMap<String, Vec<u8>>, Vec<Duration>) {
     let records = switch.records();
     one_record_each(&records, day);
     recordings_are_whole(&records, &recordings);
-    for outage in &outages {
-        assert!(*outage < Duration::from_secs(5), "back after {outage:?}");
-    }
-    (recordings, outages)
+    // Whoever talks or waits hears nothing for as long as nobody is there, and not much longer.
+    let away = outages.iter().max().copied().unwrap_or_default();
+    assert!(away < OUTAGE_MAX, "back after {outages:?}");
+    let heard_nothing = (away + BACK_IN_HEARING).as_secs_f64() * 1_000.0;
+    let (voice, music) = (&report.voice.voice_pause_ms, &report.voice.music_pause_ms);
+    assert!(voice.count >= u64::from(talking), "{voice:?}");
+    assert!(voice.max < heard_nothing, "{voice:?}, away for {outages:?}");
+    assert!(music.max < heard_nothing, "{music:?}, away for {outages:?}");
+    Survived { report, recordings, outages }
 }
 
 fn agents(day: &Day) -> String {

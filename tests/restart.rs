@@ -6,11 +6,11 @@ mod support;
 
 use pukar::core::journal::{HEADER_LEN, Header};
 use serde_json::{Value, json};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use support::sipp::{Plan, Sipp};
-use support::street::{PHONE, SWITCH};
+use support::street::{CALLER, PHONE, SWITCH};
 use support::switch::{HELPLINE, Switch};
 use support::{Deadline, PATIENCE, raw};
 
@@ -267,4 +267,56 @@ fn books_that_are_closed_on_a_full_disk_are_closed_once_when_there_is_room() {
     let records = switch.records();
     assert_eq!(records.len(), 1, "{records:#?}");
     assert_eq!(records[0]["ended_by"], "recovered");
+}
+
+/// A caller on TCP, as one message: in a dialog where it has a tag.
+fn over_tcp(method: &str, from: SocketAddr, to: SocketAddr, tag: &str, body: &str) -> String {
+    let number = if method == "INVITE" || method == "ACK" { 1 } else { 2 };
+    let branch = format!("{method}{}", from.port());
+    format!(
+        "{method} sip:181@{to} SIP/2.0\r\nVia: SIP/2.0/TCP {from};branch=z9hG4bK{branch}\r\n\
+         From: <sip:9826012345@helpline.test>;tag=caller\r\nTo: <sip:181@{to}>{tag}\r\n\
+         Call-ID: tcp-caller\r\nCSeq: {number} {method}\r\n\
+         Contact: <sip:9826012345@{from};transport=tcp>\r\nMax-Forwards: 70\r\n\
+         Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn final_answer(phone: &mut raw::Tcp) -> String {
+    loop {
+        let answer = phone.receive_within(PATIENCE).expect("an answer over TCP");
+        if raw::status(&answer).is_some_and(|status| status >= 200) {
+            return answer;
+        }
+    }
+}
+
+#[test]
+fn a_caller_over_tcp_connects_anew_after_kill_nine_and_the_call_is_the_same() {
+    let mut switch = Switch::start(&[HELPLINE, ONE]);
+    let (house, to) = (switch.street.ip(CALLER), switch.sip());
+    let mut phone = raw::Tcp::new(house, to);
+    let sdp = format!(
+        "v=0\r\no=a 1 1 IN IP4 {house}\r\ns=-\r\nc=IN IP4 {house}\r\nt=0 0\r\n\
+         m=audio 30000 RTP/AVP 8\r\n"
+    );
+    phone.send(over_tcp("INVITE", phone.at(), to, "", &sdp).as_bytes());
+    let answer = final_answer(&mut phone);
+    assert_eq!(raw::status(&answer), Some(200), "{answer}");
+    let tag = raw::header(&answer, "To").unwrap().split_once(";tag=").unwrap().1.to_string();
+    let tag = format!(";tag={tag}");
+    phone.send(over_tcp("ACK", phone.at(), to, &tag, "").as_bytes());
+    switch.until("queue.joined", |_| true);
+    let call = live(&mut switch);
+    switch.crash();
+    assert_eq!(live(&mut switch), call);
+    assert!(phone.is_closed_within(PATIENCE), "the connection has died with the process");
+    let mut phone = raw::Tcp::new(house, to);
+    phone.send(over_tcp("BYE", phone.at(), to, &tag, "").as_bytes());
+    let answer = final_answer(&mut phone);
+    assert!(raw::status(&answer) == Some(200) && answer.contains("tcp-caller"), "{answer}");
+    switch.until_ended(1);
+    let records = switch.records();
+    assert_eq!((records.len(), &records[0]["ended_by"]), (1, &json!("caller")), "{records:#?}");
 }

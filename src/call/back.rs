@@ -66,6 +66,16 @@ impl Calls {
         self.table.iter().filter(|(_, call)| alone(call)).count()
     }
 
+    /// Whom they are owed to.
+    pub fn owed(&self) -> impl Iterator<Item = &Origin> {
+        self.table.iter().filter_map(|(_, call)| call.back.as_deref())
+    }
+
+    /// Somebody whom a switch before this one owed a call.
+    pub fn missed_anew(&mut self, io: &mut Io, origin: Origin) {
+        self.missed.note(io, origin, EndedBy::Recovered);
+    }
+
     /// A caller who wants a call back has a number that is not dialled.
     pub fn not_promised(&mut self, io: &mut Io, id: CallId, refusal: Refusal) {
         if self.table.contains(id) {

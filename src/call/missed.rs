@@ -33,6 +33,11 @@ impl Missed {
         self.people.get(number)
     }
 
+    /// Whom to call, the longest missed first.
+    pub fn iter(&self) -> impl Iterator<Item = &Origin> {
+        self.by_age.iter().filter_map(|(_, number)| Some(&self.people.get(number)?.origin))
+    }
+
     pub fn len(&self) -> usize {
         self.people.len()
     }

@@ -8,6 +8,7 @@
 
 mod notes;
 
+use super::kept::Kept;
 use super::record::{CallRecord, Row};
 use super::{Event, Snapshot};
 use crate::base::Now;
@@ -76,6 +77,8 @@ pub enum Note {
     Row(Box<Row>),
     /// The last numbers that were given.
     Numbers(Numbers),
+    /// What any version goes on with.
+    Kept(Box<Kept>),
 }
 
 /// The same, borrowed: what is written many times a call.
@@ -85,6 +88,7 @@ pub enum NoteRef<'a> {
     Ended(&'a CallRecord),
     Row(&'a Row),
     Numbers(Numbers),
+    Kept(&'a Kept),
 }
 
 /// How far the switch has counted.

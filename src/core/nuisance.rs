@@ -76,7 +76,7 @@ impl Switch {
         number.ok_or_else(|| format!("\"{raw}\" is no telephone number"))
     }
 
-    fn blocked(&mut self, now: Now, block: Block, out: &mut Out) {
+    pub(super) fn blocked(&mut self, now: Now, block: Block, out: &mut Out) {
         let Block { number, reason, by, ends, .. } = block;
         self.fact(now, What::Blocked { number, reason, by, until: ends }, out);
         self.arm_unblock();

@@ -23,6 +23,8 @@ pub struct Stream {
     pub recoded: u64,
     pub first_at: u64,
     pub last_at: u64,
+    /// Longest pause between two packets.
+    pub pause_max: u64,
     pub delay_sum: u64,
     pub delay_max: u64,
     /// RFC 3550 section 6.4.1, in nanoseconds.
@@ -47,6 +49,7 @@ impl Stream {
             recoded: 0,
             first_at: at,
             last_at: at,
+            pause_max: 0,
             delay_sum: 0,
             delay_max: 0,
             jitter: 0.0,
@@ -72,6 +75,7 @@ impl Stream {
         self.transit = transit;
         self.delay_sum += transit;
         self.delay_max = self.delay_max.max(transit);
+        self.pause_max = self.pause_max.max(at.saturating_sub(self.last_at));
         self.last_at = at;
         if self.received == 1 { 0 } else { self.lost() as i64 - before }
     }

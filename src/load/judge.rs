@@ -372,6 +372,7 @@ impl<'a> Judge<'a> {
             ..Voice::default()
         };
         let (mut jitters, mut music_time) = (Vec::new(), 0);
+        let (mut pauses, mut music_pauses) = (Vec::new(), Vec::new());
         let mut gaps: BTreeMap<usize, u64> = BTreeMap::new();
         for log in self.legs {
             *gaps.entry(log.socket).or_default() += lost_of(log);
@@ -383,16 +384,20 @@ impl<'a> Judge<'a> {
                 voice.reordered += stream.reordered;
                 voice.recoded += stream.recoded;
                 jitters.push(stream.jitter / 1e6);
+                pauses.push(stream.pause_max);
             }
             voice.damaged += ear.damaged;
             voice.odd += ear.odd;
             voice.sequence_breaks += ear.breaks;
             voice.music += ear.music.packets;
             voice.music_gaps += ear.music.gaps;
+            music_pauses.extend((ear.music.packets > 1).then_some(ear.music.gap_max));
             music_time += ear.music.last_at - ear.music.first_at;
             let gap = clock::millis(ear.music.gap_max);
             voice.music_gap_worst_ms = voice.music_gap_worst_ms.max(gap);
         }
+        voice.voice_pause_ms = Spread::of(pauses, clock::MILLISECOND);
+        voice.music_pause_ms = Spread::of(music_pauses, clock::MILLISECOND);
         // A packet that our own kernel dropped leaves a gap at that socket; it makes nobody deaf.
         let dropped = |socket| self.evidence.drops.get(socket).copied().unwrap_or(0);
         let excused = gaps.iter().map(|(socket, &lost)| lost.min(dropped(socket)));

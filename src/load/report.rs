@@ -138,6 +138,9 @@ pub struct Voice {
     /// Pauses over 60 ms in music and prompts.
     pub music_gaps: u64,
     pub music_gap_worst_ms: f64,
+    /// The longest pause that each heard in the voice of each other party, and in music.
+    pub voice_pause_ms: Spread,
+    pub music_pause_ms: Spread,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

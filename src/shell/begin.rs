@@ -35,8 +35,9 @@ pub fn begin(
     let mut first = Out::default();
     let again = match found {
         Begin::Again(again) => again,
-        Begin::Fresh(numbers) => {
-            let switch = Switch::after(numbers, settings, ground.seed, now, &mut first);
+        Begin::Fresh { numbers, kept } => {
+            let mut switch = Switch::after(numbers, settings, ground.seed, now, &mut first);
+            switch.inherit(now, kept, &mut first);
             let mut board = Board::new(names(&switch), now);
             first.facts.drain(..).for_each(|fact| board.take(fact));
             let begun = (&switch.memory(now), &board);

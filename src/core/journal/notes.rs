@@ -16,6 +16,7 @@ pub fn of_another_form(payload: &[u8]) -> Option<Note> {
         "Live" => Some(Note::Live(Box::new(record(given)?))),
         "Ended" => Some(Note::Ended(Box::new(record(given)?))),
         "Row" => Some(Note::Row(Box::new(row(given)?))),
+        "Kept" => serde_json::from_value(given.clone()).ok().map(Note::Kept),
         "Numbers" => Some(Note::Numbers(fitting(Numbers::default(), given))),
         _ => None,
     }

@@ -2,7 +2,7 @@
 //! and removes what is no longer needed.
 
 use super::{Limits, files};
-use crate::core::journal::{self, Header, Memory};
+use crate::core::journal::{self, Header, Memory, NoteRef};
 use crate::shell::board::Board;
 use crate::shell::store::Stored;
 use crossbeam_channel::{self as channel, Receiver, RecvTimeoutError, Sender, TryRecvError};
@@ -264,6 +264,9 @@ pub fn encode(number: u64, memory: &Memory, board: Option<&Board>) -> Result<Vec
     journal::put_shape(&mut bytes, number, journal::shape())?;
     for note in memory.state.notes(memory.now) {
         journal::put_note(&mut bytes, number, &note)?;
+    }
+    for kept in memory.state.kept() {
+        journal::put_note(&mut bytes, number, &NoteRef::Kept(&kept))?;
     }
     journal::put_memory(&mut bytes, number, memory)?;
     if let Some(board) = board {

@@ -10,7 +10,7 @@ use super::{Limits, Writer};
 use crate::base::Now;
 use crate::config::Settings;
 use crate::core::journal::{self, Kind, Memory, Numbers, Unreadable};
-use crate::core::{Command, Event, Out, Row, Switch};
+use crate::core::{Command, Event, Kept, Out, Row, Switch};
 use crate::shell::board::{Board, Names};
 use crate::shell::meters::ShellMeters;
 use crate::shell::store::{Outbox, Stored};
@@ -21,8 +21,11 @@ use std::sync::Arc;
 /// What a switch begins with.
 #[allow(clippy::large_enum_variant)] // There is one.
 pub enum Begin {
-    /// Nothing: numbers go on from the records.
-    Fresh(Numbers),
+    /// Nothing: numbers go on from the records, and there may be what any version takes over.
+    Fresh {
+        numbers: Numbers,
+        kept: Vec<Kept>,
+    },
     Again(Again),
 }
 
@@ -58,7 +61,8 @@ pub fn recover(dir: &Path, outbox: &mut Outbox) -> Result<Found, String> {
     let (calls, states) = outbox.last();
     let numbers = Numbers { calls, states, ..Numbers::default() };
     if segments.is_empty() && snapshots.is_empty() {
-        return Ok(Found { begin: Begin::Fresh(numbers), rows: Vec::new() });
+        let begin = Begin::Fresh { numbers, kept: Vec::new() };
+        return Ok(Found { begin, rows: Vec::new() });
     }
     match leaving_out(|poisoned| replay_without(poisoned, dir, &segments, &snapshots)) {
         Ok(((again, rows), _)) => {
@@ -340,7 +344,7 @@ fn close_the_books(
     outbox: &mut Outbox,
 ) -> Result<Found, String> {
     let known = outbox.newest().map_err(|e| format!("{}: {e}", outbox.place().display()))?;
-    let Salvaged { rows, recovered, numbers } =
+    let Salvaged { rows, recovered, numbers, kept } =
         salvage::salvage(dir, segments, snapshots, &known, outbox.last());
     let rows = append(outbox, rows);
     // Until the rows are safe elsewhere the files stay where the next start finds them.
@@ -354,7 +358,9 @@ fn close_the_books(
     };
     tracing::error!(
         "the switch starts without calls. {recovered} calls that were alive are closed in the \
-         records as recovered; phones and agents log in anew; {lies}"
+         records as recovered; phones and agents log in anew; {} blocks and callers who are to be \
+         called are taken over; {lies}",
+        kept.len()
     );
-    Ok(Found { begin: Begin::Fresh(numbers), rows })
+    Ok(Found { begin: Begin::Fresh { numbers, kept }, rows })
 }

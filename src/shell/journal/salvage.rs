@@ -4,7 +4,7 @@ use super::files::{self, Loaded};
 use crate::base::Now;
 use crate::call::{EndedBy, Outcome};
 use crate::core::journal::{self, Kind, Note, Numbers};
-use crate::core::{CallRecord, Row};
+use crate::core::{CallRecord, Kept, Row};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -20,6 +20,8 @@ pub struct Salvaged {
     pub recovered: usize,
     /// Where the next switch counts on.
     pub numbers: Numbers,
+    /// What it goes on with all the same.
+    pub kept: Vec<Kept>,
 }
 
 /// What the notes say.
@@ -29,6 +31,7 @@ struct Books {
     calls: BTreeMap<u64, CallRecord>,
     states: BTreeMap<u64, Row>,
     numbers: Numbers,
+    kept: Vec<Kept>,
 }
 
 /// `known`: the newest rows of the outbox, and the last numbers in it.
@@ -50,6 +53,7 @@ pub fn salvage(
                 // It has a note of everybody alive: who is not in it was gone by then, though that
                 // may have been written nowhere, in a gap.
                 books.live.clear();
+                books.kept.clear();
                 books.read(&loaded, number);
             }
             Ok(loaded) => books.read(&loaded, number),
@@ -100,6 +104,7 @@ impl Books {
                 }
             },
             Note::Numbers(numbers) => self.numbers = numbers,
+            Note::Kept(kept) => self.kept.push(*kept),
         }
     }
 
@@ -128,7 +133,7 @@ impl Books {
         let calls = seq.max(self.numbers.calls);
         let states = states.max(self.numbers.states);
         let numbers = Numbers { facts, calls, states, at: self.numbers.at };
-        Salvaged { rows, recovered, numbers }
+        Salvaged { rows, recovered, numbers, kept: self.kept }
     }
 }
 

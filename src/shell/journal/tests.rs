@@ -74,9 +74,10 @@ impl Place {
         stored.add(outbox.last());
         let mut out = Out::default();
         let (switch, board, writer, now) = match begin {
-            Begin::Fresh(numbers) => {
+            Begin::Fresh { numbers, kept } => {
                 let now = Now { instant: Instant(1_000_000), wall: Wall(1_700_000_000_000_000) };
-                let switch = Switch::after(numbers, settings(), 1, now, &mut out);
+                let mut switch = Switch::after(numbers, settings(), 1, now, &mut out);
+                switch.inherit(now, kept, &mut out);
                 let mut board = Board::new(Names::of(switch.settings(), switch.names()), now);
                 out.facts.iter().for_each(|fact| board.take(fact.clone()));
                 let first = (&switch.memory(now), &board);

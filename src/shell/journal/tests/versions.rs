@@ -66,3 +66,60 @@ fn another_build_goes_on_from_the_last_snapshot_of_an_orderly_end() {
     let again = place.start();
     assert!(again.switch.state() == switch.state() && again.board.live() == 2);
 }
+
+/// The caller hangs up, in the dialog that the switch has answered with.
+fn hangs_up_unanswered(process: &mut Process, name: &str) {
+    let said = process.out.commands.iter().find_map(|command| match command {
+        Command::Send { bytes, .. } => {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            text.starts_with("SIP/2.0 200").then_some(text)
+        }
+        _ => None,
+    });
+    let said = said.expect("the caller was answered by the switch");
+    let to = said.lines().find(|line| line.starts_with("To: ")).unwrap();
+    let hop = Hop {
+        transport: Transport::Udp,
+        local: "10.0.0.1:5060".parse().unwrap(),
+        peer: CALLER.parse().unwrap(),
+        flow: None,
+    };
+    let bytes = Bytes::from(format!(
+        "BYE sip:10.0.0.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP {CALLER};branch=z9hG4bKbye{name}\r\n\
+         From: <sip:{name}@{CALLER}>;tag={name}\r\n{to}\r\nCall-ID: {name}\r\nCSeq: 2 BYE\r\n\
+         Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+    ));
+    // Long enough to have wanted something.
+    (0..8).for_each(|_| process.tell(Event::Tick));
+    process.tell(Event::Sip { hop, bytes });
+}
+
+#[test]
+fn a_version_of_another_form_still_knows_whom_to_call_and_whom_not_to_let_in() {
+    let place = Place::new("journal-kept");
+    let mut process = place.start();
+    process.arrives("9826012345");
+    hangs_up_unanswered(&mut process, "9826012345");
+    let block = crate::core::Verb::Block {
+        number: "9812345678".into(),
+        reason: "shouts".into(),
+        span: Some(Duration::from_secs(86_400)),
+        by: "ali".into(),
+    };
+    process.tell(Event::Admin { request: 1, by: "ali".into(), verb: block });
+    let (blocks, missed) =
+        (process.board.blocks_list(), process.board.missed_list(process.now, &|_, _| true));
+    assert_eq!(missed.as_array().map(Vec::len), Some(1), "{missed:#}");
+    let Process { switch, board, writer, now, .. } = process;
+    let (sender, receiver) = channel::bounded(1);
+    sender.send(board).unwrap();
+    assert!(Box::new(writer).leave(switch.memory(now), receiver));
+    let later = crate::core::journal::FORMAT + 1;
+    rewrite(&place, |bytes| crate::core::journal::in_another_form(&bytes, later, &|note| note));
+    let again = place.start();
+    assert_eq!(again.board.live(), 0, "no call can be gone on with");
+    assert_eq!(again.board.blocks_list(), blocks);
+    let now_missed = again.board.missed_list(again.now, &|_, _| true);
+    assert_eq!(now_missed[0]["number"], missed[0]["number"], "{now_missed:#}");
+    assert_eq!(now_missed[0]["state"], "open");
+}
