@@ -195,7 +195,9 @@ impl Desk {
             let need = line.lane(at).map(|lane| &lane.need);
             let lacks = need.zip(who).and_then(|(need, who)| shortcoming(line, need, who));
             let why = match (at, lacks) {
-                (LaneAt::Held(agent), _) => PassedOver::HeldFor(agent),
+                (LaneAt::Held(agent), _) if chosen != Some(agent) => PassedOver::HeldFor(agent),
+                // The agent whom they wait for was given to whoever has waited too long.
+                (LaneAt::Held(_), _) => PassedOver::Aged,
                 (LaneAt::Shared(_), Some(Lacks::Level)) => PassedOver::Level,
                 (LaneAt::Shared(_), Some(Lacks::Language)) => PassedOver::Language,
                 (LaneAt::Shared(_), None) => PassedOver::Aged,

@@ -235,7 +235,8 @@ impl Model {
         let mut before: Vec<&Call> = self.calls.iter().filter(waits).collect();
         before.sort_by_key(|c| c.place());
         let why = |c: &&Call| match c.held {
-            Some(held) => PassedOver::HeldFor(held),
+            Some(held) if held != agent.id => PassedOver::HeldFor(held),
+            Some(_) => PassedOver::Aged,
             None if !agent.is_able(&self.queue_of(c).settings, self.need(c).0) => PassedOver::Level,
             None if !agent.speaks(&self.need(c).1) => PassedOver::Language,
             None => PassedOver::Aged,
