@@ -33,7 +33,7 @@ struct Day {
 /// else. Tests run beside others, in a program that was not made fast.
 const OUTAGE_MAX: Duration = Duration::from_secs(if cfg!(debug_assertions) { 2 } else { 1 });
 /// Until sound comes again, once the process is at work.
-const BACK_IN_HEARING: Duration = Duration::from_millis(300);
+const BACK_IN_HEARING: Duration = Duration::from_millis(500);
 
 #[test]
 fn q37_kill_nine_and_everyone_is_still_on_the_phone() {
@@ -94,7 +94,7 @@ fn an_upgrade_is_not_heard_in_a_recording() {
     });
     let pauses: Vec<usize> = pauses.collect();
     let away = survived.outages.iter().max().unwrap().as_millis() as usize;
-    assert!(pauses.iter().all(|ms| *ms < away + 100), "ms of silence: {pauses:?}; away: {away}");
+    assert!(pauses.iter().all(|ms| *ms < away + 500), "ms of silence: {pauses:?}; away: {away}");
 }
 
 /// The most frames in a row in which one side, which speaks all the time, is not heard.

@@ -70,11 +70,9 @@ fn with_sockets(command: &mut Command, sockets: [RawFd; 2]) {
     unsafe {
         shell.pre_exec(move || {
             // First out of each other's way.
-            let [one, other] = sockets.map(|fd| libc::dup(fd));
-            libc::dup2(one, 13);
-            libc::dup2(other, 14);
-            libc::dup2(13, 3);
-            libc::dup2(14, 4);
+            let [one, other] = sockets.map(|fd| libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 200));
+            libc::dup2(one, 3);
+            libc::dup2(other, 4);
             Ok(())
         });
     }
@@ -132,7 +130,7 @@ fn the_unit_for_systemd_starts_what_there_is() {
     for key in ["Type=notify", "Restart=always", "WatchdogSec=", "LimitNOFILE=", "KillMode=mixed"] {
         assert!(unit.lines().any(|line| line.starts_with(key)), "{key}");
     }
-    for key in ["ExecStartPre=", "ExecStart=", "ExecReload="] {
+    for key in ["ExecStart=", "ExecReload="] {
         let line = unit.lines().find_map(|line| line.strip_prefix(key)).expect(key);
         let mut words = line.split(' ');
         assert_eq!(words.next(), Some("/usr/local/bin/pukar"));

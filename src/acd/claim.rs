@@ -103,7 +103,8 @@ impl Desk {
         &mut self,
         cx: &mut Cx<'_>,
         (from, to): (CallId, CallId),
-        (agent, queue): (AgentId, Option<QueueId>),
+        agent: AgentId,
+        (queue, otherwise): (Option<QueueId>, Duration),
         out: &mut Vec<Effect>,
     ) {
         let mut turn = Turn::new(cx, out);
@@ -116,7 +117,7 @@ impl Desk {
             Task::Serving { call, wrap_up, since } if call == from => (wrap_up, since),
             Task::Own(call) if call == from => {
                 let queue = queue.and_then(|queue| self.queues.get(queue));
-                (queue.map_or(Duration::ZERO, |queue| queue.settings.wrap_up), turn.now())
+                (queue.map_or(otherwise, |queue| queue.settings.wrap_up), turn.now())
             }
             Task::Nothing
             | Task::Offered(_)

@@ -96,6 +96,13 @@ impl Desk {
         out: &mut Vec<Effect>,
     ) {
         let mut turn = Turn::new(cx, out);
+        if let Some(who) = self.agents.get_mut(agent)
+            && who.stopping == Some(call)
+        {
+            who.stopping = None;
+            turn.fact(Fact::Repaired { agent, call });
+            self.settle(&mut turn, agent);
+        }
         let is_ghost = match self.task(agent) {
             Task::Offered(c) | Task::Talking(c) | Task::Own(c) => c == call,
             Task::Claimed { call: c, .. } | Task::Serving { call: c, .. } => c == call,

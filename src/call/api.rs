@@ -10,6 +10,7 @@ use crate::base::{AgentId, CallId, Instant, LegId, QueueId, TrunkId};
 use crate::media::control::{Command, Figures};
 use crate::sip::{Act, Body, Cause, Dial};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Everything a call asks for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -107,12 +108,14 @@ pub enum Effect {
         place: Option<LegId>,
         body: Body,
     },
-    /// The agent of one call talks on in another, which it has become part of.
+    /// The agent of one call talks on in another, which it has become part of. The wrap-up of a
+    /// call of the agent's own is that of the queue, or else this.
     CarryOver {
         from: CallId,
         to: CallId,
         agent: AgentId,
         queue: Option<QueueId>,
+        wrap_up: Duration,
     },
     /// The agent's conversation is over, or the phones of one who was claimed stop.
     Released {

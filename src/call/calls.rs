@@ -428,7 +428,8 @@ impl Calls {
             return self.not_reached(io, id, (487, Cause::default()), None);
         }
         if call.legs().next().is_some() {
-            self.hang_up(io, id);
+            let end = call.end(EndedBy::Switch, 480, Some(41));
+            self.finish(io, id, end, None);
         }
     }
 
@@ -478,6 +479,7 @@ impl Call {
         let away = self.away.as_ref().map(|(_, end)| end);
         let by = self.left.or(away.map(|away| away.by)).unwrap_or(by);
         let q850 = away.map_or(q850, |away| away.q850);
+        let status = away.map_or(status, |away| away.status);
         End { outcome, by, status: if answered { 200 } else { status }, q850 }
     }
 

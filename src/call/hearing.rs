@@ -79,7 +79,14 @@ impl Calls {
         }
         if call.is_heard(leg) {
             connect(io, call);
-            watch(io, call, id, leg);
+            return watch(io, call, id, leg);
+        }
+        let Some(this) = call.leg_mut(leg) else { return };
+        if std::mem::take(&mut this.absent) && !this.unheard {
+            io.cx.timers.cancel(Timer::Recheck(leg));
+        }
+        if let Some(silence) = this.awaits_nobody(io) {
+            io.media(Command::Watch { port: this.side.port, silence: Some(silence) });
         }
     }
 
@@ -98,7 +105,8 @@ impl Leg {
     pub(super) fn awaits_nobody(&self, io: &Io) -> Option<Duration> {
         let alarm = io.settings.media.silence_alarm;
         let waits = self.role == Role::Caller && self.stage == Stage::Up;
-        (waits && !alarm.is_zero()).then(|| alarm.max(ABSENT_AFTER))
+        // Never the span that holds in a talk: a port counts anew only when it is told another.
+        (waits && !alarm.is_zero()).then(|| alarm.max(ABSENT_AFTER) + Duration::from_millis(1))
     }
 }
 

@@ -207,10 +207,13 @@ impl Calls {
 
     fn emergency(&mut self, io: &mut Io, id: CallId) {
         let Some(call) = self.table.get_mut(id) else { return };
-        if std::mem::replace(&mut call.emergency, true) {
+        let known = std::mem::replace(&mut call.emergency, true);
+        if known && !matches!(call.goal, Goal::Menu { .. } | Goal::Served { .. }) {
             return;
         }
-        io.fact(Fact::Emergency { call: id });
+        if !known {
+            io.fact(Fact::Emergency { call: id });
+        }
         if let Goal::Menu { queue } = call.goal {
             io.cx.timers.cancel(Timer::Menu(id));
             return self.go_on(io, id, queue, None);

@@ -10,6 +10,7 @@ use super::{Effect, EndedBy, Fact, Goal, Role};
 use crate::base::{CallId, LegId};
 use crate::media::control::Figures;
 use crate::sip::{Act, Refer};
+use std::time::Duration;
 
 impl Calls {
     /// `meant`: the leg that Replaces names, or the status that says why it is none.
@@ -101,7 +102,13 @@ impl Calls {
         io.fact(Fact::Measured { call: other, leg: peer, figures: Figures::default() });
         if let Role::Agent(agent) = role {
             let queue = self.table.get(id).and_then(Call::queue);
-            io.out.push(Effect::CarryOver { from: other, to: id, agent, queue });
+            io.out.push(Effect::CarryOver {
+                from: other,
+                to: id,
+                agent,
+                queue,
+                wrap_up: Duration::ZERO,
+            });
         }
         self.finish(io, other, end, None);
         let Some(call) = self.table.get_mut(id) else { return };

@@ -8,6 +8,7 @@ use super::ports::Ports;
 use super::{Call, Effect, EndedBy, Fact};
 use crate::base::{CallId, LegId, PortId, Timer};
 use crate::media::control::Command;
+use crate::sip::Act;
 use std::time::Duration;
 
 /// How often whoever waits and sends nothing is asked whether they are there.
@@ -74,8 +75,11 @@ impl Calls {
         if leg.absent {
             io.cx.timers.set(Timer::Recheck(leg.id), io.cx.now.instant + ABSENT_AGAIN);
         }
-        if leg.unheard || leg.absent {
+        if leg.unheard {
             io.out.push(leg.offer_again(&io.settings.media));
+        } else if leg.absent {
+            // Nothing is to change for them, and not every carrier likes to be offered anything.
+            io.out.push(leg.act(Act::Probe));
         }
     }
 

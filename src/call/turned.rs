@@ -43,7 +43,8 @@ impl Calls {
             call.music = line.music;
             call.languages.clone_from(&line.languages);
         }
-        io.out.push(Effect::CarryOver { from: id, to: id, agent, queue: None });
+        let wrap_up = io.settings.out.wrap_up;
+        io.out.push(Effect::CarryOver { from: id, to: id, agent, queue: None, wrap_up });
         Ok(())
     }
 }
@@ -51,7 +52,9 @@ impl Calls {
 impl Call {
     /// Whether this is the phone of an agent who has reached a number outside.
     pub(super) fn has_reached(&self, leg: LegId) -> bool {
-        let outside = |own: &super::Own| matches!(own.kind, Kind::Outside { .. });
+        // Not a consultation beside another call, nor a phone at which nobody sits.
+        let outside =
+            |own: &super::Own| matches!(own.kind, Kind::Outside { .. }) && own.agents.len() == 1;
         let own = self.own.as_deref().is_some_and(outside);
         own && self.caller.id == leg && self.talk.len() == 2
     }

@@ -7,6 +7,7 @@ use crate::base::{AgentId, CallId, Id, Instant, Now, QueueId, TrunkId};
 use crate::call::{self, codes::Code};
 use crate::sip::{self, Notice, Target};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 /// Something that one layer has asked for.
 #[derive(Debug)]
@@ -168,8 +169,8 @@ impl Switch {
                     Err(why) => calls.not_seized(io, call, leg, why.to_string()),
                 });
             }
-            call::Effect::CarryOver { from, to, agent, queue } => {
-                self.carry_over(now, (from, to), (agent, queue));
+            call::Effect::CarryOver { from, to, agent, queue, wrap_up } => {
+                self.carry_over(now, (from, to), agent, (queue, wrap_up));
             }
             call::Effect::Answered { call, agent } => self.answered(now, call, agent),
             call::Effect::Missed { call, agent, why } => self.missed(now, call, (agent, why), out),
@@ -208,7 +209,8 @@ impl Switch {
 
     /// The desk knows callers who come back by their number, where it is known.
     pub(super) fn join(&mut self, now: Now, call: CallId, queue: QueueId, arrived: Instant) {
-        self.take_over(now, call, queue);
+        // Whoever was promised a call had a place in line already.
+        let promised = self.take_over(now, call, queue).is_some();
         let is_promise = self.state.callbacks.knows(call);
         let Some(known) = self.state.calls.get(call) else { return };
         let join = Join {
@@ -221,7 +223,7 @@ impl Switch {
             line: known.line.clone(),
             agent: None,
             keep: is_promise.then_some(self.settings.callbacks.keep),
-            again: known.was_connected || !known.been.is_empty(),
+            again: promised || known.was_connected || !known.been.is_empty(),
         };
         self.desk(now, |desk, cx, out| desk.join(cx, call, queue, join, out));
         if self.state.desk.queue_of(call) == Some(queue) {
@@ -230,8 +232,14 @@ impl Switch {
         self.listen(now, call);
     }
 
-    fn carry_over(&mut self, now: Now, calls: (CallId, CallId), who: (AgentId, Option<QueueId>)) {
-        self.desk(now, |desk, cx, out| desk.carry_over(cx, calls, who, out));
+    fn carry_over(
+        &mut self,
+        now: Now,
+        calls: (CallId, CallId),
+        agent: AgentId,
+        notes: (Option<QueueId>, Duration),
+    ) {
+        self.desk(now, |desk, cx, out| desk.carry_over(cx, calls, agent, notes, out));
     }
 
     /// Somebody who was talked with may come back to their place.

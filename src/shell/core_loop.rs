@@ -157,6 +157,8 @@ impl<E: Engine + 'static> CoreLoop<E> {
         let mut batch = Vec::new();
         let mut ready = Vec::new();
         let mut drained = self.execute(&mut out, &poller);
+        // Whoever talked hears again at once: the workers sleep until they are woken.
+        self.outlets.flush();
         self.udp.flush(&poller);
         while !self.handle.stop.load(Ordering::SeqCst) {
             if drained {

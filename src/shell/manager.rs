@@ -57,7 +57,10 @@ fn send(name: &[u8], words: &str) -> io::Result<()> {
         Some(hidden) => UnixAddr::from_abstract_name(hidden)?,
         None => UnixAddr::from_pathname(std::path::Path::new(&*String::from_utf8_lossy(name)))?,
     };
-    UnixDatagram::unbound()?.send_to_addr(words.as_bytes(), &at).map(drop)
+    let socket = UnixDatagram::unbound()?;
+    // One that does not read what it is told keeps nobody waiting.
+    socket.set_nonblocking(true)?;
+    socket.send_to_addr(words.as_bytes(), &at).map(drop)
 }
 
 /// Says that the switch is well, as long as the core's thread goes round; for ever.

@@ -35,8 +35,19 @@ async fn watch(mut command: Command, pauses: &[Duration]) -> std::io::Result<u8>
     let (mut deaths, mut has_run) = (0, false);
     loop {
         let began = Instant::now();
-        let status = signals.live(&mut command).await?;
-        match status.code() {
+        let ended = match signals.live(&mut command).await {
+            Ok(status) => status.code(),
+            // No memory, or no program there while it is replaced: that passes.
+            Err(error) if has_run => {
+                eprintln!("pukar: the switch cannot be started: {error}");
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        if signals.ending {
+            return Ok(ended.map_or(1, |code| code as u8));
+        }
+        match ended {
             Some(0) => return Ok(0),
             // Another try changes nothing; after a life it does, when somebody has mended the file.
             Some(USAGE) if !has_run => return Ok(USAGE as u8),
@@ -45,10 +56,11 @@ async fn watch(mut command: Command, pauses: &[Duration]) -> std::io::Result<u8>
         if began.elapsed() >= LONG {
             deaths = 0;
         }
-        has_run |= status.code() != Some(USAGE);
+        has_run |= ended != Some(USAGE);
         let pause = pauses.get(deaths).or(pauses.last()).copied().unwrap_or_default();
         deaths += 1;
-        eprintln!("pukar: the switch died with {status} and is started again in {pause:?}");
+        let how = ended.map_or("by a signal".into(), |code| format!("with exit status {code}"));
+        eprintln!("pukar: the switch died {how} and is started again in {pause:?}");
         if signals.told_to_end(pause).await {
             eprintln!("pukar: told to end while no switch was at work");
             return Ok(1);
@@ -63,6 +75,8 @@ struct Signals {
     int: Signal,
     hup: Signal,
     usr2: Signal,
+    /// The switch was told to end: whatever it dies of, that was its last life.
+    ending: bool,
 }
 
 impl Signals {
@@ -73,6 +87,7 @@ impl Signals {
             int: signal(SignalKind::interrupt())?,
             hup: signal(SignalKind::hangup())?,
             usr2: signal(SignalKind::user_defined2())?,
+            ending: false,
         })
     }
 
@@ -90,6 +105,7 @@ impl Signals {
                 _ = self.hup.recv() => SignalKind::hangup(),
                 _ = self.usr2.recv() => SignalKind::user_defined2(),
             };
+            self.ending |= [SignalKind::terminate(), SignalKind::interrupt()].contains(&passed_on);
             process::signal(&child, passed_on.as_raw_value())?;
         }
     }

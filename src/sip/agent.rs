@@ -213,6 +213,7 @@ impl UserAgent {
                     Purpose::Open => leg.failed(desk, id, status, None),
                     Purpose::Change => leg.change_failed(desk, id, status, None),
                     Purpose::Bye => leg.left(),
+                    Purpose::Probe => leg.probed(desk, status),
                     Purpose::Prack | Purpose::Cancel | Purpose::Notify => {}
                 });
             }

@@ -208,6 +208,9 @@ pub enum Act {
     /// How that is going (RFC 3515 section 2.4.4): the status of the call that it asked for. A
     /// final one is the last. Says nothing to a peer that did not want to know (RFC 4488).
     Report { status: u16 },
+    /// Asks with OPTIONS inside the dialog whether the far end still knows of it (RFC 3261 section
+    /// 12.2.1.2): where it does not, or says nothing, [`Notice::Ended`] comes.
+    Probe,
 }
 
 /// The Reason header field (RFC 3326).

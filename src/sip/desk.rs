@@ -99,9 +99,12 @@ impl Desk<'_, '_> {
         let aim = dialog.aim();
         let forwards = match wanted.purpose {
             Purpose::Open => dialog.forwards,
-            Purpose::Change | Purpose::Prack | Purpose::Bye | Purpose::Cancel | Purpose::Notify => {
-                compose::FORWARDS
-            }
+            Purpose::Change
+            | Purpose::Prack
+            | Purpose::Bye
+            | Purpose::Cancel
+            | Purpose::Notify
+            | Purpose::Probe => compose::FORWARDS,
         };
         let mut writer = compose::request(&Head {
             method: wanted.method,

@@ -243,7 +243,8 @@ impl UserAgent {
                 | Purpose::Prack
                 | Purpose::Bye
                 | Purpose::Cancel
-                | Purpose::Notify => {
+                | Purpose::Notify
+                | Purpose::Probe => {
                     leg.asked_cancelled(desk, id);
                 }
             });
@@ -346,6 +347,7 @@ impl UserAgent {
                 (Purpose::Change, 200..=299) => leg.changed(desk, message, id),
                 (Purpose::Change, _) => leg.change_failed(desk, id, status, Some(message)),
                 (Purpose::Bye, _) => leg.left(),
+                (Purpose::Probe, _) => leg.probed(desk, status),
                 (Purpose::Prack | Purpose::Cancel | Purpose::Notify, _) => {}
             }
         });

@@ -258,6 +258,9 @@ impl UserAgent {
         self.with_leg(cx, id, out, |leg, desk| route::aim(desk, &mut leg.dialog, leg.fixed));
         let give = Give { status: 100, tag: &own_tag, body: None };
         self.net.give(cx, transaction, message, &give, |_| {}, out);
+        if let Source::User(user) = &source {
+            self.phone_heard(cx, user, out);
+        }
         let invited = Invited { replaces, ..invited(message, hop, source, offer) };
         let invited = Box::new(invited);
         out.push(Effect::Notice(Notice::Invited { leg: id, invited }));
@@ -363,6 +366,7 @@ impl UserAgent {
                 let give = Give { status: 200, tag: &tag, body: None };
                 self.net.give(cx, id, message, &give, fill, out);
                 bound(change, out);
+                self.phone_heard(cx, &register.user, out);
             }
             Outcome::Refused { status, min_expires, .. } => {
                 let fill = |writer: &mut Writer| {

@@ -31,17 +31,32 @@ impl UserAgent {
         targets: &[Target],
         out: &mut Vec<Effect>,
     ) -> bool {
-        if self.silent.iter().any(|(_, silent)| &*silent.user == user) {
-            return true;
-        }
         let contacts: Vec<_> = targets.iter().filter_map(|target| self.asked_at(target)).collect();
         if contacts.is_empty() {
             return false;
         }
         let silent = Silent { user: user.into(), contacts, proven: false };
-        let id = self.silent.insert(silent);
+        let id = match self.asked_for(user).and_then(|id| Some((id, self.silent.get_mut(id)?))) {
+            // It may be elsewhere by now.
+            Some((id, known)) => {
+                *known = silent;
+                id
+            }
+            None => self.silent.insert(silent),
+        };
         self.ask_phone(cx, id, out);
         true
+    }
+
+    fn asked_for(&self, user: &str) -> Option<PhoneId> {
+        self.silent.iter().find(|(_, silent)| &*silent.user == user).map(|(id, _)| id)
+    }
+
+    /// The user's phone has said something by itself.
+    pub(super) fn phone_heard(&mut self, cx: &mut Cx, user: &str, out: &mut Vec<Effect>) {
+        if let Some(id) = self.asked_for(user) {
+            self.phone_answered(cx, id, true, out);
+        }
     }
 
     fn asked_at(&self, target: &Target) -> Option<(Hop, String)> {

@@ -152,12 +152,12 @@ fn half_a_message_is_waited_for_only_so_long() {
 
 #[test]
 fn an_empty_line_after_a_message_is_not_the_beginning_of_another() {
-    let limits = Limits { message_within: Duration::from_millis(50), ..Limits::default() };
+    let limits = Limits { message_within: Duration::from_millis(500), ..Limits::default() };
     let mut world = World::new(limits);
     let mut phone = world.connect();
     phone.write_all(&[OPTIONS, b"\r\n"].concat()).unwrap();
     let hop = hop_of(&world.event());
-    phone.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    phone.set_read_timeout(Some(Duration::from_millis(1_500))).unwrap();
     let still_open = phone.read(&mut [0]).unwrap_err();
     assert_eq!(still_open.kind(), std::io::ErrorKind::WouldBlock, "{still_open}");
     // A single empty line is a sign of life as well.
@@ -202,7 +202,7 @@ fn one_address_gets_no_more_than_its_share() {
 
 #[test]
 fn a_stranger_has_little_time_whatever_it_pings_and_whoever_is_known_has_more() {
-    let within = Duration::from_millis(100);
+    let within = Duration::from_millis(1_000);
     let limits = Limits { message_within: within, stranger_idle: within, ..Limits::default() };
     let mut world = World::new(limits);
     let (mut known, mut stranger, mut pings) = (world.connect(), world.connect(), world.connect());

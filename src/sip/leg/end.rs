@@ -88,6 +88,23 @@ impl Leg {
         desk.request(&self.dialog, wanted, |writer| compose::reason(writer, cause));
     }
 
+    pub(super) fn probe(&mut self, desk: &mut Desk) {
+        if self.phase != Phase::Talking || self.unacked.is_some() {
+            return;
+        }
+        let seq = self.dialog.next_seq();
+        let (method, purpose) = (Method::Options, Purpose::Probe);
+        desk.request(&self.dialog, Wanted { method, seq, purpose, body: None }, |_| {});
+    }
+
+    /// RFC 3261 section 12.2.1.2: "If the response for a request within a dialog is a 481 ... or a
+    /// 408 ..., the UAC SHOULD terminate the dialog." Whatever else is said, somebody is there.
+    pub fn probed(&mut self, desk: &mut Desk, status: u16) {
+        if matches!(status, 408 | 481) && self.phase == Phase::Talking && !self.silent {
+            self.lost(desk, Ended::Lost);
+        }
+    }
+
     /// The answer to our BYE, or none: either way the dialog is over (RFC 3261 section 15.1.1).
     pub fn left(&mut self) {
         self.phase = Phase::Gone;

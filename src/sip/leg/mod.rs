@@ -46,6 +46,7 @@ impl Leg {
             Act::RefuseOffer { status } => self.refuse_offer(desk, status),
             Act::AnswerRefer { status } => self.answer_refer(desk, status),
             Act::Report { status } => self.report(desk, status),
+            Act::Probe => self.probe(desk),
         }
     }
 

@@ -95,11 +95,14 @@ impl Leg {
         if let Some(calling) = self.calling() {
             // Whatever the INVITE before was answered with: nothing has been heard of this one.
             (calling.transaction, calling.proceeding) = (Some(transaction), false);
-            if calling.dial.brief && !calling.cancelled {
-                desk.cx.timers.set(Timer::Unheard(desk.id), soon);
-            }
-            if calling.way.as_ref().is_some_and(|way| way.brief) {
-                desk.cx.timers.set(Timer::GiveUp(transaction), soon);
+            // The last server of a phone of ours is given up for the caller and not for the phone,
+            // which may hear of the call yet; any other, for the next (RFC 3263 section 4.3).
+            let brief = calling.dial.brief || calling.way.as_ref().is_some_and(|way| way.brief);
+            match calling.dial.brief && calling.next.is_empty() {
+                true if calling.cancelled => {}
+                true => desk.cx.timers.set(Timer::Unheard(desk.id), soon),
+                false if brief => desk.cx.timers.set(Timer::GiveUp(transaction), soon),
+                false => {}
             }
         }
     }

@@ -125,7 +125,9 @@ impl Registrar {
     pub fn contacts(&self, user: &str) -> Vec<Contact> {
         let mut phones = BTreeSet::new();
         let mut is_new = |binding: &Binding| {
-            binding.instance.as_ref().is_none_or(|(instance, _)| phones.insert(instance.clone()))
+            // Over UDP there are no flows that could be told to fail.
+            binding.contact.hop.flow.is_none()
+                || binding.instance.as_ref().is_none_or(|(phone, _)| phones.insert(phone.clone()))
         };
         let bound = self.of(user).map(|(_, binding)| binding);
         bound.filter(|binding| is_new(binding)).map(|binding| binding.contact.clone()).collect()

@@ -76,6 +76,8 @@ pub enum Purpose {
     Cancel,
     /// Word of how a REFER is going.
     Notify,
+    /// Whether the far end knows of the dialog.
+    Probe,
 }
 
 /// What the user of a client transaction is told.
