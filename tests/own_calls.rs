@@ -411,7 +411,7 @@ fn whom_an_agent_has_called_is_the_one_who_is_transferred_and_not_the_agent() {
         assert!(stage.heard_at(OP1).starts_with("BYE"), "{}", stage.heard_at(OP1));
         assert!(is_still_there(&stage));
         assert!(offered_to(&stage, OP2).unwrap().contains("9826012345"), "the citizen is shown");
-        assert_eq!((stage.state("op1"), stage.state("op2")), ("ready", "talking"));
+        assert_eq!((stage.state("op1"), stage.state("op2")), ("wrap-up", "talking"));
         stage.kill();
         stage.wait(secs(10));
         stage.far_end_hangs_up(OP2);
@@ -429,7 +429,8 @@ fn whom_an_agent_has_called_can_be_sent_to_a_queue_where_they_wait_like_everybod
     stage.habit(OP1, Habit::Answers);
     transfer(&mut stage, "queue:general").unwrap();
     assert!(is_still_there(&stage));
-    stage.wait(secs(1));
+    assert_eq!(stage.state("op1"), "wrap-up", "of the call that they placed");
+    stage.wait(secs(31));
     assert!(offered_to(&stage, OP1).unwrap().contains("9826012345"));
     assert_eq!(stage.state("op1"), "talking");
     stage.far_end_hangs_up(BSNL);

@@ -277,6 +277,7 @@ impl Phone {
     fn asked(&mut self, call_id: &str, message: &Message, rng: &mut Rng, out: &mut Vec<Do>) {
         let line = self.line();
         let known = self.sessions.contains_key(call_id);
+        let talks = self.sessions.get(call_id).is_some_and(|s| s.stage == Stage::Up);
         let mut reply = |status, tag: &str, sdp| {
             let bytes = response(message, status, tag, line, sdp);
             out.push(Do::Send(bytes));
@@ -298,6 +299,8 @@ impl Phone {
                 reply(if known { 200 } else { 481 }, "x", None);
                 self.cancelled(call_id, out);
             }
+            // Asked whether it still knows of a call: not of one that it has left.
+            Method::Options if message.to.tag().is_some() && !talks => reply(481, "x", None),
             method => {
                 reply(200, "x", message.has_body("application/sdp").then_some("sendrecv"));
                 let rings = self.sessions.get_mut(call_id).filter(|s| s.stage == Stage::Asked);

@@ -366,7 +366,7 @@ impl UserAgent {
                 let give = Give { status: 200, tag: &tag, body: None };
                 self.net.give(cx, id, message, &give, fill, out);
                 bound(change, out);
-                self.phone_heard(cx, &register.user, out);
+                self.phone_heard(cx, register.user, out);
             }
             Outcome::Refused { status, min_expires, .. } => {
                 let fill = |writer: &mut Writer| {
