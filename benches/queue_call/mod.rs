@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// Calls that go side by side, one step of each after the other.
 pub const SIDE_BY_SIDE: usize = 100;
+/// From the answer to the end of the talk.
+const TALK: Duration = Duration::from_secs(3);
 /// The longest that anything of a call is remembered.
 const AFTERWARDS: Duration = Duration::from_secs(40);
 const CALLER: &str = "127.0.0.2:5070";
@@ -66,6 +68,8 @@ impl World {
         let (rung, _) = self.sip(ring);
         let take = offers.iter().map(|(hop, m)| (*hop, respond("200 OK", m, SDP))).collect();
         let (taken, _) = self.sip(take);
+        // Who hangs up in the moment of the answer has not talked.
+        self.now.instant = self.now.instant + TALK;
         let byes = offers.iter().map(|(hop, m)| (*hop, bye(m))).collect();
         let (over, sent) = self.sip(byes);
         let hung_up: Vec<_> = sent.iter().filter(|(_, m)| m.starts_with("BYE")).collect();
