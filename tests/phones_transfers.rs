@@ -1,6 +1,5 @@
-//! Real telephones hand a call on: baresip by a plain REFER and by keys of its own, linphone by
-//! REFER with Replaces after it has asked in a second call of its own; and three of them talk with
-//! one another. Sound is proved both ways afterwards.
+//! Real telephones hand a call on: baresip by a plain REFER, linphone by REFER with Replaces after
+//! it has asked in a second call of its own. Sound is proved both ways afterwards.
 
 mod support;
 
@@ -70,54 +69,6 @@ fn baresip_sends_its_caller_to_a_colleague() {
     assert_eq!(sent["by"], "op1", "{sent}");
     op1.until("CALL_CLOSED");
     check(switch, caller, op2, 1);
-}
-
-/// op1's phone is baresip, and op2's extension is 12.
-fn by_keys() -> (Switch, Baresip, Baresip) {
-    let op1 = agent("op1", &[REGISTERS, READY, OLD_PHONE]);
-    let op2 = agent("op2", &[&lives_in("op2", OTHER_PHONE), "extension = \"12\""]);
-    let switch = Switch::start(&[HELPLINE, &op1, &op2]);
-    let account = format!(
-        "<sip:op1@NET.1:5060>;auth_pass={SECRET};regint=60;answermode=auto;audio_codecs=PCMA"
-    );
-    let op1 = Baresip::start(&switch.street, PHONE, &account, AGENT_TONE);
-    let op2 = second_phone(&switch);
-    (switch, op1, op2)
-}
-
-#[test]
-fn baresip_asks_a_colleague_by_keys_and_hands_the_caller_over_by_hanging_up() {
-    let (mut switch, mut op1, mut op2) = by_keys();
-    let caller = talking(&mut switch);
-    op1.command("sndcode", "*212#");
-    op2.until_heard(AGENT_TONE, AWAITED);
-    op1.command("hangup", "");
-    let sent = switch.until("call.transferred", |_| true);
-    assert_eq!(sent["by"], "op1", "{sent}");
-    check(switch, caller, op2, 1);
-}
-
-#[test]
-fn three_phones_talk_with_one_another() {
-    let (mut switch, mut op1, mut op2) = by_keys();
-    let mut caller = talking(&mut switch);
-    op1.command("sndcode", "*212#");
-    op2.until_heard(AGENT_TONE, AWAITED);
-    op1.command("sndcode", "*3");
-    switch.until("call.joined", |_| true);
-    for (phone, others) in [
-        (&mut caller, [AGENT_TONE, SECOND_TONE]),
-        (&mut op1, [CALLER_TONE, SECOND_TONE]),
-        (&mut op2, [CALLER_TONE, AGENT_TONE]),
-    ] {
-        others.into_iter().for_each(|tone| phone.until_heard(tone, AWAITED + AWAITED));
-    }
-    caller.command("hangup", "");
-    op1.command("hangup", "");
-    switch.until_ended(1);
-    for (phone, own) in [(&caller, CALLER_TONE), (&op1, AGENT_TONE), (&op2, SECOND_TONE)] {
-        assert_eq!(tone::seconds(&phone.recording(), own), 0.0, "{own} Hz heard itself");
-    }
 }
 
 #[test]
