@@ -8,7 +8,7 @@
 //!   likely it is by its address, the longer the run: a spray over many ports proves nothing.
 //! - Where it is known which host the signalling comes from, no other host than that and the said
 //!   one can prove anything, but for its neighbours in the pool of one NAT; inside one site, no
-//!   host outside of it. Those that can need the longest run.
+//!   host outside of it.
 //! - It is then taken on trial. During the trial the said address takes over with one packet, and
 //!   another source by a run of its own if the first has fallen silent.
 //! - After that nobody else is heard until another address is agreed.
@@ -170,9 +170,8 @@ fn needed(said: SocketAddr, signalled: Option<IpAddr>, from: SocketAddr) -> Opti
     }
     match signalled {
         Some(host) if host == from.ip() => Some(RUN_NAT),
-        // A site's own host may have several addresses, and send from another than it says. So may
-        // anybody of the site, who would like to be heard: the phone has half a second to be first.
-        Some(host) if is_private(host) && is_private(from.ip()) => Some(RUN_ELSEWHERE),
+        // A site's own host may have several addresses, and send from another than it says.
+        Some(host) if is_private(host) && is_private(from.ip()) => Some(RUN_NAT),
         // RFC 4787 section 4.1: a NAT may have a pool of addresses, and take another one for media.
         Some(host) if are_neighbours(host, from.ip()) => Some(RUN_ELSEWHERE),
         Some(_) => None,

