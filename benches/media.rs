@@ -367,10 +367,7 @@ fn port(n: u32) -> PortId {
 }
 
 fn far(rtp: SocketAddr, law: Law) -> Far {
-    let rtcp = SocketAddr::new(rtp.ip(), rtp.port().wrapping_add(1));
-    let audio = law.static_payload();
-    let (event, signalled) = (Some(101), None);
-    Far { rtp, rtcp, signalled, law, audio, event, hears: true, speaks: true }
+    Far::at(rtp, law.into())
 }
 
 fn packet(sequence: u16) -> [u8; 172] {

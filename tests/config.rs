@@ -2,7 +2,7 @@
 //! reported with its line and what to write instead, all of them at once.
 
 use pukar::acd::Strategy;
-use pukar::call::{Goal, Law};
+use pukar::call::{Codec, Goal};
 use pukar::config::{Mistake, Settings, Store, parse};
 use pukar::sip::Algorithms;
 use std::net::IpAddr;
@@ -53,7 +53,7 @@ fn the_example_works_from_a_fresh_clone() {
     assert_eq!(settings.call.lines[1].goal, Goal::Queue(pukar::base::QueueId(1)));
     assert_eq!(settings.acd.queues[0].strategy, Strategy::LongestIdle);
     assert_eq!(settings.pins.len(), settings.acd.agents.len());
-    assert_eq!(settings.call.media.laws, [Law::A, Law::Mu]);
+    assert_eq!(settings.call.media.codecs, [Codec::Pcma, Codec::Pcmu]);
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn the_kit_has_five_hundred_agents_and_a_line_for_each_measurement() {
     assert_eq!(last.contact.as_deref(), Some("sip:agent500@127.0.0.3:5094"));
     assert_eq!(settings.call.lines[2].goal, Goal::Dial("sip:any@127.0.0.3:5094".into()));
     assert!(settings.call.lines.iter().all(|line| line.music.is_some()));
-    assert_eq!(settings.call.media.laws, [Law::Mu, Law::A]);
+    assert_eq!(settings.call.media.codecs, [Codec::Pcmu, Codec::Pcma]);
     assert_eq!(settings.call.media.advertise, IpAddr::from([127, 0, 0, 1]));
     assert_eq!(settings.acd.queues[0].wrap_up, Duration::ZERO);
     let nobody = &settings.acd.queues[1].skills;

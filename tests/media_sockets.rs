@@ -9,7 +9,7 @@ use pukar::shell::media::{Handle, Setup, Workers};
 use pukar::shell::record::Inlet;
 use pukar::wire::g711::Law;
 use pukar::wire::rtp::Header;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,10 +61,7 @@ impl Media {
         socket.set_read_timeout(Some(LONG)).unwrap();
         let phone = Phone { socket, port };
         let rtp = phone.socket.local_addr().unwrap();
-        let rtcp = SocketAddr::new(HERE, rtp.port().wrapping_add(1));
-        let audio = law.static_payload();
-        let (event, signalled) = (Some(101), None);
-        let far = Far { rtp, rtcp, signalled, law, audio, event, hears: true, speaks: true };
+        let far = Far::at(rtp, law.into());
         self.put(Command::Agree { port, far });
         phone
     }

@@ -234,9 +234,9 @@ impl Calls {
     fn ring_back(&mut self, io: &mut Io, id: CallId, way: Way, port: PortId) {
         let Some(call) = self.table.get_mut(id) else { return };
         let agent = call.talk.first().and_then(|agent| call.leg(*agent));
-        let law = agent.and_then(|leg| leg.side.law());
+        let like = agent.and_then(|leg| leg.side.spoken());
         let mut side = Box::new(Side::new(port, io.cx.rng));
-        let offer = side.offer(&io.settings.media, law);
+        let offer = side.offer(&io.settings.media, like);
         let host = io.host.to_string();
         let from = Party { user: way.identity.clone(), host: host.clone(), ..Party::default() };
         let dial = Dial {

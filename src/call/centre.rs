@@ -54,7 +54,7 @@ impl Calls {
             return self.without_centre(io, id);
         };
         let mut side = Box::new(Side::new(port, io.cx.rng));
-        let offer = side.offer(&io.settings.media, call.caller.side.law());
+        let offer = side.offer(&io.settings.media, call.caller.side.spoken());
         let number = call.dialled.clone();
         call.rung = Some(number.clone());
         let host = io.host.to_string();

@@ -117,7 +117,7 @@ pub(super) fn connect(io: &mut Io, call: &Call) {
     match ports[..] {
         [] | [_] => {}
         [a, b] => io.media(Command::Bridge { a, b }),
-        _ => io.media(Command::Gather { ports }),
+        _ => io.media(Command::gather(&ports)),
     }
 }
 

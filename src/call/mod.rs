@@ -46,7 +46,7 @@ mod tries;
 mod turned;
 mod waiting;
 
-pub use crate::wire::g711::Law;
+pub use crate::wire::codec::Codec;
 pub use api::*;
 pub use back::Origin;
 pub use blocks::{Block, BlockSettings, Blocks};

@@ -73,8 +73,8 @@ impl Calls {
         }
         let early = body.filter(|body| other_accepts(call, io, leg, body));
         let answer = early.and_then(|_| {
-            let (offer, law) = (call.offer.clone()?, call.leg(leg)?.side.law());
-            call.caller.side.answer_early(&io.settings.media, &offer, law).ok()
+            let (offer, like) = (call.offer.clone()?, call.leg(leg)?.side.spoken());
+            call.caller.side.answer_early(&io.settings.media, &offer, like).ok()
         });
         let status = if answer.is_some() { 183 } else { status };
         io.out.push(call.caller.act(Act::Ring { status, body: answer.clone() }));

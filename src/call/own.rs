@@ -264,7 +264,7 @@ impl Calls {
         if let Some(offer) = &call.offer {
             let _ = look.answer(&io.settings.media, offer);
         }
-        let offer = side.offer(&io.settings.media, look.law());
+        let offer = side.offer(&io.settings.media, look.spoken());
         let Ring { target, from, to, asserted } = ring;
         let (headers, forwards) = (Vec::new(), call.forwards);
         let brief = !matches!(target, Target::Trunk { .. });

@@ -10,7 +10,7 @@ use super::out::OutSettings;
 use super::recording::Rules;
 use crate::base::number::Plan;
 use crate::base::{QueueId, TrunkId, TuneId};
-use crate::wire::g711::Law;
+use crate::wire::codec::Codec;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -291,7 +291,7 @@ pub struct MediaSettings {
     /// First and last port number, RTP and RTCP.
     pub ports: (u16, u16),
     /// In order of preference.
-    pub laws: Vec<Law>,
+    pub codecs: Vec<Codec>,
     /// Worker threads; ports are dealt to them by number.
     pub workers: u8,
     /// A talking party not heard for this long is reported. Default 3 s.
@@ -309,7 +309,7 @@ impl Default for MediaSettings {
             bind: loopback,
             advertise: loopback,
             ports: (20_000, 29_999),
-            laws: vec![Law::A, Law::Mu],
+            codecs: vec![Codec::Pcma, Codec::Pcmu],
             workers: 2,
             silence_alarm: Duration::from_secs(3),
             silence_hangup: Duration::from_secs(60),

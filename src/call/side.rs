@@ -8,13 +8,19 @@ use crate::base::Id;
 use crate::base::{PortId, Rng};
 use crate::media::control::{Command, Far};
 use crate::sip::Body;
-use crate::wire::g711::Law;
-use crate::wire::sdp::{Audio, Codec, Direction, Ours, Session};
+use crate::wire::codec::Codec;
+use crate::wire::sdp::{Audio, Direction, Events, Format, Ours, Session};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// Payload type that we offer for telephone-event; what trunks and phones use most.
 const EVENT: u8 = 101;
+/// The same beside Opus, whose clock is another.
+const EVENT_WIDE: u8 = 102;
+/// Payload type of comfort noise (RFC 3551 section 6).
+const COMFORT: u8 = 13;
+/// Milliseconds of audio in a packet: what we ask for, and what we send where nothing is asked.
+const PTIME: u16 = 20;
 /// `Content-Type` of a session description.
 pub const SDP: &str = "application/sdp";
 /// Not Acceptable Here: nothing in the offer that we can serve.
@@ -36,6 +42,14 @@ pub struct Side {
     early: Option<Body>,
 }
 
+/// What one party speaks, as far as the other's description should be like it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spoken {
+    pub codec: Codec,
+    /// It may be silent in its pauses.
+    pub comfort: bool,
+}
+
 impl Side {
     pub fn new(port: PortId, rng: &mut Rng) -> Self {
         // RFC 8866 section 5.2: numeric; 62 bits, since some phones read it as a signed number.
@@ -55,14 +69,16 @@ impl Side {
         }
     }
 
-    /// Our offer: every law that we know, `first` before the others.
-    pub fn offer(&mut self, media: &MediaSettings, first: Option<Law>) -> Body {
-        let mut laws = media.laws.clone();
-        laws.sort_by_key(|law| Some(*law) != first);
-        let known = |law: Law| self.payload_before(law).unwrap_or(law.static_payload());
-        let codecs = laws.iter().map(|&law| Codec { law, payload: known(law) }).collect();
-        let event = self.far.and_then(|far| far.event).unwrap_or(EVENT);
-        let ours = self.ours(media, codecs, Some(event), Direction::SendRecv);
+    /// Our offer: every codec that we know, that of the other party before the others.
+    pub fn offer(&mut self, media: &MediaSettings, other: Option<Spoken>) -> Body {
+        let mut codecs = media.codecs.clone();
+        codecs.sort_by_key(|codec| other.is_none_or(|other| *codec != other.codec));
+        let known = |codec: Codec| self.payload_before(codec).unwrap_or(codec.our_payload());
+        let formats = codecs.iter().map(|&codec| Format { codec, payload: known(codec) });
+        let formats: Vec<Format> = formats.collect();
+        let events = self.events(&formats);
+        let comfort = other.filter(|other| other.comfort).map(|_| COMFORT);
+        let ours = self.ours(media, formats, (events, comfort), Direction::SendRecv);
         let session = match &self.theirs {
             Some((theirs, line)) => ours.mirror(theirs, *line),
             None => ours.offer(),
@@ -82,7 +98,7 @@ impl Side {
         &mut self,
         media: &MediaSettings,
         offer: &Body,
-        other: Option<Law>,
+        other: Option<Spoken>,
     ) -> Result<Body, u16> {
         if let Some(said) = &self.early {
             return Ok(said.clone());
@@ -97,7 +113,7 @@ impl Side {
         &mut self,
         media: &MediaSettings,
         offer: &Body,
-        other: Option<Law>,
+        other: Option<Spoken>,
     ) -> (Result<Body, u16>, bool) {
         match self.early.take() {
             Some(said) => (Ok(said), true),
@@ -105,18 +121,20 @@ impl Side {
         }
     }
 
-    /// What is spoken goes on where the offer still has it; at first, the law of the `other` party
-    /// is the best of theirs, since nothing has to be converted then.
+    /// What is spoken goes on where the offer still has it; at first, the codec of the `other`
+    /// party is the best of theirs, since nothing has to be converted then.
     fn answer_beside(
         &mut self,
         media: &MediaSettings,
         offer: &Body,
-        other: Option<Law>,
+        other: Option<Spoken>,
     ) -> Result<Body, u16> {
-        let (theirs, audio, codec) = read(media, offer, self.law().or(other))?;
-        self.agree(&theirs, &audio, codec);
+        let like = self.spoken().or(other).map(|spoken| spoken.codec);
+        let (theirs, audio, format) = read(media, offer, like)?;
+        self.agree(&theirs, &audio, format);
         let direction = audio.direction.reversed();
-        let ours = self.ours(media, vec![codec], audio.event, direction);
+        let events = audio.events.only_beside(format.codec);
+        let ours = self.ours(media, vec![format], (events, audio.comfort), direction);
         let answer = body(&ours.mirror(&theirs, audio.line));
         // An offer in a PRACK or an UPDATE: the first is history.
         if let Some(early) = &mut self.early {
@@ -127,8 +145,8 @@ impl Side {
 
     /// The far end's answer to our offer; an error where it is none that can be served.
     pub fn accept(&mut self, media: &MediaSettings, answer: &Body) -> Result<(), u16> {
-        let (theirs, audio, codec) = read(media, answer, None)?;
-        self.agree(&theirs, &audio, codec);
+        let (theirs, audio, format) = read(media, answer, None)?;
+        self.agree(&theirs, &audio, format);
         Ok(())
     }
 
@@ -142,8 +160,9 @@ impl Side {
         self.far.map(|far| Command::Agree { port: self.port, far })
     }
 
-    pub fn law(&self) -> Option<Law> {
-        self.far.map(|far| far.law)
+    /// What the far end speaks, once it has agreed.
+    pub fn spoken(&self) -> Option<Spoken> {
+        self.far.map(|far| Spoken { codec: far.codec, comfort: far.comfort.is_some() })
     }
 
     /// Whether the far end has put us on hold.
@@ -151,29 +170,48 @@ impl Side {
         self.far.is_some_and(|far| !far.hears)
     }
 
-    fn agree(&mut self, theirs: &Session, audio: &Audio, codec: Codec) {
+    fn agree(&mut self, theirs: &Session, audio: &Audio, Format { codec, payload }: Format) {
         self.theirs = (theirs.media.len() > 1).then(|| (Box::new(theirs.clone()), audio.line));
+        let event = audio.events.beside(codec);
         self.far = Some(Far {
             rtp: audio.rtp,
             rtcp: audio.rtcp,
             signalled: self.signalled,
-            law: codec.law,
-            audio: codec.payload,
-            event: audio.event,
+            codec,
+            payload,
+            event: event.map(|(payload, _)| payload),
+            event_clock: event.map_or(codec.clock(), |(_, clock)| clock),
+            comfort: audio.comfort,
+            ptime: audio.ptime.unwrap_or(PTIME).clamp(10, 60) as u8,
+            inband: false,
             hears: audio.direction.receives(),
             speaks: audio.direction.sends(),
         });
     }
 
-    fn payload_before(&self, law: Law) -> Option<u8> {
-        self.far.filter(|far| far.law == law).map(|far| far.audio)
+    fn payload_before(&self, codec: Codec) -> Option<u8> {
+        self.far.filter(|far| far.codec == codec).map(|far| far.payload)
+    }
+
+    /// Those of our offer; RFC 3264 section 8.3.2: a payload type keeps its meaning.
+    fn events(&self, formats: &[Format]) -> Events {
+        let wide = formats.iter().any(|format| format.codec.clock() == 48_000);
+        let known =
+            |clock: u32| self.far.filter(|far| far.event_clock == clock).and_then(|far| far.event);
+        let (narrow, broad) = (known(8_000), known(48_000));
+        // What one of them is called the other must not be.
+        let other = |of: u8, than: Option<u8>| if than == Some(of) { of + 2 } else { of };
+        Events {
+            narrow: Some(narrow.unwrap_or(other(EVENT, broad))),
+            wide: wide.then(|| broad.unwrap_or(other(EVENT_WIDE, narrow))),
+        }
     }
 
     fn ours(
         &mut self,
         media: &MediaSettings,
-        codecs: Vec<Codec>,
-        event: Option<u8>,
+        formats: Vec<Format>,
+        (events, comfort): (Events, Option<u8>),
         direction: Direction,
     ) -> Ours {
         self.version += 1;
@@ -182,8 +220,10 @@ impl Side {
             version: self.version,
             address: media.advertise,
             port: self.port.slot() as u16,
-            codecs,
-            event,
+            formats,
+            events,
+            comfort,
+            ptime: self.far.map_or(PTIME, |far| u16::from(far.ptime)),
             direction,
         }
     }
@@ -194,16 +234,16 @@ impl Side {
 fn read(
     media: &MediaSettings,
     body: &Body,
-    like: Option<Law>,
-) -> Result<(Session, Audio, Codec), u16> {
+    like: Option<Codec>,
+) -> Result<(Session, Audio, Format), u16> {
     let theirs = Session::parse(&body.bytes).map_err(|_| NOT_ACCEPTABLE)?;
     let audio = theirs.audio(media.bind).map_err(|_| NOT_ACCEPTABLE)?;
-    let served = |codec: &&Codec| media.laws.contains(&codec.law);
-    let liked = |codec: &&Codec| Some(codec.law) == like;
-    let mut codecs = audio.codecs.iter().filter(served);
-    let codec = codecs.clone().find(liked).or_else(|| codecs.next());
-    let codec = *codec.ok_or(NOT_ACCEPTABLE)?;
-    Ok((theirs, audio, codec))
+    let served = |format: &&Format| media.codecs.contains(&format.codec);
+    let liked = |format: &&Format| Some(format.codec) == like;
+    let mut formats = audio.formats.iter().filter(served);
+    let format = formats.clone().find(liked).or_else(|| formats.next());
+    let format = *format.ok_or(NOT_ACCEPTABLE)?;
+    Ok((theirs, audio, format))
 }
 
 fn body(session: &Session) -> Body {
@@ -213,6 +253,8 @@ fn body(session: &Session) -> Body {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const MU: Option<Spoken> = Some(Spoken { codec: Codec::Pcmu, comfort: false });
 
     fn offer(port: u16) -> Body {
         let text = format!("v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio {port} RTP/AVP 8\r\n");
@@ -224,7 +266,7 @@ mod tests {
         let media = MediaSettings::default();
         let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
         let early = side.answer_early(&media, &offer(4_000), None).unwrap();
-        assert_eq!(side.answer_early(&media, &offer(4_000), Some(Law::Mu)).unwrap(), early);
+        assert_eq!(side.answer_early(&media, &offer(4_000), MU).unwrap(), early);
         let later = side.answer(&media, &offer(5_000)).unwrap();
         assert_ne!(later, early);
         let (last, said) = side.answer_at_last(&media, &offer(4_000), None);

@@ -74,11 +74,11 @@ impl Calls {
         let talk = vec![call.caller.id, leg];
         self.target_was_first(io, id, leg);
         let Some(call) = self.table.get_mut(id) else { return };
-        let law = call.leg(leg).and_then(|leg| leg.side.law());
+        let like = call.leg(leg).and_then(|leg| leg.side.spoken());
         let side = &mut call.caller.side;
         let (description, said) = match call.offer.take() {
-            Some(offer) => side.answer_at_last(&io.settings.media, &offer, law),
-            None => (Ok(side.offer(&io.settings.media, law)), false),
+            Some(offer) => side.answer_at_last(&io.settings.media, &offer, like),
+            None => (Ok(side.offer(&io.settings.media, like)), false),
         };
         let Ok(body) = description else {
             let end = call.end(EndedBy::Switch, 488, Some(65));
@@ -97,10 +97,10 @@ impl Calls {
     /// A re-INVITE or UPDATE from either party: agree to what can be, hold and resume included.
     pub(super) fn offered(&mut self, io: &mut Io, id: CallId, leg: LegId, offer: Option<Body>) {
         let Some(leg) = self.table.get_mut(id).and_then(|call| call.leg_mut(leg)) else { return };
-        let law = leg.side.law();
+        let like = leg.side.spoken();
         let answer = match &offer {
             Some(offer) => leg.side.answer(&io.settings.media, offer),
-            None => Ok(leg.side.offer(&io.settings.media, law)),
+            None => Ok(leg.side.offer(&io.settings.media, like)),
         };
         let (leg_id, act) = match answer {
             Ok(body) => (leg.id, Act::AnswerOffer { body }),

@@ -44,7 +44,7 @@ impl Calls {
             display: user.map_or(String::new(), |phone| phone.name.clone()),
         };
         let there = call.caller.stage != Stage::Absent;
-        let (beside, law) = (call.caller.side.port, call.caller.side.law());
+        let (beside, like) = (call.caller.side.port, call.caller.side.spoken());
         let mut why = Some(Missed::Unreachable);
         for target in phones {
             let (target, identity) = match self.way_home(io, user, &target) {
@@ -66,7 +66,7 @@ impl Calls {
                 break;
             };
             let mut side = Box::new(Side::new(port, io.cx.rng));
-            let offer = side.offer(&io.settings.media, law);
+            let offer = side.offer(&io.settings.media, like);
             let Some(call) = self.table.get_mut(id) else { return };
             if identity.is_some() {
                 call.confirms.insert(agent);

@@ -8,14 +8,14 @@ use super::settings::{Level, Settings, Store};
 use super::tree::{Table, Value};
 use super::value;
 use crate::base::limits;
-use crate::call::{Law, MediaSettings};
+use crate::call::{Codec, MediaSettings};
 use crate::sip::Listener;
 use jiff::tz::TimeZoneDatabase;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-const CODECS: [(&str, Law); 2] = [("PCMA", Law::A), ("PCMU", Law::Mu)];
+const CODECS: [Codec; 2] = [Codec::Pcma, Codec::Pcmu];
 
 pub fn switch(table: &Table, settings: &mut Settings, log: &mut Log) {
     let mut section = Section::new(table, "[switch]", log);
@@ -135,7 +135,7 @@ pub fn media(
         bind,
         advertise: own.or(advertise).unwrap_or(bind),
         ports: ports(&mut section, settings).unwrap_or(defaults.ports),
-        laws: laws(&mut section).unwrap_or(defaults.laws),
+        codecs: codecs(&mut section).unwrap_or(defaults.codecs),
         workers: section.number("workers", 1..=64).map_or(defaults.workers, |n| n as u8),
         silence_alarm: section
             .span("silence_alarm", 500..=3_600_000)
@@ -217,20 +217,20 @@ fn ports(section: &mut Section, settings: &Settings) -> Option<(u16, u16)> {
     Some(at.it)
 }
 
-fn laws(section: &mut Section) -> Option<Vec<Law>> {
-    let names: Vec<&str> = CODECS.iter().map(|(name, _)| *name).collect();
+fn codecs(section: &mut Section) -> Option<Vec<Codec>> {
+    let names: Vec<&str> = CODECS.iter().map(|codec| codec.name()).collect();
     let found = section.texts("codecs", |raw| {
-        let known = CODECS.iter().find(|(name, _)| *name == raw).map(|(_, law)| *law);
+        let known = Codec::named(raw).filter(|codec| CODECS.contains(codec));
         known.ok_or_else(|| unknown("is no codec that we have", raw, &names, "codecs"))
     })?;
-    let mut laws = Vec::new();
-    for At { it: law, place } in &found {
-        if laws.contains(law) {
+    let mut codecs = Vec::new();
+    for At { it: codec, place } in &found {
+        if codecs.contains(codec) {
             section.log.add(*place, "a codec stands twice", "take one out");
         }
-        laws.push(*law);
+        codecs.push(*codec);
     }
-    Some(laws)
+    Some(codecs)
 }
 
 pub fn admin(table: &Table, settings: &mut Settings, log: &mut Log) {

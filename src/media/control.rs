@@ -3,7 +3,7 @@
 
 use super::tape::Track;
 use crate::base::{Instant, PortId, TuneId};
-use crate::wire::g711::Law;
+use crate::wire::codec::Codec;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -30,11 +30,16 @@ pub enum Command {
         a: PortId,
         b: PortId,
     },
-    /// All of these hear one another, each all but itself: two or more, at most
-    /// [`crate::base::limits::ROOM_MAX`]. They leave whatever they were part of before, and a port
-    /// of theirs that is left out leaves them.
+    /// These are in one room: two or more, at most [`crate::base::limits::ROOM_MAX`]. They leave
+    /// whatever they were part of before, and a port of theirs that is left out leaves them.
     Gather {
-        ports: Vec<PortId>,
+        seats: Vec<Seat>,
+    },
+    /// Press these keys for the far end, one after the other (RFC 4733). Where it takes none, or
+    /// it is no key, nothing is sent.
+    Press {
+        port: PortId,
+        keys: String,
     },
     /// From the next `*` on no key is passed on, until this is said again: a code begins with it.
     Codes {
@@ -69,6 +74,14 @@ pub enum Command {
     },
 }
 
+/// One place in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seat {
+    pub port: PortId,
+    /// Whom this party hears: bit n stands for the nth seat. Nobody hears themselves.
+    pub hears: u16,
+}
+
 /// A tune that repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Music {
@@ -82,12 +95,13 @@ impl Command {
     /// The port that it is for; of several that hear one another, the first.
     pub fn port(&self) -> PortId {
         match *self {
-            Self::Gather { ref ports } => ports.first().copied().unwrap_or_default(),
+            Self::Gather { ref seats } => seats.first().map_or_else(PortId::default, |s| s.port),
             Self::Open { port, .. }
             | Self::Close { port }
             | Self::Agree { port, .. }
             | Self::Bridge { a: port, .. }
             | Self::Codes { port }
+            | Self::Press { port, .. }
             | Self::Unbridge { port }
             | Self::Play { port, .. }
             | Self::Stop { port }
@@ -105,11 +119,19 @@ pub struct Far {
     /// The host that its signalling comes from, where that is known: behind a NAT its media comes
     /// from there too, whatever its description says, and from nowhere else.
     pub signalled: Option<IpAddr>,
-    pub law: Law,
+    pub codec: Codec,
     /// Payload type of the audio, as the far end wants to receive it.
-    pub audio: u8,
+    pub payload: u8,
     /// Payload type of telephone-event (RFC 4733), as the far end wants to receive it.
     pub event: Option<u8>,
+    /// Ticks a second of its durations: 8,000, or 48,000 beside Opus.
+    pub event_clock: u32,
+    /// Payload type of comfort noise (RFC 3389), where both may be silent in their pauses.
+    pub comfort: Option<u8>,
+    /// Milliseconds of audio that it wants in a packet of ours, 10 to 60.
+    pub ptime: u8,
+    /// Its keys come as tones in the sound, and go there as tones.
+    pub inband: bool,
     /// Whether the far end wants to hear (RFC 3264: it said `sendrecv` or `recvonly`).
     pub hears: bool,
     /// Whether the far end will speak (`sendrecv` or `sendonly`).
@@ -151,7 +173,33 @@ pub struct Figures {
     pub round_trip: Option<Duration>,
 }
 
+impl Far {
+    /// One that hears and speaks at this address, as most telephones do.
+    pub fn at(rtp: SocketAddr, codec: Codec) -> Self {
+        Self {
+            rtp,
+            rtcp: SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1)),
+            signalled: None,
+            codec,
+            payload: codec.our_payload(),
+            event: Some(101),
+            event_clock: 8_000,
+            comfort: None,
+            ptime: 20,
+            inband: false,
+            hears: true,
+            speaks: true,
+        }
+    }
+}
+
 impl Command {
+    /// A room in which all of these hear one another.
+    pub fn gather(ports: &[PortId]) -> Self {
+        let seats = ports.iter().map(|port| Seat { port: *port, hears: u16::MAX }).collect();
+        Self::Gather { seats }
+    }
+
     /// Music alone, from `since` on.
     pub fn music(port: PortId, tune: TuneId, since: Instant) -> Self {
         Self::Play { port, piece: 0, tunes: Vec::new(), then: Some(Music { tune, since }) }

@@ -4,7 +4,7 @@
 //! verdict on the packet, and [`Effect`]s. Commands may come in any order: one that names a port
 //! that is not open, or an earlier bearer of its number, changes nothing. May import: base, wire.
 
-use super::control::{Command, Event, Far, Figures, Music};
+use super::control::{Command, Event, Far, Figures, Music, Seat};
 use super::effect::{Channel, Effect, Relay};
 use super::playing::Playing;
 use super::port::{Content, Port};
@@ -66,7 +66,8 @@ impl Engine {
             Command::Close { port } => self.close(port, out),
             Command::Agree { port, far } => self.agree(now, port, far, out),
             Command::Bridge { a, b } => self.bridge(a, b, out),
-            Command::Gather { ports } => self.gather(now, &ports, out),
+            Command::Gather { seats } => self.gather(now, &seats, out),
+            Command::Press { .. } => {}
             Command::Codes { port } => {
                 if let Some(port) = self.table.get_mut(port) {
                     port.read_codes();
@@ -108,14 +109,14 @@ impl Engine {
                     return None;
                 };
                 let content = near.hear(now, from, &rtp, out)?;
-                if let (Some(track), Content::Audio(law)) = (near.track, content) {
+                if let (Some(track), Content::Audio(codec)) = (near.track, content) {
                     let full = self.tape.push(&Heard {
                         track,
                         at: now,
                         ssrc: rtp.ssrc(),
                         sequence: rtp.sequence(),
                         timestamp: rtp.timestamp(),
-                        law,
+                        codec,
                         audio: rtp.payload(),
                     });
                     out.extend(full.map(Effect::Recorded));
@@ -283,10 +284,11 @@ impl Engine {
         self.rethin(port, out);
     }
 
-    fn gather(&mut self, now: Instant, ports: &[PortId], out: &mut Vec<Effect>) {
-        let open = |port: &&PortId| self.table.get(**port).is_some();
-        let mut members: Vec<PortId> = ports.iter().filter(open).copied().collect();
-        members.truncate(ROOM_MAX);
+    fn gather(&mut self, now: Instant, seats: &[Seat], out: &mut Vec<Effect>) {
+        let seats = &seats[..seats.len().min(ROOM_MAX)];
+        let open = |port: &PortId| self.table.get(*port).is_some();
+        let members: Vec<PortId> = seats.iter().map(|seat| seat.port).filter(open).collect();
+        let hears: Vec<u16> = members.iter().map(|port| hears(seats, &members, *port)).collect();
         let before = members.iter().find_map(|port| self.table.get(*port)?.room);
         let before = before.and_then(|room| self.rooms.get_mut(room));
         let left = before.map_or(Vec::new(), |room| room.members.clone());
@@ -306,7 +308,7 @@ impl Engine {
         }
         if !members.is_empty() {
             let slot = self.wheel.add(now, ROOMS + number);
-            self.rooms.put(number, Room { members, slot });
+            self.rooms.put(number, Room { members, hears, slot });
         }
     }
 
@@ -320,8 +322,9 @@ impl Engine {
             }
         }
         for (at, port) in room.members.iter().enumerate() {
+            let hears = room.hears[at];
             if let Some(port) = self.table.get_mut(*port) {
-                mix.speak(at, port, round, out);
+                mix.speak(hears, port, round, out);
                 out.extend(port.report(now));
             }
         }
@@ -330,7 +333,7 @@ impl Engine {
     fn leave_room(&mut self, port: PortId) {
         let Some(number) = self.table.get_mut(port).and_then(Port::leave_room) else { return };
         let Some(room) = self.rooms.get_mut(number) else { return };
-        room.members.retain(|member| *member != port);
+        room.leave(port);
         if room.members.is_empty() {
             let slot = room.slot;
             self.rooms.remove(number);
@@ -434,6 +437,17 @@ impl Engine {
             port.looped = ours;
         }
     }
+}
+
+/// Whom a party hears, by the places of those who are there.
+fn hears(seats: &[Seat], members: &[PortId], port: PortId) -> u16 {
+    let mask = seats.iter().find(|seat| seat.port == port).map_or(0, |seat| seat.hears);
+    let heard = |member: &PortId| {
+        let seat = seats.iter().position(|seat| seat.port == *member);
+        *member != port && seat.is_some_and(|seat| mask >> seat & 1 != 0)
+    };
+    let places = members.iter().enumerate().filter(|(_, member)| heard(member));
+    places.fold(0, |mask, (place, _)| mask | 1 << place)
 }
 
 fn index(port: PortId) -> u32 {

@@ -14,7 +14,7 @@ use super::reports::{Ours, Reports};
 use super::tape::Track;
 use super::tune::FRAME;
 use crate::base::{Instant, PortId};
-use crate::wire::g711::Law;
+use crate::wire::codec::Codec;
 use crate::wire::rtp::{Header, Rtp, looks_like_rtcp};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use std::time::Duration;
 /// Payload type of telephone-event wherever we are the ones to choose; far ends that answer with
 /// another one may still send under ours (RFC 3264 section 6.1).
 const EVENT: u8 = 101;
-/// Payload type of comfort noise (RFC 3389): a sign of life that nobody asked for.
+/// Payload type of comfort noise (RFC 3389): a sign of life, even where nobody asked for it.
 const COMFORT: u8 = 13;
 /// Below this a watch for silence needs every packet.
 const THIN_WATCH: Duration = Duration::from_secs(3);
@@ -107,7 +107,7 @@ impl Voice {
 /// What a packet holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
-    Audio(Law),
+    Audio(Codec),
     Event,
     Comfort,
 }
@@ -250,8 +250,8 @@ impl Port {
     #[inline]
     fn content(&self, payload_type: u8) -> Option<Content> {
         let far = self.far?;
-        if payload_type == far.audio {
-            return Some(Content::Audio(far.law));
+        if payload_type == far.payload {
+            return Some(Content::Audio(far.codec));
         }
         if Some(payload_type) == far.event {
             return Some(Content::Event);
@@ -260,7 +260,7 @@ impl Port {
         match payload_type {
             COMFORT => Some(Content::Comfort),
             EVENT => Some(Content::Event),
-            _ => Law::of_static(payload_type).map(Content::Audio),
+            _ => Codec::of_static(payload_type).map(Content::Audio),
         }
     }
 
@@ -272,11 +272,11 @@ impl Port {
         let far = self.far.filter(|_| self.playing.is_none())?;
         let to = self.listens()?;
         match content {
-            Content::Audio(law) => {
-                if law != far.law {
-                    law.convert(rtp.payload_mut());
+            Content::Audio(codec) => {
+                if codec != far.codec {
+                    codec.law().filter(|_| far.codec.law().is_some())?.convert(rtp.payload_mut());
                 }
-                rtp.set_payload_type(far.audio);
+                rtp.set_payload_type(far.payload);
             }
             Content::Event => rtp.set_payload_type(far.event?),
             Content::Comfort => return None,
@@ -363,7 +363,7 @@ impl Port {
     pub(super) fn turn(&mut self, round: u64) -> Option<Frame> {
         let far = self.far?;
         let playing = self.playing.as_mut()?;
-        let (audio, at) = playing.next(far.law, round)?;
+        let (audio, at) = playing.next(far.codec.law()?, round)?;
         let audio = Arc::clone(audio);
         self.frame(round, &audio, at)
     }
@@ -384,7 +384,7 @@ impl Port {
         self.sent += 1;
         let header = Header {
             marker,
-            payload_type: far.audio,
+            payload_type: far.payload,
             sequence: voice.sequence,
             timestamp: voice.timestamp,
             ssrc: voice.ssrc,
@@ -400,7 +400,9 @@ impl Port {
 
     /// What the far end says goes into the room.
     pub(super) fn say_in_room(&mut self, content: Content, rtp: &Rtp) {
-        if let Content::Audio(law) = content {
+        if let Content::Audio(codec) = content
+            && let Some(law) = codec.law()
+        {
             let said = self.said.get_or_insert_default();
             said.put((rtp.ssrc(), rtp.timestamp()), law, rtp.payload());
         }
@@ -416,9 +418,9 @@ impl Port {
         self.room.take()
     }
 
-    /// The law that it hears, unless it hears something else just now.
-    pub(super) fn law(&self) -> Option<Law> {
-        self.far.filter(|_| self.playing.is_none()).map(|far| far.law)
+    /// The codec that it hears, unless it hears something else just now.
+    pub(super) fn codec(&self) -> Option<Codec> {
+        self.far.filter(|_| self.playing.is_none()).map(|far| far.codec)
     }
 
     /// Whether what it plays has come to its end.

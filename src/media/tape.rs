@@ -5,7 +5,7 @@
 //! allocation; a buffer comes back when it has been read. May import: base, wire.
 
 use crate::base::{CallId, Instant};
-use crate::wire::g711::Law;
+use crate::wire::codec::Codec;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ pub struct Heard<'a> {
     pub ssrc: u32,
     pub sequence: u16,
     pub timestamp: u32,
-    pub law: Law,
+    pub codec: Codec,
     pub audio: &'a [u8],
 }
 
@@ -78,7 +78,8 @@ impl Batch {
         head[20..24].copy_from_slice(&heard.timestamp.to_le_bytes());
         head[24..26].copy_from_slice(&heard.sequence.to_le_bytes());
         head[26..28].copy_from_slice(&(heard.audio.len() as u16).to_le_bytes());
-        head[28] = u8::from(heard.track.side == Side::Right) | u8::from(heard.law == Law::Mu) << 1;
+        let codec = Codec::ALL.iter().position(|codec| *codec == heard.codec).unwrap_or_default();
+        head[28] = u8::from(heard.track.side == Side::Right) | (codec as u8) << 1;
         self.0.extend_from_slice(&head);
         self.0.extend_from_slice(heard.audio);
     }
@@ -96,7 +97,7 @@ fn read(bytes: &[u8]) -> Option<(Heard<'_>, &[u8])> {
         ssrc: word(head, 16),
         timestamp: word(head, 20),
         sequence: short(24),
-        law: if head[28] & 2 == 0 { Law::A } else { Law::Mu },
+        codec: Codec::ALL[usize::from(head[28] >> 1 & 3)],
         audio,
     };
     Some((heard, rest))
@@ -156,14 +157,14 @@ mod tests {
 
     fn heard(sequence: u16, audio: &[u8]) -> Heard<'_> {
         let side = if sequence.is_multiple_of(2) { Side::Left } else { Side::Right };
-        let law = if sequence.is_multiple_of(3) { Law::A } else { Law::Mu };
+        let codec = Codec::ALL[usize::from(sequence % 4)];
         Heard {
             track: Track { call: CallId(7 << 32 | 9), side },
             at: Instant(u64::from(sequence) * 20_000),
             ssrc: 0xdead_beef,
             sequence,
             timestamp: u32::from(sequence) * 160,
-            law,
+            codec,
             audio,
         }
     }

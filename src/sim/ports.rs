@@ -3,7 +3,7 @@
 
 use crate::base::limits::ROOM_MAX;
 use crate::base::{Id, PortId};
-use crate::media::control::{Command, Event, Far, Figures};
+use crate::media::control::{Command, Event, Far, Figures, Seat};
 use crate::media::{Side, Track};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -95,13 +95,13 @@ impl Ports {
                 }
                 Ok(None)
             }
-            Command::Gather { ports } => self.gather(&ports, command).map(|()| None),
+            Command::Gather { seats } => self.gather(&seats, command).map(|()| None),
             Command::Unbridge { port } => {
                 self.known(port, command)?;
                 self.part(port);
                 Ok(None)
             }
-            Command::Stop { port } | Command::Codes { port } => {
+            Command::Stop { port } | Command::Codes { port } | Command::Press { port, .. } => {
                 self.known(port, command)?;
                 Ok(None)
             }
@@ -120,12 +120,12 @@ impl Ports {
         }
     }
 
-    fn gather(&mut self, ports: &[PortId], command: &Command) -> Result<(), String> {
-        if !(2..=ROOM_MAX).contains(&ports.len()) {
+    fn gather(&mut self, seats: &[Seat], command: &Command) -> Result<(), String> {
+        if !(2..=ROOM_MAX).contains(&seats.len()) {
             return Err(format!("{command:?} is no room"));
         }
         self.rooms += 1;
-        for &port in ports {
+        for &Seat { port, .. } in seats {
             self.part(port);
             let room = self.rooms;
             if let Some(port) = self.known(port, command)? {

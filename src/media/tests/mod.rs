@@ -10,6 +10,7 @@ mod rooms;
 use super::control::{Command, Event, Far, Figures, Music};
 use super::{Channel, Effect, Engine, Frame, Relay, Tune, Tunes};
 use crate::base::{Id, Instant, PortId, TuneId};
+use crate::wire::codec::Codec;
 use crate::wire::g711::Law;
 use crate::wire::rtp::Header;
 use std::net::SocketAddr;
@@ -37,14 +38,11 @@ pub fn address(text: &str) -> SocketAddr {
 
 /// A far end that speaks and hears A-law at `rtp`, RTCP at the next port.
 pub fn far(rtp: &str) -> Far {
-    let rtp = address(rtp);
-    let rtcp = SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1));
-    let signalled = None;
-    Far { rtp, rtcp, signalled, law: Law::A, audio: 8, event: Some(101), hears: true, speaks: true }
+    Far::at(address(rtp), Codec::Pcma)
 }
 
 pub fn mu(far: Far) -> Far {
-    Far { law: Law::Mu, audio: 0, ..far }
+    Far { codec: Codec::Pcmu, payload: 0, ..far }
 }
 
 pub fn packet(payload_type: u8, sequence: u16, payload: &[u8]) -> Vec<u8> {

@@ -28,7 +28,7 @@ fn head(frame: &Frame) -> (bool, u16, u32) {
 
 #[test]
 fn music_comes_at_50_packets_a_second_in_the_far_ends_law() {
-    let mut world = listening(Far { audio: 97, ..mu(far(A)) }, MUSIC, true);
+    let mut world = listening(Far { payload: 97, ..mu(far(A)) }, MUSIC, true);
     world.pass(10_000);
     let frames = world.frames();
     assert_eq!(frames.len(), 500);

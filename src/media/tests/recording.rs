@@ -41,8 +41,14 @@ fn both_sides_are_handed_on_in_their_own_law_with_the_time_they_came() {
     let batches = batches(&mut world);
     let heard: Vec<_> = batches.iter().flat_map(Batch::iter).collect();
     assert_eq!(heard.len(), 10);
-    assert_eq!((heard[0].track, heard[0].law, heard[0].audio), (LEFT, Law::A, &[0x2a; 160][..]));
-    assert_eq!((heard[1].track, heard[1].law, heard[1].audio), (RIGHT, Law::Mu, &[0x80; 160][..]));
+    assert_eq!(
+        (heard[0].track, heard[0].codec, heard[0].audio),
+        (LEFT, Codec::Pcma, &[0x2a; 160][..])
+    );
+    assert_eq!(
+        (heard[1].track, heard[1].codec, heard[1].audio),
+        (RIGHT, Codec::Pcmu, &[0x80; 160][..])
+    );
     assert_eq!((heard[9].sequence, heard[9].timestamp, heard[9].at), (4, 640, now));
 }
 
@@ -51,7 +57,7 @@ fn each_of_a_room_is_recorded_as_they_speak_and_not_as_they_are_mixed() {
     let (a, b, c) = (port(30_000), port(30_002), port(30_004));
     let third = "192.0.2.60:6000";
     let mut world = World::with(&[(a, far(A)), (b, mu(far(B))), (c, far(third))]);
-    world.command(Command::Gather { ports: vec![a, b, c] });
+    world.command(Command::gather(&[a, b, c]));
     for (port, track) in [(a, LEFT), (b, RIGHT), (c, RIGHT)] {
         world.command(Command::Record { port, track: Some(track) });
     }

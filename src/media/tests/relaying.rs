@@ -32,7 +32,7 @@ fn a_packet_between_equal_legs_passes_untouched() {
 
 #[test]
 fn legs_of_different_laws_hear_each_other() {
-    let mut world = bridged(far(A), Far { audio: 97, ..mu(far(B)) });
+    let mut world = bridged(far(A), Far { payload: 97, ..mu(far(B)) });
     let mut bytes = packet(8, 1, &[0x2a, 0xd5]);
     world.rtp(NEAR(), A, &mut bytes).unwrap();
     let loud = Law::Mu.encode(Law::A.decode(0x2a));

@@ -87,7 +87,7 @@ fn each_of_a_room_is_told_of_what_we_mixed_for_it() {
     let (second, third) = (port(30_002), port(30_004));
     let mut world =
         World::with(&[(NEAR(), far(A)), (second, far(B)), (third, far("192.0.2.60:6000"))]);
-    world.command(Command::Gather { ports: vec![NEAR(), second, third] });
+    world.command(Command::gather(&[NEAR(), second, third]));
     world.stream(NEAR(), A, 1, 2);
     let told = reports(&mut world, 6_000);
     for to in [A_RTCP, B_RTCP, "192.0.2.60:6001"] {

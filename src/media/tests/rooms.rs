@@ -15,7 +15,7 @@ fn room(fars: &[Far]) -> World {
     let ports = ports(fars.len() as u32);
     let open: Vec<(PortId, Far)> = ports.iter().copied().zip(fars.iter().copied()).collect();
     let mut world = World::with(&open);
-    world.command(Command::Gather { ports });
+    world.command(Command::gather(&ports));
     world
 }
 

@@ -12,7 +12,7 @@ use super::record;
 use super::sys::epoll::Waker;
 use crate::base::{Id, PortId};
 use crate::media::Tunes;
-use crate::media::control::{Command, Event};
+use crate::media::control::{Command, Event, Seat};
 use crossbeam_channel::{self as channel, Receiver, Sender};
 use sockets::Pair;
 use std::cell::RefCell;
@@ -190,8 +190,8 @@ impl Handle {
         {
             return Err(command);
         }
-        if let Command::Gather { ports } = &command
-            && !self.bring_all(ports)
+        if let Command::Gather { seats } = &command
+            && !self.bring_all(seats)
         {
             return Err(command);
         }
@@ -232,11 +232,11 @@ impl Handle {
     }
 
     /// The same for all the ports of a room, which go to where the first is.
-    fn bring_all(&self, ports: &[PortId]) -> bool {
-        let Some(to) = ports.first().map(|port| self.place(*port).worker) else { return true };
-        ports.iter().all(|port| {
-            let at = self.place(*port);
-            at.worker == to || !at.open || self.carry(*port, (at.worker, to))
+    fn bring_all(&self, seats: &[Seat]) -> bool {
+        let Some(to) = seats.first().map(|seat| self.place(seat.port).worker) else { return true };
+        seats.iter().all(|seat| {
+            let at = self.place(seat.port);
+            at.worker == to || !at.open || self.carry(seat.port, (at.worker, to))
         })
     }
 

@@ -91,7 +91,7 @@ fn said(began: Instant, packets: std::ops::Range<u32>) -> Batch {
                 ssrc: 7,
                 sequence: n as u16,
                 timestamp: 160 * n,
-                law,
+                codec: law.into(),
                 audio: &[octet; 160],
             });
         }

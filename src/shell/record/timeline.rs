@@ -89,9 +89,9 @@ impl Timeline {
         for (n, octet) in (place..).zip(heard.audio) {
             // Before the beginning, or written already.
             let Some(n) = u64::try_from(n).ok().filter(|n| *n >= self.done) else { continue };
-            let octet = match heard.law {
-                Law::A => *octet,
-                Law::Mu => Law::A.encode(Law::Mu.decode(*octet)),
+            let octet = match heard.codec.law() {
+                Some(Law::Mu) => Law::A.encode(Law::Mu.decode(*octet)),
+                Some(Law::A) | None => *octet,
             };
             let kept = &mut self.window[n as usize % WINDOW * FRAME + lane];
             *kept = if together && *kept != SILENCE { mixed(*kept, octet) } else { octet };

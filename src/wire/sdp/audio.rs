@@ -1,8 +1,8 @@
-//! What an offer or an answer says of the one audio stream that the switch can serve: G.711 over
-//! plain RTP, with telephone-event. May import: base.
+//! What an offer or an answer says of the one audio stream that the switch can serve: codecs that
+//! we know over plain RTP, with telephone-event and comfort noise. May import: base, codec.
 
 use super::{Direction, Media, Place, Session};
-use crate::wire::g711::Law;
+use crate::wire::codec::Codec;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 
@@ -14,10 +14,11 @@ pub struct Audio {
     /// Where the far end wants to receive. Unspecified (0.0.0.0) where it is `held` the old way.
     pub rtp: SocketAddr,
     pub rtcp: SocketAddr,
-    /// The laws it knows, dearest first, with the payload types it wants them under. Never empty.
-    pub codecs: Vec<Codec>,
-    /// Payload type of telephone-event at 8,000 Hz (RFC 4733).
-    pub event: Option<u8>,
+    /// The codecs it knows, dearest first, with the payload types it wants them under. Never empty.
+    pub formats: Vec<Format>,
+    pub events: Events,
+    /// Payload type of comfort noise at 8,000 Hz (RFC 3389).
+    pub comfort: Option<u8>,
     /// As the far end sees it: `SendOnly` puts us on hold, and so does 0.0.0.0 (RFC 2543), which
     /// reads here as a far end that does not receive.
     pub direction: Direction,
@@ -25,11 +26,42 @@ pub struct Audio {
     pub ptime: Option<u16>,
 }
 
-/// A law and its payload type.
+/// A codec and its payload type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Codec {
-    pub law: Law,
+pub struct Format {
+    pub codec: Codec,
     pub payload: u8,
+}
+
+/// Payload types of telephone-event (RFC 4733) by their clocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Events {
+    /// At 8,000 Hz.
+    pub narrow: Option<u8>,
+    /// At the 48,000 Hz of Opus.
+    pub wide: Option<u8>,
+}
+
+impl Events {
+    /// The one that goes with a codec, and its clock. RFC 4733 section 2.1 wants both to have one
+    /// clock; phones that name Opus beside events at 8,000 Hz alone send those.
+    pub fn beside(self, codec: Codec) -> Option<(u8, u32)> {
+        let narrow = self.narrow.map(|payload| (payload, 8_000));
+        let wide = self.wide.map(|payload| (payload, 48_000));
+        match codec.clock() {
+            48_000 => wide.or(narrow),
+            _ => narrow,
+        }
+    }
+
+    /// That one alone, as an answer has it.
+    pub fn only_beside(self, codec: Codec) -> Self {
+        match self.beside(codec) {
+            Some((payload, 48_000)) => Self { narrow: None, wide: Some(payload) },
+            Some((payload, _)) => Self { narrow: Some(payload), wide: None },
+            None => Self::default(),
+        }
+    }
 }
 
 /// Why a description offers nothing that can be served. All of them mean 488.
@@ -37,16 +69,17 @@ pub struct Codec {
 pub enum Unusable {
     /// No audio line over plain RTP that is switched on.
     NoAudio,
-    /// Audio, but neither PCMA nor PCMU.
+    /// Audio, but no codec that we know.
     NoCodec,
-    /// G.711, but at no unicast address of our family (IPv4, IPv6) that can be sent to.
+    /// A codec that we know, but at no unicast address of our family (IPv4, IPv6) that can be sent
+    /// to.
     NoAddress,
 }
 
 impl Audio {
-    /// The codec of this law.
-    pub fn codec(&self, law: Law) -> Option<Codec> {
-        self.codecs.iter().copied().find(|codec| codec.law == law)
+    /// The payload type and all of this codec.
+    pub fn format(&self, codec: Codec) -> Option<Format> {
+        self.formats.iter().copied().find(|format| format.codec == codec)
     }
 
     /// Whether the far end wants to be sent nothing.
@@ -70,8 +103,8 @@ impl Session {
     }
 
     fn read(&self, line: usize, media: &Media, ours: IpAddr) -> Result<Audio, Unusable> {
-        let codecs = media.codecs();
-        if codecs.is_empty() {
+        let formats = media.codecs();
+        if formats.is_empty() {
             return Err(Unusable::NoCodec);
         }
         let place = media.connection.as_ref().or(self.connection.as_ref());
@@ -100,8 +133,9 @@ impl Session {
             line,
             rtp: SocketAddr::new(address, media.port),
             rtcp: SocketAddr::new(rtcp_address, rtcp_port),
-            codecs,
-            event: media.event(),
+            formats,
+            events: media.events(),
+            comfort: media.comfort(),
             direction,
             ptime: media.ptime,
         })
@@ -117,26 +151,39 @@ impl Media {
             && matches!(self.transport.as_str(), "RTP/AVP" | "RTP/AVPF")
     }
 
-    /// The laws of this line in the order it prefers them, each once.
-    pub fn codecs(&self) -> Vec<Codec> {
-        let mut found: Vec<Codec> = Vec::with_capacity(2);
+    /// The codecs of this line in the order it prefers them, each once.
+    pub fn codecs(&self) -> Vec<Format> {
+        let mut found: Vec<Format> = Vec::with_capacity(Codec::ALL.len());
         for payload in self.payloads() {
-            if let Some(law) = self.law(payload)
-                && found.iter().all(|codec| codec.law != law)
+            if let Some(codec) = self.codec(payload)
+                && found.iter().all(|format| format.codec != codec)
             {
-                found.push(Codec { law, payload });
+                found.push(Format { codec, payload });
             }
         }
         found
     }
 
-    /// Payload type of telephone-event at the rate of G.711.
-    pub fn event(&self) -> Option<u8> {
+    /// Payload types of telephone-event.
+    pub fn events(&self) -> Events {
+        let at = |rate: u32| self.payload_of("telephone-event", rate);
+        Events { narrow: at(8_000), wide: at(48_000) }
+    }
+
+    /// Payload type of comfort noise; RFC 3551 section 6 gives 13 that meaning without a map.
+    pub fn comfort(&self) -> Option<u8> {
+        let unmapped = |payload: &u8| {
+            *payload == COMFORT && self.maps.iter().all(|map| map.payload != *payload)
+        };
+        self.payload_of("CN", 8_000).or_else(|| self.payloads().find(unmapped))
+    }
+
+    fn payload_of(&self, encoding: &str, rate: u32) -> Option<u8> {
         self.payloads().find(|&payload| {
             self.maps.iter().any(|map| {
                 map.payload == payload
-                    && map.rate == 8_000
-                    && map.encoding.eq_ignore_ascii_case("telephone-event")
+                    && map.rate == rate
+                    && map.encoding.eq_ignore_ascii_case(encoding)
             })
         })
     }
@@ -148,15 +195,19 @@ impl Media {
             .filter(|payload| *payload < 128)
     }
 
-    /// By `a=rtpmap`; RFC 3551 section 6 gives 0 and 8 a meaning without one.
-    fn law(&self, payload: u8) -> Option<Law> {
+    /// By `a=rtpmap`; RFC 3551 section 6 gives 0, 8 and 9 a meaning without one.
+    fn codec(&self, payload: u8) -> Option<Codec> {
         let Some(map) = self.maps.iter().find(|map| map.payload == payload) else {
-            return Law::of_static(payload);
+            return Codec::of_static(payload);
         };
-        let mono = map.rest.as_deref().is_none_or(|rest| rest.trim() == "1");
-        Law::named(&map.encoding).filter(|_| map.rate == 8_000 && mono)
+        let codec = Codec::named(&map.encoding)?;
+        let channels = map.rest.as_deref().map_or("1", str::trim);
+        (map.rate == codec.clock() && channels == codec.channels().unwrap_or("1")).then_some(codec)
     }
 }
+
+/// Payload type of comfort noise (RFC 3551 section 6).
+const COMFORT: u8 = 13;
 
 fn broadcast(address: IpAddr) -> bool {
     matches!(address, IpAddr::V4(v4) if v4.is_broadcast())

@@ -11,7 +11,7 @@ mod ours;
 mod parse;
 mod print;
 
-pub use audio::{Audio, Codec, Unusable};
+pub use audio::{Audio, Events, Format, Unusable};
 pub use ours::Ours;
 pub use parse::Error;
 

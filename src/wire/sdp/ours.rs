@@ -1,7 +1,8 @@
 //! Our side of a session: the offer, and the answer or later offer that mirrors every `m=` line of
 //! what the far end has said (RFC 3264 sections 6 and 8). May import: base.
 
-use super::{Attribute, Codec, Direction, Fmtp, Map, Media, Origin, Place, Session};
+use super::{Attribute, Direction, Events, Fmtp, Format, Map, Media, Origin, Place, Session};
+use crate::wire::codec::Codec;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -17,14 +18,15 @@ pub struct Ours {
     pub port: u16,
     /// In an offer, all that we know, dearest first; in an answer, the chosen one under the payload
     /// type that the offer gave it.
-    pub codecs: Vec<Codec>,
-    /// Payload type of telephone-event; in an answer, the offer's.
-    pub event: Option<u8>,
+    pub formats: Vec<Format>,
+    /// In an answer, those of the offer that go with the chosen codec.
+    pub events: Events,
+    /// Payload type of comfort noise; in an answer, the offer's.
+    pub comfort: Option<u8>,
+    /// Milliseconds of audio in the packets that we ask for.
+    pub ptime: u16,
     pub direction: Direction,
 }
-
-/// Milliseconds of audio in the packets that we ask for.
-const PTIME: u16 = 20;
 
 impl Ours {
     /// A first offer: one audio line.
@@ -65,15 +67,24 @@ impl Ours {
             transport: transport.into(),
             ..Media::bare()
         };
-        for codec in &self.codecs {
-            media.speak(codec.payload, codec.law.name());
+        for Format { codec, payload } in &self.formats {
+            media.speak(*payload, codec.name(), codec.clock(), codec.channels());
+            if *codec == Codec::Opus {
+                // RFC 7587 section 6.1: what repairs a lost packet may stand in the next.
+                media.tell(*payload, "useinbandfec=1");
+            }
         }
-        if let Some(event) = self.event {
-            media.speak(event, "telephone-event");
-            // RFC 4733 section 2.4.1: the keys 0-9, *, #, A-D.
-            media.fmtp.push(Fmtp { format: event.to_string(), parameters: "0-15".into() });
+        if let Some(comfort) = self.comfort {
+            media.speak(comfort, "CN", 8_000, None);
         }
-        media.ptime = Some(PTIME);
+        for (event, rate) in [(self.events.narrow, 8_000), (self.events.wide, 48_000)] {
+            if let Some(event) = event {
+                media.speak(event, "telephone-event", rate, None);
+                // RFC 4733 section 2.4.1: the keys 0-9, *, #, A-D.
+                media.tell(event, "0-15");
+            }
+        }
+        media.ptime = Some(self.ptime);
         media.direction = Some(self.direction);
         media
     }
@@ -92,9 +103,14 @@ impl Media {
         }
     }
 
-    fn speak(&mut self, payload: u8, encoding: &str) {
+    fn speak(&mut self, payload: u8, encoding: &str, rate: u32, channels: Option<&str>) {
         self.formats.push(payload.to_string());
-        self.maps.push(Map { payload, encoding: encoding.into(), rate: 8_000, rest: None });
+        let rest = channels.map(str::to_string);
+        self.maps.push(Map { payload, encoding: encoding.into(), rate, rest });
+    }
+
+    fn tell(&mut self, payload: u8, parameters: &str) {
+        self.fmtp.push(Fmtp { format: payload.to_string(), parameters: parameters.into() });
     }
 
     /// A line with nothing on it.

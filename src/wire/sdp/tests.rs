@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::base::limits::{SDP_MAX, SDP_MEDIA_MAX};
-use crate::wire::g711::Law;
+use crate::wire::codec::Codec;
 use std::net::{Ipv4Addr, SocketAddr};
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
@@ -26,8 +26,13 @@ fn ours() -> Ours {
         version: 1,
         address: "192.0.2.7".parse().unwrap(),
         port: 30_000,
-        codecs: vec![Codec { law: Law::A, payload: 8 }, Codec { law: Law::Mu, payload: 0 }],
-        event: Some(101),
+        formats: vec![
+            Format { codec: Codec::Pcma, payload: 8 },
+            Format { codec: Codec::Pcmu, payload: 0 },
+        ],
+        events: Events { narrow: Some(101), wide: None },
+        comfort: None,
+        ptime: 20,
         direction: Direction::SendRecv,
     }
 }
@@ -41,11 +46,11 @@ fn a_phones_offer_is_read() {
     let audio = session.audio(HERE).unwrap();
     assert_eq!(audio.rtp, address("203.0.113.1:54400"));
     assert_eq!(audio.rtcp, address("203.0.113.9:53020"));
-    let [first, second] = audio.codecs[..] else { panic!("{:?}", audio.codecs) };
-    assert_eq!((first.law, first.payload), (Law::A, 8));
-    assert_eq!((second.law, second.payload), (Law::Mu, 0));
-    assert_eq!((audio.event, audio.direction), (Some(101), Direction::SendRecv));
-    assert_eq!(audio.codec(Law::Mu), Some(second));
+    let [first, second] = audio.formats[..] else { panic!("{:?}", audio.formats) };
+    assert_eq!((first.codec, first.payload), (Codec::Pcma, 8));
+    assert_eq!((second.codec, second.payload), (Codec::Pcmu, 0));
+    assert_eq!((audio.events.narrow, audio.direction), (Some(101), Direction::SendRecv));
+    assert_eq!(audio.format(Codec::Pcmu), Some(second));
 }
 
 #[test]
@@ -71,8 +76,9 @@ fn dynamic_payload_types_are_known_by_their_map() {
          a=rtpmap:97 PCMA/16000\na=rtpmap:98 telephone-event/48000\n",
     );
     let audio = session.audio("2001:db8::7".parse().unwrap()).unwrap();
-    assert_eq!(audio.codecs, vec![Codec { law: Law::Mu, payload: 96 }]);
-    assert_eq!(audio.event, None);
+    assert_eq!(audio.formats, vec![Format { codec: Codec::Pcmu, payload: 96 }]);
+    assert_eq!(audio.events, Events { narrow: None, wide: Some(98) });
+    assert_eq!(audio.events.beside(Codec::Pcmu), None);
     assert_eq!(audio.rtcp, address("[2001:db8::1]:4001"));
 }
 
@@ -82,7 +88,10 @@ fn a_static_type_with_another_map_means_what_the_map_says() {
         "v=0\nc=IN IP4 192.0.2.1\nm=audio 4000 RTP/AVP 8 0\na=rtpmap:8 PCMU/8000\n\
          a=rtpmap:0 L16/8000\n",
     );
-    assert_eq!(session.audio(HERE).unwrap().codecs, vec![Codec { law: Law::Mu, payload: 8 }]);
+    assert_eq!(
+        session.audio(HERE).unwrap().formats,
+        vec![Format { codec: Codec::Pcmu, payload: 8 }]
+    );
 }
 
 #[test]
@@ -144,8 +153,8 @@ fn an_answer_mirrors_every_line_of_the_offer() {
     );
     let audio = offer.audio(HERE).unwrap();
     let ours = Ours {
-        codecs: vec![audio.codec(Law::A).unwrap()],
-        event: audio.event,
+        formats: vec![audio.format(Codec::Pcma).unwrap()],
+        events: audio.events,
         direction: audio.direction.reversed(),
         ..ours()
     };

@@ -58,7 +58,7 @@ fn record(voices: &[Voice]) -> Vec<u8> {
             ssrc: 100 + v as u32,
             sequence: *sequence,
             timestamp: *timestamp,
-            law: voice.law,
+            codec: voice.law.into(),
             audio,
         };
         timeline.put(&heard, &mut out);
@@ -186,7 +186,7 @@ fn what_an_earlier_process_wrote_is_gone_on_from() {
         ssrc: 1,
         sequence: 1,
         timestamp: 1,
-        law: Law::A,
+        codec: Law::A.into(),
         audio: &[0x2a; 160],
     };
     timeline.put(&heard, &mut out);
