@@ -15,15 +15,6 @@ const SECOND_TONE: u32 = 700;
 /// Seconds of sound that are awaited.
 const AWAITED: f64 = 3.0;
 
-/// op1 talks with the caller, and op2 is ready.
-fn talking(switch: &mut Switch) -> Baresip {
-    talk::until_registered(switch);
-    let mut caller = talk::caller(&switch.street);
-    talk::call(switch, &mut caller);
-    switch.admin.ask("agents.set", json!({"agent": "op2", "state": "ready"})).unwrap();
-    caller
-}
-
 /// op1's phone is baresip, and op2's extension is 12.
 fn by_keys() -> (Switch, Baresip, Baresip) {
     let op1 = agent("op1", &[REGISTERS, READY, OLD_PHONE]);
@@ -41,7 +32,7 @@ fn by_keys() -> (Switch, Baresip, Baresip) {
 #[test]
 fn baresip_asks_a_colleague_by_keys_and_hands_the_caller_over_by_hanging_up() {
     let (mut switch, mut op1, mut op2) = by_keys();
-    let mut caller = talking(&mut switch);
+    let mut caller = talk::first(&mut switch);
     op1.command("sndcode", "*212#");
     op2.until_heard(AGENT_TONE, AWAITED);
     op1.command("hangup", "");
@@ -58,7 +49,7 @@ fn baresip_asks_a_colleague_by_keys_and_hands_the_caller_over_by_hanging_up() {
 #[test]
 fn three_phones_talk_with_one_another() {
     let (mut switch, mut op1, mut op2) = by_keys();
-    let mut caller = talking(&mut switch);
+    let mut caller = talk::first(&mut switch);
     op1.command("sndcode", "*212#");
     op2.until_heard(AGENT_TONE, AWAITED);
     op1.command("sndcode", "*3");

@@ -27,15 +27,6 @@ fn second_phone(switch: &Switch) -> Baresip {
     Baresip::start(&switch.street, OTHER_PHONE, account, SECOND_TONE)
 }
 
-/// op1 talks with the caller, and op2 is ready.
-fn talking(switch: &mut Switch) -> Baresip {
-    talk::until_registered(switch);
-    let mut caller = talk::caller(&switch.street);
-    talk::call(switch, &mut caller);
-    switch.admin.ask("agents.set", json!({"agent": "op2", "state": "ready"})).unwrap();
-    caller
-}
-
 /// Caller and op2 hear each other, and the record of the helpline's call says what was.
 fn check(mut switch: Switch, mut caller: Baresip, mut op2: Baresip, calls: usize) {
     caller.until_heard(SECOND_TONE, AWAITED);
@@ -63,7 +54,7 @@ fn baresip_sends_its_caller_to_a_colleague() {
         "<sip:op1@NET.1:5060>;auth_pass={SECRET};regint=60;answermode=auto;audio_codecs=PCMA"
     );
     let mut op1 = Baresip::start(&switch.street, PHONE, &account, AGENT_TONE);
-    let caller = talking(&mut switch);
+    let caller = talk::first(&mut switch);
     op1.command("transfer", &switch.street.address("sip:op2@NET.1:5060"));
     let sent = switch.until("call.transferred", |_| true);
     assert_eq!(sent["by"], "op1", "{sent}");
@@ -77,7 +68,7 @@ fn linphone_asks_a_colleague_first_and_brings_the_two_together() {
     let op2 = second_phone(&switch);
     let login = ("op1", SECRET);
     let mut op1 = Linphone::start(&switch.street, PHONE, login, AGENT_TONE, false);
-    let caller = talking(&mut switch);
+    let caller = talk::first(&mut switch);
     op1.command("pause");
     switch.until("call.held", |fact| fact["held"] == true);
     op1.command(&switch.street.address("call sip:op2@NET.1"));

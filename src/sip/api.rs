@@ -16,6 +16,17 @@ pub enum Transport {
     Tcp,
 }
 
+impl Transport {
+    /// As a `transport` parameter or a setting names it.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            _ if name.eq_ignore_ascii_case("udp") => Some(Self::Udp),
+            _ if name.eq_ignore_ascii_case("tcp") => Some(Self::Tcp),
+            _ => None,
+        }
+    }
+}
+
 /// Where a message came from or goes to. A stream flow is preferred while it is open; after that
 /// the shell connects to `peer`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

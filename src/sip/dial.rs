@@ -5,7 +5,7 @@
 use super::agent::{Seeker, UserAgent};
 use super::dialog::Dialog;
 use super::leg::{Calling, Leg, Phase, Way, uac};
-use super::resolve::{Place, Server, trunks};
+use super::resolve::{Place, trunks};
 use super::{Contact, Dial, Effect, Hop, Target, Transport};
 use super::{compose, tag};
 use crate::base::{Cx, LegId, TrunkId, limits};
@@ -104,30 +104,19 @@ impl UserAgent {
                 };
                 (contact.uri.clone(), Aim::Ways(flows.into_iter().map(way).collect()))
             }
-            Target::Uri(text) => match Uri::parse(text).filter(Uri::is_clear) {
-                Some(uri) => (text.clone(), self.aim_at(&uri)),
-                None => (text.clone(), Aim::Nowhere),
-            },
+            Target::Uri(text) => {
+                let place = Uri::parse(text).and_then(|uri| Place::of(&uri));
+                (text.clone(), place.map_or(Aim::Nowhere, |place| self.aim_at(place)))
+            }
             Target::Trunk { trunk, number } => self.aim_at_trunk(*trunk, number),
         }
     }
 
-    fn aim_at(&self, uri: &Uri) -> Aim {
-        let transport = match uri.transport() {
-            None => None,
-            Some(name) if name.eq_ignore_ascii_case("udp") => Some(Transport::Udp),
-            Some(name) if name.eq_ignore_ascii_case("tcp") => Some(Transport::Tcp),
-            Some(_) => return Aim::Nowhere,
-        };
-        let host = uri.maddr().unwrap_or(uri.host);
-        let Some(ip) = host.ip() else {
-            return Aim::Find(Place { host: host.to_string(), port: uri.port, transport });
-        };
-        let peer = SocketAddr::new(ip, uri.port.unwrap_or(5060));
-        let free = transport.is_none();
-        let transport = transport.unwrap_or(Transport::Udp);
-        let (_, brief) = self.worth_trying(vec![Server { transport, addr: peer }]);
-        let hop = self.net.way(transport, peer);
+    fn aim_at(&self, place: Place) -> Aim {
+        let Some(server) = place.server() else { return Aim::Find(place) };
+        let (_, brief) = self.worth_trying(vec![server]);
+        let hop = self.net.way(server.transport, server.addr);
+        let free = place.transport.is_none();
         Aim::Ways(hop.map(|hop| Way { hop, free, brief, uri: None }).into_iter().collect())
     }
 

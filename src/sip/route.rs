@@ -3,14 +3,13 @@
 //!
 //! In: a dialog and the hop its peer was last heard on. Out: a hop. May import: wire and base.
 
+use super::Hop;
 use super::agent::Seeker;
 use super::desk::Desk;
 use super::dialog::Dialog;
 use super::net::Net;
 use super::resolve::{Place, Server};
-use super::{Hop, Transport};
 use crate::wire::sip::Uri;
-use std::net::SocketAddr;
 
 /// Sends the requests of `dialog` where its nearest URI points from now on, or as soon as the DNS
 /// has said where that is. `fixed`: the peer is a phone behind the hop it was seen on, whatever
@@ -58,30 +57,16 @@ pub fn way(net: &Net, dialog: &Dialog) -> Hop {
 
 /// The place that the nearest URI names, where it names one that we could reach.
 fn named(dialog: &Dialog) -> Option<Place> {
-    let uri = dialog.nearest().filter(Uri::is_clear)?;
-    let host = uri.maddr().unwrap_or(uri.host);
-    let transport = match uri.transport() {
-        None => None,
-        Some(name) if name.eq_ignore_ascii_case("udp") => Some(Transport::Udp),
-        Some(name) if name.eq_ignore_ascii_case("tcp") => Some(Transport::Tcp),
-        Some(_) => return None,
-    };
-    let place = Place { host: host.to_string(), port: uri.port, transport };
-    host.ip().is_none().then_some(place)
+    let place = Place::of(&dialog.nearest()?)?;
+    place.server().is_none().then_some(place)
 }
 
 fn towards(net: &Net, uri: &Uri, seen: Hop) -> Option<Hop> {
-    let ip = uri.maddr().unwrap_or(uri.host).ip().filter(|_| uri.is_clear())?;
-    let peer = SocketAddr::new(ip, uri.port.unwrap_or(5060));
-    let transport = match uri.transport() {
-        Some(name) if name.eq_ignore_ascii_case("udp") => Transport::Udp,
-        Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
-        Some(_) => return None,
-        None if ip == seen.peer.ip() => seen.transport,
-        None => Transport::Udp,
-    };
-    if transport == seen.transport {
-        let same = ip == seen.peer.ip();
+    let place = Place::of(uri)?;
+    let Server { transport, addr: peer } = place.server()?;
+    let same = peer.ip() == seen.peer.ip();
+    // Nothing is said against the transport that we know of this host.
+    if transport == seen.transport || same && place.transport.is_none() {
         return Some(Hop { peer, flow: seen.flow.filter(|_| same), ..seen });
     }
     net.way(transport, peer)

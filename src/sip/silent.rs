@@ -5,12 +5,12 @@
 
 use super::agent::UserAgent;
 use super::leg::uac::BRIEFLY;
+use super::resolve::{Place, Server};
 use super::transaction::table::User;
-use super::{Effect, Hop, Notice, Target, Transport, compose};
+use super::{Effect, Hop, Notice, Target, compose};
 use crate::base::{Cx, PhoneId, Timer, limits};
 use crate::wire::sip::{Method, Uri};
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Silent {
@@ -64,11 +64,8 @@ impl UserAgent {
             Target::Contact(contact) => Some((contact.hop, contact.uri.clone())),
             Target::Trunk { .. } => None,
             Target::Uri(text) => {
-                let uri = Uri::parse(text).filter(Uri::is_sip)?;
-                let peer = SocketAddr::new(uri.host.ip()?, uri.port.unwrap_or(5060));
-                let tcp = uri.transport().is_some_and(|name| name.eq_ignore_ascii_case("tcp"));
-                let transport = if tcp { Transport::Tcp } else { Transport::Udp };
-                Some((self.net.way(transport, peer)?, text.clone()))
+                let Server { transport, addr } = Place::of(&Uri::parse(text)?)?.server()?;
+                Some((self.net.way(transport, addr)?, text.clone()))
             }
         }
     }

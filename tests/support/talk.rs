@@ -6,7 +6,7 @@ use super::baresip::Baresip;
 use super::street::{CALLER, Street};
 use super::switch::{HELPLINE, Switch};
 use super::tone;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub const CALLER_TONE: u32 = 1_000;
 pub const AGENT_TONE: u32 = 440;
@@ -40,6 +40,15 @@ pub fn call(switch: &mut Switch, caller: &mut Baresip) {
     assert_eq!(connected["agent"], "op1");
     // The caller hears the waiting tune first; the agent's tone is what counts.
     caller.until_heard(AGENT_TONE, RECORDED);
+}
+
+/// op1 talks with the caller, whose telephone this is, and op2 is ready for what comes next.
+pub fn first(switch: &mut Switch) -> Baresip {
+    until_registered(switch);
+    let mut caller = caller(&switch.street);
+    call(switch, &mut caller);
+    switch.admin.ask("agents.set", json!({"agent": "op2", "state": "ready"})).unwrap();
+    caller
 }
 
 /// Both sides heard the other, and the record says so.

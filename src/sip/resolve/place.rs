@@ -3,6 +3,7 @@
 //! In: text of a setting, or the parts of a URI. Out: values.
 
 use crate::sip::Transport;
+use crate::wire::sip::Uri;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 
@@ -25,11 +26,11 @@ impl Place {
         if text.parse::<IpAddr>().is_ok() {
             return Some(Self { host: text.to_string(), port: None, transport: None });
         }
-        let (transport, rest) = match text.split_once(':') {
-            Some((word, rest)) if word.eq_ignore_ascii_case("udp") => (Some(Transport::Udp), rest),
-            Some((word, rest)) if word.eq_ignore_ascii_case("tcp") => (Some(Transport::Tcp), rest),
-            _ => (None, text),
-        };
+        let named = text.split_once(':').and_then(|(word, rest)| {
+            let transport = Transport::named(word)?;
+            Some((Some(transport), rest))
+        });
+        let (transport, rest) = named.unwrap_or((None, text));
         let (host, port) = match rest.rsplit_once(':') {
             Some((host, port)) if !port.contains(']') && rest.parse::<IpAddr>().is_err() => {
                 (host, Some(port.parse().ok().filter(|&port| port > 0)?))
@@ -38,6 +39,28 @@ impl Place {
         };
         let place = Self { host: host.to_string(), port, transport };
         (place.numeric().is_some() || is_name(host)).then_some(place)
+    }
+
+    /// Where a URI leads. `None`: over TLS, or a transport that there is not.
+    pub fn of(uri: &Uri) -> Option<Self> {
+        let transport = match uri.transport() {
+            Some(name) => Some(Transport::named(name)?),
+            None => None,
+        };
+        let host = uri.maddr().unwrap_or(uri.host).to_string();
+        uri.is_clear().then_some(Self { host, port: uri.port, transport })
+    }
+
+    /// What is there, where the host is an address: over UDP, if nothing else is said.
+    pub fn server(&self) -> Option<Server> {
+        self.numeric().map(|ip| self.at(ip))
+    }
+
+    /// The same at this address.
+    pub(super) fn at(&self, ip: IpAddr) -> Server {
+        let port = self.port.unwrap_or(DEFAULT_PORT);
+        let transport = self.transport.unwrap_or(Transport::Udp);
+        Server { transport, addr: SocketAddr::new(ip, port) }
     }
 
     /// The address, where the host is one.

@@ -40,7 +40,7 @@ impl Trunks {
             for (host, text) in (0..).zip(&trunk.hosts) {
                 let Some(place) = Place::parse(text) else { continue };
                 let host = TrunkHost { trunk: TrunkId::new(slot, 0), host };
-                let servers = place.numeric().map(|ip| place.at(ip)).into_iter().collect();
+                let servers = place.server().into_iter().collect();
                 sites.push(Site { host, place, servers });
             }
         }
@@ -134,14 +134,6 @@ impl Site {
             return Some(Fit::Exact);
         }
         (self.place.port.is_none() || transport == Transport::Tcp).then_some(Fit::Host)
-    }
-}
-
-impl Place {
-    fn at(&self, ip: IpAddr) -> Server {
-        let port = self.port.unwrap_or(super::place::DEFAULT_PORT);
-        let transport = self.transport.unwrap_or(Transport::Udp);
-        Server { transport, addr: SocketAddr::new(ip, port) }
     }
 }
 
