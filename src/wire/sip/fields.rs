@@ -38,6 +38,8 @@ pub(super) struct Scan<'a> {
     pub fields: Fields<'a>,
     pub body: usize,
     pub error: Option<&'static str>,
+    /// Line ends, folds among them.
+    ends: usize,
 }
 
 const FIELDS_EXPECTED: usize = 24;
@@ -45,12 +47,17 @@ const FIELDS_EXPECTED: usize = 24;
 impl<'a> Fields<'a> {
     /// Reads the header section of `raw` from `at`, up to its empty line. What cannot be read is
     /// left out and named in `error`, so that a refusal can still be sent.
-    pub(super) fn scan(raw: &'a [u8], mut at: usize) -> Scan<'a> {
-        let table = Vec::with_capacity(FIELDS_EXPECTED);
-        let mut scan = Scan { fields: Fields { raw, table }, body: raw.len(), error: None };
+    pub(super) fn scan(raw: &'a [u8], start: usize) -> Scan<'a> {
+        let fields = Fields { raw, table: Vec::with_capacity(FIELDS_EXPECTED) };
+        let mut scan = Scan { fields, body: raw.len(), error: None, ends: 0 };
+        let mut at = start;
         loop {
             if raw[at..].starts_with(b"\r\n") {
                 scan.body = at + 2;
+                // To count them all at once is cheaper than to look for one in every line.
+                if memchr::memchr_iter(b'\r', &raw[start..at]).count() != scan.ends {
+                    scan.note(ALONE);
+                }
                 return scan;
             }
             if at >= raw.len() {
@@ -176,22 +183,24 @@ impl Scan<'_> {
     }
 }
 
-/// Where the field that starts at `at` ends, folded lines included. A CR or LF by itself is a line
-/// end to some readers and none to others, so it is an error.
+/// A CR or an LF without the other is a line end to some readers and none to others.
+const ALONE: &str = "A CR or LF by itself";
+
+/// Where the field that starts at `at` ends, folded lines included.
 fn line_end(raw: &[u8], mut at: usize, scan: &mut Scan<'_>) -> usize {
     loop {
-        let Some(step) = memchr::memchr2(b'\r', b'\n', &raw[at..]) else {
+        let Some(step) = memchr::memchr(b'\n', &raw[at..]) else {
             scan.note("No line end at the end of the headers");
             return raw.len();
         };
-        at += step;
-        if raw[at] == b'\n' || raw.get(at + 1) != Some(&b'\n') {
-            scan.note("A CR or LF by itself");
-            at += 1;
-        } else if matches!(raw.get(at + 2), Some(b' ' | b'\t')) {
-            at += 2;
+        at += step + 1;
+        if at < 2 || raw[at - 2] != b'\r' {
+            scan.note(ALONE);
         } else {
-            return at;
+            scan.ends += 1;
+            if !matches!(raw.get(at), Some(b' ' | b'\t')) {
+                return at - 2;
+            }
         }
     }
 }
