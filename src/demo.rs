@@ -117,7 +117,7 @@ pub fn records(database: PathBuf) -> Result<Vec<Record>, String> {
 
 fn record(row: &Value) -> Record {
     let text = |key: &str| row[key].as_str().unwrap_or_default().to_string();
-    Record { caller: text("caller"), outcome: text("outcome"), agent: text("agent") }
+    Record { caller: text("caller"), outcome: text("outcome"), agent: Some(text("agent")) }
 }
 
 fn rows(database: PathBuf) -> Result<Vec<Value>, String> {

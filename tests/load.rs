@@ -1,21 +1,25 @@
 //! The load tester tested without a switch: callers call the agents' phones straight, over real
 //! sockets, and with no switch in between nothing may be lost and everything must reconcile.
 
+mod support;
+
 use pukar::load::{self, Arrivals, Plan, Report, Span, Transport};
 use pukar::wire::g711::Law;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+use support::street::{CALLER, PHONE, SWITCH, Street};
 
-/// Ports of their own for each test, as tests run side by side.
-fn direct(callers: u32, rtp_from: u16) -> Plan {
-    let mut plan = Plan::new("127.0.0.1:5060".parse().unwrap());
+/// Addresses of their own for each test, as tests run side by side.
+fn direct(street: &Street, callers: u32) -> Plan {
+    let mut plan = Plan::new(street.sip(SWITCH));
+    (plan.callers_at, plan.agents_at) = (street.sip(CALLER), street.sip(PHONE));
     (plan.callers, plan.agents, plan.direct) = (callers, callers, true);
     plan.arrivals = Arrivals::Over(Duration::from_millis(300));
     plan.manner.talk = Span::millis(1_300, 1_800);
     plan.manner.ring = Span::millis(10, 150);
     (plan.manner.decline_percent, plan.manner.ignore_percent) = (0, 0);
     plan.impatient_percent = 0;
-    (plan.seconds, plan.rtp_from) = (10, rtp_from);
+    plan.seconds = 10;
     plan
 }
 
@@ -25,7 +29,8 @@ fn run(plan: &Plan) -> Report {
 
 #[test]
 fn zero_loss_is_reported_as_zero() {
-    let report = run(&direct(20, 50_000));
+    let street = Street::new();
+    let report = run(&direct(&street, 20));
     assert!(report.passed, "{report}");
     assert_eq!((report.calls.offered, report.calls.answered), (20, 20));
     assert_eq!((report.voice.lost, report.voice.duplicates, report.voice.odd), (0, 0, 0));
@@ -35,7 +40,8 @@ fn zero_loss_is_reported_as_zero() {
 
 #[test]
 fn calls_over_tcp_in_the_other_law_reconcile_too() {
-    let mut plan = direct(8, 51_000);
+    let street = Street::new();
+    let mut plan = direct(&street, 8);
     plan.transport = Transport::Tcp;
     (plan.callers_law, plan.agents_law) = (Law::Mu, Law::Mu);
     let report = run(&plan);
@@ -45,7 +51,8 @@ fn calls_over_tcp_in_the_other_law_reconcile_too() {
 
 #[test]
 fn callers_who_lose_patience_and_agents_who_decline_are_told_apart() {
-    let mut plan = direct(30, 52_000);
+    let street = Street::new();
+    let mut plan = direct(&street, 30);
     plan.manner.ring = Span::millis(300, 400);
     plan.manner.decline_percent = 30;
     plan.manner.ignore_percent = 30;
@@ -65,7 +72,8 @@ fn callers_who_lose_patience_and_agents_who_decline_are_told_apart() {
 
 #[test]
 fn signalling_alone_reconciles() {
-    let mut plan = direct(40, 53_000);
+    let street = Street::new();
+    let mut plan = direct(&street, 40);
     plan.media = false;
     let report = run(&plan);
     assert!(report.passed, "{report}");
@@ -75,7 +83,8 @@ fn signalling_alone_reconciles() {
 #[test]
 fn a_switch_that_is_silent_fails_the_test() {
     let deaf = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    let mut plan = direct(2, 54_000);
+    let street = Street::new();
+    let mut plan = direct(&street, 2);
     (plan.direct, plan.target) = (false, deaf.local_addr().unwrap());
     (plan.seconds, plan.drain) = (1, Duration::from_millis(200));
     let report = run(&plan);
@@ -91,21 +100,21 @@ fn the_report_is_readable_by_machines() {
     assert!(value["voice"]["lost_in_switch"].is_u64());
 }
 
-/// SIPp, a judge and a peer that is not ours; the tests that need it say so when it is missing.
-fn sipp(args: &[&str]) -> Option<Child> {
+/// SIPp, a judge and a peer that is not ours, at the switch's address.
+fn sipp(street: &Street, args: &[&str]) -> Child {
     let mut command = Command::new("sipp");
-    command.args(args).args(["-i", "127.0.0.1", "-nostdin", "-timeout", "30s"]);
+    command.args(args).args(["-i", &street.ip(SWITCH).to_string(), "-p", "5060"]);
+    command.args(["-nostdin", "-timeout", "30s"]).current_dir(street.dir());
     command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());
-    let child = command.current_dir(std::env::temp_dir()).spawn();
-    child.inspect_err(|e| eprintln!("sipp cannot be started, nothing tested: {e}")).ok()
+    command.spawn().expect("sipp (package sip-tester) is needed: see tests/run")
 }
 
 #[test]
 fn sipp_answers_our_callers_and_finds_nothing_wrong() {
-    let Some(mut sipp) = sipp(&["-sn", "uas", "-p", "5997", "-m", "12"]) else { return };
-    let mut plan = direct(12, 55_000);
+    let street = Street::new();
+    let mut sipp = sipp(&street, &["-sn", "uas", "-m", "12"]);
+    let mut plan = direct(&street, 12);
     (plan.direct, plan.agents) = (false, 0);
-    plan.target = "127.0.0.1:5997".parse().unwrap();
     plan.impatient_percent = 100;
     plan.patience = Span::millis(900, 1_500);
     let report = run(&plan);
@@ -116,20 +125,21 @@ fn sipp_answers_our_callers_and_finds_nothing_wrong() {
 
 #[test]
 fn sipp_calls_our_agents_and_finds_nothing_wrong() {
-    let mut plan = direct(0, 56_000);
+    let street = Street::new();
+    let mut plan = direct(&street, 0);
     (plan.direct, plan.agents, plan.seconds) = (false, 1, 4);
-    plan.agents_at = "127.0.0.1:5996".parse().unwrap();
     plan.manner.talk = Span::millis(9_000, 9_000);
-    let args = ["-sn", "uac", "127.0.0.1:5996", "-s", "op1", "-p", "5995"];
-    let calls = ["-m", "3", "-l", "1", "-r", "5", "-d", "300"];
+    let at = street.sip(PHONE).to_string();
+    let args = ["-sn", "uac", &at, "-s", "op1", "-m", "3", "-l", "1", "-r", "5", "-d", "300"];
     let mut child = None;
     let report = load::run(&plan, &mut |_| {
-        child = child.take().or_else(|| sipp(&[args.as_slice(), calls.as_slice()].concat()));
+        child.get_or_insert_with(|| sipp(&street, &args));
     });
-    let (Some(mut child), Ok(report)) = (child, report) else { return };
+    let report = report.expect("the load tester runs");
     assert!(report.passed, "{report}");
     assert_eq!((report.offers.offered, report.offers.answered), (3, 3), "{report}");
-    assert!(child.wait().unwrap().success(), "sipp counts a failed call");
+    let status = child.expect("sipp was started").wait().unwrap();
+    assert!(status.success(), "sipp counts a failed call");
 }
 
 /// A registrar of `agents` phones that challenges, and checks with rsip's own digest.
@@ -174,7 +184,8 @@ fn registrar(socket: std::net::UdpSocket, agents: u32) -> usize {
 fn agents_register_and_answer_the_strongest_challenge() {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let mut plan = direct(0, 57_000);
+    let street = Street::new();
+    let mut plan = direct(&street, 0);
     (plan.direct, plan.agents, plan.seconds) = (false, 3, 1);
     plan.target = socket.local_addr().unwrap();
     plan.secret = Some("secret{}".into());
@@ -190,7 +201,8 @@ fn agents_register_and_answer_the_strongest_challenge() {
 #[test]
 #[ignore = "a measurement; takes a quarter of a minute"]
 fn cost_of_six_hundred_phones() {
-    let mut plan = direct(300, 40_000);
+    let street = Street::new();
+    let mut plan = direct(&street, 300);
     plan.arrivals = Arrivals::Over(Duration::from_secs(1));
     plan.manner.talk = Span::millis(10_000, 10_000);
     plan.caller_ends_percent = 0;

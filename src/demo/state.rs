@@ -248,7 +248,7 @@ fn reconcile(
         .map(|row| Record {
             caller: text(row, "caller"),
             outcome: text(row, "outcome"),
-            agent: phone(&text(row, "agent")).map_or(String::new(), |n| format!("op{}", n + 1)),
+            agent: phone(&text(row, "agent")).map(|n| format!("op{}", n + 1)),
         })
         .collect();
     report.reconcile(&records);

@@ -77,8 +77,9 @@ pub struct Record {
     pub caller: String,
     /// The `outcome` column.
     pub outcome: String,
-    /// The agent's id, as in their SIP address; empty for none.
-    pub agent: String,
+    /// Who came last to talk: the agent's id, as in their SIP address; empty for none. `None`:
+    /// another switch had the call, and knows.
+    pub agent: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -230,10 +231,11 @@ fn difference(call: &CallResult, record: &Record) -> Option<String> {
         let (caller, was, on_record) = (&call.caller, call.outcome, &record.outcome);
         return Some(format!("caller {caller} was {was:?}, on record as {on_record}"));
     }
-    let agreed = record.agent.is_empty() || call.agents.contains(&record.agent);
+    let on_record = record.agent.as_ref()?;
+    let agreed = call.agents.last() == Some(on_record);
     if call.outcome == Outcome::Answered && !call.close && !agreed {
         let (caller, agents) = (&call.caller, call.agents.join(", "));
-        return Some(format!("caller {caller} talked to {agents}, on record: {}", record.agent));
+        return Some(format!("caller {caller} talked to {agents}, on record: {on_record:?}"));
     }
     None
 }
@@ -265,12 +267,13 @@ mod tests {
             call(1, Outcome::Answered, &["op1"]),
             call(2, Outcome::Abandoned, &[]),
             call(3, Outcome::Refused, &[]),
+            call(4, Outcome::Answered, &["op1", "op2"]),
         ];
         Report { passed: true, each, ..Report::default() }
     }
 
     fn record(caller: &str, outcome: &str, agent: &str) -> Record {
-        Record { caller: caller.into(), outcome: outcome.into(), agent: agent.into() }
+        Record { caller: caller.into(), outcome: outcome.into(), agent: Some(agent.into()) }
     }
 
     #[test]
@@ -280,6 +283,7 @@ mod tests {
             record("+919826000001", "answered", "op1"),
             record("9826000002", "abandoned", ""),
             record("9826000003", "refused", ""),
+            record("9826000004", "answered", "op2"),
         ]);
         assert!(report.passed, "{:?}", report.complaints);
     }
@@ -291,9 +295,21 @@ mod tests {
             record("9826000001", "answered", "op2"),
             record("9826000002", "answered", "op1"),
             record("9826000009", "answered", "op1"),
+            record("9826000004", "answered", "op1"),
         ]);
-        assert_eq!(report.complaints.len(), 4, "{:?}", report.complaints);
+        assert_eq!(report.complaints.len(), 5, "{:?}", report.complaints);
         assert!(!report.passed);
+    }
+
+    #[test]
+    fn an_answered_call_needs_its_agent_on_record() {
+        for (agent, agrees) in [(Some(String::new()), false), (None, true)] {
+            let mut report = report();
+            report.each.truncate(1);
+            let caller = "9826000001".to_string();
+            report.reconcile(&[Record { caller, outcome: "answered".into(), agent }]);
+            assert_eq!(report.passed, agrees, "{:?}", report.complaints);
+        }
     }
 
     #[test]

@@ -10,7 +10,9 @@
 //!   one can prove anything, but for its neighbours in the pool of one NAT; inside one site, no
 //!   host outside of it.
 //! - It is then taken on trial. During the trial the said address takes over with one packet, and
-//!   another source by a run of its own if the first has fallen silent.
+//!   so does a likelier source with its run; one that is no likelier, if the first has fallen
+//!   silent. Whoever is unlikely by its address stays on trial until learning is over: a thief who
+//!   speaks before the phone does loses to the phone.
 //! - After that nobody else is heard until another address is agreed.
 //!
 //! May import: base.
@@ -21,13 +23,13 @@ use std::time::Duration;
 
 /// Learning ends this long after the first packet from anywhere.
 const LEARN_FOR: Duration = Duration::from_secs(30);
-/// ... or after this many packets from strangers.
+/// ... or, for the unlikely, after this many of their packets.
 const LEARN_PACKETS: u16 = 1_000;
-/// How long a source that is not the said one is on trial.
+/// How long a source that is likely by its address is on trial.
 const TRIAL: Duration = Duration::from_secs(2);
 /// A source on trial that is silent for this long may be replaced.
 const FALTER: Duration = Duration::from_millis(200);
-/// Packets of a run: same host, other port; said address unreachable from here; none of these.
+/// Packets of a run: same host, other port; the host that signals; none of these.
 const RUN_SAME_HOST: u8 = 2;
 const RUN_NAT: u8 = 3;
 const RUN_ELSEWHERE: u8 = 25;
@@ -40,7 +42,7 @@ pub struct Latch {
     signalled: Option<IpAddr>,
     state: State,
     candidates: [Option<Candidate>; CANDIDATES],
-    /// When the first packet after the agreement came, and how many strangers' came since.
+    /// When the first packet after the agreement came, and how many of the unlikely since.
     since: Option<Instant>,
     strangers: u16,
 }
@@ -51,6 +53,8 @@ enum State {
     Learning,
     Trial {
         at: SocketAddr,
+        /// The run that proved it.
+        run: u8,
         until: Instant,
         heard: Instant,
     },
@@ -118,8 +122,14 @@ impl Latch {
                 *heard = now;
                 Source::Far
             }
-            State::Trial { heard, .. } if now.since(*heard) < FALTER => Source::Stranger,
-            State::Learning | State::Trial { .. } => self.learn(now, from, ssrc, sequence),
+            // The run that a source may have at most, to be heard instead.
+            State::Trial { heard, run, .. } if now.since(*heard) < FALTER => {
+                let most = *run - 1;
+                self.learn(now, from, (ssrc, sequence), most)
+            }
+            State::Learning | State::Trial { .. } => {
+                self.learn(now, from, (ssrc, sequence), RUN_ELSEWHERE)
+            }
         }
     }
 
@@ -129,19 +139,26 @@ impl Latch {
         Source::Settled
     }
 
-    fn learn(&mut self, now: Instant, from: SocketAddr, ssrc: u32, sequence: u16) -> Source {
+    fn learn(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        (ssrc, sequence): (u32, u16),
+        most: u8,
+    ) -> Source {
         let needed = self.said.and_then(|said| needed(said, self.signalled, from));
-        let Some(needed) = needed else { return Source::Stranger };
-        let since = *self.since.get_or_insert(now);
-        if now.since(since) > LEARN_FOR || self.strangers >= LEARN_PACKETS {
+        let Some(run) = needed.filter(|run| *run <= most) else { return Source::Stranger };
+        let until = *self.since.get_or_insert(now) + LEARN_FOR;
+        let unlikely = run == RUN_ELSEWHERE;
+        if now > until || unlikely && self.strangers >= LEARN_PACKETS {
             return Source::Stranger;
         }
-        self.strangers += 1;
-        if self.run(from, ssrc, sequence) < needed {
+        self.strangers += u16::from(unlikely);
+        if self.run(from, ssrc, sequence) < run {
             return Source::Stranger;
         }
-        self.candidates = [None; CANDIDATES];
-        self.state = State::Trial { at: from, until: now + TRIAL, heard: now };
+        let until = if unlikely { until } else { now + TRIAL };
+        self.state = State::Trial { at: from, run, until, heard: now };
         Source::Far
     }
 
@@ -171,11 +188,10 @@ fn needed(said: SocketAddr, signalled: Option<IpAddr>, from: SocketAddr) -> Opti
     match signalled {
         Some(host) if host == from.ip() => Some(RUN_NAT),
         // A site's own host may have several addresses, and send from another than it says.
-        Some(host) if is_private(host) && is_private(from.ip()) => Some(RUN_NAT),
+        Some(host) if is_private(host) && is_private(from.ip()) => Some(RUN_ELSEWHERE),
         // RFC 4787 section 4.1: a NAT may have a pool of addresses, and take another one for media.
         Some(host) if are_neighbours(host, from.ip()) => Some(RUN_ELSEWHERE),
         Some(_) => None,
-        None if is_private(said.ip()) => Some(RUN_NAT),
         None => Some(RUN_ELSEWHERE),
     }
 }

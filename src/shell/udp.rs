@@ -234,13 +234,15 @@ fn bind(at: SocketAddr, dscp: u8) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-/// A start line says "SIP/2.0" (RFC 3261 sections 7.1 and 7.2): whatever says nothing like it is no
-/// message, gets no answer, and is neither written down nor looked at any further. Phones keep
-/// their NAT open with empty lines or zeros (RFC 5626 section 3.5.1 and habit).
+/// A start line says "SIP/2.0" (RFC 3261 sections 7.1 and 7.2), or at least whom it is for:
+/// whatever says nothing like it is no message, gets no answer, and is neither written down nor
+/// looked at any further. Phones keep their NAT open with empty lines or zeros (RFC 5626 section
+/// 3.5.1 and habit).
 fn is_sip(octets: &[u8]) -> bool {
     let start = octets.trim_ascii_start();
     let end = memchr::memchr(b'\n', start).unwrap_or(start.len());
-    start[..end].windows(4).any(|four| four.eq_ignore_ascii_case(b"SIP/"))
+    let says = |four: &[u8]| four.eq_ignore_ascii_case(b"SIP/") || four == b"sip:";
+    start[..end].windows(4).any(says)
 }
 
 /// What cannot be listened on, why, and what to do.
@@ -289,7 +291,12 @@ mod tests {
         let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
         let empty =
             [b"\r\n\r\n".to_vec(), vec![0; 4], vec![0xff; 1_200], b"GET / HTTP/1.1".to_vec()];
-        let sip = [b"\r\nOPTIONS sip:x sip/2.0\n".to_vec(), b"SIP/2.0 200 OK\r\n".to_vec()];
+        let sip = [
+            b"\r\nOPTIONS sip:x sip/2.0\n".to_vec(),
+            b"SIP/2.0 200 OK\r\n".to_vec(),
+            // Somebody waits for a 400.
+            b"OPTIONS sip:x\r\n".to_vec(),
+        ];
         for datagram in empty.iter().chain(&sip) {
             phone.send_to(datagram, local).unwrap();
         }

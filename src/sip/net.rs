@@ -12,7 +12,7 @@ use crate::base::{Cx, Id, TransactionId, TrunkId};
 use crate::wire::sip::{Message, Method, Name, Via, Writer};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Net {
@@ -123,15 +123,32 @@ impl Net {
         self.trunk(id)?.login.as_ref()
     }
 
-    /// Our end for requests to `peer`.
+    /// Our end for requests to `peer`: of several listeners the nearest, of equally near ones the
+    /// first.
     pub fn local(&self, transport: Transport, peer: SocketAddr) -> Option<SocketAddr> {
-        let mut fitting = self.settings.listen.iter().filter(|l| l.transport == transport);
-        fitting.find(|l| l.bind.is_ipv4() == peer.is_ipv4()).map(|l| l.bind)
+        let fitting = self.settings.listen.iter().filter(|l| l.transport == transport);
+        let fitting = fitting.map(|l| l.bind).filter(|bind| bind.is_ipv4() == peer.is_ipv4());
+        // Of equal ones `max_by_key` takes the last.
+        fitting.rev().max_by_key(|bind| nearness(bind.ip(), peer.ip()))
     }
 
     pub fn way(&self, transport: Transport, peer: SocketAddr) -> Option<Hop> {
         Some(Hop { transport, local: self.local(transport, peer)?, peer, flow: None })
     }
+}
+
+/// How near an address of ours is to one of the same family: the leading bits that they share,
+/// where these are enough to mean one network. From the loopback nobody else is reached.
+fn nearness(ours: IpAddr, peer: IpAddr) -> u32 {
+    if ours.is_loopback() != peer.is_loopback() && !ours.is_unspecified() {
+        return 0;
+    }
+    let (shared, network) = match (ours, peer) {
+        (IpAddr::V4(a), IpAddr::V4(b)) => ((a.to_bits() ^ b.to_bits()).leading_zeros(), 8),
+        (IpAddr::V6(a), IpAddr::V6(b)) => ((a.to_bits() ^ b.to_bits()).leading_zeros(), 32),
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => return 0,
+    };
+    if shared >= network && !ours.is_unspecified() { shared } else { 1 }
 }
 
 /// Where a response goes, RFC 3261 section 18.2.2 and RFC 3581 section 4, and where a new stream
@@ -162,4 +179,31 @@ pub fn stateless(
     fill(&mut writer);
     let bytes: Bytes = compose::finish(writer, None);
     Effect::Send { hop: back(&message.via, hop).0, bytes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sip::Listener;
+
+    #[test]
+    fn of_several_listeners_the_one_in_the_peers_network_is_taken() {
+        let listen = |text: &str| {
+            let (transport, bind) = (Transport::Udp, text.parse().unwrap());
+            Listener { transport, bind, advertise: None }
+        };
+        let all = ["127.0.0.1:5060", "203.0.113.5:5060", "192.168.1.1:5060", "[::1]:5060"];
+        let settings = Settings { listen: all.map(listen).into(), ..Settings::default() };
+        let net = Net { settings, key: HashKey(1, 2), table: Table::default() };
+        for (peer, ours) in [
+            ("127.0.0.9:5070", all[0]),
+            ("192.168.1.77:5060", all[2]),
+            ("198.51.100.1:5060", all[1]),
+            ("[::1]:5070", all[3]),
+        ] {
+            let found = net.local(Transport::Udp, peer.parse().unwrap());
+            assert_eq!(found, Some(ours.parse().unwrap()), "{peer}");
+        }
+        assert_eq!(net.local(Transport::Tcp, "127.0.0.9:5070".parse().unwrap()), None);
+    }
 }

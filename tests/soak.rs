@@ -1,0 +1,66 @@
+//! Complaint Q44: nothing grows with the number of calls that are over. The whole core is driven
+//! with calls, one day after the other; what it remembers of them when all is forgotten, and what
+//! the process takes, must be what it was in the beginning.
+
+#[allow(dead_code)]
+#[path = "../benches/harness.rs"]
+mod harness;
+#[allow(dead_code)]
+#[path = "../benches/queue_call/mod.rs"]
+mod queue_call;
+
+use pukar::base::Wall;
+use queue_call::{SIDE_BY_SIDE, World};
+use std::time::Duration;
+
+/// Calls of one day.
+const A_DAY: usize = 20_000;
+/// Octets by which numbers that count may become longer.
+const COUNTERS: usize = 64;
+
+/// What a journal's snapshot would hold: everything that the core knows.
+fn memory(world: &World) -> usize {
+    postcard::to_stdvec(&world.switch.memory(world.now)).unwrap().len()
+}
+
+/// Octets of this process that are in memory.
+fn resident() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+}
+
+/// This many of `a_day`'s rounds of calls, spread over its hours.
+fn calls(world: &mut World, rounds: std::ops::Range<usize>, a_day: usize) {
+    let pause = Duration::from_secs(86_400) / (a_day as u32);
+    for round in rounds {
+        world.round(round);
+        world.now.instant = world.now.instant + pause;
+        world.now.wall = Wall(world.now.wall.0 + pause.as_micros() as u64);
+    }
+}
+
+fn soak(days: usize, a_day: usize) -> (u64, usize) {
+    let mut world = World::new();
+    calls(&mut world, 0..a_day, a_day);
+    let (before, resident_before) = (memory(&world), resident());
+    calls(&mut world, a_day..days * a_day, a_day);
+    assert_eq!(world.records, days * a_day * SIDE_BY_SIDE, "a record for every call");
+    let after = memory(&world);
+    assert!(after <= before + COUNTERS, "the core remembers {after} octets, and {before} before");
+    (resident().saturating_sub(resident_before), after)
+}
+
+#[test]
+fn q44_what_the_core_remembers_does_not_grow_with_the_calls_that_are_over() {
+    soak(10, 2);
+}
+
+/// The full size, with the memory of the process.
+#[test]
+#[ignore = "600,000 calls: cargo test --release --test soak -- --ignored --nocapture"]
+fn q44_thirty_days_of_twenty_thousand_calls_take_no_more_memory_than_one() {
+    let (grown, memory) = soak(30, A_DAY / SIDE_BY_SIDE);
+    println!("30 days: the core remembers {memory} octets; the process grew by {grown}");
+    assert!(grown < 4 << 20, "the process grew by {grown} octets");
+}
