@@ -498,23 +498,6 @@ fn a_district_leads_to_a_queue_or_a_trunk_by_std_codes_of_its_own() {
 const SHIFT: &str = "[[shift]]\nname = \"m\"\nhours = \"06:00-14:00\"\nagents = [\"op1\"]\n";
 
 #[test]
-fn a_roster_with_a_gap_is_a_warning_with_the_gap() {
-    let agent = format!("{AGENT}skills = [\"operator\"]\n");
-    let queue = "[[queue]]\nname = \"q\"\nskills = [\"operator\"]\n";
-    assert_eq!(
-        warning(&format!("{agent}{queue}{SHIFT}")),
-        "f.toml:8: nobody who serves queue \"q\" is on shift from mon 14:00 to tue 06:00, and 6 \
-         times more a week; close the gap, or add [[queue.overflow]] with unstaffed = true"
-    );
-    let six = SHIFT.replace("06:00-14:00\"", "00:00-24:00\"\ndays = \"mon-sat\"");
-    let told = warning(&format!("{agent}{queue}{six}"));
-    assert!(told.contains("from sun 00:00 to mon 00:00; close"), "{told}");
-    let night = SHIFT.replace("\"m\"", "\"n\"").replace("06:00-14:00", "14:00-06:00");
-    let files = [("f.toml".to_string(), format!("{agent}{queue}{SHIFT}{night}"))];
-    assert_eq!(pukar::config::parse_and_warn(&files, &|_| None).1, []);
-}
-
-#[test]
 fn shifts_are_checked() {
     one(
         &format!("{AGENT}{}", SHIFT.replace("op1", "op2")),

@@ -146,3 +146,29 @@ fn mistakes_in_announcements_and_promises_are_set_right() {
         "2: attempts = 0 is out of range; write a number from 1 to 10",
     );
 }
+
+#[test]
+fn a_roster_with_a_gap_is_refused_unless_somebody_has_said_what_callers_do_then() {
+    let agent = "[[agent]]\nid = \"op1\"\ncontact = \"sip:op1@10.0.0.5\"\nskills = [\"state\"]\n";
+    let queue = "[[queue]]\nname = \"q\"\nskills = [\"state\"]\n";
+    let shift = "[[shift]]\nname = \"m\"\nhours = \"06:00-14:00\"\nagents = [\"op1\"]\n";
+    one(
+        &format!("{agent}{queue}{shift}"),
+        "8: nobody who serves queue \"q\" is on shift from mon 14:00 to tue 06:00, and 6 times \
+         more a week; close the gap, add [[queue.overflow]] with unstaffed = true, or say what \
+         becomes of callers then: when_unstaffed = \"callback\", or \"wait\"",
+    );
+    let six = shift.replace("06:00-14:00\"", "00:00-24:00\"\ndays = \"mon-sat\"");
+    one(
+        &format!("{agent}{queue}{six}"),
+        "8: nobody who serves queue \"q\" is on shift from sun 00:00 to mon 00:00; close the gap, \
+         add [[queue.overflow]] with unstaffed = true, or say what becomes of callers then: \
+         when_unstaffed = \"callback\", or \"wait\"",
+    );
+    let night = shift.replace("\"m\"", "\"n\"").replace("06:00-14:00", "14:00-06:00");
+    let planned = format!("{queue}when_unstaffed = \"wait\"\n");
+    for good in [format!("{agent}{queue}{shift}{night}"), format!("{agent}{planned}{shift}")] {
+        let files = [("f".to_string(), good)];
+        assert_eq!(pukar::config::parse_and_warn(&files, &|_| None).1, []);
+    }
+}

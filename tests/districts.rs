@@ -59,6 +59,7 @@ contact = "sip:ali1@10.2.0.2"
 skills = ["ali"]
 ready = true
 "#;
+const SOON: &str = "trunk = \"shivpuri\"\nrings_within = \"3s\"";
 const OP1: &str = "10.2.0.1:5060";
 const ALI1: &str = "10.2.0.2:5060";
 const SHIVPURI: &str = "10.3.0.1:5060";
@@ -240,8 +241,13 @@ fn the_centre_behind_a_trunk_is_rung_while_the_caller_hears_music() {
 
 #[test]
 fn a_centre_that_does_not_answer_loses_nobody() {
-    for (habit, waits) in [(Habit::Refuses(486), 0), (Habit::Refuses(503), 0), (Habit::Rings, 28)] {
-        let mut stage = stage();
+    let silent = [(STATE.to_string(), 8), (STATE.replace("trunk = \"shivpuri\"", SOON), 3)];
+    let [usual, soon] = silent.map(|(text, waits)| (text, Habit::Takes, waits));
+    let rings = [(Habit::Refuses(486), 0), (Habit::Refuses(503), 0), (Habit::Rings, 28)];
+    let rings = rings.map(|(habit, waits)| (STATE.to_string(), habit, waits));
+    for (text, habit, waits) in rings.into_iter().chain([usual, soon]) {
+        let mut stage = Stage::new(&text);
+        stage.habit(OP1, Habit::Answers);
         stage.habit(SHIVPURI, habit);
         let name = stage.dial("9826012345", "07492181", "");
         stage.wait(secs(waits));

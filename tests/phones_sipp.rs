@@ -250,6 +250,31 @@ fn an_agent_sends_the_caller_to_a_colleague_by_refer_and_is_told_how_it_went() {
     assert_eq!((&record["outcome"], &record["transfers"]), (&json!("answered"), &json!(1)));
 }
 
+/// An attended transfer, which baresip 1.0 has not.
+#[test]
+fn an_agent_asks_a_colleague_in_a_second_call_and_brings_caller_and_colleague_together() {
+    let op1 = agent("op1", &[&lives_in("op1", PHONE), READY]);
+    let op2 = agent("op2", &[&lives_in("op2", OTHER_PHONE), "extension = \"12\""]);
+    let mut switch = Switch::start(&[HELPLINE, &op1, &op2]);
+    let first = Plan { scenario: "agent_asks_first", house: PHONE, ..Plan::default() };
+    let first = Sipp::answers(&switch.street, first);
+    let second = Plan { scenario: "agent", house: OTHER_PHONE, pause_ms: 3_000, ..Plan::default() };
+    let second = Sipp::answers(&switch.street, second);
+    let caller = Sipp::calls(&switch.street, Plan { scenario: "caller", ..Plan::default() });
+    let sent = switch.until("call.transferred", |_| true);
+    assert_eq!((&sent["by"], &sent["to"]), (&json!("op1"), &json!("12")), "{sent}");
+    first.succeeds();
+    caller.succeeds();
+    second.succeeds();
+    switch.until_ended(2);
+    let records = switch.records();
+    let of_line: Vec<&Value> = records.iter().filter(|record| record["line"] == "181").collect();
+    let [record] = of_line[..] else { panic!("{records:#?}") };
+    assert_eq!((&record["outcome"], &record["transfers"]), (&json!("answered"), &json!(1)));
+    assert_eq!((&record["agent"], &record["ended_by"]), (&json!("op2"), &json!("agent")));
+    assert!(record["hold_ms"].as_u64() >= Some(250), "{record:#}");
+}
+
 #[test]
 fn a_phone_that_is_not_there_costs_the_caller_nothing() {
     let mut switch = Switch::start(&[HELPLINE, &two(READY)]);

@@ -5,9 +5,10 @@
 mod desk_world;
 
 use desk_world::{BSNL, Habit, Stage, field, secs};
-use pukar::base::Id;
+use pukar::base::{Id, TuneId};
 use pukar::call::{EndedBy, Outcome};
 use pukar::core::{CallRecord, Event, Verb};
+use pukar::media::control;
 
 const OP1: &str = "10.2.0.1:5060";
 const OP2: &str = "10.2.0.2:5060";
@@ -74,13 +75,14 @@ fn refers(stage: &mut Stage, [call_id, ours, theirs]: [String; 3]) {
     let target = field(&invite, "Contact").split(['<', '>']).nth(1).unwrap().to_string();
     let text = format!(
         "REFER {target} SIP/2.0\r\nVia: SIP/2.0/UDP {OP1};branch=z9hG4bKrefer{call_id}\r\n\
-         From: {};tag=far\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: 5 REFER\r\nMax-Forwards: 70\r\n\
+         From: {};tag=far\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {} REFER\r\nMax-Forwards: 70\r\n\
          Contact: <sip:op1@{OP1}>\r\n\
          Refer-To: <sip:12@10.0.0.1?Replaces={call_id}%3Bto-tag%3D{ours}%3Bfrom-tag%3D{theirs}>\r\n\
          Content-Length: 0\r\n\r\n",
         field(&invite, "To"),
         field(&invite, "From"),
         field(&invite, "Call-ID"),
+        stage.now.instant.0 / 1_000_000,
     );
     stage.say(OP1, text);
 }
@@ -128,14 +130,71 @@ fn a_phone_that_refers_to_a_call_that_there_is_not_keeps_its_caller() {
     let wrong = rung(&stage, OP1);
     refers(&mut stage, ["nothing".into(), wrong[1].clone(), "x".into()]);
     assert!(stage.heard_at(OP1).starts_with("SIP/2.0 404"), "{}", stage.heard_at(OP1));
-    // A call that nobody has answered yet has nobody to bring in.
-    let second = stage.phone_dials(OP1, "op1", "12");
-    let ours = tag(field(&stage.heard_at(OP1), "To"));
-    refers(&mut stage, [second.clone(), ours, format!("f{second}")]);
-    assert_eq!(stage.state("op1"), "talking");
-    stage.phone_cancels(OP1, &second);
+    // Somebody rings there to whom no caller may be sent.
+    stage.wait(secs(1));
+    stage.set_agent("op2", "pause");
+    let second = still_rings(&mut stage, "12");
+    refers(&mut stage, second.clone());
+    assert!(stage.heard_at(OP1).starts_with("SIP/2.0 480"), "{}", stage.heard_at(OP1));
+    assert_eq!((stage.state("op1"), stage.state("op2")), ("talking", "own-call"));
+    stage.phone_cancels(OP1, &second[0]);
     let record = ended(&mut stage, &caller);
     assert_eq!((record.agent.as_str(), record.transfers), ("op1", 0), "{record:#?}");
+}
+
+/// op1's phone calls this number as well, and nobody has answered yet.
+fn still_rings(stage: &mut Stage, number: &str) -> [String; 3] {
+    let second = stage.phone_dials(OP1, "op1", number);
+    let ours = tag(field(&stage.heard_at(OP1), "To"));
+    [second.clone(), ours, format!("f{second}")]
+}
+
+#[test]
+fn a_phone_sends_its_caller_to_whom_it_has_called_while_they_still_ring() {
+    let (mut stage, caller) = called(true);
+    let second = still_rings(&mut stage, "12");
+    let rung = stage.invites.len();
+    refers(&mut stage, second.clone());
+    assert!(stage.answers[&second[0]].starts_with("SIP/2.0 487"), "{:?}", stage.answers);
+    // It rings on, for the caller, who hears music; op1 waits to be told.
+    assert_eq!((stage.state("op1"), stage.state("op2")), ("talking", "offered"));
+    assert!(stage.cancelled.is_empty() && stage.invites.len() == rung);
+    stage.kill();
+    stage.wait(secs(7));
+    stage.far_end_answers(OP2);
+    assert_eq!((stage.state("op1"), stage.state("op2")), ("wrap-up", "talking"));
+    stage.wait(secs(20));
+    let record = ended(&mut stage, &caller);
+    assert_eq!((record.agent.as_str(), record.transfers), ("op2", 1), "{record:#?}");
+    assert_eq!((record.outcome, stage.records.len()), (Outcome::Answered, 2));
+}
+
+#[test]
+fn a_caller_who_was_sent_to_a_ringing_colleague_is_back_where_they_do_not_answer() {
+    let (mut stage, caller) = called(true);
+    let second = still_rings(&mut stage, "12");
+    refers(&mut stage, second);
+    stage.wait(secs(21));
+    assert_eq!(stage.cancelled.len(), 1, "op2's phone stops");
+    assert_eq!((stage.state("op1"), stage.state("op2")), ("talking", "ready"));
+    let record = ended(&mut stage, &caller);
+    assert_eq!((record.agent.as_str(), record.transfers), ("op1", 0), "{record:#?}");
+    // Who sent them away and has gone is rung again; and who hangs up leaves nothing behind.
+    for hangs_up in [false, true] {
+        let (mut stage, caller) = called(true);
+        let second = still_rings(&mut stage, "12");
+        refers(&mut stage, second);
+        stage.far_end_hangs_up(OP1);
+        assert_eq!((stage.state("op1"), stage.state("op2")), ("wrap-up", "offered"));
+        if hangs_up {
+            stage.hang_up(&caller);
+            assert_eq!(stage.state("op2"), "ready");
+        } else {
+            stage.wait(secs(30));
+            let record = ended(&mut stage, &caller);
+            assert_eq!((record.agent.as_str(), record.transfers), ("op1", 0), "{record:#?}");
+        }
+    }
 }
 
 #[test]
@@ -194,6 +253,70 @@ fn a_parked_caller_is_picked_up_by_dialling_the_slot() {
 }
 
 #[test]
+fn whoever_parks_a_caller_by_keys_hears_in_which_slot_and_is_let_go_then() {
+    let parks = |stage: &mut Stage| {
+        stage.played.clear();
+        stage.press("*6");
+        let name = |tune: &TuneId| stage.settings.tunes[tune.slot() as usize].name.as_str();
+        let said: Vec<&str> = stage.played.iter().map(name).collect();
+        assert_eq!(said[1..], ["hi/parked", "hi/n/1"], "{said:?}");
+        assert_eq!(stage.state("op1"), "talking");
+    };
+    let played = |stage: &mut Stage| {
+        let (port, piece) = (*stage.opened.last().unwrap(), 1);
+        stage.tell(Event::Media(control::Event::Played { port, piece }));
+    };
+    // What they key in meanwhile is not for the call.
+    let (mut stage, caller) = called(true);
+    parks(&mut stage);
+    stage.press("*212#");
+    stage.kill();
+    played(&mut stage);
+    assert_eq!((stage.state("op1"), stage.state("op2")), ("wrap-up", "ready"));
+    let goodbye = stage.heard_at("10.9.9.9:5060");
+    assert!(goodbye.contains("text=\"Parked in 1\""), "{goodbye}");
+    let record = ended(&mut stage, &caller);
+    assert_eq!((record.agent.as_str(), record.outcome), ("op1", Outcome::Answered));
+    // Somebody picks it up before all is said; they hang up; the data plane never says that it is.
+    let (mut stage, caller) = called(true);
+    parks(&mut stage);
+    let picked = stage.phone_dials(OP2, "op2", "*171");
+    assert!(stage.answers[&picked].starts_with("SIP/2.0 200"));
+    assert_eq!((stage.state("op1"), stage.state("op2")), ("wrap-up", "talking"));
+    ended(&mut stage, &caller);
+    let (mut stage, caller) = called(true);
+    parks(&mut stage);
+    stage.far_end_hangs_up(OP1);
+    assert_eq!(stage.state("op1"), "wrap-up");
+    ended(&mut stage, &caller);
+    let (mut stage, caller) = called(true);
+    parks(&mut stage);
+    stage.wait(secs(11));
+    assert_eq!(stage.state("op1"), "wrap-up");
+    ended(&mut stage, &caller);
+    let (mut stage, caller) = called(true);
+    parks(&mut stage);
+    stage.hang_up(&caller);
+    assert_eq!(stage.state("op1"), "wrap-up");
+}
+
+#[test]
+fn q47_whoever_gets_a_call_from_a_colleague_is_told_from_whom_and_what_it_is_about() {
+    let (mut stage, caller) = called(true);
+    stage.press("*162");
+    stage.press("*412#");
+    let (_, invite) = stage.invites.last().unwrap();
+    assert!(invite.contains("\r\nX-Pukar-By: op1\r\n"), "{invite}");
+    assert!(invite.contains("\r\nX-Pukar-Category: food\r\n"), "{invite}");
+    assert_eq!(field(invite, "Subject"), "181 खाद्यान्न (op1) 0:05");
+    let first = &stage.invites[0].1;
+    assert!(!first.contains("X-Pukar-By") && !first.contains("X-Pukar-Category"), "{first}");
+    stage.far_end_answers(OP2);
+    assert_eq!(stage.state("op2"), "talking");
+    ended(&mut stage, &caller);
+}
+
+#[test]
 fn whoever_asks_a_colleague_first_hears_that_they_are_rung() {
     let (mut stage, caller) = called(true);
     assert_eq!(stage.music, None);
@@ -227,6 +350,25 @@ fn whoever_sits_at_a_phone_takes_the_call_and_a_phone_where_nobody_sits_does_not
     assert_eq!(takes(&mut stage, (DESK9, "desk9"), place), 200);
     assert_eq!((stage.state("op1"), stage.state("op3")), ("wrap-up", "talking"));
     assert_eq!(ended(&mut stage, &caller).agent, "op3");
+}
+
+#[test]
+fn a_number_that_still_rings_rings_on_for_the_caller_and_counts() {
+    let route = "[[route]]\nprefixes = [\"+91\"]\ntrunk = \"bsnl\"\nidentity = \"+917552551181\"\n\
+        [out]\nat_once = 1\nlongest = \"10m\"\n";
+    let mut stage = Stage::new(&format!("{CENTRE}{route}"));
+    stage.habit(OP1, Habit::Answers);
+    let caller = stage.dial("9826000001", "181", "");
+    stage.wait(secs(5));
+    let second = still_rings(&mut stage, "9826012345");
+    refers(&mut stage, second);
+    let one_more = stage.phone_dials(OP2, "op2", "9826012345");
+    assert!(stage.answers[&one_more].starts_with("SIP/2.0 503"), "{}", stage.answers[&one_more]);
+    stage.far_end_answers(BSNL);
+    assert_eq!(stage.state("op1"), "wrap-up");
+    assert!(stage.story().contains(&"rung +919826012345: true".to_string()), "{:?}", stage.story());
+    let record = ended(&mut stage, &caller);
+    assert_eq!((record.transfers, record.outcome), (1, Outcome::Answered), "{record:#?}");
 }
 
 #[test]

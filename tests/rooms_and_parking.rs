@@ -73,7 +73,8 @@ fn a_call_returned_to_the_queue_keeps_its_place() {
 fn a_parked_call_is_picked_up_by_name() {
     let mut world = talking(21);
     world.keys(0, "*6");
-    assert!(wraps_up(&world, 0) && is_waiting(&world));
+    assert!(talks(&world, 0) && !together(&world, &[0]), "op0 is told the slot");
+    world.wait_until(10 * SECOND, |world| wraps_up(world, 0) && is_waiting(world));
     let parked = |fact: &call::Fact| matches!(fact, call::Fact::Parked { slot: 1, .. });
     assert_eq!(facts(&world, parked), 1);
     let told = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("text=\"Parked in 1\"");
@@ -85,7 +86,7 @@ fn a_parked_call_is_picked_up_by_name() {
     world.act(Verb::Pick { call, agent: "op1".into() }).unwrap();
     world.wait_until(3 * SECOND, |world| talks(world, 1));
     assert!(together(&world, &[1]));
-    let record = record(&mut world);
+    let record = record_of_refer(&mut world);
     assert_eq!(record.agent, "op1");
     assert!(record.wait_ms >= 5_000, "{record:#?}");
 }
@@ -98,7 +99,7 @@ fn a_parked_call_that_nobody_picks_up_goes_back() {
     assert!(is_waiting(&world));
     world.wait_until(5 * SECOND, |world| talks(world, 0));
     assert!(together(&world, &[0]), "to whoever parked it");
-    record(&mut world);
+    record_of_refer(&mut world);
 }
 
 #[test]

@@ -18,6 +18,7 @@ queue = "general"
 name = "general"
 skills = ["operator"]
 wrap_up = "0s"
+when_unstaffed = "wait"
 [[agent]]
 id = "op1"
 contact = "sip:op1@10.2.0.1"

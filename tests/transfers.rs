@@ -291,6 +291,7 @@ fn a_transfer_to_a_district_rings_its_centre_under_the_number_that_was_dialled()
         name: "alirajpur".into(),
         title: "अलीराजपुर".into(),
         languages: Vec::new(),
+        rings_within: pukar::call::RINGS_WITHIN,
         code: "ALI".into(),
         std: vec!["7394".into()],
         centre: Centre::Trunk(edaksh),

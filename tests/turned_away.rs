@@ -176,6 +176,28 @@ fn whoever_is_to_be_called_back_keeps_nobody_out() {
 }
 
 #[test]
+fn whoever_finds_the_switch_full_is_somebody_to_call_once_and_a_nuisance_is_not() {
+    let mut stage = Stage::new(&format!("[limits]\nmax_calls = 1\n{DESK}"));
+    stage.ask(Verb::Block {
+        number: "9826000009".into(),
+        reason: "shouts".into(),
+        span: None,
+        by: String::new(),
+    });
+    stage.dial("9826012345", "181", "");
+    for from in ["9826000002", "9826000002", "9826000009", "anonymous"] {
+        let name = stage.dial(from, "181", "");
+        assert!(stage.answers[&name].starts_with("SIP/2.0 503"), "{from}");
+    }
+    assert_eq!(why(&stage), [EndedBy::Switch, EndedBy::Switch]);
+    let listed = missed(&stage);
+    assert!(listed.iter().all(|(number, _)| number == "+919826000002"), "{listed:?}");
+    let act = pukar::core::MissedAct::Call { by: "asha".into() };
+    stage.ask(Verb::Missed { number: "+919826000002".into(), act });
+    assert_eq!(stage.replies.pop().unwrap().unwrap(), "+919826000002: is called back");
+}
+
+#[test]
 fn whoever_comes_back_has_the_place_whichever_queue_of_the_line_they_had_got_to() {
     let mut stage = Stage::new(DESK);
     let first = stage.dial("9826000001", "181", "");

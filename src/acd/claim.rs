@@ -131,6 +131,31 @@ impl Desk {
         self.decide(turn);
     }
 
+    /// The agent's phone, which a colleague has called, rings on for a caller.
+    pub fn carry_claim(
+        &mut self,
+        cx: &mut Cx<'_>,
+        (from, to): (CallId, CallId),
+        agent: AgentId,
+        queue: Option<QueueId>,
+        out: &mut Vec<Effect>,
+    ) {
+        if self.task(agent) != Task::Own(from) || self.is_withheld(agent) {
+            return;
+        }
+        let mut turn = Turn::new(cx, out);
+        let queue = queue.and_then(|queue| self.queues.get(queue));
+        let wrap_up = queue.map_or(Duration::ZERO, |queue| queue.settings.wrap_up);
+        turn.fact(Fact::Claimed { call: to, agent });
+        self.set_task(&mut turn, agent, Task::Claimed { call: to, wrap_up });
+        self.decide(turn);
+    }
+
+    /// Whether nobody may have this agent ring for a caller, whatever they are doing.
+    pub fn is_withheld(&self, agent: AgentId) -> bool {
+        self.agents.get(agent).is_none_or(|who| who.withheld())
+    }
+
     /// The phone of a claimed agent answered.
     pub(super) fn begin_serving(
         &mut self,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Agents, queues, lines and trunks in one configuration.
-pub const AGENTS_MAX: usize = 10_000;
+pub const AGENTS_MAX: usize = 20_000;
 pub const QUEUES_MAX: usize = 1_000;
 pub const LINES_MAX: usize = 10_000;
 pub const TRUNKS_MAX: usize = 1_000;
@@ -90,6 +90,8 @@ pub const DISTRICTS_MAX: usize = 1_000;
 pub const TRIES_MAX: usize = 20_000;
 /// Numbers that are blocked, and that are counted as nuisances.
 pub const BLOCKS_MAX: usize = 100_000;
+/// Prompts and pieces of music in memory, over all reloads of one process.
+pub const TUNES_MAX: usize = 10_000;
 /// Ways to numbers outside in one configuration.
 pub const ROUTES_MAX: usize = 1_000;
 pub const SHIFTS_MAX: usize = 1_000;

@@ -116,6 +116,8 @@ pub enum Effect {
         agent: AgentId,
         queue: Option<QueueId>,
         wrap_up: Duration,
+        /// They talk; or else their phone still rings.
+        answered: bool,
     },
     /// The agent's conversation is over, or the phones of one who was claimed stop.
     Released {

@@ -1,4 +1,4 @@
-//! All calls: the door where they come in, and the way from a leg or a port to its call.
+//! All calls, and the way from a leg or a port to its call.
 //!
 //! In: notices of the SIP layer, events of the data plane, the queue engine's decisions (brought by
 //! the core). Out: [`Effect`]s. Knows no agent's state and no queue's order.
@@ -8,18 +8,16 @@ use super::conversation::Call;
 use super::gate::Gate;
 use super::leg::{Leg, Stage};
 use super::out::{Plan, Refusal, Tally, Usage, Who};
-use super::own::{Begun, Own};
 use super::ports::Ports;
-use super::routing::{self, Book};
+use super::routing::Book;
 use super::seats::Seats;
-use super::side::Side;
 use super::stopping::Stopping;
 use super::tries::Tries;
-use super::{Arrival, Centre, Choices, Effect, End, EndedBy, Fact, Flag, Goal, Line, MissedDesk};
-use super::{Direction, Numbers, Outcome, People, Recordings, Role, Settings};
+use super::{Arrival, Choices, Direction, Effect, End, EndedBy, Fact, Goal, MissedDesk, Numbers};
+use super::{Outcome, People, Recordings, Role, Settings};
 use crate::base::{CallId, Cx, Instant, LegId, PortId, Slab, Timer, TrunkId};
 use crate::media::control::Command;
-use crate::sip::{Act, Body, Cause, Invited, Source};
+use crate::sip::{Act, Cause};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -158,134 +156,6 @@ impl Calls {
         self.tally.placed(who, call, now);
     }
 
-    /// A call is at the door.
-    pub fn invited(&mut self, io: &mut Io, leg: LegId, invited: Invited) {
-        if let Some(wanted) = self.wanted(io, &invited) {
-            return self.seize(io, leg, &invited, wanted);
-        }
-        let dialled = routing::dialled(io.book(), &invited);
-        let known = &self.choices;
-        let (book, now) = (io.book(), io.cx.now);
-        let mut arrival = routing::arrival(book, &invited, &dialled, known, now, io.cx.rng);
-        let now = io.cx.now.instant;
-        // Of whoever is to be called back nobody is on the line.
-        let alive = self.table.len() - self.backs;
-        if let Err(seconds) = self.gate.admit(io.settings, alive, now, io.cx.rng) {
-            return refuse(io, leg, arrival, 503, Some(seconds));
-        }
-        if let Source::Trunk(_) = invited.source
-            && let Some(why) = self.nuisance(io, dialled.line, &mut arrival)
-        {
-            return turn_away(io, leg, arrival, why);
-        }
-        if let Source::User(_) = invited.source {
-            return io.out.push(Effect::Begin(Box::new(Begun { leg, invited, arrival })));
-        }
-        self.admitted(io, leg, invited, arrival, None);
-    }
-
-    /// Why a caller may not come in, on a line that keeps nuisances out.
-    fn nuisance(&mut self, io: &Io, line: Option<&Line>, arrival: &mut Arrival) -> Option<String> {
-        let (settings, now) = (&io.settings.blocks, io.cx.now.instant);
-        let burst = self.blocks.arrives(settings, &arrival.caller, now);
-        if burst {
-            arrival.flags.push(Flag::Burst);
-        }
-        let block = self.blocks.of(&arrival.caller, now);
-        match (line.is_some_and(|line| line.block), block) {
-            (true, Some(block)) => Some(format!("blocked: {}", block.reason)),
-            (true, None) if burst && settings.refuse_burst => Some("too many calls".into()),
-            (true, None) | (false, _) => None,
-        }
-    }
-
-    /// A call that may come in goes where its line leads.
-    pub(super) fn admitted(
-        &mut self,
-        io: &mut Io,
-        leg: LegId,
-        invited: Invited,
-        arrival: Arrival,
-        own: Option<Box<Own>>,
-    ) -> Option<CallId> {
-        let Some(line) = routing::dialled(io.book(), &invited).line else {
-            refuse(io, leg, arrival, 404, None);
-            return None;
-        };
-        // Phones that ring or talk have a port already.
-        let busy = self.by_leg.len().saturating_sub(self.table.len());
-        let idle = io.settings.phones.len().saturating_sub(busy);
-        let Some(port) = self.ports.take_for_caller(idle) else {
-            refuse(io, leg, arrival, 503, Some(10));
-            return None;
-        };
-        let mut side = Side::new(port, io.cx.rng);
-        side.signalled = Some(invited.hop.peer.ip());
-        match first_description(&mut side, line, &invited, io.settings) {
-            Ok(first) => {
-                let caller = Leg::new(leg, Role::Caller, side, Stage::Trying);
-                Some(self.accept(io, (line, caller), (invited, arrival, own), first))
-            }
-            Err(status) => {
-                self.ports.give_back(port);
-                refuse(io, leg, arrival, status, None);
-                None
-            }
-        }
-    }
-
-    /// `first` is what the caller is sent first.
-    fn accept(
-        &mut self,
-        io: &mut Io,
-        (line, caller): (&Line, Leg),
-        (invited, arrival, own): (Invited, Arrival, Option<Box<Own>>),
-        first: Option<Body>,
-    ) -> CallId {
-        let (goal, centre) = match (&line.goal, line.menu.is_empty()) {
-            (&Goal::Queue(queue), false) => (Goal::Menu { queue }, None),
-            _ => self.goal(io.book(), line, &arrival.district, arrival.trunk),
-        };
-        if routing::names_district(io.book(), &arrival) {
-            self.choices.remember(&arrival.caller, &arrival.district, io.cx.now.instant);
-        }
-        let notice = io.settings.recording.notice(line, &goal);
-        let call = Call::new(io, goal.clone(), caller, (&invited, &arrival), own);
-        let call = Call {
-            languages: languages(io.book(), line, &arrival.district),
-            priority: line.priority,
-            emergency: line.emergency || call.emergency,
-            keys: line.keys,
-            says: line.welcome.into_iter().chain(notice).collect(),
-            music: line.music,
-            recorded: line.record,
-            told: notice.is_some(),
-            ..call
-        };
-        let (arrived, emergency) = (call.arrived, call.emergency);
-        let call = self.enter(io, call, arrival);
-        if emergency {
-            io.fact(Fact::Emergency { call });
-        }
-        if let Some(body) = first {
-            self.greet(io, call, body);
-        }
-        match goal {
-            Goal::Queue(queue) => {
-                io.out.push(Effect::Join { call, queue, arrived });
-            }
-            Goal::Served { .. } => match centre {
-                Some(trunk) => self.ring_centre(io, call, trunk),
-                None => self.without_centre(io, call),
-            },
-            Goal::Menu { .. } => self.ask(io, call, line),
-            Goal::Dial(uri) => self.dial_target(io, call, uri),
-            // No line has one of these.
-            Goal::Goodbye | Goal::Later { .. } | Goal::Placed => {}
-        }
-        call
-    }
-
     /// A new call, with its caller's leg and port.
     pub(super) fn enter(&mut self, io: &mut Io, call: Call, arrival: Arrival) -> CallId {
         let (leg, port) = (call.caller.id, call.caller.side.port);
@@ -303,33 +173,14 @@ impl Calls {
         call
     }
 
-    /// Where the call goes: to the centre of its district, where that is known and can be had, or
-    /// else where its line leads. A centre is not handed its own calls back.
-    pub(super) fn goal(
-        &self,
-        book: Book,
-        line: &Line,
-        district: &str,
-        from: Option<TrunkId>,
-    ) -> (Goal, Option<TrunkId>) {
-        if let (&Goal::Queue(queue), true) = (&line.goal, line.by_district)
-            && let Some(district) = book.numbers.district(book.settings, district)
-        {
-            match district.centre {
-                Centre::Queue(own) => return (Goal::Queue(own), None),
-                Centre::Trunk(trunk) if from != Some(trunk) && !self.is_down(trunk) => {
-                    return (Goal::Served { queue }, Some(trunk));
-                }
-                Centre::Trunk(_) => {}
-            }
-        }
-        (line.goal.clone(), None)
-    }
-
     /// Forgets a leg of this call that is over, with its port.
     pub(super) fn bury(&mut self, io: &mut Io, call: CallId, leg: &Leg, status: u16, cause: Cause) {
         self.by_leg.remove(&leg.id);
         self.ports.give_back(leg.side.port);
+        let parked = self.table.get_mut(call).and_then(|call| call.parked.as_mut());
+        if let Some(parked) = parked.filter(|parked| parked.told == Some(leg.id)) {
+            parked.told = None;
+        }
         io.cx.timers.cancel(Timer::Silence(leg.id));
         io.cx.timers.cancel(Timer::Recheck(leg.id));
         io.cx.timers.cancel(Timer::Keys(leg.id));
@@ -432,35 +283,6 @@ impl Calls {
             self.finish(io, id, end, None);
         }
     }
-
-    /// Every internal law; the simulator asks after each event.
-    pub fn check(&self) -> Result<(), String> {
-        for (id, call) in self.table.iter() {
-            for leg in call.legs() {
-                if self.by_leg.get(&leg.id) != Some(&id) {
-                    return Err(format!("{id:?}: {:?} does not lead back to it", leg.id));
-                }
-                if self.by_port.get(&leg.side.port) != Some(&(id, leg.id)) {
-                    return Err(format!("{id:?}: {:?} is not its own", leg.side.port));
-                }
-            }
-            call.check().map_err(|law| format!("{id:?} {law}"))?;
-        }
-        self.seats.check()?;
-        if self.backs != self.table.iter().filter(|(_, call)| call.back.is_some()).count() {
-            return Err(format!("there are not {} calls back", self.backs));
-        }
-        let live = self.tally.live().all(|call| self.table.contains(call));
-        if !live {
-            return Err("a call that is over is counted as one that lives".into());
-        }
-        let legs: usize = self.table.iter().map(|(_, call)| call.legs().count()).sum();
-        if legs != self.by_leg.len() || legs != self.ports.taken() {
-            let (known, ports) = (self.by_leg.len(), self.ports.taken());
-            return Err(format!("{legs} legs, {known} known by id, {ports} ports taken"));
-        }
-        Ok(())
-    }
 }
 
 impl Call {
@@ -482,103 +304,4 @@ impl Call {
         let status = away.map_or(status, |away| away.status);
         End { outcome, by, status: if answered { 200 } else { status }, q850 }
     }
-
-    /// The laws of one call.
-    fn check(&self) -> Result<(), String> {
-        let up = |id: &LegId| self.leg(*id).is_some_and(|leg| leg.stage == Stage::Up);
-        if !self.talk.iter().all(up) {
-            return Err(format!("talks with a leg that is gone: {:?}", self.talk));
-        }
-        if self.talk.iter().any(|one| self.talk.iter().filter(|id| *id == one).count() > 1) {
-            return Err(format!("hears itself: {:?}", self.talk));
-        }
-        if let Some(over) = &self.handover
-            && !over.by.iter().chain(&over.consulted).all(up)
-        {
-            return Err(format!("is handed over by somebody who is gone: {over:?}"));
-        }
-        let asked = |leg: &Leg| leg.agent().is_some_and(|agent| self.confirms.contains(&agent));
-        let idle = |leg: &&Leg| leg.stage == Stage::Up && !self.needs(leg.id) && !asked(leg);
-        if let Some(leg) = self.others.iter().find(idle) {
-            return Err(format!("keeps {:?}, whom nobody hears", leg.id));
-        }
-        if self.parked.is_some() && (self.handover.is_some() || !self.talk.is_empty()) {
-            return Err("is parked and served".into());
-        }
-        let waits = matches!(self.goal, Goal::Queue(_)) && self.found.is_none();
-        let rings = !self.others.is_empty() || self.is_coded();
-        // Something is said or asked, or is to be done later: that has a timer.
-        let later = matches!(self.goal, Goal::Menu { .. } | Goal::Later { .. } | Goal::Goodbye);
-        match (waits || later, self.is_served(), rings) {
-            (true, true, _) => Err("waits and is served".into()),
-            (false, false, false) => Err("is lost: nobody serves it, and nobody will".into()),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// What the caller is sent first: the answer to their offer, our offer where they sent none, or
-/// nothing yet where the far end is to speak first. The error is the status that refuses them.
-fn first_description(
-    side: &mut Side,
-    line: &Line,
-    invited: &Invited,
-    settings: &Settings,
-) -> Result<Option<Body>, u16> {
-    match (&line.goal, &invited.offer) {
-        // Only a look: the answer is made when the far end has answered.
-        (Goal::Dial(_) | Goal::Placed, Some(offer)) => {
-            side.clone().answer(&settings.media, offer).map(|_| None)
-        }
-        (Goal::Dial(_) | Goal::Placed, None) => Ok(None),
-        (
-            Goal::Queue(_)
-            | Goal::Served { .. }
-            | Goal::Menu { .. }
-            | Goal::Later { .. }
-            | Goal::Goodbye,
-            offer,
-        ) => match offer {
-            Some(offer) => side.answer(&settings.media, offer).map(Some),
-            None => Ok(Some(side.offer(&settings.media, None))),
-        },
-    }
-}
-
-/// The dialect of the district tells more than the line; what both say goes in this order.
-fn languages(book: Book, line: &Line, district: &str) -> Vec<String> {
-    let district = book.numbers.district(book.settings, district);
-    let own = district.map_or(&[][..], |district| &district.languages);
-    let mut languages: Vec<String> = Vec::new();
-    for language in own.iter().chain(&line.languages) {
-        if !languages.contains(language) {
-            languages.push(language.clone());
-        }
-    }
-    languages
-}
-
-/// A nuisance is told to stay away, and by a word that no network tries again after.
-fn turn_away(io: &mut Io, leg: LegId, arrival: Arrival, why: String) {
-    let text = "Calls from this number are not accepted for now".into();
-    let cause = Some(Cause { q850: Some(21), sip: Some(603), text });
-    io.out.push(Effect::Act { leg, act: Act::Refuse { status: 603, cause, retry_after: None } });
-    io.fact(Fact::Refused { arrival: Box::new(arrival), status: 603, why });
-}
-
-pub(super) fn refuse(
-    io: &mut Io,
-    leg: LegId,
-    arrival: Arrival,
-    status: u16,
-    retry_after: Option<u32>,
-) {
-    let q850 = match status {
-        404 => Some(1),
-        488 => Some(65),
-        _ => Some(42),
-    };
-    let cause = Some(Cause { q850, ..Cause::default() });
-    io.out.push(Effect::Act { leg, act: Act::Refuse { status, cause, retry_after } });
-    io.fact(Fact::Refused { arrival: Box::new(arrival), status, why: String::new() });
 }

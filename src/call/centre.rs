@@ -57,6 +57,7 @@ impl Calls {
         let offer = side.offer(&io.settings.media, call.caller.side.spoken());
         let number = call.dialled.clone();
         call.rung = Some(number.clone());
+        call.centre_since = io.cx.now.instant;
         let host = io.host.to_string();
         let target = Target::Trunk { trunk, number: number.clone() };
         let headers = call.told_to_peer(io.settings, &target, io.cx.now.instant);
@@ -70,8 +71,17 @@ impl Calls {
             brief: false,
             offer,
         };
-        io.cx.timers.set(Timer::DialTimeout(id), io.cx.now.instant + RING_FOR);
+        // Until somebody's phone rings there nobody knows of the caller.
+        let span = io.settings.rings_within(trunk).min(RING_FOR);
+        io.cx.timers.set(Timer::DialTimeout(id), io.cx.now.instant + span);
         io.out.push(Effect::Dial { call: id, role: Role::Target, side, dial: Box::new(dial) });
+    }
+
+    /// A phone rings at the centre: whoever is there has time to answer.
+    pub(super) fn centre_rings(&self, io: &mut Io, id: CallId) {
+        if let Some(call) = self.table.get(id) {
+            io.cx.timers.set(Timer::DialTimeout(id), call.centre_since + RING_FOR);
+        }
     }
 
     /// The centre answered a caller who hears music: they talk, and wait no more.

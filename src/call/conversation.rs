@@ -74,10 +74,16 @@ pub struct Call {
     pub was_connected_before: bool,
     /// When whoever they talk with answered.
     pub connected: Instant,
+    /// The last agent who talked with them, and what the call is about, as one of them has said:
+    /// whoever is next is told before they answer.
+    pub last_agent: Option<AgentId>,
+    pub category: String,
     /// Agents at numbers outside, who are to press a key before they have the caller.
     pub confirms: BTreeSet<AgentId>,
     /// What a call is besides, that a phone of ours placed.
     pub own: Option<Box<Own>>,
+    /// When the centre was dialled that rings for them, or did last.
+    pub centre_since: Instant,
     /// A queue that did not keep them has sent them to a centre; once is enough.
     pub sent_out: bool,
     /// A queue did not keep them, which they are told just now, and how the call ends then.
@@ -135,8 +141,11 @@ impl Call {
             was_connected: false,
             was_connected_before: false,
             connected: io.cx.now.instant,
+            last_agent: None,
+            category: String::new(),
             confirms: BTreeSet::new(),
             own,
+            centre_since: io.cx.now.instant,
             sent_out: false,
             away: None,
             been: BTreeSet::new(),
@@ -215,9 +224,17 @@ impl Call {
         self.others.iter().filter(|leg| self.is_talking(leg.id))
     }
 
-    /// Whether the call needs this leg: it talks, or stays on while the call is handed over.
+    /// Whether the call needs this leg: it talks, or stays on while the call is handed over or the
+    /// slot is named to it.
     pub fn needs(&self, leg: LegId) -> bool {
-        self.is_talking(leg) || self.handover.as_ref().is_some_and(|over| over.by == Some(leg))
+        self.is_talking(leg)
+            || self.is_told_slot(leg)
+            || self.handover.as_ref().is_some_and(|over| over.by == Some(leg))
+    }
+
+    /// Whether this leg is told just now where it has parked the caller.
+    pub fn is_told_slot(&self, leg: LegId) -> bool {
+        self.parked.is_some_and(|parked| parked.told == Some(leg))
     }
 
     /// Whether this agent has the call in hand: a phone of theirs was answered for it.
@@ -275,13 +292,7 @@ impl Call {
 
     /// The queue in which the caller waits, or to which they return.
     pub fn queue(&self) -> Option<QueueId> {
-        match self.goal {
-            Goal::Queue(queue)
-            | Goal::Served { queue }
-            | Goal::Menu { queue }
-            | Goal::Later { queue } => Some(queue),
-            Goal::Dial(_) | Goal::Goodbye | Goal::Placed => None,
-        }
+        self.goal.queue()
     }
 
     /// Who keeps the caller waiting in the midst of the call: a party that has put the other on

@@ -8,6 +8,7 @@ use super::Settings;
 use crate::base::{Instant, QueueId, TrunkId, limits};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct District {
@@ -22,6 +23,8 @@ pub struct District {
     pub centre: Centre,
     /// What its people speak, the best first: `surgujia`, `hi`.
     pub languages: Vec<String>,
+    /// A centre behind a trunk in which no phone rings after so long is not waited for.
+    pub rings_within: Duration,
 }
 
 /// Who serves a district.
@@ -32,7 +35,17 @@ pub enum Centre {
     Trunk(TrunkId),
 }
 
+/// How long that is where the district does not say.
+pub const RINGS_WITHIN: Duration = Duration::from_secs(8);
+
 impl Settings {
+    /// How long the centre behind this trunk has until somebody's phone rings there.
+    pub(super) fn rings_within(&self, trunk: TrunkId) -> Duration {
+        let behind = |district: &&District| district.centre == Centre::Trunk(trunk);
+        let spans = self.districts.iter().filter(behind).map(|district| district.rings_within);
+        spans.min().unwrap_or(RINGS_WITHIN)
+    }
+
     pub fn district(&self, name: &str) -> Option<&District> {
         self.districts.iter().find(|district| district.name == name)
     }

@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 /// How long an agent who was asked for by name is rung, ...
-const RING_AGENT: Duration = Duration::from_secs(20);
+pub(super) const RING_AGENT: Duration = Duration::from_secs(20);
 /// ... and a number outside: an unanswered call is cut after 30 s on mobiles.
 const RING_NUMBER: Duration = Duration::from_secs(28);
 

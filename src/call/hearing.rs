@@ -50,6 +50,7 @@ impl Calls {
         call.was_connected_before = call.was_connected;
         (call.was_connected, call.connected) = (true, io.cx.now.instant);
         let agent = call.leg(leg).and_then(Leg::agent);
+        call.last_agent = agent.or(call.last_agent);
         let number = call.number.clone();
         io.fact(Fact::Connected { call: id, agent });
         self.missed.close(io, &number, MissedNews::Served);
@@ -92,7 +93,7 @@ impl Calls {
 
     /// A short sound for one party, in the midst of whatever it hears.
     pub(super) fn beep(&mut self, io: &mut Io, id: CallId, leg: LegId, tune: Option<TuneId>) {
-        let Some(call) = self.table.get(id) else { return };
+        let Some(call) = self.table.get(id).filter(|call| !call.is_told_slot(leg)) else { return };
         if let Some((leg, tune)) = call.leg(leg).zip(tune) {
             let then = call.behind(leg.id).filter(|_| call.hears_music(leg));
             io.media(Command::Play { port: leg.side.port, piece: 0, tunes: vec![tune], then });

@@ -34,8 +34,8 @@ impl Default for InCall {
 impl Calls {
     /// A key of an agent who has the call in hand.
     pub(super) fn pressed_in_call(&mut self, io: &mut Io, id: CallId, leg: LegId, key: char) {
-        let this = self.table.get_mut(id).and_then(|call| call.leg_mut(leg));
-        let Some(this) = this else { return };
+        let call = self.table.get_mut(id).filter(|call| !call.is_told_slot(leg));
+        let Some(this) = call.and_then(|call| call.leg_mut(leg)) else { return };
         if this.keys.is_empty() && key != '*' || this.keys.len() >= CODE_MAX {
             return;
         }
@@ -86,7 +86,7 @@ impl Calls {
             Act::Back => self.back_to_caller(io, id),
             Act::Join => self.join_all(io, id),
             Act::ToQueue => self.return_call(io, id),
-            Act::Park => self.park(io, id).map(|_| ()),
+            Act::Park => self.park_aloud(io, id),
             Act::Private => self.keep_private(io, id),
             Act::Consult => self.send(io, id, leg, (&code.rest, Way::Consult)),
             Act::Blind => self.send(io, id, leg, (&code.rest, Way::Blind)),
@@ -98,6 +98,13 @@ impl Calls {
             | Act::EndWrapUp
             | Act::Directory
             | Act::PickUp => Err("it is not done so".into()),
+        }
+    }
+
+    /// What the call is about, for whoever has it next.
+    pub fn is_about(&mut self, id: CallId, category: &str) {
+        if let Some(call) = self.table.get_mut(id) {
+            call.category = category.into();
         }
     }
 

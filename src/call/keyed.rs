@@ -45,7 +45,7 @@ impl Calls {
             Ok(body) => body,
             Err(status) => {
                 self.ports.give_back(port);
-                super::calls::refuse(io, leg, arrival, status, None);
+                super::door::refuse(io, leg, arrival, status, None);
                 return None;
             }
         };
@@ -139,6 +139,7 @@ impl Calls {
 
     /// `Timer::Code`.
     pub fn code_over(&mut self, io: &mut Io, id: CallId) {
+        self.slot_is_told(io, id);
         let Some(keyed) = self.table.get_mut(id).and_then(Call::keyed_mut) else { return };
         match (keyed.done, keyed.digits.is_empty()) {
             (true, _) => self.end_code(io, id),

@@ -2,8 +2,9 @@
 //! lost, or could not be called back; once each by number, until somebody has talked with them.
 //! Whoever wants to call one claims it first, so that no two do.
 
+use super::Outcome;
 use super::conversation::Call;
-use super::{Calls, Effect, End, EndedBy, Fact, Io, MissedNews, Origin, Outcome};
+use super::{Arrival, Calls, Direction, Effect, End, EndedBy, Fact, Io, Line, MissedNews, Origin};
 use crate::base::{CallId, Instant, limits};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -140,6 +141,36 @@ impl Calls {
             self.missed.note(io, origin.clone(), end.by);
             io.out.push(Effect::Abandoned { origin: Box::new(origin) });
         }
+    }
+
+    /// Whoever the switch has no room for is somebody to call, where the number is known and the
+    /// line leads to people. There may be very many of them: they take no more than half of the
+    /// list, and nobody's place in it who has waited.
+    pub(super) fn not_let_in(&mut self, io: &mut Io, line: Option<&Line>, arrival: &Arrival) {
+        let (number, now) = (&arrival.caller, io.cx.now.instant);
+        let Some((line, queue)) = line.and_then(|line| Some((line, line.goal.queue()?))) else {
+            return;
+        };
+        let comes_in = arrival.direction == Direction::In && !number.is_empty();
+        let full = self.missed.len() >= limits::MISSED_MAX / 2;
+        let known = self.missed.of(number).is_some();
+        if !comes_in || full && !known || self.blocks.of(number, now).is_some() {
+            return;
+        }
+        let origin = Origin {
+            parent: arrival.id.clone(),
+            number: number.clone(),
+            line: line.name.clone(),
+            dialled: arrival.dialled.clone(),
+            district: arrival.district.clone(),
+            languages: line.languages.clone(),
+            priority: line.priority,
+            emergency: line.emergency,
+            queue,
+            arrived: now,
+            music: line.music,
+        };
+        self.missed.note(io, origin, EndedBy::Switch);
     }
 
     /// Whoever talked with somebody and was lost comes back to their place.

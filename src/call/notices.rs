@@ -63,10 +63,16 @@ impl Calls {
 
     fn progress(&mut self, io: &mut Io, id: CallId, leg: LegId, status: u16, body: Option<Body>) {
         let Some(call) = self.table.get_mut(id) else { return };
+        let centre = call.rings_centre();
         let Some(other) = call.leg_mut(leg) else { return };
         if other.stage == Stage::Trying {
             other.stage = Stage::Ringing;
+            if centre && other.role == Role::Target {
+                self.centre_rings(io, id);
+            }
         }
+        let Some(call) = self.table.get_mut(id) else { return };
+        let Some(other) = call.leg(leg) else { return };
         // An agent's ringing is not the caller's business: they hear music. A dialled party's is.
         if other.role != Role::Target || call.caller.stage == Stage::Up {
             return;

@@ -98,6 +98,7 @@ mod tests {
             std: std.iter().map(ToString::to_string).collect(),
             centre: Centre::Queue(QueueId(0)),
             languages: Vec::new(),
+            rings_within: crate::call::RINGS_WITHIN,
         };
         let districts = vec![
             district("alirajpur", &["7394"]),

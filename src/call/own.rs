@@ -226,7 +226,7 @@ impl Calls {
         let fits = |offer| side.clone().answer(&io.settings.media, offer).map(drop);
         if let Some(Err(status)) = invited.offer.as_ref().map(fits) {
             self.ports.give_back(port);
-            super::calls::refuse(io, leg, arrival, status, None);
+            super::door::refuse(io, leg, arrival, status, None);
             return None;
         }
         let caller = Leg::new(leg, Role::Caller, side, Stage::Trying);

@@ -227,6 +227,19 @@ pub enum Goal {
     Placed,
 }
 
+impl Goal {
+    /// The queue in which the caller waits, or to which they return.
+    pub fn queue(&self) -> Option<QueueId> {
+        match *self {
+            Goal::Queue(queue)
+            | Goal::Served { queue }
+            | Goal::Menu { queue }
+            | Goal::Later { queue } => Some(queue),
+            Goal::Dial(_) | Goal::Goodbye | Goal::Placed => None,
+        }
+    }
+}
+
 /// What is played to whoever keys in a code. `None`: nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signals {

@@ -48,6 +48,9 @@ impl Calls {
     /// What this leg was told is over.
     pub(super) fn played(&mut self, io: &mut Io, id: CallId, leg: LegId, piece: u32) {
         let Some(call) = self.table.get_mut(id).filter(|call| call.piece == piece) else { return };
+        if call.is_told_slot(leg) {
+            return self.slot_is_told(io, id);
+        }
         if call.says.is_empty() || call.listener() != leg {
             return;
         }

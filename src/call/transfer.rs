@@ -121,6 +121,7 @@ impl Calls {
 
     /// Everybody but the caller goes; `but` stays apart, to hear how it goes.
     pub(super) fn leave_alone(&mut self, io: &mut Io, id: CallId, but: Option<LegId>) {
+        self.slot_is_told(io, id);
         let Some(call) = self.table.get_mut(id) else { return };
         let partners: Vec<LegId> = call.partners().map(|leg| leg.id).collect();
         call.parked = None;

@@ -44,7 +44,14 @@ impl Calls {
             call.languages.clone_from(&line.languages);
         }
         let wrap_up = io.settings.out.wrap_up;
-        io.out.push(Effect::CarryOver { from: id, to: id, agent, queue: None, wrap_up });
+        io.out.push(Effect::CarryOver {
+            from: id,
+            to: id,
+            agent,
+            queue: None,
+            wrap_up,
+            answered: true,
+        });
         Ok(())
     }
 }

@@ -75,7 +75,10 @@ impl Calls {
             let from = identity.clone().unwrap_or_else(|| call.shown.clone());
             let headers = match &identity {
                 Some(_) => Vec::new(),
-                None => call.told_to_agents(io.settings, io.cx.now.instant),
+                None => {
+                    let by = call.last_agent.map(|by| io.people.name_of(by)).unwrap_or_default();
+                    call.told_to_agents(io.settings, io.cx.now.instant, &by)
+                }
             };
             let (to, asserted, forwards) = (to.clone(), identity, call.forwards);
             let brief = !matches!(target, Target::Trunk { .. });
@@ -212,8 +215,14 @@ impl Call {
     }
 
     /// What the agent's phone can show before anybody answers: the line and the district, how long
-    /// the caller has waited, and why they are special; once for people, once for programs.
-    fn told_to_agents(&self, settings: &Settings, now: Instant) -> Vec<(String, String)> {
+    /// the caller has waited, and why they are special; who talked with them `before`, and what the
+    /// call is about. Once for people, once for programs.
+    fn told_to_agents(
+        &self,
+        settings: &Settings,
+        now: Instant,
+        before: &str,
+    ) -> Vec<(String, String)> {
         let waited = now.since(self.arrived).as_secs();
         let district = settings.district(&self.district).map_or("", |d| d.title.as_str());
         let kind = match &self.back {
@@ -221,7 +230,10 @@ impl Call {
             None if self.emergency => "emergency",
             None => "",
         };
-        let words = [self.line.as_str(), district, kind];
+        let category = settings.codes.category(&self.category);
+        let category = category.map_or("", |category| category.title.as_str());
+        let by = if before.is_empty() { String::new() } else { format!("({before})") };
+        let words = [self.line.as_str(), district, kind, category, &by];
         let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
         let subject = format!("{} {}:{:02}", words.join(" "), waited / 60, waited % 60);
         let parent = self.back.as_ref().map_or("", |back| back.parent.as_str());
@@ -233,6 +245,8 @@ impl Call {
             ("X-Pukar-Wait", &waited.to_string()),
             ("X-Pukar-Kind", kind),
             ("X-Pukar-Parent", parent),
+            ("X-Pukar-Category", &self.category),
+            ("X-Pukar-By", before),
         ];
         let told = fields.into_iter().filter(|(_, value)| !value.is_empty());
         told.map(|(name, value)| (name.to_string(), clean(value, 64))).collect()

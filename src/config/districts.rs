@@ -7,7 +7,7 @@ use super::settings::Settings;
 use super::tree::Table;
 use super::value;
 use crate::base::{Id, QueueId, TrunkId, limits};
-use crate::call::{Centre, District};
+use crate::call::{Centre, District, RINGS_WITHIN};
 use std::collections::BTreeMap;
 
 /// Some queue, some trunk could not be read, and may be the one that a district names.
@@ -28,6 +28,7 @@ pub fn districts(tables: &[&Table], unsure: Unsure, settings: &mut Settings, log
         let std = section.texts_or_none("std", std_code).unwrap_or_default();
         let centre = centre(&mut section, unsure, settings);
         let languages = menus::languages(&mut section, "languages");
+        let rings_within = section.span("rings_within", 2_000..=28_000).unwrap_or(RINGS_WITHIN);
         section.done();
         let mut once = |at: &At<String>, kind: &str, instead: &str| {
             if let Some(first) = names.insert((kind == "code", at.it.to_lowercase()), at.place) {
@@ -51,6 +52,7 @@ pub fn districts(tables: &[&Table], unsure: Unsure, settings: &mut Settings, log
             std: std.into_iter().map(|at| at.it).collect(),
             centre,
             languages,
+            rings_within,
         });
     }
     if let Some(table) = tables.get(limits::DISTRICTS_MAX) {

@@ -216,19 +216,21 @@ pub fn holidays(tables: &[&Table], unsure: bool, settings: &mut Settings, log: &
     }
 }
 
-/// Warns of every queue that the roster leaves alone at some time of an ordinary week. One that
-/// somebody outside the roster serves, or that overflows while it is unstaffed, is not left alone.
-pub fn warn_of_gaps(place: Option<Place>, settings: &Settings, log: &mut Log) {
+/// Finds every queue that the roster leaves alone at some time of an ordinary week, and that says
+/// nothing of its callers then. One that somebody outside the roster serves, or that overflows
+/// while it is unstaffed, is not left alone.
+pub fn find_gaps(place: Option<Place>, queues: &[&Table], settings: &Settings, log: &mut Log) {
     let Some(place) = place else { return };
     let on_roster: BTreeSet<&str> =
         settings.roster.shifts.iter().flat_map(|s| &s.members).map(|m| m.agent.as_str()).collect();
-    for queue in &settings.acd.queues {
+    for (table, queue) in queues.iter().zip(&settings.acd.queues) {
         let serves = settings.acd.agents.iter().filter(|agent| {
             queue.skills.iter().all(|skill| agent.skills.iter().any(|has| has.name == *skill))
         });
         let serves: BTreeSet<&str> = serves.map(|agent| agent.id.as_str()).collect();
-        if serves.is_empty() || !serves.is_subset(&on_roster) || has_way_out(settings, &queue.name)
-        {
+        let planned = table.entries.contains_key("when_unstaffed");
+        let leads_on = planned || has_way_out(settings, &queue.name);
+        if serves.is_empty() || !serves.is_subset(&on_roster) || leads_on {
             continue;
         }
         let gaps = gaps(&settings.roster.shifts, &serves);
@@ -244,8 +246,10 @@ pub fn warn_of_gaps(place: Option<Place>, settings: &Settings, log: &mut Log) {
                 moment(from),
                 moment(until)
             );
-            let instead = "close the gap, or add [[queue.overflow]] with unstaffed = true";
-            log.warn(place, what, instead);
+            let instead = "close the gap, add [[queue.overflow]] with unstaffed = true, or say \
+                           what becomes of callers then: when_unstaffed = \"callback\", or \
+                           \"wait\"";
+            log.add(place, what, instead);
         }
     }
 }

@@ -201,3 +201,45 @@ fn end_of(why: Away) -> End {
     };
     End { outcome, by, status: 480, q850: Some(q850) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Instant, Wall};
+    use crate::config;
+
+    const HELPLINE: &str = "[[trunk]]\nname = \"bsnl\"\nhosts = [\"10.1.0.1\"]\n[[route]]\n\
+        prefixes = [\"+91\"]\ntrunk = \"bsnl\"\nidentity = \"+917552551181\"\n\
+        [[queue]]\nname = \"q\"\n";
+
+    #[test]
+    fn no_more_people_are_promised_a_call_than_can_be_kept_in_mind() {
+        let files = [("t".to_string(), HELPLINE.to_string())];
+        let settings = config::parse(&files, &|_| None).unwrap();
+        let now = Now { instant: Instant(1_000_000), wall: Wall(0) };
+        let mut out = Out::default();
+        let mut switch = Switch::new(settings, 1, now, &mut out);
+        let queue = switch.state.desk.queue_id("q").unwrap();
+        let origin = |n: usize| Origin {
+            parent: n.to_string(),
+            number: format!("+919826{n:06}"),
+            line: "181".into(),
+            dialled: "181".into(),
+            district: String::new(),
+            languages: Vec::new(),
+            priority: 0,
+            emergency: false,
+            queue,
+            arrived: now.instant,
+            music: None,
+        };
+        for n in 0..PROMISES_MAX {
+            assert!(matches!(switch.take_place(now, origin(n)), Ok(Some(_))), "{n}");
+            switch.settle(now, &mut out);
+            out = Out::default();
+        }
+        assert_eq!(switch.take_place(now, origin(PROMISES_MAX)), Err(Refusal::TooMany));
+        assert_eq!(switch.take_place(now, origin(7)), Ok(None), "who has a promise keeps it");
+        switch.check().unwrap();
+    }
+}

@@ -70,7 +70,7 @@ impl Switch {
             Notice::Locked { user, peer } => self.fact(now, What::Locked { user, peer }, out),
             Notice::Referred { leg, refer } => {
                 // Which leg is meant only the SIP layer can tell.
-                let meant = refer.replaces.as_ref().map(|dialog| self.state.sip.replaced(dialog));
+                let meant = refer.replaces.as_ref().map(|dialog| self.state.sip.meant(dialog));
                 self.calls(now, |calls, io| calls.referred(io, leg, *refer, meant));
             }
             Notice::Invited { .. }
@@ -169,8 +169,9 @@ impl Switch {
                     Err(why) => calls.not_seized(io, call, leg, why.to_string()),
                 });
             }
-            call::Effect::CarryOver { from, to, agent, queue, wrap_up } => {
-                self.carry_over(now, (from, to), agent, (queue, wrap_up));
+            call::Effect::CarryOver { from, to, agent, queue, wrap_up, answered } => {
+                let (calls, notes) = ((from, to), (queue, wrap_up));
+                self.carry_over(now, calls, agent, notes, answered);
             }
             call::Effect::Answered { call, agent } => self.answered(now, call, agent),
             call::Effect::Missed { call, agent, why } => self.missed(now, call, (agent, why), out),
@@ -237,9 +238,13 @@ impl Switch {
         now: Now,
         calls: (CallId, CallId),
         agent: AgentId,
-        notes: (Option<QueueId>, Duration),
+        (queue, wrap_up): (Option<QueueId>, Duration),
+        answered: bool,
     ) {
-        self.desk(now, |desk, cx, out| desk.carry_over(cx, calls, agent, notes, out));
+        self.desk(now, |desk, cx, out| match answered {
+            true => desk.carry_over(cx, calls, agent, (queue, wrap_up), out),
+            false => desk.carry_claim(cx, calls, agent, queue, out),
+        });
     }
 
     /// Somebody who was talked with may come back to their place.

@@ -265,6 +265,7 @@ impl Switch {
         out: &mut Out,
     ) {
         self.judged(now, call, agent, &category, out);
+        self.state.calls.is_about(call, &category);
         self.fact(now, What::Call(Fact::Category { call, agent, category }), out);
     }
 

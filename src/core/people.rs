@@ -27,6 +27,10 @@ impl People for Known<'_> {
         self.desk.turns_away(queue, false).map(crate::acd::Away::name)
     }
 
+    fn is_withheld(&self, agent: AgentId) -> bool {
+        self.desk.is_withheld(agent)
+    }
+
     fn today(&self, now: Wall) -> Date {
         Calendar::new(self.roster).date(now).unwrap_or_default()
     }

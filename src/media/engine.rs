@@ -60,6 +60,11 @@ impl Engine {
         }
     }
 
+    /// What is played from now on; what plays already is heard as it was.
+    pub fn play_from(&mut self, tunes: Arc<Tunes>) {
+        self.tunes = tunes;
+    }
+
     pub fn command(&mut self, now: Instant, command: Command, out: &mut Vec<Effect>) {
         match command {
             Command::Open { port, address } => self.open(now, port, address, out),

@@ -31,6 +31,8 @@ pub enum Phrase {
     Choice(Thing, char),
     /// To an agent: this number is being called back.
     CallingBack(String),
+    /// To an agent: the number of the slot that their caller is parked in.
+    Parked(u64),
 }
 
 /// What a menu leads to, by its name in the configuration.
@@ -83,6 +85,7 @@ fn one(say: &mut Sentence, phrase: &Phrase) {
             Grammar::English => say.word("for").word(&thing.name()).press(*key),
         },
         Phrase::CallingBack(number) => say.word("cb_agent").digits(number),
+        Phrase::Parked(slot) => say.word("parked").number(*slot),
     };
 }
 
@@ -149,6 +152,7 @@ pub fn vocabulary(language: &str, choices: &[Thing]) -> Vec<String> {
         Phrase::Full,
         Phrase::Failed,
         Phrase::CallingBack("9999999999".into()),
+        Phrase::Parked(99),
     ];
     let choices = choices.iter().map(|thing| Phrase::Choice(thing.clone(), '1'));
     let phrases: Vec<Phrase> = fixed.into_iter().chain(waits).chain(choices).collect();

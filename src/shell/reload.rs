@@ -1,6 +1,7 @@
 //! What a reload may change, and what stays as it is until the next start: sockets that are bound,
-//! ports that are dealt out, prompts that are in memory, files that are open.
+//! ports that are dealt out, files that are open. Prompts keep their ids, new ones get new ones.
 
+use crate::base::limits::TUNES_MAX;
 use crate::base::{Id, TuneId};
 use crate::call;
 use crate::config::{Settings, Tune};
@@ -36,9 +37,7 @@ pub fn adopt(running: &Settings, mut fresh: Settings) -> Settings {
     fresh.recording.clone_from(&running.recording);
     fresh.call.recording.sealed = running.call.recording.sealed;
     fresh.data.clone_from(&running.data);
-    let wanted = std::mem::replace(&mut fresh.tunes, running.tunes.clone());
-    rename(&mut fresh, &wanted, running);
-    fresh
+    with_tunes_of(running, fresh)
 }
 
 /// `fresh`, for a switch that goes on where one with the settings `before` stopped. `live`: there
@@ -79,7 +78,7 @@ pub fn go_on(before: &Settings, fresh: Settings, live: bool) -> Settings {
 fn with_tunes_of(before: &Settings, mut fresh: Settings) -> Settings {
     let wanted = std::mem::replace(&mut fresh.tunes, before.tunes.clone());
     for tune in &wanted {
-        if !fresh.tunes.contains(tune) {
+        if !fresh.tunes.contains(tune) && fresh.tunes.len() < TUNES_MAX {
             fresh.tunes.push(tune.clone());
         }
     }
@@ -87,8 +86,8 @@ fn with_tunes_of(before: &Settings, mut fresh: Settings) -> Settings {
     fresh
 }
 
-/// Gives what the configuration wanted the ids of the tunes that there are. What is not in memory
-/// yet is heard as it was: nobody is put on silence.
+/// Gives what the configuration wanted the ids of the tunes that there are. What there is no room
+/// for is heard as it was: nobody is put on silence.
 fn rename(fresh: &mut Settings, wanted: &[Tune], before: &Settings) {
     let loaded = &fresh.tunes;
     let find = |tune: &mut Option<TuneId>, old: Option<TuneId>| {
@@ -130,8 +129,8 @@ fn same(wanted: &[Tune], loaded: &[Tune], id: TuneId) -> Option<TuneId> {
         Some(slot) => Some(TuneId::new(slot as u32, 0)),
         None => {
             tracing::warn!(
-                "the prompt {} is not in memory: it is played from the next start on, and until \
-                 then what was played in its place",
+                "there is no room for the prompt {}: it is played from the next start on, and \
+                 until then what was played in its place",
                 tune.name
             );
             None
@@ -148,8 +147,12 @@ mod tests {
         Tune { name: name.into(), ..Tune::default() }
     }
 
+    fn names(settings: &Settings) -> Vec<&str> {
+        settings.tunes.iter().map(|tune| tune.name.as_str()).collect()
+    }
+
     #[test]
-    fn a_prompt_that_is_new_to_a_reload_puts_nobody_on_silence() {
+    fn a_prompt_that_is_new_to_a_reload_gets_an_id_of_its_own_and_the_others_keep_theirs() {
         let line = |name: &str, welcome, music| Line {
             name: name.into(),
             welcome: Some(TuneId(welcome)),
@@ -157,35 +160,38 @@ mod tests {
             ..Line::default()
         };
         let mut running =
-            Settings { tunes: vec![tune("hello"), tune("music")], ..Settings::default() };
+            Settings { tunes: vec![tune("tone"), tune("music")], ..Settings::default() };
         running.call.lines = vec![line("181", 0, 1)];
-        let tunes = vec![tune("new hello"), tune("new music")];
+        running.call.media.ports = (100, 199);
+        let tunes = vec![tune("new"), tune("tone")];
         let mut fresh = Settings { tunes, ..Settings::default() };
-        fresh.call.lines = vec![line("181", 0, 1), line("1098", 0, 1)];
-        fresh.call.lines[1].welcome = None;
-        let lines = adopt(&running, fresh).call.lines;
-        assert_eq!((lines[0].welcome, lines[0].music), (Some(TuneId(0)), Some(TuneId(1))));
-        assert_eq!((lines[1].welcome, lines[1].music), (None, Some(TuneId(1))), "music is better");
+        fresh.call.lines = vec![line("181", 0, 1), line("1098", 1, 0)];
+        fresh.name = "New name".into();
+        let adopted = adopt(&running, fresh.clone());
+        assert_eq!(names(&adopted), ["tone", "music", "new"]);
+        let heard = |at: usize| (adopted.call.lines[at].welcome, adopted.call.lines[at].music);
+        assert_eq!(heard(0), (Some(TuneId(2)), Some(TuneId(0))));
+        assert_eq!(heard(1), (Some(TuneId(0)), Some(TuneId(2))));
+        assert_eq!((adopted.name.as_str(), adopted.call.media.ports), ("New name", (100, 199)));
+        running.tunes.clone_from(&adopted.tunes);
+        assert_eq!(adopt(&running, fresh).tunes, adopted.tunes, "nothing is new any more");
     }
 
     #[test]
-    fn lines_keep_the_prompts_that_are_in_memory_whatever_their_new_order() {
-        let line = |welcome, music| Line {
-            name: "181".into(),
+    fn a_prompt_that_there_is_no_room_for_puts_nobody_on_silence() {
+        let line = |name: &str, welcome| Line {
+            name: name.into(),
             welcome: Some(TuneId(welcome)),
-            music: Some(TuneId(music)),
+            music: Some(TuneId(welcome)),
             ..Line::default()
         };
-        let mut running =
-            Settings { tunes: vec![tune("tone"), tune("music")], ..Settings::default() };
-        running.call.media.ports = (100, 199);
-        let mut fresh = Settings { tunes: vec![tune("new"), tune("tone")], ..Settings::default() };
-        fresh.call.lines = vec![line(0, 1)];
-        fresh.name = "New name".into();
-        let adopted = adopt(&running, fresh);
-        assert_eq!(adopted.call.lines[0].welcome, None, "not in memory yet");
-        assert_eq!(adopted.call.lines[0].music, Some(TuneId(0)));
-        assert_eq!(adopted.tunes, running.tunes);
-        assert_eq!((adopted.name.as_str(), adopted.call.media.ports), ("New name", (100, 199)));
+        let tunes = (0..TUNES_MAX).map(|n| tune(&n.to_string())).collect();
+        let mut running = Settings { tunes, ..Settings::default() };
+        running.call.lines = vec![line("181", 7)];
+        let mut fresh = Settings { tunes: vec![tune("new")], ..Settings::default() };
+        fresh.call.lines = vec![line("181", 0), line("1098", 0)];
+        let lines = adopt(&running, fresh).call.lines;
+        assert_eq!((lines[0].welcome, lines[0].music), (Some(TuneId(7)), Some(TuneId(7))));
+        assert_eq!((lines[1].welcome, lines[1].music), (None, Some(TuneId(7))), "music is better");
     }
 }

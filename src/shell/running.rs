@@ -9,7 +9,7 @@ use super::core_loop::{CoreLoop, Flood, LoopHandle, Over};
 use super::handover::{Handover, OpenFlow};
 use super::lane::{self, Inbox, Lane};
 use super::lock::Lock;
-use super::media::{OpenPorts, Setup, Workers};
+use super::media::{Jukebox, OpenPorts, Setup, Workers};
 use super::meters::{Metrics, ShellMeters};
 use super::outlets::{Outlets, Replies};
 use super::store::{self, Filter, Pace, Stores};
@@ -27,7 +27,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -111,9 +111,9 @@ impl Running {
         let ground = Ground::prepare(settings, options.seed, clock)?;
         ground.meters.configuration_refused.set(f64::from(u8::from(options.mistakes.is_some())));
         let (reload, upgrade) = (options.reload, options.upgrade);
-        let reload = reload.map(|read| adopting(read, &ground));
         let (tapes, inlet, recorder) = ground.start_recorder().map_err(no_thread)?;
         let (workers, media) = ground.start_media(inlet, std::mem::take(&mut open.ports))?;
+        let reload = reload.map(|read| adopting(read, &ground, workers.jukebox()));
         let (rows, stores) = ground.start_stores(&outbox, waiting)?;
         let Begun { switch, board, journal, first } =
             begin(found, &ground, stores.stored(), open.ids())?;
@@ -535,11 +535,17 @@ impl Ground {
     }
 }
 
-/// Reads the configuration again, less what cannot change in mid-run.
-fn adopting(read: Reload, ground: &Ground) -> Reload {
-    let (running, holds) = (ground.settings.clone(), ground.holds.clone());
+/// Reads the configuration again, less what cannot change in mid-run, and the prompts with it: they
+/// are in memory before anybody may ask for them.
+fn adopting(read: Reload, ground: &Ground, jukebox: Jukebox) -> Reload {
+    let (running, holds) = (Mutex::new(ground.settings.clone()), ground.holds.clone());
     Arc::new(move || {
+        let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = reload::adopt(&running, read()?);
+        let (tunes, complaints) = tunes::load(&fresh);
+        complaints.iter().for_each(|complaint| tracing::warn!("{complaint}"));
+        jukebox.play_from(&Arc::new(tunes));
+        running.tunes.clone_from(&fresh.tunes);
         holds.set(&fresh.retention.holds);
         Ok(fresh)
     })

@@ -1,8 +1,9 @@
 //! The process dies in the midst of what it does, is away for a while, and another takes over with
 //! nothing but the journal. Ports and streams are gone, and so is what was on its way to it.
 
+use super::agenda::Work;
 use super::plan::{agent_address, agent_name};
-use super::world::{Work, World};
+use super::world::World;
 use crate::core::{Event, Out};
 use std::collections::BTreeSet;
 use std::time::Duration;

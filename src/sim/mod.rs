@@ -5,6 +5,7 @@
 //! In: a seed and a [`Plan`], or a story told step by step. Out: a [`Verdict`], or the law that was
 //! broken. Knows everything but the shell.
 
+mod agenda;
 mod dialling;
 mod diary;
 mod fairness;

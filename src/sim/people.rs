@@ -1,12 +1,13 @@
 //! Who is there and what they do with their day: agents who register, leave and come back, callers
 //! who call and give up.
 
+use super::agenda::Work;
 use super::habits::{Habits, seconds};
 use super::phone::{Phone, Wake};
 use super::plan::switch_address;
 use super::plan::{DOMAIN, Reach, agent_address, agent_name, caller_address, password};
 use super::signup::Signup;
-use super::world::{Work, World};
+use super::world::World;
 use crate::base::Instant;
 use crate::sip::Transport;
 use std::net::SocketAddr;

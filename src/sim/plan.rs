@@ -10,6 +10,7 @@ use crate::config::Settings;
 use crate::sip::{Algorithms, FixedPhone, Listener, Secret, Transport, Trunk, User};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How many come and go, and how badly everything behaves.
@@ -240,6 +241,7 @@ impl Plan {
             ring: Some(TuneId(5)),
             accept: None,
         };
+        settings.call.prompts = Arc::new([("hi/parked".into(), TuneId(6))].into());
         settings.call.max_calls = self.max_calls;
         settings.call.out.wrap_up = self.wrap_up;
         settings.sip.domains = vec![DOMAIN.into()];

@@ -109,6 +109,7 @@ impl Plan {
             std: vec![std.into()],
             centre,
             languages: Vec::new(),
+            rings_within: crate::call::RINGS_WITHIN,
         };
         settings.call.districts = vec![
             district("alirajpur", "7394", Centre::Trunk(TrunkId(2))),

@@ -1,13 +1,14 @@
 //! Stories: a world in which nothing happens but what a test says, phone by phone and fault by
 //! fault, under the same laws.
 
+use super::agenda::Work;
 use super::habits::Habits;
 use super::laws::Story;
 use super::phone::Phone;
 use super::plan::{
     agent_address, agent_name, caller_address, exchange_address, is_callee, switch_address,
 };
-use super::world::{Verdict, Work, World};
+use super::world::{Verdict, World};
 use super::{Network, Plan};
 use crate::acd::AgentState;
 use crate::base::Instant;

@@ -1,7 +1,8 @@
 //! Whoever writes recordings, as the simulator has them: they begin and end once, and now and then
 //! the disk is full.
 
-use super::world::{Work, World};
+use super::agenda::Work;
+use super::world::World;
 use crate::base::{CallId, Id};
 use crate::call::{Tape, TapeEvent};
 use crate::core::Event;

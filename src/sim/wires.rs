@@ -1,9 +1,10 @@
 //! Everything between the switch and the phones: datagrams, streams, the DNS, and audio as far as
 //! it is heard or not.
 
+use super::agenda::Work;
 use super::plan::{host_address, switch_address};
 use super::streams::Way;
-use super::world::{Work, World};
+use super::world::World;
 use crate::base::{PortId, QueryId};
 use crate::core::Event;
 use crate::media::control;

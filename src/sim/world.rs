@@ -28,12 +28,13 @@
 //! call's guard), a guard that never fires (late figures). A story, not a law, kills a silence that
 //! is counted on in the queue.
 
+use super::agenda::{Agenda, Work};
 use super::diary::Diary;
 use super::habits::Habits;
 use super::killed::Life;
 use super::laws::Laws;
 use super::network::Network;
-use super::phone::{Do, Phone, Wake};
+use super::phone::{Do, Phone};
 use super::plan::{
     Plan, agent_address, caller_address, centre_address, desk_address, exchange_address, is_callee,
     switch_address,
@@ -41,11 +42,10 @@ use super::plan::{
 use super::ports::{Follows, Ports};
 use super::streams::Streams;
 use super::trace;
-use crate::base::{CallId, Instant, Now, PortId, QueryId, Rng, Wall};
+use crate::base::{CallId, Instant, Now, Rng, Wall};
 use crate::config::Settings;
 use crate::core::{Command, Event, Out, Switch};
 use crate::media::control;
-use crate::sip::{Hop, RecordKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -58,8 +58,7 @@ pub struct World {
     /// How far the calendar has stepped.
     pub(super) stepped: i64,
     pub(super) rng: Rng,
-    agenda: BTreeMap<(Instant, u64), Work>,
-    serial: u64,
+    pub(super) agenda: Agenda,
     pub(super) switch: Switch,
     pub(super) diary: Diary,
     pub(super) life: Life,
@@ -71,10 +70,6 @@ pub struct World {
     pub(super) phones: BTreeMap<SocketAddr, Phone>,
     pub(super) laws: Laws,
     pub(super) steps: u64,
-    /// Work on the agenda other than ticks and registrations.
-    pending: usize,
-    /// When the one tick that counts is planned.
-    tick: Option<Instant>,
     /// Nothing new is planned: whoever has nothing left to do goes home.
     closing: bool,
     /// Prints what goes in and what comes out, for whoever looks into a failing seed.
@@ -94,81 +89,6 @@ pub struct Verdict {
     pub ports: u64,
     /// A digest of every event, command and fact, in order.
     pub digest: u64,
-}
-
-#[derive(Debug)]
-pub(super) enum Work {
-    /// A message reaches the switch, if the connection that it came by is still open.
-    Arrive {
-        hop: Hop,
-        bytes: Vec<u8>,
-    },
-    /// A message reaches a phone, by a connection or without.
-    Deliver {
-        hop: Hop,
-        phone: SocketAddr,
-        bytes: Vec<u8>,
-    },
-    Phone {
-        address: SocketAddr,
-        call_id: String,
-        what: Wake,
-    },
-    /// A phone registers, as it does all its life.
-    Sign {
-        address: SocketAddr,
-        round: u32,
-    },
-    /// A registered phone leaves, or only forgets to refresh; and comes back.
-    Restless {
-        address: SocketAddr,
-        forgets: bool,
-    },
-    Return {
-        address: SocketAddr,
-    },
-    Dial {
-        address: SocketAddr,
-        number: &'static str,
-    },
-    GiveUp {
-        address: SocketAddr,
-    },
-    Press {
-        address: SocketAddr,
-        key: char,
-    },
-    /// An agent dials something at the own phone.
-    Own {
-        n: u16,
-    },
-    Vanish {
-        address: SocketAddr,
-    },
-    Cut {
-        address: SocketAddr,
-        span: Duration,
-    },
-    Mend {
-        address: SocketAddr,
-    },
-    Media(control::Event),
-    /// The port has waited for audio for as long as it was told to.
-    Silent {
-        port: PortId,
-    },
-    Break {
-        port: PortId,
-    },
-    Dns {
-        query: QueryId,
-        name: String,
-        kind: RecordKind,
-    },
-    Tell(Event),
-    Tick,
-    /// Another process takes over.
-    Rise,
 }
 
 /// Longer than any of these days may last.
@@ -211,8 +131,7 @@ impl World {
             now: Instant(0),
             stepped: 0,
             rng,
-            agenda: BTreeMap::new(),
-            serial: 0,
+            agenda: Agenda::default(),
             diary: Diary::begin(1, &switch.memory(now))?,
             life: Life::default(),
             switch,
@@ -223,8 +142,6 @@ impl World {
             phones: BTreeMap::new(),
             laws: Laws::default(),
             steps: 0,
-            pending: 0,
-            tick: None,
             closing: false,
             trace: false,
             plan,
@@ -251,7 +168,7 @@ impl World {
     /// Does what is due, one after the other, until `done` says so or nothing is left.
     pub(super) fn live(&mut self, done: impl Fn(&Self) -> bool) -> Result<(), String> {
         self.wake_later();
-        while let Some(((at, _), work)) = self.agenda.pop_first() {
+        while let Some((at, work)) = self.agenda.next() {
             if at > LAST {
                 return Err(format!("the world never came to rest; next: {work:?}"));
             }
@@ -259,12 +176,6 @@ impl World {
             self.steps += 1;
             if self.steps > STEPS_MAX {
                 return Err(format!("the world does not come to rest; next: {work:?}"));
-            }
-            self.pending -= usize::from(counts(&work));
-            match work {
-                Work::Tick if self.tick != Some(at) => continue,
-                Work::Tick => self.tick = None,
-                _ => {}
             }
             self.perform(work)?;
             if done(self) {
@@ -276,7 +187,7 @@ impl World {
 
     /// Nothing happens for so long but what happens by itself.
     pub(super) fn pass(&mut self, until: Instant) -> Result<(), String> {
-        while self.agenda.first_key_value().is_some_and(|((at, _), _)| *at <= until) {
+        while self.agenda.is_due(until) {
             self.live(|_| true)?;
         }
         self.now = self.now.max(until);
@@ -290,7 +201,7 @@ impl World {
 
     /// Nobody has a call or will have one: phones need not register any more.
     fn is_late(&self) -> bool {
-        self.pending == 0
+        self.agenda.is_done()
             && self.closing
             && self.phones.values().all(|phone| phone.dead || phone.is_idle())
             && self.switch.state().has_no_calls()
@@ -487,48 +398,6 @@ impl World {
         }
         Ok(())
     }
-
-    /// One tick is planned, for the next deadline; one that an earlier deadline has overtaken
-    /// means nothing when its time comes.
-    fn wake_later(&mut self) {
-        if self.life.is_down() {
-            return;
-        }
-        let Some((at, _)) = self.switch.next_deadline() else { return };
-        let at = at.max(self.now);
-        if self.tick.is_none_or(|planned| at < planned) {
-            self.tick = Some(at);
-            self.at(at, Work::Tick);
-        }
-    }
-
-    /// What was on its way inside the process, or to it over a stream, is lost with it.
-    pub(super) fn forget_inner_work(&mut self) {
-        let lost = |work: &Work| {
-            matches!(
-                work,
-                Work::Media(_)
-                    | Work::Silent { .. }
-                    | Work::Break { .. }
-                    | Work::Dns { .. }
-                    | Work::Tell(Event::Unreachable { .. } | Event::Recording(_))
-            )
-        };
-        self.agenda.retain(|_, work| !lost(work));
-        self.pending = self.agenda.values().filter(|work| counts(work)).count();
-        self.tick = None;
-    }
-
-    pub(super) fn at(&mut self, at: Instant, work: Work) {
-        self.serial += 1;
-        self.pending += usize::from(counts(&work));
-        self.agenda.insert((at, self.serial), work);
-    }
-}
-
-/// Whether the day goes on for this.
-fn counts(work: &Work) -> bool {
-    !matches!(work, Work::Tick | Work::Sign { .. })
 }
 
 impl World {

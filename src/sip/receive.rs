@@ -180,8 +180,18 @@ impl UserAgent {
         same.then_some(id)
     }
 
-    /// The leg that Replaces names, or why its place cannot be taken (RFC 3891 section 3).
+    /// The leg whose place an INVITE with Replaces wants, or why it cannot be taken (RFC 3891
+    /// section 3).
     pub fn replaced(&self, dialog: &Replaced) -> Result<LegId, u16> {
+        let id = self.meant(dialog)?;
+        // "If the Replaces header field matches an early dialog that was not initiated by this
+        // UA, it returns a 481".
+        let early = self.legs.get(id).is_some_and(|leg| matches!(leg.phase, Phase::Ringing(_)));
+        if early { Err(481) } else { Ok(id) }
+    }
+
+    /// The leg that Replaces names; in a REFER it may be one that the sender still waits in.
+    pub fn meant(&self, dialog: &Replaced) -> Result<LegId, u16> {
         let (id, secret) = tag::parse_tag(&dialog.local_tag).ok_or(481_u16)?;
         let same = |leg: &&Leg| {
             leg.secret == secret
@@ -190,9 +200,7 @@ impl UserAgent {
         };
         let leg = self.legs.get(id).filter(same).ok_or(481_u16)?;
         match &leg.phase {
-            // "If the Replaces header field matches an early dialog that was not initiated by this
-            // UA, it returns a 481".
-            Phase::Ringing(_) => Err(481),
+            Phase::Ringing(_) => Ok(id),
             Phase::Calling(_) if !leg.silent => Ok(id),
             // "If the Replaces header field matches a confirmed dialog, it checks for the presence
             // of the "early-only" flag ... If the flag is present, the UA rejects the request with

@@ -40,6 +40,8 @@ pub enum Habit {
     /// 180, and 200 at once.
     Answers,
     Rings,
+    /// 100, and nothing after it.
+    Takes,
     Refuses(u16),
 }
 
@@ -383,11 +385,13 @@ impl Stage {
             _ if self.deaf.contains(&peer) => {}
             "INVITE" => {
                 self.invites.push((peer, text.to_string()));
-                say(respond("180 Ringing", text, ""));
-                match self.habits.get(&peer).copied().unwrap_or(Habit::Rings) {
+                let habit = self.habits.get(&peer).copied().unwrap_or(Habit::Rings);
+                let rings = if habit == Habit::Takes { "100 Trying" } else { "180 Ringing" };
+                say(respond(rings, text, ""));
+                match habit {
                     Habit::Answers => say(respond("200 OK", text, SDP)),
                     Habit::Refuses(status) => say(respond(&format!("{status} No"), text, "")),
-                    Habit::Rings => {}
+                    Habit::Rings | Habit::Takes => {}
                 }
             }
             "CANCEL" => {

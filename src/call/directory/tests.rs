@@ -15,6 +15,7 @@ fn settings() -> Settings {
         std: Vec::new(),
         centre: Centre::Queue(QueueId(0)),
         languages: Vec::new(),
+        rings_within: crate::call::RINGS_WITHIN,
     };
     let districts =
         vec![district("alirajpur", "अलीराजपुर", "ALI"), district("surajpur", "सूरजपुर", "SUR")];

@@ -7,7 +7,7 @@
 use super::rpc::Fault;
 use super::table::{Given, Kind, Verb};
 use crate::config::{Role, User};
-use crate::shell::board::Board;
+use crate::shell::board::{Board, Party};
 use crate::shell::store::Within;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -126,7 +126,7 @@ impl Who {
                 Kind::Agent => {
                     board.queues_of_agent(name).is_none_or(|queues| self.looks_after(&queues))
                 }
-                Kind::Party => self.may_send_to(name, board),
+                Kind::Party => self.may_send_to(name, given.text("way"), board),
                 Kind::Queue => ground.queues.contains(name),
                 Kind::Missed => board.place_of_missed(name).is_none_or(|(q, d)| ground.has(q, d)),
                 // Of a group, those who are theirs.
@@ -164,17 +164,20 @@ impl Who {
         board.queues_of_agent(agent).is_some_and(|queues| self.looks_after(&queues))
     }
 
-    /// A call may be given away to any queue and any number; but no agent is rung by name, and no
-    /// directory looked up, that belongs to others.
-    fn may_send_to(&self, to: &str, board: &Board) -> bool {
-        match to.split_once(':') {
-            Some(("agent", name)) => self.leads(name, board),
-            Some(("dir", address)) => {
-                let district = address.split('/').next().unwrap_or_default();
+    /// A call may be given away to any queue, district and number, where its caller waits as
+    /// whoever calls there. But nobody is rung in the name of a supervisor who is not theirs: no
+    /// agent, by name or extension; none of another queue, to be asked or to come in; nobody whom
+    /// another district has listed.
+    fn may_send_to(&self, to: &str, way: &str, board: &Board) -> bool {
+        let given_away = !matches!(way, "consult" | "join");
+        match board.party(to) {
+            Party::Agent(name) => self.leads(name, board),
+            Party::Queue(name) => given_away || self.sees_queue(&name),
+            Party::District(name) => given_away || self.sees("", name),
+            Party::Listed(district) => {
                 board.district_named(district).is_none_or(|district| self.looks_up(district))
             }
-            Some(_) => true,
-            None => board.queues_of_agent(to).is_none() || self.leads(to, board),
+            Party::Outside => true,
         }
     }
 

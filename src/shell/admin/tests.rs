@@ -293,6 +293,7 @@ fn state(settings: &mut config::Settings) {
         std: Vec::new(),
         centre,
         languages: Vec::new(),
+        rings_within: crate::call::RINGS_WITHIN,
     };
     settings.call.districts = vec![
         district("alirajpur", "ALI", Centre::Queue(QueueId(1))),
@@ -357,6 +358,18 @@ fn who_may_not_act_is_told_why_and_it_is_noted() {
             "agent:op1 does not belong",
         ),
         ("ali", "calls.transfer", json!({"call": "01HZ3", "to": "dir:SHI/RRT/1"}), "not belong"),
+        (
+            "ali",
+            "calls.transfer",
+            json!({"call": "01HZ3", "to": "general", "way": "join"}),
+            "general does not belong",
+        ),
+        (
+            "ali",
+            "calls.transfer",
+            json!({"call": "01HZ3", "to": "district:shivpuri", "way": "consult"}),
+            "district:shivpuri does not belong",
+        ),
         ("ali", "config.reload", json!({}), "needs the role administrator"),
         ("ali", "queues.add", json!({"queue": "alirajpur", "agent": "op1"}), "does not belong"),
         ("analyst", "directory.list", json!({}), "needs the role read-only"),
@@ -371,7 +384,7 @@ fn who_may_not_act_is_told_why_and_it_is_noted() {
         "collector".to_string(),
         Act::Noted { verb: Noted::Refused, on: "calls.hangup call=01HZ1".into() },
     );
-    assert_eq!((noted.len(), &noted[0]), (9, &refused));
+    assert_eq!((noted.len(), &noted[0]), (11, &refused));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Whose is what: what the admin socket asks the board before it lets somebody act.
 
 use super::fold::Board;
+use super::names::Party;
 use crate::acd::RosterSettings;
 use crate::call::{Centre, District};
 use crate::config::{Reports, User};
@@ -56,6 +57,10 @@ impl Board {
     fn place_in_story(&self, id: &str) -> Option<(String, String)> {
         let (queue, district) = self.stories.place(id)?;
         Some((queue.map(|queue| self.names.queue(queue)).unwrap_or_default(), district.into()))
+    }
+
+    pub fn party<'a>(&'a self, to: &'a str) -> Party<'a> {
+        self.names.party(to)
     }
 
     pub fn queues_of_agent(&self, agent: &str) -> Option<Vec<String>> {

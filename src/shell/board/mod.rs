@@ -20,7 +20,7 @@ mod wall;
 mod why;
 
 pub use fold::Board;
-pub use names::Names;
+pub use names::{Names, Party};
 pub use ring::Missed;
 
 use super::clock::Clock;

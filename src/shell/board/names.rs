@@ -1,6 +1,7 @@
 //! What the ids of the core are called in the configuration.
 
 use crate::acd::RosterSettings;
+use crate::base::number::{Plan, dialled};
 use crate::base::{AgentId, Id, QueueId, TrunkId};
 use crate::call::{Directory, District};
 use crate::config::{Reports, Settings, User};
@@ -11,6 +12,18 @@ use std::sync::Arc;
 
 /// Names of agents that have left are kept up to this many, for the facts that still name them.
 const FORMER_MAX: usize = 10_000;
+
+/// Whom a call goes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Party<'a> {
+    Agent(&'a str),
+    Queue(String),
+    District(&'a str),
+    /// Somebody in the directory of this district.
+    Listed(&'a str),
+    /// A number that is nobody's here, or nothing.
+    Outside,
+}
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Names {
@@ -27,6 +40,10 @@ pub struct Names {
     pub reports: Reports,
     /// The queues that agents may be offered callers from, by the names of both.
     pub serves: BTreeMap<String, Vec<String>>,
+    /// What is dialled within: whose extension it is, or where callers of that number wait.
+    extensions: BTreeMap<String, String>,
+    lines: BTreeMap<String, QueueId>,
+    plan: Plan,
     agent_names: BTreeMap<AgentId, String>,
     queue_names: BTreeMap<QueueId, String>,
 }
@@ -42,6 +59,12 @@ impl Names {
         let of_queues = |ids: &Vec<QueueId>| {
             ids.iter().filter_map(|id| queues.get(id).map(ToString::to_string)).collect()
         };
+        let phones = settings.call.phones.iter().filter(|phone| !phone.extension.is_empty());
+        let extensions = phones.map(|phone| (phone.extension.clone(), phone.user.clone()));
+        let lines = settings.call.lines.iter().flat_map(|line| {
+            let queue = line.goal.queue();
+            line.numbers.iter().filter_map(move |number| Some((number.clone(), queue?)))
+        });
         let serves = named.agents.iter().zip(&named.serves);
         let serves = serves.map(|((_, name), queues)| (name.clone(), of_queues(queues))).collect();
         Self {
@@ -57,6 +80,30 @@ impl Names {
             users: settings.admin.users.clone(),
             reports: settings.reports.clone(),
             serves,
+            extensions: extensions.collect(),
+            lines: lines.collect(),
+            plan: settings.call.plan.clone(),
+        }
+    }
+
+    /// Whom a call that is sent to `to` goes to, as calls read it.
+    pub fn party<'a>(&'a self, to: &'a str) -> Party<'a> {
+        match to.split_once(':') {
+            Some(("agent", name)) => Party::Agent(name),
+            Some(("queue", name)) => Party::Queue(name.into()),
+            Some(("district", name)) => Party::District(name),
+            Some(("dir", address)) => Party::Listed(address.split('/').next().unwrap_or_default()),
+            Some(_) => Party::Outside,
+            None if self.serves.contains_key(to) => Party::Agent(to),
+            None if self.queues.iter().any(|(_, name)| name == to) => Party::Queue(to.into()),
+            None if self.districts.iter().any(|district| district.name == to) => {
+                Party::District(to)
+            }
+            None => match (self.extensions.get(to), self.lines.get(&dialled(to, &self.plan))) {
+                (_, Some(queue)) => Party::Queue(self.queue(*queue)),
+                (Some(agent), None) => Party::Agent(agent),
+                (None, None) => Party::Outside,
+            },
         }
     }
 

@@ -234,7 +234,7 @@ fn shifts_and_the_directory_are_shown_with_who_is_there_and_whose_number_fails()
     let text = "[[agent]]\nid = \"op1\"\nname = \"सीमा\"\ncontact = \"sip:op1@10.0.0.1\"\n\
                 [[shift]]\nname = \"night\"\nhours = \"22:00-06:00\"\nagents = [\"op1\"]\n\
                 minimum = 1\n[[district]]\nname = \"alirajpur\"\ncode = \"ALI\"\nqueue = \"q\"\n\
-                [[queue]]\nname = \"q\"\n";
+                [[queue]]\nname = \"q\"\nwhen_unstaffed = \"wait\"\n";
     let mut settings =
         crate::config::parse(&[("t".into(), text.into())], &|_| None).expect("it is right");
     let mut directory = crate::call::Directory::default();

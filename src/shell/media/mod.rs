@@ -83,7 +83,25 @@ enum Order {
     Take {
         from: Receiver<Parcel>,
     },
+    /// What is played from now on, under the ids that there are and new ones.
+    Tunes(Arc<Tunes>),
     Stop,
+}
+
+/// Tells all workers what there is to play; for any thread.
+#[derive(Clone)]
+pub struct Jukebox(Vec<Line>);
+
+impl Jukebox {
+    /// Whoever is played something hears it to its end as it was. What is ordered after this is
+    /// played from here.
+    pub fn play_from(&self, tunes: &Arc<Tunes>) {
+        for line in &self.0 {
+            // A worker that has died has hung up.
+            let _ = line.orders.send(Order::Tunes(Arc::clone(tunes)));
+            line.waker.wake();
+        }
+    }
 }
 
 /// The running threads. Dropping it stops them and closes their sockets.
@@ -156,6 +174,10 @@ impl Workers {
         self.threads.drain(..).flat_map(|thread| thread.join().unwrap_or_default()).collect()
     }
 
+    pub fn jukebox(&self) -> Jukebox {
+        Jukebox(self.lines.clone())
+    }
+
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.counters)
     }
@@ -205,7 +227,7 @@ impl Handle {
         let order = Order::Command(command);
         self.order(worker, order).map_err(|order| match order {
             Order::Command(command) => command,
-            Order::Give { .. } | Order::Take { .. } | Order::Stop => {
+            Order::Give { .. } | Order::Take { .. } | Order::Tunes(_) | Order::Stop => {
                 unreachable!("what comes back is what was put")
             }
         })?;
@@ -242,8 +264,8 @@ impl Handle {
 
     fn carry(&self, port: PortId, (from, to): (usize, usize)) -> bool {
         let queued = |worker: usize| self.lines[worker].orders.len();
-        // Only this thread fills the queues, so what is free now stays free.
-        if queued(from) + 1 > ORDERS_QUEUED || queued(to) + 2 > ORDERS_QUEUED {
+        // Only this thread fills the queues, but for an order of tunes: what is free stays free.
+        if queued(from) + 2 > ORDERS_QUEUED || queued(to) + 3 > ORDERS_QUEUED {
             return false;
         }
         let (parcel, end) = channel::bounded(1);

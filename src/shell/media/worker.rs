@@ -142,6 +142,7 @@ impl Worker {
                 }
                 Ok(Order::Give { port, to }) => self.give(port, &to),
                 Ok(Order::Take { from }) => self.take(now, &from),
+                Ok(Order::Tunes(tunes)) => self.engine.play_from(tunes),
                 Ok(Order::Stop) => return false,
                 Err(error) => return !error.is_disconnected(),
             }

@@ -1,0 +1,233 @@
+//! The door: who may come in, what the number means that they called, what they hear first, and
+//! where they wait. Whoever may not come in is told when to try again, or why not.
+
+use super::calls::{Calls, Io};
+use super::conversation::Call;
+use super::leg::{Leg, Stage};
+use super::own::{Begun, Own};
+use super::routing::{self, Book};
+use super::side::Side;
+use super::{Arrival, Centre, Effect, Fact, Flag, Goal, Line, Role, Settings};
+use crate::base::{CallId, LegId, TrunkId};
+use crate::sip::{Act, Body, Cause, Invited, Source};
+
+impl Calls {
+    /// A call is at the door.
+    pub fn invited(&mut self, io: &mut Io, leg: LegId, invited: Invited) {
+        if let Some(wanted) = self.wanted(io, &invited) {
+            return self.seize(io, leg, &invited, wanted);
+        }
+        let dialled = routing::dialled(io.book(), &invited);
+        let known = &self.choices;
+        let (book, now) = (io.book(), io.cx.now);
+        let mut arrival = routing::arrival(book, &invited, &dialled, known, now, io.cx.rng);
+        let now = io.cx.now.instant;
+        // Of whoever is to be called back nobody is on the line.
+        let alive = self.table.len() - self.backs;
+        if let Err(seconds) = self.gate.admit(io.settings, alive, now, io.cx.rng) {
+            self.not_let_in(io, dialled.line, &arrival);
+            return refuse(io, leg, arrival, 503, Some(seconds));
+        }
+        if let Source::Trunk(_) = invited.source
+            && let Some(why) = self.nuisance(io, dialled.line, &mut arrival)
+        {
+            return turn_away(io, leg, arrival, why);
+        }
+        if let Source::User(_) = invited.source {
+            return io.out.push(Effect::Begin(Box::new(Begun { leg, invited, arrival })));
+        }
+        self.admitted(io, leg, invited, arrival, None);
+    }
+
+    /// Why a caller may not come in, on a line that keeps nuisances out.
+    fn nuisance(&mut self, io: &Io, line: Option<&Line>, arrival: &mut Arrival) -> Option<String> {
+        let (settings, now) = (&io.settings.blocks, io.cx.now.instant);
+        let burst = self.blocks.arrives(settings, &arrival.caller, now);
+        if burst {
+            arrival.flags.push(Flag::Burst);
+        }
+        let block = self.blocks.of(&arrival.caller, now);
+        match (line.is_some_and(|line| line.block), block) {
+            (true, Some(block)) => Some(format!("blocked: {}", block.reason)),
+            (true, None) if burst && settings.refuse_burst => Some("too many calls".into()),
+            (true, None) | (false, _) => None,
+        }
+    }
+
+    /// A call that may come in goes where its line leads.
+    pub(super) fn admitted(
+        &mut self,
+        io: &mut Io,
+        leg: LegId,
+        invited: Invited,
+        arrival: Arrival,
+        own: Option<Box<Own>>,
+    ) -> Option<CallId> {
+        let Some(line) = routing::dialled(io.book(), &invited).line else {
+            refuse(io, leg, arrival, 404, None);
+            return None;
+        };
+        // Phones that ring or talk have a port already.
+        let busy = self.by_leg.len().saturating_sub(self.table.len());
+        let idle = io.settings.phones.len().saturating_sub(busy);
+        let Some(port) = self.ports.take_for_caller(idle) else {
+            self.not_let_in(io, Some(line), &arrival);
+            refuse(io, leg, arrival, 503, Some(10));
+            return None;
+        };
+        let mut side = Side::new(port, io.cx.rng);
+        side.signalled = Some(invited.hop.peer.ip());
+        match first_description(&mut side, line, &invited, io.settings) {
+            Ok(first) => {
+                let caller = Leg::new(leg, Role::Caller, side, Stage::Trying);
+                Some(self.accept(io, (line, caller), (invited, arrival, own), first))
+            }
+            Err(status) => {
+                self.ports.give_back(port);
+                refuse(io, leg, arrival, status, None);
+                None
+            }
+        }
+    }
+
+    /// `first` is what the caller is sent first.
+    fn accept(
+        &mut self,
+        io: &mut Io,
+        (line, caller): (&Line, Leg),
+        (invited, arrival, own): (Invited, Arrival, Option<Box<Own>>),
+        first: Option<Body>,
+    ) -> CallId {
+        let (goal, centre) = match (&line.goal, line.menu.is_empty()) {
+            (&Goal::Queue(queue), false) => (Goal::Menu { queue }, None),
+            _ => self.goal(io.book(), line, &arrival.district, arrival.trunk),
+        };
+        if routing::names_district(io.book(), &arrival) {
+            self.choices.remember(&arrival.caller, &arrival.district, io.cx.now.instant);
+        }
+        let notice = io.settings.recording.notice(line, &goal);
+        let call = Call::new(io, goal.clone(), caller, (&invited, &arrival), own);
+        let call = Call {
+            languages: languages(io.book(), line, &arrival.district),
+            priority: line.priority,
+            emergency: line.emergency || call.emergency,
+            keys: line.keys,
+            says: line.welcome.into_iter().chain(notice).collect(),
+            music: line.music,
+            recorded: line.record,
+            told: notice.is_some(),
+            ..call
+        };
+        let (arrived, emergency) = (call.arrived, call.emergency);
+        let call = self.enter(io, call, arrival);
+        if emergency {
+            io.fact(Fact::Emergency { call });
+        }
+        if let Some(body) = first {
+            self.greet(io, call, body);
+        }
+        match goal {
+            Goal::Queue(queue) => {
+                io.out.push(Effect::Join { call, queue, arrived });
+            }
+            Goal::Served { .. } => match centre {
+                Some(trunk) => self.ring_centre(io, call, trunk),
+                None => self.without_centre(io, call),
+            },
+            Goal::Menu { .. } => self.ask(io, call, line),
+            Goal::Dial(uri) => self.dial_target(io, call, uri),
+            // No line has one of these.
+            Goal::Goodbye | Goal::Later { .. } | Goal::Placed => {}
+        }
+        call
+    }
+
+    /// Where the call goes: to the centre of its district, where that is known and can be had, or
+    /// else where its line leads. A centre is not handed its own calls back.
+    pub(super) fn goal(
+        &self,
+        book: Book,
+        line: &Line,
+        district: &str,
+        from: Option<TrunkId>,
+    ) -> (Goal, Option<TrunkId>) {
+        if let (&Goal::Queue(queue), true) = (&line.goal, line.by_district)
+            && let Some(district) = book.numbers.district(book.settings, district)
+        {
+            match district.centre {
+                Centre::Queue(own) => return (Goal::Queue(own), None),
+                Centre::Trunk(trunk) if from != Some(trunk) && !self.is_down(trunk) => {
+                    return (Goal::Served { queue }, Some(trunk));
+                }
+                Centre::Trunk(_) => {}
+            }
+        }
+        (line.goal.clone(), None)
+    }
+}
+
+/// What the caller is sent first: the answer to their offer, our offer where they sent none, or
+/// nothing yet where the far end is to speak first. The error is the status that refuses them.
+fn first_description(
+    side: &mut Side,
+    line: &Line,
+    invited: &Invited,
+    settings: &Settings,
+) -> Result<Option<Body>, u16> {
+    match (&line.goal, &invited.offer) {
+        // Only a look: the answer is made when the far end has answered.
+        (Goal::Dial(_) | Goal::Placed, Some(offer)) => {
+            side.clone().answer(&settings.media, offer).map(|_| None)
+        }
+        (Goal::Dial(_) | Goal::Placed, None) => Ok(None),
+        (
+            Goal::Queue(_)
+            | Goal::Served { .. }
+            | Goal::Menu { .. }
+            | Goal::Later { .. }
+            | Goal::Goodbye,
+            offer,
+        ) => match offer {
+            Some(offer) => side.answer(&settings.media, offer).map(Some),
+            None => Ok(Some(side.offer(&settings.media, None))),
+        },
+    }
+}
+
+/// The dialect of the district tells more than the line; what both say goes in this order.
+fn languages(book: Book, line: &Line, district: &str) -> Vec<String> {
+    let district = book.numbers.district(book.settings, district);
+    let own = district.map_or(&[][..], |district| &district.languages);
+    let mut languages: Vec<String> = Vec::new();
+    for language in own.iter().chain(&line.languages) {
+        if !languages.contains(language) {
+            languages.push(language.clone());
+        }
+    }
+    languages
+}
+
+/// A nuisance is told to stay away, and by a word that no network tries again after.
+fn turn_away(io: &mut Io, leg: LegId, arrival: Arrival, why: String) {
+    let text = "Calls from this number are not accepted for now".into();
+    let cause = Some(Cause { q850: Some(21), sip: Some(603), text });
+    io.out.push(Effect::Act { leg, act: Act::Refuse { status: 603, cause, retry_after: None } });
+    io.fact(Fact::Refused { arrival: Box::new(arrival), status: 603, why });
+}
+
+pub(super) fn refuse(
+    io: &mut Io,
+    leg: LegId,
+    arrival: Arrival,
+    status: u16,
+    retry_after: Option<u32>,
+) {
+    let q850 = match status {
+        404 => Some(1),
+        488 => Some(65),
+        _ => Some(42),
+    };
+    let cause = Some(Cause { q850, ..Cause::default() });
+    io.out.push(Effect::Act { leg, act: Act::Refuse { status, cause, retry_after } });
+    io.fact(Fact::Refused { arrival: Box::new(arrival), status, why: String::new() });
+}
