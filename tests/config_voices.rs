@@ -1,6 +1,7 @@
 //! The configuration of voices: who speaks for whom, and whose calls are recorded.
 
 use pukar::base::{AgentId, QueueId};
+use pukar::call::MediaIo;
 use pukar::config::{Mistake, Settings, parse};
 use std::path::Path;
 use std::time::Duration;
@@ -25,6 +26,21 @@ fn languages_that_speak_for_others_are_pairs() {
     one(
         "[media]\nfallback = { surgujia = 5 }",
         "2: \"surgujia\" in fallback is no pair of languages; write it as surgujia = \"hi\"",
+    );
+}
+
+#[test]
+fn packets_are_moved_by_whatever_the_kernel_does_best_unless_it_is_said() {
+    assert_eq!(read("").unwrap().call.media.io, MediaIo::Auto);
+    for (word, io) in
+        [("auto", MediaIo::Auto), ("epoll", MediaIo::Epoll), ("uring", MediaIo::Uring)]
+    {
+        let settings = read(&format!("[media]\nio = \"{word}\"")).unwrap();
+        assert_eq!(settings.call.media.io, io);
+    }
+    one(
+        "[media]\nio = \"epol\"",
+        "2: io \"epol\" is no way to move packets; did you mean \"epoll\"?",
     );
 }
 

@@ -2,6 +2,7 @@
 
 use crossbeam_channel::{Receiver, bounded};
 use pukar::base::{Id, Instant, PortId, TuneId};
+use pukar::call::MediaIo;
 use pukar::media::control::{Command, Event, Far};
 use pukar::media::{Tune, Tunes};
 use pukar::shell::clock::Clock;
@@ -17,7 +18,54 @@ const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const LONG: Duration = Duration::from_secs(10);
 const MUSIC: TuneId = TuneId(0);
 
+/// How packets are moved, and where the ports of its tests begin.
+#[derive(Clone, Copy)]
+struct Way {
+    io: MediaIo,
+    base: u32,
+}
+
+/// Each of these holds whichever way it is. Where the kernel has no io_uring, that is said.
+macro_rules! both_ways {
+    ($($name:ident)*) => {
+        mod by_epoll {
+            $(#[test] fn $name() {
+                super::$name(super::Way { io: super::MediaIo::Epoll, base: 20_000 });
+            })*
+        }
+        mod by_uring {
+            $(#[test] fn $name() {
+                if super::has_uring() {
+                    super::$name(super::Way { io: super::MediaIo::Uring, base: 21_000 });
+                }
+            })*
+        }
+    };
+}
+
+both_ways! {
+    a_bridge_loses_nothing_either_way
+    a_bridge_between_the_ports_of_two_workers_loses_nothing_either
+    music_comes_at_50_packets_a_second
+    a_listener_that_talks_is_thinned_and_its_keys_still_come
+    a_stranger_is_not_heard_and_the_phone_still_is
+    a_far_end_that_stops_listening_for_a_while_gets_the_next_packets
+    a_port_that_is_taken_fails_and_says_so
+    a_port_that_is_closed_is_free_at_once
+    a_flood_at_one_port_leaves_the_others_their_sound
+    a_port_that_moves_to_another_worker_while_it_talks_loses_nothing
+}
+
+fn has_uring() -> bool {
+    let has = pukar::shell::media::has_uring();
+    if !has {
+        eprintln!("this kernel allows no io_uring: not tested");
+    }
+    has
+}
+
 struct Media {
+    way: Way,
     handle: Handle,
     events: Receiver<Event>,
     _workers: Workers,
@@ -29,12 +77,13 @@ struct Phone {
 }
 
 impl Media {
-    fn start(count: usize) -> Self {
+    fn start(way: Way, count: usize) -> Self {
         let (sender, events) = bounded(10_000);
         let mut tunes = Tunes::default();
         tunes.insert(MUSIC, Tune::new(&[1_000; 160 * 50]));
         let setup = Setup {
             count,
+            io: way.io,
             tunes: Arc::new(tunes),
             seed: 1,
             clock: Clock::start(),
@@ -45,7 +94,7 @@ impl Media {
             inherited: Arc::default(),
         };
         let (workers, handle) = Workers::start(&setup).unwrap();
-        Self { handle, events, _workers: workers }
+        Self { way, handle, events, _workers: workers }
     }
 
     fn put(&self, command: Command) {
@@ -55,7 +104,7 @@ impl Media {
 
     /// A phone, and an open and agreed port for it. Its neighbour port goes to the other worker.
     fn phone(&self, number: u32, law: Law) -> Phone {
-        let port = PortId::new(number, 3);
+        let port = PortId::new(self.way.base + number, 3);
         self.put(Command::Open { port, address: HERE });
         let socket = UdpSocket::bind((HERE, 0)).unwrap();
         socket.set_read_timeout(Some(LONG)).unwrap();
@@ -120,30 +169,27 @@ fn stream_both_ways(media: &Media, a: &Phone, b: &Phone) {
     }
 }
 
-#[test]
-fn a_bridge_loses_nothing_either_way() {
-    let media = Media::start(1);
-    let (a, b) = (media.phone(20_000, Law::A), media.phone(20_002, Law::Mu));
+fn a_bridge_loses_nothing_either_way(way: Way) {
+    let media = Media::start(way, 1);
+    let (a, b) = (media.phone(0, Law::A), media.phone(2, Law::Mu));
     stream_both_ways(&media, &a, &b);
 }
 
-#[test]
-fn a_bridge_between_the_ports_of_two_workers_loses_nothing_either() {
-    let media = Media::start(2);
-    let (a, b) = (media.phone(20_010, Law::A), media.phone(20_012, Law::Mu));
+fn a_bridge_between_the_ports_of_two_workers_loses_nothing_either(way: Way) {
+    let media = Media::start(way, 2);
+    let (a, b) = (media.phone(10, Law::A), media.phone(12, Law::Mu));
     stream_both_ways(&media, &a, &b);
-    let (a, b) = (media.phone(20_010, Law::A), media.phone(20_012, Law::Mu));
-    let third = media.phone(20_014, Law::Mu);
+    let (a, b) = (media.phone(10, Law::A), media.phone(12, Law::Mu));
+    let third = media.phone(14, Law::Mu);
     media.put(Command::Bridge { a: a.port, b: third.port });
     media.put(Command::Bridge { a: third.port, b: b.port });
     media.settle(&[a.port, b.port, third.port]);
     stream_both_ways(&media, &a, &b);
 }
 
-#[test]
-fn music_comes_at_50_packets_a_second() {
-    let media = Media::start(1);
-    let phone = media.phone(20_020, Law::A);
+fn music_comes_at_50_packets_a_second(way: Way) {
+    let media = Media::start(way, 1);
+    let phone = media.phone(20, Law::A);
     media.put(Command::music(phone.port, MUSIC, Instant(0)));
     phone.hear();
     let clock = Clock::start();
@@ -152,10 +198,9 @@ fn music_comes_at_50_packets_a_second() {
     assert!((1_900_000..2_200_000).contains(&took), "100 packets took {took} us");
 }
 
-#[test]
-fn a_listener_that_talks_is_thinned_and_its_keys_still_come() {
-    let media = Media::start(1);
-    let phone = media.phone(20_030, Law::A);
+fn a_listener_that_talks_is_thinned_and_its_keys_still_come(way: Way) {
+    let media = Media::start(way, 1);
+    let phone = media.phone(30, Law::A);
     media.put(Command::music(phone.port, MUSIC, Instant(0)));
     phone.hear();
     phone.say(8, 1, 0xd5);
@@ -170,10 +215,9 @@ fn a_listener_that_talks_is_thinned_and_its_keys_still_come() {
     assert_eq!((figures.received, figures.lost), (202, 0));
 }
 
-#[test]
-fn a_stranger_is_not_heard_and_the_phone_still_is() {
-    let media = Media::start(1);
-    let (a, b) = (media.phone(20_040, Law::A), media.phone(20_042, Law::A));
+fn a_stranger_is_not_heard_and_the_phone_still_is(way: Way) {
+    let media = Media::start(way, 1);
+    let (a, b) = (media.phone(40, Law::A), media.phone(42, Law::A));
     media.put(Command::Bridge { a: a.port, b: b.port });
     media.settle(&[a.port]);
     a.say(8, 1, 1);
@@ -184,10 +228,9 @@ fn a_stranger_is_not_heard_and_the_phone_still_is() {
     assert_eq!(b.hear()[12], 3);
 }
 
-#[test]
-fn a_far_end_that_stops_listening_for_a_while_gets_the_next_packets() {
-    let media = Media::start(1);
-    let (a, b) = (media.phone(20_050, Law::A), media.phone(20_052, Law::A));
+fn a_far_end_that_stops_listening_for_a_while_gets_the_next_packets(way: Way) {
+    let media = Media::start(way, 1);
+    let (a, b) = (media.phone(50, Law::A), media.phone(52, Law::A));
     media.put(Command::Bridge { a: a.port, b: b.port });
     media.settle(&[a.port]);
     b.say(8, 1, 1);
@@ -202,18 +245,73 @@ fn a_far_end_that_stops_listening_for_a_while_gets_the_next_packets() {
     while b.hear()[12] != 9 {}
 }
 
-#[test]
-fn a_port_that_is_taken_fails_and_says_so() {
-    let media = Media::start(1);
-    let taken = UdpSocket::bind((HERE, 20_060)).unwrap();
-    let port = PortId::new(20_060, 1);
+fn a_port_that_is_taken_fails_and_says_so(way: Way) {
+    let media = Media::start(way, 1);
+    let number = way.base + 60;
+    let taken = UdpSocket::bind((HERE, number as u16)).unwrap();
+    let port = PortId::new(number, 1);
     media.put(Command::Open { port, address: HERE });
     let Event::Failed { port: failed, why } = media.event() else { panic!() };
     assert_eq!(failed, port);
-    assert!(why.contains("20060"), "{why}");
+    assert!(why.contains(&number.to_string()), "{why}");
     drop(taken);
-    let again = PortId::new(20_060, 2);
+    let again = PortId::new(number, 2);
     media.put(Command::Open { port: again, address: HERE });
     media.put(Command::Close { port: again });
     assert!(matches!(media.event(), Event::Closed { port, .. } if port == again));
+}
+
+/// Nothing of a closed port lives on in the kernel: its number is free at once, many times over.
+fn a_port_that_is_closed_is_free_at_once(way: Way) {
+    let media = Media::start(way, 1);
+    let number = way.base + 70;
+    for generation in 1..300 {
+        let port = PortId::new(number, generation);
+        media.put(Command::Open { port, address: HERE });
+        media.put(Command::Close { port });
+        let event = media.event();
+        assert!(matches!(event, Event::Closed { port: closed, .. } if closed == port), "{event:?}");
+    }
+    UdpSocket::bind((HERE, number as u16)).unwrap();
+    UdpSocket::bind((HERE, number as u16 + 1)).unwrap();
+}
+
+/// More than any ring of buffers holds comes between two looks at the sockets.
+fn a_flood_at_one_port_leaves_the_others_their_sound(way: Way) {
+    let media = Media::start(way, 1);
+    let (a, b) = (media.phone(80, Law::A), media.phone(82, Law::A));
+    let flooded = media.phone(84, Law::A);
+    media.put(Command::Bridge { a: a.port, b: b.port });
+    media.settle(&[a.port, b.port, flooded.port]);
+    let stranger = Phone { socket: UdpSocket::bind((HERE, 0)).unwrap(), port: flooded.port };
+    for n in 0..200u16 {
+        (0..50).for_each(|m| stranger.say(8, n * 50 + m, 0x11));
+        a.say(8, n, 0xd5);
+        let heard = b.hear();
+        assert_eq!((u16::from_be_bytes([heard[2], heard[3]]), heard[12]), (n, 0xd5));
+    }
+}
+
+/// Ports go from worker to worker while their far ends talk: all that was said is heard.
+fn a_port_that_moves_to_another_worker_while_it_talks_loses_nothing(way: Way) {
+    let media = Media::start(way, 2);
+    let phones = [90, 92, 94].map(|number| media.phone(number, Law::A));
+    let ports = phones.each_ref().map(|phone| phone.port);
+    media.settle(&ports);
+    for n in 0..100u16 {
+        let other = 1 + usize::from(n % 2);
+        media.put(Command::Bridge { a: ports[0], b: ports[other] });
+        media.settle(&ports);
+        (0..5).for_each(|m| phones[0].say(8, 5 * n + m, 0xd5));
+        (0..5).for_each(|_| drop(phones[other].hear()));
+    }
+    for port in ports {
+        media.put(Command::Close { port });
+        let figures = loop {
+            if let Event::Closed { figures, .. } = media.event() {
+                break figures;
+            }
+        };
+        assert_eq!((figures.lost, figures.refused), (0, 0));
+    }
 }

@@ -2,6 +2,7 @@
 
 use crossbeam_channel::bounded;
 use pukar::base::{Id, PortId, TuneId};
+use pukar::call::MediaIo;
 use pukar::media::Tunes;
 use pukar::media::control::{Command, Event};
 use pukar::shell::clock::Clock;
@@ -22,6 +23,7 @@ fn worker(sink: Sink, died: Died) -> (Workers, Handle) {
     let tunes = Arc::new(Tunes::default());
     let setup = Setup {
         count: 1,
+        io: MediaIo::Auto,
         tunes,
         seed: 1,
         clock: Clock::start(),

@@ -313,6 +313,18 @@ pub struct MediaSettings {
     pub silence_hangup: Duration,
     /// The differentiated services code point of what is sent (RFC 2474). Default 46, expedited.
     pub dscp: u8,
+    pub io: MediaIo,
+}
+
+/// How media workers move their packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MediaIo {
+    /// By io_uring where the kernel allows it, by epoll elsewhere.
+    #[default]
+    Auto,
+    Epoll,
+    /// By io_uring, or not at all.
+    Uring,
 }
 
 impl Default for MediaSettings {
@@ -327,6 +339,7 @@ impl Default for MediaSettings {
             silence_alarm: Duration::from_secs(3),
             silence_hangup: Duration::from_secs(60),
             dscp: 46,
+            io: MediaIo::default(),
         }
     }
 }

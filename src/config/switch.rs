@@ -8,13 +8,15 @@ use super::settings::{Level, Settings, Store};
 use super::tree::{Table, Value};
 use super::value;
 use crate::base::limits;
-use crate::call::{Codec, MediaSettings};
+use crate::call::{Codec, MediaIo, MediaSettings};
 use crate::sip::Listener;
 use jiff::tz::TimeZoneDatabase;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+const IO: [(&str, MediaIo); 3] =
+    [("auto", MediaIo::Auto), ("epoll", MediaIo::Epoll), ("uring", MediaIo::Uring)];
 const CODECS: [Codec; 2] = [Codec::Pcma, Codec::Pcmu];
 
 pub fn switch(table: &Table, settings: &mut Settings, log: &mut Log) {
@@ -144,6 +146,7 @@ pub fn media(
             .span("silence_hangup", 0..=86_400_000)
             .unwrap_or(defaults.silence_hangup),
         dscp: section.number("dscp", 0..=63).map_or(defaults.dscp, |n| n as u8),
+        io: section.text("io", io).map_or(defaults.io, |at| at.it),
     };
     let media = &settings.call.media;
     if media.silence_hangup > Duration::ZERO && media.silence_hangup <= media.silence_alarm {
@@ -165,6 +168,12 @@ pub fn media(
     section.done();
     let music = music.map_or(Some("tone".into()), |at| at.map(|at| at.it));
     [music, welcome.flatten().map(|at| at.it)]
+}
+
+fn io(raw: &str) -> Result<MediaIo, Wrong> {
+    let names = IO.map(|(name, _)| name);
+    let known = IO.iter().find(|(name, _)| *name == raw).map(|(_, io)| *io);
+    known.ok_or_else(|| unknown("is no way to move packets", raw, &names, "ways"))
 }
 
 /// `fallback = { surgujia = "hi" }`: any language, and the one that speaks for it.

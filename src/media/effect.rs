@@ -34,8 +34,8 @@ pub enum Effect {
     /// Write down what was heard at recorded ports, and give the buffer back to
     /// [`super::Engine::reuse`].
     Recorded(Batch),
-    /// Send a report of ours out of the RTCP socket.
-    Report { port: PortId, to: SocketAddr, bytes: Vec<u8> },
+    /// Send a report, ours or another far end's in our words.
+    Report { port: PortId, channel: Channel, to: SocketAddr, bytes: Vec<u8> },
     /// Send a frame of a tune.
     Send(Frame),
     /// `Some`: the RTP socket need take nothing that is not from there. `None`: from anywhere.

@@ -14,7 +14,7 @@ use super::tune::{Tune, Tunes};
 use super::wheel::Wheel;
 use crate::base::limits::ROOM_MAX;
 use crate::base::{Id, Instant, PortId, Rng, TuneId};
-use crate::wire::rtp::Rtp;
+use crate::wire::rtp::{Rtp, looks_like_rtcp};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,6 +107,11 @@ impl Engine {
             near.refuse();
             return None;
         }
+        // RFC 5761 section 4: by its second octet it is told apart.
+        let channel = match near.is_muxed() && looks_like_rtcp(bytes) {
+            true => Channel::Rtcp,
+            false => channel,
+        };
         match channel {
             Channel::Rtp => {
                 let Some(mut rtp) = Rtp::new(bytes) else {
@@ -134,8 +139,10 @@ impl Engine {
                 self.table.get_mut(peer)?.say(content, &mut rtp)
             }
             Channel::Rtcp => {
-                let peer = near.hear_rtcp(now, from, bytes).then_some(near.peer)??;
-                self.table.get_mut(peer)?.say_rtcp(now, bytes)
+                let told = near.hear_rtcp(now, from, bytes, out)?;
+                let (peer, told) = (near.peer?, near.told_of_peer(told));
+                out.extend(self.table.get_mut(peer)?.say_rtcp(now, told));
+                None
             }
         }
     }

@@ -9,11 +9,15 @@
 //! - Where it is known which host the signalling comes from, no other host than that and the said
 //!   one can prove anything, but for its neighbours in the pool of one NAT; inside one site, no
 //!   host outside of it.
-//! - It is then taken on trial. During the trial the said address takes over with one packet, and
-//!   so does a likelier source with its run; one that is no likelier, if the first has fallen
-//!   silent. Whoever is unlikely by its address stays on trial until learning is over: a thief who
-//!   speaks before the phone does loses to the phone.
+//! - It is then taken on trial. During the trial the said address takes over with one packet, a
+//!   likelier source with its run, and any other, if the first has fallen silent. The unlikely stay
+//!   on trial until learning is over: a thief who speaks before the phone does loses to the phone.
 //! - After that nobody else is heard until another address is agreed.
+//! - A third host of the same site is only borne: a phone may send from another address than it
+//!   says, and so may anybody. It is heard after half a second, but what is said to the phone goes
+//!   where the phone said that it listens, and the host keeps its place only until a better claim
+//!   comes. Whoever reports on what was sent there (RTCP) has heard it, and so is the far end.
+//! - A less likely source that was there long before anything was agreed is nobody's phone.
 //!
 //! May import: base.
 
@@ -25,7 +29,7 @@ use std::time::Duration;
 const LEARN_FOR: Duration = Duration::from_secs(30);
 /// ... or, for the unlikely, after this many of their packets.
 const LEARN_PACKETS: u16 = 1_000;
-/// How long a source that is likely by its address is on trial.
+/// How long a source that is not the said one, and likely, is on trial.
 const TRIAL: Duration = Duration::from_secs(2);
 /// A source on trial that is silent for this long may be replaced.
 const FALTER: Duration = Duration::from_millis(200);
@@ -36,6 +40,10 @@ const RUN_ELSEWHERE: u8 = 25;
 /// Sources watched at a time.
 const CANDIDATES: usize = 4;
 
+/// Of a source that was heard before anything was agreed, its first packet is at most so old: an
+/// answer may be overtaken by the sound that it speaks of.
+const EARLY: Duration = Duration::from_secs(2);
+
 #[derive(Clone, Debug, Default)]
 pub struct Latch {
     said: Option<SocketAddr>,
@@ -45,6 +53,10 @@ pub struct Latch {
     /// When the first packet after the agreement came, and how many of the unlikely since.
     since: Option<Instant>,
     strangers: u16,
+    /// Who sent before anything was agreed, and since when.
+    early: [Option<(SocketAddr, Instant)>; CANDIDATES],
+    /// The host that has heard us.
+    proven: Option<IpAddr>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,12 +65,26 @@ enum State {
     Learning,
     Trial {
         at: SocketAddr,
-        /// The run that proved it.
-        run: u8,
+        firm: bool,
+        likely: bool,
         until: Instant,
         heard: Instant,
     },
-    Settled(SocketAddr),
+    Settled {
+        at: SocketAddr,
+        firm: bool,
+    },
+}
+
+/// What makes a source the far end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Claim {
+    /// Packets of one stream.
+    run: u8,
+    /// Nobody else has a better one, and it is where the far end listens too.
+    firm: bool,
+    /// The address says so itself.
+    likely: bool,
 }
 
 /// A source that may become the far end.
@@ -82,84 +108,141 @@ pub enum Source {
 impl Latch {
     /// The address of a new agreement. 0.0.0.0 (hold, RFC 2543) says nothing about where the far
     /// end is. Returns whether learning starts anew.
-    pub fn agree(&mut self, said: SocketAddr, signalled: Option<IpAddr>) -> bool {
+    pub fn agree(&mut self, now: Instant, said: SocketAddr, signalled: Option<IpAddr>) -> bool {
         self.signalled = signalled.filter(|host| !host.is_unspecified());
         if said.ip().is_unspecified() || said.port() == 0 || self.said == Some(said) {
             return false;
         }
+        for early in self.early.iter_mut().filter(|e| e.is_some_and(|e| now.since(e.1) < EARLY)) {
+            *early = None;
+        }
         // The far end may have announced the very address that it had been learned at.
-        if self.state == State::Settled(said) {
+        if self.state.settled() == Some(said) {
             self.said = Some(said);
+            self.state = State::Settled { at: said, firm: true };
             return false;
         }
-        *self = Self { said: Some(said), signalled: self.signalled, ..Self::default() };
+        let (signalled, early) = (self.signalled, self.early);
+        *self = Self { said: Some(said), signalled, early, ..Self::default() };
         true
     }
 
     /// Where to send.
     pub fn far(&self) -> Option<SocketAddr> {
         match self.state {
-            State::Learning => self.said,
-            State::Trial { at, .. } | State::Settled(at) => Some(at),
+            State::Trial { at, firm: true, .. } | State::Settled { at, firm: true } => Some(at),
+            State::Learning
+            | State::Trial { firm: false, .. }
+            | State::Settled { firm: false, .. } => self.said,
         }
     }
 
     pub fn settled(&self) -> Option<SocketAddr> {
-        match self.state {
-            State::Settled(at) => Some(at),
-            State::Learning | State::Trial { .. } => None,
+        self.state.settled()
+    }
+
+    /// Whether nobody else can take its place any more.
+    pub fn is_firm(&self) -> bool {
+        matches!(self.state, State::Settled { firm: true, .. })
+            || self.proven.is_some() && self.settled().map(|at| at.ip()) == self.proven
+    }
+
+    /// A well-formed packet before anything is agreed.
+    pub fn before(&mut self, now: Instant, from: SocketAddr) {
+        if self.early.iter().flatten().all(|(who, _)| *who != from)
+            && let Some(free) = self.early.iter_mut().find(|early| early.is_none())
+        {
+            *free = Some((from, now));
+        }
+    }
+
+    /// This host has told of something that only the far end can have heard. True: whoever is heard
+    /// from there is settled with that, for good.
+    pub fn prove(&mut self, host: IpAddr) -> bool {
+        let claimed = self.said.and_then(|said| claim(said, self.signalled, host));
+        if self.is_firm() || self.proven.is_some() || claimed.is_none() {
+            return false;
+        }
+        self.proven = Some(host);
+        (self.since, self.strangers) = (None, 0);
+        let at = match self.state {
+            State::Learning => None,
+            State::Trial { at, .. } | State::Settled { at, .. } => Some(at),
+        };
+        match at.filter(|at| at.ip() == host) {
+            Some(at) => {
+                self.settle(at, false);
+                true
+            }
+            None => {
+                // Somebody else is heard in its place.
+                self.state = State::Learning;
+                false
+            }
         }
     }
 
     /// A well-formed packet of an agreed payload type.
     pub fn packet(&mut self, now: Instant, from: SocketAddr, ssrc: u32, sequence: u16) -> Source {
+        let said = self.said == Some(from);
         match &mut self.state {
-            State::Settled(at) if *at == from => Source::Far,
-            State::Settled(_) => Source::Stranger,
-            State::Learning | State::Trial { .. } if self.said == Some(from) => self.settle(from),
-            State::Trial { at, until, .. } if *at == from && now >= *until => self.settle(from),
+            State::Settled { at, .. } if *at == from => Source::Far,
+            State::Settled { firm: true, .. } => Source::Stranger,
+            _ if said => self.settle(from, true),
+            State::Trial { at, until, firm, .. } if *at == from && now >= *until => {
+                let firm = *firm;
+                self.settle(from, firm)
+            }
             State::Trial { at, heard, .. } if *at == from => {
                 *heard = now;
                 Source::Far
             }
-            // The run that a source may have at most, to be heard instead.
-            State::Trial { heard, run, .. } if now.since(*heard) < FALTER => {
-                let most = *run - 1;
-                self.learn(now, from, (ssrc, sequence), most)
-            }
-            State::Learning | State::Trial { .. } => {
-                self.learn(now, from, (ssrc, sequence), RUN_ELSEWHERE)
+            State::Learning | State::Trial { .. } | State::Settled { .. } => {
+                self.learn(now, from, ssrc, sequence)
             }
         }
     }
 
-    fn settle(&mut self, at: SocketAddr) -> Source {
-        self.state = State::Settled(at);
+    fn settle(&mut self, at: SocketAddr, firm: bool) -> Source {
+        self.state = State::Settled { at, firm };
         self.candidates = [None; CANDIDATES];
         Source::Settled
     }
 
-    fn learn(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        (ssrc, sequence): (u32, u16),
-        most: u8,
-    ) -> Source {
-        let needed = self.said.and_then(|said| needed(said, self.signalled, from));
-        let Some(run) = needed.filter(|run| *run <= most) else { return Source::Stranger };
-        let until = *self.since.get_or_insert(now) + LEARN_FOR;
-        let unlikely = run == RUN_ELSEWHERE;
-        if now > until || unlikely && self.strangers >= LEARN_PACKETS {
+    fn learn(&mut self, now: Instant, from: SocketAddr, ssrc: u32, sequence: u16) -> Source {
+        let claimed = self.said.and_then(|said| claim(said, self.signalled, from.ip()));
+        let Some(claim) = claimed.filter(|claim| self.may(now, from, *claim)) else {
+            return Source::Stranger;
+        };
+        let over = *self.since.get_or_insert(now) + LEARN_FOR;
+        if now > over || !claim.likely && self.strangers >= LEARN_PACKETS {
             return Source::Stranger;
         }
-        self.strangers += u16::from(unlikely);
-        if self.run(from, ssrc, sequence) < run {
+        self.strangers += u16::from(!claim.likely);
+        if self.run(from, ssrc, sequence) < claim.run {
             return Source::Stranger;
         }
-        let until = if unlikely { until } else { now + TRIAL };
-        self.state = State::Trial { at: from, run, until, heard: now };
+        if self.proven == Some(from.ip()) {
+            return self.settle(from, false);
+        }
+        let Claim { firm, likely, .. } = claim;
+        let until = if likely { now + TRIAL } else { over };
+        self.state = State::Trial { at: from, firm, likely, until, heard: now };
         Source::Far
+    }
+
+    /// Whether this one has a claim beside whoever is heard now.
+    fn may(&self, now: Instant, from: SocketAddr, claim: Claim) -> bool {
+        let early = !claim.likely && self.early.iter().flatten().any(|(who, _)| *who == from);
+        let disproven = self.proven.is_some_and(|host| host != from.ip()) && !claim.firm;
+        let beside = match self.state {
+            State::Learning => true,
+            State::Trial { heard, likely, .. } => {
+                now.since(heard) >= FALTER || !likely && claim.likely
+            }
+            State::Settled { firm, .. } => !firm && claim.firm && claim.likely && !self.is_firm(),
+        };
+        !early && !disproven && beside
     }
 
     /// How many packets of one stream, in order, this source has sent.
@@ -180,19 +263,33 @@ impl Latch {
     }
 }
 
-/// The run that proves this source; `None` where nothing can.
-fn needed(said: SocketAddr, signalled: Option<IpAddr>, from: SocketAddr) -> Option<u8> {
-    if said.ip() == from.ip() {
-        return Some(RUN_SAME_HOST);
+impl State {
+    fn settled(self) -> Option<SocketAddr> {
+        match self {
+            State::Settled { at, .. } => Some(at),
+            State::Learning | State::Trial { .. } => None,
+        }
+    }
+}
+
+/// What this source needs to be taken for the far end; `None` where nothing is enough.
+fn claim(said: SocketAddr, signalled: Option<IpAddr>, from: IpAddr) -> Option<Claim> {
+    let firm = |run, likely| Some(Claim { run, firm: true, likely });
+    if said.ip() == from {
+        return firm(RUN_SAME_HOST, true);
     }
     match signalled {
-        Some(host) if host == from.ip() => Some(RUN_NAT),
-        // A site's own host may have several addresses, and send from another than it says.
-        Some(host) if is_private(host) && is_private(from.ip()) => Some(RUN_ELSEWHERE),
+        Some(host) if host == from => firm(RUN_NAT, true),
+        // A site's own host may have several addresses, and send from another than it says. Where
+        // it signals from the address that it says, that is no NAT's: it can be sent to.
+        Some(host) if is_private(host) && is_private(from) => match said.ip() == host {
+            true => Some(Claim { run: RUN_ELSEWHERE, firm: false, likely: false }),
+            false => firm(RUN_ELSEWHERE, false),
+        },
         // RFC 4787 section 4.1: a NAT may have a pool of addresses, and take another one for media.
-        Some(host) if are_neighbours(host, from.ip()) => Some(RUN_ELSEWHERE),
+        Some(host) if are_neighbours(host, from) => firm(RUN_ELSEWHERE, false),
         Some(_) => None,
-        None => Some(RUN_ELSEWHERE),
+        None => firm(RUN_ELSEWHERE, false),
     }
 }
 

@@ -4,13 +4,13 @@
 //! goes. Knows no other port but its peer's id. May import: base, wire.
 
 use super::control::{Event, Far, Figures};
-use super::effect::{Effect, Frame, Relay};
+use super::effect::{Channel, Effect, Frame, Relay};
 use super::hearing::Hearing;
 use super::jitter::Jitter;
 use super::keys::{Heard, Keys};
 use super::latch::{Latch, Source};
 use super::playing::Playing;
-use super::reports::{Ours, Reports};
+use super::reports::{Ours, Reports, Told};
 use super::tape::Track;
 use super::tune::FRAME;
 use crate::base::{Instant, PortId};
@@ -154,7 +154,7 @@ impl Port {
 
     pub(super) fn agree(&mut self, now: Instant, far: Far, out: &mut Vec<Effect>) {
         let settled = self.latch.settled().is_some();
-        let elsewhere = self.latch.agree(far.rtp, far.signalled);
+        let elsewhere = self.latch.agree(now, far.rtp, far.signalled);
         if elsewhere && settled {
             out.push(Effect::Connect { port: self.id, peer: None });
         }
@@ -197,6 +197,9 @@ impl Port {
         out: &mut Vec<Effect>,
     ) -> Option<Content> {
         let Some(content) = self.content(rtp.payload_type()) else {
+            if self.far.is_none() {
+                self.latch.before(now, from);
+            }
             self.refused += 1;
             return None;
         };
@@ -239,7 +242,9 @@ impl Port {
 
     fn settled(&mut self, from: SocketAddr, out: &mut Vec<Effect>) {
         out.push(Effect::Tell(Event::Latched { port: self.id, from }));
-        out.push(Effect::Connect { port: self.id, peer: Some(from) });
+        if self.latch.is_firm() {
+            out.push(Effect::Connect { port: self.id, peer: Some(from) });
+        }
         self.rethin(out);
     }
 
@@ -293,40 +298,94 @@ impl Port {
         self.latch.far().filter(|_| hears)
     }
 
-    pub(super) fn hear_rtcp(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) -> bool {
-        let well_formed = looks_like_rtcp(bytes) && bytes.len().is_multiple_of(4);
-        let believed = well_formed && self.is_rtcp_source(from);
-        self.refused += u64::from(!believed);
-        if believed {
-            self.reports.heard(now, bytes);
+    /// A packet of RTCP: what it tells, if it is to be believed.
+    pub(super) fn hear_rtcp(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        bytes: &[u8],
+        out: &mut Vec<Effect>,
+    ) -> Option<Told> {
+        let told = looks_like_rtcp(bytes).then(|| Told::read(bytes)).flatten();
+        if told.as_ref().is_some_and(|told| self.reports.is_answer(told))
+            && self.latch.prove(from.ip())
+            && let Some(at) = self.latch.settled()
+        {
+            self.settled(at, out);
         }
-        believed
+        let Some(told) = told.filter(|told| self.is_rtcp_source(from, told)) else {
+            self.refused += 1;
+            return None;
+        };
+        self.reports.heard(now, &told);
+        Some(told)
     }
 
-    /// The address that was said, or the host that RTP has settled on; the first to speak stays.
-    fn is_rtcp_source(&mut self, from: SocketAddr) -> bool {
+    /// The address that was said, or the host that RTP has settled on; the first to speak stays. And
+    /// it speaks of the stream that is heard.
+    fn is_rtcp_source(&mut self, from: SocketAddr, told: &Told) -> bool {
         let Some(far) = self.far else { return false };
+        if self.hearing.report().is_some_and(|heard| heard.ssrc != told.ssrc) {
+            return false;
+        }
+        let settled = self.latch.settled().filter(|_| self.latch.is_firm());
+        if self.is_muxed() {
+            return settled.unwrap_or(far.rtp) == from;
+        }
         match self.rtcp {
             Some(at) => at == from,
             None => {
-                let host = self.latch.settled().is_some_and(|at| at.ip() == from.ip());
-                let believed = host || from == far.rtcp;
+                let believed = settled.is_some_and(|at| at.ip() == from.ip()) || from == far.rtcp;
                 self.rtcp = believed.then_some(from);
                 believed
             }
         }
     }
 
-    pub(super) fn say_rtcp(&mut self, now: Instant, bytes: &[u8]) -> Option<Relay> {
+    /// What is told of the peer's stream, in the numbers of the peer.
+    pub(super) fn told_of_peer(&self, mut told: Told) -> Told {
+        let source = self.voice.source;
+        told.about.retain(|report| source.is_some_and(|(ssrc, _)| ssrc == report.ssrc));
+        for report in &mut told.about {
+            let shift = source.map_or(0, |(_, shift)| shift);
+            let number = (report.highest as u16).wrapping_sub(shift);
+            report.highest = report.highest & 0xffff_0000 | u32::from(number);
+        }
+        told
+    }
+
+    /// The peer's report, for the far end that hears its stream.
+    pub(super) fn say_rtcp(&mut self, now: Instant, mut told: Told) -> Option<Effect> {
         self.far.filter(|_| self.playing.is_none())?;
         let to = self.rtcp_to()?;
-        self.reports.went(now, bytes);
-        Some(Relay { port: self.id, to })
+        let ssrc = self.voice.source.map(|(ssrc, _)| ssrc);
+        told.sent = told.sent.filter(|_| ssrc == Some(told.ssrc));
+        if let Some(sent) = &told.sent {
+            self.reports.went(now, sent);
+        }
+        Some(Effect::Report {
+            port: self.id,
+            channel: self.rtcp_channel(),
+            to,
+            bytes: told.bytes(),
+        })
+    }
+
+    /// Whether RTCP goes with RTP (RFC 5761), as it was agreed.
+    pub(super) fn is_muxed(&self) -> bool {
+        self.far.is_some_and(|far| far.rtcp == far.rtp)
+    }
+
+    fn rtcp_channel(&self) -> Channel {
+        if self.is_muxed() { Channel::Rtp } else { Channel::Rtcp }
     }
 
     /// Where the far end listens for RTCP, if it hears at all.
     fn rtcp_to(&self) -> Option<SocketAddr> {
         let (far, rtp) = (self.far?, self.listens()?);
+        if self.is_muxed() {
+            return Some(rtp);
+        }
         let behind_nat = rtp != far.rtp;
         let guess = SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1));
         Some(self.rtcp.unwrap_or(if behind_nat { guess } else { far.rtcp }))
@@ -341,7 +400,7 @@ impl Port {
         let to = self.rtcp_to().filter(|_| self.voice.round.is_some())?;
         let Voice { ssrc, timestamp, packets, .. } = self.voice;
         let bytes = self.reports.due(now, &Ours { ssrc, timestamp, packets }, &self.hearing)?;
-        Some(Effect::Report { port: self.id, to, bytes })
+        Some(Effect::Report { port: self.id, channel: self.rtcp_channel(), to, bytes })
     }
 
     /// Asks that most packets of a caller who only waits be skipped unread.

@@ -1,6 +1,6 @@
-//! Reports (RFC 3550 section 6.4): ours to a far end that hears a tune or a room, and the time that
-//! the way there and back takes, from what far ends answer to any sender report that went to them,
-//! ours or another's.
+//! Reports (RFC 3550 section 6.4): ours to a far end that hears a tune or a room, and what of one far
+//! end's is handed on to the other. And the time that the way there and back takes, from what far
+//! ends answer to any sender report that went to them, ours or another's.
 //!
 //! In: RTCP as it comes and goes, the time. Out: a report that is due. May import: base, wire.
 
@@ -31,6 +31,33 @@ pub struct Reports {
     before: (u64, u64),
 }
 
+/// What one report tells: what its source has sent, and how it has received others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    pub ssrc: u32,
+    pub sent: Option<Sent>,
+    pub about: Vec<Report>,
+}
+
+impl Told {
+    /// The report at the head of a compound packet. Names, farewells and whatever else there is are
+    /// for us alone: who a party is, and when the call ends, is told by SIP.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        match rtcp::parse(bytes)?.into_iter().next()? {
+            Part::Sender { ssrc, sent, reports } => {
+                Some(Self { ssrc, sent: Some(sent), about: reports })
+            }
+            Part::Receiver { ssrc, reports } => Some(Self { ssrc, sent: None, about: reports }),
+            Part::Names(_) | Part::Bye(_) => None,
+        }
+    }
+
+    pub fn bytes(&self) -> Vec<u8> {
+        let name = format!("{:08x}@pukar", self.ssrc);
+        rtcp::build(self.ssrc, self.sent, &self.about, &name)
+    }
+}
+
 /// Our stream as a report tells of it.
 pub struct Ours {
     pub ssrc: u32,
@@ -44,37 +71,36 @@ impl Reports {
     }
 
     /// RTCP from the far end, which is believed.
-    pub fn heard(&mut self, now: Instant, bytes: &[u8]) {
-        for part in rtcp::parse(bytes).into_iter().flatten() {
-            match part {
-                Part::Sender { sent, reports, .. } => {
-                    self.told = Some((middle(sent.ntp), now));
-                    reports.iter().for_each(|report| self.answer(now, report));
-                }
-                Part::Receiver { reports, .. } => {
-                    reports.iter().for_each(|report| self.answer(now, report));
-                }
-                Part::Names(_) | Part::Bye(_) => {}
-            }
+    pub fn heard(&mut self, now: Instant, told: &Told) {
+        if let Some(sent) = told.sent {
+            self.told = Some((middle(sent.ntp), now));
         }
+        told.about.iter().for_each(|report| self.answer(now, report));
     }
 
-    /// RTCP that goes to the far end.
-    pub fn went(&mut self, now: Instant, bytes: &[u8]) {
-        for part in rtcp::parse(bytes).into_iter().flatten() {
-            if let Part::Sender { sent, .. } = part {
-                self.asked[self.next] = Some((middle(sent.ntp), now));
-                self.next = (self.next + 1) % ASKED;
-            }
-        }
+    /// A sender report that goes to the far end.
+    pub fn went(&mut self, now: Instant, sent: &Sent) {
+        self.asked[self.next] = Some((middle(sent.ntp), now));
+        self.next = (self.next + 1) % ASKED;
+    }
+
+    /// Whether this answers something that only the far end was told.
+    pub fn is_answer(&self, told: &Told) -> bool {
+        told.about.iter().any(|report| self.asked(report).is_some())
+    }
+
+    /// When the sender report went that this one has heard last.
+    fn asked(&self, report: &Report) -> Option<Instant> {
+        let mut asked = self.asked.iter().flatten();
+        let (_, went) = asked.find(|(middle, _)| *middle == report.last_sr && *middle != 0)?;
+        Some(*went)
     }
 
     /// RFC 3550 section 6.4.1: now, less the delay since the last SR, less when that went.
     fn answer(&mut self, now: Instant, report: &Report) {
-        let asked = self.asked.iter().flatten().find(|(middle, _)| *middle == report.last_sr);
-        let Some((_, went)) = asked.filter(|_| report.last_sr != 0) else { return };
+        let Some(went) = self.asked(report) else { return };
         let kept = Duration::from_micros(u64::from(report.delay) * 1_000_000 / 65_536);
-        if let Some(took) = now.since(*went).checked_sub(kept).filter(|t| *t <= ROUND_TRIP_MAX) {
+        if let Some(took) = now.since(went).checked_sub(kept).filter(|t| *t <= ROUND_TRIP_MAX) {
             self.round_trip = Some(took);
         }
     }
@@ -98,10 +124,8 @@ impl Reports {
         let (packets, octets) = (ours.packets, ours.packets.wrapping_mul(FRAME));
         let sent = Sent { ntp, timestamp: ours.timestamp, packets, octets };
         let about = self.about(now, hearing);
-        let name = format!("{:08x}@pukar", ours.ssrc);
-        let bytes = rtcp::build(ours.ssrc, Some(sent), about.as_slice(), &name);
-        self.went(now, &bytes);
-        Some(bytes)
+        self.went(now, &sent);
+        Some(Told { ssrc: ours.ssrc, sent: Some(sent), about: about.into_iter().collect() }.bytes())
     }
 
     fn about(&mut self, now: Instant, hearing: &Hearing) -> Option<Report> {

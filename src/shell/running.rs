@@ -429,6 +429,7 @@ impl Ground {
         let (inbox, handle) = (self.inbox.clone(), self.handle.clone());
         let setup = Setup {
             count: usize::from(self.settings.call.media.workers),
+            io: self.settings.call.media.io,
             tunes: Arc::new(tunes),
             // Strangers see what comes of this one; nothing of the core's shall follow from it.
             seed: random()?,

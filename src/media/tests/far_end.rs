@@ -1,6 +1,7 @@
 //! Who is believed to be the far end: NAT, and everyone who would like to be heard in its place.
 
 use super::*;
+use crate::wire::rtcp::{Report, Sent, build};
 
 const A: &str = "203.0.113.5:4000";
 const STRANGER: &str = "198.51.100.66:6666";
@@ -89,7 +90,9 @@ fn q41_whatever_the_nat_a_thief_who_streams_first_wins_nothing() {
         assert_eq!(world.events(), [latched(real)], "{said} at {real}");
         assert_eq!(world.stream(port(30_000), STRANGER, 501, 100), 0, "{said}: heard afterwards");
         let back = world.rtp(port(30_002), "192.0.2.50:5000", &mut voice(1)).unwrap();
-        assert_eq!(back.to, address(real));
+        // A third host of the site is heard, but what is said goes where the phone said it listens.
+        let to = if real.starts_with("10.1.") { said } else { real };
+        assert_eq!(back.to, address(to));
     }
 }
 
@@ -203,6 +206,80 @@ fn learning_ends() {
     assert_eq!(world.stream(port(30_000), "10.0.0.7:4000", 1, 1), 1);
 }
 
+const DESK: &str = "10.0.0.7:4000";
+/// The same desk by another address of its own, and somebody else's in the same site.
+const ITS_OTHER: &str = "10.1.0.7:61000";
+const OF_THE_SITE: &str = "10.0.0.66:6666";
+
+/// A phone of our own site: it signals from the address that it says.
+fn desk() -> World {
+    bridged(Far { signalled: Some(address(DESK).ip()), ..far(DESK) })
+}
+
+/// Where the other party's sound goes.
+fn goes_to(world: &mut World) -> SocketAddr {
+    world.rtp(port(30_002), "192.0.2.50:5000", &mut voice(1)).unwrap().to
+}
+
+#[test]
+fn a_phone_that_sends_from_another_address_of_its_site_is_heard_after_half_a_second() {
+    let mut world = desk();
+    assert_eq!(world.stream(port(30_000), ITS_OTHER, 1, 1_700), 1_676);
+    assert_eq!(world.events(), [latched(ITS_OTHER)]);
+    assert_eq!(goes_to(&mut world), address(DESK));
+}
+
+/// RTP bleed inside of the site.
+#[test]
+fn a_stranger_of_the_same_site_is_never_sent_anything_however_silent_the_phone() {
+    let mut world = desk();
+    world.stream(port(30_000), OF_THE_SITE, 1, 2_000);
+    assert_eq!(goes_to(&mut world), address(DESK));
+    let near = port(30_000);
+    let shut = |e: &Effect| matches!(e, Effect::Connect { port, peer: Some(_) } if *port == near);
+    assert!(!world.out.iter().any(shut), "the phone could not come through any more");
+    // It speaks at last, and the stranger is out.
+    assert_eq!(world.stream(port(30_000), DESK, 1, 10), 10);
+    assert_eq!(world.stream(port(30_000), OF_THE_SITE, 2_001, 500), 0);
+}
+
+#[test]
+fn who_was_at_the_port_before_anything_was_agreed_is_no_phone_of_ours() {
+    let mut world = World::with(&[(port(30_002), far("192.0.2.50:5000"))]);
+    world.open(port(30_000));
+    assert_eq!(world.stream(port(30_000), OF_THE_SITE, 1, 150), 0);
+    // The phone is ahead of its own answer by a little.
+    assert_eq!(world.stream(port(30_000), ITS_OTHER, 1, 5), 0);
+    let far = Far { signalled: Some(address(DESK).ip()), ..far(DESK) };
+    world.command(Command::Agree { port: port(30_000), far });
+    world.bridge(port(30_000), port(30_002));
+    assert_eq!(world.stream(port(30_000), OF_THE_SITE, 151, 100), 0);
+    assert_eq!(world.stream(port(30_000), ITS_OTHER, 6, 100), 76);
+}
+
+/// Two of the site stream, and neither is where the phone said: whoever has heard us is the phone.
+#[test]
+fn whoever_reports_on_what_went_to_the_phone_is_the_phone() {
+    let mut world = desk();
+    let (near, other) = (port(30_000), port(30_002));
+    world.stream(near, OF_THE_SITE, 1, 150);
+    world.stream(other, "192.0.2.50:5000", 1, 5);
+    let ntp = 0x1234_5678_9abc_def0;
+    let sent = Sent { ntp, ..Sent::default() };
+    world.rtcp(other, "192.0.2.50:5001", &mut build(77, Some(sent), &[], "x")).unwrap();
+    let about = |last_sr| [Report { ssrc: 77, last_sr, ..Report::default() }];
+    let rtcp = "10.1.0.7:61001";
+    // A guess is no proof, and a stranger from outside of the site can prove nothing.
+    world.rtcp(near, rtcp, &mut build(77, None, &about(5), "x"));
+    world.rtcp(near, "198.51.100.66:6667", &mut build(77, None, &about(0x5678_9abc), "x"));
+    assert_eq!(world.stream(near, ITS_OTHER, 1, 10), 0);
+    world.rtcp(near, rtcp, &mut build(77, None, &about(0x5678_9abc), "x"));
+    assert_eq!(world.stream(near, OF_THE_SITE, 151, 10), 0);
+    assert_eq!(world.stream(near, ITS_OTHER, 11, 100), 76);
+    assert_eq!(world.stream(near, OF_THE_SITE, 161, 500), 0);
+    assert_eq!(goes_to(&mut world), address(DESK));
+}
+
 #[test]
 fn packets_of_an_unknown_type_teach_nothing() {
     let mut world = bridged(far(A));
@@ -245,7 +322,7 @@ fn hold_by_0_0_0_0_keeps_what_was_learned() {
 
 #[test]
 fn rtcp_follows_the_far_end() {
-    let report = || vec![0x80, 201, 0, 1, 0, 0, 0, 9];
+    let report = || vec![0x80, 201, 0, 1, 0, 0, 0, 77];
     let mut world = bridged(behind("10.0.0.7:4000", "203.0.113.9"));
     let (near, other) = (port(30_000), port(30_002));
     assert_eq!(world.rtcp(near, "203.0.113.9:61001", &mut report()), None);

@@ -92,9 +92,26 @@ impl World {
         self.engine.packet(self.now, port, Channel::Rtp, from, bytes, &mut self.out)
     }
 
+    /// Where what it says goes on to.
     pub fn rtcp(&mut self, port: PortId, from: &str, bytes: &mut [u8]) -> Option<Relay> {
+        self.rtcp_in_our_words(port, from, bytes).map(|(relay, _)| relay)
+    }
+
+    pub fn rtcp_in_our_words(
+        &mut self,
+        port: PortId,
+        from: &str,
+        bytes: &mut [u8],
+    ) -> Option<(Relay, Vec<u8>)> {
         let from = address(from);
-        self.engine.packet(self.now, port, Channel::Rtcp, from, bytes, &mut self.out)
+        let before = self.out.len();
+        let verdict = self.engine.packet(self.now, port, Channel::Rtcp, from, bytes, &mut self.out);
+        assert_eq!(verdict, None, "what a far end says is never passed on as it is");
+        let at = self.out[before..].iter().position(|e| matches!(e, Effect::Report { .. }))?;
+        match self.out.remove(before + at) {
+            Effect::Report { port, to, bytes, .. } => Some((Relay { port, to }, bytes)),
+            other => panic!("{other:?}"),
+        }
     }
 
     /// A stream of `count` packets, 20 ms apart, from the sequence number `first` on; how many of

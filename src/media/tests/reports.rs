@@ -56,7 +56,7 @@ fn the_way_there_and_back_is_what_its_answer_took_less_its_own_delay() {
     world.pass(80);
     let last_sr = (sent.ntp >> 16) as u32;
     let about = Report { ssrc, last_sr, delay: 65_536 / 50, ..Report::default() };
-    let mut answer = build(9, None, &[about], "x");
+    let mut answer = build(77, None, &[about], "x");
     world.rtcp(NEAR(), A_RTCP, &mut answer);
     let took = world.figures(NEAR()).round_trip.unwrap();
     let right = gone + Duration::from_millis(80 - 20);
@@ -71,11 +71,11 @@ fn of_two_who_talk_each_one_is_measured_by_the_report_of_the_other() {
     world.stream(NEAR(), A, 1, 2);
     world.stream(peer, B, 1, 2);
     let sent = Sent { ntp: 0x1234_5678_9abc_def0, ..Sent::default() };
-    let relay = world.rtcp(peer, B_RTCP, &mut build(9, Some(sent), &[], "b"));
+    let relay = world.rtcp(peer, B_RTCP, &mut build(77, Some(sent), &[], "b"));
     assert_eq!(relay, Some(Relay { port: NEAR(), to: address(A_RTCP) }));
     world.pass(150);
     let about = Report { ssrc: 9, last_sr: 0x5678_9abc, delay: 6_554, ..Report::default() };
-    world.rtcp(NEAR(), A_RTCP, &mut build(8, None, &[about], "a"));
+    world.rtcp(NEAR(), A_RTCP, &mut build(77, None, &[about], "a"));
     let took = world.figures(NEAR()).round_trip.unwrap();
     assert!(took.abs_diff(Duration::from_millis(50)) < Duration::from_millis(1), "{took:?}");
     assert_eq!(world.figures(peer).round_trip, None);
@@ -105,7 +105,105 @@ fn an_answer_to_nothing_that_was_asked_says_nothing() {
     reports(&mut world, 6_000);
     for last_sr in [0, 1, u32::MAX] {
         let about = Report { last_sr, delay: u32::MAX, ..Report::default() };
-        world.rtcp(NEAR(), A_RTCP, &mut build(9, None, &[about], "x"));
+        world.rtcp(NEAR(), A_RTCP, &mut build(77, None, &[about], "x"));
     }
     assert_eq!(world.figures(NEAR()).round_trip, None);
+}
+
+/// RFC 3550 section 6.1: a compound packet of everything that there is.
+fn everything(ssrc: u32, about: &[Report]) -> Vec<u8> {
+    let sent = Sent { ntp: 7 << 32, timestamp: 5, packets: 3, octets: 480 };
+    let mut bytes = build(ssrc, Some(sent), about, "seema@desk-7.district.example");
+    bytes.extend_from_slice(&[0x81, 203, 0, 1]);
+    bytes.extend_from_slice(&ssrc.to_be_bytes());
+    bytes.extend_from_slice(&[0x80, 204, 0, 2, 0, 0, 0, 77, b'n', b'a', b'm', b'e']);
+    bytes
+}
+
+fn talking() -> (World, PortId) {
+    let peer = port(30_002);
+    let mut world = World::with(&[(NEAR(), far(A)), (peer, far(B))]);
+    world.bridge(NEAR(), peer);
+    world.stream(NEAR(), A, 1, 2);
+    world.stream(peer, B, 1, 2);
+    (world, peer)
+}
+
+#[test]
+fn of_a_far_ends_reports_only_the_figures_are_handed_on_and_nobodys_name_or_farewell() {
+    let (mut world, peer) = talking();
+    let about = |ssrc| Report { ssrc, highest: 2, lost: 1, ..Report::default() };
+    let mut said = everything(77, &[about(77), about(4_711)]);
+    let (relay, bytes) = world.rtcp_in_our_words(NEAR(), A_RTCP, &mut said).unwrap();
+    assert_eq!(relay, Relay { port: peer, to: address(B_RTCP) });
+    let parts = parse(&bytes).unwrap();
+    let [Part::Sender { ssrc: 77, sent, reports }, Part::Names(names)] = &parts[..] else {
+        panic!("{parts:?}")
+    };
+    assert_eq!((sent.packets, &reports[..]), (3, &[about(77)][..]));
+    assert_eq!(names[..], [(77, "0000004d@pukar".to_string())]);
+}
+
+#[test]
+fn reports_of_another_source_than_the_one_that_is_heard_go_nowhere() {
+    let (mut world, _) = talking();
+    let refused = world.figures(NEAR()).refused;
+    assert_eq!(world.rtcp(NEAR(), A_RTCP, &mut everything(4_711, &[])), None);
+    assert_eq!(world.rtcp(NEAR(), A_RTCP, &mut [0x81, 203, 0, 1, 0, 0, 0, 77]), None);
+    assert_eq!(world.figures(NEAR()).refused, refused + 2);
+    assert_eq!(world.figures(NEAR()).round_trip, None);
+}
+
+/// The second of two who talk comes after music: its numbers go on from those of the music.
+#[test]
+fn the_highest_number_that_is_reported_is_one_of_the_senders_own() {
+    let (mut world, peer) = talking();
+    world.command(Command::Play { port: peer, piece: 1, tunes: vec![PROMPT], then: None });
+    world.pass(200);
+    world.out.clear();
+    let mut bytes = voice(1_000);
+    world.rtp(NEAR(), A, &mut bytes).unwrap();
+    let heard = u32::from(u16::from_be_bytes([bytes[2], bytes[3]]));
+    assert_ne!(heard, 1_000);
+    let about = Report { ssrc: 77, highest: 3 << 16 | heard, ..Report::default() };
+    let said = &mut build(77, None, &[about], "x");
+    let (_, bytes) = world.rtcp_in_our_words(peer, B_RTCP, said).unwrap();
+    let Part::Receiver { reports, .. } = &parse(&bytes).unwrap()[0] else { panic!() };
+    assert_eq!(reports[0].highest, 3 << 16 | 1_000);
+}
+
+#[test]
+fn where_it_was_agreed_reports_come_and_go_beside_the_sound() {
+    let muxed = |rtp: &str| Far { rtcp: address(rtp), ..far(rtp) };
+    let peer = port(30_002);
+    let mut world = World::with(&[(NEAR(), muxed(A)), (peer, far(B))]);
+    world.bridge(NEAR(), peer);
+    assert_eq!(world.stream(NEAR(), A, 1, 2), 2);
+    world.stream(peer, B, 1, 2);
+    world.out.clear();
+    assert_eq!(world.rtp(NEAR(), A, &mut everything(77, &[])), None);
+    let [Effect::Report { port: out, to, channel, .. }] = &world.out[..] else {
+        panic!("{:?}", world.out)
+    };
+    assert_eq!((*out, *to, *channel), (peer, address(B_RTCP), Channel::Rtcp));
+    world.out.clear();
+    world.rtcp(peer, B_RTCP, &mut []);
+    let from = address(B_RTCP);
+    world.engine.packet(
+        world.now,
+        peer,
+        Channel::Rtcp,
+        from,
+        &mut everything(77, &[]),
+        &mut world.out,
+    );
+    let [Effect::Report { port: out, to, channel, .. }] = &world.out[..] else {
+        panic!("{:?}", world.out)
+    };
+    assert_eq!((*out, *to, *channel), (NEAR(), address(A), Channel::Rtp));
+    // From anywhere else it is a stranger's, on either socket.
+    let refused = world.figures(NEAR()).refused;
+    world.rtp(NEAR(), "192.0.2.40:4002", &mut everything(77, &[]));
+    world.rtcp(NEAR(), A_RTCP, &mut everything(77, &[]));
+    assert_eq!(world.figures(NEAR()).refused, refused + 2);
 }

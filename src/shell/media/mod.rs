@@ -4,16 +4,22 @@
 //! that was given; datagrams. The core never waits for a worker, nor a worker for the core. May
 //! import: base, media.
 
+mod polled;
+mod ringed;
 mod sockets;
+mod way;
 mod worker;
 
 use super::clock::Clock;
 use super::record;
 use super::sys::epoll::Waker;
 use crate::base::{Id, PortId};
+use crate::call::MediaIo;
 use crate::media::Tunes;
 use crate::media::control::{Command, Event, Seat};
 use crossbeam_channel::{self as channel, Receiver, Sender};
+use polled::Polled;
+use ringed::Ringed;
 use sockets::Pair;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -23,6 +29,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use way::Io;
 use worker::{Parcel, Worker};
 
 /// Orders that one worker has yet to obey, at most.
@@ -39,6 +46,8 @@ pub type Died = Arc<dyn Fn() + Send + Sync>;
 pub struct Setup {
     /// How many; at least one.
     pub count: usize,
+    /// How they move datagrams.
+    pub io: MediaIo,
     pub tunes: Arc<Tunes>,
     /// For SSRCs and the like, which strangers should not guess.
     pub seed: u64,
@@ -137,26 +146,48 @@ struct Line {
 }
 
 impl Workers {
+    /// Fails where no thread can be had, or `setup.io` is something that the kernel does not do.
     pub fn start(setup: &Setup) -> io::Result<(Self, Handle)> {
         let counters = Arc::new(Counters::default());
         let mut workers = Self { threads: Vec::new(), lines: Vec::new(), counters };
         for n in 0..setup.count.clamp(1, usize::from(u8::MAX)) {
-            let (orders, end) = channel::bounded(ORDERS_QUEUED);
-            let waker = Arc::new(Waker::new()?);
-            let seed = setup.seed.wrapping_add(n as u64);
-            let counters = Arc::clone(&workers.counters);
-            let worker = Worker::new(setup, seed, end, Arc::clone(&waker), counters)?;
-            let name = format!("media-{n}");
-            workers.lines.push(Line { orders, waker });
-            let died = Arc::clone(&setup.died);
-            let run = move || live(worker, &*died);
-            workers.threads.push(thread::Builder::new().name(name).spawn(run)?);
+            workers.spawn(setup, n)?;
         }
         let lines = workers.lines.clone();
         let (loads, owed) = (vec![0; lines.len()], vec![false; lines.len()]);
         let places = RefCell::default();
         let (loads, owed) = (RefCell::new(loads), RefCell::new(owed));
         Ok((workers, Handle { lines, places, loads, owed }))
+    }
+
+    /// Returns when it is at work.
+    fn spawn(&mut self, setup: &Setup, n: usize) -> io::Result<()> {
+        let (orders, end) = channel::bounded(ORDERS_QUEUED);
+        let waker = Arc::new(Waker::new()?);
+        self.lines.push(Line { orders, waker: Arc::clone(&waker) });
+        let setup = Setup { seed: setup.seed.wrapping_add(n as u64), ..setup.clone() };
+        let counters = Arc::clone(&self.counters);
+        let (ready, begun) = channel::bounded(1);
+        // A ring is its thread's alone, and so is made there.
+        let run = move || match means(setup.io, &waker) {
+            Ok(means) => {
+                let _ = ready.send(Ok(()));
+                match means {
+                    Means::Ringed(io) => {
+                        live(Worker::new(&setup, *io, (end, waker), counters), &*setup.died)
+                    }
+                    Means::Polled(io) => {
+                        live(Worker::new(&setup, io, (end, waker), counters), &*setup.died)
+                    }
+                }
+            }
+            Err(error) => {
+                let _ = ready.send(Err(error));
+                Vec::new()
+            }
+        };
+        self.threads.push(thread::Builder::new().name(format!("media-{n}")).spawn(run)?);
+        begun.recv().unwrap_or_else(|_| Err(io::Error::other("a media worker has died at once")))
     }
 
     /// Stops them, and leaves every socket open.
@@ -183,9 +214,33 @@ impl Workers {
     }
 }
 
+/// What a worker moves its datagrams by.
+enum Means {
+    Polled(Polled),
+    Ringed(Box<Ringed>),
+}
+
+fn means(wish: MediaIo, waker: &Arc<Waker>) -> io::Result<Means> {
+    if wish != MediaIo::Epoll {
+        match Ringed::new(waker) {
+            Ok(ringed) => return Ok(Means::Ringed(Box::new(ringed))),
+            Err(error) if wish == MediaIo::Uring => return Err(error),
+            Err(error) => tracing::info!(%error, "no io_uring here: media goes by epoll"),
+        }
+    }
+    Polled::new(waker).map(Means::Polled)
+}
+
+/// Whether the kernel does all that [`MediaIo::Uring`] needs.
+pub fn has_uring() -> bool {
+    let tried = || Waker::new().and_then(|waker| Ringed::new(&Arc::new(waker)).map(drop));
+    // The end of a ring interrupts whoever made it.
+    thread::spawn(tried).join().is_ok_and(|tried| tried.is_ok())
+}
+
 /// The life of a worker. Its ports, and what it was to do for others, end with it: whoever started
 /// it has to know, whatever killed it.
-fn live(worker: Worker, died: &dyn Fn()) -> Vec<Pair> {
+fn live<I: Io>(worker: Worker<I>, died: &dyn Fn()) -> Vec<Pair> {
     let how = catch_unwind(AssertUnwindSafe(|| worker.run()));
     match how {
         Ok(Ok(pairs)) => return pairs,

@@ -71,11 +71,15 @@ impl Pair {
         self.socket(channel).recv_from(room)
     }
 
+    /// The address that a packet needs: none where the socket is connected there.
+    pub fn route(&self, channel: Channel, to: SocketAddr) -> Option<SocketAddr> {
+        (channel == Channel::Rtcp || self.peer != Some(to)).then_some(to)
+    }
+
     pub fn send(&self, channel: Channel, to: SocketAddr, bytes: &[u8]) -> io::Result<usize> {
-        let connected = channel == Channel::Rtp && self.peer == Some(to);
-        let attempt = || match connected {
-            true => self.rtp.send(bytes),
-            false => self.socket(channel).send_to(bytes, to),
+        let attempt = || match self.route(channel, to) {
+            None => self.rtp.send(bytes),
+            Some(to) => self.socket(channel).send_to(bytes, to),
         };
         match attempt() {
             // The far end's host said that nobody was listening for an earlier packet. That is told
@@ -129,14 +133,20 @@ fn bind(address: SocketAddr, dscp: u8) -> io::Result<UdpSocket> {
 
 /// A classic BPF program (socket(7), SO_ATTACH_FILTER). A UDP socket's filter sees the datagram
 /// from its UDP header on, so RTP begins at 8. A load behind the end of a packet drops it.
-fn filter(event: u8) -> [SockFilter; 8] {
+fn filter(event: u8) -> [SockFilter; 11] {
     const LOAD_OCTET: u16 = (libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16;
     const AND: u16 = (libc::BPF_ALU | libc::BPF_AND | libc::BPF_K) as u16;
     const JUMP_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+    const JUMP_FROM: u16 = (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16;
+    const JUMP_MORE: u16 = (libc::BPF_JMP | libc::BPF_JGT | libc::BPF_K) as u16;
     const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
     const { assert!(THIN.is_power_of_two() && THIN <= 256) };
     [
         SockFilter::new(LOAD_OCTET, 0, 0, 8 + 1),
+        // RTCP beside RTP (RFC 5761 section 4) has an octet from 192 to 223 there.
+        SockFilter::new(JUMP_FROM, 0, 2, 192),
+        SockFilter::new(JUMP_MORE, 1, 0, 223),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
         SockFilter::new(AND, 0, 0, 0x7f),
         SockFilter::new(JUMP_EQUAL, 3, 0, u32::from(event)),
         SockFilter::new(LOAD_OCTET, 0, 0, 8 + 3),
@@ -150,6 +160,7 @@ fn filter(event: u8) -> [SockFilter; 8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::rtcp;
     use crate::wire::rtp::Header;
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
@@ -188,6 +199,9 @@ mod tests {
         phone.send(b"x").unwrap();
         assert_eq!(heard(), 10);
         (1..=31).for_each(|n| send(101, n));
+        assert_eq!(heard(), 31);
+        let rtcp = rtcp::build(2, None, &[], "x");
+        (1..=31).for_each(|_| assert_eq!(phone.send(&rtcp).unwrap(), rtcp.len()));
         assert_eq!(heard(), 31);
         pair.thin(None).unwrap();
         (1..=31).for_each(|n| send(8, n));

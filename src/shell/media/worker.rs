@@ -4,14 +4,14 @@
 //! nothing: every packet and every order goes to its `media::Engine`. May import: base, media.
 
 use super::sockets::Pair;
+use super::way::{Datagram, Io, Tally};
 use super::{Counters, Inherited, Order, Setup, Sink};
 use crate::base::{Id, Instant, PortId};
 use crate::media::control::Event;
-use crate::media::{Channel, Effect, Engine, FRAME, Frame, PACKET_MAX, Port};
+use crate::media::{Channel, Effect, Engine, Frame, Port, Relay};
 use crate::shell::clock::Clock;
 use crate::shell::record;
-use crate::shell::sys::epoll::{Poller, Waker};
-use crate::wire::rtp::HEADER;
+use crate::shell::sys::epoll::Waker;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::VecDeque;
 use std::io;
@@ -20,8 +20,6 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-/// Names the waker among the sockets; they are named by four times their place and the channel.
-const WAKER: u64 = u64::MAX;
 /// Orders obeyed before the sockets are looked at again.
 const ORDERS: usize = 256;
 /// Events that wait for the core when it lags. Keys and silences over it are lost and counted: they
@@ -35,34 +33,11 @@ pub struct Parcel {
     pair: Box<Pair>,
 }
 
-#[derive(Default)]
-struct Tally {
-    received: u64,
-    sent: u64,
-    unsent: u64,
-}
-
-impl Tally {
-    fn sent(&mut self, ok: bool) {
-        self.sent += u64::from(ok);
-        self.unsent += u64::from(!ok);
-    }
-
-    fn add_to(&mut self, counters: &Counters) {
-        let Self { received, sent, unsent } = std::mem::take(self);
-        counters.received.fetch_add(received, Ordering::Relaxed);
-        counters.sent.fetch_add(sent, Ordering::Relaxed);
-        counters.unsent.fetch_add(unsent, Ordering::Relaxed);
-    }
-}
-
-pub struct Worker {
+pub struct Worker<I> {
     engine: Engine,
-    /// By half the slot, as in the engine.
-    pairs: Vec<Option<Box<Pair>>>,
+    io: I,
     orders: Receiver<Order>,
     waker: Arc<Waker>,
-    poller: Poller,
     clock: Clock,
     sink: Sink,
     recorder: record::Inlet,
@@ -70,28 +45,21 @@ pub struct Worker {
     inherited: Arc<Inherited>,
     backlog: VecDeque<Event>,
     counters: Arc<Counters>,
-    /// Not in `counters` yet: threads that share a number slow each other down.
-    tally: Tally,
     out: Vec<Effect>,
-    ready: Vec<u64>,
 }
 
-impl Worker {
+impl<I: Io> Worker<I> {
     pub fn new(
         setup: &Setup,
-        seed: u64,
-        orders: Receiver<Order>,
-        waker: Arc<Waker>,
+        io: I,
+        (orders, waker): (Receiver<Order>, Arc<Waker>),
         counters: Arc<Counters>,
-    ) -> io::Result<Self> {
-        let poller = Poller::new()?;
-        poller.add_waker(&waker, WAKER)?;
-        Ok(Self {
-            engine: Engine::new(seed, Arc::clone(&setup.tunes)),
-            pairs: Vec::new(),
+    ) -> Self {
+        Self {
+            engine: Engine::new(setup.seed, Arc::clone(&setup.tunes)),
+            io,
             orders,
             waker,
-            poller,
             clock: setup.clock,
             sink: Arc::clone(&setup.sink),
             recorder: setup.recorder.clone(),
@@ -99,77 +67,71 @@ impl Worker {
             inherited: Arc::clone(&setup.inherited),
             backlog: VecDeque::new(),
             counters,
-            tally: Tally::default(),
             out: Vec::new(),
-            ready: Vec::new(),
-        })
+        }
     }
 
-    /// Works until it is told to stop, or cannot.
-    /// Its sockets, as they are at the end.
+    /// Works until it is told to stop, or cannot. Its sockets, as they are at the end.
     pub fn run(mut self) -> io::Result<Vec<Pair>> {
-        let mut room = [0; PACKET_MAX + 1];
         let mut now = self.clock.instant();
         loop {
-            if !self.obey(now) {
+            if !self.obey(now)? {
                 self.engine.hand_on(&mut self.out);
-                self.execute();
-                return Ok(self.pairs.into_iter().flatten().map(|pair| *pair).collect());
+                self.execute()?;
+                self.io.flush()?;
+                return Ok(self.io.into_pairs());
             }
             self.engine.tick(now, &mut self.out);
-            self.execute();
+            self.execute()?;
             self.tell_backlog();
             self.recorder.read().into_iter().for_each(|batch| self.engine.reuse(batch));
-            self.tally.add_to(&self.counters);
+            self.count();
             self.sleep(now)?;
             // Once a turn: on some machines it costs as much as a small system call.
             now = self.clock.instant();
-            let mut ready = std::mem::take(&mut self.ready);
-            for token in ready.drain(..) {
-                self.receive(now, token, &mut room);
-            }
-            self.ready = ready;
+            self.receive(now)?;
         }
     }
 
     /// Carries out what was ordered; false once that is to stop.
-    fn obey(&mut self, now: Instant) -> bool {
+    fn obey(&mut self, now: Instant) -> io::Result<bool> {
         for _ in 0..ORDERS {
             match self.orders.try_recv() {
                 Ok(Order::Command(command)) => {
                     self.engine.command(now, command, &mut self.out);
-                    self.execute();
+                    self.execute()?;
                 }
-                Ok(Order::Give { port, to }) => self.give(port, &to),
-                Ok(Order::Take { from }) => self.take(now, &from),
+                Ok(Order::Give { port, to }) => self.give(now, port, &to)?,
+                Ok(Order::Take { from }) => self.take(now, &from)?,
                 Ok(Order::Tunes(tunes)) => self.engine.play_from(tunes),
-                Ok(Order::Stop) => return false,
-                Err(error) => return !error.is_disconnected(),
+                Ok(Order::Stop) => return Ok(false),
+                Err(error) => return Ok(!error.is_disconnected()),
             }
         }
-        true
+        Ok(true)
     }
 
-    fn give(&mut self, port: PortId, to: &Sender<Parcel>) {
-        let pair = self.pairs.get_mut(place(port)).and_then(Option::take);
-        let Some(pair) = pair.filter(|pair| pair.port == port) else { return };
-        for channel in [Channel::Rtp, Channel::Rtcp] {
-            let _ = self.poller.remove(pair.fd(channel));
-        }
+    fn give(&mut self, now: Instant, port: PortId, to: &Sender<Parcel>) -> io::Result<()> {
+        self.io.leave(port)?;
+        // What has come for it here is its own still.
+        self.receive(now)?;
+        let Some(pair) = self.io.pairs().remove(port) else { return Ok(()) };
         if let Some(port) = self.engine.release(port) {
             let _ = to.send(Parcel { port, pair });
         }
+        Ok(())
     }
 
     /// Orders are given in one sequence, and a port is always ordered away before it is ordered
     /// here: so of two workers that wait for each other's, one is always ahead. Whoever has nothing
     /// to send hangs up.
-    fn take(&mut self, now: Instant, from: &Receiver<Parcel>) {
+    fn take(&mut self, now: Instant, from: &Receiver<Parcel>) -> io::Result<()> {
         if let Ok(Parcel { port, pair }) = from.recv()
             && self.engine.adopt(now, port)
         {
             self.keep(pair);
         }
+        self.execute()
     }
 
     /// Waits for sockets, orders, or the next frame of a tune.
@@ -180,85 +142,75 @@ impl Worker {
         let lagging = (!self.backlog.is_empty()).then_some(Duration::from_millis(1));
         let timeout =
             if busy { Some(Duration::ZERO) } else { deadline.into_iter().chain(lagging).min() };
-        let ready = self.poller.wait(timeout);
+        let slept = self.io.wait(timeout);
         self.waker.awake();
-        self.ready.extend(ready?.map(|ready| ready.token));
+        slept
+    }
+
+    /// Hands in what has come, then does what follows from it.
+    fn receive(&mut self, now: Instant) -> io::Result<()> {
+        let Self { io, engine, out, .. } = self;
+        io.receive(|datagram| came(engine, now, datagram, out))?;
+        self.execute()
+    }
+
+    fn count(&mut self) {
+        let Tally { received, sent, unsent } = self.io.tally();
+        self.counters.received.fetch_add(received, Ordering::Relaxed);
+        self.counters.sent.fetch_add(sent, Ordering::Relaxed);
+        self.counters.unsent.fetch_add(unsent, Ordering::Relaxed);
+    }
+
+    fn execute(&mut self) -> io::Result<()> {
+        let mut out = std::mem::take(&mut self.out);
+        while !out.is_empty() {
+            for effect in out.drain(..) {
+                self.carry_out(effect)?;
+            }
+            // A port that could not be bound has left news behind.
+            std::mem::swap(&mut out, &mut self.out);
+        }
+        self.out = out;
         Ok(())
     }
 
-    /// One packet; where more are waiting, the socket is reported again.
-    fn receive(&mut self, now: Instant, token: u64, room: &mut [u8]) {
-        if token == WAKER {
-            return;
-        }
-        let channel = if token & 1 == 0 { Channel::Rtp } else { Channel::Rtcp };
-        let at = (token >> 2) as usize;
-        let Some(pair) = self.pairs.get(at).and_then(Option::as_deref) else { return };
-        // Errors are ICMP's: the far end is not listening. Silence will say so.
-        let Ok((size, from)) = pair.receive(channel, room) else { return };
-        let bytes = &mut room[..size];
-        let relay = self.engine.packet(now, pair.port, channel, from, bytes, &mut self.out);
-        self.tally.received += 1;
-        if let Some(relay) = relay
-            && let Some(Some(pair)) = self.pairs.get(place(relay.port))
-        {
-            let sent = pair.send(channel, relay.to, &room[..size]);
-            self.tally.sent(sent.is_ok());
-        }
-        if !self.out.is_empty() {
-            self.execute();
-        }
-    }
-
-    fn execute(&mut self) {
-        let mut out = std::mem::take(&mut self.out);
-        let mut at = 0;
-        while let Some(effect) = out.get_mut(at) {
-            at += 1;
-            match effect {
-                Effect::Send(frame) => self.send(frame),
-                Effect::Report { port, to, bytes } => {
-                    if let Some(Some(pair)) = self.pairs.get(place(*port)) {
-                        // One that is lost is followed by another.
-                        let _ = pair.send(Channel::Rtcp, *to, bytes);
-                    }
+    fn carry_out(&mut self, effect: Effect) -> io::Result<()> {
+        match effect {
+            Effect::Send(frame) => return self.send(&frame),
+            Effect::Report { port, channel, to, bytes } => {
+                // One that is lost is followed by another.
+                return self.io.send((port, channel), to, |room| put(room, [&bytes, &[]]));
+            }
+            Effect::Tell(event) => self.tell(event),
+            Effect::Recorded(batch) => self.recorder.put(batch),
+            Effect::Bind { port, address } => match self.open(port, address) {
+                Ok(pair) => self.keep(Box::new(pair)),
+                Err(error) => self.broken(port, &error),
+            },
+            Effect::Unbind { port } => {
+                self.io.leave(port)?;
+                drop(self.io.pairs().remove(port));
+            }
+            Effect::Connect { port, peer } => {
+                self.io.flush()?;
+                if let Some(pair) = self.io.pairs().get_mut(port) {
+                    // Unconnected it works as well: the engine refuses strangers itself.
+                    let _ = pair.connect(peer);
                 }
-                Effect::Tell(event) => self.tell(event.clone()),
-                Effect::Recorded(batch) => self.recorder.put(std::mem::take(batch)),
-                Effect::Bind { port, address } => match self.open(*port, *address) {
-                    Ok(pair) => self.keep(Box::new(pair)),
-                    Err(error) => {
-                        let why = format!("port {}: {error}", port.slot());
-                        self.engine.broken(*port, why, &mut self.out);
-                    }
-                },
-                Effect::Unbind { port } => drop(self.pair(*port).map(Option::take)),
-                Effect::Connect { port, peer } => {
-                    if let Some(Some(pair)) = self.pair(*port) {
-                        // Unconnected it works as well: the engine refuses strangers itself.
-                        let _ = pair.connect(*peer);
-                    }
-                }
-                Effect::Thin { port, event } => {
-                    if let Some(Some(pair)) = self.pair(*port) {
-                        // Unthinned it works as well: numbers in between are counted as heard.
-                        let _ = pair.thin(*event);
-                        if event.is_none() {
-                            // What came through the filter and waits is one packet of many, from
-                            // before the far end was listened to: no part of the conversation.
-                            pair.discard();
-                        }
+            }
+            Effect::Thin { port, event } => {
+                if let Some(pair) = self.io.pairs().get(port) {
+                    // Unthinned it works as well: numbers in between are counted as heard.
+                    let _ = pair.thin(event);
+                    if event.is_none() {
+                        // What came through the filter and waits is one packet of many, from
+                        // before the far end was listened to: no part of the conversation.
+                        pair.discard();
                     }
                 }
             }
         }
-        out.clear();
-        // A port that could not be bound has left news behind.
-        out.append(&mut self.out);
-        self.out = out;
-        if !self.out.is_empty() {
-            self.execute();
-        }
+        Ok(())
     }
 
     fn open(&self, port: PortId, address: IpAddr) -> io::Result<Pair> {
@@ -268,37 +220,24 @@ impl Worker {
         pair.map_or_else(|| Pair::bind(port, address, self.dscp), Ok)
     }
 
-    fn pair(&mut self, port: PortId) -> Option<&mut Option<Box<Pair>>> {
-        let place = self.pairs.get_mut(place(port))?;
-        place.as_ref().is_some_and(|pair| pair.port == port).then_some(place)
-    }
-
     /// Begins to listen at these sockets.
     fn keep(&mut self, pair: Box<Pair>) {
-        let (port, at) = (pair.port, place(pair.port));
-        for (channel, bit) in [(Channel::Rtp, 0), (Channel::Rtcp, 1)] {
-            let token = (at as u64) << 2 | bit;
-            if let Err(error) = self.poller.add(pair.fd(channel), token) {
-                let why = format!("port {}: {error}", port.slot());
-                self.engine.broken(port, why, &mut self.out);
-                return;
-            }
+        let port = pair.port;
+        if let Err(error) = self.io.keep(pair) {
+            self.broken(port, &error);
         }
-        if self.pairs.len() <= at {
-            self.pairs.resize_with(at + 1, || None);
-        }
-        self.pairs[at] = Some(pair);
     }
 
-    /// Header and audio are put together on the stack: for 172 octets that is cheaper than to have
+    fn broken(&mut self, port: PortId, error: &io::Error) {
+        let why = format!("port {}: {error}", port.slot());
+        self.engine.broken(port, why, &mut self.out);
+    }
+
+    /// Header and audio are put together in one place: for 172 octets that is cheaper than to have
     /// the kernel gather them.
-    fn send(&mut self, frame: &Frame) {
-        let Some(Some(pair)) = self.pairs.get(place(frame.port)) else { return };
-        let mut packet = [0; HEADER + FRAME];
-        packet[..HEADER].copy_from_slice(&frame.header);
-        packet[HEADER..].copy_from_slice(frame.payload());
-        let sent = pair.send(Channel::Rtp, frame.to, &packet);
-        self.tally.sent(sent.is_ok());
+    fn send(&mut self, frame: &Frame) -> io::Result<()> {
+        let parts = [&frame.header, frame.payload()];
+        self.io.send((frame.port, Channel::Rtp), frame.to, |room| put(room, parts))
     }
 
     fn tell(&mut self, event: Event) {
@@ -328,6 +267,21 @@ impl Worker {
     }
 }
 
-fn place(port: PortId) -> usize {
-    port.slot() as usize / 2
+/// Every datagram goes through here on its way to the engine, and on from here with its verdict.
+fn came(
+    engine: &mut Engine,
+    now: Instant,
+    mut datagram: Datagram<'_>,
+    out: &mut Vec<Effect>,
+) -> Option<Relay> {
+    let Datagram { port, channel, from, .. } = datagram;
+    engine.packet(now, port, channel, from, datagram.octets(), out)
+}
+
+fn put(room: &mut [u8], parts: [&[u8]; 2]) -> usize {
+    let [head, body] = parts;
+    let all = head.len() + body.len();
+    room[..head.len()].copy_from_slice(head);
+    room[head.len()..all].copy_from_slice(body);
+    all
 }

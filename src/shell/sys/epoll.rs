@@ -6,8 +6,6 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-const READY_MAX: usize = 64;
-
 pub struct Poller {
     epoll: OwnedFd,
     ready: Vec<libc::epoll_event>,
@@ -23,13 +21,16 @@ pub struct Ready {
 }
 
 impl Poller {
+    /// Sockets that are reported at a time.
+    pub const READY_MAX: usize = 64;
+
     pub fn new() -> io::Result<Self> {
         // SAFETY: takes no pointer; the descriptor returned is ours alone.
         let epoll = unsafe {
             let fd = checked(i64::from(libc::epoll_create1(libc::EPOLL_CLOEXEC)))?;
             OwnedFd::from_raw_fd(fd as i32)
         };
-        Ok(Self { epoll, ready: Vec::with_capacity(READY_MAX) })
+        Ok(Self { epoll, ready: Vec::with_capacity(Self::READY_MAX) })
     }
 
     pub fn add(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
@@ -68,7 +69,7 @@ impl Poller {
         // SAFETY: the vector has room for READY_MAX events, and the kernel fills `count` of them.
         unsafe {
             let fd = self.epoll.as_raw_fd();
-            let count = libc::epoll_wait(fd, at, READY_MAX as i32, millis);
+            let count = libc::epoll_wait(fd, at, Self::READY_MAX as i32, millis);
             match checked(i64::from(count)) {
                 Ok(count) => self.ready.set_len(count),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
@@ -123,6 +124,12 @@ impl Waker {
     /// Called by the sleeper when it is awake.
     pub fn awake(&self) {
         self.asleep.store(false, Ordering::SeqCst);
+    }
+}
+
+impl AsFd for Waker {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.event.as_fd()
     }
 }
 

@@ -7,11 +7,13 @@ pub mod boot;
 pub mod epoll;
 pub mod flock;
 pub mod inherit;
+mod pages;
 pub mod process;
 pub mod resources;
 pub mod signals;
 pub mod sip_udp;
 pub mod unconnect;
+pub mod uring;
 
 use socket2::SockRef;
 use std::io;
