@@ -36,7 +36,7 @@ fn calls(world: &mut World, rounds: std::ops::Range<usize>, a_day: usize) {
     for round in rounds {
         world.round(round);
         world.now.instant = world.now.instant + pause;
-        world.now.wall = Wall(world.now.wall.0 + pause.as_micros() as u64);
+        world.now.wall = Wall(world.now.wall.0 + pause.as_micros() as i64);
     }
 }
 
