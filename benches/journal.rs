@@ -7,7 +7,7 @@ mod harness;
 mod queue_call;
 
 use harness::cpu_ns;
-use pukar::core::journal::{self, Entries, Header, Memory, NoteRef};
+use pukar::core::journal::{self, Entries, Header, Maker, Memory, NoteRef};
 use pukar::core::{Command, Out, Switch, What};
 use queue_call::{SIDE_BY_SIDE, World};
 use std::fs::OpenOptions;
@@ -50,18 +50,21 @@ fn main() {
         "the journal, written        {each:>9.2} us a call: {:.1} % of what it costs in the core",
         100.0 * each / (us(in_core) / calls)
     );
+    digest(&memory, &heard, calls);
+    handled(&memory, &heard, &file);
     let _ = std::fs::remove_file(path);
     replay(&memory, &heard);
 }
 
-/// As the journal's end in the loop does it: what came in, and what is noted for versions to come,
-/// in one write before anything is done. What that cost, and how long it is.
+/// As the journal's end in the loop does it: what came in, what is noted for versions to come, and
+/// the digest of what came of it, in one write before anything is done. What that cost, and how
+/// long it is.
 fn written(
     memory: &Memory,
     heard: &[(pukar::base::Now, pukar::core::Event)],
     file: Option<&std::fs::File>,
 ) -> (u64, u64) {
-    let mut switch = remembered(memory);
+    let (mut switch, mut maker) = (remembered(memory), Maker::default());
     let (mut out, mut bytes, mut spent, mut at) = (Out::default(), Vec::new(), 0, 0);
     for (now, event) in heard {
         out.commands.clear();
@@ -87,7 +90,11 @@ fn written(
                 journal::put_note(&mut bytes, 1, &NoteRef::Row(row)).expect("a note");
             }
         }
-        if bytes.len() > events {
+        let noted = bytes.len() > events;
+        maker.follow(&out.commands, &out.facts);
+        let made = NoteRef::Made(maker.take());
+        journal::put_note(&mut bytes, 1, &made).expect("a note");
+        if noted {
             let numbers = NoteRef::Numbers(switch.numbers(*now));
             journal::put_note(&mut bytes, 1, &numbers).expect("a note");
         }
@@ -98,6 +105,64 @@ fn written(
         spent += cpu_ns() - before;
     }
     (spent, at)
+}
+
+/// What the digest of what came of a call costs, by itself.
+fn digest(memory: &Memory, heard: &[(pukar::base::Now, pukar::core::Event)], calls: f64) {
+    let (mut switch, mut maker, mut spent) = (remembered(memory), Maker::default(), 0);
+    let mut bytes = Vec::new();
+    for (now, event) in heard {
+        let mut out = Out::default();
+        switch.handle(*now, event.clone(), &mut out);
+        bytes.clear();
+        let before = cpu_ns();
+        maker.follow(&out.commands, &out.facts);
+        let made = NoteRef::Made(maker.take());
+        journal::put_note(&mut bytes, 1, &made).expect("a note");
+        spent += cpu_ns() - before;
+    }
+    println!("of that the digests         {:>9.2} us a call", spent as f64 / 1000.0 / calls);
+}
+
+/// Whether an event is handled as fast where a journal is written between one and the next.
+fn handled(
+    memory: &Memory,
+    heard: &[(pukar::base::Now, pukar::core::Event)],
+    file: &std::fs::File,
+) {
+    for (name, journalled) in [("without a journal", false), ("with a journal", true)] {
+        let (mut switch, mut maker) = (remembered(memory), Maker::default());
+        let (mut out, mut bytes, mut at) = (Out::default(), Vec::new(), 0);
+        let mut spans = Vec::with_capacity(heard.len());
+        for (now, event) in heard {
+            out.commands.clear();
+            out.facts.clear();
+            bytes.clear();
+            if journalled {
+                let batch = std::slice::from_ref(event);
+                journal::put_batch(&mut bytes, 1, *now, batch).expect("an entry");
+            }
+            let event = event.clone();
+            let before = cpu_ns();
+            switch.handle(*now, event, &mut out);
+            spans.push(cpu_ns() - before);
+            if journalled {
+                maker.follow(&out.commands, &out.facts);
+                let made = NoteRef::Made(maker.take());
+                journal::put_note(&mut bytes, 1, &made).expect("a note");
+                file.write_all_at(&bytes, at).expect("room on the disk");
+                at += bytes.len() as u64;
+            }
+        }
+        spans.sort_unstable();
+        let share = |of: f64| spans[(spans.len() as f64 * of) as usize] as f64 / 1000.0;
+        println!(
+            "`handle` {name:<18} median {:>6.2}  p99 {:>7.2}  p99.9 {:>7.2} us",
+            share(0.5),
+            share(0.99),
+            share(0.999)
+        );
+    }
 }
 
 fn replay(memory: &Memory, heard: &[(pukar::base::Now, pukar::core::Event)]) {

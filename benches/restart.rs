@@ -1,5 +1,6 @@
-//! How long a switch is away that stopped without a word while so many callers waited: from its
-//! start to its first answer, with the journal gone through and every media port open again.
+//! How long a switch is away that stopped without a word while so many callers waited, and so many
+//! talked: from its start to its first answer, with the journal gone through and every media port
+//! open again.
 //! Repeat with `ulimit -n 20000; cargo bench --bench restart`.
 #![allow(clippy::disallowed_methods)]
 
@@ -13,13 +14,18 @@ const AT_ONCE: usize = 50;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn main() {
-    println!("{:<20} {:>12}", "callers who wait", "away");
-    for callers in [1, 100, 1_000, 4_000] {
-        let mut street = Street::new("restart", 1);
+    println!("{:<10} {:>10} {:>12}", "who wait", "who talk", "away");
+    for (waiting, talking) in [(1, 0), (100, 0), (1_000, 0), (4_000, 0), (250, 250), (0, 2_000)] {
+        let mut street = Street::new("restart", talking.max(1));
         let running = street.start();
-        wait_in_line(&mut street, callers);
-        let live = || running.status()["calls"]["live"].as_u64();
-        assert_eq!(live(), Some(callers as u64));
+        wait_in_line(&mut street, waiting);
+        talk(&mut street, talking);
+        let is_whole = |running: &pukar::shell::Running| {
+            let calls = running.status()["calls"].clone();
+            assert_eq!(calls["live"].as_u64(), Some((waiting + talking) as u64), "{calls}");
+            assert_eq!(calls["talking"].as_u64(), Some(talking as u64), "{calls}");
+        };
+        is_whole(&running);
         running.stop();
         running.finish();
         let began = Instant::now();
@@ -27,10 +33,30 @@ fn main() {
         street.send(&street.options());
         while !street.receive(PATIENCE).expect("an answer").contains("OPTIONS") {}
         let away = began.elapsed();
-        assert_eq!(running.status()["calls"]["live"].as_u64(), Some(callers as u64));
-        println!("{callers:<20} {:>9} ms", away.as_millis());
+        is_whole(&running);
+        println!("{waiting:<10} {talking:>10} {:>9} ms", away.as_millis());
         running.stop();
         running.finish();
+    }
+}
+
+/// Callers who are served at once: their agents answer in the moment they are rung.
+fn talk(street: &mut Street, callers: usize) {
+    let (mut asked, mut talking) = (0, 0);
+    while talking < callers {
+        while asked < callers && asked - talking < AT_ONCE {
+            street.send(&street.invite(&format!("t{asked}"), "helpline"));
+            asked += 1;
+        }
+        let message = street.receive(PATIENCE).expect("the switch goes on");
+        let is_answer = message.starts_with("SIP/2.0 200");
+        if is_answer && field(&message, "CSeq").ends_with("INVITE") {
+            street.send(&street.ack(&message));
+        } else if message.starts_with("INVITE") {
+            street.send(&street.ok(&message));
+        } else if message.starts_with("ACK") {
+            talking += 1;
+        }
     }
 }
 

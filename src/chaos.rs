@@ -195,6 +195,11 @@ impl Victim {
             complaints
                 .extend(verdict.named.iter().map(|what| format!("{}: {what}", verdict.store)));
         }
+        // What the switch did must follow from what came in, whatever befell it. A full disk leaves
+        // gaps, which are stated; a difference is none.
+        if let Err(difference) = shell::replay(&self.dir.join("data/journal")) {
+            complaints.push(format!("replay: {difference}"));
+        }
         let records = super::demo::records(self.dir.join("data/records.db"))?;
         let mut seen = Report { passed: true, each: report.each.clone(), ..Report::default() };
         seen.reconcile(&records);

@@ -52,3 +52,14 @@ fn records_are_kept_as_long_as_is_said_and_holds_say_what_they_hold() {
          until",
     );
 }
+
+#[test]
+fn how_much_may_wait_for_a_store_has_a_limit_that_is_said_in_megabytes() {
+    let text = "[records]\noutbox = 512\n";
+    let settings = parse(&[("f.toml".into(), text.into())], &|_| None).unwrap();
+    assert_eq!(settings.journal.outbox, 512 << 20);
+    one(
+        "[records]\noutbox = 1\n",
+        "2: outbox = 1 is out of range; write a number from 64 to 1000000",
+    );
+}

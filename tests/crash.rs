@@ -378,6 +378,9 @@ fn replays_the_same(journal: &Path) {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(text.contains("the same both times"), "{text}");
+    let compared = text.split_once("commanded and told in ").expect("what was compared").1;
+    let batches: u64 = compared.split(' ').next().unwrap().parse().unwrap();
+    assert!(batches > 50, "{text}");
     eprintln!("{text}");
 }
 

@@ -93,6 +93,52 @@ fn an_upgrade_does_not_happen_while_the_configuration_has_mistakes() {
 }
 
 #[test]
+fn an_upgrade_into_another_data_folder_does_not_happen_since_the_calls_are_not_there() {
+    let mut switch = Switch::start(&[HELPLINE, ONE]);
+    let (caller, call) = with_a_caller(&mut switch);
+    let (own, other) = (switch.data(), switch.street.folder("elsewhere"));
+    let line = |at: &Path| format!("data = \"{}\"", at.display());
+    switch.configure(|text| text.replace(&line(&own), &line(&other)));
+    let output = switch.tell(&["upgrade"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(1) && said.contains("[switch] data says"), "{said}");
+    assert!(said.contains(&own.display().to_string()), "{said}");
+    switch.program().signal(libc::SIGHUP);
+    switch.program().line_with("a switch that dies finds none of its calls there");
+    assert_eq!(live(&mut switch), call);
+    switch.configure(|text| text.replace(&line(&other), &line(&own)));
+    switch.upgrade();
+    assert_eq!(live(&mut switch), call);
+    is_served(&mut switch, caller);
+}
+
+#[test]
+fn a_start_of_another_version_that_fails_leaves_the_calls_to_the_one_before() {
+    let mut switch = Switch::start(&[HELPLINE, ONE]);
+    let (caller, call) = with_a_caller(&mut switch);
+    switch.program().signal(libc::SIGKILL);
+    switch.program().end(PATIENCE);
+    let journal = switch.data().join("journal");
+    as_by_another_build(&journal);
+    let mut good = String::new();
+    switch.configure(|text| {
+        good = text;
+        good.replace("ring_for", "ring_fro")
+    });
+    let output = switch.start_another();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && said.contains("ring_fro"), "{said}");
+    assert!(!journal.join("set-aside").exists(), "{said}");
+    // Whoever sees that goes back to the version that wrote the journal.
+    switch.configure(|_| good);
+    as_by_another_build(&journal);
+    switch.restart();
+    assert_eq!(live(&mut switch), call);
+    is_served(&mut switch, caller);
+    assert_eq!(switch.records().len(), 1, "nobody was closed as recovered");
+}
+
+#[test]
 fn listeners_that_changed_and_a_taken_port_for_the_wallboard_cost_nobody_the_call() {
     let mut switch = Switch::start(&[HELPLINE, ONE]);
     let (caller, call) = with_a_caller(&mut switch);

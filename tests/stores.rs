@@ -96,6 +96,79 @@ fn stores_that_are_frozen_killed_and_restarted_in_the_rush_end_up_with_every_row
     tampered(&config, &data, &postgres);
 }
 
+/// A database that is slow for a reason of its own, and a stream that gets little time.
+#[test]
+fn stores_that_are_slow_delay_only_themselves_and_end_up_with_every_row_once() {
+    let street = Street::new();
+    let postgres = Postgres::start(&street, None);
+    let nats = Nats::start(&street, None);
+    let stores = ["sqlite:DATA/records.db".to_string(), postgres.store(), nats.store()];
+    let mut switch = Switch::storing(street, &stores, &[HELPLINE, &agents()]);
+    until(&mut switch, "the tables are there", |list| list.iter().all(|s| s["up"] == true));
+    postgres.sql(
+        "CREATE FUNCTION dawdle() RETURNS trigger AS $$ BEGIN PERFORM pg_sleep(0.01); RETURN NEW; \
+         END $$ LANGUAGE plpgsql; CREATE TRIGGER dawdle BEFORE INSERT ON agent_states FOR EACH ROW \
+         EXECUTE FUNCTION dawdle()",
+    );
+    let plan = callers(&switch, 4, 45_000);
+    let phones = std::thread::spawn(move || load::run(&plan, &mut |_| {}).unwrap());
+    // The quick one has every call while the slow ones are behind, and nobody is away.
+    let mut frozen = false;
+    until(&mut switch, "the quick store has all that the slow ones lack", |list| {
+        frozen = !frozen;
+        nats.freeze(frozen);
+        let calls = |n: usize| list[n]["last_call"].as_u64().unwrap_or_default();
+        let quick = calls(0) == u64::from(CALLERS) && list[0]["behind"].as_u64() < Some(50);
+        quick && list[1]["behind"].as_u64() > Some(50)
+    });
+    nats.freeze(false);
+    let report = phones.join().unwrap();
+    assert_eq!(report.calls.answered, u64::from(CALLERS), "{report}");
+    postgres.sql("DROP FUNCTION dawdle CASCADE");
+    let all = |store: &Value| store["up"] == true && store["behind"].as_u64() < Some(50);
+    until(&mut switch, "every store is back", |list| list.iter().all(all));
+    let config = switch.street.dir().join("helpline.toml");
+    switch.stop();
+    let text = verify(&config, "").expect("nothing is wrong");
+    let whole = format!("calls: {CALLERS} rows, numbers 1 to {CALLERS}, {CALLERS} compared");
+    assert_eq!(text.matches(&whole).count(), 3, "{text}");
+}
+
+#[test]
+fn a_purge_of_postgresql_takes_what_is_old_leaves_proof_and_says_what_it_cannot_purge() {
+    let street = Street::new();
+    let postgres = Postgres::start(&street, None);
+    let stores = ["jsonl:DATA/records.jsonl".to_string(), postgres.store()];
+    let mut switch = Switch::storing(street, &stores, &[HELPLINE, &agents()]);
+    let plan = load::Plan { callers: 6, ..callers(&switch, 1, 46_000) };
+    let report = load::run(&plan, &mut |_| {}).unwrap();
+    assert_eq!(report.calls.answered, 6, "{report}");
+    until(&mut switch, "calls are stored", |list| list[1]["last_call"] == 6);
+    switch.configure(|text| text.replace("stores = [", "keep = \"400d\"\nstores = ["));
+    switch.stop();
+    postgres
+        .sql("UPDATE calls SET arrived_at = arrived_at - interval '3 years' WHERE seq IN (2, 5)");
+    let config = switch.street.dir().join("helpline.toml");
+    let purge = |more: &[&str]| {
+        let mut purge = Command::new(env!("CARGO_BIN_EXE_pukar"));
+        let output = purge.arg("purge").arg("--config").arg(&config).args(more).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let left = || postgres.sql("SELECT string_agg(seq::text, ',' ORDER BY seq) FROM calls");
+    assert!(purge(&["--dry-run"]).contains(": 2 calls and 0 states of agents would be purged"));
+    assert_eq!(left().trim(), "1,2,3,4,5,6");
+    let said = purge(&[]);
+    assert!(said.contains(": 2 calls and 0 states of agents purged; 0 are held"), "{said}");
+    assert!(said.contains("records.jsonl: NOT purged"), "{said}");
+    assert_eq!(left().trim(), "1,3,4,6");
+    let legs = postgres.sql("SELECT count(*) FROM legs WHERE call NOT IN (SELECT id FROM calls)");
+    assert_eq!(legs.trim(), "0", "legs go with their calls");
+    let proof = postgres.sql("SELECT table_name, count, seqs, length(digest) FROM purges");
+    assert_eq!(proof.trim(), "calls|2|2,5|64");
+    verify(&config, "postgres").expect("what was purged with proof is not missing");
+}
+
 /// Whoever changes a store behind the switch's back is found out.
 fn tampered(config: &Path, data: &Path, postgres: &Postgres) {
     let database = rusqlite::Connection::open(data.join("records.db")).unwrap();
@@ -180,7 +253,7 @@ fn verify(config: &Path, store: &str) -> Result<String, String> {
     }
 }
 
-fn until(switch: &mut Switch, what: &str, is_so: impl Fn(&[Value]) -> bool) {
+fn until(switch: &mut Switch, what: &str, mut is_so: impl FnMut(&[Value]) -> bool) {
     let deadline = Deadline::after(PATIENCE * 2);
     let mut pauses = true;
     loop {

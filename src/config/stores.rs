@@ -33,6 +33,8 @@ pub fn records(table: &Table, env: Env, settings: &mut Settings, log: &mut Log) 
             settings.stores.push(store);
         }
     }
+    let megabytes = section.number("outbox", 64..=1_000_000);
+    settings.journal.outbox = megabytes.map_or(settings.journal.outbox, |n| u64::from(n) << 20);
     retention::keep(&mut section, settings);
     section.done();
 }

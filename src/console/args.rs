@@ -133,6 +133,9 @@ pub enum Command<L: Args> {
         /// Begin with this number, to go on where an earlier run ended.
         #[arg(long, value_name = "SEQ")]
         from: Option<u64>,
+        /// Tell what a journal leads to, for facts that the switch no longer has in memory.
+        #[arg(long, value_name = "DIR")]
+        journal: Option<PathBuf>,
         /// One JSON object a line.
         #[arg(long)]
         json: bool,
@@ -397,6 +400,7 @@ mod tests {
             "block 9826012345 --for 7d shouts at operators",
             "unblock 9826012345",
             "events --from 7",
+            "events --journal data/journal --from 7 --json",
             "shifts --json",
             "stores --watch",
             "purge --before 2y --dry-run --store sqlite",

@@ -1,14 +1,31 @@
-//! `pukar events`: what happens, one fact a line, each with its number.
+//! `pukar events`: what happens, or a journal says has happened, one fact a line, each with its
+//! number.
 
 use super::client::Client;
 use super::{Fault, print};
+use crate::shell;
 use serde_json::{Value, json};
+use std::path::Path;
 
 pub fn follow(client: &Client, from: Option<u64>, as_json: bool) -> Result<(), Fault> {
     let params = from.map_or(json!({}), |from| json!({"from": from}));
     client.follow("events.subscribe", params, |event| {
         print(&if as_json { format!("{event}\n") } else { line(event) })
     })
+}
+
+/// Those that a journal leads to.
+pub fn tell(journal: &Path, from: Option<u64>, as_json: bool) -> Result<(), Fault> {
+    let mut fault = None;
+    let told = shell::facts_of(journal, from, &mut |fact| {
+        let event = serde_json::from_str(fact).unwrap_or(Value::Null);
+        let printed = print(&if as_json { format!("{fact}\n") } else { line(&event) });
+        printed.map_err(|unheard| {
+            fault = Some(unheard);
+            String::new()
+        })
+    });
+    told.map_err(|why| fault.unwrap_or(Fault::work(why)))
 }
 
 /// `1207 2026-11-22T06:12:09.120Z call.arrived call=… caller=…`

@@ -119,7 +119,10 @@ fn dispatch<L: clap::Args>(cli: Cli<L>, hands: &Hands<L>) -> Result<(), Fault> {
         Command::Why(args) => why::show(&client, &args),
         Command::Recording(act) => recording::run(&client, &act),
         Command::Records(args) => records::show(&client, &args),
-        Command::Events { from, json } => events::follow(&client, from, json),
+        Command::Events { from, journal: Some(journal), json } => {
+            events::tell(&journal, from, json)
+        }
+        Command::Events { from, journal: None, json } => events::follow(&client, from, json),
         Command::Agent { id, act, rest } => acts::act(&client, "agents", &id, &act, &rest),
         Command::Call { id, act, rest } => acts::act(&client, "calls", &id, &act, &rest),
         Command::Queue { name, act, rest } => acts::act(&client, "queues", &name, &act, &rest),

@@ -6,7 +6,10 @@
 //! other version can. That much is the same in every form: a checksum is keyed with the form that
 //! the header names, so that what another version wrote is never taken for damaged.
 
+mod made;
 mod notes;
+
+pub use made::{Made, Maker};
 
 use super::kept::Kept;
 use super::record::{CallRecord, Row};
@@ -79,6 +82,18 @@ pub enum Note {
     Numbers(Numbers),
     /// What any version goes on with.
     Kept(Box<Kept>),
+    /// And what of it is over.
+    Over(Over),
+    /// What came of the batch before it.
+    Made(Made),
+}
+
+/// What is over of that which any version goes on with, by the number that it was about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Over {
+    Block(String),
+    /// Nobody has to call them any more.
+    Wanted(String),
 }
 
 /// The same, borrowed: what is written many times a call.
@@ -89,6 +104,8 @@ pub enum NoteRef<'a> {
     Row(&'a Row),
     Numbers(Numbers),
     Kept(&'a Kept),
+    Over(&'a Over),
+    Made(Made),
 }
 
 /// How far the switch has counted.
@@ -219,6 +236,17 @@ pub fn read_batch(payload: &[u8]) -> Option<(Now, Vec<Event>)> {
 /// A note, whichever version wrote it: what it has more is left out, what it lacks is blank.
 pub fn read_note(payload: &[u8]) -> Option<Note> {
     serde_json::from_slice(payload).ok().or_else(|| notes::of_another_form(payload))
+}
+
+/// The same, where it says what came of a batch: the others need not be read for that.
+pub fn read_made(payload: &[u8]) -> Option<Made> {
+    let is_made = payload.starts_with(b"{\"Made\"");
+    let note = is_made.then(|| serde_json::from_slice(payload).ok())??;
+    match note {
+        Note::Made(made) => Some(made),
+        Note::Live(_) | Note::Ended(_) | Note::Row(_) => None,
+        Note::Numbers(_) | Note::Kept(_) | Note::Over(_) => None,
+    }
 }
 
 /// Goes through the entries of a file, without its header.

@@ -4,7 +4,7 @@
 //! In: the state, into notes of the journal. Out of them: a new switch that knows.
 
 use super::{Out, State, Switch};
-use crate::base::{Instant, Now, Wall};
+use crate::base::{Instant, Now, QueueId, Wall};
 use crate::call::Origin;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -47,6 +47,13 @@ impl State {
         blocks.chain(wanted).collect()
     }
 
+    /// Whoever has this number, where they are to be called.
+    pub fn wants(&self, number: &str) -> Option<Kept> {
+        let missed = self.calls.missed().of(number).map(|person| &person.origin);
+        let origin = missed.or_else(|| self.calls.owed().find(|origin| origin.number == number));
+        origin.map(|origin| Kept::Wanted(self.wanted(origin)))
+    }
+
     fn wanted(&self, origin: &Origin) -> Wanted {
         let Origin { parent, number, line, dialled, district, languages, .. } = origin.clone();
         let queue = self.desk.queue_settings(origin.queue);
@@ -56,10 +63,19 @@ impl State {
     }
 }
 
+/// Somebody to be called, whose queue is no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Homeless {
+    pub wanted: Wanted,
+    /// The queue that has them now; `None`: there is none at all, and nobody here will call them.
+    pub queue: Option<String>,
+}
+
 impl Switch {
     /// Takes over what another version has noted. Whoever was promised a call stands among the
-    /// missed: somebody has to call them.
-    pub fn inherit(&mut self, now: Now, kept: Vec<Kept>, out: &mut Out) {
+    /// missed: somebody has to call them. Those whose queue is no more are told.
+    pub fn inherit(&mut self, now: Now, kept: Vec<Kept>, out: &mut Out) -> Vec<Homeless> {
+        let mut homeless = Vec::new();
         for kept in kept {
             match kept {
                 Kept::Block { number, reason, by, until } if until > now.wall => {
@@ -72,23 +88,41 @@ impl Switch {
                 }
                 Kept::Block { .. } => {}
                 Kept::Wanted(wanted) => {
-                    if let Some(origin) = self.origin_of(wanted, now.instant) {
+                    let home = self.home_of(&wanted);
+                    let name = home.and_then(|queue| self.state.desk.queue_settings(queue));
+                    let name = name.map(|queue| queue.name.clone());
+                    if name.as_ref() != Some(&wanted.queue) {
+                        homeless.push(Homeless { wanted: wanted.clone(), queue: name });
+                    }
+                    if let Some(queue) = home {
+                        let origin = self.origin_of(wanted, queue, now.instant);
                         self.calls(now, |calls, io| calls.missed_anew(io, origin));
                     }
                 }
             }
             self.settle(now, out);
         }
+        homeless
     }
 
-    /// `None` where the queue is no more.
-    fn origin_of(&self, wanted: Wanted, arrived: Instant) -> Option<Origin> {
+    /// Their queue; where it is no more, that of the number which they had dialled; else whichever
+    /// comes first: any agent who calls them is better than none.
+    fn home_of(&self, wanted: &Wanted) -> Option<QueueId> {
+        let desk = &self.state.desk;
+        let of_number = || {
+            let queue = self.settings.call.queue_of_number(&wanted.dialled)?;
+            desk.queue_settings(queue).map(|_| queue)
+        };
+        let first = || desk.queue_id(&self.settings.acd.queues.first()?.name);
+        desk.queue_id(&wanted.queue).or_else(of_number).or_else(first)
+    }
+
+    fn origin_of(&self, wanted: Wanted, queue: QueueId, arrived: Instant) -> Origin {
         let Wanted { number, parent, line, dialled, district, languages, .. } = wanted;
-        let queue = self.state.desk.queue_id(&wanted.queue)?;
         let known = self.settings.call.lines.iter().find(|known| known.name == line);
         let music = known.and_then(|line| line.music);
         let (priority, emergency) = (wanted.priority, wanted.emergency);
-        Some(Origin {
+        Origin {
             parent,
             number,
             line,
@@ -100,6 +134,6 @@ impl Switch {
             queue,
             arrived,
             music,
-        })
+        }
     }
 }

@@ -38,7 +38,7 @@ mod switch;
 pub use command::Command;
 pub use event::{Event, MissedAct, Noted, Verb};
 pub use fact::{Audit, Fact, What};
-pub use kept::{Kept, Wanted};
+pub use kept::{Homeless, Kept, Wanted};
 pub use names::Names;
 pub use record::{AgentStateRow, CallRecord, LegRow, Row};
 pub use switch::{Snapshot, State, Switch};

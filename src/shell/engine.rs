@@ -3,7 +3,7 @@
 use super::board::Board;
 use crate::base::{CallId, Instant, Now, Timer};
 use crate::core::journal::{Memory, NoteRef, Numbers};
-use crate::core::{Command, Event, Fact, Names, Out, Switch};
+use crate::core::{Command, Event, Fact, Kept, Names, Out, Switch};
 use crossbeam_channel::Receiver;
 
 /// The core, as the loop sees it.
@@ -14,6 +14,8 @@ pub trait Engine: Send {
     fn names(&self) -> Names;
     /// The record of a call as it stands, while it is not written.
     fn draft(&self, call: CallId) -> Option<NoteRef<'_>>;
+    /// Whoever has this number, where somebody is to call them.
+    fn wanted(&self, number: &str) -> Option<Kept>;
     fn numbers(&self, now: Now) -> Numbers;
     fn memory(&self, now: Now) -> Memory;
 }
@@ -33,6 +35,10 @@ impl Engine for Switch {
 
     fn draft(&self, call: CallId) -> Option<NoteRef<'_>> {
         Switch::draft(self, call)
+    }
+
+    fn wanted(&self, number: &str) -> Option<Kept> {
+        self.state().wants(number)
     }
 
     fn numbers(&self, now: Now) -> Numbers {

@@ -36,6 +36,8 @@ pub struct OpenFlow {
     pub fd: OwnedFd,
     /// The beginning of a message whose end has not come yet.
     pub begun: Vec<u8>,
+    /// Whoever is at the other end has said who they are.
+    pub known: bool,
 }
 
 /// As the next program reads it.
@@ -43,6 +45,8 @@ pub struct OpenFlow {
 struct Note {
     listeners: Vec<(Transport, SocketAddr, RawFd)>,
     flows: Vec<(FlowId, RawFd, Vec<u8>)>,
+    #[serde(default)]
+    strangers: BTreeSet<FlowId>,
     ports: Vec<(u32, RawFd, RawFd)>,
     #[serde(default)]
     lock: Option<RawFd>,
@@ -74,7 +78,7 @@ impl Handover {
             let taken = inherit::take(fd);
             taken.inspect_err(|e| tracing::error!("a descriptor that was left open: {e}")).ok()
         };
-        let Note { listeners, flows, ports, lock } = note;
+        let Note { listeners, flows, strangers, ports, lock } = note;
         let listeners = listeners.into_iter();
         let flows = flows.into_iter();
         let ports = ports.into_iter();
@@ -82,7 +86,10 @@ impl Handover {
             lock: lock.and_then(take),
             listeners: listeners.filter_map(|(t, at, fd)| Some((t, at, take(fd)?))).collect(),
             flows: flows
-                .filter_map(|(id, fd, begun)| Some(OpenFlow { id, fd: take(fd)?, begun }))
+                .filter_map(|(id, fd, begun)| {
+                    let known = !strangers.contains(&id);
+                    Some(OpenFlow { id, fd: take(fd)?, begun, known })
+                })
                 .collect(),
             ports: ports
                 .filter_map(|(number, rtp, rtcp)| Some((number, (take(rtp)?, take(rtcp)?))))
@@ -96,7 +103,8 @@ impl Handover {
         for (transport, at, fd) in self.listeners {
             note.listeners.push((transport, at, left(fd)?));
         }
-        for OpenFlow { id, fd, begun } in self.flows {
+        for OpenFlow { id, fd, begun, known } in self.flows {
+            note.strangers.extend((!known).then_some(id));
             note.flows.push((id, left(fd)?, begun));
         }
         for (number, (rtp, rtcp)) in self.ports {

@@ -69,6 +69,8 @@ pub struct StoreMeters {
     pub behind: Gauge,
     /// 0 while it takes no rows.
     pub up: Gauge,
+    /// Rows that it never gets, since the outbox was full of them.
+    pub let_go: Counter,
 }
 
 impl Metrics {
@@ -126,7 +128,8 @@ impl Metrics {
         let label = name.to_string();
         metrics::with_local_recorder(&self.recorder, || StoreMeters {
             behind: metrics::gauge!("pukar_store_rows_behind", "store" => label.clone()),
-            up: metrics::gauge!("pukar_store_up", "store" => label),
+            up: metrics::gauge!("pukar_store_up", "store" => label.clone()),
+            let_go: metrics::counter!("pukar_store_rows_let_go_total", "store" => label),
         })
     }
 

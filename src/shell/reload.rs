@@ -16,11 +16,19 @@ pub fn adopt(running: &Settings, mut fresh: Settings) -> Settings {
         waits("listeners, media ports and media workers");
     }
     let outside = |settings: &Settings| {
-        let Settings { stores, admin, data, .. } = settings.clone();
-        (stores, admin.socket, admin.http, data)
+        let Settings { stores, admin, .. } = settings.clone();
+        (stores, admin.socket, admin.http)
     };
     if outside(running) != outside(&fresh) {
-        waits("stores, the admin socket and the data folder");
+        waits("stores and the admin socket");
+    }
+    if running.data != fresh.data {
+        tracing::error!(
+            "[switch] data says {} now, and everything is in {}: a switch that dies finds none of \
+             its calls there. Put it back until this one has ended in order (SIGTERM)",
+            fresh.data.display(),
+            running.data.display()
+        );
     }
     if running.recording != fresh.recording {
         waits("the folder, the key and the age of recordings");

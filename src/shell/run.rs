@@ -28,7 +28,7 @@ pub fn run(settings: Settings, options: Options) -> Result<(), String> {
     if let Err(error) = signals::hold(&OBEYED) {
         tracing::warn!("signals cannot be held back: {error}");
     }
-    let program = Program::own(options.config.clone());
+    let program = Program::own(options.config.clone(), options.reload.clone());
     let (wish, mut wishes) = mpsc::channel(1);
     let options = Options { upgrade: Some(wish), ..options };
     let running = Running::start(settings, options)?;

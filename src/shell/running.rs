@@ -1,40 +1,31 @@
 //! A switch at work: everything started in its order, and brought to rest in the reverse one.
 
-use super::admin::{self, Api, Glances, Guard, Reload, Upgrade};
+use super::admin::{Api, Guard, Reload, Upgrade};
 use super::before::{Before, bind, bind_http, look_back, with_own_address};
 use super::begin::{Begun, begin};
 use super::board::{self, Board, BoardReader};
-use super::clock::Clock;
 use super::core_loop::{CoreLoop, Flood, LoopHandle, Over};
-use super::handover::{Handover, OpenFlow};
-use super::lane::{self, Inbox, Lane};
+use super::ground::{Ground, no_thread};
+use super::handover::Handover;
+use super::lane::Inbox;
 use super::lock::Lock;
-use super::media::{Jukebox, OpenPorts, Setup, Workers};
+use super::media::{Jukebox, Workers};
 use super::meters::{Metrics, ShellMeters};
 use super::outlets::{Outlets, Replies};
-use super::store::{self, Filter, Pace, Stores};
-use super::tcp::{Limits, Streams};
-use super::{checks, dns, record, reload, tunes};
-use crate::base::FlowId;
-use crate::call::Tape;
+use super::store::{self, Filter, Stores};
+use super::tcp::Streams;
+use super::{checks, reload, tunes};
 use crate::config::{self, Settings};
-use crate::core::{Event, Row, Switch};
-use crate::media::control::{Command as MediaCommand, Event as MediaEvent};
+use crate::core::{Event, Switch};
 use crate::sip::Transport;
 use serde_json::Value;
-use std::io::Read;
-use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::MetadataExt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
-
-/// Orders to the media workers, answers of the DNS: kept by the core when the other side lags.
-const WAITING_MAX: usize = 65_536;
 
 /// How long the recorder has to write what it has heard, before another program goes on.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -78,21 +69,8 @@ pub struct Running {
     socket: PathBuf,
     http_at: Option<SocketAddr>,
     database: Option<PathBuf>,
+    data: PathBuf,
     drain_within: Duration,
-}
-
-/// What has to be had before the switch itself is made.
-pub(super) struct Ground {
-    pub settings: Settings,
-    pub clock: Clock,
-    runtime: Runtime,
-    handle: LoopHandle,
-    inbox: Inbox,
-    inbox_end: lane::InboxEnd,
-    metrics: Arc<Metrics>,
-    pub meters: ShellMeters,
-    pub seed: u64,
-    holds: record::Holds,
 }
 
 impl Running {
@@ -114,9 +92,9 @@ impl Running {
         let (tapes, inlet, recorder) = ground.start_recorder().map_err(no_thread)?;
         let (workers, media) = ground.start_media(inlet, std::mem::take(&mut open.ports))?;
         let reload = reload.map(|read| adopting(read, &ground, workers.jukebox()));
-        let (rows, stores) = ground.start_stores(&outbox, waiting)?;
+        let (rows, stores, safe) = ground.start_stores(&outbox, waiting)?;
         let Begun { switch, board, journal, first } =
-            begin(found, &ground, stores.stored(), open.ids())?;
+            begin(found, &ground, (stores.stored(), safe), open.ids())?;
         let (news, board, board_thread) =
             board::start(board, ground.clock, ground.meters.clone()).map_err(no_thread)?;
 
@@ -163,6 +141,7 @@ impl Running {
             socket,
             http_at,
             database,
+            data: ground.settings.data.clone(),
             drain_within: ground.settings.drain,
         })
     }
@@ -295,6 +274,11 @@ impl Running {
         self.stores.as_ref().is_some_and(|stores| !stores.stored().is_alone())
     }
 
+    /// Where its journal is.
+    pub(super) fn data(&self) -> &Path {
+        &self.data
+    }
+
     pub(super) fn drain_within(&self) -> Duration {
         self.drain_within
     }
@@ -353,189 +337,6 @@ impl Drop for Running {
     }
 }
 
-impl Ground {
-    fn prepare(settings: Settings, seed: Option<u64>, clock: Clock) -> Result<Self, String> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("io")
-            .enable_all()
-            .build()
-            .map_err(no_thread)?;
-        let handle = LoopHandle::new().map_err(no_thread)?;
-        let (inbox, inbox_end) = lane::inbox(Arc::clone(&handle.waker));
-        let metrics = Arc::new(Metrics::new());
-        let meters = metrics.for_shell();
-        let seed = seed.map_or_else(random, Ok)?;
-        let holds = record::Holds::default();
-        holds.set(&settings.retention.holds);
-        Ok(Self {
-            settings,
-            clock,
-            runtime,
-            handle,
-            inbox,
-            inbox_end,
-            metrics,
-            meters,
-            seed,
-            holds,
-        })
-    }
-
-    /// `waiting`: rows that the outbox has yet to take.
-    fn start_stores(
-        &self,
-        outbox: &Path,
-        waiting: Vec<Row>,
-    ) -> Result<(Lane<Row>, Stores), String> {
-        let places = store::places(&self.settings, outbox)?;
-        let (pace, alarm) = (Pace::default(), self.alarm());
-        let (mut rows, stores) = store::start(outbox, places, pace, &self.metrics, alarm)?;
-        waiting.into_iter().for_each(|row| rows.put(row));
-        Ok((rows, stores))
-    }
-
-    fn start_recorder(&self) -> std::io::Result<(Lane<Tape>, record::Inlet, JoinHandle<()>)> {
-        let (settings, inbox) = (&self.settings.recording, self.inbox.clone());
-        let (orders, inlet, thread) = record::start(record::Recorder {
-            folder: settings.folder.clone(),
-            key: settings.key.as_ref().map(|key| key.0.clone()),
-            keep: settings.keep,
-            holds: self.holds.clone(),
-            clock: self.clock,
-            news: Arc::new(move |event| {
-                // The core may be over: then nobody wants to know.
-                let _ = inbox.control_blocking(event);
-            }),
-            meters: self.meters.clone(),
-        })?;
-        Ok((Lane::new("recordings", Box::new(orders), WAITING_MAX), inlet, thread))
-    }
-
-    fn start_questions(&self) -> Lane<dns::Question> {
-        let asker = self.runtime.block_on(async { dns::start(self.inbox.clone()) });
-        Lane::new("questions", Box::new(asker), WAITING_MAX)
-    }
-
-    fn start_media(
-        &self,
-        recorder: record::Inlet,
-        inherited: OpenPorts,
-    ) -> Result<(Workers, Lane<MediaCommand>), String> {
-        let (tunes, complaints) = tunes::load(&self.settings);
-        for complaint in complaints {
-            tracing::warn!("{complaint}");
-        }
-        let (inbox, handle) = (self.inbox.clone(), self.handle.clone());
-        let setup = Setup {
-            count: usize::from(self.settings.call.media.workers),
-            io: self.settings.call.media.io,
-            tunes: Arc::new(tunes),
-            // Strangers see what comes of this one; nothing of the core's shall follow from it.
-            seed: random()?,
-            clock: self.clock,
-            sink: Arc::new(move |event: MediaEvent| inbox.media(event)),
-            recorder,
-            dscp: self.settings.call.media.dscp,
-            died: Arc::new(move || handle.break_down()),
-            inherited: Arc::new(Mutex::new(inherited)),
-        };
-        let (workers, handle) = Workers::start(&setup).map_err(no_thread)?;
-        Ok((workers, Lane::new("media", Box::new(handle), WAITING_MAX)))
-    }
-
-    fn start_streams(
-        &self,
-        listeners: Vec<TcpListener>,
-        flows: Vec<OpenFlow>,
-    ) -> Result<Streams, String> {
-        let (inbox, runtime) = (self.inbox.clone(), self.runtime.handle().clone());
-        // Time never goes back, and no two connections come in one microsecond for long.
-        let first = FlowId(self.clock.instant().0);
-        let (dscp, meters) = (self.settings.sip.dscp, self.meters.clone());
-        let streams = Streams::new(Limits::default(), first, inbox, runtime, dscp, meters);
-        let inside = self.runtime.enter();
-        for listener in listeners {
-            streams.listen(listener).map_err(|e| format!("tcp: {e}"))?;
-        }
-        let mut lost = Vec::new();
-        for flow in flows {
-            let id = flow.id;
-            if let Err(error) = streams.resume(flow) {
-                tracing::warn!("a connection was lost on the way to this program: {error}");
-                lost.push(Event::FlowClosed { flow: id });
-            }
-        }
-        drop(inside);
-        for event in lost {
-            let _ = self.inbox.control_blocking(event);
-        }
-        Ok(streams)
-    }
-
-    fn api(
-        &self,
-        board: &BoardReader,
-        replies: &Replies,
-        stores: Arc<store::Health>,
-    ) -> Result<Api, String> {
-        let own = std::fs::metadata("/proc/self").map_err(|e| format!("/proc/self: {e}"))?;
-        Ok(Api {
-            board: board.clone(),
-            inbox: self.inbox.clone(),
-            replies: replies.clone(),
-            metrics: Arc::clone(&self.metrics),
-            meters: self.meters.clone(),
-            database: None,
-            stores,
-            reload: None,
-            upgrade: None,
-            owner: own.uid(),
-            glances: Glances::default(),
-        })
-    }
-
-    /// The admin socket, and HTTP where it is wanted.
-    fn open_doors(
-        &self,
-        api: Arc<Api>,
-        http: Option<TcpListener>,
-    ) -> Result<(Guard, Option<SocketAddr>), String> {
-        let _inside = self.runtime.enter();
-        let guard = admin::start(&self.settings.admin.socket, &api)?;
-        let Some(listener) = http else { return Ok((guard, None)) };
-        let at = listener.local_addr().map_err(|e| format!("http: {e}"))?;
-        super::http::start(listener, api)?;
-        Ok((guard, Some(at)))
-    }
-
-    /// Has it among the facts when a store goes away and when it is back.
-    fn alarm(&self) -> store::Alarm {
-        let inbox = self.inbox.clone();
-        Box::new(move |store, trouble| {
-            let trouble = trouble.map(str::to_string);
-            inbox.alarm(Event::Store { name: store.into(), trouble });
-        })
-    }
-
-    /// Once a second: what the media workers counted, and order among the samples.
-    fn keep_meters(&self, workers: &Workers) {
-        let (counters, metrics) = (workers.counters(), Arc::clone(&self.metrics));
-        let meters = self.meters.clone();
-        self.runtime.spawn(async move {
-            let mut every = tokio::time::interval(Duration::from_secs(1));
-            loop {
-                every.tick().await;
-                meters.packets_in.absolute(counters.received.load(Ordering::Relaxed));
-                meters.packets_out.absolute(counters.sent.load(Ordering::Relaxed));
-                meters.packets_unsent.absolute(counters.unsent.load(Ordering::Relaxed));
-                meters.media_events_lost.absolute(counters.lost_events.load(Ordering::Relaxed));
-                metrics.tidy_up();
-            }
-        });
-    }
-}
-
 /// Reads the configuration again, less what cannot change in mid-run, and the prompts with it: they
 /// are in memory before anybody may ask for them.
 fn adopting(read: Reload, ground: &Ground, jukebox: Jukebox) -> Reload {
@@ -565,18 +366,6 @@ fn database(stores: &[config::Store]) -> Option<PathBuf> {
         | config::Store::Webhook(_)
         | config::Store::Nats(_) => None,
     })
-}
-
-fn random() -> Result<u64, String> {
-    let mut octets = [0; 8];
-    std::fs::File::open("/dev/urandom")
-        .and_then(|mut file| file.read_exact(&mut octets))
-        .map_err(|e| format!("/dev/urandom gives no randomness: {e}"))?;
-    Ok(u64::from_ne_bytes(octets))
-}
-
-fn no_thread(error: std::io::Error) -> String {
-    format!("a thread or its descriptors cannot be had: {error}. See `ulimit -u` and `ulimit -n`")
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 //! place in the same process (execve(2)). It is asked first whether it can read what this one
 //! remembers, and the configuration as it is now; where it cannot, nothing happens.
 
+use super::admin::Reload;
 use super::running::Running;
 use crate::core::journal;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -20,13 +21,15 @@ pub struct Program {
     path: PathBuf,
     arguments: Vec<OsString>,
     config: Option<PathBuf>,
+    /// Reads the configuration as it is now.
+    read: Option<Reload>,
 }
 
 impl Program {
-    /// `config`: what it will read.
-    pub fn own(config: Option<PathBuf>) -> Self {
+    /// `config`: what it will read, and how this program would.
+    pub fn own(config: Option<PathBuf>, read: Option<Reload>) -> Self {
         let path = std::env::current_exe().unwrap_or_else(|_| SELF.into());
-        Self { path, arguments: std::env::args_os().skip(1).collect(), config }
+        Self { path, arguments: std::env::args_os().skip(1).collect(), config, read }
     }
 
     /// Asks the program that lies there now.
@@ -50,10 +53,27 @@ impl Program {
         let Some(config) = &self.config else { return Ok(()) };
         let answer = self.ask(&["check".as_ref(), "--config".as_ref(), config.as_os_str()]).await?;
         if answer.status.success() {
-            return Ok(());
+            return self.keeps_the_folder(running).await;
         }
         let said = String::from_utf8_lossy(&answer.stderr);
         Err(format!("{at} cannot use the configuration as it is now:\n{}", said.trim_end()))
+    }
+
+    /// A program with another data folder would find no journal there, and no calls.
+    async fn keeps_the_folder(&self, running: &Running) -> Result<(), String> {
+        let Some(read) = self.read.clone() else { return Ok(()) };
+        let fresh = tokio::task::spawn_blocking(move || read()).await;
+        let fresh = fresh.map_err(|_| "the configuration could not be read".to_string())??;
+        let at = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.into());
+        if at(&fresh.data) == at(running.data()) {
+            return Ok(());
+        }
+        Err(format!(
+            "[switch] data says {} now, and the calls are in {}: put it back, or drain this one \
+             (SIGTERM) and start the other",
+            fresh.data.display(),
+            running.data().display()
+        ))
     }
 
     async fn ask(&self, words: &[&OsStr]) -> Result<Output, String> {

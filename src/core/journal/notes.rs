@@ -17,6 +17,7 @@ pub fn of_another_form(payload: &[u8]) -> Option<Note> {
         "Ended" => Some(Note::Ended(Box::new(record(given)?))),
         "Row" => Some(Note::Row(Box::new(row(given)?))),
         "Kept" => serde_json::from_value(given.clone()).ok().map(Note::Kept),
+        "Over" => serde_json::from_value(given.clone()).ok().map(Note::Over),
         "Numbers" => Some(Note::Numbers(fitting(Numbers::default(), given))),
         _ => None,
     }

@@ -66,7 +66,8 @@ async fn read_all(
         let (answer, first) = match rpc::read(&line) {
             Ok(request) if request.method == "events.subscribe" => {
                 let begun = stream::begin(api, peer, request.params).await;
-                let outcome = begun.as_ref().map(|facts| json!({"from": facts.next}));
+                let outcome =
+                    begun.as_ref().map(|facts| json!({"from": facts.next, "oldest": facts.oldest}));
                 let outcome = outcome.map_err(Clone::clone);
                 (request.id.map(|id| rpc::answer(&id, outcome)), begun.ok())
             }

@@ -4,7 +4,7 @@
 use super::access::{Peer, Who, mask};
 use super::rpc::Fault;
 use super::verbs::Api;
-use crate::shell::board::Missed;
+use crate::shell::board::{Board, Missed};
 use serde_json::Value;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -19,6 +19,8 @@ const FOLLOWED_MAX: usize = 10_000;
 pub struct Facts {
     /// The number of the next fact.
     pub next: u64,
+    /// That of the oldest one that could have been asked for.
+    pub oldest: u64,
     api: Arc<Api>,
     peer: Peer,
     /// As of the last look: a reload may have made them another.
@@ -39,8 +41,9 @@ pub async fn begin(api: &Arc<Api>, peer: &Peer, params: Value) -> Result<Facts, 
         }
     };
     api.board.facts(next, 0).map_err(missed)?;
+    let oldest = api.board.with(Board::oldest_fact);
     let (api, peer) = (Arc::clone(api), peer.clone());
-    Ok(Facts { next, api, peer, who, latest, followed: Default::default() })
+    Ok(Facts { next, oldest, api, peer, who, latest, followed: Default::default() })
 }
 
 impl Facts {
@@ -113,8 +116,8 @@ impl Facts {
 fn missed(missed: Missed) -> Fault {
     match missed {
         Missed::TooOld { oldest } => Fault::missed(format!(
-            "facts before {oldest} are gone: read what you need from records.query, then subscribe \
-             from {oldest}"
+            "facts before {oldest} are not in memory any more: `pukar events --journal` tells \
+             them, as far as the journal goes back; or subscribe from {oldest}"
         )),
         Missed::Ahead { newest } => Fault::missed(format!(
             "the newest fact is {newest}: the switch was restarted and counts anew; subscribe \

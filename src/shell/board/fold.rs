@@ -448,6 +448,11 @@ impl Board {
         self.change(call, |call| call.agent = Some(agent));
     }
 
+    /// The number of the oldest fact that is still told.
+    pub fn oldest_fact(&self) -> u64 {
+        self.ring.oldest()
+    }
+
     fn waited(&self, call: CallId, at: Now) -> Duration {
         let queued = self.calls.get(&call).and_then(|call| call.queued);
         queued.map_or(Duration::ZERO, |queued| at.instant.since(queued.instant))

@@ -1,14 +1,16 @@
 //! `pukar replay`: goes through a journal with the same core, and compares. Two switches handle
-//! every event side by side and must command and tell the same, byte for byte; the rows must be
-//! those that were written; and at the end of a segment the switch must be the one in the next
-//! snapshot. What a live switch did is thereby proven to follow from what came in.
+//! every event side by side and must command and tell the same, byte for byte, and what the live
+//! switch did, of which a digest is noted with every batch; the rows must be those that were
+//! written; and at the end of a segment the switch must be the one in the next snapshot. What a
+//! live switch did is thereby proven to follow from what came in.
 
 use super::files;
 use super::poison::{self, Broken, Position, leaving_out};
 use super::recover::open;
 use crate::base::Now;
-use crate::core::journal::{self, Kind, Memory, Note};
+use crate::core::journal::{self, Kind, Made, Maker, Memory, Note};
 use crate::core::{Command, Event, Out, Row, Switch};
+use crate::shell::stamp::rfc3339;
 use std::collections::VecDeque;
 use std::fmt;
 use std::path::Path;
@@ -21,6 +23,8 @@ pub struct Audit {
     pub commands: u64,
     pub facts: u64,
     pub calls: u64,
+    /// Batches of which the live switch has noted what came of them, and it is the same.
+    pub batches: u64,
     /// Rows that were compared with what the live switch wrote, and snapshots likewise.
     pub rows: u64,
     pub snapshots: u64,
@@ -32,12 +36,13 @@ pub struct Audit {
 
 impl fmt::Display for Audit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { segments, events, commands, facts, calls, rows, snapshots, notes, .. } = self;
+        let Self { segments, events, commands, facts, calls, .. } = self;
+        let Self { batches, rows, snapshots, notes, .. } = self;
         write!(
             f,
             "{segments} segments, {events} events: {commands} commands and {facts} facts, the \
-             same both times\n{calls} calls; {rows} rows and {snapshots} snapshots as the live \
-             switch wrote them"
+             same both times\n{calls} calls; what the live switch commanded and told in {batches} \
+             batches, {rows} rows and {snapshots} snapshots are the same"
         )?;
         notes.iter().try_for_each(|note| write!(f, "\n{note}"))
     }
@@ -128,9 +133,21 @@ struct Pair<'a> {
     /// Rows that came out and are yet to be compared with what was noted.
     rows: VecDeque<Row>,
     poisoned: &'a [Position],
+    batch: Batch,
     /// False: the journal breaks off here, or has a gap.
     goes_on: bool,
     audit: Audit,
+}
+
+/// What is compared when the live switch's note about it comes.
+#[derive(Default)]
+struct Batch {
+    now: Now,
+    maker: Maker,
+    /// Each event, and what came of it.
+    done: Vec<(Event, Out)>,
+    /// Some of it was left out.
+    partial: bool,
 }
 
 impl<'a> Pair<'a> {
@@ -145,7 +162,8 @@ impl<'a> Pair<'a> {
         match both {
             Ok(both) => {
                 let switches = both.map(Switch::remember);
-                Ok(Self { switches, rows: VecDeque::new(), poisoned, goes_on: true, audit })
+                let (rows, batch) = (VecDeque::new(), Batch::default());
+                Ok(Self { switches, rows, poisoned, batch, goes_on: true, audit })
             }
             Err(why) => Err((audit, why)),
         }
@@ -163,6 +181,7 @@ impl<'a> Pair<'a> {
                 Kind::Batch => {
                     let (now, batch) = journal::read_batch(payload)
                         .ok_or_else(|| format!("{}: no event", place()))?;
+                    self.batch = Batch { now, ..Batch::default() };
                     for (nth, event) in batch.into_iter().enumerate() {
                         let position = (number, entry, nth);
                         self.handle(now, event, position).map_err(|broken| match broken {
@@ -172,10 +191,12 @@ impl<'a> Pair<'a> {
                     }
                 }
                 Kind::Note => {
-                    let note = journal::read_note(payload);
-                    if let Some(Note::Row(row)) = note {
-                        self.compare_row(*row).map_err(|what| format!("{}: {what}", place()))?;
-                    }
+                    let compared = match journal::read_note(payload) {
+                        Some(Note::Row(row)) => self.compare_row(*row),
+                        Some(Note::Made(made)) => self.compare_made(made),
+                        _ => Ok(()),
+                    };
+                    compared.map_err(|what| format!("{}: {what}", place()))?;
                 }
                 Kind::Memory | Kind::Fold | Kind::Shape => {}
             }
@@ -196,6 +217,7 @@ impl<'a> Pair<'a> {
 
     fn handle(&mut self, now: Now, event: Event, position: Position) -> Result<(), Broken> {
         if self.poisoned.contains(&position) {
+            self.batch.partial = true;
             return Ok(());
         }
         let mut outs = [Out::default(), Out::default()];
@@ -209,11 +231,36 @@ impl<'a> Pair<'a> {
         self.audit.events += 1;
         self.audit.commands += one.commands.len() as u64;
         self.audit.facts += one.facts.len() as u64;
-        self.rows.extend(one.commands.into_iter().filter_map(|command| match command {
-            Command::Store(row) => Some(*row),
+        self.rows.extend(one.commands.iter().filter_map(|command| match command {
+            Command::Store(row) => Some((**row).clone()),
             _ => None,
         }));
+        self.batch.maker.follow(&one.commands, &one.facts);
+        self.batch.done.push((event, one));
         Ok(())
+    }
+
+    /// The first difference is the one that counts: from there on they are two switches.
+    fn compare_made(&mut self, live: Made) -> Result<(), String> {
+        let batch = std::mem::take(&mut self.batch);
+        let Batch { now, mut maker, done, partial } = batch;
+        let made = maker.take();
+        if partial {
+            return Ok(());
+        }
+        self.audit.batches += 1;
+        if made == live {
+            return Ok(());
+        }
+        let mut what = format!(
+            "at {} the live switch did something else ({live}) than follows from what came in \
+             ({made})",
+            rfc3339(now.wall)
+        );
+        for (event, out) in done {
+            what.push_str(&format!("\nthe event: {event:?}\nwhat it gives now: {out:?}"));
+        }
+        Err(what)
     }
 
     fn compare_row(&mut self, written: Row) -> Result<(), String> {

@@ -1,6 +1,7 @@
 //! The files of a journal: names, rights, and what is there.
 
 use crate::core::journal::{Entries, HEADER_LEN, Header, Unreadable};
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
@@ -139,16 +140,17 @@ pub fn retain(dir: &Path, before: u64, keep: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Puts everything aside, where no start looks for it and people still can.
-pub fn set_aside(dir: &Path) -> io::Result<PathBuf> {
+/// Puts everything up to a segment aside, where no start looks for it and people still can.
+pub fn set_aside(dir: &Path, last: u64) -> io::Result<PathBuf> {
     let aside = dir.join(ASIDE);
     let _ = fs::remove_dir_all(&aside);
     prepare(&aside)?;
-    for entry in fs::read_dir(dir)?.flatten() {
-        let path = entry.path();
-        if path.is_file()
-            && let Some(name) = path.file_name()
-        {
+    let is_old = |name: &OsStr| {
+        let number = Path::new(name).file_stem().and_then(|stem| stem.to_str()?.parse().ok());
+        number.is_some_and(|number: u64| number <= last)
+    };
+    for path in fs::read_dir(dir)?.flatten().map(|entry| entry.path()) {
+        if let Some(name) = path.file_name().filter(|name| path.is_file() && is_old(name)) {
             fs::rename(&path, aside.join(name))?;
         }
     }

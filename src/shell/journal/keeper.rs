@@ -64,6 +64,8 @@ pub struct Health {
     awake: AtomicBool,
     /// A snapshot is being written.
     busy: AtomicBool,
+    /// It must not wait for rows any longer.
+    pressed: AtomicBool,
     /// The number of the newest snapshot that is safe.
     newest: AtomicU64,
 }
@@ -124,7 +126,13 @@ impl Keeper {
         !self.state.busy.load(Ordering::SeqCst)
     }
 
+    /// The segment grows and grows: the snapshot under way must come.
+    pub fn press(&self) {
+        self.state.pressed.store(true, Ordering::Relaxed);
+    }
+
     pub fn write(&self, task: Task) {
+        self.state.pressed.store(false, Ordering::Relaxed);
         self.state.busy.store(true, Ordering::SeqCst);
         if self.tasks.as_ref().is_none_or(|tasks| tasks.try_send(task).is_err()) {
             self.state.busy.store(false, Ordering::SeqCst);
@@ -235,6 +243,15 @@ impl Scribe {
     fn wait_for_rows(&self, task: &Task) -> bool {
         let (calls, states) = task.memory.state.rows_written();
         while !self.stored.has(calls, states) {
+            if self.health.pressed.load(Ordering::Relaxed) {
+                tracing::error!(
+                    "the outbox takes no rows, and the journal has reached its limit: records up \
+                     to call {calls} may be in memory only, and in the old segments of {} as far \
+                     as those are kept",
+                    self.dir.display()
+                );
+                return true;
+            }
             if self.stopped.recv_timeout(LOOK) != Err(RecvTimeoutError::Timeout) {
                 return false;
             }

@@ -9,10 +9,12 @@ mod audit;
 mod explain;
 mod files;
 mod keeper;
+mod noted;
 mod poison;
 mod recover;
 mod rows;
 mod salvage;
+mod tell;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -20,8 +22,9 @@ mod writer;
 pub use audit::{Audit, audit};
 pub use explain::explain;
 pub use files::is_begun;
-pub use recover::{Begin, Found, recover};
+pub use recover::{Begin, Found, recover, to_outbox};
 pub use rows::rows;
+pub use tell::tell;
 pub use writer::Writer;
 
 use std::time::Duration;
@@ -33,6 +36,10 @@ pub struct Limits {
     /// go through. Each begins with a snapshot, which costs as much however short the segment is:
     /// 24 MiB are some 2,500 calls, and gone through in a fifth of a second.
     pub segment: u64,
+    /// The next snapshot waits until the rows before it are in the outbox; but only until the
+    /// segment is as long as this. From then on such rows are in memory and in the old segments,
+    /// as far as those are kept: the journal may not fill the disk because the outbox is stuck.
+    pub stuck: u64,
     /// Old segments are kept up to this many octets, for whoever wants to look back.
     pub keep: u64,
     /// What comes within this time is brought to the disk together: the most that a loss of power
@@ -42,6 +49,11 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { segment: 24 << 20, keep: 256 << 20, together: Duration::from_millis(50) }
+        Self {
+            segment: 24 << 20,
+            stuck: 256 << 20,
+            keep: 256 << 20,
+            together: Duration::from_millis(50),
+        }
     }
 }

@@ -9,11 +9,11 @@ use super::writer::cannot_write;
 use super::{Limits, Writer};
 use crate::base::Now;
 use crate::config::Settings;
-use crate::core::journal::{self, Kind, Memory, Numbers, Unreadable};
+use crate::core::journal::{self, Kind, Made, Maker, Memory, Numbers, Unreadable};
 use crate::core::{Command, Event, Kept, Out, Row, Switch};
 use crate::shell::board::{Board, Names};
 use crate::shell::meters::ShellMeters;
-use crate::shell::store::{Outbox, Stored};
+use crate::shell::store::{self, Outbox, Stored};
 use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::sync::Arc;
@@ -25,8 +25,19 @@ pub enum Begin {
     Fresh {
         numbers: Numbers,
         kept: Vec<Kept>,
+        /// The journal that cannot be gone on with.
+        stale: Option<Stale>,
     },
     Again(Again),
+}
+
+/// A journal whose books are closed. Until another start is certain it stays where it is: should
+/// this one come to nothing, whoever comes next finds it, the version that wrote it above all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stale {
+    /// Its last segment.
+    last: u64,
+    recovered: usize,
 }
 
 /// The switch as it was when the process died.
@@ -61,12 +72,14 @@ pub fn recover(dir: &Path, outbox: &mut Outbox) -> Result<Found, String> {
     let (calls, states) = outbox.last();
     let numbers = Numbers { calls, states, ..Numbers::default() };
     if segments.is_empty() && snapshots.is_empty() {
-        let begin = Begin::Fresh { numbers, kept: Vec::new() };
+        let begin = Begin::Fresh { numbers, kept: Vec::new(), stale: None };
         return Ok(Found { begin, rows: Vec::new() });
     }
     match leaving_out(|poisoned| replay_without(poisoned, dir, &segments, &snapshots)) {
         Ok(((again, rows), _)) => {
-            let rows = append_missing(outbox, rows);
+            let written = again.switch.state().rows_written();
+            let rows = missing(outbox, rows, written);
+            let rows = to_outbox(outbox, rows);
             Ok(Found { begin: Begin::Again(again), rows })
         }
         Err(why) => {
@@ -107,6 +120,11 @@ struct Start {
     rows: Vec<Row>,
     out: Out,
     poisoned: Vec<Position>,
+    /// What comes of a batch now, and whether some of it was left out.
+    maker: Maker,
+    left_out: bool,
+    /// It is not what came of them before.
+    differs: bool,
 }
 
 impl Start {
@@ -134,7 +152,8 @@ impl Start {
         let mut board = board.unwrap_or_else(|| Board::new(Names::default(), last));
         board.rename(names);
         let (rows, poisoned) = (Vec::new(), Vec::new());
-        Ok(Self { switch, board, last, foreign, rows, out: Out::default(), poisoned })
+        let (out, maker, left_out, differs) = Default::default();
+        Ok(Self { switch, board, last, foreign, rows, out, poisoned, maker, left_out, differs })
     }
 
     /// Through all segments from `first` on.
@@ -195,9 +214,12 @@ impl Start {
                 let (now, batch) = journal::read_batch(payload)
                     .ok_or_else(|| format!("segment {number} holds what is no event"))?;
                 self.last = now;
+                (_, self.left_out) = (self.maker.take(), false);
                 for (nth, event) in batch.into_iter().enumerate() {
                     self.handle(now, event, (number, entry, nth))?;
                 }
+            } else if let Some(made) = journal::read_made(payload).filter(|_| kind == Kind::Note) {
+                self.compare(made, (number, entry));
             }
         }
         if entries.is_damaged() {
@@ -209,12 +231,29 @@ impl Start {
         Ok(entries.at())
     }
 
+    /// The same events must give the same; should they not, this switch is another than the one
+    /// that died, and whoever is on duty has to know.
+    fn compare(&mut self, before: Made, (number, entry): (u64, usize)) {
+        let now = self.maker.take();
+        if now == before || self.differs || self.left_out {
+            return;
+        }
+        self.differs = true;
+        tracing::error!(
+            "entry {entry} of segment {number}: what the switch did ({before}) does not follow \
+             from what came in ({now}). It goes on with what follows; keep the journal, \
+             `pukar replay` says more"
+        );
+    }
+
     fn handle(&mut self, now: Now, event: Event, position: Position) -> Result<(), Broken> {
         if self.poisoned.contains(&position) {
+            self.left_out = true;
             return Ok(());
         }
         let reloads = matches!(event, Event::Reload(_));
         poison::handle(&mut self.switch, now, event, position, &mut self.out)?;
+        self.maker.follow(&self.out.commands, &self.out.facts);
         if reloads {
             self.board.rename(Names::of(self.switch.settings(), self.switch.names()));
         }
@@ -310,18 +349,21 @@ fn told(why: Unreadable) -> String {
     }
 }
 
-/// At least once here, once in effect: what the outbox has is told by its number.
-fn append_missing(outbox: &mut Outbox, rows: Vec<Row>) -> Vec<Row> {
+/// At least once here, once in effect: what the outbox has is told by its number. What came before
+/// the snapshot and never got there is noted in the segments before it.
+fn missing(outbox: &Outbox, rows: Vec<Row>, written: (u64, u64)) -> Vec<Row> {
     let (calls, states) = outbox.last();
     let missing = |row: &Row| match row {
         Row::Call(call) => call.seq > calls,
         Row::AgentState(state) => state.seq > states,
     };
-    append(outbox, rows.into_iter().filter(missing).collect())
+    let rows: Vec<Row> = rows.into_iter().filter(missing).collect();
+    store::fill(rows, (calls, states), Some(written), outbox.place())
 }
 
-/// What cannot be appended comes back: a full disk keeps no switch from its calls.
-fn append(outbox: &mut Outbox, rows: Vec<Row>) -> Vec<Row> {
+/// For a start, before anything else. What cannot be appended comes back: a full disk keeps no
+/// switch from its calls.
+pub fn to_outbox(outbox: &mut Outbox, rows: Vec<Row>) -> Vec<Row> {
     if rows.is_empty() {
         return rows;
     }
@@ -336,7 +378,8 @@ fn append(outbox: &mut Outbox, rows: Vec<Row>) -> Vec<Row> {
     rows
 }
 
-/// The calls that cannot be gone on with get their records; the files are put aside.
+/// The calls that cannot be gone on with get their records, once it is certain that there will be
+/// another switch.
 fn close_the_books(
     dir: &Path,
     segments: &[u64],
@@ -346,21 +389,28 @@ fn close_the_books(
     let known = outbox.newest().map_err(|e| format!("{}: {e}", outbox.place().display()))?;
     let Salvaged { rows, recovered, numbers, kept } =
         salvage::salvage(dir, segments, snapshots, &known, outbox.last());
-    let rows = append(outbox, rows);
-    // Until the rows are safe elsewhere the files stay where the next start finds them.
-    let aside = match rows.is_empty() {
-        true => files::set_aside(dir),
-        false => Ok(dir.to_path_buf()),
-    };
-    let lies = match aside {
-        Ok(aside) => format!("the old journal lies in {}", aside.display()),
-        Err(error) => format!("the old journal cannot be put aside: {error}"),
-    };
-    tracing::error!(
-        "the switch starts without calls. {recovered} calls that were alive are closed in the \
-         records as recovered; phones and agents log in anew; {} blocks and callers who are to be \
-         called are taken over; {lies}",
-        kept.len()
-    );
-    Ok(Found { begin: Begin::Fresh { numbers, kept }, rows })
+    let last = segments.iter().chain(snapshots).max().copied().unwrap_or_default();
+    let stale = Some(Stale { last, recovered });
+    Ok(Found { begin: Begin::Fresh { numbers, kept, stale }, rows })
+}
+
+impl Stale {
+    /// The start is certain. `safe`: what was in it is in another place by now; where not, the
+    /// files stay where the next start finds them.
+    pub fn put_aside(self, dir: &Path, kept: usize, safe: bool) {
+        let aside = match safe {
+            true => files::set_aside(dir, self.last),
+            false => Ok(dir.to_path_buf()),
+        };
+        let lies = match aside {
+            Ok(aside) => format!("the old journal lies in {}", aside.display()),
+            Err(error) => format!("the old journal cannot be put aside: {error}"),
+        };
+        tracing::error!(
+            "the switch starts without calls. {} calls that were alive are closed in the records \
+             as recovered; phones and agents log in anew; {kept} blocks and callers who are to be \
+             called are taken over; {lies}",
+            self.recovered
+        );
+    }
 }

@@ -3,8 +3,8 @@
 use super::files::{self, Loaded};
 use crate::base::Now;
 use crate::call::{EndedBy, Outcome};
-use crate::core::journal::{self, Kind, Note, Numbers};
-use crate::core::{CallRecord, Kept, Row};
+use crate::core::journal::{self, Kind, Note, Numbers, Over};
+use crate::core::{CallRecord, Kept, Row, Wanted};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -31,7 +31,11 @@ struct Books {
     calls: BTreeMap<u64, CallRecord>,
     states: BTreeMap<u64, Row>,
     numbers: Numbers,
-    kept: Vec<Kept>,
+    /// By the number that each is about.
+    blocks: BTreeMap<String, Kept>,
+    /// The same, and which was noted first.
+    wanted: BTreeMap<String, (usize, Wanted)>,
+    noted: usize,
 }
 
 /// `known`: the newest rows of the outbox, and the last numbers in it.
@@ -53,7 +57,8 @@ pub fn salvage(
                 // It has a note of everybody alive: who is not in it was gone by then, though that
                 // may have been written nowhere, in a gap.
                 books.live.clear();
-                books.kept.clear();
+                books.blocks.clear();
+                books.wanted.clear();
                 books.read(&loaded, number);
             }
             Ok(loaded) => books.read(&loaded, number),
@@ -104,7 +109,20 @@ impl Books {
                 }
             },
             Note::Numbers(numbers) => self.numbers = numbers,
-            Note::Kept(kept) => self.kept.push(*kept),
+            Note::Kept(kept) => match *kept {
+                Kept::Block { ref number, .. } => {
+                    self.blocks.insert(number.clone(), *kept);
+                }
+                Kept::Wanted(wanted) => {
+                    self.noted += 1;
+                    let known = self.wanted.get(&wanted.number);
+                    let since = known.map_or(self.noted, |(since, _)| *since);
+                    self.wanted.insert(wanted.number.clone(), (since, wanted));
+                }
+            },
+            Note::Over(Over::Block(number)) => drop(self.blocks.remove(&number)),
+            Note::Over(Over::Wanted(number)) => drop(self.wanted.remove(&number)),
+            Note::Made(_) => {}
         }
     }
 
@@ -133,7 +151,11 @@ impl Books {
         let calls = seq.max(self.numbers.calls);
         let states = states.max(self.numbers.states);
         let numbers = Numbers { facts, calls, states, at: self.numbers.at };
-        Salvaged { rows, recovered, numbers, kept: self.kept }
+        let mut wanted: Vec<_> = self.wanted.into_values().collect();
+        wanted.sort_by_key(|(noted, _)| *noted);
+        let wanted = wanted.into_iter().map(|(_, wanted)| Kept::Wanted(wanted));
+        let kept = self.blocks.into_values().chain(wanted).collect();
+        Salvaged { rows, recovered, numbers, kept }
     }
 }
 

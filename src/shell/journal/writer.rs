@@ -5,11 +5,10 @@
 //! gap after it, and from then on a new segment with a snapshot of its own is tried every second.
 
 use super::keeper::{Keeper, SegmentFile, Task};
-use super::{Limits, files, keeper};
+use super::{Limits, files, keeper, noted};
 use crate::base::{Instant, Now};
-use crate::call;
-use crate::core::journal::{self, HEADER_LEN, Header, Memory, NoteRef};
-use crate::core::{Command, Event, Fact, What};
+use crate::core::journal::{self, HEADER_LEN, Header, Maker, Memory, NoteRef};
+use crate::core::{Command, Event, Fact};
 use crate::shell::board::Board;
 use crate::shell::engine::{Engine, Journal};
 use crate::shell::meters::ShellMeters;
@@ -38,6 +37,8 @@ pub struct Writer {
     /// How many events are in it, and whether notes are.
     events: usize,
     noted: bool,
+    /// What came of them.
+    maker: Maker,
     /// Since when nothing is written down.
     gap: Option<Gap>,
     /// It is written down again, but not yet after a snapshot that is safe.
@@ -67,7 +68,8 @@ impl Writer {
         meters: ShellMeters,
     ) -> Result<Self, String> {
         let sentence = |e: io::Error| cannot_write(dir, &e);
-        let last = files::list(dir).map_err(sentence)?.0.last().copied().unwrap_or(0);
+        let (segments, snapshots) = files::list(dir).map_err(sentence)?;
+        let last = segments.into_iter().chain(snapshots).max().unwrap_or(0);
         let number = last + 1;
         let snapshot = keeper::encode(number, first.0, Some(first.1))?;
         match first_files(dir, number, &snapshot) {
@@ -114,6 +116,7 @@ impl Writer {
             buffer: Vec::new(),
             events: 0,
             noted: false,
+            maker: Maker::default(),
             gap: None,
             healing: None,
             news: None,
@@ -196,26 +199,22 @@ impl Journal for Writer {
         if self.gap.is_some() {
             return;
         }
-        let told = facts.iter().filter_map(|fact| match &fact.what {
-            What::Call(
-                call::Fact::Arrived { call, .. }
-                | call::Fact::Connected { call, .. }
-                | call::Fact::Ended { call, .. },
-            ) => engine.draft(*call),
-            _ => None,
-        });
-        let rows = commands.iter().filter_map(|command| match command {
-            Command::Store(row) => Some(NoteRef::Row(row)),
-            _ => None,
-        });
-        for note in told.chain(rows) {
+        self.maker.follow(commands, facts);
+        let number = self.number;
+        let mut put = |note: &NoteRef<'_>| {
             // A note that cannot be written is one that nobody will miss unless all else fails.
-            let _ = journal::put_note(&mut self.buffer, self.number, &note);
+            let _ = journal::put_note(&mut self.buffer, number, note);
             self.noted = true;
-        }
+        };
+        facts.iter().for_each(|fact| noted::of_fact(fact, engine, &mut put));
+        commands.iter().for_each(|command| noted::of_command(command, &mut put));
     }
 
     fn commit(&mut self, now: Now, engine: &dyn Engine) {
+        let made = self.maker.take();
+        if self.events > 0 && self.gap.is_none() {
+            let _ = journal::put_note(&mut self.buffer, self.number, &NoteRef::Made(made));
+        }
         if self.noted {
             let numbers = NoteRef::Numbers(engine.numbers(now));
             let _ = journal::put_note(&mut self.buffer, self.number, &numbers);
@@ -241,6 +240,9 @@ impl Journal for Writer {
                 gap.lost,
                 now.instant.since(gap.since.instant).as_secs()
             );
+        }
+        if self.len > self.limits.stuck && !self.keeper.is_free() {
+            self.keeper.press();
         }
         let wanted = self.len > self.limits.segment || self.gap.is_some() || self.healing.is_some();
         wanted && self.next_turn <= now.instant && self.keeper.is_free()

@@ -3,7 +3,7 @@
 use super::*;
 use crate::shell::store::tests::Folder;
 use crate::sip::{Listener, Trunk};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::os::unix::net::UnixStream;
 

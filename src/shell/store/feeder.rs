@@ -1,6 +1,7 @@
 //! One store and its thread: reads the outbox from the store's cursor on, writes in batches, and
 //! tries again, less and less often, while the store is away.
 
+use super::bound::Oldest;
 use super::outbox::{self, Bookmark, Position};
 use super::{Health, Pace, Place, Store, columns, places};
 use crate::core::Row;
@@ -63,6 +64,50 @@ impl Shared {
         self.health.found(store, rows.unwrap_or(0));
     }
 
+    pub fn place(&self) -> &Path {
+        &self.dir
+    }
+
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// The store that keeps the most from being removed.
+    pub fn furthest_behind(&self) -> String {
+        let cursors = self.lock().cursors.clone();
+        let stores = cursors.iter().zip(&self.names);
+        stores.min().map_or(String::new(), |(_, name)| name.clone())
+    }
+
+    /// Has stores that lag go on behind the oldest segment, where another has taken all of it.
+    pub fn skip_oldest(&self) -> std::io::Result<Oldest> {
+        let (cursors, end) = {
+            let state = self.lock();
+            (state.cursors.clone(), state.end)
+        };
+        let Some(oldest) = outbox::oldest(&self.dir)?.filter(|oldest| *oldest < end.segment) else {
+            return Ok(Oldest::None);
+        };
+        let behind = Position { segment: oldest + 1, offset: 0 };
+        let lags = |cursor: &Position| *cursor < behind;
+        match cursors.iter().filter(|cursor| lags(cursor)).count() {
+            0 if cursors.is_empty() => {}
+            // The one before the first that is needed, where a start looks for the last numbers.
+            0 => return Ok(Oldest::None),
+            all if all == cursors.len() => return Ok(Oldest::Wanted),
+            _ => {}
+        }
+        let mut skipped = Vec::new();
+        for (store, cursor) in cursors.into_iter().enumerate().filter(|(_, cursor)| lags(cursor)) {
+            let (rows, _) = outbox::read(&self.dir, cursor, behind, usize::MAX)?;
+            self.advance(store, behind, &mut Bookmark::default());
+            self.health.let_go(store, rows.len() as u64);
+            skipped.push((self.names[store].clone(), rows));
+        }
+        outbox::remove_before(&self.dir, behind.segment);
+        Ok(Oldest::Skipped(skipped))
+    }
+
     pub fn hurry(&self) {
         self.lock().stopping = true;
         self.changed.notify_all();
@@ -105,7 +150,8 @@ impl Shared {
         }
         let needed = {
             let mut state = self.lock();
-            state.cursors[store] = at;
+            // Meanwhile it may have been told to go on further behind.
+            state.cursors[store] = state.cursors[store].max(at);
             let needed = state.cursors.iter().map(|cursor| cursor.segment).min();
             // One more stays: a start looks there for the last numbers.
             let needed = needed.unwrap_or(at.segment).saturating_sub(1);

@@ -25,6 +25,8 @@ struct One {
     /// Rows in the outbox that it does not have.
     behind: u64,
     stored: u64,
+    /// Rows that it never gets, since the outbox was full of them.
+    let_go: u64,
     /// The numbers of the last rows that it has got in this run.
     last: (u64, u64),
     away_since: Option<Wall>,
@@ -69,6 +71,21 @@ impl Health {
         }
     }
 
+    /// So many rows wait for this one no longer, since there was no room for them.
+    pub fn let_go(&self, store: usize, rows: u64) {
+        let (_, meters, _) = &self.stores[store];
+        let mut one = self.lock(store);
+        one.behind = one.behind.saturating_sub(rows);
+        one.let_go += rows;
+        meters.behind.set(one.behind as f64);
+        meters.let_go.increment(rows);
+    }
+
+    /// What is wrong with the outbox, or that nothing is any more.
+    pub fn outbox(&self, trouble: Option<&str>) {
+        (self.alarm)("outbox", trouble);
+    }
+
     pub fn failed(&self, store: usize, error: &str) {
         let (name, meters, _) = &self.stores[store];
         let now = self.clock.now().wall;
@@ -93,7 +110,8 @@ impl Health {
             json!({
                 "name": name, "up": one.up, "behind": one.behind, "stored": one.stored,
                 "last_call": number(one.last.0), "last_state": number(one.last.1),
-                "away_since": optional(one.away_since), "failures": one.failures,
+                "let_go": one.let_go, "failures": one.failures,
+                "away_since": optional(one.away_since),
                 "error": one.error.as_ref().map(|(_, error)| error),
                 "error_at": optional(one.error.as_ref().map(|(at, _)| *at)),
             })

@@ -11,9 +11,10 @@ use std::path::Path;
 /// Calls, or agents' states.
 type Kind = bool;
 
-/// `rows`, with those before them that are in no outbox yet; `last`: the numbers that it has.
-pub fn fill(rows: Vec<Row>, last: (u64, u64), outbox: &Path) -> Vec<Row> {
-    let mut wanted = missing(&rows, last);
+/// `rows`, with those before them that are in no outbox yet, and those up to `upto` where it is
+/// known how many there have been; `last`: the numbers that the outbox has.
+pub fn fill(rows: Vec<Row>, last: (u64, u64), upto: Option<(u64, u64)>, outbox: &Path) -> Vec<Row> {
+    let mut wanted = missing(&rows, last, upto);
     if wanted.is_empty() {
         return rows;
     }
@@ -39,11 +40,16 @@ pub fn fill(rows: Vec<Row>, last: (u64, u64), outbox: &Path) -> Vec<Row> {
         whole.extend(earlier.iter().filter_map(|key| found.remove(key)));
         whole.push(row);
     }
+    whole.extend(found.into_values());
     whole
 }
 
 /// The numbers between those that are there.
-fn missing(rows: &[Row], (calls, states): (u64, u64)) -> BTreeSet<(Kind, u64)> {
+fn missing(
+    rows: &[Row],
+    (calls, states): (u64, u64),
+    upto: Option<(u64, u64)>,
+) -> BTreeSet<(Kind, u64)> {
     let mut wanted = BTreeSet::new();
     let mut last = BTreeMap::from([(true, calls), (false, states)]);
     for row in rows {
@@ -52,6 +58,12 @@ fn missing(rows: &[Row], (calls, states): (u64, u64)) -> BTreeSet<(Kind, u64)> {
         // Of the first that there ever was nothing is missing that anybody knows of.
         if before > 0 {
             wanted.extend((before + 1..number).map(|number| (kind, number)));
+        }
+    }
+    let ends = upto.into_iter().flat_map(|(calls, states)| [(true, calls), (false, states)]);
+    for (kind, end) in ends {
+        if let Some(before) = last.get(&kind).filter(|before| **before > 0) {
+            wanted.extend((before + 1..=end).map(|number| (kind, number)));
         }
     }
     wanted

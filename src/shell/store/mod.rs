@@ -5,6 +5,7 @@
 //! store that is slow or away costs disk, not memory and not calls; what it has is remembered by a
 //! cursor, and a row that comes twice is told by its key.
 
+mod bound;
 mod briefs;
 mod columns;
 mod csv;
@@ -30,6 +31,7 @@ pub use briefs::{Brief, Within, briefs};
 pub use csv::{Csv, field as csv_field};
 pub use health::{Alarm, Health};
 pub use jsonl::JsonLines;
+pub use missed::fill;
 pub use nats::Nats;
 pub use outbox::Outbox;
 pub use places::places;
@@ -43,6 +45,7 @@ pub use webhook::Webhook;
 use super::lane::Lane;
 use super::meters::{Metrics, ShellMeters};
 use crate::core::Row;
+use bound::Bound;
 use crossbeam_channel as channel;
 use feeder::Shared;
 use std::fs::File;
@@ -88,7 +91,7 @@ pub struct Stores {
     feeders: Vec<JoinHandle<()>>,
 }
 
-/// How long things may take.
+/// How long things may take, and how much room.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     /// Rows are gathered for this long before they are written, so that one write to the outbox and
@@ -98,6 +101,9 @@ pub struct Pace {
     pub retry: (Duration, Duration),
     /// Tries that a store gets when the switch stops; what it does not take waits in the outbox.
     pub last_tries: u32,
+    /// Octets of the outbox, and of one of its segments.
+    pub most: u64,
+    pub segment: u64,
 }
 
 impl Default for Pace {
@@ -106,6 +112,8 @@ impl Default for Pace {
             gather: Duration::from_secs(1),
             retry: (Duration::from_millis(250), Duration::from_secs(30)),
             last_tries: 3,
+            most: 4 << 30,
+            segment: outbox::SEGMENT_MAX,
         }
     }
 }
@@ -119,7 +127,7 @@ pub fn start(
     metrics: &Metrics,
     alarm: Alarm,
 ) -> Result<(Lane<Row>, Stores), String> {
-    let mut log = open(outbox)?;
+    let mut log = open(outbox)?.in_segments_of(pace.segment);
     let meters = metrics.for_shell();
     let names: Vec<String> = places.iter().map(|place| place.name.clone()).collect();
     let health = Arc::new(Health::new(&names, metrics, alarm));
@@ -234,17 +242,19 @@ fn append_all(
     pace: Pace,
     meters: &ShellMeters,
 ) {
+    let mut bound = Bound::new(pace.most);
     while let Ok(first) = rows.recv() {
         let mut batch = vec![first];
         gather(rows, &mut batch, (shared, stored), pace);
-        let batch = missed::fill(batch, log.last(), log.place());
+        let batch = missed::fill(batch, log.last(), None, log.place());
         let (mut pause, mut tries_left) = (pace.retry.0, pace.last_tries);
-        while let Err(error) = append(log, &batch, stored) {
+        let mut try_once = || bound.hold(shared, log).and_then(|()| append(log, &batch, stored));
+        while let Err(error) = try_once() {
             tracing::error!(
                 rows = batch.len(),
                 "call records cannot be written to {}: {error}. They are kept in memory and tried \
                  again; free some room on that disk",
-                log.place().display()
+                shared.place().display()
             );
             meters.store_failures.increment(1);
             tries_left -= u32::from(shared.pause(pause));

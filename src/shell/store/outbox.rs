@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A segment is followed by another when it is longer than this.
-const SEGMENT_MAX: u64 = 16 << 20;
+pub const SEGMENT_MAX: u64 = 16 << 20;
 
 /// A place in the log: a segment, and octets into it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +26,7 @@ pub struct Outbox {
     dir: PathBuf,
     file: Arc<File>,
     end: Position,
+    segment_max: u64,
     /// The last numbers of calls and of agents' states.
     last: (u64, u64),
 }
@@ -38,12 +39,18 @@ impl Outbox {
         let whole = whole_lines(&mut file)?;
         file.set_len(whole)?;
         let (file, end) = (Arc::new(file), Position { segment, offset: whole });
-        let mut outbox = Self { dir: dir.into(), file, end, last: (0, 0) };
+        let (segment_max, last) = (SEGMENT_MAX, (0, 0));
+        let mut outbox = Self { dir: dir.into(), file, end, segment_max, last };
         outbox.find_last(segment)?;
         if outbox.last.0 == 0 || outbox.last.1 == 0 {
             outbox.find_last(segment - 1)?;
         }
         Ok(outbox)
+    }
+
+    pub fn in_segments_of(mut self, octets: u64) -> Self {
+        self.segment_max = octets;
+        self
     }
 
     /// Looks for the last numbers from the end of a segment on backwards.
@@ -96,7 +103,7 @@ impl Outbox {
 
     /// Appends all rows, or none.
     pub fn append(&mut self, rows: &[Row]) -> io::Result<()> {
-        if self.end.offset > SEGMENT_MAX {
+        if self.end.offset > self.segment_max {
             self.file.sync_data()?;
             self.file = Arc::new(open_segment(&self.dir, self.end.segment + 1)?);
             self.end = Position { segment: self.end.segment + 1, offset: 0 };
@@ -170,6 +177,17 @@ pub fn read_and_tell(
         }
     }
     Ok((rows, at))
+}
+
+/// Octets that lie there.
+pub fn size(dir: &Path) -> io::Result<u64> {
+    let length = |segment: &u64| fs::metadata(segment_path(dir, *segment)).map_or(0, |m| m.len());
+    Ok(segments(dir)?.iter().map(length).sum())
+}
+
+/// The oldest segment.
+pub fn oldest(dir: &Path) -> io::Result<Option<u64>> {
+    Ok(segments(dir)?.first().copied())
 }
 
 /// How many rows lie between two places.

@@ -1,5 +1,6 @@
 //! Rows on their way: batches, failures, recovery, restarts, repeats.
 
+mod bound;
 mod whole;
 
 use super::rude::{self, Mood};
@@ -96,7 +97,7 @@ fn state(n: u64) -> Row {
 
 fn pace() -> Pace {
     let span = Duration::from_millis(1);
-    Pace { gather: span, retry: (span, span), last_tries: 3 }
+    Pace { gather: span, retry: (span, span), last_tries: 3, ..Pace::default() }
 }
 
 fn numbers(rows: &[Row]) -> Vec<u64> {

@@ -42,6 +42,10 @@ impl Streams {
         let stream = TcpStream::from_std(stream)?;
         let full = |full| io::Error::other(format!("no room for it: {full:?}"));
         let end = self.admit_as(flow.id, peer, By::Before).map_err(full)?;
+        if !flow.known {
+            end.known.store(false, Ordering::Relaxed);
+            self.0.add_stranger(flow.id);
+        }
         self.0.runtime.spawn(connection::run(self.clone(), end, stream, flow.begun));
         Ok(())
     }
@@ -55,7 +59,8 @@ impl Streams {
     ) {
         let whole = read.reunite(write).ok().and_then(|stream| stream.into_std().ok());
         if let Some(stream) = whole {
-            self.left().flows.push(OpenFlow { id, fd: stream.into(), begun });
+            let known = !self.0.strangers().contains(&id);
+            self.left().flows.push(OpenFlow { id, fd: stream.into(), begun, known });
         }
         self.0.at_rest.notify_one();
     }

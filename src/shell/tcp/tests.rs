@@ -327,3 +327,26 @@ fn a_connection_of_ours_that_closes_without_a_word_fails_what_was_asked_over_it(
     drop(accepted);
     assert_eq!(world.event(), Event::FlowClosed { flow });
 }
+
+#[test]
+fn a_stranger_is_one_for_the_next_program_too() {
+    let mut world = World::new(Limits::default());
+    let (mut phone, mut stranger) = (world.connect(), world.connect());
+    phone.write_all(OPTIONS).unwrap();
+    let known = hop_of(&world.event()).flow.unwrap();
+    world.streams.keep(known);
+    stranger.write_all(OPTIONS).unwrap();
+    let unknown = hop_of(&world.event()).flow.unwrap();
+    world._runtime.block_on(world.streams.pause());
+    let (_, flows) = world._runtime.block_on(world.streams.leave_all());
+    let left: BTreeSet<_> = flows.iter().map(|flow| (flow.id, flow.known)).collect();
+    assert_eq!(left, BTreeSet::from([(known, true), (unknown, false)]));
+    // Over there, as the note in memory has it.
+    let next = World::new(Limits::default());
+    let inside = next._runtime.enter();
+    flows.into_iter().for_each(|flow| next.streams.resume(flow).unwrap());
+    drop(inside);
+    assert_eq!(*next.streams.0.strangers(), BTreeSet::from([unknown]));
+    let is_known = |flow| next.streams.0.flows.get(&flow).unwrap().known.load(Ordering::Relaxed);
+    assert!(is_known(known) && !is_known(unknown));
+}

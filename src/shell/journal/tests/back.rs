@@ -64,3 +64,77 @@ fn whoever_looks_back_begins_where_this_core_has_written() {
     assert!(!audit.incomplete && audit.segments >= 1, "{audit}");
     assert!(super::explain(&place.dir(), &id).unwrap()["now"].is_array());
 }
+
+#[test]
+fn a_switch_that_did_something_else_than_follows_is_found_at_the_first_event() {
+    let place = Place::new("journal-otherwise");
+    let mut process = place.start();
+    process.arrives("c0");
+    let whole = super::audit(&place.dir()).unwrap();
+    assert!(whole.batches == 1 && !whole.incomplete, "{whole}");
+    assert!(whole.to_string().contains("in 1 batches"), "{whole}");
+    // A planted bug of the live switch: one command that nothing asks for, in the second batch.
+    let at = process.now;
+    process.writer.append(at, &[Event::Tick]);
+    process.switch.handle(at, Event::Tick, &mut process.out);
+    process.writer.follow(&[Command::Drained], &[], &process.switch);
+    process.writer.commit(at, &process.switch);
+    process.arrives("c1");
+    let why = super::audit(&place.dir()).unwrap_err();
+    assert!(why.starts_with("segment 1, entry ") && why.contains("something else"), "{why}");
+    assert!(why.contains("2023-11-14T22:13:21.500Z"), "{why}");
+    assert!(why.contains("the event: Tick") && why.contains("(1 commands and 0 facts"), "{why}");
+    // A start goes on all the same, and has said so.
+    assert_eq!(place.start().board.live(), 2);
+}
+
+#[test]
+fn facts_that_memory_has_forgotten_are_told_from_the_journal_without_gap_or_double() {
+    let mut place = Place::new("journal-tell");
+    place.limits.segment = 6_000;
+    let mut process = place.start();
+    for n in 0..12 {
+        process.arrives(&format!("c{n}"));
+        if n % 2 == 0 {
+            process.ends_one();
+        }
+        std::thread::park_timeout(Duration::from_millis(3));
+    }
+    let told: Vec<String> =
+        process.board.facts(1, 10_000).unwrap().iter().map(|fact| fact.to_string()).collect();
+    assert!(told.len() > 40 && files::list(&place.dir()).unwrap().0.len() > 1);
+    let from = |from: Option<u64>| {
+        let mut facts = Vec::new();
+        super::tell(&place.dir(), from, &mut |fact| {
+            facts.push(fact.to_string());
+            Ok(())
+        })
+        .map(|()| facts)
+    };
+    assert_eq!(from(None).unwrap(), told);
+    assert_eq!(from(Some(30)).unwrap(), told[29..]);
+    assert_eq!(from(Some(told.len() as u64 + 1)).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn whoever_waits_hears_the_music_go_on_where_it_would_be_by_now() {
+    let music = |out: &Out| {
+        let plays = out.commands.iter().filter_map(|command| match command {
+            Command::Media(control::Command::Play { then, .. }) => *then,
+            _ => None,
+        });
+        plays.collect::<Vec<_>>()
+    };
+    let place = Place::new("journal-music");
+    let mut process = place.start();
+    process.arrives("c0");
+    let before = music(&process.out);
+    assert_eq!(before.len(), 1);
+    drop(process);
+    let mut again = place.start();
+    (0..4).for_each(|_| again.tell(Event::Tick));
+    again.tell(Event::Restarted { flows: Default::default() });
+    // The position is that of the clock of the call, which has gone on.
+    assert_eq!(music(&again.out), before);
+    assert!(again.now.instant.since(before[0].since) >= Duration::from_secs(6));
+}

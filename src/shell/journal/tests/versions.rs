@@ -123,3 +123,99 @@ fn a_version_of_another_form_still_knows_whom_to_call_and_whom_not_to_let_in() {
     assert_eq!(now_missed[0]["number"], missed[0]["number"], "{now_missed:#}");
     assert_eq!(now_missed[0]["state"], "open");
 }
+
+fn blocks(process: &mut Process, number: &str) {
+    let verb = crate::core::Verb::Block {
+        number: number.into(),
+        reason: "shouts".into(),
+        span: Some(Duration::from_secs(86_400)),
+        by: "ali".into(),
+    };
+    process.tell(Event::Admin { request: 1, by: "ali".into(), verb });
+}
+
+/// No snapshot has any of it: what is known comes from notes behind the first.
+#[test]
+fn a_crash_costs_another_form_neither_whom_to_call_nor_whom_not_to_let_in() {
+    let place = Place::new("journal-kept-crash");
+    let mut process = place.start();
+    for number in ["9826012345", "9826012346"] {
+        process.arrives(number);
+        hangs_up_unanswered(&mut process, number);
+    }
+    blocks(&mut process, "9812345678");
+    blocks(&mut process, "9812345679");
+    let unblock = crate::core::Verb::Unblock {
+        number: "9812345678".into(),
+        reason: "a mistake".into(),
+        by: "ali".into(),
+    };
+    process.tell(Event::Admin { request: 2, by: "ali".into(), verb: unblock });
+    let close = crate::core::Verb::Missed {
+        number: "+919826012346".into(),
+        act: crate::core::MissedAct::Close { by: "op1".into() },
+    };
+    process.tell(Event::Admin { request: 3, by: "op1".into(), verb: close });
+    let blocks = process.board.blocks_list();
+    let missed = process.board.missed_list(process.now, &|_, _| true);
+    assert_eq!(blocks.as_array().map(Vec::len), Some(1), "{blocks:#}");
+    assert_eq!(missed.as_array().map(Vec::len), Some(1), "{missed:#}");
+    drop(process);
+    let later = crate::core::journal::FORMAT + 1;
+    rewrite(&place, |bytes| crate::core::journal::in_another_form(&bytes, later, &|note| note));
+    let again = place.start();
+    assert_eq!(again.board.blocks_list(), blocks);
+    let now_missed = again.board.missed_list(again.now, &|_, _| true);
+    assert_eq!(now_missed.as_array().map(Vec::len), Some(1), "{now_missed:#}");
+    assert_eq!(now_missed[0]["number"], missed[0]["number"]);
+}
+
+#[test]
+fn a_start_that_comes_to_nothing_leaves_the_journal_to_the_version_that_wrote_it() {
+    let place = Place::new("journal-nothing");
+    let mut process = place.start();
+    (0..3).for_each(|n| process.arrives(&format!("c{n}")));
+    process.ends_one();
+    let state = process.switch.snapshot();
+    drop(process);
+    rewrite(&place, by_another_build);
+    // It looks back, finds a mistake in its configuration or a port that is taken, and ends.
+    let found = recover(&place.dir(), &mut place.outbox()).unwrap();
+    assert_eq!(found.rows.len(), 2, "they would be closed");
+    assert_eq!(place.records().len(), 1, "and are not yet");
+    assert!(!place.dir().join("set-aside").exists());
+    rewrite(&place, by_another_build);
+    let again = place.start();
+    assert!(again.board.live() == 2 && again.switch.state() == &state);
+}
+
+#[test]
+fn whoever_is_owed_a_call_by_a_queue_that_is_no_more_is_named_and_has_another() {
+    let now = Now { instant: Instant(1_000_000), wall: Wall(1_700_000_000_000_000) };
+    let owed = |number: &str, queue: &str| crate::core::Wanted {
+        number: number.into(),
+        parent: "01HZ".into(),
+        dialled: "181".into(),
+        queue: queue.into(),
+        ..crate::core::Wanted::default()
+    };
+    let kept = || {
+        let wanted = [owed("+919826012345", "general"), owed("+919826012346", "health")];
+        wanted.map(crate::core::Kept::Wanted).to_vec()
+    };
+    let mut out = Out::default();
+    let mut switch = Switch::new(settings(), 1, now, &mut out);
+    let homeless = switch.inherit(now, kept(), &mut out);
+    let expected = crate::core::Homeless {
+        wanted: owed("+919826012346", "health"),
+        queue: Some("general".into()),
+    };
+    assert_eq!(homeless, [expected]);
+    assert!(switch.state().wants("+919826012346").is_some(), "nobody is lost");
+    // Without any queue there is nobody to call them: each is named all the same.
+    let mut switch = Switch::new(Settings::default(), 1, now, &mut out);
+    let homeless = switch.inherit(now, kept(), &mut out);
+    let numbers: Vec<_> = homeless.iter().map(|it| it.wanted.number.as_str()).collect();
+    assert_eq!(numbers, ["+919826012345", "+919826012346"]);
+    assert!(homeless.iter().all(|it| it.queue.is_none()));
+}

@@ -38,6 +38,8 @@ pub struct Purged {
     /// Old enough, and held.
     pub held: u64,
     pub dry_run: bool,
+    /// No row can be taken out of it here: whoever keeps it has to see to its age.
+    pub not_ours: bool,
 }
 
 /// The proof of one transaction.
@@ -69,10 +71,10 @@ pub trait Books {
     ) -> Result<(), String>;
 }
 
-/// Purges every database of the configuration; other stores have no rows that could be taken out.
+/// Purges every database of the configuration, and names the stores that it cannot purge.
 pub fn purge(settings: &Settings, wish: &Wish) -> Result<Vec<Purged>, String> {
     let rules = Rules::new(settings, wish)?;
-    let mut done = Vec::new();
+    let (mut done, mut others) = (Vec::new(), Vec::new());
     for store in settings.stores.iter().filter(|store| store.place().contains(&wish.store)) {
         let name = store.place();
         let sentence = |e: String| format!("{name}: {e}");
@@ -80,11 +82,11 @@ pub fn purge(settings: &Settings, wish: &Wish) -> Result<Vec<Purged>, String> {
             Store::Sqlite { path } => Box::new(sqlite::Database::open(path).map_err(sentence)?),
             Store::Postgres(at) => Box::new(postgres::Database::open(at).map_err(sentence)?),
             Store::JsonLines { .. } | Store::Csv { .. } | Store::Webhook(_) | Store::Nats(_) => {
+                others.push(Purged::of(name, wish.dry_run, true));
                 continue;
             }
         };
-        let mut purged =
-            Purged { store: name.clone(), calls: 0, states: 0, held: 0, dry_run: wish.dry_run };
+        let mut purged = Purged::of(name.clone(), wish.dry_run, false);
         purged.calls = rules.purge(&mut *books, &CALLS, &mut purged.held).map_err(sentence)?;
         purged.states =
             rules.purge(&mut *books, &AGENT_STATES, &mut purged.held).map_err(sentence)?;
@@ -93,7 +95,14 @@ pub fn purge(settings: &Settings, wish: &Wish) -> Result<Vec<Purged>, String> {
     if done.is_empty() {
         return Err("there is no SQLite or PostgreSQL database to purge among the stores".into());
     }
+    done.append(&mut others);
     Ok(done)
+}
+
+impl Purged {
+    fn of(store: String, dry_run: bool, not_ours: bool) -> Self {
+        Self { store, calls: 0, states: 0, held: 0, dry_run, not_ours }
+    }
 }
 
 /// Which rows go.
@@ -202,7 +211,13 @@ impl<'s> Rules<'s> {
 
 impl fmt::Display for Purged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { store, calls, states, held, dry_run } = self;
+        let Self { store, calls, states, held, dry_run, not_ours } = self;
+        if *not_ours {
+            return writeln!(
+                f,
+                "{store}: NOT purged: only databases are. Whoever keeps these sees to their age"
+            );
+        }
         let done = if *dry_run { "would be purged" } else { "purged" };
         writeln!(f, "{store}: {calls} calls and {states} states of agents {done}; {held} are held")
     }

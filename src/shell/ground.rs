@@ -1,0 +1,244 @@
+//! What a switch at work stands on: threads, queues, media workers, stores, doors. Each can be had
+//! or is one sentence that says why not.
+
+use super::admin::{self, Api, Glances, Guard};
+use super::board::BoardReader;
+use super::clock::Clock;
+use super::core_loop::LoopHandle;
+use super::handover::OpenFlow;
+use super::lane::{self, Inbox, Lane};
+use super::media::{OpenPorts, Setup, Workers};
+use super::meters::{Metrics, ShellMeters};
+use super::outlets::Replies;
+use super::store::{self, Pace, Stores};
+use super::tcp::{Limits, Streams};
+use super::{dns, journal, record, tunes};
+use crate::base::FlowId;
+use crate::call::Tape;
+use crate::config::Settings;
+use crate::core::{Event, Row};
+use crate::media::control::{Command as MediaCommand, Event as MediaEvent};
+use std::io::Read;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+/// Orders to the media workers, answers of the DNS: kept by the core when the other side lags.
+const WAITING_MAX: usize = 65_536;
+
+/// What has to be had before the switch itself is made.
+pub struct Ground {
+    pub settings: Settings,
+    pub clock: Clock,
+    pub runtime: Runtime,
+    pub handle: LoopHandle,
+    pub inbox: Inbox,
+    pub inbox_end: lane::InboxEnd,
+    pub metrics: Arc<Metrics>,
+    pub meters: ShellMeters,
+    pub seed: u64,
+    pub holds: record::Holds,
+}
+
+impl Ground {
+    pub fn prepare(settings: Settings, seed: Option<u64>, clock: Clock) -> Result<Self, String> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("io")
+            .enable_all()
+            .build()
+            .map_err(no_thread)?;
+        let handle = LoopHandle::new().map_err(no_thread)?;
+        let (inbox, inbox_end) = lane::inbox(Arc::clone(&handle.waker));
+        let metrics = Arc::new(Metrics::new());
+        let meters = metrics.for_shell();
+        let seed = seed.map_or_else(random, Ok)?;
+        let holds = record::Holds::default();
+        holds.set(&settings.retention.holds);
+        Ok(Self {
+            settings,
+            clock,
+            runtime,
+            handle,
+            inbox,
+            inbox_end,
+            metrics,
+            meters,
+            seed,
+            holds,
+        })
+    }
+
+    /// `waiting`: rows that the outbox has yet to take. And whether it has.
+    pub fn start_stores(
+        &self,
+        outbox: &Path,
+        waiting: Vec<Row>,
+    ) -> Result<(Lane<Row>, Stores, bool), String> {
+        let waiting = journal::to_outbox(&mut store::open(outbox)?, waiting);
+        let places = store::places(&self.settings, outbox)?;
+        let pace = Pace { most: self.settings.journal.outbox, ..Pace::default() };
+        let alarm = self.alarm();
+        let (mut rows, stores) = store::start(outbox, places, pace, &self.metrics, alarm)?;
+        let safe = waiting.is_empty();
+        waiting.into_iter().for_each(|row| rows.put(row));
+        Ok((rows, stores, safe))
+    }
+
+    pub fn start_recorder(&self) -> std::io::Result<(Lane<Tape>, record::Inlet, JoinHandle<()>)> {
+        let (settings, inbox) = (&self.settings.recording, self.inbox.clone());
+        let (orders, inlet, thread) = record::start(record::Recorder {
+            folder: settings.folder.clone(),
+            key: settings.key.as_ref().map(|key| key.0.clone()),
+            keep: settings.keep,
+            holds: self.holds.clone(),
+            clock: self.clock,
+            news: Arc::new(move |event| {
+                // The core may be over: then nobody wants to know.
+                let _ = inbox.control_blocking(event);
+            }),
+            meters: self.meters.clone(),
+        })?;
+        Ok((Lane::new("recordings", Box::new(orders), WAITING_MAX), inlet, thread))
+    }
+
+    pub fn start_questions(&self) -> Lane<dns::Question> {
+        let asker = self.runtime.block_on(async { dns::start(self.inbox.clone()) });
+        Lane::new("questions", Box::new(asker), WAITING_MAX)
+    }
+
+    pub fn start_media(
+        &self,
+        recorder: record::Inlet,
+        inherited: OpenPorts,
+    ) -> Result<(Workers, Lane<MediaCommand>), String> {
+        let (tunes, complaints) = tunes::load(&self.settings);
+        for complaint in complaints {
+            tracing::warn!("{complaint}");
+        }
+        let (inbox, handle) = (self.inbox.clone(), self.handle.clone());
+        let setup = Setup {
+            count: usize::from(self.settings.call.media.workers),
+            io: self.settings.call.media.io,
+            tunes: Arc::new(tunes),
+            // Strangers see what comes of this one; nothing of the core's shall follow from it.
+            seed: random()?,
+            clock: self.clock,
+            sink: Arc::new(move |event: MediaEvent| inbox.media(event)),
+            recorder,
+            dscp: self.settings.call.media.dscp,
+            died: Arc::new(move || handle.break_down()),
+            inherited: Arc::new(Mutex::new(inherited)),
+        };
+        let (workers, handle) = Workers::start(&setup).map_err(no_thread)?;
+        Ok((workers, Lane::new("media", Box::new(handle), WAITING_MAX)))
+    }
+
+    pub fn start_streams(
+        &self,
+        listeners: Vec<TcpListener>,
+        flows: Vec<OpenFlow>,
+    ) -> Result<Streams, String> {
+        let (inbox, runtime) = (self.inbox.clone(), self.runtime.handle().clone());
+        // Time never goes back, and no two connections come in one microsecond for long.
+        let first = FlowId(self.clock.instant().0);
+        let (dscp, meters) = (self.settings.sip.dscp, self.meters.clone());
+        let streams = Streams::new(Limits::default(), first, inbox, runtime, dscp, meters);
+        let inside = self.runtime.enter();
+        for listener in listeners {
+            streams.listen(listener).map_err(|e| format!("tcp: {e}"))?;
+        }
+        let mut lost = Vec::new();
+        for flow in flows {
+            let id = flow.id;
+            if let Err(error) = streams.resume(flow) {
+                tracing::warn!("a connection was lost on the way to this program: {error}");
+                lost.push(Event::FlowClosed { flow: id });
+            }
+        }
+        drop(inside);
+        for event in lost {
+            let _ = self.inbox.control_blocking(event);
+        }
+        Ok(streams)
+    }
+
+    pub fn api(
+        &self,
+        board: &BoardReader,
+        replies: &Replies,
+        stores: Arc<store::Health>,
+    ) -> Result<Api, String> {
+        let own = std::fs::metadata("/proc/self").map_err(|e| format!("/proc/self: {e}"))?;
+        Ok(Api {
+            board: board.clone(),
+            inbox: self.inbox.clone(),
+            replies: replies.clone(),
+            metrics: Arc::clone(&self.metrics),
+            meters: self.meters.clone(),
+            database: None,
+            stores,
+            reload: None,
+            upgrade: None,
+            owner: own.uid(),
+            glances: Glances::default(),
+        })
+    }
+
+    /// The admin socket, and HTTP where it is wanted.
+    pub fn open_doors(
+        &self,
+        api: Arc<Api>,
+        http: Option<TcpListener>,
+    ) -> Result<(Guard, Option<SocketAddr>), String> {
+        let _inside = self.runtime.enter();
+        let guard = admin::start(&self.settings.admin.socket, &api)?;
+        let Some(listener) = http else { return Ok((guard, None)) };
+        let at = listener.local_addr().map_err(|e| format!("http: {e}"))?;
+        super::http::start(listener, api)?;
+        Ok((guard, Some(at)))
+    }
+
+    /// Has it among the facts when a store goes away and when it is back.
+    fn alarm(&self) -> store::Alarm {
+        let inbox = self.inbox.clone();
+        Box::new(move |store, trouble| {
+            let trouble = trouble.map(str::to_string);
+            inbox.alarm(Event::Store { name: store.into(), trouble });
+        })
+    }
+
+    /// Once a second: what the media workers counted, and order among the samples.
+    pub fn keep_meters(&self, workers: &Workers) {
+        let (counters, metrics) = (workers.counters(), Arc::clone(&self.metrics));
+        let meters = self.meters.clone();
+        self.runtime.spawn(async move {
+            let mut every = tokio::time::interval(Duration::from_secs(1));
+            loop {
+                every.tick().await;
+                meters.packets_in.absolute(counters.received.load(Ordering::Relaxed));
+                meters.packets_out.absolute(counters.sent.load(Ordering::Relaxed));
+                meters.packets_unsent.absolute(counters.unsent.load(Ordering::Relaxed));
+                meters.media_events_lost.absolute(counters.lost_events.load(Ordering::Relaxed));
+                metrics.tidy_up();
+            }
+        });
+    }
+}
+
+fn random() -> Result<u64, String> {
+    let mut octets = [0; 8];
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(&mut octets))
+        .map_err(|e| format!("/dev/urandom gives no randomness: {e}"))?;
+    Ok(u64::from_ne_bytes(octets))
+}
+
+pub fn no_thread(error: std::io::Error) -> String {
+    format!("a thread or its descriptors cannot be had: {error}. See `ulimit -u` and `ulimit -n`")
+}
