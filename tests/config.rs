@@ -53,7 +53,7 @@ fn the_example_works_from_a_fresh_clone() {
     assert_eq!(settings.call.lines[1].goal, Goal::Queue(pukar::base::QueueId(1)));
     assert_eq!(settings.acd.queues[0].strategy, Strategy::LongestIdle);
     assert_eq!(settings.pins.len(), settings.acd.agents.len());
-    assert_eq!(settings.call.media.codecs, [Codec::Pcma, Codec::Pcmu]);
+    assert_eq!(settings.call.media.codecs, Codec::ALL);
 }
 
 #[test]

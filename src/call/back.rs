@@ -239,6 +239,7 @@ impl Calls {
         let agent = call.talk.first().and_then(|agent| call.leg(*agent));
         let like = agent.and_then(|leg| leg.side.spoken());
         let mut side = Box::new(Side::new(port, io.cx.rng));
+        side.inband = io.settings.sounds_keys(&way.target());
         let offer = side.offer(&io.settings.media, like);
         let host = io.host.to_string();
         let from = Party { user: way.identity.clone(), host: host.clone(), ..Party::default() };

@@ -53,13 +53,14 @@ impl Calls {
         let Some(port) = self.ports.take_beside(call.caller.side.port) else {
             return self.without_centre(io, id);
         };
-        let mut side = Box::new(Side::new(port, io.cx.rng));
-        let offer = side.offer(&io.settings.media, call.caller.side.spoken());
         let number = call.dialled.clone();
+        let target = Target::Trunk { trunk, number: number.clone() };
+        let mut side = Box::new(Side::new(port, io.cx.rng));
+        side.inband = io.settings.sounds_keys(&target);
+        let offer = side.offer(&io.settings.media, call.caller.side.spoken());
         call.rung = Some(number.clone());
         call.centre_since = io.cx.now.instant;
         let host = io.host.to_string();
-        let target = Target::Trunk { trunk, number: number.clone() };
         let headers = call.told_to_peer(io.settings, &target, io.cx.now.instant);
         let dial = Dial {
             target,

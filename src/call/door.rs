@@ -77,6 +77,7 @@ impl Calls {
         };
         let mut side = Side::new(port, io.cx.rng);
         side.signalled = Some(invited.hop.peer.ip());
+        side.inband = io.settings.hears_keys(&invited.source);
         match first_description(&mut side, line, &invited, io.settings) {
             Ok(first) => {
                 let caller = Leg::new(leg, Role::Caller, side, Stage::Trying);

@@ -154,6 +154,7 @@ impl Calls {
         }
         let Some(call) = self.table.get(id) else { return };
         let mut side = Box::new(Side::new(port, io.cx.rng));
+        side.inband = io.settings.sounds_keys(&target);
         let offer = side.offer(&io.settings.media, call.caller.side.spoken());
         let host = io.host.to_string();
         // A carrier lets nobody call under the number of a stranger.

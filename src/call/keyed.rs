@@ -37,6 +37,7 @@ impl Calls {
         let Begun { leg, invited, arrival } = begun;
         let mut side = Side::new(port, io.cx.rng);
         side.signalled = Some(invited.hop.peer.ip());
+        side.inband = io.settings.hears_keys(&invited.source);
         let body = match &invited.offer {
             Some(offer) => side.answer(&io.settings.media, offer),
             None => Ok(side.offer(&io.settings.media, None)),

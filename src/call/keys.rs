@@ -6,6 +6,7 @@ use super::calls::{Calls, Io};
 use super::leg::Pressed;
 use super::{Effect, EndedBy, Fact, Goal, Line, Means, Role};
 use crate::base::{CallId, LegId, QueueId, Timer};
+use crate::media::control::Command;
 use crate::say::{Phrase, Thing};
 use std::time::Duration;
 
@@ -21,7 +22,25 @@ impl Calls {
         let Some(this) = self.table.get_mut(id).and_then(|call| call.leg_mut(leg)) else { return };
         if this.pressed != Pressed::InAudio {
             this.pressed = Pressed::InInfo { key, at: io.cx.now.instant };
+            self.pass_on(io, id, leg, key);
             self.pressed(io, id, leg, key);
+        }
+    }
+
+    /// A key that did not come among the audio reaches the other party there, unless it is part of
+    /// a code.
+    fn pass_on(&self, io: &mut Io, id: CallId, leg: LegId, key: char) {
+        let Some(call) = self.table.get(id).filter(|call| call.is_talking(leg)) else { return };
+        let Some(this) = call.leg(leg) else { return };
+        let reads = call.has_reached(leg) || matches!(this.role, Role::Agent(_)) && call.needs(leg);
+        if reads && (key == '*' || !this.keys.is_empty()) {
+            return;
+        }
+        if let [one, other] = call.talk[..] {
+            let to = if one == leg { other } else { one };
+            if let Some(to) = call.leg(to) {
+                io.media(Command::Press { port: to.side.port, keys: key.to_string() });
+            }
         }
     }
 

@@ -222,6 +222,7 @@ impl Calls {
         let Begun { leg, invited, arrival } = begun;
         let mut side = Side::new(port, io.cx.rng);
         side.signalled = Some(invited.hop.peer.ip());
+        side.inband = io.settings.hears_keys(&invited.source);
         // Only a look: the answer is made when the far end has answered.
         let fits = |offer| side.clone().answer(&io.settings.media, offer).map(drop);
         if let Some(Err(status)) = invited.offer.as_ref().map(fits) {
@@ -260,6 +261,7 @@ impl Calls {
             return self.finish(io, id, end, None);
         };
         let mut side = Box::new(Side::new(port, io.cx.rng));
+        side.inband = io.settings.sounds_keys(&ring.target);
         let mut look = call.caller.side.clone();
         if let Some(offer) = &call.offer {
             let _ = look.answer(&io.settings.media, offer);

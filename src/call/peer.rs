@@ -57,6 +57,26 @@ impl Settings {
     fn is_peer(&self, trunk: TrunkId) -> bool {
         self.trunks.get(trunk.slot() as usize).is_some_and(|trunk| trunk.peer)
     }
+
+    /// Whether keys go in the sound to whoever is rung there.
+    pub(super) fn sounds_keys(&self, target: &Target) -> bool {
+        match target {
+            Target::Trunk { trunk, .. } => self.has_inband(*trunk),
+            Target::Uri(_) | Target::Contact(_) => false,
+        }
+    }
+
+    /// The same for whoever calls from there.
+    pub(super) fn hears_keys(&self, source: &Source) -> bool {
+        match source {
+            Source::Trunk(trunk) => self.has_inband(*trunk),
+            Source::User(_) => false,
+        }
+    }
+
+    fn has_inband(&self, trunk: TrunkId) -> bool {
+        self.trunks.get(trunk.slot() as usize).is_some_and(|trunk| trunk.inband)
+    }
 }
 
 impl Call {

@@ -260,6 +260,8 @@ pub struct Numbering {
     pub caller: CallerIn,
     /// A switch of ours is behind it: what it says of a call is believed, and it is told the same.
     pub peer: bool,
+    /// It has no telephone-event: keys are tones in the sound.
+    pub inband: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -303,7 +305,8 @@ pub struct MediaSettings {
     pub advertise: IpAddr,
     /// First and last port number, RTP and RTCP.
     pub ports: (u16, u16),
-    /// In order of preference.
+    /// In order of preference: a caller is answered with the first that they offer, until it is
+    /// known what the other party speaks.
     pub codecs: Vec<Codec>,
     /// Worker threads; ports are dealt to them by number.
     pub workers: u8,
@@ -334,7 +337,7 @@ impl Default for MediaSettings {
             bind: loopback,
             advertise: loopback,
             ports: (20_000, 29_999),
-            codecs: vec![Codec::Pcma, Codec::Pcmu],
+            codecs: Codec::ALL.to_vec(),
             workers: 2,
             silence_alarm: Duration::from_secs(3),
             silence_hangup: Duration::from_secs(60),

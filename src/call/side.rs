@@ -35,6 +35,8 @@ pub struct Side {
     pub far: Option<Far>,
     /// The host that the far end's signalling comes from.
     pub signalled: Option<IpAddr>,
+    /// It comes from where keys are tones in the sound.
+    pub inband: bool,
     /// The far end's last description where it has more than one media line: a later offer of ours
     /// must mirror every one.
     theirs: Option<(Box<Session>, usize)>,
@@ -64,6 +66,7 @@ impl Side {
             version: 0,
             far: None,
             signalled: None,
+            inband: false,
             theirs: None,
             early: None,
         }
@@ -122,7 +125,8 @@ impl Side {
     }
 
     /// What is spoken goes on where the offer still has it; at first, the codec of the `other`
-    /// party is the best of theirs, since nothing has to be converted then.
+    /// party is the best, since nothing has to be converted then. Before there is one, ours are
+    /// tried in their order, for it is that of the phones that will be rung.
     fn answer_beside(
         &mut self,
         media: &MediaSettings,
@@ -130,11 +134,15 @@ impl Side {
         other: Option<Spoken>,
     ) -> Result<Body, u16> {
         let like = self.spoken().or(other).map(|spoken| spoken.codec);
-        let (theirs, audio, format) = read(media, offer, like)?;
+        let (theirs, audio) = read(media, offer)?;
+        let of = |codec: &Codec| audio.format(*codec);
+        let liked = like.filter(|like| media.codecs.contains(like)).and_then(|like| of(&like));
+        let format = liked.or_else(|| media.codecs.iter().find_map(of)).ok_or(NOT_ACCEPTABLE)?;
         self.agree(&theirs, &audio, format);
         let direction = audio.direction.reversed();
         let events = audio.events.only_beside(format.codec);
-        let ours = self.ours(media, vec![format], (events, audio.comfort), direction);
+        let comfort = self.far.and_then(|far| far.comfort);
+        let ours = self.ours(media, vec![format], (events, comfort), direction);
         let answer = body(&ours.mirror(&theirs, audio.line));
         // An offer in a PRACK or an UPDATE: the first is history.
         if let Some(early) = &mut self.early {
@@ -145,7 +153,9 @@ impl Side {
 
     /// The far end's answer to our offer; an error where it is none that can be served.
     pub fn accept(&mut self, media: &MediaSettings, answer: &Body) -> Result<(), u16> {
-        let (theirs, audio, format) = read(media, answer, None)?;
+        let (theirs, audio) = read(media, answer)?;
+        let served = |format: &&Format| media.codecs.contains(&format.codec);
+        let format = *audio.formats.iter().find(served).ok_or(NOT_ACCEPTABLE)?;
         self.agree(&theirs, &audio, format);
         Ok(())
     }
@@ -181,9 +191,10 @@ impl Side {
             payload,
             event: event.map(|(payload, _)| payload),
             event_clock: event.map_or(codec.clock(), |(_, clock)| clock),
-            comfort: audio.comfort,
+            // RFC 3389 section 4: at the clock of the codec, and Opus has its own.
+            comfort: audio.comfort.filter(|_| codec.clock() == 8_000),
             ptime: audio.ptime.unwrap_or(PTIME).clamp(10, 60) as u8,
-            inband: false,
+            inband: self.inband && event.is_none(),
             hears: audio.direction.receives(),
             speaks: audio.direction.sends(),
         });
@@ -229,21 +240,11 @@ impl Side {
     }
 }
 
-/// The far end's description, its audio, and the first of its codecs that we serve, or the one that
-/// we `like` best where it is among them.
-fn read(
-    media: &MediaSettings,
-    body: &Body,
-    like: Option<Codec>,
-) -> Result<(Session, Audio, Format), u16> {
+/// The far end's description, and the audio of it.
+fn read(media: &MediaSettings, body: &Body) -> Result<(Session, Audio), u16> {
     let theirs = Session::parse(&body.bytes).map_err(|_| NOT_ACCEPTABLE)?;
     let audio = theirs.audio(media.bind).map_err(|_| NOT_ACCEPTABLE)?;
-    let served = |format: &&Format| media.codecs.contains(&format.codec);
-    let liked = |format: &&Format| Some(format.codec) == like;
-    let mut formats = audio.formats.iter().filter(served);
-    let format = formats.clone().find(liked).or_else(|| formats.next());
-    let format = *format.ok_or(NOT_ACCEPTABLE)?;
-    Ok((theirs, audio, format))
+    Ok((theirs, audio))
 }
 
 fn body(session: &Session) -> Body {
@@ -259,6 +260,51 @@ mod tests {
     fn offer(port: u16) -> Body {
         let text = format!("v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio {port} RTP/AVP 8\r\n");
         Body { kind: SDP.into(), bytes: text.into_bytes().into() }
+    }
+
+    fn said(body: &Body) -> String {
+        String::from_utf8(body.bytes.to_vec()).unwrap()
+    }
+
+    fn described(formats: &str, maps: &str) -> Body {
+        let text = format!(
+            "v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 4000 RTP/AVP {formats}\r\n{maps}a=ptime:40\r\n"
+        );
+        Body { kind: SDP.into(), bytes: text.into_bytes().into() }
+    }
+
+    const WIDE: &str = "a=rtpmap:111 opus/48000/2\r\na=rtpmap:96 telephone-event/48000\r\n\
+                        a=rtpmap:97 telephone-event/8000\r\n";
+
+    #[test]
+    fn a_caller_is_answered_with_what_the_phones_have_and_a_phone_with_what_the_caller_speaks() {
+        let media = MediaSettings::default();
+        let caller = || Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+        let offer = described("111 9 0 8 13 96 97", WIDE);
+        let mut side = caller();
+        let answer = said(&side.answer(&media, &offer).unwrap());
+        assert!(
+            answer.contains("RTP/AVP 8 13 97\r\n") && answer.contains("a=ptime:40"),
+            "{answer}"
+        );
+        let like = |codec| Some(Spoken { codec, comfort: true });
+        let mut side = caller();
+        let answer = said(&side.answer_early(&media, &offer, like(Codec::Opus)).unwrap());
+        assert!(answer.contains("RTP/AVP 111 96\r\n"), "{answer}");
+        let far = side.far.unwrap();
+        assert_eq!(
+            (far.event, far.event_clock, far.comfort, far.ptime),
+            (Some(96), 48_000, None, 40)
+        );
+        let ours = said(&caller().offer(&media, like(Codec::G722)));
+        assert!(ours.contains("RTP/AVP 9 8 0 96 13 101 102\r\n"), "{ours}");
+        let again = said(&side.offer(&media, None));
+        assert!(
+            again.contains("111") && again.contains("a=rtpmap:96 telephone-event/48000"),
+            "{again}"
+        );
+        let one = MediaSettings { codecs: vec![Codec::G722], ..MediaSettings::default() };
+        assert_eq!(caller().answer(&one, &described("0 8", "")), Err(NOT_ACCEPTABLE));
     }
 
     #[test]

@@ -66,6 +66,7 @@ impl Calls {
                 break;
             };
             let mut side = Box::new(Side::new(port, io.cx.rng));
+            side.inband = io.settings.sounds_keys(&target);
             let offer = side.offer(&io.settings.media, like);
             let Some(call) = self.table.get_mut(id) else { return };
             if identity.is_some() {

@@ -22,6 +22,8 @@ const DIDS: [(&str, DialledIn); 4] = [
     ("to", DialledIn::To),
     ("p-called-party-id", DialledIn::PCalledPartyId),
 ];
+/// How keys come: beside the sound (RFC 4733, INFO), or as tones in it.
+const KEYS: [(&str, bool); 2] = [("auto", false), ("inband", true)];
 const CALLERS: [(&str, CallerIn); 2] = [("asserted", CallerIn::Asserted), ("from", CallerIn::From)];
 
 pub fn trunks(tables: &[&Table], env: Env, settings: &mut Settings, log: &mut Log) {
@@ -91,6 +93,9 @@ fn numbering(section: &mut Section) -> Numbering {
         dialled: did.map_or(DialledIn::default(), |at| at.it),
         caller: caller.map_or(CallerIn::default(), |at| at.it),
         peer: section.flag("peer").unwrap_or(false),
+        inband: section
+            .text("dtmf", |raw| one_of(raw, &KEYS, "is no way to tell of keys"))
+            .is_some_and(|at| at.it),
     }
 }
 

@@ -17,7 +17,6 @@ use std::time::Duration;
 
 const IO: [(&str, MediaIo); 3] =
     [("auto", MediaIo::Auto), ("epoll", MediaIo::Epoll), ("uring", MediaIo::Uring)];
-const CODECS: [Codec; 2] = [Codec::Pcma, Codec::Pcmu];
 
 pub fn switch(table: &Table, settings: &mut Settings, log: &mut Log) {
     let mut section = Section::new(table, "[switch]", log);
@@ -227,10 +226,9 @@ fn ports(section: &mut Section, settings: &Settings) -> Option<(u16, u16)> {
 }
 
 fn codecs(section: &mut Section) -> Option<Vec<Codec>> {
-    let names: Vec<&str> = CODECS.iter().map(|codec| codec.name()).collect();
+    let names: Vec<&str> = Codec::ALL.iter().map(|codec| codec.name()).collect();
     let found = section.texts("codecs", |raw| {
-        let known = Codec::named(raw).filter(|codec| CODECS.contains(codec));
-        known.ok_or_else(|| unknown("is no codec that we have", raw, &names, "codecs"))
+        Codec::named(raw).ok_or_else(|| unknown("is no codec that we have", raw, &names, "codecs"))
     })?;
     let mut codecs = Vec::new();
     for At { it: codec, place } in &found {

@@ -36,7 +36,7 @@ pub enum Effect {
     Recorded(Batch),
     /// Send a report, ours or another far end's in our words.
     Report { port: PortId, channel: Channel, to: SocketAddr, bytes: Vec<u8> },
-    /// Send a frame of a tune.
+    /// Send a packet of ours.
     Send(Frame),
     /// `Some`: the RTP socket need take nothing that is not from there. `None`: from anywhere.
     Connect { port: PortId, peer: Option<SocketAddr> },
@@ -45,19 +45,20 @@ pub enum Effect {
     Thin { port: PortId, event: Option<u8> },
 }
 
-/// One packet of a tune: a header of its own before audio that all listeners share.
+/// One packet of ours: a header of its own before audio that all listeners share.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frame {
     pub port: PortId,
     pub to: SocketAddr,
     pub header: [u8; rtp::HEADER],
     pub audio: Arc<[u8]>,
-    /// Where in `audio` the frame begins; it is [`super::FRAME`] octets long.
+    /// Where in `audio` the payload begins, and how long it is: at most [`super::PAYLOAD_MAX`].
     pub at: usize,
+    pub length: usize,
 }
 
 impl Frame {
     pub fn payload(&self) -> &[u8] {
-        &self.audio[self.at..self.at + super::FRAME]
+        &self.audio[self.at..self.at + self.length]
     }
 }

@@ -4,15 +4,14 @@
 //! verdict on the packet, and [`Effect`]s. Commands may come in any order: one that names a port
 //! that is not open, or an earlier bearer of its number, changes nothing. May import: base, wire.
 
-use super::control::{Command, Event, Far, Figures, Music, Seat};
+use super::control::{Command, Event, Far, Figures, Music};
 use super::effect::{Channel, Effect, Relay};
 use super::playing::Playing;
 use super::port::{Content, Port};
-use super::room::{Mix, Room, Rooms};
+use super::room::Rooms;
 use super::tape::{Batch, Heard, Tape, Track};
 use super::tune::{Tune, Tunes};
 use super::wheel::Wheel;
-use crate::base::limits::ROOM_MAX;
 use crate::base::{Id, Instant, PortId, Rng, TuneId};
 use crate::wire::rtp::{Rtp, looks_like_rtcp};
 use std::net::IpAddr;
@@ -21,16 +20,18 @@ use std::time::Duration;
 
 /// Octets in a packet; a longer one is refused.
 pub const PACKET_MAX: usize = 2_048;
-/// Where rooms begin among the listeners of the wheel; below are ports.
-const ROOMS: u32 = 1 << 16;
+/// Where rooms begin among the listeners of the wheel, and ports that press keys; below are ports
+/// that are played something.
+pub(super) const ROOMS: u32 = 1 << 16;
+pub(super) const PRESSES: u32 = 1 << 17;
 /// How often ports are looked at for silence.
 const REVIEW: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]
 pub struct Engine {
-    table: Table,
-    wheel: Wheel,
-    rooms: Rooms,
+    pub(super) table: Table,
+    pub(super) wheel: Wheel,
+    pub(super) rooms: Rooms,
     tunes: Arc<Tunes>,
     rng: Rng,
     tape: Tape,
@@ -41,7 +42,7 @@ pub struct Engine {
 
 /// Ports by half their number, since they come in pairs: no search on the way of a packet.
 #[derive(Debug, Default)]
-struct Table {
+pub(super) struct Table {
     ports: Vec<Option<Box<Port>>>,
     open: usize,
 }
@@ -70,9 +71,9 @@ impl Engine {
             Command::Open { port, address } => self.open(now, port, address, out),
             Command::Close { port } => self.close(port, out),
             Command::Agree { port, far } => self.agree(now, port, far, out),
-            Command::Bridge { a, b } => self.bridge(a, b, out),
+            Command::Bridge { a, b } => self.bridge(now, (a, b), out),
             Command::Gather { seats } => self.gather(now, &seats, out),
-            Command::Press { .. } => {}
+            Command::Press { port, keys } => self.press(now, port, &keys),
             Command::Codes { port } => {
                 if let Some(port) = self.table.get_mut(port) {
                     port.read_codes();
@@ -119,24 +120,39 @@ impl Engine {
                     return None;
                 };
                 let content = near.hear(now, from, &rtp, out)?;
-                if let (Some(track), Content::Audio(codec)) = (near.track, content) {
-                    let full = self.tape.push(&Heard {
-                        track,
-                        at: now,
-                        ssrc: rtp.ssrc(),
-                        sequence: rtp.sequence(),
-                        timestamp: rtp.timestamp(),
-                        codec,
-                        audio: rtp.payload(),
-                    });
-                    out.extend(full.map(Effect::Recorded));
+                if near.tapped {
+                    near.listen_in(content, &rtp, out);
+                    if let (Some(track), Content::Audio(codec)) = (near.track, content) {
+                        let full = self.tape.push(&Heard {
+                            track,
+                            at: now,
+                            ssrc: rtp.ssrc(),
+                            sequence: rtp.sequence(),
+                            timestamp: rtp.timestamp(),
+                            codec,
+                            audio: rtp.payload(),
+                        });
+                        out.extend(full.map(Effect::Recorded));
+                    }
                 }
-                if near.room.is_some() {
+                let Some(peer) = near.peer else {
                     near.say_in_room(content, &rtp);
+                    if let (Content::Event { key: Some(key), .. }, Some(partner)) =
+                        (content, near.partner)
+                    {
+                        self.pass_key(now, partner, key);
+                    }
                     return None;
+                };
+                let peer = self.table.get_mut(peer)?;
+                let said = peer.say(content, &mut rtp);
+                if let (Content::Event { key: Some(key), .. }, None) = (content, &said)
+                    && peer.wants_tones()
+                {
+                    let peer = peer.id;
+                    self.pass_key(now, peer, key);
                 }
-                let peer = near.peer?;
-                self.table.get_mut(peer)?.say(content, &mut rtp)
+                said
             }
             Channel::Rtcp => {
                 let told = near.hear_rtcp(now, from, bytes, out)?;
@@ -152,6 +168,13 @@ impl Engine {
         while let Some(turn) = self.wheel.turn(now) {
             let mut at = 0;
             while let Some(&index) = self.wheel.listeners(turn.slot).get(at) {
+                if let Some(presses) = index.checked_sub(PRESSES) {
+                    match self.press_on(presses, turn.round, out) {
+                        true => at += 1,
+                        false => self.wheel.remove(turn.slot, index),
+                    }
+                    continue;
+                }
                 if let Some(room) = index.checked_sub(ROOMS) {
                     self.mix(now, room, turn.round, out);
                     at += 1;
@@ -161,7 +184,7 @@ impl Engine {
                     self.wheel.remove(turn.slot, index);
                     continue;
                 };
-                out.extend(port.turn(turn.round).map(Effect::Send));
+                port.turn(turn.round, out);
                 let (id, told) = (port.id, port.played());
                 out.extend(port.report(now));
                 out.extend(told.map(Effect::Tell));
@@ -210,6 +233,9 @@ impl Engine {
             self.wheel.remove(slot, index(port));
         }
         let taken = self.table.remove(port)?;
+        if let Some(slot) = taken.presses.as_ref().map(|presses| presses.slot) {
+            self.wheel.remove(slot, PRESSES + index(port));
+        }
         self.watched -= usize::from(taken.silence.is_some());
         Some(taken)
     }
@@ -221,6 +247,9 @@ impl Engine {
         }
         if let Some(playing) = &mut port.playing {
             playing.slot = self.wheel.add(now, index(port.id));
+        }
+        if let Some(presses) = &mut port.presses {
+            presses.slot = self.wheel.add(now, PRESSES + index(port.id));
         }
         self.watched += usize::from(port.silence.is_some());
         self.table.insert(port);
@@ -254,7 +283,7 @@ impl Engine {
     }
 
     fn close(&mut self, port: PortId, out: &mut Vec<Effect>) {
-        let peer = self.table.get(port).and_then(|port| port.peer);
+        let peer = self.table.get(port).and_then(|port| port.partner);
         if self.table.get(port).is_some_and(|port| port.track.is_some()) {
             self.hand_on(out);
         }
@@ -270,97 +299,9 @@ impl Engine {
     fn agree(&mut self, now: Instant, port: PortId, far: Far, out: &mut Vec<Effect>) {
         let Some(near) = self.table.get_mut(port) else { return };
         near.agree(now, far, out);
+        self.rejoin(now, port, out);
         self.guard(port);
         self.rethin(port, out);
-    }
-
-    fn bridge(&mut self, a: PortId, b: PortId, out: &mut Vec<Effect>) {
-        if a == b || self.table.get(a).is_none() || self.table.get(b).is_none() {
-            return;
-        }
-        self.unbridge(a, out);
-        self.unbridge(b, out);
-        for (one, other) in [(a, b), (b, a)] {
-            if let Some(port) = self.table.get_mut(one) {
-                port.peer = Some(other);
-                port.rethin(out);
-            }
-            self.guard(one);
-        }
-    }
-
-    fn unbridge(&mut self, port: PortId, out: &mut Vec<Effect>) {
-        if let Some(peer) = self.part(port) {
-            self.rethin(peer, out);
-        }
-        self.rethin(port, out);
-    }
-
-    fn gather(&mut self, now: Instant, seats: &[Seat], out: &mut Vec<Effect>) {
-        let seats = &seats[..seats.len().min(ROOM_MAX)];
-        let open = |port: &PortId| self.table.get(*port).is_some();
-        let members: Vec<PortId> = seats.iter().map(|seat| seat.port).filter(open).collect();
-        let hears: Vec<u16> = members.iter().map(|port| hears(seats, &members, *port)).collect();
-        let before = members.iter().find_map(|port| self.table.get(*port)?.room);
-        let before = before.and_then(|room| self.rooms.get_mut(room));
-        let left = before.map_or(Vec::new(), |room| room.members.clone());
-        for port in left.iter().filter(|port| !members.contains(port)) {
-            self.unbridge(*port, out);
-        }
-        for port in &members {
-            self.unbridge(*port, out);
-        }
-        let number = self.rooms.free();
-        for port in &members {
-            if let Some(port) = self.table.get_mut(*port) {
-                port.room = Some(number);
-                port.rethin(out);
-            }
-            self.guard(*port);
-        }
-        if !members.is_empty() {
-            let slot = self.wheel.add(now, ROOMS + number);
-            self.rooms.put(number, Room { members, hears, slot });
-        }
-    }
-
-    /// 20 ms of a room.
-    fn mix(&mut self, now: Instant, room: u32, round: u64, out: &mut Vec<Effect>) {
-        let Some(room) = self.rooms.get_mut(room) else { return };
-        let mut mix = Mix::new();
-        for (at, port) in room.members.iter().enumerate() {
-            if let Some(port) = self.table.get_mut(*port) {
-                mix.listen(at, port);
-            }
-        }
-        for (at, port) in room.members.iter().enumerate() {
-            let hears = room.hears[at];
-            if let Some(port) = self.table.get_mut(*port) {
-                mix.speak(hears, port, round, out);
-                out.extend(port.report(now));
-            }
-        }
-    }
-
-    fn leave_room(&mut self, port: PortId) {
-        let Some(number) = self.table.get_mut(port).and_then(Port::leave_room) else { return };
-        let Some(room) = self.rooms.get_mut(number) else { return };
-        room.leave(port);
-        if room.members.is_empty() {
-            let slot = room.slot;
-            self.rooms.remove(number);
-            self.wheel.remove(slot, ROOMS + number);
-        }
-    }
-
-    /// Ends the bridge or room that `port` is part of; returns the other end of a bridge.
-    fn part(&mut self, port: PortId) -> Option<PortId> {
-        self.leave_room(port);
-        let peer = self.table.get_mut(port)?.peer.take()?;
-        if let Some(other) = self.table.get_mut(peer) {
-            other.peer = None;
-        }
-        Some(peer)
     }
 
     fn play(
@@ -386,18 +327,22 @@ impl Engine {
             let slot = slot.unwrap_or_else(|| self.wheel.add(now, index(port)));
             near.playing = Some(Playing::new(slot, piece, list, music));
         }
+        near.close();
         near.rethin(out);
     }
 
     fn stop(&mut self, port: PortId) {
-        if let Some(playing) = self.table.get_mut(port).and_then(|port| port.playing.take()) {
+        let Some(near) = self.table.get_mut(port) else { return };
+        let playing = near.playing.take();
+        near.close();
+        if let Some(playing) = playing {
             self.wheel.remove(playing.slot, index(port));
         }
     }
 
     fn record(&mut self, port: PortId, track: Option<Track>, out: &mut Vec<Effect>) {
         let Some(near) = self.table.get_mut(port) else { return };
-        let before = std::mem::replace(&mut near.track, track);
+        let before = near.record(track);
         near.rethin(out);
         if before.is_some() && before != track {
             self.hand_on(out);
@@ -426,14 +371,14 @@ impl Engine {
         near.rethin(out);
     }
 
-    fn rethin(&mut self, port: PortId, out: &mut Vec<Effect>) {
+    pub(super) fn rethin(&mut self, port: PortId, out: &mut Vec<Effect>) {
         if let Some(port) = self.table.get_mut(port) {
             port.rethin(out);
         }
     }
 
     /// Two ports that are each other's far end would send one packet to and fro for ever.
-    fn guard(&mut self, port: PortId) {
+    pub(super) fn guard(&mut self, port: PortId) {
         let Some(far) = self.table.get(port).and_then(|port| port.far) else { return };
         let at = u32::from(far.rtp.port()) / 2;
         let ours = self.table.at_mut(at).is_some_and(|other| {
@@ -442,7 +387,7 @@ impl Engine {
             let crosses = |far: Far| u32::from(far.rtp.port()) / 2 == index(port);
             other.address == far.rtp.ip()
                 || other.address.is_unspecified()
-                    && other.peer == Some(port)
+                    && other.partner == Some(port)
                     && other.far.is_some_and(crosses)
         });
         if let Some(port) = self.table.get_mut(port) {
@@ -451,35 +396,24 @@ impl Engine {
     }
 }
 
-/// Whom a party hears, by the places of those who are there.
-fn hears(seats: &[Seat], members: &[PortId], port: PortId) -> u16 {
-    let mask = seats.iter().find(|seat| seat.port == port).map_or(0, |seat| seat.hears);
-    let heard = |member: &PortId| {
-        let seat = seats.iter().position(|seat| seat.port == *member);
-        *member != port && seat.is_some_and(|seat| mask >> seat & 1 != 0)
-    };
-    let places = members.iter().enumerate().filter(|(_, member)| heard(member));
-    places.fold(0, |mask, (place, _)| mask | 1 << place)
-}
-
-fn index(port: PortId) -> u32 {
+pub(super) fn index(port: PortId) -> u32 {
     port.slot() / 2
 }
 
 impl Table {
     #[inline]
-    fn get(&self, id: PortId) -> Option<&Port> {
+    pub(super) fn get(&self, id: PortId) -> Option<&Port> {
         let port = self.ports.get(index(id) as usize)?.as_deref()?;
         (port.id == id).then_some(port)
     }
 
     #[inline]
-    fn get_mut(&mut self, id: PortId) -> Option<&mut Port> {
+    pub(super) fn get_mut(&mut self, id: PortId) -> Option<&mut Port> {
         let port = self.ports.get_mut(index(id) as usize)?.as_deref_mut()?;
         (port.id == id).then_some(port)
     }
 
-    fn at_mut(&mut self, index: u32) -> Option<&mut Port> {
+    pub(super) fn at_mut(&mut self, index: u32) -> Option<&mut Port> {
         self.ports.get_mut(index as usize)?.as_deref_mut()
     }
 

@@ -18,7 +18,7 @@ pub struct Heard {
     pub highest: u32,
     pub expected: u64,
     pub received: u64,
-    /// In units of 1/8000 s.
+    /// In ticks of the stream's clock.
     pub jitter: u32,
 }
 
@@ -38,7 +38,9 @@ pub struct Hearing {
     expected_before: u64,
     /// Since when or until when only every [`THIN`]th is handed in.
     thin: bool,
-    /// Arrival less timestamp of the last packet, in 1/8000 s.
+    /// Ticks in a millisecond of its clock; 0 before the first.
+    ms: u32,
+    /// Arrival less timestamp of the last packet, in such ticks.
     transit: Option<u32>,
     /// Sixteen times the jitter.
     jitter: u32,
@@ -81,12 +83,14 @@ impl Hearing {
 
     /// When a packet of audio came. Packets of one key press share a timestamp, so they say
     /// nothing.
-    pub fn arrived(&mut self, now: Instant, timestamp: u32) {
-        let transit = ((now.0 / 125) as u32).wrapping_sub(timestamp);
+    #[inline]
+    pub fn arrived(&mut self, now: Instant, timestamp: u32, clock: u32) {
+        self.ms = clock / 1_000;
+        let transit = ((now.0 * u64::from(self.ms) / 1_000) as u32).wrapping_sub(timestamp);
         if let Some(before) = self.transit.replace(transit) {
             let off = (transit.wrapping_sub(before) as i32).unsigned_abs();
             // A stream that starts anew has another zero; that is no jitter.
-            if off < 8 * 1_000 {
+            if off < self.ms * 1_000 {
                 self.jitter = (self.jitter + off).saturating_sub((self.jitter + 8) >> 4);
             }
         }
@@ -118,7 +122,7 @@ impl Hearing {
     pub fn figures(&self, sent: u64, refused: u64) -> Figures {
         let expected = self.expected + self.expected_before;
         let lost = expected as i64 - self.received as i64;
-        let jitter = self.jitter >> 4;
+        let jitter = (self.jitter >> 4) * 8 / self.ms.max(1);
         let loss = if expected == 0 { 0.0 } else { lost.max(0) as f32 / expected as f32 };
         let mos = mos(loss, jitter);
         let (received, round_trip) = (self.received, None);
@@ -191,7 +195,7 @@ mod tests {
         let mut hearing = Hearing::default();
         for n in 0..1_000u64 {
             let late = if n % 2 == 0 { 0 } else { 5_000 };
-            hearing.arrived(Instant(n * 20_000 + late), n as u32 * 160);
+            hearing.arrived(Instant(n * 20_000 + late), n as u32 * 160, 8_000);
         }
         let jitter = hearing.figures(0, 0).jitter;
         assert!((38..=40).contains(&jitter), "{jitter}");

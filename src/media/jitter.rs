@@ -1,149 +1,342 @@
-//! What a party of a room was heard to say and has not been mixed yet: its samples in the order of
-//! their timestamps, a little late, so that a packet which is a little late is still in time.
-//! May import: wire.
+//! Packets of one stream on their way to a decoder, in the order of their timestamps, and just so
+//! late that most of those which are late are still in time. How late that is follows the network:
+//! whoever runs dry becomes later by what was made up, whoever has more than enough for a while is
+//! made shorter by whoever decodes.
+//!
+//! In: packets as they come. Out: the next, or how much of the stream is missing. Lengths are ticks
+//! of the codec's clock. May import: wire.
 
-use super::tune::FRAME;
-use crate::wire::g711::Law;
+use super::sound::ticks;
+use crate::wire::codec::Codec;
+use std::collections::VecDeque;
 
-/// Samples that are kept, 256 ms: a power of two, so that timestamps may go round.
-const KEPT: usize = 2_048;
-/// How long before its turn a packet should be here.
-const EARLY: u32 = 2 * FRAME as u32;
-/// What is further behind than this, one second, is not late: the stream begins elsewhere.
-const LATE: u32 = 8_000;
+/// Packets that are kept; the oldest gives way.
+const PACKETS_MAX: usize = 64;
+/// Octets of a payload that is looked at: 187 ms of G.711.
+const PAYLOAD_MAX: usize = 1_500;
+/// Milliseconds that the first packet of a talk waits, at least and at most.
+const PATIENCE: (u32, u32) = (20, 100);
+/// Made up for so long, a stream has paused: what comes next is the beginning of another talk.
+const PAUSE: u32 = 60;
+/// What is further off than this is no delay: the stream begins elsewhere.
+const FAR: u32 = 1_000;
+/// So many late packets one after the other: it is we who are wrong about the time.
+const LATE_MAX: u8 = 10;
+/// More than this, in milliseconds, was here at every one of so many turns: too late by it.
+const AMPLE: (u32, u32) = (50, 100);
+/// The same, for what a long stall has left behind.
+const FLOOD: (u32, u32) = (120, 10);
 
 #[derive(Debug)]
 pub struct Jitter {
-    samples: Box<[i16; KEPT]>,
+    /// Ticks in a millisecond.
+    ms: u32,
     ssrc: Option<u32>,
-    /// The timestamp whose turn is next; none while nothing is here.
+    packets: VecDeque<Packet>,
+    spare: Vec<Vec<u8>>,
+    /// The timestamp whose turn is next; `None` before the first packet.
     next: Option<u32>,
-    /// The timestamp after the newest sample.
-    end: u32,
+    /// Silence before it.
+    hold: u32,
+    patience: u32,
+    /// What was made up since nothing has been here.
+    starved: u32,
+    late: u8,
+    /// The least that was here, of so many turns.
+    least: (u32, u32),
+}
+
+#[derive(Debug)]
+pub struct Packet {
+    timestamp: u32,
+    ticks: u32,
+    pub codec: Codec,
+    pub payload: Vec<u8>,
+}
+
+/// What comes next of a stream.
+#[derive(Debug)]
+pub enum Next {
+    Packet(Packet),
+    /// So much of it was lost.
+    Lost(u32),
+    /// So much silence, until it is time.
+    Early(u32),
+    /// Nothing is here.
+    Nothing,
 }
 
 impl Default for Jitter {
     fn default() -> Self {
-        Self { samples: Box::new([0; KEPT]), ssrc: None, next: None, end: 0 }
+        Self {
+            ms: 8,
+            ssrc: None,
+            packets: VecDeque::new(),
+            spare: Vec::new(),
+            next: None,
+            hold: 0,
+            patience: PATIENCE.0,
+            starved: 0,
+            late: 0,
+            least: (u32::MAX, 0),
+        }
     }
 }
 
 impl Jitter {
-    pub fn put(&mut self, (ssrc, timestamp): (u32, u32), law: Law, payload: &[u8]) {
-        let payload = &payload[..payload.len().min(KEPT - 2 * FRAME)];
-        let length = payload.len() as u32;
-        let same = self.ssrc == Some(ssrc);
-        // Its turn is over, or it has been heard: a repeat that the network made must not wipe out
-        // what is here. The sender's clock may be slow: what is after the end is in time again.
-        let turn = self.next.unwrap_or(self.end);
-        if same && (1..=LATE).contains(&turn.wrapping_sub(timestamp)) {
+    pub fn put(&mut self, (ssrc, timestamp): (u32, u32), codec: Codec, payload: &[u8]) {
+        let Some(ticks) = ticks(codec, payload).filter(|_| payload.len() <= PAYLOAD_MAX) else {
+            return;
+        };
+        let ms = codec.clock() / 1_000;
+        let next = self.next.filter(|_| self.ssrc == Some(ssrc) && self.ms == ms);
+        (self.ssrc, self.ms) = (Some(ssrc), ms);
+        let ahead = next.map(|next| timestamp.wrapping_sub(next) as i32);
+        let far = (FAR * ms) as i32;
+        match ahead {
+            Some(ahead) if (-far..0).contains(&ahead) && self.late < LATE_MAX => {
+                self.late += 1;
+                return;
+            }
+            Some(ahead) if (0..far).contains(&ahead) => {
+                if self.packets.is_empty() && self.starved >= PAUSE * ms {
+                    self.begin(timestamp);
+                }
+            }
+            Some(_) | None => self.begin(timestamp),
+        }
+        self.late = 0;
+        self.insert(timestamp, ticks, codec, payload);
+    }
+
+    fn begin(&mut self, timestamp: u32) {
+        let gone = self.packets.drain(..).map(|packet| packet.payload);
+        self.spare.extend(gone);
+        self.spare.truncate(PACKETS_MAX);
+        self.next = Some(timestamp);
+        self.hold = self.patience * self.ms;
+        self.starved = 0;
+        self.least = (u32::MAX, 0);
+    }
+
+    fn insert(&mut self, timestamp: u32, ticks: u32, codec: Codec, payload: &[u8]) {
+        let after = |packet: &Packet| packet.timestamp.wrapping_sub(timestamp) as i32;
+        let behind = self.packets.iter().rev().take_while(|packet| after(packet) > 0).count();
+        let at = self.packets.len() - behind;
+        if at > 0 && after(&self.packets[at - 1]) == 0 {
             return;
         }
-        let next = match self.next.filter(|_| same) {
-            Some(next) if fits(timestamp.wrapping_sub(next), length) => next,
-            // Another stream, or one that has moved in time: from here on it is as late as this.
-            Some(_) | None => {
-                self.samples.fill(0);
-                self.end = timestamp;
-                timestamp.wrapping_sub(EARLY)
+        let mut octets = self.spare.pop().unwrap_or_default();
+        octets.clear();
+        octets.extend_from_slice(payload);
+        self.packets.insert(at, Packet { timestamp, ticks, codec, payload: octets });
+        if self.packets.len() > PACKETS_MAX
+            && let Some(oldest) = self.packets.pop_front()
+        {
+            self.next = self.packets.front().map(|packet| packet.timestamp);
+            self.give_back(oldest.payload);
+        }
+    }
+
+    /// What comes next; it is over by that.
+    pub fn next(&mut self) -> Next {
+        let Some(next) = self.next else { return Next::Nothing };
+        let frame = 20 * self.ms;
+        if self.hold > 0 {
+            let early = self.hold.min(frame);
+            self.hold -= early;
+            return Next::Early(early);
+        }
+        let Some(first) = self.packets.front() else { return Next::Nothing };
+        let missing = first.timestamp.wrapping_sub(next);
+        // What was made up while nothing was here stands for what has not come.
+        let lost = missing - missing.min(self.starved);
+        self.starved = 0;
+        if lost > 0 {
+            let part = lost.min(frame);
+            self.next = Some(first.timestamp.wrapping_sub(lost - part));
+            return Next::Lost(part);
+        }
+        match self.packets.pop_front() {
+            Some(packet) => {
+                self.next = Some(packet.timestamp.wrapping_add(packet.ticks));
+                Next::Packet(packet)
             }
-        };
-        (self.ssrc, self.next) = (Some(ssrc), Some(next));
-        for (n, octet) in payload.iter().enumerate() {
-            self.samples[at(timestamp.wrapping_add(n as u32))] = law.decode(*octet);
-        }
-        let end = timestamp.wrapping_add(length);
-        if end.wrapping_sub(self.end) < u32::MAX / 2 {
-            self.end = end;
+            None => Next::Nothing,
         }
     }
 
-    /// The next 20 ms; false where nothing is there to be heard.
-    pub fn take(&mut self, frame: &mut [i16; FRAME]) -> bool {
-        let Some(next) = self.next else { return false };
-        if self.end.wrapping_sub(next).wrapping_sub(1) >= KEPT as u32 {
-            self.next = None;
+    /// The payload right after what was last said to be lost, where it is here.
+    pub fn following(&self) -> Option<(Codec, &[u8])> {
+        let first = self.packets.front()?;
+        (Some(first.timestamp) == self.next).then_some((first.codec, &first.payload))
+    }
+
+    /// A payload that has been decoded.
+    pub fn give_back(&mut self, payload: Vec<u8>) {
+        if self.spare.len() < PACKETS_MAX {
+            self.spare.push(payload);
+        }
+    }
+
+    /// So much was made up, since nothing was here.
+    pub fn starve(&mut self, ticks: u32) {
+        if self.starved == 0 {
+            self.patience = (self.patience + 10).min(PATIENCE.1);
+        }
+        self.starved = self.starved.saturating_add(ticks);
+        self.least = (u32::MAX, 0);
+    }
+
+    /// Nothing has come for so long that it is no lost packet.
+    pub fn pauses(&self) -> bool {
+        self.next.is_none() || self.starved >= PAUSE * self.ms
+    }
+
+    /// Milliseconds that were made up.
+    pub fn starved(&self) -> u32 {
+        self.starved / self.ms
+    }
+
+    /// Ticks in a millisecond.
+    pub fn ms(&self) -> u32 {
+        self.ms
+    }
+
+    /// A turn: `ready` ticks are decoded already. True where there has been more than enough for so
+    /// long that the stream should be made shorter.
+    pub fn is_ample(&mut self, ready: u32) -> bool {
+        let end = self.packets.back().map(|last| last.timestamp.wrapping_add(last.ticks));
+        let Some((next, end)) = self.next.zip(end).filter(|_| self.hold == 0) else {
+            self.least = (u32::MAX, 0);
             return false;
+        };
+        let here = (end.wrapping_sub(next) + ready) / self.ms;
+        let (least, turns) = (self.least.0.min(here), self.least.1 + 1);
+        self.least = (least, turns);
+        let more = |(than, of): (u32, u32)| turns >= of && least > than;
+        let ample = more(AMPLE) || more(FLOOD);
+        if ample || turns >= AMPLE.1 {
+            self.patience = self.patience.saturating_sub(5).max(PATIENCE.0);
+            self.least = (u32::MAX, 0);
         }
-        for (n, sample) in frame.iter_mut().enumerate() {
-            *sample = std::mem::take(&mut self.samples[at(next.wrapping_add(n as u32))]);
-        }
-        self.next = Some(next.wrapping_add(FRAME as u32));
-        true
+        ample
     }
-}
-
-/// Neither too late nor too early.
-fn fits(ahead: u32, length: u32) -> bool {
-    ahead.wrapping_add(length) <= KEPT as u32 && ahead < KEPT as u32
-}
-
-fn at(timestamp: u32) -> usize {
-    timestamp as usize % KEPT
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn level(jitter: &mut Jitter) -> Option<i16> {
-        let mut frame = [0; FRAME];
-        jitter.take(&mut frame).then(|| frame[FRAME / 2])
+    fn put(jitter: &mut Jitter, n: u32) {
+        jitter.put((7, n.wrapping_mul(160)), Codec::Pcma, &[n as u8; 160]);
     }
 
-    fn packet(n: u32) -> Vec<u8> {
-        vec![Law::A.encode(1_000 * n as i16); FRAME]
-    }
-
-    fn near(level: Option<i16>, n: u32) -> bool {
-        level.is_some_and(|level| (level - 1_000 * n as i16).abs() < 100)
+    /// What the next turns bring: a packet as its number.
+    fn turns(jitter: &mut Jitter, count: usize) -> String {
+        let turn = |_| match jitter.next() {
+            Next::Packet(packet) => char::from(b'0' + packet.payload[0] % 10),
+            Next::Lost(ticks) => {
+                if ticks == 160 {
+                    'l'
+                } else {
+                    '?'
+                }
+            }
+            Next::Early(_) => 'e',
+            Next::Nothing => {
+                jitter.starve(160);
+                'n'
+            }
+        };
+        (0..count).map(turn).collect()
     }
 
     #[test]
-    fn packets_out_of_order_are_heard_in_order() {
+    fn packets_come_out_in_order_after_a_little_patience() {
+        let mut jitter = Jitter::default();
+        for n in [1, 3, 2, 2, 5] {
+            put(&mut jitter, n);
+        }
+        assert_eq!(turns(&mut jitter, 7), "e123l5n");
+    }
+
+    #[test]
+    fn timestamps_may_begin_again() {
         let mut jitter = Jitter::default();
         let start = u32::MAX - 200;
-        for n in [1, 3, 2] {
-            let at = start.wrapping_add(n * FRAME as u32);
-            jitter.put((7, at), Law::A, &packet(n));
+        for n in [0, 2, 1] {
+            jitter.put((1, start.wrapping_add(n * 160)), Codec::G722, &[n as u8; 160]);
         }
-        let quiet = [level(&mut jitter), level(&mut jitter)];
-        assert_eq!(quiet, [Some(0); 2], "40 ms of patience");
-        for n in 1..=3 {
-            let heard = level(&mut jitter);
-            assert!(near(heard, n), "{n}: {heard:?}");
-        }
-        assert_eq!(level(&mut jitter), None);
+        assert_eq!(turns(&mut jitter, 4), "e012");
     }
 
     #[test]
-    fn a_late_repeat_costs_nothing_of_what_is_still_to_be_heard() {
+    fn a_packet_that_is_late_makes_the_stream_later_and_a_lost_one_does_not() {
         let mut jitter = Jitter::default();
-        let at = |n: u32| (7, 100_000 + n * FRAME as u32);
-        (1..=8).for_each(|n| jitter.put(at(n), Law::A, &packet(n)));
-        for _ in 0..2 + 3 {
-            level(&mut jitter);
-        }
-        jitter.put(at(2), Law::A, &packet(2));
-        for n in 4..=8 {
-            let heard = level(&mut jitter);
-            assert!(near(heard, n), "{n}: {heard:?}");
-        }
-        assert_eq!(level(&mut jitter), None);
-        jitter.put(at(8), Law::A, &packet(8));
-        assert_eq!(level(&mut jitter), None, "nor is it said once more when all is over");
-        jitter.put(at(9), Law::A, &packet(9));
-        let heard = (0..3).map(|_| level(&mut jitter)).last().unwrap();
-        assert!(near(heard, 9), "{heard:?}");
+        put(&mut jitter, 1);
+        assert_eq!(turns(&mut jitter, 3), "e1n");
+        put(&mut jitter, 2);
+        assert_eq!(turns(&mut jitter, 2), "2n", "it was late, and nothing of it is left out");
+        put(&mut jitter, 4);
+        assert_eq!(turns(&mut jitter, 1), "4", "what was made up stood for the third");
+        put(&mut jitter, 3);
+        assert_eq!(turns(&mut jitter, 1), "n", "and it has no place any more");
+    }
+
+    #[test]
+    fn after_a_pause_a_talk_begins_anew() {
+        let mut jitter = Jitter::default();
+        put(&mut jitter, 1);
+        assert_eq!(turns(&mut jitter, 5), "e1nnn");
+        assert!(jitter.pauses());
+        put(&mut jitter, 40);
+        assert!(!jitter.pauses());
+        assert!(turns(&mut jitter, 3).ends_with('0'), "no 39 packets were lost");
     }
 
     #[test]
     fn a_stream_that_leaps_or_changes_is_heard_from_there() {
         let mut jitter = Jitter::default();
         for (ssrc, timestamp) in [(1, 0), (1, 900_000), (1, 5), (2, 77)] {
-            jitter.put((ssrc, timestamp), Law::A, &packet(4));
-            let heard = (0..3).map(|_| level(&mut jitter)).last().unwrap();
-            assert!(near(heard, 4), "{ssrc} {timestamp}: {heard:?}");
+            jitter.put((ssrc, timestamp), Codec::Pcmu, &[4; 160]);
+            assert_eq!(turns(&mut jitter, 2), "e4", "{ssrc} {timestamp}");
         }
+        let mut back = Jitter::default();
+        put(&mut back, 40);
+        assert_eq!(turns(&mut back, 2), "e0");
+        (10..=20).for_each(|n| put(&mut back, n));
+        assert_eq!(turns(&mut back, 2), "e0", "whoever stays behind is not late but elsewhere");
+    }
+
+    #[test]
+    fn whoever_has_more_than_enough_for_two_seconds_is_made_shorter() {
+        let mut jitter = Jitter::default();
+        (0..4).for_each(|n| put(&mut jitter, n));
+        let mut ample = 0;
+        for n in 4..404 {
+            put(&mut jitter, n);
+            ample += u32::from(jitter.is_ample(0));
+            while !matches!(jitter.next(), Next::Packet(_)) {}
+        }
+        assert!((3..=4).contains(&ample), "{ample}");
+        let mut regular = Jitter::default();
+        for n in 0..400 {
+            put(&mut regular, n);
+            assert!(!regular.is_ample(0));
+            regular.next();
+        }
+    }
+
+    #[test]
+    fn no_flood_makes_it_grow_and_nothing_is_in_a_payload_without_length() {
+        let mut jitter = Jitter::default();
+        (0..1_000).for_each(|n| jitter.put((1, n * 8), Codec::Pcma, &[1; 8]));
+        assert!(jitter.packets.len() <= PACKETS_MAX);
+        let mut empty = Jitter::default();
+        empty.put((1, 1), Codec::Pcma, &[]);
+        empty.put((1, 1), Codec::Opus, &[0xff]);
+        empty.put((1, 1), Codec::Pcma, &[0; PAYLOAD_MAX + 1]);
+        assert!(matches!(empty.next(), Next::Nothing));
     }
 }

@@ -1,27 +1,34 @@
-//! The data plane, pure: ports, their far ends, the relay between two of them, and what is played.
+//! The data plane, pure: ports, their far ends, the relay between two of them, rooms of those who
+//! must be decoded, and what is played.
 //!
 //! In: commands, packets, the time. Out: where a packet goes (rewritten in place), and a few
 //! effects. Holds no socket and reads no clock. May import: wire and base.
 
 pub mod control;
+mod ear;
 mod effect;
 mod engine;
 mod hearing;
 mod jitter;
+mod joining;
 mod keys;
 mod latch;
 mod playing;
 mod port;
+mod press;
 mod reports;
 mod room;
+pub mod sound;
 mod tape;
+mod tones;
 mod tune;
+mod voice;
 mod wheel;
 
 pub use effect::{Channel, Effect, Frame, Relay};
 pub use engine::{Engine, PACKET_MAX};
 pub use hearing::THIN;
-pub use port::Port;
+pub use port::{PAYLOAD_MAX, Port};
 pub use tape::{Batch, Heard, Side, Track};
 pub use tune::{FRAME, Tune, Tunes};
 

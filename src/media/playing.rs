@@ -2,10 +2,9 @@
 //!
 //! In: the rounds of the wheel, 20 ms apart. Out: the frame that is due. May import: base, wire.
 
-use super::tune::{FRAME, Tune};
+use super::tune::{Piece, Tune};
 use crate::base::Instant;
-use crate::wire::g711::Law;
-use std::sync::Arc;
+use crate::wire::codec::Codec;
 
 /// Microseconds from one round to the next.
 const ROUND: u64 = 20_000;
@@ -32,19 +31,19 @@ impl Playing {
         Self { slot, piece, list, at: 0, frame: 0, music, told }
     }
 
-    /// The audio of this round, and where in it the frame begins. `None`: it is over.
-    pub fn next(&mut self, law: Law, round: u64) -> Option<(&Arc<[u8]>, usize)> {
+    /// The frame of this round. `None`: it is over.
+    pub fn next(&mut self, codec: Codec, round: u64) -> Option<Piece> {
         if let Some(tune) = self.list.get(self.at) {
-            let at = self.frame * FRAME;
+            let piece = tune.frame(codec, self.frame);
             self.frame += 1;
             if self.frame >= tune.frames() {
                 (self.at, self.frame) = (self.at + 1, 0);
             }
-            return Some((tune.audio(law), at));
+            return Some(piece);
         }
         let (tune, since) = self.music.as_ref()?;
         let frame = round.saturating_sub(*since) % tune.frames() as u64;
-        Some((tune.audio(law), frame as usize * FRAME))
+        Some(tune.frame(codec, frame as usize))
     }
 
     /// The list has just come to its end. True once.

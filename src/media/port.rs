@@ -4,18 +4,22 @@
 //! goes. Knows no other port but its peer's id. May import: base, wire.
 
 use super::control::{Event, Far, Figures};
-use super::effect::{Channel, Effect, Frame, Relay};
+use super::ear::Ear;
+use super::effect::{Channel, Effect, Relay};
 use super::hearing::Hearing;
-use super::jitter::Jitter;
 use super::keys::{Heard, Keys};
 use super::latch::{Latch, Source};
 use super::playing::Playing;
+use super::press::{Due, Presses, Way};
 use super::reports::{Ours, Reports, Told};
+use super::sound::NARROW;
 use super::tape::Track;
-use super::tune::FRAME;
+use super::tones::Tones;
+use super::voice::Voice;
 use crate::base::{Instant, PortId};
 use crate::wire::codec::Codec;
-use crate::wire::rtp::{Header, Rtp, looks_like_rtcp};
+use crate::wire::dtmf;
+use crate::wire::rtp::{Rtp, looks_like_rtcp};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,21 +31,36 @@ const EVENT: u8 = 101;
 const COMFORT: u8 = 13;
 /// Below this a watch for silence needs every packet.
 const THIN_WATCH: Duration = Duration::from_secs(3);
+/// Whoever may be silent in their pauses is silent after this at the earliest: four reports (RFC
+/// 3550 section 6.2), any of which shows that they are there.
+const PAUSE_MAX: Duration = Duration::from_secs(20);
+/// Octets of a payload of ours at most: one packet of Opus, or 60 ms of the others.
+pub const PAYLOAD_MAX: usize = 1_275;
 
 #[derive(Debug)]
 pub struct Port {
     pub(super) id: PortId,
     pub(super) address: IpAddr,
     pub(super) far: Option<Far>,
+    /// Whom it is bridged with, and whom it is relayed to without decoding.
+    pub(super) partner: Option<PortId>,
     pub(super) peer: Option<PortId>,
-    /// The room that it is in, and what it has said there.
+    /// The room that it is in, and what it says there.
     pub(super) room: Option<u32>,
-    said: Option<Jitter>,
+    ear: Option<Box<Ear>>,
     codes: Codes,
     pub(super) playing: Option<Playing>,
+    /// Keys that we press for the far end.
+    pub(super) presses: Option<Box<Presses>>,
     pub(super) silence: Option<Duration>,
     /// Where what is heard here is recorded.
     pub(super) track: Option<Track>,
+    /// Where its keys are looked for in the sound.
+    tones: Option<Box<Tones>>,
+    /// What is heard here is for others than its peer too.
+    pub(super) tapped: bool,
+    /// It hears something of ours: nothing is relayed to it.
+    closed: bool,
     /// Its far end is one of our own ports: what is sent there would come back for ever.
     pub(super) looped: bool,
     latch: Latch,
@@ -69,46 +88,15 @@ enum Codes {
     Read,
 }
 
-/// Our own stream to the far end; it is the same one for every tune.
-#[derive(Debug)]
-struct Voice {
-    ssrc: u32,
-    sequence: u16,
-    timestamp: u32,
-    /// Of the last frame that was sent.
-    round: Option<u64>,
-    /// Frames that were sent.
-    packets: u32,
-    /// Whom it passes on now, and by how much their numbers are shifted.
-    source: Option<(u32, u16)>,
-}
-
-impl Voice {
-    /// The number under which a packet is passed on. A source that follows another one goes on
-    /// counting where that one was: there are telephones (libre 1.x) that keep the last number in
-    /// spite of a new SSRC, and drop whatever is below it for as long as ten minutes.
-    #[inline]
-    fn follow(&mut self, ssrc: u32, sequence: u16) -> u16 {
-        let (shift, known) = match self.source {
-            Some((source, shift)) if source == ssrc => (shift, true),
-            // Nobody was heard before: nothing to follow.
-            None if self.round.is_none() => (0, false),
-            Some(_) | None => (self.sequence.wrapping_add(1).wrapping_sub(sequence), false),
-        };
-        self.source = Some((ssrc, shift));
-        let shifted = sequence.wrapping_add(shift);
-        if !known || shifted.wrapping_sub(self.sequence) < 0x8000 {
-            self.sequence = shifted;
-        }
-        shifted
-    }
-}
-
 /// What a packet holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
     Audio(Codec),
-    Event,
+    /// `key`: it tells of one for the first time. Its durations are ticks of `clock`.
+    Event {
+        key: Option<char>,
+        clock: u32,
+    },
     Comfort,
 }
 
@@ -123,13 +111,18 @@ impl Port {
             id,
             address,
             far: None,
+            partner: None,
             peer: None,
             room: None,
-            said: None,
+            ear: None,
             codes: Codes::None,
             playing: None,
+            presses: None,
             silence: None,
             track: None,
+            tones: None,
+            tapped: false,
+            closed: false,
             looped: false,
             latch: Latch::default(),
             rtcp: None,
@@ -138,14 +131,7 @@ impl Port {
             keys: Keys::default(),
             sent: 0,
             refused: 0,
-            voice: Voice {
-                ssrc: dice as u32,
-                sequence: (dice >> 32) as u16,
-                timestamp: (dice >> 24) as u32,
-                round: None,
-                packets: 0,
-                source: None,
-            },
+            voice: Voice::new(dice),
             heard: now,
             silent: false,
             thin: None,
@@ -165,6 +151,23 @@ impl Port {
             self.heard = now;
         }
         self.far = Some(far);
+        self.tones = far.inband.then(|| self.tones.take().unwrap_or_default());
+        self.tap();
+    }
+
+    pub(super) fn record(&mut self, track: Option<Track>) -> Option<Track> {
+        let before = std::mem::replace(&mut self.track, track);
+        self.tap();
+        before
+    }
+
+    fn tap(&mut self) {
+        self.tapped = self.track.is_some() || self.tones.is_some();
+    }
+
+    /// What is relayed to it gives way to what we have it hear.
+    pub(super) fn close(&mut self) {
+        self.closed = self.playing.is_some() || self.plays_tones();
     }
 
     /// To watch as before goes on: an offer is no sign of life, only audio is.
@@ -180,7 +183,10 @@ impl Port {
     /// Tells of silence once. A far end that has said it will not speak is not silent.
     pub(super) fn review(&mut self, now: Instant, out: &mut Vec<Effect>) {
         let expected = self.far.is_none_or(|far| far.speaks);
-        let over = self.silence.is_some_and(|silence| now.since(self.heard) >= silence);
+        let pauses = self.far.is_some_and(|far| far.comfort.is_some());
+        let allowed = if pauses { PAUSE_MAX } else { Duration::ZERO };
+        let over =
+            self.silence.is_some_and(|silence| now.since(self.heard) >= silence.max(allowed));
         if over && expected && !self.silent {
             self.silent = true;
             out.push(Effect::Tell(Event::Silent { port: self.id }));
@@ -196,7 +202,7 @@ impl Port {
         rtp: &Rtp,
         out: &mut Vec<Effect>,
     ) -> Option<Content> {
-        let Some(content) = self.content(rtp.payload_type()) else {
+        let Some(mut content) = self.content(rtp.payload_type()) else {
             if self.far.is_none() {
                 self.latch.before(now, from);
             }
@@ -217,15 +223,16 @@ impl Port {
             self.silent = false;
             out.push(Effect::Tell(Event::Heard { port: self.id }));
         }
-        match content {
-            Content::Audio(_) => self.hearing.arrived(now, rtp.timestamp()),
-            Content::Event => {
+        match &mut content {
+            Content::Audio(codec) => self.hearing.arrived(now, rtp.timestamp(), codec.clock()),
+            Content::Event { key: told, .. } => {
                 let press = (rtp.ssrc(), rtp.timestamp());
                 match self.keys.heard(now, press, rtp.payload()) {
                     Heard::Key(key) => {
                         if key == '*' && self.codes == Codes::Looked {
                             self.codes = Codes::Read;
                         }
+                        *told = Some(key);
                         out.push(Effect::Tell(Event::Key { port: self.id, key }));
                     }
                     Heard::TooMany => self.refused += 1,
@@ -234,7 +241,7 @@ impl Port {
             }
             Content::Comfort => {}
         }
-        if content == Content::Event && self.codes == Codes::Read {
+        if self.codes == Codes::Read && matches!(content, Content::Event { .. }) {
             return None;
         }
         self.far.filter(|far| far.speaks).map(|_| content)
@@ -258,13 +265,17 @@ impl Port {
         if payload_type == far.payload {
             return Some(Content::Audio(far.codec));
         }
+        let event = Content::Event { key: None, clock: far.event_clock };
         if Some(payload_type) == far.event {
-            return Some(Content::Event);
+            return Some(event);
+        }
+        if Some(payload_type) == far.comfort {
+            return Some(Content::Comfort);
         }
         // Whoever offered or was offered both laws may change from one to the other at will.
         match payload_type {
             COMFORT => Some(Content::Comfort),
-            EVENT => Some(Content::Event),
+            EVENT => Some(event),
             _ => Codec::of_static(payload_type).map(Content::Audio),
         }
     }
@@ -274,7 +285,7 @@ impl Port {
     /// so that RTCP stays true but for the highest number received.
     #[inline]
     pub(super) fn say(&mut self, content: Content, rtp: &mut Rtp) -> Option<Relay> {
-        let far = self.far.filter(|_| self.playing.is_none())?;
+        let far = self.far.filter(|_| !self.closed)?;
         let to = self.listens()?;
         match content {
             Content::Audio(codec) => {
@@ -283,10 +294,15 @@ impl Port {
                 }
                 rtp.set_payload_type(far.payload);
             }
-            Content::Event => rtp.set_payload_type(far.event?),
-            Content::Comfort => return None,
+            Content::Event { clock, .. } => {
+                rtp.set_payload_type(far.event?);
+                if clock != far.event_clock {
+                    dtmf::scale(rtp.payload_mut(), clock, far.event_clock);
+                }
+            }
+            Content::Comfort => rtp.set_payload_type(far.comfort?),
         }
-        rtp.set_sequence(self.voice.follow(rtp.ssrc(), rtp.sequence()));
+        rtp.set_sequence(self.voice.follow(rtp));
         self.sent += 1;
         Some(Relay { port: self.id, to })
     }
@@ -318,6 +334,9 @@ impl Port {
             return None;
         };
         self.reports.heard(now, &told);
+        if self.far.is_some_and(|far| far.comfort.is_some()) {
+            self.heard = now;
+        }
         Some(told)
     }
 
@@ -344,7 +363,7 @@ impl Port {
 
     /// What is told of the peer's stream, in the numbers of the peer.
     pub(super) fn told_of_peer(&self, mut told: Told) -> Told {
-        let source = self.voice.source;
+        let source = self.voice.source();
         told.about.retain(|report| source.is_some_and(|(ssrc, _)| ssrc == report.ssrc));
         for report in &mut told.about {
             let shift = source.map_or(0, |(_, shift)| shift);
@@ -356,9 +375,9 @@ impl Port {
 
     /// The peer's report, for the far end that hears its stream.
     pub(super) fn say_rtcp(&mut self, now: Instant, mut told: Told) -> Option<Effect> {
-        self.far.filter(|_| self.playing.is_none())?;
+        self.far.filter(|_| !self.closed)?;
         let to = self.rtcp_to()?;
-        let ssrc = self.voice.source.map(|(ssrc, _)| ssrc);
+        let ssrc = self.voice.source().map(|(ssrc, _)| ssrc);
         told.sent = told.sent.filter(|_| ssrc == Some(told.ssrc));
         if let Some(sent) = &told.sent {
             self.reports.went(now, sent);
@@ -397,9 +416,9 @@ impl Port {
         if self.reports.wait(now) {
             return None;
         }
-        let to = self.rtcp_to().filter(|_| self.voice.round.is_some())?;
-        let Voice { ssrc, timestamp, packets, .. } = self.voice;
-        let bytes = self.reports.due(now, &Ours { ssrc, timestamp, packets }, &self.hearing)?;
+        let to = self.rtcp_to().filter(|_| self.voice.speaks())?;
+        let ours: Ours = self.voice.ours();
+        let bytes = self.reports.due(now, &ours, &self.hearing)?;
         Some(Effect::Report { port: self.id, channel: self.rtcp_channel(), to, bytes })
     }
 
@@ -419,37 +438,70 @@ impl Port {
 
     /// Its turn to be played a frame. Time passes for one who is on hold too; before anything is
     /// agreed the tunes wait. Whether that was the last one is for [`Port::ended`].
-    pub(super) fn turn(&mut self, round: u64) -> Option<Frame> {
-        let far = self.far?;
-        let playing = self.playing.as_mut()?;
-        let (audio, at) = playing.next(far.codec.law()?, round)?;
-        let audio = Arc::clone(audio);
-        self.frame(round, &audio, at)
+    pub(super) fn turn(&mut self, round: u64, out: &mut Vec<Effect>) {
+        let Some(far) = self.far else { return };
+        let piece = self.playing.as_mut().and_then(|playing| playing.next(far.codec, round));
+        if let Some((audio, at, length)) = piece.filter(|_| !self.plays_tones()) {
+            self.frame(round, (&audio, at, length), out);
+        }
     }
 
-    /// A frame of our own for the far end, if it listens.
-    pub(super) fn frame(&mut self, round: u64, audio: &Arc<[u8]>, at: usize) -> Option<Frame> {
-        let far = self.far?;
-        let to = self.listens()?;
-        let rounds = self.voice.round.map_or(1, |before| round.saturating_sub(before));
-        let marker = self.voice.round.is_none() || rounds != 1;
-        let voice = &mut self.voice;
-        // Whoever speaks after the tune follows it.
-        voice.source = None;
-        voice.timestamp = voice.timestamp.wrapping_add((rounds as u32).wrapping_mul(FRAME as u32));
-        voice.sequence = voice.sequence.wrapping_add(1);
-        voice.round = Some(round);
-        voice.packets = voice.packets.wrapping_add(1);
-        self.sent += 1;
-        let header = Header {
-            marker,
-            payload_type: far.payload,
-            sequence: voice.sequence,
-            timestamp: voice.timestamp,
-            ssrc: voice.ssrc,
+    /// 20 ms of our own for the far end, if it listens, in packets of the length that it wants.
+    pub(super) fn frame(
+        &mut self,
+        round: u64,
+        (audio, at, length): (&Arc<[u8]>, usize, usize),
+        out: &mut Vec<Effect>,
+    ) {
+        let Some((far, to)) = self.far.zip(self.listens()) else { return };
+        let before = out.len();
+        self.voice.frame((self.id, to), &far, round, (audio, at, length), out);
+        self.sent += (out.len() - before) as u64;
+    }
+
+    /// 20 ms of the sound of a room in the codec of the far end.
+    pub(super) fn encode(&mut self, codec: Codec, rate: u32, samples: &[i16]) -> Arc<[u8]> {
+        self.voice.encode(codec, rate, samples)
+    }
+
+    /// Whether keys can be pressed for it at all.
+    pub(super) fn takes_keys(&self) -> bool {
+        self.far.is_some_and(|far| far.event.is_some()) || self.wants_tones()
+    }
+
+    /// Keys are tones in its sound.
+    pub(super) fn wants_tones(&self) -> bool {
+        self.far.is_some_and(|far| far.inband && far.event.is_none())
+    }
+
+    fn plays_tones(&self) -> bool {
+        self.presses.is_some() && self.wants_tones()
+    }
+
+    /// 20 ms of the keys that we press; false when all have been.
+    pub(super) fn press(&mut self, round: u64, out: &mut Vec<Effect>) -> bool {
+        let Some((far, presses)) = self.far.zip(self.presses.as_mut()) else { return false };
+        let ticks = far.event_clock / 50;
+        let way = match far.event {
+            Some(_) => Way::Events { ticks, stream: self.voice.now() },
+            None => Way::Tones,
         };
-        let (port, header) = (self.id, header.bytes());
-        Some(Frame { port, to, header, audio: Arc::clone(audio), at })
+        match presses.turn(way) {
+            Due::Over => return false,
+            Due::Pause => {}
+            Due::Tone(samples) => {
+                let audio = self.encode(far.codec, NARROW, &samples);
+                self.frame(round, (&audio, 0, audio.len()), out);
+            }
+            Due::Event { payload, timestamp, first } => {
+                if let Some((to, event)) = self.listens().zip(far.event) {
+                    let packet = (event, timestamp, first);
+                    out.push(self.voice.event((self.id, to), packet, &payload));
+                    self.sent += 1;
+                }
+            }
+        }
+        true
     }
 
     /// Keys are passed on again, until a code begins.
@@ -457,29 +509,53 @@ impl Port {
         self.codes = Codes::Looked;
     }
 
-    /// What the far end says goes into the room.
+    /// What the far end says goes into the room that it is in.
     pub(super) fn say_in_room(&mut self, content: Content, rtp: &Rtp) {
-        if let Content::Audio(codec) = content
-            && let Some(law) = codec.law()
-        {
-            let said = self.said.get_or_insert_default();
-            said.put((rtp.ssrc(), rtp.timestamp()), law, rtp.payload());
+        if self.room.is_none() {
+            return;
+        }
+        let ear = self.ear.get_or_insert_with(|| Box::new(Ear::new(NARROW)));
+        match content {
+            Content::Audio(codec) => {
+                ear.put((rtp.ssrc(), rtp.timestamp()), codec, rtp.payload());
+            }
+            Content::Comfort => ear.put_noise(rtp.payload()),
+            Content::Event { .. } => {}
         }
     }
 
     /// The next 20 ms of what it says; false where it says nothing.
-    pub(super) fn take_said(&mut self, frame: &mut [i16; FRAME]) -> bool {
-        self.said.as_mut().is_some_and(|said| said.take(frame))
+    pub(super) fn take_said(&mut self, rate: u32, frame: &mut [i16]) -> bool {
+        let Some(ear) = &mut self.ear else { return false };
+        if ear.rate() != rate {
+            **ear = Ear::new(rate);
+        }
+        ear.take(frame)
     }
 
     pub(super) fn leave_room(&mut self) -> Option<u32> {
-        self.said = None;
+        self.ear = None;
         self.room.take()
     }
 
     /// The codec that it hears, unless it hears something else just now.
     pub(super) fn codec(&self) -> Option<Codec> {
-        self.far.filter(|_| self.playing.is_none()).map(|far| far.codec)
+        self.far.filter(|_| !self.closed).map(|far| far.codec)
+    }
+
+    /// Its codec tells more than the telephone does.
+    pub(super) fn is_wide(&self) -> bool {
+        self.far.is_some_and(|far| far.codec.rate() > NARROW)
+    }
+
+    /// Looks for keys in the sound, where they are told of in no other way.
+    pub(super) fn listen_in(&mut self, content: Content, rtp: &Rtp, out: &mut Vec<Effect>) {
+        let (Some(tones), Content::Audio(codec)) = (&mut self.tones, content) else { return };
+        let Some(law) = codec.law() else { return };
+        let mut keys = Vec::new();
+        tones.hear(rtp.payload().iter().map(|octet| law.decode(*octet)), &mut keys);
+        let port = self.id;
+        out.extend(keys.into_iter().map(|key| Effect::Tell(Event::Key { port, key })));
     }
 
     /// Whether what it plays has come to its end.

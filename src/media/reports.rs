@@ -15,8 +15,6 @@ const EVERY: Duration = Duration::from_secs(5);
 const ASKED: usize = 4;
 /// What a way there and back can take on this earth.
 const ROUND_TRIP_MAX: Duration = Duration::from_secs(10);
-/// Octets in a frame of ours.
-const FRAME: u32 = super::tune::FRAME as u32;
 
 #[derive(Debug, Default)]
 pub struct Reports {
@@ -63,6 +61,7 @@ pub struct Ours {
     pub ssrc: u32,
     pub timestamp: u32,
     pub packets: u32,
+    pub octets: u32,
 }
 
 impl Reports {
@@ -121,8 +120,8 @@ impl Reports {
         self.due = Some(now + apart);
         // A clock of our own is as good as the world's (RFC 3550 section 4).
         let ntp = ((u128::from(now.0) << 32) / 1_000_000) as u64;
-        let (packets, octets) = (ours.packets, ours.packets.wrapping_mul(FRAME));
-        let sent = Sent { ntp, timestamp: ours.timestamp, packets, octets };
+        let Ours { timestamp, packets, octets, .. } = *ours;
+        let sent = Sent { ntp, timestamp, packets, octets };
         let about = self.about(now, hearing);
         self.went(now, &sent);
         Some(Told { ssrc: ours.ssrc, sent: Some(sent), about: about.into_iter().collect() }.bytes())

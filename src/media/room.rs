@@ -1,16 +1,20 @@
-//! Rooms: ports that hear one another, each those it is to hear and never itself.
+//! Rooms: ports that hear one another, each those it is to hear and never itself. Two parties of
+//! unlike codecs are a room as well: jitter, concealment and conversion exist once.
 //!
 //! In: what each was heard to say, 20 ms at a time. Out: what each is to hear. Those who
-//! hear the same people hear one encoding of it in each law. May import: base, wire.
+//! hear the same people hear one encoding of it, where a codec has no memory. May import: base,
+//! wire.
 
 use super::effect::Effect;
 use super::port::Port;
-use super::tune::FRAME;
+use super::sound::{NARROW, WIDE};
 use crate::base::PortId;
 use crate::base::limits::ROOM_MAX;
-use crate::wire::codec::Codec;
 use crate::wire::g711::Law;
 use std::sync::Arc;
+
+/// Samples in 20 ms at the higher rate.
+pub(super) const SAMPLES_MAX: usize = WIDE as usize / 50;
 
 #[derive(Debug)]
 pub(super) struct Room {
@@ -31,9 +35,15 @@ impl Room {
     }
 }
 
+/// Wide band is for two who have it: one alone could tell it to nobody.
+pub(super) fn rate(wide: usize) -> u32 {
+    if wide > 1 { WIDE } else { NARROW }
+}
+
 /// One turn of a room.
 pub(super) struct Mix {
-    said: [[i16; FRAME]; ROOM_MAX],
+    rate: u32,
+    said: [[i16; SAMPLES_MAX]; ROOM_MAX],
     /// Who says something, as bits by place.
     heard: u16,
     /// What was encoded already: of whom, in which law.
@@ -41,43 +51,52 @@ pub(super) struct Mix {
 }
 
 impl Mix {
-    pub fn new() -> Self {
-        Self { said: [[0; FRAME]; ROOM_MAX], heard: 0, known: Vec::new() }
+    pub fn new(rate: u32) -> Self {
+        Self { rate, said: [[0; SAMPLES_MAX]; ROOM_MAX], heard: 0, known: Vec::new() }
+    }
+
+    fn samples(&self) -> usize {
+        self.rate as usize / 50
     }
 
     /// What the member at this place says.
     pub fn listen(&mut self, at: usize, port: &mut Port) {
-        self.heard |= u16::from(port.take_said(&mut self.said[at])) << at;
+        let samples = self.samples();
+        let said = port.take_said(self.rate, &mut self.said[at][..samples]);
+        self.heard |= u16::from(said) << at;
     }
 
-    /// What the member at this place hears.
+    /// What a member hears who hears these.
     pub fn speak(&mut self, hears: u16, port: &mut Port, round: u64, out: &mut Vec<Effect>) {
-        let Some(law) = port.codec().and_then(Codec::law) else { return };
+        let Some(codec) = port.codec() else { return };
         let who = self.heard & hears;
-        let known = self.known.iter().find(|(whom, other, _)| (*whom, *other) == (who, law));
+        let shared = codec.law().filter(|_| self.rate == NARROW);
+        let known = self.known.iter().find(|(whom, law, _)| (*whom, Some(*law)) == (who, shared));
         let audio = match known {
             Some((_, _, audio)) => Arc::clone(audio),
             None => {
-                let audio = self.sum(who, law);
-                self.known.push((who, law, Arc::clone(&audio)));
+                let sum = self.sum(who);
+                let audio = port.encode(codec, self.rate, &sum[..self.samples()]);
+                self.known.extend(shared.map(|law| (who, law, Arc::clone(&audio))));
                 audio
             }
         };
-        out.extend(port.frame(round, &audio, 0).map(Effect::Send));
+        port.frame(round, (&audio, 0, audio.len()), out);
     }
 
     /// What these say together, no louder than can be said.
-    fn sum(&self, who: u16, law: Law) -> Arc<[u8]> {
-        let mut all = [0i32; FRAME];
+    fn sum(&self, who: u16) -> [i16; SAMPLES_MAX] {
+        if who.is_power_of_two() {
+            return self.said[who.trailing_zeros() as usize];
+        }
+        let mut all = [0i32; SAMPLES_MAX];
         let heard = self.said.iter().enumerate().filter(|(at, _)| who >> at & 1 != 0);
         for (_, said) in heard {
             all.iter_mut().zip(said).for_each(|(sum, sample)| *sum += i32::from(*sample));
         }
-        let limit = |sum: i32| sum.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16;
-        all.into_iter().map(|sum| law.encode(limit(sum))).collect()
+        all.map(|sum| sum.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16)
     }
 }
-
 /// Rooms by their number.
 #[derive(Debug, Default)]
 pub(super) struct Rooms(Vec<Option<Room>>);

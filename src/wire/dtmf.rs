@@ -14,6 +14,15 @@ pub struct Press {
     pub duration: u16,
 }
 
+/// Makes a duration of ticks of one clock the same of another, in place.
+pub fn scale(payload: &mut [u8], from: u32, to: u32) {
+    if let [_, _, high, low, ..] = payload {
+        let duration = u64::from(u16::from_be_bytes([*high, *low]));
+        let scaled = duration * u64::from(to) / u64::from(from.max(1));
+        [*high, *low] = u16::try_from(scaled).unwrap_or(u16::MAX).to_be_bytes();
+    }
+}
+
 const KEYS: &[u8; 16] = b"0123456789*#ABCD";
 
 impl Press {

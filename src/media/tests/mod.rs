@@ -1,5 +1,6 @@
 //! The data plane as its users and its enemies see it.
 
+mod codecs;
 mod far_end;
 mod playing;
 mod recording;
@@ -8,7 +9,7 @@ mod reports;
 mod rooms;
 
 use super::control::{Command, Event, Far, Figures, Music};
-use super::{Channel, Effect, Engine, Frame, Relay, Tune, Tunes};
+use super::{Channel, Effect, Engine, Frame, PAYLOAD_MAX, Relay, Tune, Tunes, control};
 use crate::base::{Id, Instant, PortId, TuneId};
 use crate::wire::codec::Codec;
 use crate::wire::g711::Law;

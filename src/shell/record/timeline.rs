@@ -1,11 +1,13 @@
 //! One recording as sound: both sides on the clock of the call, whatever the network did to them.
 //!
 //! In: packets as they came. Out: frames of A-law, left and right by turns, in order and without a
-//! gap: what was lost is silence, what came twice or too late is dropped, who spoke out of order is
-//! put back. May import: base, media, wire.
+//! gap: what was lost is made up for a moment and then silence, what came twice or too late is
+//! dropped, who spoke out of order is put back. May import: base, media, wire.
 
 use crate::base::Instant;
+use crate::media::sound::{Conceal, Decoder, LONGEST, NARROW, ticks};
 use crate::media::{Heard, Side};
+use crate::wire::codec::Codec;
 use crate::wire::g711::Law;
 
 /// Frames a second.
@@ -38,9 +40,15 @@ pub struct Timeline {
     streams: Vec<Stream>,
 }
 
+/// The longest loss that is made up, in frames.
+const MADE_UP: i64 = (LONGEST * RATE as usize / 1_000) as i64;
+
 /// One source of one side.
 struct Stream {
     side: Side,
+    /// Of a codec that has a memory.
+    decoder: Option<(Codec, Decoder)>,
+    conceal: Conceal,
     ssrc: u32,
     /// Where the timestamp `zero` is.
     base: i64,
@@ -50,8 +58,9 @@ struct Stream {
     highest: u16,
     /// Numbers up to 63 below the highest that have come.
     seen: u64,
-    /// The end of the last packet.
+    /// The end of the last packet, and whether there was one.
     last: i64,
+    spoke: bool,
 }
 
 impl Timeline {
@@ -72,27 +81,25 @@ impl Timeline {
 
     /// Puts a packet in its place. What has no room any more leaves through `out`.
     pub fn put(&mut self, heard: &Heard, out: &mut Vec<u8>) {
-        let length = heard.audio.len() as i64;
+        let ticks = ticks(heard.codec, heard.audio).unwrap_or_default();
+        let length = i64::from(ticks / (heard.codec.clock() / NARROW));
         // What comes now was said before.
         let came = self.frame(heard.at) as i64 - length;
         let at = self.stream(heard, came);
         let Some(place) = self.streams[at].place(heard, came) else { return };
-        let end = place + length;
+        let (from, octets) = self.streams[at].octets(heard, place);
+        let end = from + octets.len() as i64;
         let together = self.streams.iter().enumerate().any(|(other, stream)| {
             other != at && stream.side == heard.track.side && (stream.last - end).abs() < TOGETHER
         });
-        self.streams[at].last = end;
+        self.streams[at].last = self.streams[at].last.max(end);
         if end > self.done as i64 + WINDOW as i64 {
             self.write_to((end - WINDOW as i64) as u64, out);
         }
         let lane = usize::from(heard.track.side == Side::Right);
-        for (n, octet) in (place..).zip(heard.audio) {
+        for (n, octet) in (from..).zip(octets) {
             // Before the beginning, or written already.
             let Some(n) = u64::try_from(n).ok().filter(|n| *n >= self.done) else { continue };
-            let octet = match heard.codec.law() {
-                Some(Law::Mu) => Law::A.encode(Law::Mu.decode(*octet)),
-                Some(Law::A) | None => *octet,
-            };
             let kept = &mut self.window[n as usize % WINDOW * FRAME + lane];
             *kept = if together && *kept != SILENCE { mixed(*kept, octet) } else { octet };
         }
@@ -121,6 +128,8 @@ impl Timeline {
         }
         self.streams.push(Stream {
             side: heard.track.side,
+            decoder: None,
+            conceal: Conceal::new(NARROW),
             ssrc: heard.ssrc,
             base: came,
             zero: heard.timestamp,
@@ -128,18 +137,45 @@ impl Timeline {
             highest: heard.sequence.wrapping_sub(1),
             seen: 0,
             last: came,
+            spoke: false,
         });
         self.streams.len() - 1
     }
 }
 
 impl Stream {
+    /// The sound of a packet as A-law, with what was lost before it made up, and where it begins.
+    fn octets(&mut self, heard: &Heard, place: i64) -> (i64, Vec<u8>) {
+        let mut samples = Vec::new();
+        let lost = place - self.last;
+        let lost = if (1..=MADE_UP).contains(&lost) && self.spoke { lost } else { 0 };
+        let known = self.decoder.take().filter(|(codec, _)| *codec == heard.codec);
+        let (_, decoder) = self
+            .decoder
+            .insert(known.unwrap_or_else(|| (heard.codec, Decoder::new(heard.codec, NARROW))));
+        let count = lost as usize;
+        // Opus makes up whole quarters of 10 ms, and its next packet may hold what was lost.
+        let whole = count.next_multiple_of(20);
+        if count > 0 && !decoder.conceal(Some(heard.audio), whole, &mut samples) {
+            self.conceal.lost(count, &mut samples);
+        }
+        samples.truncate(count);
+        let mut own = Vec::new();
+        decoder.decode(heard.audio, &mut own);
+        samples.extend_from_slice(&own);
+        // What came is kept as it came: the way back from what was made up is not.
+        self.conceal.came(&mut own);
+        self.spoke = true;
+        (place - lost, samples.into_iter().map(|sample| Law::A.encode(sample)).collect())
+    }
+
     /// Where a packet belongs. `None`: it has come before.
     fn place(&mut self, heard: &Heard, came: i64) -> Option<i64> {
         if !self.is_new(heard.sequence) {
             return None;
         }
-        let since = i64::from(heard.timestamp.wrapping_sub(self.zero) as i32);
+        let since = i64::from(heard.timestamp.wrapping_sub(self.zero) as i32)
+            / i64::from(heard.codec.clock() / NARROW);
         (self.base, self.zero) = (self.base + since, heard.timestamp);
         let late = came - self.base;
         if !(-DRIFT..=LOST_TRACK).contains(&late) {

@@ -1,0 +1,193 @@
+//! Who hears whom: two ports of one codec are relayed, two of unlike codecs are a room, and so are
+//! three or more. Whichever of the two a bridge is follows from what its far ends have agreed.
+//!
+//! In: ports to be joined and parted. Out: effects that follow. May import: base, wire.
+
+use super::control::{Far, Seat};
+use super::effect::Effect;
+use super::engine::{Engine, PRESSES, ROOMS, index};
+use super::port::Port;
+use super::press::Presses;
+use super::room::{self, Mix, Room};
+use crate::base::limits::ROOM_MAX;
+use crate::base::{Instant, PortId};
+
+/// Whether what one sends the other can hear, if need be after a conversion in place.
+fn alike(a: &Far, b: &Far) -> bool {
+    a.codec == b.codec || a.codec.law().is_some() && b.codec.law().is_some()
+}
+
+impl Engine {
+    pub(super) fn bridge(&mut self, now: Instant, (a, b): (PortId, PortId), out: &mut Vec<Effect>) {
+        if a == b || self.table.get(a).is_none() || self.table.get(b).is_none() {
+            return;
+        }
+        self.unbridge(a, out);
+        self.unbridge(b, out);
+        for (one, other) in [(a, b), (b, a)] {
+            if let Some(port) = self.table.get_mut(one) {
+                port.partner = Some(other);
+            }
+        }
+        self.join(now, a, b, out);
+    }
+
+    /// Has two partners hear each other in whichever way is the cheapest.
+    fn join(&mut self, now: Instant, a: PortId, b: PortId, out: &mut Vec<Effect>) {
+        let far = |port: PortId| self.table.get(port).and_then(|port| port.far);
+        let relayed = far(a).zip(far(b)).is_none_or(|(a, b)| alike(&a, &b));
+        if !relayed {
+            return self.enter(now, vec![a, b], vec![2, 1], out);
+        }
+        for (one, other) in [(a, b), (b, a)] {
+            if let Some(port) = self.table.get_mut(one) {
+                port.peer = Some(other);
+                port.rethin(out);
+            }
+            self.guard(one);
+        }
+    }
+
+    /// What a far end has agreed to may have changed how it is joined with its partner.
+    pub(super) fn rejoin(&mut self, now: Instant, port: PortId, out: &mut Vec<Effect>) {
+        let Some(near) = self.table.get(port) else { return };
+        let (Some(partner), relayed) = (near.partner, near.peer.is_some()) else { return };
+        let fars = near.far.zip(self.table.get(partner).and_then(|other| other.far));
+        if fars.is_none_or(|(a, b)| alike(&a, &b)) != relayed {
+            self.sever(port);
+            self.sever(partner);
+            self.join(now, port, partner, out);
+        }
+    }
+
+    pub(super) fn unbridge(&mut self, port: PortId, out: &mut Vec<Effect>) {
+        if let Some(partner) = self.part(port) {
+            self.rethin(partner, out);
+        }
+        self.rethin(port, out);
+    }
+
+    pub(super) fn gather(&mut self, now: Instant, seats: &[Seat], out: &mut Vec<Effect>) {
+        let seats = &seats[..seats.len().min(ROOM_MAX)];
+        let open = |port: &PortId| self.table.get(*port).is_some();
+        let members: Vec<PortId> = seats.iter().map(|seat| seat.port).filter(open).collect();
+        let hears: Vec<u16> = members.iter().map(|port| hears(seats, &members, *port)).collect();
+        let before = members.iter().find_map(|port| self.table.get(*port)?.room);
+        let before = before.and_then(|room| self.rooms.get_mut(room));
+        let left = before.map_or(Vec::new(), |room| room.members.clone());
+        for port in left.iter().filter(|port| !members.contains(port)) {
+            self.unbridge(*port, out);
+        }
+        for port in &members {
+            self.unbridge(*port, out);
+        }
+        if !members.is_empty() {
+            self.enter(now, members, hears, out);
+        }
+    }
+
+    fn enter(
+        &mut self,
+        now: Instant,
+        members: Vec<PortId>,
+        hears: Vec<u16>,
+        out: &mut Vec<Effect>,
+    ) {
+        let number = self.rooms.free();
+        for port in &members {
+            if let Some(port) = self.table.get_mut(*port) {
+                port.room = Some(number);
+                port.rethin(out);
+            }
+            self.guard(*port);
+        }
+        let slot = self.wheel.add(now, ROOMS + number);
+        self.rooms.put(number, Room { members, hears, slot });
+    }
+
+    /// 20 ms of a room.
+    pub(super) fn mix(&mut self, now: Instant, room: u32, round: u64, out: &mut Vec<Effect>) {
+        let Some(room) = self.rooms.get_mut(room) else { return };
+        let wide = |port: &&PortId| self.table.get(**port).is_some_and(Port::is_wide);
+        let mut mix = Mix::new(room::rate(room.members.iter().filter(wide).count()));
+        for (at, port) in room.members.iter().enumerate() {
+            if let Some(port) = self.table.get_mut(*port) {
+                mix.listen(at, port);
+            }
+        }
+        for (port, hears) in room.members.iter().zip(&room.hears) {
+            if let Some(port) = self.table.get_mut(*port) {
+                mix.speak(*hears, port, round, out);
+                out.extend(port.report(now));
+            }
+        }
+    }
+
+    fn leave_room(&mut self, port: PortId) {
+        let Some(number) = self.table.get_mut(port).and_then(Port::leave_room) else { return };
+        let Some(room) = self.rooms.get_mut(number) else { return };
+        room.leave(port);
+        if room.members.is_empty() {
+            let slot = room.slot;
+            self.rooms.remove(number);
+            self.wheel.remove(slot, ROOMS + number);
+        }
+    }
+
+    /// Ends the room or relay that `port` is part of, and leaves partners what they are.
+    fn sever(&mut self, port: PortId) {
+        self.leave_room(port);
+        let peer = self.table.get_mut(port).and_then(|port| port.peer.take());
+        if let Some(other) = peer.and_then(|peer| self.table.get_mut(peer)) {
+            other.peer = None;
+        }
+    }
+
+    /// Ends the bridge or room that `port` is part of; returns the other end of a bridge.
+    pub(super) fn part(&mut self, port: PortId) -> Option<PortId> {
+        self.sever(port);
+        let partner = self.table.get_mut(port)?.partner.take()?;
+        self.sever(partner);
+        if let Some(other) = self.table.get_mut(partner) {
+            other.partner = None;
+        }
+        Some(partner)
+    }
+
+    /// A key of one party of a room of two, or one that the other takes only as a tone.
+    #[cold]
+    pub(super) fn pass_key(&mut self, now: Instant, partner: PortId, key: char) {
+        self.press(now, partner, key.encode_utf8(&mut [0; 4]));
+    }
+
+    pub(super) fn press(&mut self, now: Instant, port: PortId, keys: &str) {
+        let Some(near) = self.table.get_mut(port).filter(|port| port.takes_keys()) else { return };
+        let presses = near.presses.get_or_insert_with(|| {
+            Box::new(Presses::new(self.wheel.add(now, PRESSES + index(port))))
+        });
+        presses.add(keys);
+        near.close();
+    }
+
+    /// 20 ms of keys that we press; false when all have been.
+    pub(super) fn press_on(&mut self, at: u32, round: u64, out: &mut Vec<Effect>) -> bool {
+        let Some(port) = self.table.at_mut(at) else { return false };
+        let more = port.press(round, out);
+        if !more {
+            port.presses = None;
+            port.close();
+        }
+        more
+    }
+}
+
+/// Whom a party hears, by the places of those who are there.
+fn hears(seats: &[Seat], members: &[PortId], port: PortId) -> u16 {
+    let mask = seats.iter().find(|seat| seat.port == port).map_or(0, |seat| seat.hears);
+    let heard = |member: &PortId| {
+        let seat = seats.iter().position(|seat| seat.port == *member);
+        *member != port && seat.is_some_and(|seat| mask >> seat & 1 != 0)
+    };
+    let places = members.iter().enumerate().filter(|(_, member)| heard(member));
+    places.fold(0, |mask, (place, _)| mask | 1 << place)
+}

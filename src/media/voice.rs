@@ -1,0 +1,170 @@
+//! Our own stream to a far end: one for all that we have it hear, whoever it comes from, and the
+//! numbers under which another's stream is passed on.
+//!
+//! In: 20 ms at a time, encoded; packets that are relayed. Out: packets. May import: base, wire.
+
+use super::control::Far;
+use super::effect::{Effect, Frame};
+use super::reports::Ours;
+use super::sound::Encoder;
+use crate::base::PortId;
+use crate::wire::codec::Codec;
+use crate::wire::rtp::{Header, Rtp};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+#[derive(Debug)]
+pub struct Voice {
+    ssrc: u32,
+    sequence: u16,
+    /// Of the last 20 ms.
+    timestamp: u32,
+    /// Of the last 20 ms that were sent.
+    round: Option<u64>,
+    packets: u32,
+    octets: u32,
+    /// Whom it passes on now, and by how much their numbers are shifted.
+    source: Option<(u32, u16)>,
+    /// The timestamp of what was passed on last.
+    passed: u32,
+    /// Where packets are not 20 ms long, what waits for its packet to be full.
+    pack: Vec<u8>,
+    encoder: Option<(Codec, u32, Box<Encoder>)>,
+}
+
+impl Voice {
+    /// `dice`: for what a stranger should not guess (RFC 3550 section 5.1).
+    pub fn new(dice: u64) -> Self {
+        Self {
+            ssrc: dice as u32,
+            sequence: (dice >> 32) as u16,
+            timestamp: (dice >> 24) as u32,
+            round: None,
+            packets: 0,
+            octets: 0,
+            source: None,
+            passed: 0,
+            pack: Vec::new(),
+            encoder: None,
+        }
+    }
+
+    /// The number under which a packet is passed on. A source that follows another one goes on
+    /// counting where that one was: there are telephones (libre 1.x) that keep the last number in
+    /// spite of a new SSRC, and drop whatever is below it for as long as ten minutes.
+    #[inline]
+    pub fn follow(&mut self, rtp: &Rtp) -> u16 {
+        let (ssrc, sequence) = (rtp.ssrc(), rtp.sequence());
+        let (shift, known) = match self.source {
+            Some((source, shift)) if source == ssrc => (shift, true),
+            // Nobody was heard before: nothing to follow.
+            None if self.packets == 0 => (0, false),
+            Some(_) | None => (self.sequence.wrapping_add(1).wrapping_sub(sequence), false),
+        };
+        self.source = Some((ssrc, shift));
+        self.passed = rtp.timestamp();
+        let shifted = sequence.wrapping_add(shift);
+        if !known || shifted.wrapping_sub(self.sequence) < 0x8000 {
+            self.sequence = shifted;
+        }
+        shifted
+    }
+
+    /// Whom it passes on now, and by how much their numbers are shifted.
+    pub fn source(&self) -> Option<(u32, u16)> {
+        self.source
+    }
+
+    /// 20 ms of `samples` in a codec; what it becomes depends on what went before.
+    pub fn encode(&mut self, codec: Codec, rate: u32, samples: &[i16]) -> Arc<[u8]> {
+        let known = self.encoder.take().filter(|(c, r, _)| (*c, *r) == (codec, rate));
+        let (_, _, encoder) = self
+            .encoder
+            .insert(known.unwrap_or_else(|| (codec, rate, Box::new(Encoder::new(codec, rate)))));
+        let mut audio = Vec::with_capacity(samples.len());
+        encoder.encode(samples, &mut audio);
+        audio.into()
+    }
+
+    /// 20 ms of our own, in packets of the length that the far end wants.
+    pub fn frame(
+        &mut self,
+        at: (PortId, SocketAddr),
+        far: &Far,
+        round: u64,
+        (audio, from, length): (&Arc<[u8]>, usize, usize),
+        out: &mut Vec<Effect>,
+    ) {
+        let ticks = far.codec.clock() / 50;
+        let rounds = self.round.map_or(1, |before| round.saturating_sub(before));
+        let marker = self.round.is_none() || rounds != 1;
+        // Whoever speaks after it follows it.
+        self.source = None;
+        self.timestamp = self.timestamp.wrapping_add((rounds as u32).wrapping_mul(ticks));
+        self.round = Some(round);
+        // RFC 7587 section 4.2: a receiver of Opus takes any length, and a packet is one frame.
+        if far.ptime == 20 || far.codec == Codec::Opus {
+            let header = self.header(far.payload, self.timestamp, marker);
+            return out.push(self.packet(at, header, (Arc::clone(audio), from, length)));
+        }
+        if marker {
+            self.pack.clear();
+        }
+        // An octet is a tick: the first in the pack is so much older.
+        let mut stamp = self.timestamp.wrapping_sub(self.pack.len() as u32);
+        let full = usize::from(far.ptime.clamp(10, 60)) * 8;
+        self.pack.extend_from_slice(&audio[from..from + length]);
+        let mut first = marker;
+        while self.pack.len() >= full {
+            let payload: Arc<[u8]> = self.pack.drain(..full).collect();
+            let header = self.header(far.payload, stamp, first);
+            out.push(self.packet(at, header, (payload, 0, full)));
+            (stamp, first) = (stamp.wrapping_add(full as u32), false);
+        }
+    }
+
+    /// A packet of telephone-event amid the stream, ours or another's.
+    pub fn event(
+        &mut self,
+        at: (PortId, SocketAddr),
+        (event, timestamp, first): (u8, u32, bool),
+        payload: &[u8],
+    ) -> Effect {
+        let mut header = self.header(event, timestamp, first);
+        if let Some((ssrc, shift)) = &mut self.source {
+            header.ssrc = *ssrc;
+            *shift = shift.wrapping_add(1);
+        }
+        self.packet(at, header, (payload.into(), 0, payload.len()))
+    }
+
+    /// The timestamp of what the far end hears now.
+    pub fn now(&self) -> u32 {
+        if self.source.is_some() { self.passed } else { self.timestamp }
+    }
+
+    pub fn speaks(&self) -> bool {
+        self.round.is_some()
+    }
+
+    pub fn ours(&self) -> Ours {
+        let Self { ssrc, timestamp, packets, octets, .. } = *self;
+        Ours { ssrc, timestamp, packets, octets }
+    }
+
+    fn header(&mut self, payload_type: u8, timestamp: u32, marker: bool) -> Header {
+        self.sequence = self.sequence.wrapping_add(1);
+        Header { marker, payload_type, sequence: self.sequence, timestamp, ssrc: self.ssrc }
+    }
+
+    fn packet(
+        &mut self,
+        (port, to): (PortId, SocketAddr),
+        header: Header,
+        (audio, at, length): (Arc<[u8]>, usize, usize),
+    ) -> Effect {
+        self.packets = self.packets.wrapping_add(1);
+        self.octets = self.octets.wrapping_add(length as u32);
+        Effect::Send(Frame { port, to, header: header.bytes(), audio, at, length })
+    }
+}
