@@ -3,16 +3,13 @@
 
 mod desk_world;
 
-use desk_world::{BSNL, Habit, Stage, field, secs};
+use desk_world::{BSNL, Habit, OP1, OP2, Stage, field, secs};
 use pukar::acd::{self, AgentState};
 use pukar::base::{CallId, Instant};
 use pukar::call;
 use pukar::core::What;
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-const OP1: &str = "10.2.0.1:5060";
-const OP2: &str = "10.2.0.2:5060";
 
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)

@@ -3,7 +3,7 @@
 
 mod desk_world;
 
-use desk_world::{BSNL, Habit, Stage, field, secs};
+use desk_world::{BSNL, Habit, OP1, Stage, field, secs};
 use pukar::call::{Flag, Outcome};
 use std::time::Duration;
 
@@ -60,7 +60,6 @@ skills = ["ali"]
 ready = true
 "#;
 const SOON: &str = "trunk = \"shivpuri\"\nrings_within = \"3s\"";
-const OP1: &str = "10.2.0.1:5060";
 const ALI1: &str = "10.2.0.2:5060";
 const SHIVPURI: &str = "10.3.0.1:5060";
 

@@ -3,13 +3,11 @@
 
 mod desk_world;
 
-use desk_world::{Habit, Stage, field, secs};
+use desk_world::{Habit, OP1, OP2, Stage, field, secs};
 use pukar::base::TuneId;
 use pukar::call::Outcome;
 use pukar::core::What;
 
-const OP1: &str = "10.2.0.1:5060";
-const OP2: &str = "10.2.0.2:5060";
 const DESK9: &str = "10.2.0.9:5060";
 
 const CENTRE: &str = r#"

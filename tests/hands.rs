@@ -3,7 +3,7 @@
 
 mod desk_world;
 
-use desk_world::{Habit, Stage, field, secs};
+use desk_world::{Habit, OP1, Stage, field, secs};
 use pukar::call::{EndedBy, Outcome};
 use pukar::core::{Audit, Verb, What};
 
@@ -38,7 +38,6 @@ contact = "sip:doc@10.2.0.2"
 skills = ["health"]
 ready = true
 "#;
-const OP1: &str = "10.2.0.1:5060";
 const DOC: &str = "10.2.0.2:5060";
 
 fn stage() -> Stage {

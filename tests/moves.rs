@@ -3,7 +3,7 @@
 
 mod desk_world;
 
-use desk_world::{BSNL, Habit, Stage, secs};
+use desk_world::{BSNL, Habit, OP1, Stage, secs};
 use pukar::call::Outcome;
 
 const DESK: &str = r#"
@@ -40,7 +40,6 @@ id = "doc"
 contact = "sip:doc@10.2.0.2"
 skills = ["health"]
 "#;
-const OP1: &str = "10.2.0.1:5060";
 const DOC: &str = "10.2.0.2:5060";
 const CENTRE: &str = "10.3.0.1:5060";
 const MOVED: &str = "10.3.0.2:5060";

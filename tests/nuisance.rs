@@ -4,14 +4,13 @@
 
 mod desk_world;
 
-use desk_world::{BSNL, Habit, Stage, field, secs};
+use desk_world::{BSNL, Habit, OP1, Stage, field, secs};
 use pukar::acd::Fact;
 use pukar::call::Outcome;
 use pukar::core::{Event, Verb, What};
 use serde_json::Value;
 use std::time::Duration;
 
-const OP1: &str = "10.2.0.1:5060";
 const NUISANCE: &str = "9425000009";
 const DAY: u64 = 86_400;
 

@@ -4,14 +4,11 @@
 
 mod desk_world;
 
-use desk_world::{Habit, Stage, field, secs};
+use desk_world::{Habit, OP1, OP2, Stage, field, secs};
 use pukar::base::PortId;
 use pukar::call;
 use pukar::core::{Event, What};
 use pukar::media::control;
-
-const OP1: &str = "10.2.0.1:5060";
-const OP2: &str = "10.2.0.2:5060";
 
 const CENTRE: &str = r#"
 [[line]]

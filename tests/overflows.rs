@@ -3,7 +3,7 @@
 
 mod desk_world;
 
-use desk_world::{BSNL, Habit, Stage, field, secs};
+use desk_world::{BSNL, Habit, OP1, Stage, field, secs};
 use pukar::call::{EndedBy, Outcome, Way};
 use pukar::core::Verb;
 
@@ -33,7 +33,6 @@ id = "op1"
 contact = "sip:op1@10.2.0.1"
 skills = ["state", "health"]
 "#;
-const OP1: &str = "10.2.0.1:5060";
 const CENTRE: &str = "10.3.0.1:5060";
 
 fn queue_is(stage: &mut Stage, queue: &str, to: &str) {

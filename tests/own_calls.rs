@@ -5,12 +5,9 @@
 
 mod desk_world;
 
-use desk_world::{BSNL, Habit, Stage, field, secs};
+use desk_world::{BSNL, Habit, OP1, OP2, Stage, field, secs};
 use pukar::call::{self, Direction, EndedBy, Outcome, Role, Way};
 use pukar::core::{CallRecord, Fact, Verb, What};
-
-const OP1: &str = "10.2.0.1:5060";
-const OP2: &str = "10.2.0.2:5060";
 
 const CENTRE: &str = r#"
 [[trunk]]

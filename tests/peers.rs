@@ -3,12 +3,11 @@
 
 mod desk_world;
 
-use desk_world::{Stage, field, secs};
+use desk_world::{OP1, Stage, field, secs};
 use pukar::core::CallRecord;
 
 const STATE_AT: &str = "10.0.0.1:5060";
 const DISTRICT_AT: &str = "10.3.0.1:5060";
-const OP1: &str = "10.2.0.1:5060";
 
 const STATE: &str = r#"
 [[trunk]]

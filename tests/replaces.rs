@@ -4,15 +4,12 @@
 
 mod desk_world;
 
-use desk_world::{BSNL, Habit, Stage, field, secs};
+use desk_world::{BSNL, Habit, OP1, OP2, OP3, ROUTE, Stage, field, secs};
 use pukar::base::{Id, TuneId};
 use pukar::call::{EndedBy, Outcome};
 use pukar::core::{CallRecord, Event, Verb};
 use pukar::media::control;
 
-const OP1: &str = "10.2.0.1:5060";
-const OP2: &str = "10.2.0.2:5060";
-const OP3: &str = "10.2.0.3:5060";
 const DESK9: &str = "10.2.0.9:5060";
 
 const CENTRE: &str = r#"
@@ -354,9 +351,8 @@ fn whoever_sits_at_a_phone_takes_the_call_and_a_phone_where_nobody_sits_does_not
 
 #[test]
 fn a_number_that_still_rings_rings_on_for_the_caller_and_counts() {
-    let route = "[[route]]\nprefixes = [\"+91\"]\ntrunk = \"bsnl\"\nidentity = \"+917552551181\"\n\
-        [out]\nat_once = 1\nlongest = \"10m\"\n";
-    let mut stage = Stage::new(&format!("{CENTRE}{route}"));
+    let more = "[out]\nat_once = 1\nlongest = \"10m\"\n";
+    let mut stage = Stage::new(&format!("{CENTRE}{ROUTE}{more}"));
     stage.habit(OP1, Habit::Answers);
     let caller = stage.dial("9826000001", "181", "");
     stage.wait(secs(5));
@@ -373,9 +369,8 @@ fn a_number_that_still_rings_rings_on_for_the_caller_and_counts() {
 
 #[test]
 fn a_number_that_is_brought_together_with_the_caller_counts_and_ends_as_before() {
-    let route = "[[route]]\nprefixes = [\"+91\"]\ntrunk = \"bsnl\"\nidentity = \"+917552551181\"\n\
-        [out]\nat_once = 1\nlongest = \"10m\"\n";
-    let mut stage = Stage::new(&format!("{CENTRE}{route}"));
+    let more = "[out]\nat_once = 1\nlongest = \"10m\"\n";
+    let mut stage = Stage::new(&format!("{CENTRE}{ROUTE}{more}"));
     stage.habit(OP1, Habit::Answers);
     stage.dial("9826000001", "181", "");
     stage.wait(secs(5));

@@ -3,7 +3,7 @@
 
 mod desk_world;
 
-use desk_world::{Habit, Stage, field, secs};
+use desk_world::{BSNL, Habit, OP1, Stage, field, secs};
 use pukar::call::{EndedBy, Fact, MissedNews, Outcome};
 use pukar::core::{Event, Verb, What};
 use pukar::media::control;
@@ -34,8 +34,6 @@ name = "other"
 id = "op1"
 contact = "sip:op1@10.2.0.1"
 "#;
-const OP1: &str = "10.2.0.1:5060";
-const BSNL: &str = "10.1.0.1:5060";
 
 fn general(more: &str) -> String {
     DESK.replace("name = \"general\"\n", &format!("name = \"general\"\n{more}\n"))

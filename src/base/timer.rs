@@ -56,6 +56,8 @@ pub enum Timer {
     DialTimeout(CallId),
     /// Nothing more is keyed in: the code is over.
     Keys(LegId),
+    /// A supervisor's phone has rung for long enough.
+    Watch(CallId, AgentId),
     /// A parked call has waited for long enough to be picked up.
     Parked(CallId),
     /// A talking party has been silent for so long that it must have gone.

@@ -2,6 +2,7 @@
 
 use super::back::Origin;
 use super::codes;
+use super::ears::Ears;
 use super::handover::Way;
 use super::own::Begun;
 use super::recording::{Recorded, Tape};
@@ -192,6 +193,8 @@ pub enum Role {
     Agent(AgentId),
     /// The far end of a call to a fixed address.
     Target,
+    /// Listens, or speaks where it is their part; never the one whom the caller talks with.
+    Supervisor(AgentId),
 }
 
 /// What a call saw happen.
@@ -305,6 +308,13 @@ pub enum Fact {
         call: CallId,
         slot: u16,
         by: Option<AgentId>,
+    },
+    /// A supervisor hears what is said from now on, and is heard as they want to be; `None`: they
+    /// are out of the call, or have it.
+    Watched {
+        call: CallId,
+        agent: AgentId,
+        ears: Option<Ears>,
     },
     /// What became of its recording.
     Recording {

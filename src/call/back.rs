@@ -9,9 +9,7 @@ use super::out::{Plan, Refusal, Tally, Usage, Way, Who};
 use super::own::lasts_until;
 use super::side::Side;
 use super::waiting::answered_elsewhere;
-use super::{
-    Arrival, Direction, Effect, End, EndedBy, Fact, Goal, Keys, Line, Role, Settings, routing,
-};
+use super::{Arrival, Direction, Effect, End, EndedBy, Fact, Goal, Line, Role, Settings, routing};
 use crate::base::{AgentId, CallId, Instant, LegId, PortId, QueueId, Timer, TuneId};
 use crate::say::Phrase;
 use crate::sip::{Cause, Dial, FORWARDS, Party};
@@ -112,45 +110,18 @@ impl Calls {
             goal: Goal::Queue(origin.queue),
             number: origin.number.clone(),
             dialled: origin.dialled.clone(),
-            forwards: FORWARDS,
             district: origin.district.clone(),
             trunk: Some(way.trunk),
-            rung: None,
             line: origin.line.clone(),
             languages: origin.languages.clone(),
             priority: origin.priority,
             emergency: origin.emergency,
-            keys: Keys::default(),
-            later: Vec::new(),
-            says: Vec::new(),
-            piece: 0,
             music: origin.music,
-            music_since: io.cx.now.instant,
             arrived: origin.arrived,
-            caller: Leg::absent(),
-            left: None,
             shown,
-            offer: None,
-            others: Vec::new(),
-            confirms: BTreeSet::new(),
-            talk: Vec::new(),
-            found: None,
-            handover: None,
-            parked: None,
-            held: None,
-            was_connected: false,
-            was_connected_before: false,
-            connected: io.cx.now.instant,
-            last_agent: None,
-            category: String::new(),
-            own: None,
-            centre_since: io.cx.now.instant,
-            sent_out: false,
-            away: None,
-            been: BTreeSet::new(),
             recorded,
-            told: false,
             back: Some(Box::new(origin)),
+            ..Call::blank(Leg::absent(), io.cx.now.instant)
         });
         io.fact(Fact::Arrived { call, arrival: Box::new(arrival) });
         call

@@ -189,7 +189,7 @@ impl Calls {
         match role {
             Role::Target => self.came_home(io, call),
             Role::Agent(agent) => self.asks_no_more(call, agent),
-            Role::Caller => {}
+            Role::Caller | Role::Supervisor(_) => {}
         }
         io.fact(Fact::LegClosed { call, leg, role, status, cause });
     }
@@ -223,6 +223,7 @@ impl Calls {
             Goal::Dial(_) | Goal::Served { .. } | Goal::Later { .. } | Goal::Placed => {}
         }
         self.own_over(io, id, &call);
+        self.nobody_watches(io, id, &call);
         self.cut_off(io, &call, end.by);
         io.cx.timers.cancel(Timer::DialTimeout(id));
         io.cx.timers.cancel(Timer::Parked(id));

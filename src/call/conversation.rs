@@ -3,6 +3,7 @@
 
 use super::back::Origin;
 use super::calls::Io;
+use super::ears::Watcher;
 use super::handover::{Handover, Way};
 use super::leg::{Leg, Stage};
 use super::own::{Kind, Own};
@@ -12,7 +13,7 @@ use super::{Arrival, End, EndedBy, Goal, Keys, Role, routing};
 use crate::base::{AgentId, Instant, LegId, QueueId, TrunkId, TuneId};
 use crate::media::control::{Command, Music};
 use crate::say::Phrase;
-use crate::sip::{Body, Invited, Party};
+use crate::sip::{Body, FORWARDS, Invited, Party};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -62,6 +63,8 @@ pub struct Call {
     /// nobody talks. One: it waits for another. Two: a pair. More: a room. Whoever has answered and
     /// is not among them is apart, and hears music if it is the caller.
     pub talk: Vec<LegId>,
+    /// Supervisors who hear what is said, or are rung to. They are in no conversation.
+    pub watchers: Vec<Watcher>,
     /// The agent whom the desk found, while they have the call; others were asked for by name.
     pub found: Option<AgentId>,
     /// Somebody was named who is to have the call, or to be asked about it first.
@@ -116,36 +119,57 @@ impl Call {
             district: arrival.district.clone(),
             forwards: invited.forwards,
             trunk: arrival.trunk,
-            rung: None,
             line: arrival.line.clone(),
+            emergency: told.emergency,
+            arrived: io.cx.now.instant - told.waited,
+            shown: routing::shown(io.settings, invited, io.host),
+            offer: invited.offer.clone(),
+            own,
+            ..Self::blank(caller, io.cx.now.instant)
+        }
+    }
+
+    /// A call of which nothing is known yet.
+    pub(super) fn blank(caller: Leg, now: Instant) -> Self {
+        Self {
+            name: String::new(),
+            goal: Goal::Placed,
+            number: String::new(),
+            dialled: String::new(),
+            forwards: FORWARDS,
+            district: String::new(),
+            trunk: None,
+            rung: None,
+            line: String::new(),
             languages: Vec::new(),
             priority: 0,
-            emergency: told.emergency,
+            emergency: false,
             keys: Keys::default(),
             later: Vec::new(),
             says: Vec::new(),
             piece: 0,
             music: None,
-            music_since: io.cx.now.instant,
-            arrived: io.cx.now.instant - told.waited,
-            shown: routing::shown(io.settings, invited, io.host),
+            music_since: now,
+            arrived: now,
             caller,
             left: None,
-            offer: invited.offer.clone(),
+            shown: Party::default(),
+            offer: None,
             others: Vec::new(),
             talk: Vec::new(),
+            watchers: Vec::new(),
             found: None,
             handover: None,
             parked: None,
             held: None,
             was_connected: false,
             was_connected_before: false,
-            connected: io.cx.now.instant,
+            connected: now,
             last_agent: None,
             category: String::new(),
             confirms: BTreeSet::new(),
-            own,
-            centre_since: io.cx.now.instant,
+            own: None,
+            centre_since: now,
             sent_out: false,
             away: None,
             been: BTreeSet::new(),
@@ -164,12 +188,15 @@ impl Call {
     }
 
     pub fn legs(&self) -> impl Iterator<Item = &Leg> {
-        std::iter::once(&self.caller).filter(|_| self.has_caller()).chain(&self.others)
+        let watch = self.watchers.iter().flat_map(|watcher| &watcher.legs);
+        std::iter::once(&self.caller).filter(|_| self.has_caller()).chain(&self.others).chain(watch)
     }
 
     pub fn legs_mut(&mut self) -> impl Iterator<Item = &mut Leg> {
         let there = self.has_caller();
-        std::iter::once(&mut self.caller).filter(move |_| there).chain(&mut self.others)
+        let watch = self.watchers.iter_mut().flat_map(|watcher| &mut watcher.legs);
+        let caller = std::iter::once(&mut self.caller).filter(move |_| there);
+        caller.chain(&mut self.others).chain(watch)
     }
 
     /// There is a leg of the caller: they have not left, and whoever is called back was dialled.

@@ -111,14 +111,18 @@ impl Leg {
     }
 }
 
-/// Bridges a pair, gathers a room.
+/// Bridges a pair, gathers a room; whoever watches sits in it too.
 pub(super) fn connect(io: &mut Io, call: &Call) {
     let ports = call.talk.iter().filter_map(|leg| call.leg(*leg)).map(|leg| leg.side.port);
     let ports: Vec<PortId> = ports.collect();
+    let watched: Vec<PortId> = call.watchers_up().map(|leg| leg.side.port).collect();
     match ports[..] {
-        [] | [_] => {}
-        [a, b] => io.media(Command::Bridge { a, b }),
-        _ => io.media(Command::gather(&ports)),
+        [] | [_] => {
+            watched.into_iter().for_each(|port| io.media(Command::Unbridge { port }));
+        }
+        [a, b] if watched.is_empty() => io.media(Command::Bridge { a, b }),
+        _ if watched.is_empty() => io.media(Command::gather(&ports)),
+        _ => io.media(Command::Gather { seats: call.seats() }),
     }
 }
 

@@ -22,12 +22,14 @@ pub struct InCall {
     pub pause: Duration,
     /// A parked call goes back after this long. Default 2 minutes.
     pub park_for: Duration,
+    /// Agents hear a tone when a supervisor begins to hear them. Default: they do.
+    pub watch_tone: bool,
 }
 
 impl Default for InCall {
     fn default() -> Self {
         let (short, pause) = (BTreeMap::new(), Duration::from_secs(4));
-        Self { short, pause, park_for: Duration::from_secs(120) }
+        Self { short, pause, park_for: Duration::from_secs(120), watch_tone: true }
     }
 }
 

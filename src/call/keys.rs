@@ -68,6 +68,7 @@ impl Calls {
             Some(Role::Caller) if call.has_reached(leg) => self.pressed_in_call(io, id, leg, key),
             Some(Role::Caller) if !call.is_served() => self.pressed_in_line(io, id, key),
             Some(Role::Agent(_)) if call.needs(leg) => self.pressed_in_call(io, id, leg, key),
+            Some(Role::Supervisor(agent)) => self.pressed_by_watcher(io, id, agent, key),
             Some(Role::Caller | Role::Agent(_) | Role::Target) | None => {}
         }
     }

@@ -58,6 +58,9 @@ impl Call {
         if let Some(leg) = self.others.iter().find(idle) {
             return Err(format!("keeps {:?}, whom nobody hears", leg.id));
         }
+        if let Some(watcher) = self.watchers.iter().find(|watcher| watcher.legs.is_empty()) {
+            return Err(format!("is watched without a phone: {watcher:?}"));
+        }
         if self.parked.and_then(|parked| parked.told).is_some_and(|leg| !up(&leg)) {
             return Err(format!("tells a slot to somebody who is gone: {:?}", self.parked));
         }

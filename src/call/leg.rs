@@ -83,7 +83,7 @@ impl Leg {
     pub fn agent(&self) -> Option<AgentId> {
         match self.role {
             Role::Agent(agent) => Some(agent),
-            Role::Caller | Role::Target => None,
+            Role::Caller | Role::Target | Role::Supervisor(_) => None,
         }
     }
 

@@ -94,6 +94,9 @@ impl Calls {
     }
 
     fn answered(&mut self, io: &mut Io, id: CallId, leg: LegId, body: Option<Body>) {
+        if let Some(agent) = self.watches_by(id, leg) {
+            return self.watcher_answered(io, id, (agent, leg), body);
+        }
         let Some(call) = self.table.get_mut(id) else { return };
         let named = call.handover.as_ref().is_some_and(|over| over.rings());
         let dialled_back = call.is_dialled_back();
@@ -126,6 +129,7 @@ impl Calls {
             Role::Target if waits => self.centre_answered(io, id, leg),
             Role::Target => self.target_answered(io, id, leg),
             Role::Caller => self.back_reached(io, id),
+            Role::Supervisor(_) => {}
         }
     }
 
@@ -137,6 +141,9 @@ impl Calls {
         status: u16,
         cause: Cause,
     ) {
+        if let Some(agent) = self.watches_by(id, leg) {
+            return self.watcher_left(io, id, (agent, leg), (status, cause));
+        }
         let Some(call) = self.table.get_mut(id) else { return };
         let waits = call.rings_centre();
         if call.caller.id == leg && call.is_dialled_back() {
@@ -164,7 +171,7 @@ impl Calls {
                 self.tell_rung(io, id, false);
                 self.finish(io, id, end, None);
             }
-            Role::Agent(_) | Role::Caller => {}
+            Role::Agent(_) | Role::Caller | Role::Supervisor(_) => {}
         }
     }
 
@@ -212,6 +219,7 @@ impl Calls {
                 let end = call.end(by, 487, q850);
                 self.finish(io, id, end, Some(leg));
             }
+            Role::Supervisor(agent) => self.watcher_left(io, id, (agent, leg), (200, cause)),
             Role::Agent(_) if !call.needs(leg) => self.refused(io, id, leg, 480, cause),
             Role::Agent(agent) if !silent && call.has_hardly_talked(io, agent) => {
                 self.came_to_nothing(io, id, (agent, leg), cause);
@@ -309,6 +317,12 @@ impl Calls {
         if call.is_dialled_back() && (call.caller.id == leg || call.is_talking(leg)) {
             let cause = Cause { q850: Some(42), ..Cause::default() };
             return self.not_reached(io, id, (503, cause), None);
+        }
+        if let Some(Role::Supervisor(agent)) = call.leg(leg).map(|leg| leg.role) {
+            let cause = Cause { q850: Some(42), ..Cause::default() };
+            let gone = call.leg(leg).map(|leg| leg.hang_up(cause.clone()));
+            io.out.extend(gone);
+            return self.watcher_left(io, id, (agent, leg), (503, cause));
         }
         let ringing = !call.needs(leg) && call.caller.id != leg;
         let named = call.handover.is_some();

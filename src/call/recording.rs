@@ -290,9 +290,12 @@ fn heard(call: &Call) -> BTreeMap<PortId, Side> {
     let talks = |leg: &&Leg| call.is_heard(leg.id) && !on_hold;
     let track = |leg: &Leg| match leg.role {
         Role::Caller => (leg.side.port, Side::Left),
-        Role::Agent(_) | Role::Target => (leg.side.port, Side::Right),
+        Role::Agent(_) | Role::Target | Role::Supervisor(_) => (leg.side.port, Side::Right),
     };
-    call.legs().filter(talks).map(track).collect()
+    // Of supervisors only what is said to all: neither who listens, nor what only an agent hears.
+    let speaks = call.watchers.iter().filter(|own| call.is_heard_by_all(own) && !on_hold);
+    let speaks = speaks.filter_map(|own| own.up());
+    call.legs().filter(talks).chain(speaks).map(track).collect()
 }
 
 fn wanted(io: &Io, call: &Call) -> bool {

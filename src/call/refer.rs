@@ -126,7 +126,12 @@ impl Calls {
 
     /// A leg of one call is one of another from now on, and `was` something else there. Its row in
     /// the record of the first ends here; its sound is counted where it goes.
-    fn take_in(&mut self, io: &mut Io, (from, to): (CallId, CallId), (was, leg): (Role, Leg)) {
+    pub(super) fn take_in(
+        &mut self,
+        io: &mut Io,
+        (from, to): (CallId, CallId),
+        (was, leg): (Role, Leg),
+    ) {
         let status = if leg.stage == Stage::Up { 200 } else { 487 };
         let (id, port, role, cause) = (leg.id, leg.side.port, leg.role, normal());
         io.fact(Fact::LegClosed { call: from, leg: id, role: was, status, cause });
@@ -139,7 +144,7 @@ impl Calls {
     }
 
     /// The agent of one call is one of another; the desk is told so before the first ends.
-    fn carry_over(
+    pub(super) fn carry_over(
         &self,
         io: &mut Io,
         (from, to): (CallId, CallId),

@@ -149,6 +149,8 @@ impl Calls {
                 let end = call.end(by, 200, Some(27));
                 self.finish(io, id, end, None);
             }
+            // Nobody waits to hear them.
+            Role::Supervisor(_) => {}
             Role::Agent(_) | Role::Target => {
                 io.out.push(gone.hang_up(cause.clone()));
                 self.partner_gone(io, id, leg, (true, by), cause);
@@ -166,12 +168,14 @@ impl Calls {
         (silent, by): (bool, EndedBy),
         cause: Cause,
     ) {
+        let heir = self.heir(id);
         let Some(call) = self.table.get_mut(id) else { return };
         let talk = call.talk_without(leg);
         let is_alone = talk.len() < call.talk.len() && talk.len() < 2;
         let (q850, caller) = (cause.q850, call.caller.id);
         let Some(gone) = call.take_other(leg) else { return };
         let was = (call.handover.as_deref()).map(|over| (over.way, over.by, over.consulted));
+        let heir = heir.filter(|_| was.is_none() && talk == [caller]);
         let (status, agent) = if silent { (408, gone.role) } else { (200, gone.role) };
         match was {
             Some((_, Some(own), consulted)) if own == leg => {
@@ -193,6 +197,11 @@ impl Calls {
                 self.bury(io, id, &gone, status, cause);
                 self.let_go(io, id, agent);
             }
+            _ if let Some(heir) = heir => {
+                self.bury(io, id, &gone, status, cause);
+                self.let_go(io, id, agent);
+                self.take_over_call(io, id, heir);
+            }
             _ => {
                 self.bury(io, id, &gone, status, cause);
                 let call_is_whole = self.table.get(id).is_some_and(|c| c.is_talking(caller));
@@ -203,7 +212,7 @@ impl Calls {
                         self.hander_gone(io, id, talk, None);
                     }
                     Role::Agent(agent) if stays => self.return_to_queue(io, id, agent),
-                    Role::Agent(_) | Role::Caller | Role::Target => {
+                    Role::Agent(_) | Role::Caller | Role::Target | Role::Supervisor(_) => {
                         self.let_go(io, id, agent);
                         self.close(io, id, by, q850);
                     }

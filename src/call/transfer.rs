@@ -42,7 +42,9 @@ impl Calls {
             }
             Way::Consult => Some(ask.by.or(call.only_partner()).ok_or(NOBODY_TALKS)?),
             Way::Join if call.talk.len() < 2 => return Err(NOBODY_TALKS.into()),
-            Way::Join if call.talk.len() >= ROOM_MAX => return Err("the room is full".into()),
+            Way::Join if call.talk.len() + call.watchers.len() >= ROOM_MAX => {
+                return Err("the room is full".into());
+            }
             Way::Join | Way::Blind | Way::Recall => ask.by,
         };
         let agent = by.or(call.only_partner()).and_then(|leg| call.agent_of(leg));

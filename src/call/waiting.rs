@@ -120,6 +120,13 @@ impl Calls {
         match role {
             Role::Caller => call.caller = new,
             Role::Agent(_) | Role::Target => call.others.push(new),
+            Role::Supervisor(agent) => match call.watchers.iter_mut().find(|w| w.agent == agent) {
+                Some(watcher) => watcher.legs.push(new),
+                None => {
+                    self.ports.give_back(port);
+                    return io.out.push(new.hang_up(Cause::default()));
+                }
+            },
         }
         self.by_leg.insert(leg, id);
         self.by_port.insert(port, (id, leg));

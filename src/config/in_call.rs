@@ -12,6 +12,7 @@ pub fn in_call(table: &Table, settings: &mut Settings, log: &mut Log) {
     let own = &mut settings.call.in_call;
     own.pause = section.span("pause", 1_000..=60_000).unwrap_or(own.pause);
     own.park_for = section.span("park_for", 5_000..=86_400_000).unwrap_or(own.park_for);
+    own.watch_tone = section.flag("watch_tone").unwrap_or(own.watch_tone);
     if let Some(short) = section.table("short", "{ 1 = \"queue:health\" }") {
         own.short = shorts(short, section.log);
     }

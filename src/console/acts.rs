@@ -22,6 +22,7 @@ fn usage(verb: &Verb) -> String {
             Kind::Word(words) => words.join("|"),
             Kind::Call
             | Kind::Agent
+            | Kind::Phone
             | Kind::Agents
             | Kind::Queue
             | Kind::Party

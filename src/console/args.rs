@@ -100,6 +100,12 @@ pub enum Command<L: Args> {
         #[arg(value_name = "ARGUMENT")]
         rest: Vec<String>,
     },
+    /// Hear a live call on a supervisor's phone, and be heard by nobody.
+    Listen(EarsArgs),
+    /// Hear it, and be heard by the agent alone.
+    Whisper(EarsArgs),
+    /// Talk with both.
+    Barge(EarsArgs),
     /// Act on a queue: its door, its ways out, its weight, who serves it.
     Queue {
         name: String,
@@ -237,6 +243,16 @@ pub struct DemoArgs {
 }
 
 /// How a screen is shown.
+/// Which call, and on which phone.
+#[derive(Clone, Debug, Args)]
+pub struct EarsArgs {
+    /// The call's id, as `pukar calls` shows it.
+    pub call: String,
+    /// The phone that rings: an agent's id, a phone at which one sits, or an extension.
+    #[arg(long = "as", value_name = "PHONE")]
+    pub phone: String,
+}
+
 #[derive(Clone, Copy, Debug, Args)]
 pub struct View {
     /// JSON for machines, one object a line.

@@ -3,9 +3,9 @@
 
 use super::fact::Audit;
 use super::{MissedAct, Out, Switch, Verb, What};
-use crate::acd::{Door, Effect, Fact, Hand, Ways, When, Wish};
+use crate::acd::{Door, Effect, Fact, Hand, Standing, Ways, When, Wish};
 use crate::base::{AgentId, CallId, Now, QueueId};
-use crate::call::Ask;
+use crate::call::{Ask, Ears};
 
 impl Switch {
     /// What somebody does: done, or why not. Either way it is on the books.
@@ -76,14 +76,8 @@ impl Switch {
                 self.calls(now, |calls, io| calls.hold(io, id, hold))?;
                 Ok(format!("{call}: {}", if hold { "on hold" } else { "talks again" }))
             }
-            Verb::ChooseDistrict { call, district } => {
-                let id = self.call(&call)?;
-                if self.settings.call.district(&district).is_none() {
-                    return Err(format!("no district \"{district}\" in the configuration"));
-                }
-                self.calls(now, |calls, io| calls.choose_district(io, id, &district));
-                Ok(format!("{call}: {district}"))
-            }
+            Verb::Watch { call, phone, ears } => self.watch(now, &call, &phone, ears),
+            Verb::ChooseDistrict { call, district } => self.choose_district(now, &call, &district),
             Verb::Missed { number, act } => self.act_on_missed(now, &number, act),
             Verb::SetQueue { queue, to } => self.set_queue(now, &queue, &to, out),
             Verb::PutMessage { queue, message, minutes } => {
@@ -98,6 +92,43 @@ impl Switch {
                 Ok(format!("{queue}: {agent} {does} until the end of their shift"))
             }
         }
+    }
+
+    fn choose_district(&mut self, now: Now, call: &str, district: &str) -> Result<String, String> {
+        let id = self.call(call)?;
+        if self.settings.call.district(district).is_none() {
+            return Err(format!("no district \"{district}\" in the configuration"));
+        }
+        self.calls(now, |calls, io| calls.choose_district(io, id, district));
+        Ok(format!("{call}: {district}"))
+    }
+
+    /// A supervisor wants to hear a call; until they are out of it they are kept from callers.
+    fn watch(&mut self, now: Now, call: &str, phone: &str, ears: Ears) -> Result<String, String> {
+        let id = self.call(call)?;
+        let known = self.settings.call.extension(phone).map_or(phone, |phone| phone.user.as_str());
+        let desk = &self.state.desk;
+        let seated = || self.state.calls.seats.agent_at(known).and_then(|name| desk.agent_id(name));
+        let agent = desk.agent_id(known).or_else(seated);
+        let agent = agent.ok_or_else(|| format!("nobody sits at a phone \"{phone}\""))?;
+        let watches = self.state.calls.get(id).is_some_and(|call| call.watcher(agent).is_some());
+        match desk.standing(agent) {
+            Standing::Off | Standing::Free | Standing::WrapUp => {}
+            Standing::InCall if watches => {}
+            Standing::Offered | Standing::InCall => {
+                return Err(format!("{phone} has a call in hand"));
+            }
+        }
+        let (phones, _) = self.phones_of(agent);
+        self.calls(now, |calls, io| calls.watch(io, id, (agent, ears), phones))?;
+        if !watches {
+            self.will_reconcile(now);
+            self.desk(now, |desk, cx, out| desk.occupy(cx, agent, id, out));
+        }
+        Ok(match watches {
+            true => format!("{call}: {} from now on", ears.name()),
+            false => format!("{call}: {} as soon as {phone} answers", ears.name()),
+        })
     }
 
     fn set_agent(
@@ -258,6 +289,15 @@ impl Verb {
             Self::Return { call } => ("calls.return", call.clone()),
             Self::Hold { call, hold: true } => ("calls.hold", call.clone()),
             Self::Hold { call, hold: false } => ("calls.resume", call.clone()),
+            Self::Watch { call, phone, ears } => (
+                match ears {
+                    Ears::Listen => "calls.listen",
+                    Ears::Whisper => "calls.whisper",
+                    Ears::Barge => "calls.barge",
+                    Ears::Take => "calls.take",
+                },
+                format!("{call} {phone}"),
+            ),
             Self::ChooseDistrict { call, district } => {
                 ("calls.district", format!("{call} {district}"))
             }

@@ -49,8 +49,7 @@ impl Switch {
                     }
                 }
                 AgentState::OwnCall { call } => {
-                    let own = calls.get(*call).and_then(|call| call.own.as_ref());
-                    if !own.is_some_and(|own| own.agents.contains(&agent)) {
+                    if !calls.get(*call).is_some_and(|call| call.keeps_from_callers(agent)) {
                         return Err(format!("{agent:?} is held to be in {call:?}, and is not"));
                     }
                 }

@@ -2,7 +2,7 @@
 //! they are its memory: each is a plain value that can be written down and read back.
 
 use crate::base::{FlowId, QueryId};
-use crate::call::{TapeEvent, Way};
+use crate::call::{Ears, TapeEvent, Way};
 use crate::config::Settings;
 use crate::media::control::Event as MediaEvent;
 use crate::sip::Hop;
@@ -125,6 +125,13 @@ pub enum Verb {
     Hold {
         call: String,
         hold: bool,
+    },
+    /// A supervisor listens, whispers, speaks with all or takes over, from the phone at which
+    /// `phone` is reached: an agent, a phone where one sits, or an extension.
+    Watch {
+        call: String,
+        phone: String,
+        ears: Ears,
     },
     /// What whoever talks with the caller has heard from them; remembered for their next call.
     ChooseDistrict {

@@ -84,10 +84,7 @@ impl Switch {
             AgentState::Talking { .. } => {
                 live.is_some_and(|call| call.answered_by(agent).is_some())
             }
-            AgentState::OwnCall { .. } => {
-                let own = live.and_then(|call| call.own.as_ref());
-                own.is_some_and(|own| own.agents.contains(&agent))
-            }
+            AgentState::OwnCall { .. } => live.is_some_and(|call| call.keeps_from_callers(agent)),
             _ => true,
         };
         (!is_in).then_some(call)

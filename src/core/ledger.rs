@@ -125,6 +125,7 @@ impl Ledger {
             | Fact::NotTransferred { call, .. }
             | Fact::Parked { call, .. }
             | Fact::Recording { call, .. }
+            | Fact::Watched { call, .. }
             | Fact::District { call, .. }
             | Fact::Announced { call, .. }
             | Fact::Farewell { call }

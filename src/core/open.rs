@@ -151,6 +151,7 @@ impl Open {
             | Fact::Transferring { .. }
             | Fact::NotTransferred { .. }
             | Fact::Parked { .. }
+            | Fact::Watched { .. }
             | Fact::Silent { .. }
             | Fact::Rung { .. } => {}
         }
@@ -188,7 +189,8 @@ impl Open {
     }
 
     fn leg(&self, id: LegId) -> Option<usize> {
-        self.legs.iter().position(|leg| leg.id == id)
+        // Whoever took the call over has a row for that, after the one for listening.
+        self.legs.iter().rposition(|leg| leg.id == id)
     }
 
     fn open_leg(&mut self, at: Now, id: LegId, role: Role, names: &dyn Names) {
@@ -196,6 +198,7 @@ impl Open {
             Role::Caller => ("caller", String::new()),
             Role::Agent(agent) => ("agent", names.agent(agent)),
             Role::Target => ("target", String::new()),
+            Role::Supervisor(agent) => ("supervisor", names.agent(agent)),
         };
         let row = LegRow { role: role.into(), agent, opened_at: at.wall, ..LegRow::default() };
         self.record.legs.push(row);
@@ -207,6 +210,7 @@ impl Open {
             Role::Caller => "caller",
             Role::Agent(_) => "agent",
             Role::Target => "target",
+            Role::Supervisor(_) => return,
         };
         let agent = &self.record.agent;
         let row = self.record.legs.iter_mut().rev().find(|row| {

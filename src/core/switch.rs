@@ -215,6 +215,9 @@ impl Switch {
             Timer::Menu(call) => self.calls(now, |calls, io| calls.menu_over(io, call)),
             Timer::CallBack(call) => self.call_again(now, call),
             Timer::Keys(leg) => self.calls(now, |calls, io| calls.keys_over(io, leg)),
+            Timer::Watch(call, agent) => {
+                self.calls(now, |calls, io| calls.watch_over(io, call, agent));
+            }
             Timer::Parked(call) => self.calls(now, |calls, io| calls.parked_too_long(io, call)),
             Timer::DialTimeout(call) => self.calls(now, |calls, io| calls.dial_timeout(io, call)),
             Timer::Silence(leg) => self.calls(now, |calls, io| calls.silence_over(io, leg)),

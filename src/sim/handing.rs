@@ -6,7 +6,7 @@ use super::plan::{DOMAIN, agent_address, agent_name};
 use super::session::Stage;
 use super::world::World;
 use crate::base::PortId;
-use crate::call::Way;
+use crate::call::{Ears, Way};
 use crate::core::{Event, Verb};
 use crate::media::control;
 use std::net::SocketAddr;
@@ -21,7 +21,12 @@ impl World {
         let call = calls[self.rng.below(calls.len() as u64) as usize].clone();
         let agent = self.rng.below(self.plan.agents.len() as u64) as u16;
         let to = self.somebody();
-        let verb = match self.rng.below(12) {
+        let verb = match self.rng.below(13) {
+            12 => {
+                let all = [Ears::Listen, Ears::Whisper, Ears::Barge, Ears::Take];
+                let ears = all[self.rng.below(4) as usize];
+                Verb::Watch { call, phone: agent_name(agent), ears }
+            }
             0 => Verb::Transfer { call, to, way: Way::Blind },
             1 | 2 => Verb::Transfer { call, to, way: Way::Consult },
             3 => Verb::Transfer { call, to, way: Way::Join },

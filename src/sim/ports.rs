@@ -27,6 +27,8 @@ struct Port {
     peer: Option<PortId>,
     /// The room that it is in; 0: none.
     room: u64,
+    /// Whom of that room it hears.
+    hears: Vec<PortId>,
     track: Option<Track>,
     watch: Option<Duration>,
     /// Silence was reported, and nothing was heard since.
@@ -125,11 +127,16 @@ impl Ports {
             return Err(format!("{command:?} is no room"));
         }
         self.rooms += 1;
-        for &Seat { port, .. } in seats {
+        for &Seat { port, hears } in seats {
             self.part(port);
             let room = self.rooms;
+            let others = seats
+                .iter()
+                .enumerate()
+                .filter(|(n, seat)| seat.port != port && hears >> n & 1 != 0);
+            let others: Vec<PortId> = others.map(|(_, seat)| seat.port).collect();
             if let Some(port) = self.known(port, command)? {
-                port.room = room;
+                (port.room, port.hears) = (room, others);
             }
         }
         Ok(())
@@ -187,6 +194,14 @@ impl Ports {
     }
 
     /// Whether these phones hear one another, and nobody else does.
+    /// Whether what comes from one phone goes to the other.
+    pub fn hears(&self, phone: IpAddr, other: IpAddr) -> bool {
+        let at = |phone| self.open.iter().find(|(_, port)| port.is_at(phone));
+        let (Some((_, ear)), Some((mouth, said))) = (at(phone), at(other)) else { return false };
+        let in_room = ear.room > 0 && ear.room == said.room && ear.hears.contains(mouth);
+        in_room || ear.peer == Some(*mouth)
+    }
+
     pub fn are_together(&self, phones: &[SocketAddr]) -> bool {
         let at = |phone: &SocketAddr| {
             let found = self.open.iter().find(|(_, port)| port.is_at(phone.ip()));

@@ -222,6 +222,11 @@ impl World {
         self.ports.are_together(phones)
     }
 
+    /// Whether whoever is at `phone` hears whoever is at `other`.
+    pub fn hears(&self, phone: SocketAddr, other: SocketAddr) -> bool {
+        self.ports.hears(phone.ip(), other.ip())
+    }
+
     /// On which side of a recording each of these phones is just now.
     pub fn recorded(&self, phones: &[SocketAddr]) -> Vec<Option<Side>> {
         phones.iter().map(|phone| self.ports.recorded(phone.ip())).collect()

@@ -165,6 +165,7 @@ impl UserAgent {
             | Timer::DialTimeout(_)
             | Timer::Keys(_)
             | Timer::Parked(_)
+            | Timer::Watch(..)
             | Timer::Silence(_)
             | Timer::Recheck(_)
             | Timer::CallGuard(_)

@@ -33,6 +33,13 @@ hosts = ["10.1.0.1:5060"]
 ping = "0s"
 "#;
 pub const BSNL: &str = "10.1.0.1:5060";
+/// To numbers outside, for everybody.
+pub const ROUTE: &str =
+    "[[route]]\nprefixes = [\"+91\"]\ntrunk = \"bsnl\"\nidentity = \"+917552551181\"\n";
+/// Where the phones of agents are.
+pub const OP1: &str = "10.2.0.1:5060";
+pub const OP2: &str = "10.2.0.2:5060";
+pub const OP3: &str = "10.2.0.3:5060";
 const OWN: &str = "10.0.0.1:5060";
 
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -4,8 +4,9 @@
 //! configuration in force. Out: a refusal that says why, or an answer without what belongs to
 //! others, and with callers' numbers masked where they are not for this pair of eyes.
 
+use super::given::Given;
 use super::rpc::Fault;
-use super::table::{Given, Kind, Verb};
+use super::table::{Kind, Verb};
 use crate::config::{Role, User};
 use crate::shell::board::{Board, Party};
 use crate::shell::store::Within;
@@ -126,6 +127,7 @@ impl Who {
                 Kind::Agent => {
                     board.queues_of_agent(name).is_none_or(|queues| self.looks_after(&queues))
                 }
+                Kind::Phone => self.may_ring(name, board),
                 Kind::Party => self.may_send_to(name, given.text("way"), board),
                 Kind::Queue => ground.queues.contains(name),
                 Kind::Missed => board.place_of_missed(name).is_none_or(|(q, d)| ground.has(q, d)),
@@ -162,6 +164,13 @@ impl Who {
     /// Whether this is an agent of theirs.
     pub fn leads(&self, agent: &str, board: &Board) -> bool {
         board.queues_of_agent(agent).is_some_and(|queues| self.looks_after(&queues))
+    }
+
+    /// Supervisors serve no queue themselves, as a rule; whoever does is theirs or another's.
+    fn may_ring(&self, phone: &str, board: &Board) -> bool {
+        let Party::Agent(name) = board.party(phone) else { return true };
+        let queues = board.queues_of_agent(name).unwrap_or_default();
+        queues.is_empty() || self.looks_after(&queues)
     }
 
     /// A call may be given away to any queue, district and number, where its caller waits as

@@ -6,6 +6,7 @@
 
 mod access;
 mod client;
+mod given;
 mod rpc;
 mod socket;
 mod stream;

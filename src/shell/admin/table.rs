@@ -5,17 +5,14 @@
 //! access, its audit, its help, `pukar call ID ACT …` and `POST /api/…` follow from the row.
 
 use super::access::Who;
+use super::given::Given;
 use super::rpc::Fault;
 use crate::base::Now;
-use crate::call::Way;
+use crate::call::{Ears, Way};
 use crate::config::Role;
 use crate::core::{MissedAct, Verb as Act};
 use crate::shell::board::Board;
-use serde_json::{Map, Value, json};
-use std::time::Duration;
-
-/// The longest span of seconds that anything may last: ten years.
-const SPAN_MAX: u64 = 10 * 366 * 86_400;
+use serde_json::Value;
 
 pub struct Verb {
     pub name: &'static str,
@@ -76,6 +73,8 @@ pub enum Kind {
     /// The id of a call.
     Call,
     Agent,
+    /// Whose phone a supervisor uses: an agent's of theirs, or one's who serves no queue.
+    Phone,
     /// An agent, or `all`, `queue:…`, `district:…`, `shift:…`.
     Agents,
     Queue,
@@ -110,6 +109,7 @@ const fn takes(name: &'static str, kind: Kind) -> Param {
 
 const CALL: Param = needs("call", Kind::Call);
 const QUEUE: Param = needs("queue", Kind::Queue);
+const WATCH: &[Param] = &[CALL, needs("phone", Kind::Phone)];
 const MISSED: &[Param] = &[needs("number", Kind::Missed), takes("by", Kind::Text)];
 
 /// Only reads, and shows no caller's number.
@@ -327,6 +327,36 @@ pub const VERBS: &[Verb] = &[
         "This agent takes a call that waits or is parked.",
         |g| Act::Pick { call: g.own("call"), agent: g.own("agent") },
     ),
+    act("calls.listen", WATCH, "The phone hears the call, and nobody hears it.", |g| {
+        watch(g, Ears::Listen)
+    }),
+    act("calls.whisper", WATCH, "The phone hears the call, and the agent hears it.", |g| {
+        watch(g, Ears::Whisper)
+    }),
+    act("calls.barge", WATCH, "The phone talks with both.", |g| watch(g, Ears::Barge)),
+    act("calls.take", WATCH, "The phone has the caller, and the agent has done with them.", |g| {
+        watch(g, Ears::Take)
+    }),
+    act(
+        "supervise.start",
+        &[
+            CALL,
+            needs("phone", Kind::Phone),
+            takes("way", Kind::Word(&["listen", "whisper", "barge", "take"])),
+        ],
+        "A supervisor's phone hears the call; `way` says who hears it.",
+        |g| {
+            watch(
+                g,
+                match g.text("way") {
+                    "whisper" => Ears::Whisper,
+                    "barge" => Ears::Barge,
+                    "take" => Ears::Take,
+                    _ => Ears::Listen,
+                },
+            )
+        },
+    ),
     act("calls.park", &[CALL], "Parks the caller; the answer says in which slot.", |g| Act::Park {
         call: g.own("call"),
     }),
@@ -435,6 +465,10 @@ fn record(given: &Given, on: bool) -> Act {
     Act::Record { call: given.own("call"), on }
 }
 
+fn watch(given: &Given, ears: Ears) -> Act {
+    Act::Watch { call: given.own("call"), phone: given.own("phone"), ears }
+}
+
 fn hold(given: &Given, hold: bool) -> Act {
     Act::Hold { call: given.own("call"), hold }
 }
@@ -476,96 +510,4 @@ pub fn acts(kind: &str) -> impl Iterator<Item = (&'static str, &'static Verb)> {
         let act = verb.name.strip_prefix(kind)?.strip_prefix('.')?;
         Some((act, verb))
     })
-}
-
-/// What was given to a verb, checked.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Given(pub Map<String, Value>);
-
-impl Verb {
-    pub fn read(&self, params: Value) -> Result<Given, Fault> {
-        let Value::Object(given) = params else {
-            return Err(Fault::params("\"params\" must be an object with named values"));
-        };
-        if let Some(key) = given.keys().find(|key| self.params.iter().all(|p| p.name != **key)) {
-            let known: Vec<&str> = self.params.iter().map(|param| param.name).collect();
-            let known = if known.is_empty() { "nothing".into() } else { known.join(", ") };
-            return Err(Fault::params(format!("{} knows no `{key}`; it takes {known}", self.name)));
-        }
-        for param in self.params {
-            let value = given.get(param.name).filter(|value| !value.is_null());
-            let Some(value) = value else {
-                match param.needed {
-                    true => return Err(Fault::params(self.lacks(param))),
-                    false => continue,
-                }
-            };
-            if let Some(wanted) = param.kind.complaint(value) {
-                let name = param.name;
-                return Err(Fault::params(format!("{}: `{name}` must be {wanted}", self.name)));
-            }
-        }
-        Ok(Given(given))
-    }
-
-    fn lacks(&self, param: &Param) -> String {
-        format!("{} needs `{}`", self.name, param.name)
-    }
-
-    /// As a machine reads it.
-    pub fn describe(&self) -> Value {
-        let params: Vec<Value> = (self.params.iter())
-            .map(|param| json!({"name": param.name, "needed": param.needed}))
-            .collect();
-        json!({"name": self.name, "role": self.role.name(), "params": params, "help": self.help})
-    }
-}
-
-impl Kind {
-    /// What it must be, where it is not.
-    fn complaint(self, value: &Value) -> Option<String> {
-        let text = |value: &Value| (!value.is_string()).then(|| "text".into());
-        match self {
-            Kind::Any => None,
-            Kind::Count if value.is_u64() => None,
-            Kind::Count => Some("a whole number".into()),
-            Kind::Word(words) if value.as_str().is_some_and(|text| words.contains(&text)) => None,
-            Kind::Word(words) => Some(words.join(", ")),
-            Kind::Call | Kind::Agent | Kind::Agents | Kind::Queue => text(value),
-            Kind::Party | Kind::Missed | Kind::Caller | Kind::Text => text(value),
-        }
-    }
-}
-
-impl Given {
-    pub fn maybe(&self, name: &str) -> Option<&str> {
-        self.0.get(name)?.as_str()
-    }
-
-    pub fn text(&self, name: &str) -> &str {
-        self.maybe(name).unwrap_or_default()
-    }
-
-    fn own(&self, name: &str) -> String {
-        self.text(name).into()
-    }
-
-    pub fn count(&self, name: &str) -> u64 {
-        self.0.get(name).and_then(Value::as_u64).unwrap_or_default()
-    }
-
-    /// Seconds; `None` where nothing was said.
-    fn span(&self, name: &str) -> Option<Duration> {
-        let seconds = self.0.get(name).and_then(Value::as_u64);
-        seconds.map(|seconds| Duration::from_secs(seconds.min(SPAN_MAX)))
-    }
-
-    /// In a line, for the books.
-    pub fn line(&self) -> String {
-        let word = |(name, value): (&String, &Value)| match value {
-            Value::String(text) => format!("{name}={text}"),
-            other => format!("{name}={other}"),
-        };
-        self.0.iter().map(word).collect::<Vec<_>>().join(" ")
-    }
 }

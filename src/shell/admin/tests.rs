@@ -370,6 +370,9 @@ fn who_may_not_act_is_told_why_and_it_is_noted() {
             json!({"call": "01HZ3", "to": "district:shivpuri", "way": "consult"}),
             "district:shivpuri does not belong",
         ),
+        ("collector", "calls.listen", json!({"call": "01HZ1", "phone": "op1"}), "needs the role"),
+        ("ali", "calls.listen", json!({"call": "01HZ1", "phone": "ali1"}), "does not belong"),
+        ("ali", "calls.barge", json!({"call": "01HZ3", "phone": "op1"}), "op1 does not belong"),
         ("ali", "config.reload", json!({}), "needs the role administrator"),
         ("ali", "queues.add", json!({"queue": "alirajpur", "agent": "op1"}), "does not belong"),
         ("analyst", "directory.list", json!({}), "needs the role read-only"),
@@ -384,7 +387,7 @@ fn who_may_not_act_is_told_why_and_it_is_noted() {
         "collector".to_string(),
         Act::Noted { verb: Noted::Refused, on: "calls.hangup call=01HZ1".into() },
     );
-    assert_eq!((noted.len(), &noted[0]), (11, &refused));
+    assert_eq!((noted.len(), &noted[0]), (14, &refused));
 }
 
 #[test]

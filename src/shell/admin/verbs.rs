@@ -1,8 +1,9 @@
 //! What the admin socket and HTTP can do: admits whoever asks, then does it or has it done.
 
 use super::access::{Peer, Who};
+use super::given::Given;
 use super::rpc::Fault;
-use super::table::{self, Given, How, Look, Shell, Shows, VERBS, Verb};
+use super::table::{self, How, Look, Shell, Shows, VERBS, Verb};
 use crate::base::{Instant, Wall};
 use crate::config::Settings;
 use crate::core::{Event, Noted, Verb as Act};

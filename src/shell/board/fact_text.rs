@@ -3,7 +3,7 @@
 use super::fold::Board;
 use crate::acd::{self, Hand, Miss, MissedBecause, ShiftNews, Withdrawn};
 use crate::base::{AgentId, CallId, LegId, QueueId};
-use crate::call::{self, Arrival, MissedNews, Recorded, Role};
+use crate::call::{self, Arrival, Ears, MissedNews, Recorded, Role};
 use crate::core::{Fact, What};
 use crate::media::control::Figures;
 use crate::shell::stamp::rfc3339;
@@ -108,16 +108,14 @@ fn of_call(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
             ("call.rung", json!({"call": id(call), "number": number, "reached": reached}))
         }
         call::Fact::Recording { call, what } => of_recording(&id(call), what),
-        call::Fact::Returned { call, agent, talked } => (
-            "call.returned",
-            json!({"call": id(call), "agent": board.names.agent(*agent), "talked": talked}),
-        ),
-        call::Fact::LegAnswered { .. }
+        call::Fact::Returned { .. }
+        | call::Fact::LegAnswered { .. }
         | call::Fact::Joined { .. }
         | call::Fact::Alone { .. }
         | call::Fact::Transferring { .. }
         | call::Fact::Transferred { .. }
         | call::Fact::NotTransferred { .. }
+        | call::Fact::Watched { .. }
         | call::Fact::Parked { .. } => of_handover(board, fact),
         call::Fact::LegClosed { call, leg, role, status, cause } => (
             "call.leg_closed",
@@ -196,6 +194,15 @@ fn of_handover(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
             "call.parked",
             json!({"call": id(call), "slot": slot, "by": by.map(|by| board.names.agent(by))}),
         ),
+        call::Fact::Watched { call, agent, ears } => (
+            "call.watched",
+            json!({"call": id(call), "agent": board.names.agent(*agent),
+                   "ears": ears.map(Ears::name)}),
+        ),
+        call::Fact::Returned { call, agent, talked } => (
+            "call.returned",
+            json!({"call": id(call), "agent": board.names.agent(*agent), "talked": talked}),
+        ),
         // All that is no handover has its words in `of_call`.
         call::Fact::Arrived { .. }
         | call::Fact::SystemAnswered { .. }
@@ -212,7 +219,6 @@ fn of_handover(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
         | call::Fact::Farewell { .. }
         | call::Fact::Rung { .. }
         | call::Fact::Category { .. }
-        | call::Fact::Returned { .. }
         | call::Fact::LegClosed { .. }
         | call::Fact::Measured { .. }
         | call::Fact::Ended { .. }
@@ -366,5 +372,6 @@ fn of_role(board: &Board, role: Role) -> String {
         Role::Caller => "caller".into(),
         Role::Agent(agent) => format!("agent:{}", board.names.agent(agent)),
         Role::Target => "target".into(),
+        Role::Supervisor(agent) => format!("supervisor:{}", board.names.agent(agent)),
     }
 }

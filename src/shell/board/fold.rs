@@ -8,7 +8,7 @@ use super::trunks::Trunk;
 use super::wall::{Minutes, Short};
 use crate::acd::{self, AgentState, Door, Hand, Ways};
 use crate::base::{AgentId, CallId, Id, Now, QueueId, Wall, limits};
-use crate::call::{self, Arrival, Direction, Failures, MissedNews, Outcome};
+use crate::call::{self, Arrival, Direction, Ears, Failures, MissedNews, Outcome};
 use crate::core::{Audit, Fact, What};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -69,6 +69,8 @@ pub(super) struct Call {
     pub connected: Option<Now>,
     pub held: bool,
     pub silent: bool,
+    /// Supervisors who are in the call.
+    pub watched: BTreeMap<AgentId, Ears>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -283,11 +285,9 @@ impl Board {
             call::Fact::Silent { call, silent, .. } => {
                 self.change(*call, |call| call.silent = *silent);
             }
-            call::Fact::Alone { call } => {
-                self.change(*call, |call| (call.stage, call.agent) = (Stage::Waiting, None));
-            }
+            call::Fact::Alone { call } => self.change(*call, Call::wait),
             call::Fact::Returned { call, talked, .. } => self.change(*call, |call| {
-                (call.stage, call.agent) = (Stage::Waiting, None);
+                call.wait();
                 call.connected = call.connected.filter(|_| *talked);
             }),
             call::Fact::Parked { call, slot, .. } => {
@@ -311,6 +311,9 @@ impl Board {
                 self.missed.rung(number);
             }
             call::Fact::Missed { number, news } => self.take_missed(at, number, news),
+            call::Fact::Watched { call, agent, ears } => {
+                self.change(*call, |call| call.watch(*agent, *ears));
+            }
             call::Fact::Category { .. }
             | call::Fact::SystemAnswered { .. }
             | call::Fact::Announced { .. }
@@ -492,6 +495,17 @@ impl Board {
 }
 
 impl Call {
+    fn wait(&mut self) {
+        (self.stage, self.agent) = (Stage::Waiting, None);
+    }
+
+    fn watch(&mut self, agent: AgentId, ears: Option<Ears>) {
+        match ears {
+            Some(ears) => _ = self.watched.insert(agent, ears),
+            None => _ = self.watched.remove(&agent),
+        }
+    }
+
     fn new(at: Now, arrival: &Arrival, names: &Names) -> Self {
         Self {
             id: arrival.id.clone(),
@@ -512,6 +526,7 @@ impl Call {
             connected: None,
             held: false,
             silent: false,
+            watched: BTreeMap::new(),
         }
     }
 }

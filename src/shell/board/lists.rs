@@ -87,6 +87,7 @@ impl Board {
             "wait_ms": millis(call.queued.unwrap_or(call.arrived), waits_until),
             "talk_ms": call.connected.map_or(0, |at| millis(at, now)),
             "held": call.held,
+            "watched_by": call.watched.keys().map(|by| self.names.agent(*by)).collect::<Vec<_>>(),
             "silent": call.silent,
             "slot": match call.stage {
                 Stage::Parked { slot } => Some(slot),

@@ -95,6 +95,7 @@ fn subject(what: &What) -> Option<CallId> {
             | call::Fact::NotTransferred { call, .. }
             | call::Fact::Parked { call, .. }
             | call::Fact::Recording { call, .. }
+            | call::Fact::Watched { call, .. }
             | call::Fact::Announced { call, .. }
             | call::Fact::Chose { call, .. }
             | call::Fact::Emergency { call, .. }

@@ -6,7 +6,7 @@ use super::fold::{Board, Stage};
 use super::story::Story;
 use crate::acd::{self, AgentState, Claim, PassedOver, Pick, Verdict};
 use crate::base::{AgentId, Now};
-use crate::call::{self, Arrival, Centre, Recorded, Role, Way};
+use crate::call::{self, Arrival, Centre, Ears, Recorded, Role, Way};
 use crate::core::What;
 use crate::shell::stamp::rfc3339;
 use serde_json::{Value, json};
@@ -208,14 +208,10 @@ impl Board {
             call::Fact::Parked { slot, by, .. } => {
                 format!("parked in {slot} by {}", self.whoever(*by))
             }
-            call::Fact::Recording { what, .. } => match what {
-                Recorded::Started { .. } => "is recorded".into(),
-                Recorded::Paused => "private: what follows is not recorded".into(),
-                Recorded::Resumed => "is recorded again".into(),
-                Recorded::Gaps => "the recording has gaps: the disk was too slow".into(),
-                Recorded::Failed { why } => format!("is not recorded any more: {why}"),
-                Recorded::Finished { .. } => return None,
-            },
+            call::Fact::Watched { agent, ears, .. } => {
+                format!("{} {}", self.who(*agent), of_ears(*ears))
+            }
+            call::Fact::Recording { what, .. } => return of_recorded(what),
             call::Fact::LegOpened { .. }
             | call::Fact::LegAnswered { .. }
             | call::Fact::LegClosed { .. }
@@ -315,6 +311,28 @@ impl Board {
             Some((_, id, _)) => id.clone(),
             None => self.names.agent(agent),
         }
+    }
+}
+
+fn of_recorded(what: &Recorded) -> Option<String> {
+    Some(match what {
+        Recorded::Started { .. } => "is recorded".into(),
+        Recorded::Paused => "private: what follows is not recorded".into(),
+        Recorded::Resumed => "is recorded again".into(),
+        Recorded::Gaps => "the recording has gaps: the disk was too slow".into(),
+        Recorded::Failed { why } => format!("is not recorded any more: {why}"),
+        Recorded::Finished { .. } => return None,
+    })
+}
+
+/// What a supervisor does in a call.
+fn of_ears(ears: Option<Ears>) -> &'static str {
+    match ears {
+        Some(Ears::Listen) => "listens",
+        Some(Ears::Whisper) => "whispers to the agent",
+        Some(Ears::Barge) => "speaks with all",
+        Some(Ears::Take) => "takes over",
+        None => "listens no more",
     }
 }
 
