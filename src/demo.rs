@@ -11,7 +11,7 @@ mod wire;
 use pukar::config;
 use pukar::console::{DemoArgs, Fault};
 use pukar::load::{self, Plan, Record, Report};
-use pukar::shell::{Filter, Options, Over, Running, query};
+use pukar::shell::{Filter, Options, Over, Running, Source, query};
 use serde_json::Value;
 use std::fmt::Write;
 use std::net::{SocketAddr, UdpSocket};
@@ -121,11 +121,11 @@ fn record(row: &Value) -> Record {
 }
 
 fn rows(database: PathBuf) -> Result<Vec<Value>, String> {
-    let mut found = Vec::new();
+    let (source, mut found) = (Source::Sqlite(database), Vec::new());
     let mut after = None;
     loop {
         let filter = Filter { after, limit: Some(PAGE), ..Filter::default() };
-        let page = query(&database, &filter)?;
+        let page = query(&source, &filter)?;
         let rows = page.as_array().map_or(&[][..], Vec::as_slice);
         found.extend_from_slice(rows);
         let last = rows.last().filter(|_| rows.len() == PAGE);

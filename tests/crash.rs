@@ -187,11 +187,33 @@ fn rush(day: &Day) {
     until_status(&mut switch, |calls| calls["live"] == 0);
     facts_have_no_gap(&switch.data().join("s"), day.kills);
     replays_the_same(&switch.data().join("journal"));
+    nobody_is_a_ghost(&mut switch);
     let records = switch.records();
     let seqs: BTreeSet<u64> = records.iter().filter_map(|record| record["seq"].as_u64()).collect();
     assert_eq!(seqs, (1..=u64::from(day.callers)).collect(), "numbers of records");
     assert_eq!(records.len(), day.callers as usize);
     assert!(records.iter().all(|record| record["outcome"] == "answered"), "{records:#?}");
+    eprintln!(
+        "{} kills: {} records of {} calls, none twice, 0 ghost agents",
+        day.kills,
+        records.len(),
+        day.callers
+    );
+}
+
+/// No agent is held to be in a call when there is none. A phone that rang, answered and hung up
+/// while nobody was there has no last word for the CANCEL: RFC 3261 gives it up after 64*T1.
+fn nobody_is_a_ghost(switch: &mut Switch) {
+    let busy = ["offered", "talking", "own-call"].map(Value::from);
+    let deadline = Deadline::after(Duration::from_secs(60));
+    loop {
+        let agents = switch.ask("agents.list");
+        if !agents.as_array().unwrap().iter().any(|agent| busy.contains(&agent["state"])) {
+            return;
+        }
+        assert!(deadline.left().is_some(), "ghosts: {agents:#}");
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
 }
 
 #[test]
@@ -287,6 +309,17 @@ fn survive(day: &Day) -> Survived {
     assert!(away < OUTAGE_MAX, "back after {outages:?}");
     let heard_nothing = (away + BACK_IN_HEARING).as_secs_f64() * 1_000.0;
     let (voice, music) = (&report.voice.voice_pause_ms, &report.voice.music_pause_ms);
+    eprintln!(
+        "{} of {} calls alive, {} refused; pauses in ms: voice p99 {:.0}, max {:.0}; music p99 \
+         {:.0}, max {:.0}",
+        records.len(),
+        day.callers,
+        report.calls.refused,
+        voice.p99,
+        voice.max,
+        music.p99,
+        music.max
+    );
     assert!(voice.count >= u64::from(talking), "{voice:?}");
     assert!(voice.max < heard_nothing, "{voice:?}, away for {outages:?}");
     assert!(music.max < heard_nothing, "{music:?}, away for {outages:?}");

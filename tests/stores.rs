@@ -144,6 +144,24 @@ fn a_purge_of_postgresql_takes_what_is_old_leaves_proof_and_says_what_it_cannot_
     let report = load::run(&plan, &mut |_| {}).unwrap();
     assert_eq!(report.calls.answered, 6, "{report}");
     until(&mut switch, "calls are stored", |list| list[1]["last_call"] == 6);
+    // There is no SQLite, so it is the database over there that is asked.
+    let ask = |switch: &mut Switch, filter: Value| {
+        let calls = switch.admin.ask("records.query", filter).unwrap();
+        calls.as_array().unwrap().clone()
+    };
+    let calls = ask(&mut switch, json!({"legs": true, "queue": "general"}));
+    let seqs: Vec<_> = calls.iter().map(|call| call["seq"].as_u64().unwrap()).collect();
+    assert_eq!(seqs.len(), 6, "{calls:#?}");
+    assert!(calls.iter().all(|call| call["legs"].as_array().is_some_and(|legs| legs.len() >= 2)));
+    assert!(calls[0]["talk_ms"].is_u64() && calls[0]["q850"].is_u64(), "{:#}", calls[0]);
+    let (first, last) = (calls[0]["id"].clone(), calls[5]["id"].clone());
+    assert_eq!(ask(&mut switch, json!({"after": first, "limit": 2})).len(), 2);
+    assert_eq!(ask(&mut switch, json!({"after": last})), Vec::<Value>::new());
+    assert_eq!(ask(&mut switch, json!({"until": "2020-01-01T00:00:00Z"})), Vec::<Value>::new());
+    assert_eq!(ask(&mut switch, json!({"agent": "op1' OR '1' = '1"})), Vec::<Value>::new());
+    let day = json!({"since": "2020-01-01T00:00:00Z"});
+    let report = switch.admin.ask("report", day).unwrap();
+    assert_eq!(report["total"]["answered"], 6, "{report:#}");
     switch.configure(|text| text.replace("stores = [", "keep = \"400d\"\nstores = ["));
     switch.stop();
     postgres

@@ -45,5 +45,5 @@ pub use core_loop::Over;
 pub use journal::{Audit, audit as replay, explain, is_begun as has_journal, tell as facts_of};
 pub use run::run;
 pub use running::{Options, Running};
-pub use store::{Filter, Place, Purge, Store, csv_field, places, purge, query, verify};
+pub use store::{Filter, Place, Purge, Source, Store, csv_field, places, purge, query, verify};
 pub use supervise::supervise;

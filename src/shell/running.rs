@@ -12,10 +12,10 @@ use super::lock::Lock;
 use super::media::{Jukebox, Workers};
 use super::meters::{Metrics, ShellMeters};
 use super::outlets::{Outlets, Replies};
-use super::store::{self, Filter, Stores};
+use super::store::{self, Filter, Source, Stores};
 use super::tcp::Streams;
 use super::{checks, reload, tunes};
-use crate::config::{self, Settings};
+use crate::config::Settings;
 use crate::core::{Event, Switch};
 use crate::sip::Transport;
 use serde_json::Value;
@@ -68,7 +68,7 @@ pub struct Running {
     listens: Vec<(Transport, SocketAddr)>,
     socket: PathBuf,
     http_at: Option<SocketAddr>,
-    database: Option<PathBuf>,
+    database: Option<Source>,
     data: PathBuf,
     drain_within: Duration,
 }
@@ -101,7 +101,7 @@ impl Running {
         let streams = ground.start_streams(tcp, open.flows)?;
         let replies = Replies::default();
         let socket = ground.settings.admin.socket.clone();
-        let database = database(&ground.settings.stores);
+        let database = Source::of(&ground.settings.stores);
         let api = ground.api(&board, &replies, stores.health())?;
         let api = Api { database: database.clone(), reload: reload.clone(), upgrade, ..api };
         let (guard, http_at) = ground.open_doors(Arc::new(api), http)?;
@@ -160,9 +160,9 @@ impl Running {
         self.http_at
     }
 
-    /// The database that records can be read from, where there is one.
+    /// The database file that records can be read from, where there is one.
     pub fn database(&self) -> Option<&Path> {
-        self.database.as_deref()
+        self.database.as_ref().and_then(Source::path)
     }
 
     /// What `status` on the admin socket says.
@@ -177,12 +177,12 @@ impl Running {
 
     /// Finished calls that the database holds by now.
     pub fn records(&self) -> Result<u64, String> {
-        self.database.as_deref().map_or(Ok(0), store::count)
+        self.database().map_or(Ok(0), store::count)
     }
 
     pub fn query(&self, filter: &Filter) -> Result<Value, String> {
-        let none = || Err("there is no SQLite database among the stores".into());
-        self.database.as_deref().map_or_else(none, |database| store::query(database, filter))
+        let none = || Err("there is no database among the stores".into());
+        self.database.as_ref().map_or_else(none, |source| store::query(source, filter))
     }
 
     /// No new calls from now on; the switch is over when the last one is.
@@ -355,17 +355,6 @@ fn adopting(read: Reload, ground: &Ground, jukebox: Jukebox) -> Reload {
 
 fn listens(settings: &Settings) -> Vec<(Transport, SocketAddr)> {
     settings.sip.listen.iter().map(|listener| (listener.transport, listener.bind)).collect()
-}
-
-fn database(stores: &[config::Store]) -> Option<PathBuf> {
-    stores.iter().find_map(|store| match store {
-        config::Store::Sqlite { path } => Some(path.clone()),
-        config::Store::JsonLines { .. }
-        | config::Store::Csv { .. }
-        | config::Store::Postgres(_)
-        | config::Store::Webhook(_)
-        | config::Store::Nats(_) => None,
-    })
 }
 
 #[cfg(test)]

@@ -13,10 +13,9 @@ use crate::shell::meters::{Metrics, ShellMeters};
 use crate::shell::outlets::Replies;
 use crate::shell::report;
 use crate::shell::stamp::rfc3339;
-use crate::shell::store::{self, Filter, Health};
+use crate::shell::store::{self, Filter, Health, Source};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -42,8 +41,8 @@ pub struct Api {
     pub replies: Replies,
     pub metrics: Arc<Metrics>,
     pub meters: ShellMeters,
-    /// The first SQLite database among the stores.
-    pub database: Option<PathBuf>,
+    /// The database among the stores that is asked.
+    pub database: Option<Source>,
     pub stores: Arc<Health>,
     pub reload: Option<Reload>,
     pub upgrade: Option<Upgrade>,
@@ -296,7 +295,7 @@ impl Api {
         Ok(answer)
     }
 
-    fn database(&self) -> Result<PathBuf, Fault> {
+    fn database(&self) -> Result<Source, Fault> {
         self.database.clone().ok_or_else(|| {
             Fault::refused(
                 "no store can be asked: add \"sqlite:data/records.db\" to [records] stores",

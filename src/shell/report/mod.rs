@@ -13,12 +13,11 @@ use crate::acd::{Calendar, OnDay, RosterSettings};
 use crate::base::Wall;
 use crate::config::Reports;
 use crate::shell::stamp::rfc3339;
-use crate::shell::store::{Brief, Within, briefs};
+use crate::shell::store::{Brief, Source, Within, briefs};
 use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::path::Path;
 use tally::Tally;
 
 /// What the breakdowns are by.
@@ -31,7 +30,7 @@ const REST: &str = "(others)";
 
 /// What a report is made with.
 pub struct Wanted<'a> {
-    pub database: &'a Path,
+    pub database: &'a Source,
     pub roster: &'a RosterSettings,
     pub reports: &'a Reports,
     pub window: Window,
@@ -80,7 +79,7 @@ struct Books {
 
 impl Books {
     fn read(
-        database: &Path,
+        database: &Source,
         roster: &RosterSettings,
         reports: &Reports,
         window: Window,

@@ -4,7 +4,7 @@ use super::*;
 use crate::call::{Direction, Outcome};
 use crate::core::{CallRecord, Row};
 use crate::shell::store::tests::{Folder, call};
-use crate::shell::store::{Sqlite, Store};
+use crate::shell::store::{Source, Sqlite, Store};
 use std::time::Duration;
 
 /// 2026-11-22 00:00 in India.
@@ -50,6 +50,7 @@ fn a_report_reconciles_and_is_the_same_when_run_again() {
     out.direction = Direction::Out;
     let rows: Vec<Row> = rows.into_iter().chain([out]).map(Row::Call).collect();
     Sqlite::open(&database).unwrap().write(&rows).unwrap();
+    let database = Source::Sqlite(database);
     let (roster, reports) = (morning(), Reports::default());
     let window = Window { since: Wall(MIDNIGHT + 6 * HOUR), until: Wall(MIDNIGHT + 20 * HOUR) };
     let wanted =

@@ -1,7 +1,9 @@
 //! Records one by one, as much of each as a report needs.
 
-use super::query::open;
+use super::postgres;
+use super::query::{Source, Wanted, open};
 use rusqlite::params_from_iter;
+use serde_json::Value;
 use std::path::Path;
 
 /// Queues and districts: what of the switch is somebody's.
@@ -28,28 +30,51 @@ pub struct Brief {
 
 /// Hands every call that arrived from `since` until before `until` to `each`, in their order.
 pub fn briefs(
-    database: &Path,
+    source: &Source,
     (since, until): (&str, &str),
     within: Option<&Within>,
     mut each: impl FnMut(Brief),
 ) -> Result<(), String> {
-    let mut values = vec![since.to_string(), until.to_string()];
-    let mut clause = String::new();
-    if let Some((queues, districts)) = within {
-        let marks = |names: &[String]| vec!["?"; names.len()].join(", ");
-        let (queue, district) = (marks(queues), marks(districts));
-        clause = format!(" AND (queue IN ({queue}) OR district IN ({district}))");
-        values.extend(queues.iter().chain(districts).cloned());
+    let mut wanted = Wanted::default();
+    wanted.that("arrived_at", ">=", since);
+    wanted.that("arrived_at", "<", until);
+    within.into_iter().for_each(|within| wanted.within(within));
+    match source {
+        Source::Sqlite(database) => of_sqlite(database, &wanted, &mut each),
+        Source::Postgres(at) => postgres::each(at, &wanted, &mut |call| each(of_object(&call))),
     }
+}
+
+fn of_object(call: &Value) -> Brief {
+    let text = |key: &str| call[key].as_str().unwrap_or_default().to_string();
+    let count = |key: &str| call[key].as_i64().unwrap_or_default().max(0) as u64;
+    Brief {
+        direction: text("direction"),
+        arrived_at: text("arrived_at"),
+        line: text("line"),
+        trunk: text("trunk"),
+        district: text("district"),
+        queue: text("queue"),
+        category: text("category"),
+        outcome: text("outcome"),
+        wait_ms: count("wait_ms"),
+        talk_ms: count("talk_ms"),
+        hold_ms: count("hold_ms"),
+        wrap_ms: count("wrap_ms"),
+        transfers: count("transfers"),
+    }
+}
+
+fn of_sqlite(database: &Path, wanted: &Wanted, each: &mut dyn FnMut(Brief)) -> Result<(), String> {
+    let clause = wanted.clause(&mut |_| "?".into());
     let sql = format!(
         "SELECT direction, arrived_at, line, trunk, district, queue, category, outcome, wait_ms, \
-         talk_ms, hold_ms, wrap_ms, transfers FROM calls WHERE arrived_at >= ? AND arrived_at < \
-         ?{clause} ORDER BY id"
+         talk_ms, hold_ms, wrap_ms, transfers FROM calls WHERE 1{clause} ORDER BY id"
     );
     let mut read = || -> rusqlite::Result<()> {
         let connection = open(database)?;
         let mut statement = connection.prepare(&sql)?;
-        let mut rows = statement.query(params_from_iter(&values))?;
+        let mut rows = statement.query(params_from_iter(wanted.values()))?;
         while let Some(row) = rows.next()? {
             let count = |at| Ok::<u64, rusqlite::Error>(row.get::<_, i64>(at)?.max(0) as u64);
             each(Brief {

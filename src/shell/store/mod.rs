@@ -37,7 +37,7 @@ pub use outbox::Outbox;
 pub use places::places;
 pub use postgres::Postgres;
 pub use purge::{Wish as Purge, purge};
-pub use query::{Filter, count, query};
+pub use query::{Filter, Source, count, query};
 pub use sqlite::Sqlite;
 pub use verify::verify;
 pub use webhook::Webhook;

@@ -1,12 +1,14 @@
-//! Reading finished calls back, through a connection that can only read: the writer is not
-//! disturbed, and a question cannot change anything.
+//! Reading finished calls back, from SQLite or else from PostgreSQL, through a connection that can
+//! only read: the writer is not disturbed, and a question cannot change anything.
 
 use super::columns::{CALLS, LEGS, Table};
+use super::postgres;
+use crate::config::{Remote, Store};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, params_from_iter};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Rows in one answer.
@@ -37,36 +39,137 @@ pub struct Filter {
     pub within: Option<super::Within>,
 }
 
-/// Finished calls as JSON objects, oldest first.
-pub fn query(database: &Path, filter: &Filter) -> Result<Value, String> {
+/// A database that can be asked.
+#[derive(Clone, Debug)]
+pub enum Source {
+    Sqlite(PathBuf),
+    Postgres(Remote),
+}
+
+impl Source {
+    /// The first that there is: one that lies here rather than one elsewhere.
+    pub fn of(stores: &[Store]) -> Option<Self> {
+        let sqlite = stores.iter().find_map(|store| match store {
+            Store::Sqlite { path } => Some(Self::Sqlite(path.clone())),
+            _ => None,
+        });
+        let postgres = || {
+            stores.iter().find_map(|store| match store {
+                Store::Postgres(at) => Some(Self::Postgres(at.clone())),
+                _ => None,
+            })
+        };
+        sqlite.or_else(postgres)
+    }
+
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(path) => Some(path),
+            Self::Postgres(_) => None,
+        }
+    }
+}
+
+/// Finished calls as JSON objects, oldest first. It waits for the database: not for a thread that
+/// others wait for.
+pub fn query(source: &Source, filter: &Filter) -> Result<Value, String> {
     let limit = filter.limit.unwrap_or(1_000).clamp(1, LIMIT_MAX);
     let (since, until) = (moment(filter.since.as_ref())?, moment(filter.until.as_ref())?);
     let conditions = [
-        ("id = ?", filter.id.as_ref()),
-        ("arrived_at >= ?", since.as_ref()),
-        ("arrived_at < ?", until.as_ref()),
-        ("line = ?", filter.line.as_ref()),
-        ("queue = ?", filter.queue.as_ref()),
-        ("agent = ?", filter.agent.as_ref()),
-        ("caller = ?", filter.caller.as_ref()),
-        ("outcome = ?", filter.outcome.as_ref()),
-        ("id > ?", filter.after.as_ref()),
+        ("id", "=", filter.id.as_ref()),
+        ("arrived_at", ">=", since.as_ref()),
+        ("arrived_at", "<", until.as_ref()),
+        ("line", "=", filter.line.as_ref()),
+        ("queue", "=", filter.queue.as_ref()),
+        ("agent", "=", filter.agent.as_ref()),
+        ("caller", "=", filter.caller.as_ref()),
+        ("outcome", "=", filter.outcome.as_ref()),
+        ("id", ">", filter.after.as_ref()),
     ];
-    let given: Vec<_> = conditions.iter().filter_map(|(c, value)| Some((c, (*value)?))).collect();
-    let mut clause: String =
-        given.iter().map(|(condition, _)| format!(" AND {condition}")).collect();
-    let mut values: Vec<&String> = given.iter().map(|(_, value)| *value).collect();
-    if let Some((queues, districts)) = &filter.within {
-        let marks = |names: &[String]| vec!["?"; names.len()].join(", ");
-        let (of_queues, of_districts) = (marks(queues), marks(districts));
-        clause.push_str(&format!(" AND (queue IN ({of_queues}) OR district IN ({of_districts}))"));
-        values.extend(queues.iter().chain(districts));
+    let mut wanted = Wanted::default();
+    for (column, is, value) in conditions {
+        if let Some(value) = value {
+            wanted.that(column, is, value);
+        }
     }
+    if let Some(within) = &filter.within {
+        wanted.within(within);
+    }
+    match source {
+        Source::Sqlite(path) => of_sqlite(path, &wanted, limit, filter.legs),
+        Source::Postgres(at) => postgres::find(at, &wanted, limit, filter.legs),
+    }
+}
+
+/// Conditions on the rows of a table, in the words of either database.
+#[derive(Default)]
+pub struct Wanted {
+    /// A column, how it compares, and with how many of the values.
+    conditions: Vec<Condition>,
+    values: Vec<String>,
+}
+
+enum Condition {
+    Is(&'static str, &'static str),
+    /// One of the first so many queues, or of so many districts after them.
+    Within(usize, usize),
+}
+
+impl Wanted {
+    pub fn that(&mut self, column: &'static str, is: &'static str, value: &str) {
+        self.conditions.push(Condition::Is(column, is));
+        self.values.push(value.into());
+    }
+
+    pub fn within(&mut self, (queues, districts): &super::Within) {
+        self.conditions.push(Condition::Within(queues.len(), districts.len()));
+        self.values.extend(queues.iter().chain(districts).cloned());
+    }
+
+    pub fn values(&self) -> &[String] {
+        &self.values
+    }
+
+    /// ` AND …`; `place` says how the next value is written that is for a column.
+    pub fn clause(&self, place: &mut dyn FnMut(&str) -> String) -> String {
+        let mut clause = String::new();
+        for condition in &self.conditions {
+            match condition {
+                Condition::Is(column, is) => {
+                    let value = place(column);
+                    clause.push_str(&format!(" AND {column} {is} {value}"));
+                }
+                Condition::Within(queues, districts) => {
+                    let mut many = |column: &str, count: usize| {
+                        let places: Vec<String> = (0..count).map(|_| place(column)).collect();
+                        match places.is_empty() {
+                            true => "1 = 0".into(),
+                            false => format!("{column} IN ({})", places.join(", ")),
+                        }
+                    };
+                    let (of_queues, of_districts) =
+                        (many("queue", *queues), many("district", *districts));
+                    clause.push_str(&format!(" AND ({of_queues} OR {of_districts})"));
+                }
+            }
+        }
+        clause
+    }
+}
+
+fn of_sqlite(
+    database: &Path,
+    wanted: &Wanted,
+    limit: usize,
+    with_legs: bool,
+) -> Result<Value, String> {
+    let clause = wanted.clause(&mut |_| "?".into());
+    let values: Vec<&String> = wanted.values.iter().collect();
     let read = || {
         let connection = open(database)?;
         let tail = format!("WHERE 1{clause} ORDER BY id LIMIT {limit}");
         let mut calls = select(&connection, &CALLS, &tail, &values)?;
-        for call in calls.iter_mut().filter(|_| filter.legs) {
+        for call in calls.iter_mut().filter(|_| with_legs) {
             let id = call["id"].as_str().unwrap_or_default().to_string();
             let tail = "WHERE call = ? ORDER BY n";
             call["legs"] = json!(select(&connection, &LEGS, tail, &[&id])?);

@@ -72,6 +72,10 @@ pub fn call(n: u64) -> Row {
     })
 }
 
+fn ask(database: &std::path::Path, filter: &Filter) -> Result<serde_json::Value, String> {
+    query(&Source::Sqlite(database.into()), filter)
+}
+
 /// A journal beside the outbox, in which these rows are noted.
 pub fn journal_of(folder: &Folder, rows: &[Row]) {
     let mut file = Header::new(1, false).encode().to_vec();
@@ -245,7 +249,7 @@ fn both_stores_hold_every_row_once_even_when_rows_come_twice() {
         }
     }
     run(&folder, configured(&folder, &stores), std::iter::empty());
-    let calls = query(&database, &Filter { legs: true, ..Filter::default() }).unwrap();
+    let calls = ask(&database, &Filter { legs: true, ..Filter::default() }).unwrap();
     let calls = calls.as_array().unwrap();
     assert_eq!(calls.len(), 50);
     assert_eq!(calls[6]["arrived_at"], "2023-11-14T22:13:27.000Z");
@@ -265,7 +269,7 @@ fn questions_narrow_the_answer_and_bad_ones_are_explained() {
     let database = folder.0.join("records.db");
     let stores = [config::Store::Sqlite { path: database.clone() }];
     run(&folder, configured(&folder, &stores), (1..=10).map(call));
-    let count = |filter: Filter| query(&database, &filter).unwrap().as_array().unwrap().len();
+    let count = |filter: Filter| ask(&database, &filter).unwrap().as_array().unwrap().len();
     let since = Some("2023-11-15T03:43:28+05:30".into());
     assert_eq!(count(Filter { since, ..Filter::default() }), 3);
     assert_eq!(count(Filter { line: Some("112".into()), ..Filter::default() }), 0);
@@ -273,7 +277,7 @@ fn questions_narrow_the_answer_and_bad_ones_are_explained() {
     let after = Some(format!("01HZ{:022}", 8));
     assert_eq!(count(Filter { after, ..Filter::default() }), 2);
     let bad = Filter { since: Some("yesterday".into()), ..Filter::default() };
-    assert!(query(&database, &bad).unwrap_err().contains("`yesterday` is no time"));
+    assert!(ask(&database, &bad).unwrap_err().contains("`yesterday` is no time"));
 }
 
 /// The rows of all files of a table, in the order of their names, without their headers.
@@ -436,7 +440,7 @@ fn an_old_database_gets_its_new_columns_and_a_foreign_or_newer_one_is_left_alone
                INSERT INTO calls VALUES ('01A', 1)";
     old.execute_batch(sql).unwrap();
     Sqlite::open(&database).unwrap().write(&[call(2)]).unwrap();
-    let calls = query(&database, &Filter::default()).unwrap();
+    let calls = ask(&database, &Filter::default()).unwrap();
     assert_eq!((&calls[0]["line"], &calls[1]["line"]), (&"".into(), &"181".into()));
     old.execute_batch("PRAGMA user_version = 99").unwrap();
     assert!(Sqlite::open(&database).err().unwrap().contains("form 99"));
@@ -478,7 +482,7 @@ fn a_purge_takes_what_is_old_and_not_held_and_leaves_proof() {
     let dry = purge_of(&stores, before, true);
     assert_eq!((dry[0].calls, dry[0].states, dry[0].held), (2, 1, 1));
     let seqs = || -> Vec<u64> {
-        let calls = query(&database, &Filter::default()).unwrap();
+        let calls = ask(&database, &Filter::default()).unwrap();
         calls.as_array().unwrap().iter().map(|row| row["seq"].as_u64().unwrap()).collect()
     };
     assert_eq!(seqs(), [1, 2, 3, 4, 5], "nothing was taken out yet");

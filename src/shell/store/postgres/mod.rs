@@ -3,11 +3,13 @@
 //! front, so that several switches share a database.
 
 mod connect;
+mod find;
 mod read;
 mod schema;
 
 use connect::connect;
 pub use connect::sentence;
+pub use find::{each, find};
 pub use read::{Reader, purged, read_all};
 use schema::{kind, quoted};
 

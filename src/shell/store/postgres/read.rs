@@ -31,13 +31,24 @@ impl Reader {
         tail: &str,
         visit: &mut dyn FnMut(&'static Table, Vec<String>),
     ) -> Result<(), String> {
+        self.values(table, tail, &[], &mut |values| visit(table, text_of(&values))).await
+    }
+
+    /// The same as values. `more`: what stands for $2, $3 and so on in `tail`, all of them text.
+    pub async fn values(
+        &self,
+        table: &'static Table,
+        tail: &str,
+        more: &[String],
+        visit: &mut dyn FnMut(Vec<Value>),
+    ) -> Result<(), String> {
         let sql = format!("{} {tail}", select(table));
-        let rows = self.client.query_raw(&sql, [&self.switch]).await;
+        let given = std::iter::once(&self.switch).chain(more).collect::<Vec<_>>();
+        let rows = self.client.query_raw(&sql, given).await;
         let mut rows = pin!(rows.map_err(|e| sentence(&e))?);
         while let Some(row) = rows.try_next().await.map_err(|e| sentence(&e))? {
             let text: String = row.try_get(0).map_err(|e| sentence(&e))?;
-            let values: Vec<Value> = serde_json::from_str(&text).map_err(|e| e.to_string())?;
-            visit(table, text_of(&values));
+            visit(serde_json::from_str(&text).map_err(|e| e.to_string())?);
         }
         Ok(())
     }
