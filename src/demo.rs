@@ -5,6 +5,7 @@
 //! In: how many, how long. Out: progress, a table or JSON, and a verdict. Knows the switch by its
 //! settings, its addresses and its records only.
 
+mod recorded;
 mod state;
 mod wire;
 
@@ -29,7 +30,10 @@ pub fn demo(args: DemoArgs) -> Result<(), Fault> {
     }
     let folder = std::env::temp_dir().join(format!("pukar-demo-{}", std::process::id()));
     let (callers_at, agents_at) = free_addresses().map_err(|e| format!("no free port: {e}"))?;
-    let text = configuration(&args, callers_at, agents_at);
+    let mut text = configuration(&args, callers_at, agents_at);
+    if args.recorded {
+        text.push_str(recorded::CONFIGURATION);
+    }
     let mut settings = config::parse(&[("demo".into(), text)], &|_| None).map_err(|mistakes| {
         let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
         Fault::work(format!("the demo's own configuration: {}", mistakes.join("; ")))
@@ -46,6 +50,9 @@ pub fn demo(args: DemoArgs) -> Result<(), Fault> {
     plan.fit_talk();
     let mut report = load::run(&plan, &mut |progress| say(&args, progress.to_string()))?;
     let ended = end(running, &mut report);
+    if args.recorded {
+        say(&args, recorded::judge(&mut report, &ended.rows, &folder));
+    }
     report.reconcile(&ended.rows.iter().map(record).collect::<Vec<_>>());
     judge(&args, &report, &folder)
 }

@@ -10,7 +10,7 @@ use pukar::shell::media::{Handle, Setup, Workers};
 use pukar::shell::record::Inlet;
 use pukar::wire::g711::Law;
 use pukar::wire::rtp::Header;
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +53,7 @@ both_ways! {
     a_port_that_is_taken_fails_and_says_so
     a_port_that_is_closed_is_free_at_once
     a_flood_at_one_port_leaves_the_others_their_sound
+    a_bridge_over_ipv6_and_one_between_both_families_lose_nothing_either
     a_port_that_moves_to_another_worker_while_it_talks_loses_nothing
 }
 
@@ -104,9 +105,13 @@ impl Media {
 
     /// A phone, and an open and agreed port for it. Its neighbour port goes to the other worker.
     fn phone(&self, number: u32, law: Law) -> Phone {
+        self.phone_at(HERE, number, law)
+    }
+
+    fn phone_at(&self, here: IpAddr, number: u32, law: Law) -> Phone {
         let port = PortId::new(self.way.base + number, 3);
-        self.put(Command::Open { port, address: HERE });
-        let socket = UdpSocket::bind((HERE, 0)).unwrap();
+        self.put(Command::Open { port, address: here });
+        let socket = UdpSocket::bind((here, 0)).unwrap();
         socket.set_read_timeout(Some(LONG)).unwrap();
         let phone = Phone { socket, port };
         let rtp = phone.socket.local_addr().unwrap();
@@ -135,8 +140,8 @@ impl Phone {
         let timestamp = u32::from(sequence) * 160;
         let header = Header { marker: false, payload_type, sequence, timestamp, ssrc: 5 };
         let packet = [&header.bytes()[..], &[octet; 160]].concat();
-        let to = (HERE, self.port.slot() as u16);
-        self.socket.send_to(&packet, to).unwrap();
+        let here = self.socket.local_addr().unwrap().ip();
+        self.socket.send_to(&packet, (here, self.port.slot() as u16)).unwrap();
     }
 
     fn hear(&self) -> Vec<u8> {
@@ -274,6 +279,15 @@ fn a_port_that_is_closed_is_free_at_once(way: Way) {
     }
     UdpSocket::bind((HERE, number as u16)).unwrap();
     UdpSocket::bind((HERE, number as u16 + 1)).unwrap();
+}
+
+fn a_bridge_over_ipv6_and_one_between_both_families_lose_nothing_either(way: Way) {
+    let media = Media::start(way, 1);
+    let six = IpAddr::V6(Ipv6Addr::LOCALHOST);
+    let (a, b) = (media.phone_at(six, 100, Law::A), media.phone_at(six, 102, Law::Mu));
+    stream_both_ways(&media, &a, &b);
+    let (a, b) = (media.phone_at(six, 104, Law::A), media.phone(106, Law::Mu));
+    stream_both_ways(&media, &a, &b);
 }
 
 /// More than any ring of buffers holds comes between two looks at the sockets.

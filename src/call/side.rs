@@ -153,9 +153,13 @@ impl Side {
 
     /// The far end's answer to our offer; an error where it is none that can be served.
     pub fn accept(&mut self, media: &MediaSettings, answer: &Body) -> Result<(), u16> {
-        let (theirs, audio) = read(media, answer)?;
+        let (theirs, mut audio) = read(media, answer)?;
         let served = |format: &&Format| media.codecs.contains(&format.codec);
         let format = *audio.formats.iter().find(served).ok_or(NOT_ACCEPTABLE)?;
+        // RFC 5761 section 5.1.1: an answer has it only where the offer had.
+        if audio.rtcp == audio.rtp && !self.is_muxed() {
+            audio.rtcp.set_port(audio.rtp.port().saturating_add(1));
+        }
         self.agree(&theirs, &audio, format);
         Ok(())
     }
@@ -200,6 +204,11 @@ impl Side {
         });
     }
 
+    /// Whether RTCP goes with RTP, as it does where the far end has offered it.
+    fn is_muxed(&self) -> bool {
+        self.far.is_some_and(|far| far.rtcp == far.rtp)
+    }
+
     fn payload_before(&self, codec: Codec) -> Option<u8> {
         self.far.filter(|far| far.codec == codec).map(|far| far.payload)
     }
@@ -231,6 +240,7 @@ impl Side {
             version: self.version,
             address: media.advertise,
             port: self.port.slot() as u16,
+            mux: self.is_muxed(),
             formats,
             events,
             comfort,
@@ -318,5 +328,28 @@ mod tests {
         let (last, said) = side.answer_at_last(&media, &offer(4_000), None);
         assert_eq!((last.unwrap(), said), (later, true));
         assert_eq!(side.far.unwrap().rtp.port(), 5_000);
+    }
+
+    #[test]
+    fn rtcp_goes_with_rtp_where_the_far_end_offers_it_and_nowhere_else() {
+        let media = MediaSettings::default();
+        let said = |body: &Body| String::from_utf8_lossy(&body.bytes).contains("a=rtcp-mux\r\n");
+        let with = |body: Body| Body {
+            bytes: [&body.bytes[..], b"a=rtcp-mux\r\na=rtcp:4001\r\n"].concat().into(),
+            ..body
+        };
+        let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+        assert!(!said(&side.answer(&media, &offer(4_000)).unwrap()));
+        assert_eq!(side.far.unwrap().rtcp.port(), 4_001);
+        assert!(said(&side.answer(&media, &with(offer(4_000))).unwrap()));
+        assert_eq!(side.far.unwrap().rtcp.port(), 4_000);
+        // A later offer of ours keeps it, until an answer has it no more.
+        assert!(said(&side.offer(&media, None)));
+        side.accept(&media, &offer(4_000)).unwrap();
+        assert_eq!(side.far.unwrap().rtcp.port(), 4_001);
+        // Nobody may answer with what was not offered.
+        assert!(!said(&side.offer(&media, None)));
+        side.accept(&media, &with(offer(4_000))).unwrap();
+        assert_eq!(side.far.unwrap().rtcp.port(), 4_001);
     }
 }

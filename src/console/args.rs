@@ -234,6 +234,9 @@ pub struct DemoArgs {
     /// How long it takes.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub seconds: u32,
+    /// Every call is recorded in stereo, and every recording judged.
+    #[arg(long, conflicts_with = "state")]
+    pub recorded: bool,
     /// A state with its districts, as this folder configures it, a trunk failing in mid-run.
     #[arg(long, value_name = "CONFIG", num_args = 0..=1, default_missing_value = STATE)]
     pub state: Option<PathBuf>,

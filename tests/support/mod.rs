@@ -6,6 +6,7 @@ pub mod agents;
 pub mod baresip;
 pub mod certs;
 pub mod digest;
+pub mod duet;
 pub mod facts;
 pub mod linphone;
 pub mod program;

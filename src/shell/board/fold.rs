@@ -4,6 +4,7 @@ use super::missed::MissedList;
 use super::names::Names;
 use super::ring::{Missed, Ring};
 use super::story::Stories;
+use super::tapes::Tapes;
 use super::trunks::Trunk;
 use super::wall::{Minutes, Short};
 use crate::acd::{self, AgentState, Door, Hand, Ways};
@@ -44,6 +45,7 @@ pub struct Board {
     pub(super) blocks: BTreeMap<String, Block>,
     /// Shifts that are, or will be, short of people.
     pub(super) short: Vec<Short>,
+    pub(super) tapes: Tapes,
     /// The last acts of people, and when each was.
     pub(super) audits: VecDeque<(Wall, Audit)>,
     pub(super) stories: Stories,
@@ -160,6 +162,7 @@ impl Board {
             missed: MissedList::default(),
             blocks: BTreeMap::new(),
             short: Vec::new(),
+            tapes: Tapes::default(),
             audits: VecDeque::new(),
             stories: Stories::default(),
             phones: BTreeMap::new(),
@@ -314,6 +317,7 @@ impl Board {
             call::Fact::Watched { call, agent, ears } => {
                 self.change(*call, |call| call.watch(*agent, *ears));
             }
+            call::Fact::Recording { what, .. } => self.tapes.take(at.wall, what),
             call::Fact::Category { .. }
             | call::Fact::SystemAnswered { .. }
             | call::Fact::Announced { .. }
@@ -321,7 +325,6 @@ impl Board {
             | call::Fact::Emergency { .. }
             | call::Fact::Farewell { .. }
             | call::Fact::NotPromised { .. }
-            | call::Fact::Recording { .. }
             | call::Fact::LegOpened { .. }
             | call::Fact::LegAnswered { .. }
             | call::Fact::Joined { .. }

@@ -15,6 +15,7 @@ mod names;
 mod ring;
 mod shifts;
 mod story;
+mod tapes;
 mod trunks;
 mod wall;
 mod why;

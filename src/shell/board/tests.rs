@@ -4,7 +4,7 @@ use super::fold::Board;
 use super::names::Names;
 use crate::acd::{self, AgentState};
 use crate::base::{AgentId, CallId, Instant, LegId, Now, QueueId, TrunkId, Wall};
-use crate::call::{Arrival, Direction, End, EndedBy, Fact as CallFact, Outcome, Way};
+use crate::call::{self, Arrival, Direction, End, EndedBy, Fact as CallFact, Outcome, Way};
 use crate::config::Settings;
 use crate::core::{self, Fact, What};
 use crate::sip::Trunk;
@@ -346,4 +346,20 @@ fn the_wallboard_is_of_the_last_minutes_and_says_what_is_wrong() {
     let short = acd::ShiftNews::Short { shift, starts: Wall(0), present: 1, minimum: 5 };
     story.tell(6, What::Shift(short));
     assert_eq!(wall(&story, 7)["alarms"][1]["text"], "shift night has 1 of 5");
+}
+
+#[test]
+fn a_disk_that_costs_recordings_is_an_alarm_until_an_hour_after_the_last() {
+    let mut story = Story::new();
+    let wall = |story: &Story, second| story.board.wallboard(at(second), &|_| true);
+    let told = |what| What::Call(CallFact::Recording { call: CALL, what });
+    story.tell(1, told(call::Recorded::Started { file: "a.wav".into() }));
+    assert_eq!(wall(&story, 2)["alarms"], json!([]));
+    story.tell(3, told(call::Recorded::Gaps));
+    story.tell(4, told(call::Recorded::Failed { why: "No space left on device".into() }));
+    let alarm = &wall(&story, 5)["alarms"][0];
+    assert_eq!(alarm["kind"], "recording");
+    let text = "2 recordings of the last hour broke off or have gaps: No space left on device";
+    assert_eq!(alarm["text"], text);
+    assert_eq!(wall(&story, 3_700)["alarms"], json!([]));
 }

@@ -167,6 +167,10 @@ impl Board {
             let text = "nothing is written down: if the switch dies now, its calls are lost";
             add("journal", why, format!("{text} ({why})"));
         }
+        if let Some((count, why)) = self.tapes.spoilt(now.wall) {
+            let text = format!("{count} recordings of the last hour broke off or have gaps: {why}");
+            add("recording", why, text);
+        }
         for (trunk, known) in self.names.trunks.iter().zip(&self.trunks) {
             if known.up == Some(false) {
                 add("trunk_down", trunk, format!("trunk {trunk} is down"));

@@ -177,6 +177,9 @@ mod tests {
         assert!(Pair::bind(PortId::new(70_000, 0), HERE, 46).is_err());
         let marked = |socket| SockRef::from(socket).tos_v4().unwrap();
         assert_eq!((marked(&taken.rtp), marked(&taken.rtcp)), (46 << 2, 46 << 2));
+        let six = Pair::bind(taken.port, IpAddr::V6(std::net::Ipv6Addr::LOCALHOST), 46).unwrap();
+        let marked = |socket| SockRef::from(socket).tclass_v6().unwrap();
+        assert_eq!((marked(&six.rtp), marked(&six.rtcp)), (46 << 2, 46 << 2));
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub struct Audio {
     pub line: usize,
     /// Where the far end wants to receive. Unspecified (0.0.0.0) where it is `held` the old way.
     pub rtp: SocketAddr,
+    /// The same where RTCP goes with RTP (RFC 5761, `a=rtcp-mux`).
     pub rtcp: SocketAddr,
     /// The codecs it knows, dearest first, with the payload types it wants them under. Never empty.
     pub formats: Vec<Format>,
@@ -119,6 +120,8 @@ impl Session {
             return Err(Unusable::NoAddress);
         }
         let (rtcp_address, rtcp_port) = match media.rtcp {
+            // RFC 5761 section 5.1.3: then `a=rtcp` is for whoever does not know it.
+            _ if media.rtcp_mux => (address, media.port),
             Some(rtcp) => {
                 let own = rtcp.address.map(|own| own.to_canonical()).filter(|own| family(*own));
                 (own.unwrap_or(address), rtcp.port)

@@ -14,8 +14,10 @@ pub struct Ours {
     /// `o=`: one more each time that anything of the description changes.
     pub version: u64,
     pub address: IpAddr,
-    /// Where we want RTP; RTCP goes to the next.
+    /// Where we want RTP; RTCP goes to the next, ...
     pub port: u16,
+    /// ... or there as well (RFC 5761).
+    pub mux: bool,
     /// In an offer, all that we know, dearest first; in an answer, the chosen one under the payload
     /// type that the offer gave it.
     pub formats: Vec<Format>,
@@ -85,6 +87,7 @@ impl Ours {
             }
         }
         media.ptime = Some(self.ptime);
+        media.rtcp_mux = self.mux;
         media.direction = Some(self.direction);
         media
     }

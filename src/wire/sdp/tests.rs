@@ -26,6 +26,7 @@ fn ours() -> Ours {
         version: 1,
         address: "192.0.2.7".parse().unwrap(),
         port: 30_000,
+        mux: false,
         formats: vec![
             Format { codec: Codec::Pcma, payload: 8 },
             Format { codec: Codec::Pcmu, payload: 0 },

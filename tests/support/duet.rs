@@ -1,0 +1,252 @@
+//! A caller and an agent's telephone, each no more than two bare sockets, and a call of theirs
+//! through the switch: every packet that one says is known to the other by its content.
+
+use super::raw::{Request, Udp, header, status};
+use super::street::{CALLER, PHONE, SWITCH, Street};
+use super::switch::{HELPLINE, Switch};
+use super::{Deadline, PATIENCE};
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+/// The one agent, at the telephone in house 3.
+const AGENT: &str = "[[agent]]\nid = \"op1\"\nskills = [\"operator\"]\nready = true\n\
+                     contact = \"sip:op1@NET.3:5060\"\n";
+
+/// One end of the call.
+pub struct End {
+    sip: Udp,
+    pub rtp: UdpSocket,
+    pub rtcp: UdpSocket,
+    /// The switch's RTP port for it.
+    pub to: SocketAddr,
+    pub ssrc: u32,
+    sequence: u16,
+    switch: SocketAddr,
+    /// The To of its dialog with the switch.
+    dialog: String,
+}
+
+pub struct Duet {
+    pub switch: Switch,
+    pub caller: End,
+    pub phone: End,
+    said: u32,
+}
+
+impl End {
+    pub fn new(street: &Street, house: u8, ssrc: u32) -> Self {
+        let to = street.sip(SWITCH);
+        let ip = street.ip(house);
+        let bind = |port| {
+            let socket = UdpSocket::bind((ip, port)).unwrap();
+            socket.set_read_timeout(Some(PATIENCE)).unwrap();
+            socket
+        };
+        let (rtp, rtcp) = (bind(40_000), bind(40_001));
+        let (sip, dialog) = (Udp::at_port(ip, 5060, to), String::new());
+        Self { sip, rtp, rtcp, to, ssrc, sequence: 7_000, switch: to, dialog }
+    }
+
+    fn sdp(&self) -> String {
+        let at = self.rtp.local_addr().unwrap();
+        let (ip, port) = (at.ip(), at.port());
+        format!(
+            "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
+             m=audio {port} RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n"
+        )
+    }
+
+    /// Where the switch's RTCP is.
+    pub fn rtcp_to(&self) -> SocketAddr {
+        SocketAddr::new(self.to.ip(), self.to.port() + 1)
+    }
+
+    /// The next packet of its stream, with this content.
+    pub fn packet(&mut self, payload_type: u8, content: &[u8]) -> Vec<u8> {
+        self.sequence = self.sequence.wrapping_add(1);
+        packet((self.ssrc, payload_type, self.sequence), content)
+    }
+
+    pub fn say(&mut self, content: &[u8]) {
+        let packet = self.packet(8, content);
+        self.rtp.send_to(&packet, self.to).unwrap();
+    }
+
+    pub fn jump(&mut self, by: u16) {
+        self.sequence = self.sequence.wrapping_add(by);
+    }
+
+    /// The content of the next packet; it can come from the switch alone.
+    #[track_caller]
+    pub fn hear(&self) -> Vec<u8> {
+        let mut room = [0; 70_000];
+        let (size, from) = self.rtp.recv_from(&mut room).expect("sound");
+        assert_eq!(from, self.to, "somebody else sends here");
+        room[12..size].to_vec()
+    }
+
+    fn request(&self, method: &str, seq: u32, more: &str, body: &str) -> String {
+        let at = self.sip.at();
+        let request = Request {
+            method,
+            uri: &format!("sip:181@{}", self.switch),
+            transport: "UDP",
+            from: at,
+            user: "9826012345",
+            id: &format!("duet-{}", at.ip()),
+            seq,
+            more,
+            body,
+        };
+        request.text()
+    }
+
+    /// Calls the helpline, which answers.
+    pub fn dial(&mut self) {
+        let at = self.sip.at();
+        let more = format!("Contact: <sip:9826012345@{at}>\r\nContent-Type: application/sdp\r\n");
+        self.sip.send(self.request("INVITE", 1, &more, &self.sdp()).as_bytes());
+        let answer = self.until(|m| status(m) == Some(200) && m.contains("INVITE"));
+        self.to = media(&answer, self.switch);
+        self.dialog = format!("To: {}\r\n", header(&answer, "To").unwrap());
+        self.sip.send(with_to(&self.request("ACK", 1, "", ""), &self.dialog).as_bytes());
+    }
+
+    pub fn hang_up(&mut self) {
+        self.sip.send(with_to(&self.request("BYE", 2, "", ""), &self.dialog).as_bytes());
+        self.until(|message| status(message) == Some(200) && message.contains("BYE"));
+    }
+
+    fn until(&self, fits: impl Fn(&str) -> bool) -> String {
+        let deadline = Deadline::after(PATIENCE);
+        loop {
+            let message = self.sip.receive_within(deadline.left().expect("a message in time"));
+            if let Some(message) = message.filter(|message| fits(message)) {
+                return message;
+            }
+        }
+    }
+}
+
+/// What a stranger would send if they knew everything.
+pub fn packet((ssrc, payload_type, sequence): (u32, u8, u16), content: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0x80, payload_type];
+    bytes.extend_from_slice(&sequence.to_be_bytes());
+    bytes.extend_from_slice(&(u32::from(sequence) * 160).to_be_bytes());
+    bytes.extend_from_slice(&ssrc.to_be_bytes());
+    bytes.extend_from_slice(content);
+    bytes
+}
+
+fn media(message: &str, host: SocketAddr) -> SocketAddr {
+    let line = message.lines().find_map(|line| line.strip_prefix("m=audio ")).expect("audio");
+    SocketAddr::new(host.ip(), line.split(' ').next().unwrap().parse().unwrap())
+}
+
+impl Duet {
+    /// The two talk, and have heard each other. `meanwhile` is done when the caller's port is open
+    /// and nothing has come from the caller yet.
+    pub fn begin(more: &str, meanwhile: impl FnOnce(&Duet)) -> Self {
+        let switch = Switch::start(&[HELPLINE, AGENT, more]);
+        let caller = End::new(&switch.street, CALLER, 0xca11_e400);
+        let phone = End::new(&switch.street, PHONE, 0x0a9e_4700);
+        let mut duet = Self { switch, caller, phone, said: 0 };
+        duet.caller.dial();
+        meanwhile(&duet);
+        duet.answer();
+        duet.until_heard();
+        duet
+    }
+
+    fn answer(&mut self) {
+        let invite = self.phone.until(|message| message.starts_with("INVITE "));
+        self.phone.to = media(&invite, self.switch.sip());
+        let copied: String = invite
+            .lines()
+            .filter(|line| {
+                ["Via:", "From:", "Call-ID:", "CSeq:"].iter().any(|n| line.starts_with(n))
+            })
+            .map(|line| format!("{line}\r\n"))
+            .collect();
+        let (to, at, sdp) = (header(&invite, "To").unwrap(), self.phone.sip.at(), self.phone.sdp());
+        let answer = format!(
+            "SIP/2.0 200 OK\r\n{copied}To: {to};tag=phone\r\nContact: <sip:op1@{at}>\r\n\
+             Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
+            sdp.len()
+        );
+        self.phone.sip.send(answer.as_bytes());
+        self.phone.until(|message| message.starts_with("ACK "));
+    }
+
+    /// Over what the caller heard while waiting.
+    fn until_heard(&mut self) {
+        let brief = Some(Duration::from_millis(20));
+        let deadline = Deadline::after(PATIENCE);
+        for socket in [&self.caller.rtp, &self.phone.rtp] {
+            socket.set_read_timeout(brief).unwrap();
+        }
+        let (mut there, mut back) = (false, false);
+        while !(there && back) {
+            assert!(deadline.left().is_some(), "they do not hear each other: {there} {back}");
+            self.caller.say(b"first of the caller");
+            self.phone.say(b"first of the phone");
+            there |= hears(&self.phone.rtp, b"first of the caller");
+            back |= hears(&self.caller.rtp, b"first of the phone");
+        }
+        for socket in [&self.caller.rtp, &self.phone.rtp] {
+            while hears(socket, b"first") {}
+            socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        }
+    }
+
+    /// They say so many packets each, and `attack` does its worst before each of them. Every one
+    /// of them is heard, in order and unchanged, and nothing else is.
+    #[track_caller]
+    pub fn talk(&mut self, packets: u32, mut attack: impl FnMut(&mut Duet, u32)) {
+        for n in 0..packets {
+            attack(self, n);
+            self.said += 1;
+            let there = [&b"there"[..], &self.said.to_be_bytes(), &[0x55; 150]].concat();
+            let back = [&b"back."[..], &self.said.to_be_bytes(), &[0xd5; 150]].concat();
+            self.caller.say(&there);
+            self.phone.say(&back);
+            assert_eq!(self.phone.hear(), there, "the {n}th of the caller");
+            assert_eq!(self.caller.hear(), back, "the {n}th of the phone");
+        }
+    }
+
+    /// The caller hangs up; the one record of the call, and its legs' figures.
+    pub fn end(mut self) -> serde_json::Value {
+        self.caller.hang_up();
+        let bye = self.phone.until(|message| message.starts_with("BYE "));
+        let copied = bye.lines().filter(|line| {
+            ["Via:", "From:", "To:", "Call-ID:", "CSeq:"].iter().any(|n| line.starts_with(n))
+        });
+        let copied: String = copied.map(|line| format!("{line}\r\n")).collect();
+        let answer = format!("SIP/2.0 200 OK\r\n{copied}Content-Length: 0\r\n\r\n");
+        self.phone.sip.send(answer.as_bytes());
+        self.switch.until_ended(1);
+        let mut records = self.switch.records();
+        assert_eq!(records.len(), 1, "{records:#?}");
+        let record = records.remove(0);
+        assert_eq!(record["outcome"], "answered", "{record:#}");
+        record
+    }
+}
+
+/// The request, in the dialog that this To names.
+fn with_to(request: &str, to: &str) -> String {
+    let lines = request.split_inclusive("\r\n");
+    lines.map(|line| if line.starts_with("To: ") { to } else { line }).collect()
+}
+
+/// Whether the next packet there begins so; other ones are passed over.
+fn hears(socket: &UdpSocket, content: &[u8]) -> bool {
+    let mut room = [0; 2_000];
+    while let Ok((size, _)) = socket.recv_from(&mut room) {
+        if size > 12 && room[12..size].starts_with(content) {
+            return true;
+        }
+    }
+    false
+}
