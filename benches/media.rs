@@ -82,7 +82,7 @@ fn engine_alone() {
 /// CPU of so many calls through the switch, and the delay that their packets suffer in it.
 fn calls(count: usize, seconds: u64) {
     let crowd = Crowd::new(2 * count);
-    let (workers, handle) = start(MediaIo::Auto);
+    let (workers, handle) = start(MediaIo::Auto, Duration::ZERO);
     crowd.open(&handle);
     crowd.bridge(&handle);
     crowd.stream(50, 1);
@@ -100,7 +100,7 @@ fn calls(count: usize, seconds: u64) {
 /// CPU of callers who listen to music and send all the while.
 fn listeners(count: usize, seconds: u64) {
     let crowd = Crowd::new(count);
-    let (workers, handle) = start(MediaIo::Auto);
+    let (workers, handle) = start(MediaIo::Auto, Duration::ZERO);
     crowd.open(&handle);
     for n in 0..count {
         let port = port(n as u32);
@@ -124,7 +124,7 @@ fn listeners(count: usize, seconds: u64) {
 
 /// Memory of this process (not of the kernel's sockets) that open ports cost.
 fn memory(count: usize) {
-    let (_workers, handle) = start(MediaIo::Auto);
+    let (_workers, handle) = start(MediaIo::Auto, Duration::ZERO);
     let crowd = Crowd { phones: Vec::new(), addresses: vec![(HERE, 9).into(); count] };
     let before = resident();
     crowd.open(&handle);

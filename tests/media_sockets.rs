@@ -85,6 +85,7 @@ impl Media {
         let setup = Setup {
             count,
             io: way.io,
+            linger: Duration::ZERO,
             tunes: Arc::new(tunes),
             seed: 1,
             clock: Clock::start(),

@@ -37,7 +37,7 @@ pub fn adopt(running: &Settings, mut fresh: Settings) -> Settings {
     let (old, new) = (&running.call.media, &mut fresh.call.media);
     (new.bind, new.advertise, new.ports, new.workers, new.dscp) =
         (old.bind, old.advertise, old.ports, old.workers, old.dscp);
-    new.io = old.io;
+    (new.io, new.linger) = (old.io, old.linger);
     fresh.sip.dscp = running.sip.dscp;
     fresh.stores.clone_from(&running.stores);
     fresh.admin.socket.clone_from(&running.admin.socket);
@@ -128,7 +128,8 @@ fn rename(fresh: &mut Settings, wanted: &[Tune], before: &Settings) {
 fn bound(settings: &Settings) -> impl PartialEq {
     let media = &settings.call.media;
     let listens: Vec<_> = settings.sip.listen.iter().map(|l| (l.transport, l.bind)).collect();
-    (listens, media.bind, media.ports, media.workers, media.io, media.dscp, settings.sip.dscp)
+    let moved = (media.workers, media.io, media.linger, media.dscp);
+    (listens, media.bind, media.ports, moved, settings.sip.dscp)
 }
 
 /// The id that a tune of the new configuration has in memory.

@@ -37,9 +37,13 @@ struct Going {
 }
 
 impl Ringed {
-    /// For the thread that calls it alone.
-    pub fn new(waker: &Arc<Waker>) -> io::Result<Self> {
+    /// For the thread that calls it alone. `linger`: how long it may sleep on after the first of
+    /// what comes, so that one waking is for many.
+    pub fn new(waker: &Arc<Waker>, linger: Duration) -> io::Result<Self> {
         let mut uring = Uring::new(PACKET_MAX + 1)?;
+        if !uring.gather(linger) {
+            tracing::warn!("linger needs Linux 6.12: packets are moved as they come");
+        }
         uring.watch(waker)?;
         Ok(Self {
             uring,

@@ -12,8 +12,9 @@ pub struct Pages {
 
 impl Pages {
     pub fn new(len: usize) -> io::Result<Self> {
-        let (access, kind) =
-            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        // All of it at once: nobody waits for a page later.
+        let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_POPULATE;
         // SAFETY: new memory, of no file, wherever the kernel likes.
         let at = unsafe { libc::mmap(null_mut(), len, access, kind, -1, 0) };
         if at == libc::MAP_FAILED {

@@ -17,9 +17,11 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 /// Buffers that the kernel may fill before it has to wait for one: a power of two.
-const BUFFERS: u16 = 1_024;
+const BUFFERS: u16 = 512;
 /// What is sent at most in one system call.
-pub const SENDS: usize = 512;
+pub const SENDS: usize = 256;
+/// Completions that end a gathering before its time.
+const GATHERED: usize = 128;
 const ENTRIES: u32 = 1_024;
 /// Room for a completion of everything that there can be at a time.
 const COMPLETIONS: u32 = 4_096;
@@ -57,6 +59,7 @@ pub struct Uring {
     slots: Pages,
     /// Requests that the kernel has not ended.
     armed: usize,
+    gather: Duration,
 }
 
 /// A buffer with a datagram in it, which the kernel has let go of.
@@ -126,6 +129,7 @@ impl Uring {
             names: vec![empty(); SENDS].into(),
             slots: Pages::new(stride * SENDS)?,
             armed: 0,
+            gather: Duration::ZERO,
         };
         (0..BUFFERS).for_each(|id| uring.give_back(Buffer { id, len: 0 }));
         uring.publish();
@@ -231,15 +235,27 @@ impl Uring {
         Some(unsafe { std::slice::from_raw_parts(from, len) })
     }
 
+    /// Has every wait let others come for so long before it ends with the first: one waking of the
+    /// thread is for many. False: the kernel cannot (before Linux 6.12).
+    pub fn gather(&mut self, span: Duration) -> bool {
+        if self.ring.params().is_feature_min_timeout() {
+            self.gather = span;
+        }
+        self.gather == span
+    }
+
     /// Submits everything; `wait`: until something has come, or so long at most (`None`: for ever).
     pub fn enter(&mut self, wait: Option<Option<Duration>>) -> io::Result<()> {
         self.publish();
+        let gather = wait.flatten().map_or(self.gather, |timeout| timeout.min(self.gather));
+        let args = SubmitArgs::new().min_wait_usec(gather.as_micros() as u32);
+        let want = if gather.is_zero() { 1 } else { GATHERED };
         let result = match wait {
             None => self.ring.submitter().submit_and_wait(0),
-            Some(None) => self.ring.submitter().submit_with_args(1, &SubmitArgs::new()),
+            Some(None) => self.ring.submitter().submit_with_args(want, &args),
             Some(Some(timeout)) => {
                 let span = Timespec::from(timeout);
-                self.ring.submitter().submit_with_args(1, &SubmitArgs::new().timespec(&span))
+                self.ring.submitter().submit_with_args(want, &args.timespec(&span))
             }
         };
         match result.map_err(|error| (error.raw_os_error(), error)) {
