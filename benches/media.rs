@@ -9,11 +9,14 @@ mod crowd;
 
 use crowd::*;
 
-use pukar::base::{CallId, Instant};
+use pukar::base::{CallId, Instant, PortId};
 use pukar::call::MediaIo;
-use pukar::media::control::Command;
+use pukar::media::control::{Command, Far};
+use pukar::media::sound::{Encoder, WIDE};
 use pukar::media::{Channel, Effect, Engine, Side, Track};
+use pukar::wire::codec::Codec;
 use pukar::wire::g711::Law;
+use pukar::wire::rtp::Header;
 use std::fs;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,6 +29,7 @@ fn main() {
     // First, while the heap holds nothing that could be used again.
     memory(2_000);
     engine_alone();
+    conversions();
     calls(100, seconds * 2);
     listeners(500, seconds * 2);
 }
@@ -77,6 +81,112 @@ fn engine_alone() {
         let spent = clock_ns(libc::CLOCK_THREAD_CPUTIME_ID) - before;
         println!("engine alone, {name}: {} ns a packet", spent / relayed);
     }
+}
+
+/// 20 ms of two who talk, by what each of them speaks: a relay where they are alike, a room of two
+/// where not; of three in a room; and of one who hears music. All through the engine, no sockets.
+fn conversions() {
+    println!("\nCPU µs for 20 ms of a party, and as a ratio to the relay of a law");
+    let own = conversion(&[Codec::Pcma, Codec::Pcma]);
+    for one in Codec::ALL {
+        for other in Codec::ALL.into_iter().filter(|other| *other >= one) {
+            let spent = conversion(&[one, other]);
+            let names = format!("{} and {}", one.name(), other.name());
+            println!("{names:<24} {spent:>7.2}  {:.0}", spent / own);
+        }
+    }
+    for three in [[Codec::Pcma; 3], [Codec::G722; 3], [Codec::Pcma, Codec::G722, Codec::Opus]] {
+        let spent = conversion(&three);
+        let names = three.map(Codec::name).join(", ");
+        println!("{names:<24} {spent:>7.2}  {:.0}", spent / own);
+    }
+    for codec in Codec::ALL {
+        let spent = music(codec);
+        println!("music in {:<15} {spent:>7.2}  {:.0}", codec.name(), spent / own);
+    }
+}
+
+const TURNS: u32 = 500;
+
+/// µs of CPU for each party and 20 ms.
+fn conversion(codecs: &[Codec]) -> f64 {
+    let (mut engine, mut out) = (Engine::new(1, Arc::new(tunes())), Vec::new());
+    let phone = |n: usize| SocketAddr::new(HERE, 40_000 + 2 * n as u16);
+    let ports: Vec<PortId> = (0..codecs.len() as u32).map(port).collect();
+    for (n, codec) in codecs.iter().enumerate() {
+        let (port, far) = (ports[n], Far::at(phone(n), *codec));
+        engine.command(Instant(0), Command::Open { port, address: HERE }, &mut out);
+        engine.command(Instant(0), Command::Agree { port, far }, &mut out);
+    }
+    let join = match ports[..] {
+        [a, b] => Command::Bridge { a, b },
+        _ => Command::gather(&ports),
+    };
+    engine.command(Instant(0), join, &mut out);
+    let said: Vec<Vec<Vec<u8>>> = codecs.iter().map(|codec| voice(*codec)).collect();
+    let mut spent = 0;
+    for turn in 0..TURNS {
+        let now = Instant(u64::from(turn) * 20_000);
+        let mut packets: Vec<Vec<u8>> = (0..codecs.len())
+            .map(|n| {
+                let header = Header {
+                    marker: false,
+                    payload_type: codecs[n].our_payload(),
+                    sequence: turn as u16,
+                    timestamp: turn * codecs[n].clock() / 50,
+                    ssrc: n as u32,
+                };
+                [&header.bytes()[..], &said[n][turn as usize % said[n].len()]].concat()
+            })
+            .collect();
+        let before = clock_ns(libc::CLOCK_THREAD_CPUTIME_ID);
+        for (n, packet) in packets.iter_mut().enumerate() {
+            engine.packet(now, ports[n], Channel::Rtp, phone(n), packet, &mut out);
+        }
+        engine.tick(Instant(now.0 + 19_000), &mut out);
+        out.clear();
+        spent += clock_ns(libc::CLOCK_THREAD_CPUTIME_ID) - before;
+    }
+    spent as f64 / 1_000.0 / f64::from(TURNS) / codecs.len() as f64
+}
+
+/// Two seconds of something like a voice.
+fn voice(codec: Codec) -> Vec<Vec<u8>> {
+    let mut encoder = Encoder::new(codec, WIDE);
+    let frame = |n: u32| {
+        let sample = |i: u32| {
+            let at = f64::from(n * 320 + i) / f64::from(WIDE);
+            let phase = std::f64::consts::TAU * (140.0 * at + 9.0 * at * at);
+            (3_000.0 * (1..15).map(|k| (f64::from(k) * phase).sin() / f64::from(k)).sum::<f64>())
+                as i16
+        };
+        let mut payload = Vec::new();
+        encoder.encode(&(0..320).map(sample).collect::<Vec<i16>>(), &mut payload);
+        payload
+    };
+    (0..100).map(frame).collect()
+}
+
+/// µs of CPU for each of 100 listeners and 20 ms, once the tune has been heard by somebody.
+fn music(codec: Codec) -> f64 {
+    const LISTENERS: u32 = 100;
+    let (mut engine, mut out) = (Engine::new(1, Arc::new(tunes())), Vec::new());
+    for n in 0..LISTENERS {
+        let (port, to) = (port(n), SocketAddr::new(HERE, 40_000 + 2 * n as u16));
+        engine.command(Instant(0), Command::Open { port, address: HERE }, &mut out);
+        engine.command(Instant(0), Command::Agree { port, far: Far::at(to, codec) }, &mut out);
+        engine.command(Instant(0), Command::music(port, MUSIC, Instant(0)), &mut out);
+    }
+    let mut run = |from: u32, to: u32| {
+        let before = clock_ns(libc::CLOCK_THREAD_CPUTIME_ID);
+        for turn in from..to {
+            engine.tick(Instant(u64::from(turn) * 20_000), &mut out);
+            out.clear();
+        }
+        (clock_ns(libc::CLOCK_THREAD_CPUTIME_ID) - before) as f64
+    };
+    run(0, 1_500);
+    run(1_500, 3_000) / 1_000.0 / 1_500.0 / f64::from(LISTENERS)
 }
 
 /// CPU of so many calls through the switch, and the delay that their packets suffer in it.

@@ -490,7 +490,7 @@ impl Port {
             Due::Over => return false,
             Due::Pause => {}
             Due::Tone(samples) => {
-                let audio = self.encode(far.codec, NARROW, &samples);
+                let audio = self.encode(far.codec, NARROW, &*samples);
                 self.frame(round, (&audio, 0, audio.len()), out);
             }
             Due::Event { payload, timestamp, first } => {

@@ -38,7 +38,7 @@ pub enum Due {
         first: bool,
     },
     /// 20 ms of a tone, or of the silence behind it.
-    Tone([i16; 160]),
+    Tone(Box<[i16; 160]>),
     Pause,
     /// All have been pressed.
     Over,
@@ -73,8 +73,8 @@ impl Presses {
             self.keys.pop_front();
         }
         match way {
-            Way::Tones if step < DOWN => Due::Tone(tones::tone(key, u32::from(step) * 160)),
-            Way::Tones => Due::Tone([0; 160]),
+            Way::Tones if step < DOWN => Due::Tone(Box::new(tones::tone(key, u32::from(step) * 160))),
+            Way::Tones => Due::Tone(Box::new([0; 160])),
             Way::Events { ticks, stream } => {
                 if step == 0 {
                     // Two presses are told apart by their timestamps alone.
@@ -86,7 +86,7 @@ impl Presses {
                 let duration = u32::from((step + 1).min(DOWN)) * ticks;
                 let end = step + 1 >= DOWN;
                 let press = Press { key, end, volume: VOLUME, duration: duration as u16 };
-                match press.bytes().filter(|_| step <= END - 1) {
+                match press.bytes().filter(|_| step < END) {
                     Some(payload) => {
                         Due::Event { payload, timestamp: self.timestamp, first: step == 0 }
                     }
@@ -145,7 +145,7 @@ mod tests {
             let mut heard = Vec::new();
             for _ in 0..ROUNDS {
                 if let Due::Tone(samples) = presses.turn(Way::Tones) {
-                    ear.hear(samples, &mut heard);
+                    ear.hear(*samples, &mut heard);
                 }
             }
             assert_eq!(heard, [key]);

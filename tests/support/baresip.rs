@@ -37,6 +37,8 @@ audio_level no
 snd_path DIR
 module_path MODULES
 module g711.so
+module g722.so
+module opus.so
 module aufile.so
 module sndfile.so
 module_tmp uuid.so
@@ -48,9 +50,21 @@ module_app ctrl_tcp.so
 impl Baresip {
     /// A phone in this house. `account` is a line of baresip's `accounts` file.
     pub fn start(street: &Street, house: u8, account: &str, hertz: u32) -> Self {
-        let dir = street.folder(&format!("baresip-{house}"));
-        let wav = dir.join("tone.wav");
+        let wav = street.folder(&format!("baresip-{house}")).join("tone.wav");
         tone::write(&wav, hertz, TONE_SECONDS);
+        Self::plays(street, house, account, &wav)
+    }
+
+    /// A phone that says the same again and again.
+    pub fn says_again(street: &Street, house: u8, account: &str, samples: &[i16]) -> Self {
+        let wav = street.folder(&format!("baresip-{house}")).join("voice.wav");
+        let again = samples.iter().copied().cycle().take(8_000 * TONE_SECONDS);
+        tone::save(&wav, again);
+        Self::plays(street, house, account, &wav)
+    }
+
+    fn plays(street: &Street, house: u8, account: &str, wav: &Path) -> Self {
+        let dir = street.folder(&format!("baresip-{house}"));
         let config = CONFIG
             .replace("IP", &street.ip(house).to_string())
             .replace("TONE", &wav.to_string_lossy())
@@ -126,6 +140,18 @@ impl Baresip {
         let heard =
             || newest(&dir).is_some_and(|p| tone::seconds(&tone::read(&p), hertz) >= seconds);
         self.program.until(heard, "heard the tone");
+    }
+
+    /// The same at 8,000 Hz, whatever its codec was.
+    pub fn recording_8k(&self) -> Vec<i16> {
+        tone::read_8k(&newest(&self.dir).expect("baresip recorded nothing"))
+    }
+
+    /// Waits until its recording is so long.
+    pub fn until_recorded(&mut self, seconds: f64) {
+        let dir = self.dir.clone();
+        let recorded = || newest(&dir).is_some_and(|path| tone::length(&path) >= seconds);
+        self.program.until(recorded, "recorded enough");
     }
 
     /// Pulls its plug.

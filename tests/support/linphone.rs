@@ -84,6 +84,11 @@ impl Linphone {
         self.program.type_line(line);
     }
 
+    /// What it heard at 8,000 Hz, whatever its codec was. Call it when the call is over.
+    pub fn recording_8k(&self) -> Vec<i16> {
+        tone::read_8k(&self.dir.join("heard.wav"))
+    }
+
     /// What it heard. Call it when the call is over.
     pub fn recording(&self) -> Vec<i16> {
         tone::read(&self.dir.join("heard.wav"))

@@ -11,6 +11,7 @@ pub mod facts;
 pub mod linphone;
 pub mod program;
 pub mod raw;
+pub mod score;
 pub mod servers;
 pub mod sipp;
 pub mod street;

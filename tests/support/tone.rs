@@ -11,6 +11,15 @@ const HEARD: f64 = AMPLITUDE / 2.0;
 
 /// A WAV file with this many seconds of a tone.
 pub fn write(path: &Path, hertz: u32, seconds: usize) {
+    let sample = |n: usize| {
+        let phase = TAU * f64::from(hertz) * n as f64 / RATE as f64;
+        (AMPLITUDE * phase.sin()) as i16
+    };
+    save(path, (0..RATE * seconds).map(sample));
+}
+
+/// A WAV file with these samples.
+pub fn save(path: &Path, samples: impl Iterator<Item = i16>) {
     let spec = hound::WavSpec {
         channels: 1,
         sample_rate: RATE as u32,
@@ -18,10 +27,7 @@ pub fn write(path: &Path, hertz: u32, seconds: usize) {
         sample_format: hound::SampleFormat::Int,
     };
     let mut file = hound::WavWriter::create(path, spec).unwrap();
-    for n in 0..RATE * seconds {
-        let phase = TAU * f64::from(hertz) * n as f64 / RATE as f64;
-        file.write_sample((AMPLITUDE * phase.sin()) as i16).unwrap();
-    }
+    samples.for_each(|sample| file.write_sample(sample).unwrap());
     file.finalize().unwrap();
 }
 
@@ -30,6 +36,24 @@ pub fn read(path: &Path) -> Vec<i16> {
     let bytes = fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let samples = bytes.get(44..).unwrap_or_default();
     samples.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+}
+
+/// The same brought to 8,000 Hz and one channel, whatever rate the phone wrote.
+pub fn read_8k(path: &Path) -> Vec<i16> {
+    let mut bytes = fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let data = (bytes.len() - 44) as u32;
+    bytes[4..8].copy_from_slice(&(data + 36).to_le_bytes());
+    bytes[40..44].copy_from_slice(&data.to_le_bytes());
+    pukar::wire::wav::read(&bytes).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// Seconds of 16-bit sound in a file that may still grow.
+pub fn length(path: &Path) -> f64 {
+    let bytes = fs::read(path).unwrap_or_default();
+    let word =
+        |at: usize| bytes.get(at..at + 4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+    let octets_a_second = word(28).filter(|n| *n > 0).unwrap_or(u32::MAX);
+    bytes.len().saturating_sub(44) as f64 / f64::from(octets_a_second)
 }
 
 /// Whether this tone is heard for at least so many seconds, and the other one never.

@@ -40,10 +40,10 @@ impl Band {
 
     /// Adapts the size of the steps: `shift` is 8 in the lower band, 10 in the higher.
     fn rescale(&mut self, by: i32, max: i32, shift: i32) {
-        self.nb = ((self.nb * 127 >> 7) + by).clamp(0, max);
-        let mantissa = ILB[(self.nb >> 6 & 31) as usize];
+        self.nb = (((self.nb * 127) >> 7) + by).clamp(0, max);
+        let mantissa = ILB[((self.nb >> 6) & 31) as usize];
         let down = shift - (self.nb >> 11);
-        self.det = if down < 0 { mantissa << -down } else { mantissa >> down } << 2;
+        self.det = (if down < 0 { mantissa << -down } else { mantissa >> down }) << 2;
     }
 
     /// Adapts the predictor to the quantized difference (blocks 4L and 4H).
@@ -56,21 +56,21 @@ impl Band {
         let slope = limit(self.a[0] << 2);
         let slope = if same(self.p[0]) { -slope } else { slope }.min(32_767);
         let step = if same(self.p[1]) { 128 } else { -128 };
-        let a2 = ((slope >> 7) + step + (self.a[1] * 32_512 >> 15)).clamp(-12_288, 12_288);
+        let a2 = ((slope >> 7) + step + ((self.a[1] * 32_512) >> 15)).clamp(-12_288, 12_288);
         let step = if same(self.p[0]) { 192 } else { -192 };
         let bound = limit(15_360 - a2);
-        let a1 = limit(step + (self.a[0] * 32_640 >> 15)).clamp(-bound, bound);
+        let a1 = limit(step + ((self.a[0] * 32_640) >> 15)).clamp(-bound, bound);
 
         let step = if d == 0 { 0 } else { 128 };
         for (b, before) in self.b.iter_mut().zip(self.d) {
             let step = if negative(before) == negative(d) { step } else { -step };
-            *b = limit(step + (*b * 32_640 >> 15));
+            *b = limit(step + ((*b * 32_640) >> 15));
         }
         self.d.copy_within(0..5, 1);
         self.d[0] = d;
         (self.r, self.p, self.a) = ([r, self.r[0]], [p, self.p[0]], [a1, a2]);
 
-        let part = |factor: i32, value: i32| factor * limit(value << 1) >> 15;
+        let part = |factor: i32, value: i32| (factor * limit(value << 1)) >> 15;
         let poles = limit(part(self.a[0], self.r[0]) + part(self.a[1], self.r[1]));
         self.sz = limit(self.b.iter().zip(self.d).map(|(b, d)| part(*b, d)).sum());
         self.s = limit(poles + self.sz);
@@ -103,13 +103,13 @@ impl Core {
     }
 
     fn adapt_low(&mut self, four: usize) {
-        let d = self.low.det * QM4[four] >> 15;
+        let d = (self.low.det * QM4[four]) >> 15;
         self.low.rescale(WL[RL42[four]], LOW_NB_MAX, 8);
         self.low.adapt(d);
     }
 
     fn adapt_high(&mut self, two: usize) {
-        let d = self.high.det * QM2[two] >> 15;
+        let d = (self.high.det * QM2[two]) >> 15;
         self.high.rescale(WH[RH2[two]], HIGH_NB_MAX, 10);
         self.high.adapt(d);
     }
@@ -139,13 +139,13 @@ impl Encoder {
         let off = limit(low - core.low.s);
         let size = if off < 0 { -(off + 1) } else { off };
         let steps = Q6[1..30].iter();
-        let step = 1 + steps.take_while(|step| size >= *step * core.low.det >> 12).count();
+        let step = 1 + steps.take_while(|step| size >= (*step * core.low.det) >> 12).count();
         let six = if off < 0 { ILN[step] } else { ILP[step] };
         core.adapt_low(usize::from(six >> 2));
 
         let off = limit(high - core.high.s);
         let size = if off < 0 { -(off + 1) } else { off };
-        let far = size >= 564 * core.high.det >> 12;
+        let far = size >= (564 * core.high.det) >> 12;
         let two = match (off < 0, far) {
             (true, false) => 1,
             (true, true) => 0,
@@ -176,9 +176,9 @@ impl Decoder {
         let core = &mut self.0;
         let (six, two) = (usize::from(octet & 0x3f), usize::from(octet >> 6));
         let band = |value: i32| value.clamp(-16_384, 16_383);
-        let low = band(core.low.s + (core.low.det * QM6[six] >> 15));
+        let low = band(core.low.s + ((core.low.det * QM6[six]) >> 15));
         core.adapt_low(six >> 2);
-        let high = band(core.high.s + (core.high.det * QM2[two] >> 15));
+        let high = band(core.high.s + ((core.high.det * QM2[two]) >> 15));
         core.adapt_high(two);
         let [second, first] = core.filter([low + high, low - high]);
         [first, second].map(|sum| limit(sum >> 11) as i16)

@@ -1,0 +1,116 @@
+//! A known voice through the switch from one real telephone to another, in every pairing of codecs:
+//! baresip and linphone, PCMA, PCMU, G.722 and Opus. What is heard is judged by a score, not by ear.
+
+mod support;
+
+use pukar::wire::wav;
+use support::agents::SECRET;
+use support::baresip::Baresip;
+use support::linphone::Linphone;
+use support::score::{self, Score};
+use support::street::{CALLER, PHONE};
+use support::talk::{self, AGENT_TONE};
+
+/// What is said: a sentence of the shipped Hindi prompts, and a moment of silence.
+fn sentence() -> Vec<i16> {
+    let prompts = concat!(env!("CARGO_MANIFEST_DIR"), "/prompts/hi/");
+    let file = std::fs::read(format!("{prompts}welcome.wav")).unwrap();
+    let mut samples = wav::read(&file).unwrap();
+    samples.truncate(24_000);
+    samples.extend([0; 4_000]);
+    samples
+}
+
+/// The voice is as loud as it was, without holes, and its spectrum is that of a good telephone.
+fn check(what: &str, said: &[i16], heard: &[i16]) -> Score {
+    let score = score::judge(said, heard).unwrap_or_else(|| panic!("{what}: nothing was heard"));
+    println!("{what}: {score:?}");
+    assert!(score.level.abs() < 2.0, "{what}: {score:?}");
+    assert!(score.distance < 5.0, "{what}: {score:?}");
+    assert!(score.broken < 0.05, "{what}: {score:?}");
+    score
+}
+
+/// The caller speaks one codec, the agent another; both are baresip.
+fn between(caller_speaks: &str, agent_speaks: &str) {
+    let said = sentence();
+    let mut switch = talk::switch("");
+    let account = format!(
+        "<sip:op1@NET.1:5060>;auth_pass={SECRET};regint=60;answermode=auto;\
+         audio_codecs={agent_speaks}"
+    );
+    let mut agent = Baresip::says_again(&switch.street, PHONE, &account, &said);
+    talk::until_registered(&mut switch);
+    let account = format!("<sip:9876543210@NET.2>;regint=0;audio_codecs={caller_speaks}");
+    let mut caller = Baresip::says_again(&switch.street, CALLER, &account, &said);
+    caller.command("dial", &switch.street.address("sip:181@NET.1:5060"));
+    caller.until("CALL_ESTABLISHED");
+    switch.until("call.connected", |_| true);
+    caller.until_recorded(9.0);
+    agent.until_recorded(8.0);
+    agent.command("hangup", "");
+    caller.until("CALL_CLOSED");
+    agent.until("CALL_CLOSED");
+    switch.until_ended(1);
+    let what = format!("{caller_speaks} to {agent_speaks}");
+    check(&format!("agent, {what}"), &said, &agent.recording_8k());
+    check(&format!("caller, {what}"), &said, &caller.recording_8k());
+}
+
+/// The caller is a baresip, the agent a linphone that knows every codec and takes the caller's.
+fn with_linphone(caller_speaks: &str) {
+    let said = sentence();
+    let mut switch = talk::switch("");
+    let mut agent = Linphone::start(&switch.street, PHONE, ("op1", SECRET), AGENT_TONE, false);
+    talk::until_registered(&mut switch);
+    let account = format!("<sip:9876543210@NET.2>;regint=0;audio_codecs={caller_speaks}");
+    let mut caller = Baresip::says_again(&switch.street, CALLER, &account, &said);
+    caller.command("dial", &switch.street.address("sip:181@NET.1:5060"));
+    caller.until("CALL_ESTABLISHED");
+    switch.until("call.connected", |_| true);
+    caller.until_recorded(9.0);
+    agent.command("terminate");
+    caller.until("CALL_CLOSED");
+    switch.until_ended(1);
+    agent.until("ended");
+    check(&format!("linphone, {caller_speaks}"), &said, &agent.recording_8k());
+    let tone = support::tone::seconds(&caller.recording_8k(), AGENT_TONE);
+    assert!(tone > talk::HEARD, "{caller_speaks}: the caller heard linphone for {tone} s");
+}
+
+const CODECS: [&str; 4] = ["PCMA", "PCMU", "G722/16000/1", "opus/48000/2"];
+
+#[test]
+fn a_caller_in_a_law_of_g711_talks_with_every_codec() {
+    for agent in CODECS {
+        between("PCMA", agent);
+    }
+}
+
+#[test]
+fn a_caller_in_mu_law_talks_with_every_codec() {
+    for agent in CODECS {
+        between("PCMU", agent);
+    }
+}
+
+#[test]
+fn a_caller_in_g722_talks_with_every_codec() {
+    for agent in CODECS {
+        between("G722/16000/1", agent);
+    }
+}
+
+#[test]
+fn a_caller_in_opus_talks_with_every_codec() {
+    for agent in CODECS {
+        between("opus/48000/2", agent);
+    }
+}
+
+#[test]
+fn linphone_hears_every_codec() {
+    for caller in CODECS {
+        with_linphone(caller);
+    }
+}
