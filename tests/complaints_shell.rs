@@ -71,7 +71,7 @@ fn invite(id: &str, own: SocketAddr, to: SocketAddr, sdp: &str) -> String {
 fn q30_a_burst_of_callers_over_the_limit_gets_an_answer_each() {
     const LIMIT: usize = 5;
     let limits = format!("[limits]\nmax_calls = {LIMIT}\nmax_rate = 100000\n");
-    let mut switch = Switch::start(&[HELPLINE, &limits]);
+    let mut switch = Switch::start(&[HELPLINE, ONE, &limits]);
     let trunk = raw::Udp::at_port(switch.street.ip(CALLER), 5060, switch.sip());
     let own = trunk.at();
     let sdp = format!(
