@@ -47,6 +47,15 @@ impl Ears {
         }
     }
 
+    /// Whether one of ours, or else somebody, hears whoever is so in the call.
+    pub(super) fn is_heard_by(self, ours: bool) -> bool {
+        match self {
+            Ears::Listen | Ears::Take => false,
+            Ears::Whisper => ours,
+            Ears::Barge => true,
+        }
+    }
+
     /// What a supervisor's phone may key in while it is in the call.
     fn keyed(key: char) -> Option<Self> {
         match key {
@@ -349,7 +358,7 @@ impl Call {
     }
 
     /// One of ours, to whom a supervisor may whisper: an agent, wherever the call began.
-    fn is_ours(&self, leg: LegId) -> bool {
+    pub(super) fn is_ours(&self, leg: LegId) -> bool {
         match self.leg(leg).map(|leg| leg.role) {
             Some(Role::Agent(_)) => true,
             Some(Role::Caller) => self.own.as_ref().is_some_and(|own| !own.agents.is_empty()),
@@ -370,11 +379,7 @@ impl Call {
         let watchers: Vec<(Ears, &Leg)> = watchers.collect();
         let all = (1_u16 << talkers.len()) - 1;
         let heard_by = |ours: bool| {
-            let heard = watchers.iter().enumerate().filter(|(_, (ears, _))| match ears {
-                Ears::Listen | Ears::Take => false,
-                Ears::Whisper => ours,
-                Ears::Barge => true,
-            });
+            let heard = watchers.iter().enumerate().filter(|(_, (ears, _))| ears.is_heard_by(ours));
             heard.fold(all, |mask, (n, _)| mask | 1 << (talkers.len() + n))
         };
         let seat = |port: PortId, hears: u16| Seat { port, hears };

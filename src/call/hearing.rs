@@ -82,6 +82,9 @@ impl Calls {
             connect(io, call);
             return watch(io, call, id, leg);
         }
+        if call.watchers_up().any(|own| own.id == leg) {
+            return connect(io, call);
+        }
         let Some(this) = call.leg_mut(leg) else { return };
         if std::mem::take(&mut this.absent) && !this.unheard {
             io.cx.timers.cancel(Timer::Recheck(leg));

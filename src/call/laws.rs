@@ -5,7 +5,7 @@ use super::Goal;
 use super::calls::Calls;
 use super::conversation::Call;
 use super::leg::{Leg, Stage};
-use crate::base::LegId;
+use crate::base::{LegId, PortId};
 
 impl Calls {
     /// Every internal law; the simulator asks after each event.
@@ -38,7 +38,38 @@ impl Calls {
     }
 }
 
+impl Calls {
+    /// Supervisors hear what they want to, and are heard by whom they want to be. `hears` asks the
+    /// data plane whether what comes in at the second port goes out at the first; `None`: they are
+    /// not both open.
+    pub fn check_ears(&self, hears: &dyn Fn(PortId, PortId) -> Option<bool>) -> Result<(), String> {
+        let watched = self.table.iter().filter(|(_, call)| !call.watchers.is_empty());
+        for (id, call) in watched {
+            call.check_ears(hears).map_err(|law| format!("{id:?}: {law}"))?;
+        }
+        Ok(())
+    }
+}
+
 impl Call {
+    fn check_ears(&self, hears: &dyn Fn(PortId, PortId) -> Option<bool>) -> Result<(), String> {
+        let talk = self.talk.len() > 1;
+        let up = self.watchers.iter().filter_map(|own| Some((own.ears, own.up()?)));
+        for (ears, boss) in up {
+            for leg in self.legs().filter(|leg| self.is_talking(leg.id)) {
+                let speaks = talk && ears.is_heard_by(self.is_ours(leg.id));
+                let (boss, party) = (boss.side.port, leg.side.port);
+                if hears(boss, party).is_some_and(|hears| hears != talk) {
+                    return Err(format!("{ears:?}, and {boss:?} hears {party:?}: {}", !talk));
+                }
+                if hears(party, boss).is_some_and(|hears| hears != speaks) {
+                    return Err(format!("{ears:?}, and {party:?} hears {boss:?}: {}", !speaks));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The laws of one call.
     fn check(&self) -> Result<(), String> {
         let up = |id: &LegId| self.leg(*id).is_some_and(|leg| leg.stage == Stage::Up);

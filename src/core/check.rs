@@ -2,7 +2,7 @@
 
 use super::Switch;
 use crate::acd::AgentState;
-use crate::base::{AgentId, CallId, Instant};
+use crate::base::{AgentId, CallId, Instant, PortId};
 use crate::call::Goal;
 use std::collections::BTreeSet;
 
@@ -115,6 +115,11 @@ impl Switch {
 }
 
 impl super::State {
+    /// See [`crate::call::Calls::check_ears`].
+    pub fn check_ears(&self, hears: &dyn Fn(PortId, PortId) -> Option<bool>) -> Result<(), String> {
+        self.calls.check_ears(hears)
+    }
+
     pub fn agent_name(&self, agent: AgentId) -> Option<&str> {
         self.desk.agent_name(agent)
     }

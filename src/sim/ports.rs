@@ -196,10 +196,16 @@ impl Ports {
     /// Whether these phones hear one another, and nobody else does.
     /// Whether what comes from one phone goes to the other.
     pub fn hears(&self, phone: IpAddr, other: IpAddr) -> bool {
-        let at = |phone| self.open.iter().find(|(_, port)| port.is_at(phone));
-        let (Some((_, ear)), Some((mouth, said))) = (at(phone), at(other)) else { return false };
-        let in_room = ear.room > 0 && ear.room == said.room && ear.hears.contains(mouth);
-        in_room || ear.peer == Some(*mouth)
+        let at = |phone| self.open.iter().find(|(_, port)| port.is_at(phone)).map(|(id, _)| *id);
+        let both = at(phone).zip(at(other));
+        both.and_then(|(ear, mouth)| self.goes_to(ear, mouth)).unwrap_or(false)
+    }
+
+    /// Whether what comes in at `mouth` goes out at `ear`; `None` where they are not both open.
+    pub fn goes_to(&self, ear: PortId, mouth: PortId) -> Option<bool> {
+        let (at, said) = (self.open.get(&ear)?, self.open.get(&mouth)?);
+        let in_room = at.room > 0 && at.room == said.room && at.hears.contains(&mouth);
+        Some(in_room || at.peer == Some(mouth))
     }
 
     pub fn are_together(&self, phones: &[SocketAddr]) -> bool {

@@ -344,6 +344,7 @@ impl World {
         }
         self.laws.check_bridges(&self.ports)?;
         self.ports.check_tracks()?;
+        self.switch.state().check_ears(&|ear, mouth| self.ports.goes_to(ear, mouth))?;
         self.switch.check()?;
         self.diary.turn(&self.switch, now)?;
         self.strike()?;
