@@ -223,6 +223,43 @@ fn newest(folder: &Path, kind: &str) -> PathBuf {
     files.filter(|path| path.extension().is_some_and(|end| end == kind)).max().unwrap()
 }
 
+/// Acts are in a file for as long as people keep it, each once, whatever happens to the process.
+#[test]
+fn who_did_what_is_written_down_once_over_a_kill_an_upgrade_and_an_orderly_end() {
+    let mut switch = Switch::start(&[HELPLINE, ONE]);
+    let act = |switch: &mut Switch, state: &str| {
+        let wish = json!({"agent": "op1", "state": state, "reason": "tea"});
+        switch.admin.ask("agents.set", wish).unwrap();
+    };
+    let lines = |switch: &Switch| {
+        let folder = std::fs::read_dir(switch.data().join("audit")).into_iter().flatten().flatten();
+        let mut files: Vec<_> = folder.map(|entry| entry.path()).collect();
+        files.retain(|path| path.extension().is_some_and(|end| end == "jsonl"));
+        files.sort();
+        let text: String =
+            files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>()
+    };
+    act(&mut switch, "pause");
+    switch.crash();
+    act(&mut switch, "ready");
+    switch.upgrade();
+    act(&mut switch, "pause");
+    let deadline = Deadline::after(PATIENCE);
+    let is_act = |line: &&Value| line["verb"] == "agents.set";
+    while lines(&switch).iter().filter(is_act).count() < 3 {
+        assert!(deadline.left().is_some(), "{:#?}", lines(&switch));
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    act(&mut switch, "ready");
+    switch.stop();
+    let lines = lines(&switch);
+    assert_eq!(lines.iter().filter(is_act).count(), 4, "{lines:#?}");
+    let seqs: Vec<_> = lines.iter().map(|line| line["seq"].as_u64().unwrap()).collect();
+    assert!(seqs.is_sorted_by(|a, b| a < b), "each once, in order: {seqs:?}");
+    assert!(lines.iter().all(|line| line["kind"] == "audit" && line["at"].is_string()));
+}
+
 #[test]
 fn a_terminated_upgrade_is_not_forgotten() {
     let mut switch = Switch::start(&[HELPLINE, ONE]);

@@ -4,6 +4,7 @@
 //! everything below; nothing but `console` imports it.
 
 mod accept;
+mod access_log;
 pub mod admin;
 mod before;
 mod begin;

@@ -1,5 +1,6 @@
 //! A switch at work: everything started in its order, and brought to rest in the reverse one.
 
+use super::access_log::AccessLog;
 use super::admin::{Api, Guard, Reload, Upgrade};
 use super::before::{Before, bind, bind_http, look_back, with_own_address};
 use super::begin::{Begun, begin};
@@ -53,6 +54,7 @@ pub struct Running {
     runtime: Option<Runtime>,
     core: Option<JoinHandle<CoreLoop<Switch>>>,
     board_thread: Option<JoinHandle<()>>,
+    access_log: Option<AccessLog>,
     workers: Option<Workers>,
     recorder: Option<JoinHandle<()>>,
     stores: Option<Stores>,
@@ -97,6 +99,8 @@ impl Running {
             begin(found, &ground, (stores.stored(), safe), open.ids())?;
         let (news, board, board_thread) =
             board::start(board, ground.clock, ground.meters.clone()).map_err(no_thread)?;
+        let acts = ground.settings.data.join("audit");
+        let access_log = AccessLog::start(acts, board.clone()).map_err(no_thread)?;
 
         let streams = ground.start_streams(tcp, open.flows)?;
         let replies = Replies::default();
@@ -125,6 +129,7 @@ impl Running {
             runtime: Some(ground.runtime),
             core: Some(core),
             board_thread: Some(board_thread),
+            access_log: Some(access_log),
             workers: Some(workers),
             recorder: Some(recorder),
             stores: Some(stores),
@@ -295,6 +300,9 @@ impl Running {
         }
         if let Some(board) = self.board_thread.take() {
             let _ = board.join();
+        }
+        if let Some(log) = self.access_log.take() {
+            log.finish();
         }
         if let Some(stores) = self.stores.take() {
             stores.finish();

@@ -2,7 +2,7 @@
 
 use super::missed::MissedList;
 use super::names::Names;
-use super::ring::{Missed, Ring};
+use super::ring::{Acts, Missed, Ring};
 use super::story::Stories;
 use super::tapes::Tapes;
 use super::trunks::Trunk;
@@ -452,6 +452,11 @@ impl Board {
             queue.longest = queue.longest.max(waited);
         }
         self.change(call, |call| call.agent = Some(agent));
+    }
+
+    /// The acts among the facts behind number `seen`.
+    pub fn acts_after(&self, seen: u64) -> Acts {
+        self.ring.acts_after(seen, self)
     }
 
     /// The number of the oldest fact that is still told.

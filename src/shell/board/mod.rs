@@ -22,7 +22,7 @@ mod why;
 
 pub use fold::Board;
 pub use names::{Names, Party};
-pub use ring::Missed;
+pub use ring::{Acts, Missed};
 
 use super::clock::Clock;
 use super::lane::{Lane, Outlet};

@@ -3,7 +3,7 @@
 
 use super::fact_text;
 use super::fold::Board;
-use crate::core::Fact;
+use crate::core::{Fact, What};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
@@ -52,6 +52,16 @@ impl Kept {
     }
 }
 
+/// Acts, and looks at what is not for everybody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Acts {
+    pub texts: Vec<Arc<str>>,
+    /// The number of the newest fact that was looked at.
+    pub newest: u64,
+    /// Facts that are gone, where there may have been some: the first and the last.
+    pub missing: Option<(u64, u64)>,
+}
+
 /// What was asked for is not here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missed {
@@ -93,6 +103,21 @@ impl Ring {
         Ok(self.facts.iter().skip(skip).take(limit).map(|kept| kept.text(board)).collect())
     }
 
+    /// The acts among the facts behind number `seen`.
+    pub fn acts_after(&self, seen: u64, board: &Board) -> Acts {
+        let skip = (seen + 1).saturating_sub(self.oldest) as usize;
+        let is_act = |kept: &Kept| match kept {
+            Kept::Told { fact, .. } => matches!(fact.what, What::Audit(_)),
+            Kept::Text(text) => text.contains("\"kind\":\"audit\""),
+        };
+        let acts = self.facts.iter().skip(skip).filter(|kept| is_act(kept));
+        Acts {
+            texts: acts.map(|kept| kept.text(board)).collect(),
+            newest: self.next().saturating_sub(1),
+            missing: (seen + 1 < self.oldest).then(|| (seen + 1, self.oldest - 1)),
+        }
+    }
+
     /// The names of `board` are about to change: what was told in them is written down.
     pub fn settle(&mut self, board: &Board) {
         let settled = self.renamed.saturating_sub(self.oldest) as usize;
@@ -111,7 +136,6 @@ impl Ring {
 mod tests {
     use super::*;
     use crate::base::Now;
-    use crate::core::What;
     use crate::shell::board::Names;
 
     fn fact(seq: u64) -> Fact {
