@@ -4,7 +4,7 @@
 mod support;
 
 use pukar::wire::wav;
-use support::agents::SECRET;
+use support::agents::{OLD_PHONE, SECRET};
 use support::baresip::Baresip;
 use support::linphone::Linphone;
 use support::score::{self, Score};
@@ -16,8 +16,8 @@ fn sentence() -> Vec<i16> {
     let prompts = concat!(env!("CARGO_MANIFEST_DIR"), "/prompts/hi/");
     let file = std::fs::read(format!("{prompts}welcome.wav")).unwrap();
     let mut samples = wav::read(&file).unwrap();
-    samples.truncate(24_000);
-    samples.extend([0; 4_000]);
+    samples.truncate(10_000);
+    samples.extend([0; 2_000]);
     samples
 }
 
@@ -34,7 +34,7 @@ fn check(what: &str, said: &[i16], heard: &[i16]) -> Score {
 /// The caller speaks one codec, the agent another; both are baresip.
 fn between(caller_speaks: &str, agent_speaks: &str) {
     let said = sentence();
-    let mut switch = talk::switch("");
+    let mut switch = talk::switch(OLD_PHONE);
     let account = format!(
         "<sip:op1@NET.1:5060>;auth_pass={SECRET};regint=60;answermode=auto;\
          audio_codecs={agent_speaks}"

@@ -73,7 +73,9 @@ impl Presses {
             self.keys.pop_front();
         }
         match way {
-            Way::Tones if step < DOWN => Due::Tone(Box::new(tones::tone(key, u32::from(step) * 160))),
+            Way::Tones if step < DOWN => {
+                Due::Tone(Box::new(tones::tone(key, u32::from(step) * 160)))
+            }
             Way::Tones => Due::Tone(Box::new([0; 160])),
             Way::Events { ticks, stream } => {
                 if step == 0 {

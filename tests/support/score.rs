@@ -31,9 +31,17 @@ pub struct Score {
     pub at: usize,
 }
 
-/// Finds the best copy of `said` in `heard` and judges it. `None`: there is none.
+/// Copies that are looked at.
+const COPIES: usize = 6;
+
+/// Finds copies of `said` in `heard` and judges the best of them: telephones on a busy machine
+/// stutter now and then, by themselves. `None`: there is none.
 pub fn judge(said: &[i16], heard: &[i16]) -> Option<Score> {
-    let at = find(said, heard)?;
+    let copies = find(said, heard).into_iter().map(|at| judge_at(said, heard, at));
+    copies.min_by(|a, b| a.distance.total_cmp(&b.distance))
+}
+
+fn judge_at(said: &[i16], heard: &[i16], at: usize) -> Score {
     let heard = &heard[at..at + said.len()];
     let loud = |samples: &[i16]| -> f64 {
         let power: f64 = samples.iter().map(|s| f64::from(*s).powi(2)).sum();
@@ -41,7 +49,7 @@ pub fn judge(said: &[i16], heard: &[i16]) -> Option<Score> {
     };
     let level = loud(heard) - loud(said);
     let loudest = said.chunks_exact(FRAME).map(loud).fold(0.0, f64::max);
-    let (mut sum, mut broken, mut count) = (0.0, 0, 0);
+    let (mut sum, mut broken, mut count) = (0.0, 0u32, 0u32);
     for n in 1..said.len() / FRAME - 1 {
         let window = (n * FRAME - FRAME / 2)..((n + 1) * FRAME + FRAME / 2);
         if loud(&said[n * FRAME..(n + 1) * FRAME]) < loudest - PAUSE {
@@ -55,11 +63,11 @@ pub fn judge(said: &[i16], heard: &[i16]) -> Option<Score> {
             .map(|(own, other)| (own.max(floor) - (other - level).max(floor)).powi(2));
         let distance = (off.sum::<f64>() / BINS as f64).sqrt();
         sum += distance;
-        broken += usize::from(distance > 12.0);
+        broken += u32::from(distance > 12.0);
         count += 1;
     }
     let count = f64::from(count.max(1));
-    Some(Score { level, distance: sum / count, broken: broken as f64 / count, at })
+    Score { level, distance: sum / count, broken: f64::from(broken) / count, at }
 }
 
 /// Power in dB at even steps of the band, under a Hann window.
@@ -79,28 +87,39 @@ fn spectrum(samples: &[i16]) -> [f64; BINS] {
     })
 }
 
-/// Where a copy begins: first by the loudness of every 5 ms, then sample by sample.
-fn find(said: &[i16], heard: &[i16]) -> Option<usize> {
+/// Where copies begin: first by the loudness of every 5 ms, then sample by sample.
+fn find(said: &[i16], heard: &[i16]) -> Vec<usize> {
     const STEP: usize = 40;
     let envelope = |samples: &[i16]| -> Vec<f64> {
         let loud = |part: &[i16]| part.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>().sqrt();
         samples.chunks_exact(STEP).map(loud).collect()
     };
     let (own, all) = (envelope(said), envelope(heard));
-    let coarse = best(&own, &all, 0..all.len().checked_sub(own.len())?)? * STEP;
+    let mut likely: Vec<(usize, f64)> = (0..all.len().saturating_sub(own.len()))
+        .map(|place| (place, likeness(&own, &all, place)))
+        .collect();
+    let mut coarse: Vec<usize> = Vec::new();
+    while let Some(&(place, _)) = likely.iter().max_by(|a, b| a.1.total_cmp(&b.1))
+        && coarse.len() < COPIES
+    {
+        coarse.push(place * STEP);
+        likely.retain(|(other, _)| other.abs_diff(place) > own.len() / 2);
+    }
     let real = |samples: &[i16]| samples.iter().map(|s| f64::from(*s)).collect::<Vec<f64>>();
-    let last = heard.len() - said.len();
-    let around = coarse.saturating_sub(2 * STEP)..(coarse + 2 * STEP).min(last);
-    best(&real(said), &real(heard), around)
+    let (said, heard) = (real(said), real(heard));
+    let last = heard.len().saturating_sub(said.len());
+    let exact = |place: &usize| {
+        let around = place.saturating_sub(2 * STEP)..(place + 2 * STEP).min(last);
+        let all = around.map(|place| (place, likeness(&said, &heard, place)));
+        all.max_by(|a, b| a.1.total_cmp(&b.1)).map(|best| best.0)
+    };
+    coarse.iter().filter_map(exact).collect()
 }
 
-/// The place at which `own` is most like `all`.
-fn best(own: &[f64], all: &[f64], places: std::ops::Range<usize>) -> Option<usize> {
-    let likeness = |place: usize| {
-        let part = &all[place..place + own.len()];
-        let product: f64 = own.iter().zip(part).map(|(a, b)| a * b).sum();
-        let power: f64 = part.iter().map(|b| b * b).sum();
-        product / power.sqrt().max(1.0)
-    };
-    places.map(|place| (place, likeness(place))).max_by(|a, b| a.1.total_cmp(&b.1)).map(|b| b.0)
+/// How much `own` is like `all` from a place on.
+fn likeness(own: &[f64], all: &[f64], place: usize) -> f64 {
+    let part = &all[place..place + own.len()];
+    let product: f64 = own.iter().zip(part).map(|(a, b)| a * b).sum();
+    let power: f64 = part.iter().map(|b| b * b).sum();
+    product / power.sqrt().max(1.0)
 }

@@ -15,14 +15,14 @@ pub fn write(path: &Path, hertz: u32, seconds: usize) {
         let phase = TAU * f64::from(hertz) * n as f64 / RATE as f64;
         (AMPLITUDE * phase.sin()) as i16
     };
-    save(path, (0..RATE * seconds).map(sample));
+    save(path, RATE as u32, (0..RATE * seconds).map(sample));
 }
 
-/// A WAV file with these samples.
-pub fn save(path: &Path, samples: impl Iterator<Item = i16>) {
+/// A WAV file with these samples, so many a second.
+pub fn save(path: &Path, rate: u32, samples: impl Iterator<Item = i16>) {
     let spec = hound::WavSpec {
         channels: 1,
-        sample_rate: RATE as u32,
+        sample_rate: rate,
         bits_per_sample: 16,
         sample_format: hound::SampleFormat::Int,
     };
