@@ -226,13 +226,12 @@ fn check(wav: &[u8], length: u64, packets: u32) {
     let millis = sound.len() as u64 / 16;
     // What this machine does between our look at the clock and the switch's is not the switch's.
     assert!(millis.abs_diff(length) <= 60, "{millis} ms are recorded of {length}");
-    for (lane, hertz, other, sent) in
-        [(0, 437.0, 709.0, packets - packets / 7), (1, 709.0, 437.0, packets)]
-    {
+    // A seventh of the caller's packets was lost, and is made up for: one at a time, nearly as loud.
+    for (lane, hertz, other) in [(0, 437.0, 709.0), (1, 709.0, 437.0)] {
         let samples = side(lane);
         let sounding = samples.iter().filter(|s| s.abs() > 100).count() as u32;
-        let all = sent * 160 * 99 / 100;
-        assert!(sounding.abs_diff(all) < sent * 8, "side {lane}: {sounding} of {all} samples");
+        let all = packets * 160 * 99 / 100;
+        assert!(sounding.abs_diff(all) < packets * 8, "side {lane}: {sounding} of {all} samples");
         let (own, foreign) = (purity(&samples, hertz), purity(&samples, other));
         assert!(own > 0.8 && foreign < 0.05, "side {lane}: {own} of its own, {foreign} of another");
     }
