@@ -30,7 +30,9 @@ pub struct AccessLog {
 }
 
 impl AccessLog {
-    pub fn start(dir: PathBuf, board: BoardReader) -> io::Result<Self> {
+    /// `data`: the data folder.
+    pub fn start(data: &Path, board: BoardReader) -> io::Result<Self> {
+        let dir = data.join("audit");
         let (stop, stopped) = channel::bounded::<()>(0);
         let keep = move || {
             let mut log = Log::new(&dir);

@@ -182,7 +182,7 @@ impl Ground {
             replies: replies.clone(),
             metrics: Arc::clone(&self.metrics),
             meters: self.meters.clone(),
-            database: None,
+            database: store::Source::of(&self.settings.stores),
             stores,
             reload: None,
             upgrade: None,

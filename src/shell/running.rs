@@ -87,8 +87,7 @@ impl Running {
         checks::warn(&settings);
         let (udp, tcp) = bind(&mut settings.sip, &mut open, live)?;
         let http = bind_http(&settings, live)?;
-        let settings = with_own_address(settings);
-        let ground = Ground::prepare(settings, options.seed, clock)?;
+        let ground = Ground::prepare(with_own_address(settings), options.seed, clock)?;
         ground.meters.configuration_refused.set(f64::from(u8::from(options.mistakes.is_some())));
         let (reload, upgrade) = (options.reload, options.upgrade);
         let (tapes, inlet, recorder) = ground.start_recorder().map_err(no_thread)?;
@@ -99,15 +98,12 @@ impl Running {
             begin(found, &ground, (stores.stored(), safe), open.ids())?;
         let (news, board, board_thread) =
             board::start(board, ground.clock, ground.meters.clone()).map_err(no_thread)?;
-        let acts = ground.settings.data.join("audit");
-        let access_log = AccessLog::start(acts, board.clone()).map_err(no_thread)?;
+        let acts = AccessLog::start(&ground.settings.data, board.clone()).map_err(no_thread)?;
 
         let streams = ground.start_streams(tcp, open.flows)?;
         let replies = Replies::default();
-        let socket = ground.settings.admin.socket.clone();
-        let database = Source::of(&ground.settings.stores);
         let api = ground.api(&board, &replies, stores.health())?;
-        let api = Api { database: database.clone(), reload: reload.clone(), upgrade, ..api };
+        let api = Api { reload: reload.clone(), upgrade, ..api };
         let (guard, http_at) = ground.open_doors(Arc::new(api), http)?;
         ground.keep_meters(&workers);
         let questions = ground.start_questions();
@@ -129,7 +125,7 @@ impl Running {
             runtime: Some(ground.runtime),
             core: Some(core),
             board_thread: Some(board_thread),
-            access_log: Some(access_log),
+            access_log: Some(acts),
             workers: Some(workers),
             recorder: Some(recorder),
             stores: Some(stores),
@@ -143,9 +139,9 @@ impl Running {
             metrics: ground.metrics,
             reload,
             listens: listens(&ground.settings),
-            socket,
+            socket: ground.settings.admin.socket.clone(),
             http_at,
-            database,
+            database: Source::of(&ground.settings.stores),
             data: ground.settings.data.clone(),
             drain_within: ground.settings.drain,
         })
