@@ -210,3 +210,21 @@ fn cost_of_six_hundred_phones() {
     let report = load::run(&plan, &mut |p| eprintln!("{p}")).unwrap();
     eprintln!("{report}");
 }
+
+/// The demo's own switch, small; a machine that is busy with other tests may delay voice.
+#[test]
+fn the_demo_that_records_finds_every_recording_as_long_as_its_call() {
+    let output = Command::new(env!("CARGO_BIN_EXE_pukar"))
+        .args(["demo", "--recorded", "--callers", "16", "--agents", "16", "--seconds", "8"])
+        .arg("--json")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let complaints: Vec<&str> =
+        report["complaints"].as_array().unwrap().iter().filter_map(|c| c.as_str()).collect();
+    assert!(complaints.iter().all(|c| c.contains("was delayed by")), "{complaints:#?}\n{said}");
+    let answered = report["calls"]["answered"].as_u64().unwrap();
+    assert!(answered >= 8, "{report:#}");
+    assert!(said.contains(&format!("{answered} recordings of")), "{said}");
+}
