@@ -192,7 +192,7 @@ fn music(codec: Codec) -> f64 {
 /// CPU of so many calls through the switch, and the delay that their packets suffer in it.
 fn calls(count: usize, seconds: u64) {
     let crowd = Crowd::new(2 * count);
-    let (workers, handle) = start(MediaIo::Auto, Duration::ZERO);
+    let (workers, handle) = start(MediaIo::Auto);
     crowd.open(&handle);
     crowd.bridge(&handle);
     crowd.stream(50, 1);
@@ -210,7 +210,7 @@ fn calls(count: usize, seconds: u64) {
 /// CPU of callers who listen to music and send all the while.
 fn listeners(count: usize, seconds: u64) {
     let crowd = Crowd::new(count);
-    let (workers, handle) = start(MediaIo::Auto, Duration::ZERO);
+    let (workers, handle) = start(MediaIo::Auto);
     crowd.open(&handle);
     for n in 0..count {
         let port = port(n as u32);
@@ -234,7 +234,7 @@ fn listeners(count: usize, seconds: u64) {
 
 /// Memory of this process (not of the kernel's sockets) that open ports cost.
 fn memory(count: usize) {
-    let (_workers, handle) = start(MediaIo::Auto, Duration::ZERO);
+    let (_workers, handle) = start(MediaIo::Auto);
     let crowd = Crowd { phones: Vec::new(), addresses: vec![(HERE, 9).into(); count] };
     let before = resident();
     crowd.open(&handle);

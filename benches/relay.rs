@@ -18,7 +18,6 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 /// Where the phones of rtpengine send to is its own affair; these are ours.
 const WORKER: &str = "media-0";
@@ -27,7 +26,7 @@ const WORKER: &str = "media-0";
 enum Way {
     Bare,
     Connected,
-    Pukar(MediaIo, Duration),
+    Pukar(MediaIo),
     Rtpengine,
 }
 
@@ -52,16 +51,10 @@ fn main() {
     let mut ways = vec![
         (Way::Bare, "bare loop: epoll, recvfrom, sendto"),
         (Way::Connected, "bare loop, sockets connected"),
-        (Way::Pukar(MediaIo::Epoll, Duration::ZERO), "pukar by epoll"),
+        (Way::Pukar(MediaIo::Epoll), "pukar by epoll"),
     ];
     match has_uring() {
-        true => ways.extend([
-            (Way::Pukar(MediaIo::Uring, Duration::ZERO), "pukar by io_uring"),
-            (
-                Way::Pukar(MediaIo::Uring, Duration::from_millis(1)),
-                "pukar by io_uring, linger 1 ms",
-            ),
-        ]),
+        true => ways.push((Way::Pukar(MediaIo::Uring), "pukar by io_uring")),
         false => println!("this kernel allows no io_uring: not measured"),
     }
     match rtpengine::is_installed() {
@@ -88,7 +81,7 @@ fn compare(ways: &[(Way, &str)], calls: usize, rate: u32, (seconds, rounds): (u6
             costs[at].push(match way {
                 Way::Bare => bare(&crowd, rate, seconds, false),
                 Way::Connected => bare(&crowd, rate, seconds, true),
-                Way::Pukar(io, linger) => relay(&crowd, rate, seconds, (*io, *linger)),
+                Way::Pukar(io) => relay(&crowd, rate, seconds, *io),
                 Way::Rtpengine => Rtpengine::start().relay(&crowd, rate, seconds),
             });
         }
@@ -112,8 +105,8 @@ fn compare(ways: &[(Way, &str)], calls: usize, rate: u32, (seconds, rounds): (u6
     }
 }
 
-fn relay(crowd: &Crowd, rate: u32, seconds: u64, (io, linger): (MediaIo, Duration)) -> Cost {
-    let (_workers, handle) = start(io, linger);
+fn relay(crowd: &Crowd, rate: u32, seconds: u64, io: MediaIo) -> Cost {
+    let (_workers, handle) = start(io);
     crowd.open(&handle);
     crowd.bridge(&handle);
     crowd.stream(rate.max(50), 1);

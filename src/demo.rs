@@ -5,6 +5,7 @@
 //! In: how many, how long. Out: progress, a table or JSON, and a verdict. Knows the switch by its
 //! settings, its addresses and its records only.
 
+mod announced;
 mod recorded;
 mod state;
 mod wire;
@@ -27,6 +28,9 @@ const PAGE: usize = 10_000;
 pub fn demo(args: DemoArgs) -> Result<(), Fault> {
     if let Some(config) = &args.state {
         return state::demo(&args, config);
+    }
+    if args.announced {
+        return announced::demo(&args);
     }
     let folder = std::env::temp_dir().join(format!("pukar-demo-{}", std::process::id()));
     let (callers_at, agents_at) = free_addresses().map_err(|e| format!("no free port: {e}"))?;

@@ -38,8 +38,6 @@ fn packets_are_moved_by_whatever_the_kernel_does_best_unless_it_is_said() {
         let settings = read(&format!("[media]\nio = \"{word}\"")).unwrap();
         assert_eq!(settings.call.media.io, io);
     }
-    assert_eq!(read("[media]\nlinger = \"1ms\"").unwrap().call.media.linger.as_micros(), 1_000);
-    assert!(read("[media]\nlinger = \"6ms\"").is_err());
     one(
         "[media]\nio = \"epol\"",
         "2: io \"epol\" is no way to move packets; did you mean \"epoll\"?",

@@ -25,18 +25,24 @@ struct Way {
     base: u32,
 }
 
+impl Way {
+    fn new(io: MediaIo, base: u32) -> Self {
+        Self { io, base }
+    }
+}
+
 /// Each of these holds whichever way it is. Where the kernel has no io_uring, that is said.
 macro_rules! both_ways {
     ($($name:ident)*) => {
         mod by_epoll {
             $(#[test] fn $name() {
-                super::$name(super::Way { io: super::MediaIo::Epoll, base: 20_000 });
+                super::$name(super::Way::new(super::MediaIo::Epoll, 20_000));
             })*
         }
         mod by_uring {
             $(#[test] fn $name() {
                 if super::has_uring() {
-                    super::$name(super::Way { io: super::MediaIo::Uring, base: 21_000 });
+                    super::$name(super::Way::new(super::MediaIo::Uring, 21_000));
                 }
             })*
         }
@@ -85,7 +91,6 @@ impl Media {
         let setup = Setup {
             count,
             io: way.io,
-            linger: Duration::ZERO,
             tunes: Arc::new(tunes),
             seed: 1,
             clock: Clock::start(),

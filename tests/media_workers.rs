@@ -24,7 +24,6 @@ fn worker(sink: Sink, died: Died) -> (Workers, Handle) {
     let setup = Setup {
         count: 1,
         io: MediaIo::Auto,
-        linger: Duration::ZERO,
         tunes,
         seed: 1,
         clock: Clock::start(),

@@ -144,11 +144,10 @@ pub fn wait_until(clock: &Clock, at: Instant) {
     std::thread::park_timeout(at.since(clock.instant()));
 }
 
-pub fn start(io: MediaIo, linger: Duration) -> (Workers, Handle) {
+pub fn start(io: MediaIo) -> (Workers, Handle) {
     let setup = Setup {
         count: 1,
         io,
-        linger,
         tunes: Arc::new(tunes()),
         seed: 1,
         clock: Clock::start(),

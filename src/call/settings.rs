@@ -317,8 +317,6 @@ pub struct MediaSettings {
     /// The differentiated services code point of what is sent (RFC 2474). Default 46, expedited.
     pub dscp: u8,
     pub io: MediaIo,
-    /// How long a worker may let packets gather before it moves them, by io_uring. Default 0.
-    pub linger: Duration,
 }
 
 /// How media workers move their packets.
@@ -345,7 +343,6 @@ impl Default for MediaSettings {
             silence_hangup: Duration::from_secs(60),
             dscp: 46,
             io: MediaIo::default(),
-            linger: Duration::ZERO,
         }
     }
 }

@@ -146,7 +146,6 @@ pub fn media(
             .unwrap_or(defaults.silence_hangup),
         dscp: section.number("dscp", 0..=63).map_or(defaults.dscp, |n| n as u8),
         io: section.text("io", io).map_or(defaults.io, |at| at.it),
-        linger: section.span("linger", 0..=5).unwrap_or(defaults.linger),
     };
     let media = &settings.call.media;
     if media.silence_hangup > Duration::ZERO && media.silence_hangup <= media.silence_alarm {

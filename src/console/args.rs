@@ -237,6 +237,9 @@ pub struct DemoArgs {
     /// Every call is recorded in stereo, and every recording judged.
     #[arg(long, conflicts_with = "state")]
     pub recorded: bool,
+    /// Nobody answers: everybody hears music and announcements, half of them in each of two languages.
+    #[arg(long, conflicts_with_all = ["state", "recorded", "agents"])]
+    pub announced: bool,
     /// A state with its districts, as this folder configures it, a trunk failing in mid-run.
     #[arg(long, value_name = "CONFIG", num_args = 0..=1, default_missing_value = STATE)]
     pub state: Option<PathBuf>,

@@ -125,7 +125,6 @@ impl Ground {
         let setup = Setup {
             count: usize::from(self.settings.call.media.workers),
             io: self.settings.call.media.io,
-            linger: self.settings.call.media.linger,
             tunes: Arc::new(tunes),
             // Strangers see what comes of this one; nothing of the core's shall follow from it.
             seed: random()?,

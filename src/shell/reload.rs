@@ -37,7 +37,7 @@ pub fn adopt(running: &Settings, mut fresh: Settings) -> Settings {
     let (old, new) = (&running.call.media, &mut fresh.call.media);
     (new.bind, new.advertise, new.ports, new.workers, new.dscp) =
         (old.bind, old.advertise, old.ports, old.workers, old.dscp);
-    (new.io, new.linger) = (old.io, old.linger);
+    new.io = old.io;
     fresh.sip.dscp = running.sip.dscp;
     fresh.stores.clone_from(&running.stores);
     fresh.admin.socket.clone_from(&running.admin.socket);
@@ -128,7 +128,7 @@ fn rename(fresh: &mut Settings, wanted: &[Tune], before: &Settings) {
 fn bound(settings: &Settings) -> impl PartialEq {
     let media = &settings.call.media;
     let listens: Vec<_> = settings.sip.listen.iter().map(|l| (l.transport, l.bind)).collect();
-    let moved = (media.workers, media.io, media.linger, media.dscp);
+    let moved = (media.workers, media.io, media.dscp);
     (listens, media.bind, media.ports, moved, settings.sip.dscp)
 }
 

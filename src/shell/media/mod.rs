@@ -29,7 +29,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 use way::Io;
 use worker::{Parcel, Worker};
 
@@ -49,8 +48,6 @@ pub struct Setup {
     pub count: usize,
     /// How they move datagrams.
     pub io: MediaIo,
-    /// How long they may sleep on after the first packet, by io_uring.
-    pub linger: Duration,
     pub tunes: Arc<Tunes>,
     /// For SSRCs and the like, which strangers should not guess.
     pub seed: u64,
@@ -226,7 +223,7 @@ enum Means {
 fn means(setup: &Setup, waker: &Arc<Waker>) -> io::Result<Means> {
     let wish = setup.io;
     if wish != MediaIo::Epoll {
-        match Ringed::new(waker, setup.linger) {
+        match Ringed::new(waker) {
             Ok(ringed) => return Ok(Means::Ringed(Box::new(ringed))),
             Err(error) if wish == MediaIo::Uring => return Err(error),
             Err(error) => tracing::info!(%error, "no io_uring here: media goes by epoll"),
@@ -237,8 +234,7 @@ fn means(setup: &Setup, waker: &Arc<Waker>) -> io::Result<Means> {
 
 /// Whether the kernel does all that [`MediaIo::Uring`] needs.
 pub fn has_uring() -> bool {
-    let tried =
-        || Waker::new().and_then(|waker| Ringed::new(&Arc::new(waker), Duration::ZERO).map(drop));
+    let tried = || Waker::new().and_then(|waker| Ringed::new(&Arc::new(waker)).map(drop));
     // The end of a ring interrupts whoever made it.
     thread::spawn(tried).join().is_ok_and(|tried| tried.is_ok())
 }

@@ -6,7 +6,7 @@ use super::way::{BURST, Datagram, Io, Pairs, Tally};
 use crate::base::{Id, PortId};
 use crate::media::{Channel, PACKET_MAX, Relay};
 use crate::shell::sys::epoll::Waker;
-use crate::shell::sys::uring::{Buffer, Done, Uring};
+use crate::shell::sys::uring::{Buffer, Done, Uring, Wait};
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
@@ -37,13 +37,9 @@ struct Going {
 }
 
 impl Ringed {
-    /// For the thread that calls it alone. `linger`: how long it may sleep on after the first of
-    /// what comes, so that one waking is for many.
-    pub fn new(waker: &Arc<Waker>, linger: Duration) -> io::Result<Self> {
+    /// For the thread that calls it alone.
+    pub fn new(waker: &Arc<Waker>) -> io::Result<Self> {
         let mut uring = Uring::new(PACKET_MAX + 1)?;
-        if !uring.gather(linger) {
-            tracing::warn!("linger needs Linux 6.12: packets are moved as they come");
-        }
         uring.watch(waker)?;
         Ok(Self {
             uring,
@@ -58,8 +54,7 @@ impl Ringed {
     }
 
     /// One call to the kernel, and what it has to tell.
-    fn enter(&mut self, wait: Option<Option<Duration>>) -> io::Result<()> {
-        let mut wait = wait;
+    fn enter(&mut self, mut wait: Wait) -> io::Result<()> {
         loop {
             self.uring.enter(wait)?;
             while let Some(done) = self.uring.next() {
@@ -69,7 +64,7 @@ impl Ringed {
                 break;
             }
             // It was short of something, and has taken a part.
-            wait = None;
+            wait = Wait::No;
         }
         self.tally.sent += self.going.len() as u64 - std::mem::take(&mut self.lost);
         self.going.clear();
@@ -151,13 +146,13 @@ impl Io for Ringed {
                 self.ended.retain(|token| !both.contains(token));
                 return self.flush();
             }
-            self.enter(Some(Some(ENDING.0)))?;
+            self.enter(Wait::Until(Some(ENDING.0)))?;
         }
         Err(io::ErrorKind::TimedOut.into())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.enter(None)
+        self.enter(Wait::No)
     }
 
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
@@ -166,7 +161,7 @@ impl Io for Ringed {
         // No finer than a poller's: frames of tunes keep to the same beat.
         let timeout =
             timeout.map(|span| Duration::from_millis(span.as_micros().div_ceil(1_000) as u64));
-        self.enter(Some(timeout))
+        self.enter(Wait::Until(timeout))
     }
 
     fn receive(&mut self, mut came: impl FnMut(Datagram<'_>) -> Option<Relay>) -> io::Result<()> {

@@ -20,8 +20,6 @@ use std::time::Duration;
 const BUFFERS: u16 = 512;
 /// What is sent at most in one system call.
 pub const SENDS: usize = 256;
-/// Completions that end a gathering before its time.
-const GATHERED: usize = 128;
 const ENTRIES: u32 = 1_024;
 /// Room for a completion of everything that there can be at a time.
 const COMPLETIONS: u32 = 4_096;
@@ -59,7 +57,14 @@ pub struct Uring {
     slots: Pages,
     /// Requests that the kernel has not ended.
     armed: usize,
-    gather: Duration,
+}
+
+/// What a call to the kernel waits for.
+#[derive(Clone, Copy, Debug)]
+pub enum Wait {
+    No,
+    /// Something, for so long at most; `None`: for ever.
+    Until(Option<Duration>),
 }
 
 /// A buffer with a datagram in it, which the kernel has let go of.
@@ -129,7 +134,6 @@ impl Uring {
             names: vec![empty(); SENDS].into(),
             slots: Pages::new(stride * SENDS)?,
             armed: 0,
-            gather: Duration::ZERO,
         };
         (0..BUFFERS).for_each(|id| uring.give_back(Buffer { id, len: 0 }));
         uring.publish();
@@ -235,27 +239,16 @@ impl Uring {
         Some(unsafe { std::slice::from_raw_parts(from, len) })
     }
 
-    /// Has every wait let others come for so long before it ends with the first: one waking of the
-    /// thread is for many. False: the kernel cannot (before Linux 6.12).
-    pub fn gather(&mut self, span: Duration) -> bool {
-        if self.ring.params().is_feature_min_timeout() {
-            self.gather = span;
-        }
-        self.gather == span
-    }
-
-    /// Submits everything; `wait`: until something has come, or so long at most (`None`: for ever).
-    pub fn enter(&mut self, wait: Option<Option<Duration>>) -> io::Result<()> {
+    /// Submits everything, and waits.
+    pub fn enter(&mut self, wait: Wait) -> io::Result<()> {
         self.publish();
-        let gather = wait.flatten().map_or(self.gather, |timeout| timeout.min(self.gather));
-        let args = SubmitArgs::new().min_wait_usec(gather.as_micros() as u32);
-        let want = if gather.is_zero() { 1 } else { GATHERED };
+        let submitter = self.ring.submitter();
         let result = match wait {
-            None => self.ring.submitter().submit_and_wait(0),
-            Some(None) => self.ring.submitter().submit_with_args(want, &args),
-            Some(Some(timeout)) => {
+            Wait::No => submitter.submit_and_wait(0),
+            Wait::Until(None) => submitter.submit_and_wait(1),
+            Wait::Until(Some(timeout)) => {
                 let span = Timespec::from(timeout);
-                self.ring.submitter().submit_with_args(want, &args.timespec(&span))
+                submitter.submit_with_args(1, &SubmitArgs::new().timespec(&span))
             }
         };
         match result.map_err(|error| (error.raw_os_error(), error)) {
@@ -395,7 +388,7 @@ impl Uring {
         let all = opcode::AsyncCancel2::new(CancelBuilder::any()).build();
         self.push(all.flags(squeue::Flags::SKIP_SUCCESS).user_data(OTHER))?;
         for _ in 0..=COMPLETIONS {
-            self.enter(Some(Some(GIVE_UP)))?;
+            self.enter(Wait::Until(Some(GIVE_UP)))?;
             while self.next().is_some() {}
             if self.armed == 0 {
                 return Ok(());
@@ -420,7 +413,7 @@ mod tests {
     use super::*;
     use std::net::UdpSocket;
 
-    const LONG: Option<Option<Duration>> = Some(Some(Duration::from_secs(5)));
+    const LONG: Wait = Wait::Until(Some(Duration::from_secs(5)));
 
     /// `None` where the kernel does not allow it: then there is nothing to be tested.
     fn uring() -> Option<Uring> {
@@ -456,7 +449,7 @@ mod tests {
             assert_eq!(from, phone.local_addr().unwrap());
             uring.room(&buffer)[0] ^= 0x80;
             uring.forward(near.as_fd(), far.local_addr().ok(), buffer).unwrap();
-            uring.enter(None).unwrap();
+            uring.enter(Wait::No).unwrap();
             uring.sent();
             let mut room = [0; 10];
             let (size, from) = far.recv_from(&mut room).unwrap();
@@ -471,7 +464,7 @@ mod tests {
         let near = socket();
         let at = near.local_addr().unwrap();
         uring.receive(near.as_fd(), 1).unwrap();
-        uring.enter(None).unwrap();
+        uring.enter(Wait::No).unwrap();
         uring.cancel(1).unwrap();
         assert!(matches!(done(&mut uring), Done::Ended { token: 1 }));
         drop(near);
@@ -484,7 +477,7 @@ mod tests {
         let near = socket();
         let at = near.local_addr().unwrap();
         uring.receive(near.as_fd(), 1).unwrap();
-        uring.enter(None).unwrap();
+        uring.enter(Wait::No).unwrap();
         drop((uring, near));
         UdpSocket::bind(at).unwrap();
     }
@@ -501,7 +494,7 @@ mod tests {
         for n in 0..2 * BUFFERS {
             phone.send(&n.to_be_bytes()).unwrap();
             if n % 100 == 99 {
-                uring.enter(None).unwrap();
+                uring.enter(Wait::No).unwrap();
             }
         }
         while heard.len() < usize::from(2 * BUFFERS) {
@@ -535,7 +528,7 @@ mod tests {
             };
             uring.send(near.as_fd(), Some(nowhere), write).unwrap();
         }
-        uring.enter(None).unwrap();
+        uring.enter(Wait::No).unwrap();
         for n in 0..3u8 {
             let Done::Unsent { at, error } = done(&mut uring) else { panic!() };
             assert_eq!((at, error), (usize::from(n), libc::EINVAL));
