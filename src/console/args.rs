@@ -237,7 +237,7 @@ pub struct DemoArgs {
     /// Every call is recorded in stereo, and every recording judged.
     #[arg(long, conflicts_with = "state")]
     pub recorded: bool,
-    /// Nobody answers: everybody hears music and announcements, half of them in each of two languages.
+    /// Nobody answers: everybody hears music and announcements, in Hindi or in English.
     #[arg(long, conflicts_with_all = ["state", "recorded", "agents"])]
     pub announced: bool,
     /// A state with its districts, as this folder configures it, a trunk failing in mid-run.

@@ -1,6 +1,6 @@
-//! `pukar demo --announced`: nobody answers, and everybody waits: on two lines, one in Hindi and one
-//! in English, hearing music and every ten seconds their place. Whether all of it came without a
-//! pause is what the callers' telephones judge.
+//! `pukar demo --announced`: nobody answers, and everybody waits: on two lines, one in Hindi and
+//! one in English, hearing music and every ten seconds their place. Whether all of it came without
+//! a pause is what the callers' telephones judge.
 //!
 //! In: how many, how long. Out: progress, a table or JSON, and a verdict.
 

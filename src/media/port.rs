@@ -340,8 +340,8 @@ impl Port {
         Some(told)
     }
 
-    /// The address that was said, or the host that RTP has settled on; the first to speak stays. And
-    /// it speaks of the stream that is heard.
+    /// The address that was said, or the host that RTP has settled on; the first to speak stays.
+    /// And it speaks of the stream that is heard.
     fn is_rtcp_source(&mut self, from: SocketAddr, told: &Told) -> bool {
         let Some(far) = self.far else { return false };
         if self.hearing.report().is_some_and(|heard| heard.ssrc != told.ssrc) {

@@ -1,6 +1,6 @@
-//! Reports (RFC 3550 section 6.4): ours to a far end that hears a tune or a room, and what of one far
-//! end's is handed on to the other. And the time that the way there and back takes, from what far
-//! ends answer to any sender report that went to them, ours or another's.
+//! Reports (RFC 3550 section 6.4): ours to a far end that hears a tune or a room, and what of one
+//! far end's is handed on to the other. And the time that the way there and back takes, from what
+//! far ends answer to any sender report that went to them, ours or another's.
 //!
 //! In: RTCP as it comes and goes, the time. Out: a report that is due. May import: base, wire.
 
