@@ -153,7 +153,7 @@ fn a_purge_of_postgresql_takes_what_is_old_leaves_proof_and_says_what_it_cannot_
     let seqs: Vec<_> = calls.iter().map(|call| call["seq"].as_u64().unwrap()).collect();
     assert_eq!(seqs.len(), 6, "{calls:#?}");
     assert!(calls.iter().all(|call| call["legs"].as_array().is_some_and(|legs| legs.len() >= 2)));
-    assert!(calls[0]["talk_ms"].is_u64() && calls[0]["q850"].is_u64(), "{:#}", calls[0]);
+    assert!(calls[0]["talk_ms"].is_u64() && calls[0]["arrived_at"].is_string(), "{:#}", calls[0]);
     let (first, last) = (calls[0]["id"].clone(), calls[5]["id"].clone());
     assert_eq!(ask(&mut switch, json!({"after": first, "limit": 2})).len(), 2);
     assert_eq!(ask(&mut switch, json!({"after": last})), Vec::<Value>::new());
