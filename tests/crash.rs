@@ -192,13 +192,21 @@ fn rush(day: &Day) {
     let seqs: BTreeSet<u64> = records.iter().filter_map(|record| record["seq"].as_u64()).collect();
     assert_eq!(seqs, (1..=u64::from(day.callers)).collect(), "numbers of records");
     assert_eq!(records.len(), day.callers as usize);
-    assert!(records.iter().all(|record| record["outcome"] == "answered"), "{records:#?}");
+    let lost: Vec<_> = records.iter().filter(|record| !was_answered(record)).collect();
+    assert!(lost.is_empty(), "{lost:#?}");
     eprintln!(
         "{} kills: {} records of {} calls, none twice, 0 ghost agents",
         day.kills,
         records.len(),
         day.callers
     );
+}
+
+/// A phone may answer and hang up again while nobody is there: the switch learns of both in one
+/// breath, and the caller goes back to the line, to be answered or to hang up as well.
+fn was_answered(record: &Value) -> bool {
+    let by_phone = |leg: &Value| leg["role"] == "agent" && leg["answered_at"].is_string();
+    record["outcome"] == "answered" || record["legs"].as_array().unwrap().iter().any(by_phone)
 }
 
 /// No agent is held to be in a call when there is none. A phone that rang, answered and hung up
