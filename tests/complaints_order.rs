@@ -7,7 +7,8 @@ use desk_world::{BSNL, Habit, OP1, OP2, Stage, field, secs};
 use pukar::acd::{self, AgentState};
 use pukar::base::{CallId, Instant};
 use pukar::call;
-use pukar::core::What;
+use pukar::core::{Event, What};
+use pukar::media::control;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -223,15 +224,18 @@ const STATE_AT: &str = "10.0.0.1:5060";
 const DISTRICT_AT: &str = "10.3.0.1:5060";
 
 impl Pair {
-    fn new() -> Self {
+    fn new(peer: bool) -> Self {
         let trunk = |name: &str, at: &str| {
-            format!("[[trunk]]\nname = \"{name}\"\nhosts = [\"{at}\"]\nping = \"5s\"\n")
+            format!(
+                "[[trunk]]\nname = \"{name}\"\nhosts = [\"{at}\"]\nping = \"5s\"\npeer = {peer}\n"
+            )
         };
         let state = trunk("shivpuri", DISTRICT_AT)
             + &line("181", "general", "")
             + "[[district]]\nname = \"shivpuri\"\nstd = [\"07492\"]\ntrunk = \"shivpuri\"\n"
             + &queue("general", "skills = [\"operator\"]\nstaffed = false")
-            + "[[queue.overflow]]\nafter = \"90s\"\nto = \"district:shivpuri\"\n";
+            + "[[queue.overflow]]\nafter = \"90s\"\nto = \"district:shivpuri\"\n"
+            + &agent(2, "\"counsellor\"");
         let district = trunk("state", STATE_AT)
             + &line("181", "desk", "default = true")
             + &queue("desk", "skills = [\"operator\"]")
@@ -277,7 +281,7 @@ impl Pair {
 
 #[test]
 fn q38_a_district_that_is_cut_off_serves_alone_and_rejoins_in_order() {
-    let mut pair = Pair::new();
+    let mut pair = Pair::new(false);
     // The line is up: whoever calls the state for Shivpuri talks to Shivpuri.
     pair.wait(1);
     pair.dial_state("9826000001");
@@ -312,4 +316,41 @@ fn q38_a_district_that_is_cut_off_serves_alone_and_rejoins_in_order() {
     let order: Vec<String> = served(&pair.district);
     let callers: Vec<&str> = order.iter().filter_map(|it| it.split(' ').nth(1)).collect();
     assert_eq!(callers, (1..6).map(|n| format!("+91982600000{n}")).collect::<Vec<_>>());
+}
+
+#[test]
+fn q38_callers_of_a_district_that_is_cut_off_are_the_states_again_at_their_places() {
+    let mut pair = Pair::new(true);
+    pair.wait(1);
+    let numbers = ["9826000001", "9826000002", "9826000003"];
+    // One talks there, one waits there, one waits at the state.
+    numbers[..2].iter().for_each(|number| pair.dial_state(number));
+    pair.wait(2);
+    pair.state.dial(numbers[2], "181", "");
+    assert_eq!(served(&pair.state), ["07492181 +919826000001"]);
+    pair.wan = false;
+    // Whoever talked is not heard any more at either end.
+    let (here, there) = (pair.state.opened[1], pair.district.opened[0]);
+    pair.state.tell(Event::Media(control::Event::Silent { port: here }));
+    pair.district.tell(Event::Media(control::Event::Silent { port: there }));
+    pair.wait(100);
+    assert_eq!(pair.district.state("op1"), "ready", "nobody rings for those who are gone");
+    pair.state.habit(OP2, Habit::Answers);
+    let (queue, agent) = ("general".into(), "op2".into());
+    pair.state.ask(pukar::core::Verb::Lend { queue, agent, lent: true });
+    for _ in 0..3 {
+        pair.wait(1);
+        pair.state.far_end_hangs_up(OP2);
+        pair.wait(4);
+    }
+    let order: Vec<String> = served(&pair.state);
+    let callers: Vec<&str> = order.iter().filter_map(|it| it.split(" +91").nth(1)).collect();
+    assert_eq!(callers, [numbers[0], numbers[0], numbers[1], numbers[2]]);
+    // The line is mended, and the next caller is the district's again.
+    pair.wan = true;
+    pair.wait(60);
+    let talks = pair.state.records.iter().map(|record| (&*record.agent, record.outcome));
+    assert_eq!(talks.collect::<Vec<_>>(), [("op2", call::Outcome::Answered); 3]);
+    pair.dial_state("9826000004");
+    assert_eq!(served(&pair.district).last().unwrap(), "07492181 +919826000004");
 }

@@ -1,10 +1,12 @@
 //! Two switches of ours: a caller whom one hands to the other keeps the time of the arrival, the
 //! number that was dialled, the district, the emergency; and each record names the other's call.
+//! Until an agent there has answered they wait at the first as well, and go back to their place.
 
 mod desk_world;
 
-use desk_world::{OP1, Stage, field, secs};
-use pukar::core::CallRecord;
+use desk_world::{Habit, OP1, Stage, field, secs};
+use pukar::call::{EndedBy, Outcome};
+use pukar::core::{CallRecord, Verb};
 
 const STATE_AT: &str = "10.0.0.1:5060";
 const DISTRICT_AT: &str = "10.3.0.1:5060";
@@ -52,15 +54,31 @@ id = "op1"
 contact = "sip:op1@10.2.0.1"
 "#;
 
+/// With an agent, who is not there yet.
+fn state() -> String {
+    format!("{STATE}[[agent]]\nid = \"op1\"\ncontact = \"sip:op1@10.2.0.1\"\n")
+}
+
+/// With more about its queue, and a way back.
+fn district(queue: &str) -> String {
+    let back = "[[district]]\nname = \"state\"\nstd = [\"0755\"]\ntrunk = \"state\"\n";
+    DISTRICT.replacen("[[agent]]", &format!("{queue}{back}[[agent]]"), 1)
+}
+
+const FIRST: &str = "9826000001";
+
 struct Pair {
     state: Stage,
     district: Stage,
+    cut: bool,
 }
 
 impl Pair {
     fn new(state: &str, district: &str) -> Self {
-        let mut pair =
-            Self { state: Stage::new(state), district: Stage::at_address(district, DISTRICT_AT) };
+        let district = Stage::at_address(district, DISTRICT_AT);
+        let mut pair = Self { state: Stage::new(state), district, cut: false };
+        pair.state.habit(OP1, Habit::Answers);
+        pair.district.habit(OP1, Habit::Answers);
         pair.state.beyond(DISTRICT_AT);
         pair.district.beyond(STATE_AT);
         pair
@@ -71,6 +89,9 @@ impl Pair {
             let (up, down) = (self.district.for_beyond(), self.state.for_beyond());
             if up.is_empty() && down.is_empty() {
                 return;
+            }
+            if self.cut {
+                continue;
             }
             up.into_iter().for_each(|text| self.state.say(DISTRICT_AT, text));
             down.into_iter().for_each(|text| self.district.say(STATE_AT, text));
@@ -83,6 +104,31 @@ impl Pair {
             self.district.wait(secs(1));
             self.talk();
         }
+    }
+
+    /// Somebody calls the state for Shivpuri.
+    fn dial(&mut self, from: &str) -> String {
+        let name = self.state.dial(from, "07492181", "");
+        self.talk();
+        name
+    }
+
+    fn kill(&mut self) {
+        self.state.kill();
+        self.district.kill();
+    }
+
+    fn hang_up(&mut self, caller: &str) {
+        self.state.hang_up(caller);
+        self.talk();
+        self.wait(60);
+    }
+
+    /// What the district wrote of the first caller, whom nobody there is to call back.
+    fn there(&self) -> &CallRecord {
+        assert!(!is_missed(&self.district));
+        let found = self.district.records.iter().find(|one| one.caller.ends_with(FIRST));
+        found.expect("they were there")
     }
 
     /// Who rings at the district's desk, in the order of the offers.
@@ -101,9 +147,15 @@ impl Pair {
     }
 }
 
+fn is_missed(stage: &Stage) -> bool {
+    stage.switch.state().wants(&format!("+91{FIRST}")).is_some()
+}
+
 #[test]
 fn q20_a_caller_who_is_handed_to_another_switch_keeps_arrival_number_and_call_id() {
     let mut pair = Pair::new(STATE, DISTRICT);
+    pair.district.habit(OP1, Habit::Rings);
+    pair.district.set_agent("op1", "pause");
     let far = pair.state.dial("9826000001", "181", "");
     pair.wait(10);
     let near = pair.district.dial("9826000002", "181", "");
@@ -127,6 +179,8 @@ fn an_emergency_is_one_at_the_other_switch_too_and_the_district_goes_along() {
         "{DISTRICT}\n[[district]]\nname = \"shivpuri\"\nstd = [\"07492\"]\nqueue = \"desk\"\n"
     );
     let mut pair = Pair::new(STATE, &district);
+    pair.district.habit(OP1, Habit::Rings);
+    pair.district.set_agent("op1", "pause");
     let near = pair.district.dial("9826000002", "181", "");
     pair.wait(5);
     let far = pair.state.dial("9826000001", "181", "");
@@ -138,6 +192,176 @@ fn an_emergency_is_one_at_the_other_switch_too_and_the_district_goes_along() {
     let (_, records) = pair.over([&far, &near]);
     let record = records.iter().find(|one| one.caller.ends_with("01")).unwrap();
     assert_eq!(record.flags, "emergency");
+}
+
+#[test]
+fn q20_whom_a_district_cannot_serve_it_gives_back_at_once() {
+    let slow = "[[queue.overflow]]\nwait_over = \"1m\"\nto = \"district:state\"\n";
+    let another = |stage: &mut Stage| {
+        stage.set_agent("op1", "pause");
+        stage.dial("9826000002", "181", "");
+        stage.wait(secs(61));
+    };
+    let shut = |stage: &mut Stage| {
+        stage.set_agent("op1", "ready");
+        stage.ask(Verb::SetQueue { queue: "desk".into(), to: "close".into() });
+    };
+    let cases: [(&str, fn(&mut Stage), EndedBy); 6] = [
+        ("", |_| {}, EndedBy::Unstaffed),
+        ("when_unstaffed = \"refuse\"\n", |_| {}, EndedBy::Unstaffed),
+        ("when_unstaffed = \"callback\"\n", |_| {}, EndedBy::Unstaffed),
+        ("max_callers = 1\n", another, EndedBy::Full),
+        ("", shut, EndedBy::Shut),
+        (slow, another, EndedBy::Switch),
+    ];
+    for (queue, before, by) in cases {
+        let mut pair = Pair::new(&state(), &district(queue));
+        pair.state.set_agent("op1", "ready");
+        before(&mut pair.district);
+        let caller = pair.dial(FIRST);
+        let story = ["rung 07492181: false", "offered op1", "connected op1"];
+        assert_eq!(pair.state.story(), story, "{by:?}");
+        pair.hang_up(&caller);
+        let [record] = &pair.state.records[..] else { panic!("{:?}", pair.state.records) };
+        let served = (record.outcome, &*record.agent, &*record.queue, &*record.district);
+        assert_eq!(served, (Outcome::Answered, "op1", "general", "shivpuri"), "{by:?}");
+        let there = pair.there();
+        assert_eq!((there.ended_by, there.sip_status, &*there.flags), (by, 480, ""));
+        assert!(there.outcome != Outcome::Answered && there.parent == record.id, "{there:?}");
+    }
+}
+
+#[test]
+fn an_emergency_comes_back_from_a_district_where_nobody_is() {
+    let text = state().replacen("emergency_key", "emergency = true\nemergency_key", 1);
+    let mut pair = Pair::new(&text, &district(""));
+    pair.state.set_agent("op1", "ready");
+    pair.dial(FIRST);
+    assert_eq!(pair.state.story()[1..], ["offered op1", "connected op1"]);
+}
+
+#[test]
+fn q20_whom_a_district_keeps_for_too_long_comes_back_to_the_old_place() {
+    let way = "[[queue.overflow]]\nafter = \"20s\"\nto = \"district:state\"\n";
+    let mut pair = Pair::new(&state(), &district(way));
+    pair.state.set_agent("op1", "pause");
+    pair.district.set_agent("op1", "pause");
+    let caller = pair.dial(FIRST);
+    pair.wait(5);
+    pair.state.dial("9826000002", "181", "");
+    pair.kill();
+    pair.wait(16);
+    assert_eq!(pair.district.story(), ["desk -> district:state (after)"]);
+    pair.state.set_agent("op1", "ready");
+    let invite = &pair.state.invites.last().unwrap().1;
+    assert!(field(invite, "From").contains(FIRST), "the earlier caller first: {invite}");
+    pair.hang_up(&caller);
+    let there = pair.there();
+    assert_eq!((there.outcome, there.wait_ms), (Outcome::Overflowed, 20_000));
+    let record = pair.state.records.iter().find(|one| one.caller.ends_with(FIRST)).unwrap();
+    assert_eq!(
+        (record.outcome, &*record.agent, record.wait_ms),
+        (Outcome::Answered, "op1", 21_000)
+    );
+}
+
+#[test]
+fn nobody_has_answered_whoever_waits_at_a_district() {
+    let mut pair = Pair::new(&state(), &district(""));
+    pair.district.set_agent("op1", "pause");
+    let caller = pair.dial(FIRST);
+    pair.wait(20);
+    assert_eq!(pair.state.story(), [""; 0]);
+    assert!(pair.state.music.is_some() || pair.state.played.is_empty(), "they hear the state");
+    pair.hang_up(&caller);
+    let [record] = &pair.state.records[..] else { panic!("{:?}", pair.state.records) };
+    let said = (record.outcome, record.wait_ms, record.talk_ms, record.connected_at);
+    assert_eq!(said, (Outcome::Abandoned, 20_000, 0, None));
+    assert_eq!(pair.there().outcome, Outcome::Abandoned);
+    assert!(is_missed(&pair.state));
+    // They call again, wait there again, and only who talks with them has served them.
+    pair.dial(FIRST);
+    pair.wait(10);
+    assert!(is_missed(&pair.state));
+    pair.kill();
+    pair.district.set_agent("op1", "ready");
+    pair.talk();
+    assert_eq!(pair.state.story(), ["rung 07492181: true", "connected"]);
+    assert!(!is_missed(&pair.state));
+    pair.wait(10);
+    pair.kill();
+    pair.district.far_end_hangs_up(OP1);
+    pair.talk();
+    pair.wait(60);
+    for record in [&pair.state.records[1], &pair.district.records[1]] {
+        let said = (record.outcome, record.wait_ms, record.talk_ms);
+        assert_eq!(said, (Outcome::Answered, 10_000, 10_000), "{record:?}");
+    }
+    assert_eq!(pair.state.switch.state().counts(), (0, 0));
+    assert_eq!(pair.district.switch.state().counts(), (0, 0));
+}
+
+#[test]
+fn whoever_waits_at_a_district_for_long_waits_at_the_state_too_and_whoever_is_first_has_them() {
+    for first in ["state", "district"] {
+        let mut pair = Pair::new(&state(), &district(""));
+        pair.state.set_agent("op1", "pause");
+        pair.district.set_agent("op1", "pause");
+        let caller = pair.dial(FIRST);
+        pair.wait(29);
+        // Another trunk comes before that of the district.
+        let other = "[[trunk]]\nname = \"other\"\nhosts = [\"10.6.0.1\"]\nping = \"0s\"\n";
+        pair.state.reload(&format!("{other}{}", state()));
+        pair.kill();
+        let stage = if first == "state" { &mut pair.state } else { &mut pair.district };
+        stage.set_agent("op1", "ready");
+        pair.talk();
+        pair.wait(5);
+        assert_eq!(pair.district.state("op1") == "talking", first == "district");
+        pair.hang_up(&caller);
+        let [record] = &pair.state.records[..] else { panic!("{:?}", pair.state.records) };
+        let (agent, outcome) = match first {
+            "state" => ("op1", Outcome::Overflowed),
+            _ => ("", Outcome::Answered),
+        };
+        assert_eq!((record.outcome, &*record.agent), (Outcome::Answered, agent));
+        assert_eq!((record.wait_ms, pair.there().outcome), (29_000, outcome));
+        assert_eq!(pair.state.switch.state().counts(), (0, 0));
+        assert_eq!(pair.district.switch.state().counts(), (0, 0));
+    }
+}
+
+#[test]
+fn a_state_that_is_closed_leaves_its_callers_in_the_line_of_the_district() {
+    let closed = "name = \"general\"\nwhen_unstaffed = \"refuse\"\n";
+    let closed = state().replacen("name = \"general\"\n", closed, 1);
+    for cut in [false, true] {
+        let mut pair = Pair::new(&closed, &district(""));
+        pair.district.set_agent("op1", "pause");
+        pair.dial(FIRST);
+        pair.wait(100);
+        assert_eq!(pair.state.switch.state().counts().1, 2, "they are on the line, and rung for");
+        pair.cut = cut;
+        pair.wait(200);
+        pair.district.set_agent("op1", "ready");
+        pair.talk();
+        pair.wait(30);
+        match cut {
+            false => assert_eq!(pair.district.state("op1"), "talking"),
+            // Nothing is heard of it: there is nobody left to wait for.
+            true => assert_eq!(pair.state.records[0].ended_by, EndedBy::Unstaffed),
+        }
+    }
+}
+
+#[test]
+fn whom_a_peer_hands_over_is_asked_nothing() {
+    let menu = "by_district = false\n[[line.menu]]\nkey = \"1\"\nlanguage = \"en\"\n";
+    let mut pair = Pair::new(&state(), &DISTRICT.replacen("by_district = false\n", menu, 1));
+    pair.district.set_agent("op1", "ready");
+    pair.dial(FIRST);
+    assert_eq!(pair.district.story(), ["offered op1", "connected op1"]);
+    assert_eq!(pair.state.story(), ["rung 07492181: true", "connected"]);
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub struct Join {
     /// Was let in before, or was talked to: nobody is turned away on coming back, or because a
     /// queue of theirs is no more.
     pub again: bool,
+    /// Has a place elsewhere too, and goes back to it where nobody could serve them here.
+    pub lent: bool,
 }
 
 impl Join {

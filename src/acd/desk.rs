@@ -69,9 +69,10 @@ impl Desk {
         let now = turn.now();
         let before = self.callers.get(&call).cloned();
         let (is_new, waits) = (before.is_none(), before.as_ref().is_some_and(Caller::unanswered));
-        let again = join.again;
+        let (again, lent) = (join.again, join.lent);
         let mut caller = Caller::new(now, call, queue, join, before);
         let obstacle = self.obstacle(queue, !caller.place.ordinary || caller.keep.is_some());
+        let obstacle = obstacle.or_else(|| self.desertion(queue).filter(|_| lent));
         let obstacle = obstacle.filter(|(why, _)| *why == Away::NoQueue || !again);
         // Whoever comes back to a place has been counted before.
         let place = self.place_of(now, &caller).filter(|_| is_new);

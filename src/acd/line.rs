@@ -173,6 +173,16 @@ impl Desk {
         }
     }
 
+    /// Why nobody would serve whoever joins the queue now, however urgent.
+    pub(super) fn desertion(&self, queue: QueueId) -> Option<(Away, Instead)> {
+        let queue = self.queues.get(queue)?;
+        let why = match queue.door {
+            Door::Shut | Door::Onward => Some(Away::Shut),
+            Door::Open => (queue.present == 0).then_some(Away::Unstaffed),
+        };
+        why.map(|why| (why, Instead::Refuse))
+    }
+
     /// Tells the world that the desk has let go of a call.
     pub(super) fn turn_away(
         &self,

@@ -322,10 +322,10 @@ pub enum Fact {
         what: Recorded,
     },
     /// The caller waits again, at the old place: the agent's phone was lost in mid-call, or hung up
-    /// in the moment in which it answered, and nobody has talked.
+    /// in the moment in which it answered, and nobody has talked. `None`: a centre was lost.
     Returned {
         call: CallId,
-        agent: AgentId,
+        agent: Option<AgentId>,
         talked: bool,
     },
     LegClosed {
@@ -453,7 +453,8 @@ pub enum Outcome {
     Answered,
     /// The caller left before anyone answered.
     Abandoned,
-    /// The queue sent the caller elsewhere, and there was nowhere to go.
+    /// The queue sent the caller elsewhere, and there was nowhere to go; or the switch has them
+    /// back that had kept their place.
     Overflowed,
     /// The caller is called back; that call has a record of its own.
     Callback,

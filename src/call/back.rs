@@ -41,7 +41,7 @@ pub struct Origin {
 }
 
 impl Calls {
-    /// What is needed to call this caller back; `None` where they have no number.
+    /// What is needed to call this caller back; `None` where they have no number, or are lent.
     pub fn origin(&self, id: CallId, arrived: Instant) -> Option<Origin> {
         self.table.get(id).and_then(|call| call.origin(arrived))
     }
@@ -314,9 +314,10 @@ impl Calls {
 }
 
 impl Call {
+    /// Whoever is lent is called back, if need be, by the switch that keeps their place.
     pub(super) fn origin(&self, arrived: Instant) -> Option<Origin> {
         let queue = self.queue().or(self.away.as_ref().map(|(queue, _)| *queue))?;
-        (!self.number.is_empty()).then(|| Origin {
+        (!self.number.is_empty() && !self.is_lent()).then(|| Origin {
             parent: self.name.clone(),
             number: self.number.clone(),
             line: self.line.clone(),

@@ -1,27 +1,55 @@
 //! A caller whom the centre of a district is rung for, over its trunk, while they hear music: at
 //! once, since their district is known, or later, out of the queue that cannot serve them. The
-//! centre is a hope and never a gate: where it does not answer, they wait as everybody does.
+//! centre is a hope and never a gate: where it does not answer, they wait as everybody does. One
+//! that is a switch of ours rings while it has them in its line, and refuses to give them back.
 
 use super::calls::{Calls, Io};
 use super::conversation::Call;
-use super::leg::Leg;
+use super::leg::{Leg, Stage};
 use super::side::Side;
 use super::waiting::answered_elsewhere;
-use super::{Centre, Effect, Fact, Goal, Role};
+use super::{Centre, Effect, EndedBy, Fact, Goal, Role, Settings};
 use crate::base::{CallId, Instant, LegId, QueueId, Timer, TrunkId};
-use crate::sip::{Cause, Dial, Party, Target};
+use crate::sip::{Act, Cause, Dial, Party, Target};
 use std::time::Duration;
 
-/// How long a centre is rung. An unanswered call is cut after 30 s on mobiles.
+/// How long a centre is rung. An unanswered call is cut after 30 s on mobiles. After so long a
+/// caller whom a centre keeps in its line waits in ours as well.
 const RING_FOR: Duration = Duration::from_secs(28);
+/// A centre that keeps somebody in its line says so every minute (RFC 3261 section 13.3.1.1).
+const SAYS_SO_WITHIN: Duration = Duration::from_secs(150);
 
 impl Calls {
     /// A trunk answers, or has stopped answering.
-    pub fn trunk(&mut self, trunk: TrunkId, up: bool) {
+    pub fn trunk(&mut self, io: &mut Io, trunk: TrunkId, up: bool) {
         match up {
             true => self.down.remove(&trunk),
             false => self.down.insert(trunk),
         };
+        if !up {
+            self.line_is_cut(io, trunk);
+        }
+    }
+
+    /// Whoever is in the line at the other end of it is there no more, as far as anybody here can
+    /// know; and whoever was lent from there has their place there.
+    fn line_is_cut(&mut self, io: &mut Io, trunk: TrunkId) {
+        let settings = io.settings;
+        let waits = |call: &Call| call.centre == Some(trunk) && call.waits_at_peer(settings);
+        let lent = |call: &Call| call.is_lent() && call.came_by() == Some(trunk);
+        let cut = self.table.iter().filter(|(_, call)| waits(call) || lent(call));
+        for id in cut.map(|(id, _)| id).collect::<Vec<CallId>>() {
+            match self.table.get(id).filter(|call| call.is_lent()) {
+                Some(call) => {
+                    let end = call.end(EndedBy::Lost, 480, Some(38));
+                    self.finish(io, id, end, None);
+                }
+                None => {
+                    self.stop_centre(io, id, Cause { q850: Some(38), ..Cause::default() });
+                    self.without_centre(io, id);
+                }
+            }
+        }
     }
 
     /// An id of a trunk is a place in the settings, and the settings are new: whatever is about a
@@ -31,6 +59,7 @@ impl Calls {
         for id in self.table.keys().collect::<Vec<CallId>>() {
             let Some(call) = self.table.get_mut(id) else { continue };
             call.trunk = call.trunk.and_then(moved);
+            call.centre = call.centre.and_then(moved);
             if let Some(over) = &mut call.handover {
                 over.next.retain_mut(|next| next.move_trunk(moved));
             }
@@ -41,9 +70,14 @@ impl Calls {
         self.down.contains(&trunk)
     }
 
-    /// Rings a centre for a caller who waits, unless one rings for them already or they talk.
+    /// Rings a centre for a caller who waits, unless one rings for them already or they talk. Whoever
+    /// was lent from there is given back.
     pub fn ring_centre(&mut self, io: &mut Io, id: CallId, trunk: TrunkId) {
         let Some(call) = self.table.get_mut(id) else { return };
+        if call.is_lent() && call.came_by() == Some(trunk) {
+            let end = call.given_back();
+            return self.finish(io, id, end, None);
+        }
         if !call.is_caller_up() || call.is_served() || call.rings_centre() {
             return;
         }
@@ -59,9 +93,9 @@ impl Calls {
         side.inband = io.settings.sounds_keys(&target);
         let offer = side.offer(&io.settings.media, call.caller.side.spoken());
         call.rung = Some(number.clone());
-        call.centre_since = io.cx.now.instant;
+        (call.centre, call.centre_since) = (Some(trunk), io.cx.now.instant);
         let host = io.host.to_string();
-        let headers = call.told_to_peer(io.settings, &target, io.cx.now.instant);
+        let headers = call.told_to_centre(io.settings, &target, io.cx.now.instant);
         let dial = Dial {
             target,
             from: call.shown.clone(),
@@ -78,10 +112,14 @@ impl Calls {
         io.out.push(Effect::Dial { call: id, role: Role::Target, side, dial: Box::new(dial) });
     }
 
-    /// A phone rings at the centre: whoever is there has time to answer.
-    pub(super) fn centre_rings(&self, io: &mut Io, id: CallId) {
-        if let Some(call) = self.table.get(id) {
+    /// A phone rings at the centre, or they are in its line: whoever is there has time to answer.
+    pub(super) fn centre_rings(&mut self, io: &mut Io, id: CallId, first: bool) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        if first {
             io.cx.timers.set(Timer::DialTimeout(id), call.centre_since + RING_FOR);
+        }
+        if call.waits_at_peer(io.settings) {
+            call.centre_since = io.cx.now.instant;
         }
     }
 
@@ -122,8 +160,19 @@ impl Calls {
         self.bury(io, id, &leg, 487, cause);
     }
 
-    /// The centre has let it ring for too long.
+    /// The centre has let it ring for too long. One that keeps them in its line goes on, and they
+    /// wait here as well: whoever is first has the call.
     pub(super) fn centre_timeout(&mut self, io: &mut Io, id: CallId) {
+        let now = io.cx.now.instant;
+        let Some(call) = self.table.get_mut(id) else { return };
+        if call.waits_at_peer(io.settings) && now.since(call.centre_since) < SAYS_SO_WITHIN {
+            io.cx.timers.set(Timer::DialTimeout(id), now + RING_FOR);
+            if let Goal::Served { queue } = call.goal {
+                call.goal = Goal::Queue(queue);
+                io.out.push(Effect::Join { call: id, queue, arrived: call.arrived });
+            }
+            return;
+        }
         self.stop_centre(io, id, Cause { q850: Some(19), ..Cause::default() });
         self.without_centre(io, id);
     }
@@ -134,21 +183,38 @@ impl Calls {
         }
     }
 
+    /// A queue does not take a caller whom a centre has in its line: they wait there alone, and the
+    /// queue is asked again after a while. False: they wait nowhere else.
+    pub fn waits_elsewhere(&mut self, io: &Io, id: CallId, queue: QueueId) -> bool {
+        let Some(call) = self.table.get_mut(id) else { return false };
+        let waits = call.waits_at_peer(io.settings);
+        if waits {
+            call.goal = Goal::Served { queue };
+        }
+        waits
+    }
+
     /// Whether a queue may send the caller there: to another queue once, so that nobody goes round
-    /// in circles; to a centre that can be had, and not back to the one that they came from.
+    /// in circles; to a centre that can be had, one at a time, and not back to the one that they
+    /// came from; but whoever is lent goes there alone.
     pub fn may_overflow(&self, id: CallId, to: Centre) -> bool {
         let Some(call) = self.table.get(id) else { return false };
         match to {
             Centre::Queue(queue) => !call.been.contains(&queue),
-            Centre::Trunk(trunk) => call.came_by() != Some(trunk) && !self.is_down(trunk),
+            Centre::Trunk(trunk) => {
+                let is_back = call.came_by() == Some(trunk);
+                is_back == call.is_lent() && !call.rings_centre() && !self.is_down(trunk)
+            }
         }
     }
 
-    /// A queue has let the caller in.
-    pub fn waits_in(&mut self, id: CallId, queue: QueueId) {
-        if let Some(call) = self.table.get_mut(id) {
-            call.been.insert(queue);
+    /// A queue has let the caller in. The switch that lent them hears so by the ringing.
+    pub fn waits_in(&mut self, io: &mut Io, id: CallId, queue: QueueId) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        if call.been.is_empty() && call.is_lent() {
+            io.out.push(call.caller.act(Act::Ring { status: 180, body: None }));
         }
+        call.been.insert(queue);
     }
 
     /// Whether a queue that does not keep the caller may send them to a centre.
@@ -212,6 +278,13 @@ impl Call {
     /// The trunk by which whoever is on the line called us: down it the call is never handed back.
     pub fn came_by(&self) -> Option<TrunkId> {
         self.trunk.filter(|_| self.back.is_none() && self.own.is_none())
+    }
+
+    /// A centre that is a switch of ours has them in its line.
+    fn waits_at_peer(&self, settings: &Settings) -> bool {
+        let rings = |leg: &Leg| leg.role == Role::Target && leg.stage == Stage::Ringing;
+        let is_peer = self.centre.is_some_and(|trunk| settings.is_peer(trunk));
+        is_peer && self.rings_centre() && self.others.iter().any(rings)
     }
 
     /// A centre rings for a caller who hears music.

@@ -85,8 +85,12 @@ pub struct Call {
     pub confirms: BTreeSet<AgentId>,
     /// What a call is besides, that a phone of ours placed.
     pub own: Option<Box<Own>>,
-    /// When the centre was dialled that rings for them, or did last.
+    /// The trunk to the centre that rings for them, or did last, ...
+    pub centre: Option<TrunkId>,
+    /// ... and when it was dialled, or said last that they are in its line.
     pub centre_since: Instant,
+    /// They came from a switch that keeps their place until they are answered.
+    pub lent: bool,
     /// A queue that did not keep them has sent them to a centre; once is enough.
     pub sent_out: bool,
     /// A queue did not keep them, which they are told just now, and how the call ends then.
@@ -121,6 +125,8 @@ impl Call {
             trunk: arrival.trunk,
             line: arrival.line.clone(),
             emergency: told.emergency,
+            lent: told.lent,
+            told: told.noticed,
             arrived: io.cx.now.instant - told.waited,
             shown: routing::shown(io.settings, invited, io.host),
             offer: invited.offer.clone(),
@@ -169,7 +175,9 @@ impl Call {
             category: String::new(),
             confirms: BTreeSet::new(),
             own: None,
+            centre: None,
             centre_since: now,
+            lent: false,
             sent_out: false,
             away: None,
             been: BTreeSet::new(),

@@ -5,6 +5,7 @@ use super::calls::{Calls, Io};
 use super::conversation::Call;
 use super::leg::{Leg, Stage};
 use super::own::{Begun, Own};
+use super::peer::Told;
 use super::routing::{self, Book};
 use super::side::Side;
 use super::{Arrival, Centre, Effect, Fact, Flag, Goal, Line, Role, Settings};
@@ -99,9 +100,16 @@ impl Calls {
         (invited, arrival, own): (Invited, Arrival, Option<Box<Own>>),
         first: Option<Body>,
     ) -> CallId {
-        let (goal, centre) = match (&line.goal, line.menu.is_empty()) {
-            (&Goal::Queue(queue), false) => (Goal::Menu { queue }, None),
+        let told = Told::by(io.settings, &invited).unwrap_or_default();
+        let asks = !line.menu.is_empty() && told.call.is_empty();
+        let (goal, centre) = match (&line.goal, asks) {
+            (&Goal::Queue(queue), true) => (Goal::Menu { queue }, None),
             _ => self.goal(io.book(), line, &arrival.district, arrival.trunk),
+        };
+        // Who is lent is lent to nobody else.
+        let (goal, centre) = match centre {
+            Some(_) if told.lent => (line.goal.clone(), None),
+            Some(_) | None => (goal, centre),
         };
         if routing::names_district(io.book(), &arrival) {
             self.choices.remember(&arrival.caller, &arrival.district, io.cx.now.instant);
@@ -116,7 +124,7 @@ impl Calls {
             says: line.welcome.into_iter().chain(notice).collect(),
             music: line.music,
             recorded: line.record,
-            told: notice.is_some(),
+            told: call.told || notice.is_some() && first.is_some(),
             ..call
         };
         let (arrived, emergency) = (call.arrived, call.emergency);
@@ -175,23 +183,14 @@ fn first_description(
     invited: &Invited,
     settings: &Settings,
 ) -> Result<Option<Body>, u16> {
-    match (&line.goal, &invited.offer) {
-        // Only a look: the answer is made when the far end has answered.
-        (Goal::Dial(_) | Goal::Placed, Some(offer)) => {
-            side.clone().answer(&settings.media, offer).map(|_| None)
-        }
-        (Goal::Dial(_) | Goal::Placed, None) => Ok(None),
-        (
-            Goal::Queue(_)
-            | Goal::Served { .. }
-            | Goal::Menu { .. }
-            | Goal::Later { .. }
-            | Goal::Goodbye,
-            offer,
-        ) => match offer {
-            Some(offer) => side.answer(&settings.media, offer).map(Some),
-            None => Ok(Some(side.offer(&settings.media, None))),
-        },
+    let lent = Told::by(settings, invited).is_some_and(|told| told.lent);
+    let late = lent || matches!(line.goal, Goal::Dial(_) | Goal::Placed);
+    match (late, &invited.offer) {
+        // Only a look: the answer is made when the far end, or an agent, has answered.
+        (true, Some(offer)) => side.clone().answer(&settings.media, offer).map(|_| None),
+        (true, None) => Ok(None),
+        (false, Some(offer)) => side.answer(&settings.media, offer).map(Some),
+        (false, None) => Ok(Some(side.offer(&settings.media, None))),
     }
 }
 

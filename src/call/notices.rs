@@ -65,11 +65,12 @@ impl Calls {
         let Some(call) = self.table.get_mut(id) else { return };
         let centre = call.rings_centre();
         let Some(other) = call.leg_mut(leg) else { return };
-        if other.stage == Stage::Trying {
+        let first = other.stage == Stage::Trying;
+        if first {
             other.stage = Stage::Ringing;
-            if centre && other.role == Role::Target {
-                self.centre_rings(io, id);
-            }
+        }
+        if centre && other.role == Role::Target {
+            self.centre_rings(io, id, first);
         }
         let Some(call) = self.table.get_mut(id) else { return };
         let Some(other) = call.leg(leg) else { return };
@@ -216,7 +217,10 @@ impl Calls {
                 if call.partners().count() > 1 {
                     return self.caller_left(io, id, by, cause);
                 }
-                let end = call.end(by, 487, q850);
+                let end = match call.was_answered_there(&cause) {
+                    true => call.given_back(),
+                    false => call.end(by, 487, q850),
+                };
                 self.finish(io, id, end, Some(leg));
             }
             Role::Supervisor(agent) => self.watcher_left(io, id, (agent, leg), (200, cause)),

@@ -1,12 +1,14 @@
 //! What one switch of ours tells another with a call that it hands over, and what is believed of
 //! it: which call it was there, since when the caller has waited, what they dialled first, their
-//! district, and that it is an emergency. Only a trunk that is a peer is told, and believed.
+//! district, that it is an emergency, and that the caller is kept there too: such a caller is lent,
+//! and has a place there until somebody here answers. Only a peer is told, and believed.
 
-use super::Settings;
 use super::conversation::Call;
+use super::leg::Stage;
+use super::{End, EndedBy, Outcome, Settings};
 use crate::base::text::clean;
 use crate::base::{Id, Instant, TrunkId, limits};
-use crate::sip::{Invited, Source, Target};
+use crate::sip::{Cause, Invited, Source, Target};
 use std::time::Duration;
 
 const CALL: &str = "X-Pukar-Call";
@@ -17,6 +19,12 @@ const LINE: &str = "X-Pukar-Line";
 const DISTRICT: &str = "X-Pukar-District";
 const KIND: &str = "X-Pukar-Kind";
 const EMERGENCY: &str = "emergency";
+/// They were told that they may be recorded.
+const NOTICE: &str = "X-Pukar-Notice";
+const GIVEN: &str = "given";
+/// They have a place there as well: a final refusal, whatever it is, gives them back.
+const PLACE: &str = "X-Pukar-Place";
+const KEPT_THERE: &str = "kept";
 /// Characters of one value.
 const KEPT: usize = 64;
 
@@ -29,6 +37,8 @@ pub(super) struct Told {
     pub dialled: String,
     pub district: String,
     pub emergency: bool,
+    pub noticed: bool,
+    pub lent: bool,
 }
 
 impl Told {
@@ -48,13 +58,15 @@ impl Told {
             dialled: value(DIALLED),
             district: value(DISTRICT),
             emergency: value(KIND) == EMERGENCY,
+            noticed: value(NOTICE) == GIVEN,
+            lent: value(PLACE) == KEPT_THERE,
         })
     }
 }
 
 impl Settings {
     /// Whether a switch of ours is behind this trunk.
-    fn is_peer(&self, trunk: TrunkId) -> bool {
+    pub(super) fn is_peer(&self, trunk: TrunkId) -> bool {
         self.trunks.get(trunk.slot() as usize).is_some_and(|trunk| trunk.peer)
     }
 
@@ -100,9 +112,41 @@ impl Call {
             (LINE, &self.line),
             (DISTRICT, &self.district),
             (KIND, if self.emergency { EMERGENCY } else { "" }),
+            (NOTICE, if self.told { GIVEN } else { "" }),
         ];
         let told = fields.into_iter().filter(|(_, value)| !value.is_empty());
         told.map(|(name, value)| (name.to_string(), clean(value, KEPT))).collect()
+    }
+
+    /// The same to a centre, which may give the caller back.
+    pub(super) fn told_to_centre(
+        &self,
+        settings: &Settings,
+        target: &Target,
+        now: Instant,
+    ) -> Vec<(String, String)> {
+        let mut told = self.told_to_peer(settings, target, now);
+        if !told.is_empty() {
+            told.push((PLACE.into(), KEPT_THERE.into()));
+        }
+        told
+    }
+
+    /// Another switch has a place for the caller as well, and has them back by any refusal: nobody
+    /// here has answered them so far. What they hear meanwhile, it plays.
+    pub fn is_lent(&self) -> bool {
+        self.lent && self.left.is_none() && self.caller.stage != Stage::Up
+    }
+
+    /// How the call ends of a caller whom the other switch has back, to serve or to let wait.
+    pub(super) fn given_back(&self) -> End {
+        let (outcome, by) = (Outcome::Overflowed, EndedBy::Switch);
+        End { outcome, by, status: 480, q850: Some(31) }
+    }
+
+    /// RFC 3326: somebody there has answered a caller whom we had on loan.
+    pub(super) fn was_answered_there(&self, cause: &Cause) -> bool {
+        self.is_lent() && cause.sip == Some(200)
     }
 }
 

@@ -302,9 +302,12 @@ fn wanted(io: &Io, call: &Call) -> bool {
     let rules = &io.settings.recording;
     let agent = |role: Role| matches!(role, Role::Agent(agent) if rules.agents.contains(&agent));
     let mut own = call.own.iter().flat_map(|own| &own.agents);
-    rules.all
+    // Whoever was lent heard what the other switch told them, and nothing else.
+    let told = !call.lent || call.told || rules.notice.is_none();
+    let wanted = rules.all
         || call.recorded
         || own.any(|agent| rules.agents.contains(agent))
         || rules.queue(&call.goal)
-        || call.partners().any(|leg| agent(leg.role))
+        || call.partners().any(|leg| agent(leg.role));
+    wanted && told
 }

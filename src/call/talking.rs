@@ -6,7 +6,7 @@ use super::hearing::tell_hold;
 use super::leg::Stage;
 use super::own::Ring;
 use super::waiting::answered_elsewhere;
-use super::{EndedBy, Fact, Role, Way, routing};
+use super::{EndedBy, Fact, Goal, Role, Way, routing};
 use crate::base::{AgentId, CallId, LegId, PortId, Timer};
 use crate::sip::{Act, Body, Cause, Party, Target};
 use std::time::Duration;
@@ -27,6 +27,9 @@ impl Calls {
         }
         call.found = Some(agent);
         let talk = vec![call.caller.id, leg];
+        if !self.answer_caller(io, id, leg) {
+            return;
+        }
         self.set_talk(io, id, talk);
         self.hang_up_phones(io, id, agent, answered_elsewhere());
         self.connected(io, id, leg);
@@ -73,7 +76,19 @@ impl Calls {
         let Some(call) = self.table.get_mut(id) else { return };
         let talk = vec![call.caller.id, leg];
         self.target_was_first(io, id, leg);
-        let Some(call) = self.table.get_mut(id) else { return };
+        if self.answer_caller(io, id, leg) {
+            self.set_talk(io, id, talk);
+            self.connected(io, id, leg);
+        }
+    }
+
+    /// Answers a caller who has heard it ring so far, with the codec of this leg where that can be.
+    /// False: we have no language in common, and the call is over.
+    fn answer_caller(&mut self, io: &mut Io, id: CallId, leg: LegId) -> bool {
+        let Some(call) = self.table.get_mut(id) else { return false };
+        if call.caller.stage == Stage::Up {
+            return true;
+        }
         let like = call.leg(leg).and_then(|leg| leg.side.spoken());
         let side = &mut call.caller.side;
         let (description, said) = match call.offer.take() {
@@ -82,7 +97,8 @@ impl Calls {
         };
         let Ok(body) = description else {
             let end = call.end(EndedBy::Switch, 488, Some(65));
-            return self.finish(io, id, end, None);
+            self.finish(io, id, end, None);
+            return false;
         };
         call.caller.stage = Stage::Up;
         io.out.push(call.caller.act(Act::Answer { body }));
@@ -90,8 +106,7 @@ impl Calls {
         if std::mem::take(&mut call.caller.moved) && said {
             io.out.push(call.caller.offer_again(&io.settings.media));
         }
-        self.set_talk(io, id, talk);
-        self.connected(io, id, leg);
+        true
     }
 
     /// A re-INVITE or UPDATE from either party: agree to what can be, hold and resume included.
@@ -211,7 +226,10 @@ impl Calls {
                         self.let_go(io, id, agent);
                         self.hander_gone(io, id, talk, None);
                     }
-                    Role::Agent(agent) if stays => self.return_to_queue(io, id, agent),
+                    Role::Agent(_) if stays => self.return_to_queue(io, id, agent),
+                    Role::Target if stays && was.is_none() && self.is_at_centre(id) => {
+                        self.return_to_queue(io, id, agent);
+                    }
                     Role::Agent(_) | Role::Caller | Role::Target | Role::Supervisor(_) => {
                         self.let_go(io, id, agent);
                         self.close(io, id, by, q850);
@@ -272,6 +290,12 @@ impl Calls {
 
     fn has_queue(&self, id: CallId) -> bool {
         self.table.get(id).is_some_and(|call| call.queue().is_some())
+    }
+
+    /// Whether the caller talks with a centre that was rung for them while they waited.
+    fn is_at_centre(&self, id: CallId) -> bool {
+        let served = |call: &super::Call| matches!(call.goal, Goal::Served { .. });
+        self.table.get(id).is_some_and(|call| served(call) && call.own.is_none())
     }
 
     /// The call is over by the hand of one whose leg is gone already.

@@ -185,10 +185,15 @@ impl Calls {
         }
     }
 
-    /// The agent's phone vanished in mid-call: the caller waits again, at the old place.
-    pub(super) fn return_to_queue(&mut self, io: &mut Io, id: CallId, agent: AgentId) {
+    /// The agent's phone vanished in mid-call, or the line to the centre was cut: the caller waits
+    /// again, at the old place.
+    pub(super) fn return_to_queue(&mut self, io: &mut Io, id: CallId, lost: Role) {
         self.set_talk(io, id, Vec::new());
-        self.let_go(io, id, Role::Agent(agent));
+        self.let_go(io, id, lost);
+        let agent = match lost {
+            Role::Agent(agent) => Some(agent),
+            Role::Caller | Role::Target | Role::Supervisor(_) => None,
+        };
         io.fact(Fact::Returned { call: id, agent, talked: true });
         self.back_to_queue(io, id);
     }
@@ -208,7 +213,7 @@ impl Calls {
         call.found = None;
         self.bury(io, id, &gone, 200, cause);
         self.set_talk(io, id, Vec::new());
-        io.fact(Fact::Returned { call: id, agent, talked: false });
+        io.fact(Fact::Returned { call: id, agent: Some(agent), talked: false });
         io.out.push(Effect::Missed { call: id, agent, why: Missed::Declined });
     }
 }

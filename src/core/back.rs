@@ -6,7 +6,7 @@ use crate::acd::{Away, Instead, Next};
 use crate::base::limits::PROMISES_MAX;
 use crate::base::{AgentId, CallId, Now, QueueId};
 use crate::call::out::Refusal;
-use crate::call::{Calls, Centre, End, EndedBy, MissedNews, Origin, Outcome};
+use crate::call::{Call, Calls, Centre, End, EndedBy, MissedNews, Origin, Outcome};
 
 impl Switch {
     /// A queue does not take a caller, or keeps them no longer.
@@ -18,10 +18,16 @@ impl Switch {
         out: &mut Out,
     ) {
         self.relieved(now, call);
+        let waits = why != Away::Expired
+            && self.calls(now, |calls, io| calls.waits_elsewhere(io, call, queue));
+        if waits {
+            return;
+        }
+        let is_lent = self.state.calls.get(call).is_some_and(Call::is_lent);
         // A promise that nobody could keep in time is over, whatever the queue says of callers.
         let is_promise = self.state.callbacks.knows(call);
         match instead {
-            Instead::Callback if !is_promise && self.promise(now, call) => {}
+            Instead::Callback if !is_promise && !is_lent && self.promise(now, call) => {}
             Instead::Overflow if !is_promise => self.send_out(now, call, queue, out),
             Instead::Refuse | Instead::Callback | Instead::Overflow => {
                 self.calls(now, |calls, io| calls.turned_away(io, call, queue, end_of(why)));

@@ -64,8 +64,8 @@ impl Switch {
             }
             Notice::PhoneBack { user, proven } => self.phone_back(now, user, proven, out),
             Notice::TrunkUp { trunk, up } => {
-                self.state.calls.trunk(trunk, up);
                 self.fact(now, What::Trunk { trunk, up }, out);
+                self.calls(now, |calls, io| calls.trunk(io, trunk, up));
             }
             Notice::Locked { user, peer } => self.fact(now, What::Locked { user, peer }, out),
             Notice::Referred { leg, refer } => {
@@ -225,10 +225,11 @@ impl Switch {
             agent: None,
             keep: is_promise.then_some(self.settings.callbacks.keep),
             again: promised || known.was_connected || !known.been.is_empty(),
+            lent: known.is_lent(),
         };
         self.desk(now, |desk, cx, out| desk.join(cx, call, queue, join, out));
         if self.state.desk.queue_of(call) == Some(queue) {
-            self.state.calls.waits_in(call, queue);
+            self.calls(now, |calls, io| calls.waits_in(io, call, queue));
         }
         self.listen(now, call);
     }

@@ -143,9 +143,6 @@ fn plan(
     (plan.callers_at, plan.agents_at) = (callers_at, agents_at);
     plan.arrivals = Arrivals::Over(Duration::from_secs(u64::from(args.seconds)) * 3 / 4);
     plan.numbers = DIALLED.iter().map(ToString::to_string).collect();
-    // A centre's queue answers at once, so that one who leaves it has talked as far as the state
-    // can know.
-    plan.impatient_percent = 0;
     plan
 }
 
@@ -211,6 +208,7 @@ workers = 1
 name = "state"
 hosts = ["{state}"]
 ping = "0s"
+peer = true
 [[line]]
 name = "centre"
 numbers = ["181"]

@@ -201,7 +201,8 @@ fn of_handover(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
         ),
         call::Fact::Returned { call, agent, talked } => (
             "call.returned",
-            json!({"call": id(call), "agent": board.names.agent(*agent), "talked": talked}),
+            json!({"call": id(call), "agent": agent.map(|agent| board.names.agent(agent)),
+                   "talked": talked}),
         ),
         // All that is no handover has its words in `of_call`.
         call::Fact::Arrived { .. }

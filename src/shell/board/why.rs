@@ -176,7 +176,8 @@ impl Board {
             }
             call::Fact::Returned { agent, talked, .. } => {
                 let how = if *talked { "was lost" } else { "hung up as they answered" };
-                format!("{} {how}; back in the line, at the old place", self.who(*agent))
+                let who = agent.map_or("the centre".into(), |agent| self.who(agent));
+                format!("{who} {how}; back in the line, at the old place")
             }
             call::Fact::Announced { names, .. } => format!("was told: {}", names.join(" ")),
             call::Fact::Chose { what, .. } => format!("chose {what}"),
