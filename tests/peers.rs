@@ -4,7 +4,7 @@
 
 mod desk_world;
 
-use desk_world::{Habit, OP1, Stage, field, secs};
+use desk_world::{Habit, OP1, ROUTE, Stage, field, secs};
 use pukar::call::{EndedBy, Outcome};
 use pukar::core::{CallRecord, Verb};
 
@@ -197,6 +197,7 @@ fn an_emergency_is_one_at_the_other_switch_too_and_the_district_goes_along() {
 #[test]
 fn q20_whom_a_district_cannot_serve_it_gives_back_at_once() {
     let slow = "[[queue.overflow]]\nwait_over = \"1m\"\nto = \"district:state\"\n";
+    let callback = format!("when_unstaffed = \"callback\"\n{ROUTE}");
     let another = |stage: &mut Stage| {
         stage.set_agent("op1", "pause");
         stage.dial("9826000002", "181", "");
@@ -209,7 +210,7 @@ fn q20_whom_a_district_cannot_serve_it_gives_back_at_once() {
     let cases: [(&str, fn(&mut Stage), EndedBy); 6] = [
         ("", |_| {}, EndedBy::Unstaffed),
         ("when_unstaffed = \"refuse\"\n", |_| {}, EndedBy::Unstaffed),
-        ("when_unstaffed = \"callback\"\n", |_| {}, EndedBy::Unstaffed),
+        (&callback, |_| {}, EndedBy::Unstaffed),
         ("max_callers = 1\n", another, EndedBy::Full),
         ("", shut, EndedBy::Shut),
         (slow, another, EndedBy::Switch),
@@ -226,7 +227,8 @@ fn q20_whom_a_district_cannot_serve_it_gives_back_at_once() {
         let served = (record.outcome, &*record.agent, &*record.queue, &*record.district);
         assert_eq!(served, (Outcome::Answered, "op1", "general", "shivpuri"), "{by:?}");
         let there = pair.there();
-        assert_eq!((there.ended_by, there.sip_status, &*there.flags), (by, 480, ""));
+        assert_eq!((there.ended_by, there.sip_status), (by, 480));
+        assert_eq!(there.flags, "unknown-number", "no call back was wanted: {by:?}");
         assert!(there.outcome != Outcome::Answered && there.parent == record.id, "{there:?}");
     }
 }

@@ -70,8 +70,8 @@ impl Calls {
         self.down.contains(&trunk)
     }
 
-    /// Rings a centre for a caller who waits, unless one rings for them already or they talk. Whoever
-    /// was lent from there is given back.
+    /// Rings a centre for a caller who waits, unless one rings for them already or they talk.
+    /// Whoever was lent from there is given back.
     pub fn ring_centre(&mut self, io: &mut Io, id: CallId, trunk: TrunkId) {
         let Some(call) = self.table.get_mut(id) else { return };
         if call.is_lent() && call.came_by() == Some(trunk) {

@@ -27,6 +27,12 @@ impl Calls {
     pub fn transfer(&mut self, io: &mut Io, id: CallId, ask: Ask) -> Result<(), String> {
         self.turn_round(io, id)?;
         let call = self.table.get(id).ok_or("the call is over")?;
+        if call.is_lent() {
+            return Err(
+                "the caller waits at another switch too, until the queue has an agent for them"
+                    .into(),
+            );
+        }
         if !call.is_caller_up() {
             return Err("the caller is not in the call any more".into());
         }
