@@ -240,6 +240,27 @@ fn a_phone_that_tells_of_its_keys_in_info_alone_is_understood() {
 }
 
 #[test]
+fn a_key_reaches_a_phone_without_telephone_event_in_an_info() {
+    let mut stage = Stage::new(CENTRE);
+    stage.habit(OP1, Habit::Answers);
+    stage.dial("9826012345", "181", "");
+    stage.wait(secs(1));
+    let (caller, phone) = (stage.opened[0], "10.9.9.9:5060");
+    press_at(&mut stage, caller, '9');
+    let info = stage.heard_at(phone);
+    assert!(info.starts_with("INFO ") && info.contains("\r\n\r\nSignal=9\r\n"), "{info}");
+    // A phone that has telephone-event hears it there.
+    let events = audio("IP4 10.9.9.9", 30_000, "8 101");
+    let events = sdp(&format!("{events}a=rtpmap:101 telephone-event/8000\r\n"));
+    asks(&mut stage, OP1, "5 INVITE", "application/sdp", &events);
+    let answer = stage.heard_at(OP1);
+    assert!(answer.contains("telephone-event"), "{answer}");
+    asks(&mut stage, OP1, "5 ACK", "application/sdp", "");
+    press_at(&mut stage, caller, '8');
+    assert_eq!(stage.heard_at(phone), info, "and no INFO");
+}
+
+#[test]
 fn whoever_is_silent_is_not_heard_because_of_an_offer() {
     let mut stage = Stage::new(CENTRE);
     stage.habit(OP1, Habit::Answers);

@@ -8,6 +8,7 @@ use super::{Effect, EndedBy, Fact, Goal, Line, Means, Role};
 use crate::base::{CallId, LegId, QueueId, Timer};
 use crate::media::control::Command;
 use crate::say::{Phrase, Thing};
+use crate::sip::Act;
 use std::time::Duration;
 
 /// The longest that a menu may take to say, whatever the data plane tells.
@@ -21,26 +22,34 @@ impl Calls {
     pub(super) fn pressed_in_info(&mut self, io: &mut Io, id: CallId, leg: LegId, key: char) {
         let Some(this) = self.table.get_mut(id).and_then(|call| call.leg_mut(leg)) else { return };
         if this.pressed != Pressed::InAudio {
+            // Whoever has telephone-event may tell of the key there as well, in a moment.
+            let alone = this.side.far.is_none_or(|far| far.event.is_none());
+            let alone = alone || matches!(this.pressed, Pressed::InInfo { .. });
             this.pressed = Pressed::InInfo { key, at: io.cx.now.instant };
-            self.pass_on(io, id, leg, key);
+            if alone {
+                self.pass_on(io, id, leg, (key, true));
+            }
             self.pressed(io, id, leg, key);
         }
     }
 
-    /// A key that did not come among the audio reaches the other party there, unless it is part of
-    /// a code.
-    fn pass_on(&self, io: &mut Io, id: CallId, leg: LegId, key: char) {
+    /// A key that the data plane does not carry by itself reaches the other party all the same: one
+    /// from an INFO, and one for a party that takes keys in INFO alone. Those of a code do not.
+    fn pass_on(&self, io: &mut Io, id: CallId, leg: LegId, (key, in_info): (char, bool)) {
         let Some(call) = self.table.get(id).filter(|call| call.is_talking(leg)) else { return };
         let Some(this) = call.leg(leg) else { return };
         let reads = call.has_reached(leg) || matches!(this.role, Role::Agent(_)) && call.needs(leg);
+        let [one, other] = call.talk[..] else { return };
         if reads && (key == '*' || !this.keys.is_empty()) {
             return;
         }
-        if let [one, other] = call.talk[..] {
-            let to = if one == leg { other } else { one };
-            if let Some(to) = call.leg(to) {
+        let Some(to) = call.leg(if one == leg { other } else { one }) else { return };
+        match to.side.far.is_some_and(|far| far.event.is_some() || far.inband) {
+            true if in_info => {
                 io.media(Command::Press { port: to.side.port, keys: key.to_string() });
             }
+            true => {}
+            false => io.out.push(to.act(Act::Press { key })),
         }
     }
 
@@ -53,6 +62,7 @@ impl Calls {
             Pressed::Never | Pressed::InAudio => false,
         };
         if !told(std::mem::replace(&mut this.pressed, Pressed::InAudio)) {
+            self.pass_on(io, id, leg, (key, false));
             self.pressed(io, id, leg, key);
         }
     }

@@ -121,7 +121,9 @@ impl Engine {
                 };
                 let content = near.hear(now, from, &rtp, out)?;
                 if near.tapped {
-                    near.listen_in(content, &rtp, out);
+                    if near.tones.is_some() {
+                        near.listen_in(content, &rtp, out);
+                    }
                     if let (Some(track), Content::Audio(codec)) = (near.track, content) {
                         let full = self.tape.push(&Heard {
                             track,
@@ -140,7 +142,7 @@ impl Engine {
                     if let (Content::Event { key: Some(key), .. }, Some(partner)) =
                         (content, near.partner)
                     {
-                        self.pass_key(now, partner, key);
+                        self.pass_key(now, partner, key.char());
                     }
                     return None;
                 };
@@ -150,7 +152,7 @@ impl Engine {
                     && peer.wants_tones()
                 {
                     let peer = peer.id;
-                    self.pass_key(now, peer, key);
+                    self.pass_key(now, peer, key.char());
                 }
                 said
             }

@@ -85,7 +85,7 @@ impl Hearing {
     /// nothing.
     #[inline]
     pub fn arrived(&mut self, now: Instant, timestamp: u32, clock: u32) {
-        self.ms = clock / 1_000;
+        self.ms = if clock == 8_000 { 8 } else { clock / 1_000 };
         let transit = ((now.0 * u64::from(self.ms) / 1_000) as u32).wrapping_sub(timestamp);
         if let Some(before) = self.transit.replace(transit) {
             let off = (transit.wrapping_sub(before) as i32).unsigned_abs();

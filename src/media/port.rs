@@ -34,6 +34,8 @@ const THIN_WATCH: Duration = Duration::from_secs(3);
 /// Whoever may be silent in their pauses is silent after this at the earliest: four reports (RFC
 /// 3550 section 6.2), any of which shows that they are there.
 const PAUSE_MAX: Duration = Duration::from_secs(20);
+/// The clock of telephone-event beside Opus.
+const WIDE_CLOCK: u32 = 48_000;
 /// Octets of a payload of ours at most: one packet of Opus, or 60 ms of the others.
 pub const PAYLOAD_MAX: usize = 1_275;
 
@@ -56,7 +58,7 @@ pub struct Port {
     /// Where what is heard here is recorded.
     pub(super) track: Option<Track>,
     /// Where its keys are looked for in the sound.
-    tones: Option<Box<Tones>>,
+    pub(super) tones: Option<Box<Tones>>,
     /// What is heard here is for others than its peer too.
     pub(super) tapped: bool,
     /// It hears something of ours: nothing is relayed to it.
@@ -88,14 +90,28 @@ enum Codes {
     Read,
 }
 
+/// A key that was heard, small enough for the way of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key(std::num::NonZeroU8);
+
+impl Key {
+    fn new(key: char) -> Option<Self> {
+        u8::try_from(key).ok().and_then(std::num::NonZeroU8::new).map(Self)
+    }
+
+    pub fn char(self) -> char {
+        char::from(self.0.get())
+    }
+}
+
 /// What a packet holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
     Audio(Codec),
-    /// `key`: it tells of one for the first time. Its durations are ticks of `clock`.
+    /// `key`: it tells of one for the first time. `wide`: its durations are ticks of 48,000 Hz.
     Event {
-        key: Option<char>,
-        clock: u32,
+        key: Option<Key>,
+        wide: bool,
     },
     Comfort,
 }
@@ -232,7 +248,7 @@ impl Port {
                         if key == '*' && self.codes == Codes::Looked {
                             self.codes = Codes::Read;
                         }
-                        *told = Some(key);
+                        *told = Key::new(key);
                         out.push(Effect::Tell(Event::Key { port: self.id, key }));
                     }
                     Heard::TooMany => self.refused += 1,
@@ -244,7 +260,7 @@ impl Port {
         if self.codes == Codes::Read && matches!(content, Content::Event { .. }) {
             return None;
         }
-        self.far.filter(|far| far.speaks).map(|_| content)
+        self.far.as_ref().filter(|far| far.speaks).map(|_| content)
     }
 
     fn settled(&mut self, from: SocketAddr, out: &mut Vec<Effect>) {
@@ -261,11 +277,11 @@ impl Port {
 
     #[inline]
     fn content(&self, payload_type: u8) -> Option<Content> {
-        let far = self.far?;
+        let far = self.far.as_ref()?;
         if payload_type == far.payload {
             return Some(Content::Audio(far.codec));
         }
-        let event = Content::Event { key: None, clock: far.event_clock };
+        let event = Content::Event { key: None, wide: far.event_clock == WIDE_CLOCK };
         if Some(payload_type) == far.event {
             return Some(event);
         }
@@ -285,7 +301,7 @@ impl Port {
     /// so that RTCP stays true but for the highest number received.
     #[inline]
     pub(super) fn say(&mut self, content: Content, rtp: &mut Rtp) -> Option<Relay> {
-        let far = self.far.filter(|_| !self.closed)?;
+        let far = self.far.as_ref().filter(|_| !self.closed)?;
         let to = self.listens()?;
         match content {
             Content::Audio(codec) => {
@@ -294,7 +310,8 @@ impl Port {
                 }
                 rtp.set_payload_type(far.payload);
             }
-            Content::Event { clock, .. } => {
+            Content::Event { wide, .. } => {
+                let clock = if wide { WIDE_CLOCK } else { 8_000 };
                 rtp.set_payload_type(far.event?);
                 if clock != far.event_clock {
                     dtmf::scale(rtp.payload_mut(), clock, far.event_clock);
@@ -310,7 +327,7 @@ impl Port {
     /// Where the far end listens, if it does.
     #[inline]
     fn listens(&self) -> Option<SocketAddr> {
-        let hears = self.far.is_some_and(|far| far.hears) && !self.looped;
+        let hears = self.far.as_ref().is_some_and(|far| far.hears) && !self.looped;
         self.latch.far().filter(|_| hears)
     }
 
@@ -549,6 +566,7 @@ impl Port {
     }
 
     /// Looks for keys in the sound, where they are told of in no other way.
+    #[cold]
     pub(super) fn listen_in(&mut self, content: Content, rtp: &Rtp, out: &mut Vec<Effect>) {
         let (Some(tones), Content::Audio(codec)) = (&mut self.tones, content) else { return };
         let Some(law) = codec.law() else { return };

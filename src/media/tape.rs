@@ -78,8 +78,7 @@ impl Batch {
         head[20..24].copy_from_slice(&heard.timestamp.to_le_bytes());
         head[24..26].copy_from_slice(&heard.sequence.to_le_bytes());
         head[26..28].copy_from_slice(&(heard.audio.len() as u16).to_le_bytes());
-        let codec = Codec::ALL.iter().position(|codec| *codec == heard.codec).unwrap_or_default();
-        head[28] = u8::from(heard.track.side == Side::Right) | (codec as u8) << 1;
+        head[28] = u8::from(heard.track.side == Side::Right) | (heard.codec as u8) << 1;
         self.0.extend_from_slice(&head);
         self.0.extend_from_slice(heard.audio);
     }

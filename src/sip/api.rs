@@ -222,6 +222,8 @@ pub enum Act {
     /// Asks with OPTIONS inside the dialog whether the far end still knows of it (RFC 3261 section
     /// 12.2.1.2): where it does not, or says nothing, [`Notice::Ended`] comes.
     Probe,
+    /// A key in an INFO (`application/dtmf-relay`), for a far end that takes none among the audio.
+    Press { key: char },
 }
 
 /// The Reason header field (RFC 3326).

@@ -6,7 +6,7 @@ use crate::sip::desk::{Desk, Wanted};
 use crate::sip::transaction::ClientInput;
 use crate::sip::transaction::client;
 use crate::sip::transaction::table::{Machine, Purpose, Transaction, User};
-use crate::sip::{Cause, Ended, Notice, compose, derive, tag};
+use crate::sip::{Body, Cause, Ended, Notice, compose, derive, tag};
 use crate::wire::sip::Method;
 
 impl Leg {
@@ -95,6 +95,18 @@ impl Leg {
         let seq = self.dialog.next_seq();
         let (method, purpose) = (Method::Options, Purpose::Probe);
         desk.request(&self.dialog, Wanted { method, seq, purpose, body: None }, |_| {});
+    }
+
+    /// A key as INFO. Whoever takes none refuses it, and nothing comes of it.
+    pub(super) fn press(&mut self, desk: &mut Desk, key: char) {
+        if self.phase != Phase::Talking || self.unacked.is_some() {
+            return;
+        }
+        let text = format!("Signal={key}\r\nDuration=100\r\n");
+        let body = Body { kind: "application/dtmf-relay".into(), bytes: text.into_bytes().into() };
+        let seq = self.dialog.next_seq();
+        let (method, purpose) = (Method::Info, Purpose::Notify);
+        desk.request(&self.dialog, Wanted { method, seq, purpose, body: Some(&body) }, |_| {});
     }
 
     /// RFC 3261 section 12.2.1.2: "If the response for a request within a dialog is a 481 ... or a

@@ -47,6 +47,7 @@ impl Leg {
             Act::AnswerRefer { status } => self.answer_refer(desk, status),
             Act::Report { status } => self.report(desk, status),
             Act::Probe => self.probe(desk),
+            Act::Press { key } => self.press(desk, key),
         }
     }
 

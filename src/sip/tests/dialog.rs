@@ -31,6 +31,19 @@ fn a_lower_sequence_number_is_refused() {
 }
 
 #[test]
+fn a_key_goes_in_an_info_and_a_refusal_of_it_ends_nothing() {
+    let mut world = World::single(|_| {});
+    let (leg, ok) = world.talking("");
+    let sent = world.acts(leg, Act::Press { key: '#' });
+    let [info] = &sent[..] else { panic!("{sent:?}") };
+    assert!(info.starts_with("INFO ") && info.contains("application/dtmf-relay"), "{info}");
+    assert!(info.ends_with("\r\n\r\nSignal=#\r\nDuration=100\r\n"), "{info}");
+    world.say(&answer(info, 405, "", "", ""));
+    assert_eq!(world.take_notices(0), []);
+    assert_eq!(starts(&world.say(&within("OPTIONS", 5, &ok, "", ""))), ["SIP/2.0 200"]);
+}
+
+#[test]
 fn a_key_in_info_is_told_once_however_the_phone_writes_it() {
     let mut world = World::single(|_| {});
     let (leg, ok) = world.talking("");

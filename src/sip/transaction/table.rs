@@ -74,7 +74,7 @@ pub enum Purpose {
     Prack,
     Bye,
     Cancel,
-    /// Word of how a REFER is going.
+    /// Word of how a REFER is going, or a key: whatever is said to it changes nothing.
     Notify,
     /// Whether the far end knows of the dialog.
     Probe,
