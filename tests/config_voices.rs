@@ -30,8 +30,8 @@ fn languages_that_speak_for_others_are_pairs() {
 }
 
 #[test]
-fn packets_are_moved_by_whatever_the_kernel_does_best_unless_it_is_said() {
-    assert_eq!(read("").unwrap().call.media.io, MediaIo::Auto);
+fn packets_are_moved_by_epoll_unless_something_else_is_said() {
+    assert_eq!(read("").unwrap().call.media.io, MediaIo::Epoll);
     for (word, io) in
         [("auto", MediaIo::Auto), ("epoll", MediaIo::Epoll), ("uring", MediaIo::Uring)]
     {

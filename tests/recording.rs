@@ -226,7 +226,7 @@ fn check(wav: &[u8], length: u64, packets: u32) {
     let millis = sound.len() as u64 / 16;
     // What this machine does between our look at the clock and the switch's is not the switch's.
     assert!(millis.abs_diff(length) <= 60, "{millis} ms are recorded of {length}");
-    // A seventh of the caller's packets was lost, and is made up for: one at a time, nearly as loud.
+    // A seventh of the packets was lost, one at a time, and is made up for, nearly as loud.
     for (lane, hertz, other) in [(0, 437.0, 709.0), (1, 709.0, 437.0)] {
         let samples = side(lane);
         let sounding = samples.iter().filter(|s| s.abs() > 100).count() as u32;

@@ -323,8 +323,8 @@ pub struct MediaSettings {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MediaIo {
     /// By io_uring where the kernel allows it, by epoll elsewhere.
-    #[default]
     Auto,
+    #[default]
     Epoll,
     /// By io_uring, or not at all.
     Uring,
