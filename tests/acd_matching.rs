@@ -5,8 +5,8 @@ mod acd_world;
 
 use acd_world::{World, agent, away, offers, one_queue, queue, secs};
 use pukar::acd::{
-    AgentState, Away, Effect, Fact, Instead, Join, Outlook, PassedOver, Pick, Relax, Settings,
-    Strategy, Verdict, Wait, Wish,
+    AgentState, Away, Claim, Effect, Fact, Instead, Join, Outlook, PassedOver, Pick, Relax,
+    Settings, Strategy, Unfree, Verdict, Wait, Wish,
 };
 use pukar::base::CallId;
 use std::time::Duration;
@@ -370,4 +370,66 @@ fn needs_that_nobody_has_any_more_make_room_for_new_ones() {
     assert_eq!(w.desk, before);
     let text = serde_json::to_string(&before).unwrap();
     assert!(text.len() < 20_000, "an index of needs has an end: {}", text.len());
+}
+
+#[test]
+fn whoever_is_asked_of_a_queue_is_chosen_by_its_strategy_and_accounted_for() {
+    for (strategy, expected) in [
+        (Strategy::RoundRobin, ["op0", "op1", "op2", "op0"]),
+        (Strategy::Ordered, ["op0", "op0", "op0", "op0"]),
+        (Strategy::LongestIdle, ["op0", "op1", "op2", "op0"]),
+    ] {
+        let mut settings = one_queue(queue("health", strategy), 3);
+        settings.queues[0].wrap_up = Duration::ZERO;
+        let mut w = World::new(&settings);
+        let q = w.q("health");
+        for (call, name) in (1..).zip(expected) {
+            let agent = w.claim_any(call, q, Join::default()).unwrap();
+            assert_eq!(w.desk.agent_name(agent), Some(name), "{strategy:?} {call}");
+            let pick = w.out.iter().find_map(pick_of).expect("an account");
+            assert_eq!((pick.claim, pick.agents[0]), (Claim::Asked, (agent, Verdict::Chosen)));
+            assert_eq!((pick.agents.len(), pick.callers.len()), (3, 0));
+            assert!(w.answered(call, agent));
+            w.pass(secs(1));
+            w.released(call, agent);
+            w.pass(secs(1));
+        }
+    }
+    // Any of them, by the dice: not the same one for ever.
+    let mut settings = one_queue(queue("health", Strategy::Random), 8);
+    settings.queues[0].wrap_up = Duration::ZERO;
+    let mut w = World::new(&settings);
+    let q = w.q("health");
+    let mut chosen = std::collections::BTreeSet::new();
+    for call in 1..40 {
+        let agent = w.claim_any(call, q, Join::default()).unwrap();
+        chosen.insert(agent);
+        assert!(w.answered(call, agent));
+        w.released(call, agent);
+    }
+    assert!(chosen.len() > 4, "{chosen:?}");
+}
+
+#[test]
+fn whoever_is_asked_of_a_queue_speaks_to_the_caller_where_anybody_free_does() {
+    let mut settings = one_queue(queue("health", Strategy::LongestIdle), 0);
+    settings.queues[0].skills = vec!["health".into()];
+    settings.queues[0].level = 3;
+    settings.queues[0].language_after = secs(20);
+    settings.queues[0].relax = vec![Relax { after: secs(30), level: 1 }];
+    settings.agents = vec![
+        agent("hindi", &["health=3", "lang:hi"]),
+        agent("weak", &["health=1", "lang:mr"]),
+        agent("marathi", &["health=3", "lang:mr"]),
+    ];
+    let mut w = World::new(&settings);
+    let q = w.q("health");
+    let asks = || Join { languages: vec!["mr".into()], ..Join::default() };
+    let mut chosen = Vec::new();
+    for call in 1..4 {
+        let agent = w.claim_any(call, q, asks()).unwrap();
+        chosen.push(w.desk.agent_name(agent).unwrap().to_string());
+    }
+    assert_eq!(chosen, ["marathi", "hindi", "weak"], "nobody waits for what nobody free has");
+    assert_eq!(w.claim_any(4, q, asks()), Err(Unfree::Nobody));
 }

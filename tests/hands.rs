@@ -306,6 +306,29 @@ fn a_reload_that_removes_a_queue_keeps_its_callers_in_the_one_their_line_leads_t
 }
 
 #[test]
+fn a_caller_whose_queue_is_removed_goes_where_their_number_leads_with_a_district_before_it() {
+    let line = |number: &str, queue: &str| {
+        format!("[[line]]\nnumbers = [\"{number}\"]\nqueue = \"{queue}\"\nby_district = false\n")
+    };
+    let queue = |name: &str| format!("[[queue]]\nname = \"{name}\"\nskills = [\"{name}\"]\n");
+    let helpline = |care: &str| {
+        let lines = [line("181", "general") + "default = true\n", line("104", care)].concat();
+        let queues = [queue("general"), queue(care)].concat();
+        format!(
+            "{lines}{queues}[[district]]\nname = \"alirajpur\"\nstd = [\"07394\"]\n\
+             queue = \"general\"\n[[agent]]\nid = \"doc\"\ncontact = \"sip:doc@10.2.0.2\"\n\
+             skills = [\"general\", \"health\", \"care\"]\n"
+        )
+    };
+    let mut stage = Stage::new(&helpline("health"));
+    stage.dial("9826000001", "07394104", "");
+    stage.wait(secs(5));
+    stage.reload(&helpline("care"));
+    assert_eq!(stage.story(), [" -> queue:care (queue-removed)"]);
+    assert!(stage.records.is_empty());
+}
+
+#[test]
 fn a_reload_that_leaves_no_queue_at_all_ends_its_callers_with_a_record_each() {
     let mut stage = stage();
     ["op1", "doc"].iter().for_each(|agent| stage.set_agent(agent, "pause"));

@@ -217,6 +217,27 @@ fn who_has_been_everywhere_and_waited_everywhere_is_told_so_in_the_record() {
     assert_eq!(record.wait_ms, 120_000);
 }
 
+#[test]
+fn a_way_out_that_a_reload_has_put_in_the_place_of_another_is_still_to_be_taken() {
+    let before = BOTH.replace("max_wait = \"2m\"\n", "max_wait = \"20m\"\n");
+    let centre = "[[trunk]]\nname = \"shivpuri\"\nhosts = [\"10.3.0.1:5060\"]\nping = \"0s\"\n\
+                  [[district]]\nname = \"shivpuri\"\nstd = [\"07492\"]\ntrunk = \"shivpuri\"\n";
+    let before = format!("{before}{centre}");
+    let first = "after = \"30s\"\nto = \"district:shivpuri\"";
+    let old = before.replacen("after = \"30s\"\nto = \"district:alirajpur\"", first, 1);
+    let new = before.replacen("after = \"30s\"", "after = \"2m\"", 1);
+    let mut stage = Stage::new(&old);
+    stage.habit(CENTRE, Habit::Refuses(480));
+    stage.set_agent("ali1", "pause");
+    stage.dial("9826000001", "181", "");
+    stage.wait(secs(60));
+    let back = ["general -> district:shivpuri (after)", "rung 181: false"];
+    assert_eq!(stage.story(), back);
+    stage.reload(&new);
+    stage.wait(secs(120));
+    assert_eq!(stage.story()[2..], ["general -> district:alirajpur (after)"]);
+}
+
 const CENTRES: &str = r#"
 [[trunk]]
 name = "shivpuri"

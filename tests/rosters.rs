@@ -59,6 +59,9 @@ fn news(stage: &Stage) -> Vec<String> {
         What::Shift(ShiftNews::Short { shift, present, minimum, .. }) => {
             Some(format!("{shift} short: {present} of {minimum}"))
         }
+        What::Shift(ShiftNews::Filled { shift, present, minimum, .. }) => {
+            Some(format!("{shift} filled: {present} of {minimum}"))
+        }
         _ => None,
     });
     told.collect()
@@ -235,6 +238,12 @@ fn a_shift_whose_people_have_not_logged_in_is_short_though_their_phones_are_alwa
     let told = news(&stage).len();
     stage.wait(secs(3_600));
     assert_eq!(news(&stage).len(), told, "once");
+    stage.set_agent("op3", "ready");
+    stage.wait(secs(62));
+    assert_eq!(news(&stage)[told..], ["evening filled: 2 of 2"]);
+    stage.set_agent("op3", "logout");
+    stage.wait(secs(3_600));
+    assert_eq!(news(&stage)[told + 1..], ["evening short: 1 of 2"], "and anew");
     // Where all have come, nobody is told anything.
     let mut stage = before_two(&text);
     stage.wait(secs(121));

@@ -109,6 +109,65 @@ fn whoever_is_not_let_in_hears_why_and_the_record_and_the_missed_call_desk_say_s
 }
 
 #[test]
+fn whoever_cannot_be_promised_a_call_waits_where_others_are_called_back() {
+    for (more, others) in [
+        ("when_unstaffed = \"callback\"", 0),
+        ("max_callers = 1\nwhen_full = \"callback\"", 1),
+        ("max_wait = \"10s\"\nwhen_expired = \"callback\"", 0),
+    ] {
+        let mut stage = Stage::new(&general(more));
+        stage.habit(OP1, Habit::Answers);
+        (0..others).for_each(|_| _ = stage.dial("9826000001", "181", ""));
+        stage.dial("anonymous", "181", "");
+        stage.wait(secs(30));
+        assert_eq!((stage.records.len(), stage.switch.state().counts().0), (0, 1 + others));
+        let told = said(&stage);
+        assert!(!["closed", "full", "fail"].iter().any(|word| told.contains(&word.to_string())));
+        stage.kill();
+        stage.set_agent("op1", "ready");
+        for _ in 0..=others {
+            assert_eq!(stage.state("op1"), "talking", "{more}");
+            stage.far_end_hangs_up(OP1);
+            stage.wait(secs(30));
+        }
+        let answered = stage.records.iter().filter(|r| r.outcome == Outcome::Answered);
+        assert_eq!((answered.count(), stage.records.len()), (1 + others, 1 + others), "{more}");
+    }
+}
+
+#[test]
+fn a_missed_caller_whom_an_agent_calls_by_hand_is_missed_no_more_and_called_by_nobody_else() {
+    let mut stage = Stage::new(DESK);
+    let gone = stage.dial("9826012345", "181", "");
+    stage.wait(secs(8));
+    stage.hang_up(&gone);
+    // Somebody else is promised a call.
+    stage.dial("9826054321", "181", "");
+    stage.wait(secs(3));
+    stage.press_at(*stage.opened.last().unwrap(), "1");
+    played(&mut stage);
+    stage.wait(secs(3));
+    stage.habit(BSNL, Habit::Answers);
+    for (at, number) in ["9826012345", "9826054321"].into_iter().enumerate() {
+        stage.set_agent("op1", "ready");
+        stage.set_agent("op1", "pause");
+        let call = stage.phone_dials(OP1, "op1", number);
+        stage.wait(secs(5));
+        stage.phone_hangs_up(OP1, &call);
+        stage.wait(secs(5));
+        let served =
+            |(number, news): (String, MissedNews)| (news == MissedNews::Served).then_some(number);
+        let served: Vec<String> = missed(&stage).into_iter().filter_map(served).collect();
+        assert_eq!(served, ["+919826012345"], "{at}");
+    }
+    let rung = stage.invites.len();
+    stage.set_agent("op1", "ready");
+    stage.wait(secs(600));
+    assert_eq!(stage.invites.len(), rung, "the promise is kept: nobody is rung for it");
+    assert!(missed(&stage).len() == 2, "{:?}", missed(&stage));
+}
+
+#[test]
 fn a_caller_who_has_waited_for_as_long_as_may_be_is_told_so_and_the_record_is_right() {
     let mut stage = Stage::new(&general("max_wait = \"50s\""));
     stage.dial("9826012345", "181", "");

@@ -28,6 +28,8 @@ pub(super) struct Agent {
     pub silent: bool,
     pub duty: Duty,
     pub task: Task,
+    /// Who it is, as the desk remembers callers, for whom they were asked by name.
+    pub asked_by: Option<String>,
     /// Their phone was told to stop ringing for this call, and has not said that it did.
     pub stopping: Option<CallId>,
     /// No offer before this. Set by every offer that failed on the agent's side, and kept over
@@ -108,6 +110,7 @@ impl Agent {
             silent: false,
             duty: if settings.ready { Duty::On } else { Duty::Off },
             task: Task::Nothing,
+            asked_by: None,
             stopping: None,
             rest_until: None,
             idle_since: Instant::default(),

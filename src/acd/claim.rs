@@ -5,8 +5,10 @@
 //! there, and no ringing inside a wrap-up. May import: base.
 
 use super::agent::{Duty, Task};
+use super::caller::{Caller, key_of};
 use super::desk::{Desk, Turn};
-use super::{Effect, Fact, MissedBecause, Withdrawn, strategy};
+use super::queue::{Claim, LaneAt};
+use super::{Effect, Fact, Join, MissedBecause, Strategy, Withdrawn, strategy};
 use crate::base::{AgentId, CallId, Cx, QueueId, Timer};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -82,20 +84,74 @@ impl Desk {
         Ok(())
     }
 
-    /// The same for whichever agent of this queue would be next, if one is free.
+    /// The same for whichever agent of this queue would ring for this caller, if one is free. Nobody
+    /// waits here: a level or a language that none of the free has is asked for no longer, in the
+    /// steps in which it falls for those who wait.
     pub fn claim_any(
         &mut self,
         cx: &mut Cx<'_>,
-        call: CallId,
-        queue: QueueId,
+        (call, queue): (CallId, QueueId),
+        join: Join,
         out: &mut Vec<Effect>,
     ) -> Result<AgentId, Unfree> {
-        let line = self.queues.get(queue).ok_or(Unfree::Nobody)?;
-        let free = line.staff.iter().filter_map(|&id| Some((id, self.agents.get(id)?)));
-        let ready = free.filter(|(_, who)| who.is_shown_ready());
-        let turns = ready.map(|(id, who)| strategy::turn(line.settings.strategy, id, who));
-        let agent = turns.min().ok_or(Unfree::Nobody)?.2;
-        self.claim(cx, call, agent, Some(queue), out).map(|()| agent)
+        let before = self.callers.get(&call).cloned();
+        let mut caller = Caller::new(cx.now.instant, call, queue, join, before);
+        let last = caller.key.as_deref().and_then(|key| self.last_agent(queue, key));
+        let mut at = cx.now.instant;
+        let agent = loop {
+            let line = self.queues.get(queue).ok_or(Unfree::Nobody)?;
+            let (need, next) = caller.need_at(at, &line.settings);
+            let lane = self.shared_lane(queue, &need);
+            (caller.need, caller.lane) = (need, lane);
+            if let Some(agent) = self.would_ring(cx, queue, &mut caller, last) {
+                break agent;
+            }
+            at = next.ok_or(Unfree::Nobody)?;
+        };
+        let pick = self.account(queue, &caller, &[agent], Claim::Asked);
+        let told = out.len();
+        self.claim(cx, call, agent, Some(queue), out)?;
+        out.insert(told, Effect::Fact(Fact::Picked(Box::new(pick))));
+        if let Some(line) = self.queues.get_mut(queue)
+            && line.settings.strategy == Strategy::RoundRobin
+        {
+            line.last = Some(agent);
+        }
+        Ok(agent)
+    }
+
+    /// The agent of last time, where callers of this queue are kept for theirs; or whom the
+    /// strategy chooses.
+    fn would_ring(
+        &self,
+        cx: &mut Cx<'_>,
+        queue: QueueId,
+        caller: &mut Caller,
+        last: Option<AgentId>,
+    ) -> Option<AgentId> {
+        let line = self.queues.get(queue)?;
+        let lane = line.lane(caller.lane)?;
+        let is_free = |agent: &AgentId| {
+            let who = self.agents.get(*agent);
+            let turn = who.map(|who| strategy::turn(line.settings.strategy, *agent, who));
+            turn.is_some_and(|turn| lane.free.contains(&turn))
+        };
+        if let Some(agent) = last.filter(is_free).filter(|_| !line.settings.sticky.is_zero()) {
+            caller.lane = LaneAt::Held(agent);
+            return Some(agent);
+        }
+        strategy::choose(line, lane, caller, cx.rng).first().copied()
+    }
+
+    /// For whom an agent was asked by name, or has gone over to: it is remembered who talked.
+    pub fn asked_for(&mut self, call: CallId, agent: AgentId, caller: &str) {
+        let Some(who) = self.agents.get_mut(agent) else { return };
+        let (Task::Claimed { call: own, .. } | Task::Serving { call: own, .. }) = who.task else {
+            return;
+        };
+        if own == call {
+            who.asked_by = (!caller.is_empty()).then(|| key_of(caller));
+        }
     }
 
     /// The agent talks on in another call, which this one has become part of: no wrap-up between.
@@ -193,6 +249,10 @@ impl Desk {
             }
             Task::Serving { call: own, wrap_up, since } if own == call => {
                 let talked = turn.now().since(since);
+                let by = self.agents.get_mut(agent).and_then(|who| who.asked_by.take());
+                if let Some(key) = by {
+                    self.memory.served(turn.now(), &key, agent);
+                }
                 self.end_talk(turn, agent, call, (talked, wrap_up));
             }
             Task::Nothing

@@ -108,7 +108,16 @@ impl Desk {
             self.memory.take_place(key);
             caller.place.arrived = caller.place.arrived.min(arrived);
         }
-        caller.held = caller.held.or_else(|| self.memory.agent(key));
+        caller.held = caller.held.or_else(|| self.last_agent(caller.queue, key));
+    }
+
+    /// Who talked to this caller last, of those who serve this queue: an operator in one, a
+    /// counsellor in the other.
+    pub(super) fn last_agent(&self, queue: QueueId, key: &str) -> Option<AgentId> {
+        let serves = |agent: &AgentId| {
+            self.agents.get(*agent).is_some_and(|who| who.serves.contains(&queue))
+        };
+        self.memory.agents(key).find(serves)
     }
 
     /// Somebody who was talked with was cut off: they come back to their place for a while.

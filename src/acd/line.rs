@@ -119,7 +119,7 @@ impl Desk {
 
     /// The lane of a need. The first caller with a need that is new pays for the search through
     /// the staff; those who follow find it done.
-    fn shared_lane(&mut self, id: QueueId, need: &Need) -> LaneAt {
+    pub(super) fn shared_lane(&mut self, id: QueueId, need: &Need) -> LaneAt {
         let Some(queue) = self.queues.get_mut(id) else { return LaneAt::Shared(0) };
         if let Some(known) = queue.lanes.iter().position(|lane| lane.need == *need) {
             return LaneAt::Shared(known as u32);

@@ -18,20 +18,35 @@ struct Gone {
     at: Instant,
     /// The line and the first arrival of one who left unanswered, or was cut off.
     place: Option<(String, Instant)>,
-    /// Who talked to this caller last.
-    agent: Option<AgentId>,
+    /// Who talked to this caller, the last one last.
+    agents: Vec<AgentId>,
 }
 
 impl Memory {
     /// Left without having been answered, or was cut off.
     pub fn left(&mut self, now: Instant, key: &str, line: &str, arrived: Instant) {
-        let agent = self.forget(key).and_then(|gone| gone.agent);
-        self.keep(key, Gone { at: now, place: Some((line.into(), arrived)), agent });
+        let agents = self.forget(key).map(|gone| gone.agents).unwrap_or_default();
+        self.keep(key, Gone { at: now, place: Some((line.into(), arrived)), agents });
     }
 
     pub fn talked(&mut self, now: Instant, key: &str, agent: AgentId) {
-        self.forget(key);
-        self.keep(key, Gone { at: now, place: None, agent: Some(agent) });
+        self.add(now, key, agent, None);
+    }
+
+    /// The same of an agent who was asked by name; a place that the caller has is kept.
+    pub fn served(&mut self, now: Instant, key: &str, agent: AgentId) {
+        let place = self.callers.get(key).and_then(|gone| gone.place.clone());
+        self.add(now, key, agent, place);
+    }
+
+    fn add(&mut self, at: Instant, key: &str, agent: AgentId, place: Option<(String, Instant)>) {
+        let mut agents = self.forget(key).map(|gone| gone.agents).unwrap_or_default();
+        agents.retain(|known| *known != agent);
+        agents.push(agent);
+        if agents.len() > limits::TALKED_REMEMBERED_MAX {
+            agents.remove(0);
+        }
+        self.keep(key, Gone { at, place, agents });
     }
 
     /// The first arrival of a caller who left this line no longer than `within` ago.
@@ -48,8 +63,9 @@ impl Memory {
         }
     }
 
-    pub fn agent(&self, key: &str) -> Option<AgentId> {
-        self.callers.get(key).and_then(|gone| gone.agent)
+    /// Who talked to this caller, the last one first.
+    pub fn agents(&self, key: &str) -> impl Iterator<Item = AgentId> + '_ {
+        self.callers.get(key).into_iter().flat_map(|gone| gone.agents.iter().rev().copied())
     }
 
     pub fn len(&self) -> usize {

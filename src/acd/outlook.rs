@@ -129,10 +129,10 @@ impl Queue {
             ahead += match claim {
                 _ if same => before_own(),
                 Claim::Emergency => 0,
-                Claim::Aged | Claim::Weighed(..) if !group.ordinary => all,
+                Claim::Aged | Claim::Weighed(..) | Claim::Asked if !group.ordinary => all,
                 Claim::Aged => before_own(),
-                Claim::Weighed(..) if group.priority < own.priority => all,
-                Claim::Weighed(..) => aged(),
+                Claim::Weighed(..) | Claim::Asked if group.priority < own.priority => all,
+                Claim::Weighed(..) | Claim::Asked => aged(),
             };
             next = self.line.after(&group.end_of_group()).copied();
         }

@@ -109,9 +109,11 @@ impl Desk {
         let (agents, total) = line.map_or_else(Default::default, |line| {
             (self.candidates(line, caller, chosen), line.staff.len())
         });
-        let (callers, before) = line.map_or_else(Default::default, |line| {
-            self.passed_over(line, caller, chosen.first().copied())
-        });
+        // Whoever is asked for goes past the line, and over nobody in it.
+        let (callers, before) =
+            line.filter(|_| claim != Claim::Asked).map_or_else(Default::default, |line| {
+                self.passed_over(line, caller, chosen.first().copied())
+            });
         Pick {
             call: caller.place.call,
             queue,

@@ -84,6 +84,8 @@ pub enum Claim {
     Aged,
     /// The weight of the queue, then the priority of the caller.
     Weighed(Reverse<u32>, Reverse<u8>),
+    /// Somebody asked for one of the queue's agents, past every line.
+    Asked,
 }
 
 impl Queue {
@@ -153,7 +155,7 @@ impl Queue {
         }
         match self.claim(oldest, now) {
             claim @ (Claim::Emergency | Claim::Aged) => Some((claim, oldest)),
-            Claim::Weighed(..) => Some((self.claim(first, now), first)),
+            Claim::Weighed(..) | Claim::Asked => Some((self.claim(first, now), first)),
         }
     }
 

@@ -74,7 +74,16 @@ pub struct Relief {
 struct Watch {
     queue: QueueId,
     joined: Instant,
-    taken: Vec<bool>,
+    /// The way itself, and not its place in the list: a reload may put another there.
+    taken: Vec<Overflow>,
+    /// How long the wait would be has been looked at: that counts at the door only.
+    inside: bool,
+}
+
+impl Watch {
+    fn is_left(&self, way: &Overflow) -> bool {
+        !self.taken.contains(way) && !(self.inside && matches!(way.when, When::WaitOver(_)))
+    }
 }
 
 /// What a decision looks at.
@@ -101,38 +110,31 @@ impl Relief {
             return None;
         };
         let stay = (caller.queue, caller.joined);
-        let known = self
-            .watched
-            .get(&call)
-            .is_some_and(|w| (w.queue, w.joined) == stay && w.taken.len() == ways.len());
+        let known = self.watched.get(&call).is_some_and(|w| (w.queue, w.joined) == stay);
         if !known {
-            let taken = vec![false; ways.len()];
-            self.watched.insert(call, Watch { queue: stay.0, joined: stay.1, taken });
+            let (queue, joined) = stay;
+            let watch = Watch { queue, joined, taken: Vec::new(), inside: false };
+            self.watched.insert(call, watch);
         }
-        let taken = self.watched.get_mut(&call).map(|watch| &mut watch.taken)?;
+        let watch = self.watched.get_mut(&call)?;
         let now = cx.now.instant;
         let said = self.said.get(&stay.0).copied().unwrap_or_default();
         let waits = caller.stage == Stage::Waiting;
-        let due = (ways.iter().zip(taken.iter_mut())).find(|(way, taken)| {
+        let due = ways.iter().find(|way| {
             let is_due = || match said {
                 Ways::Configured => is_due(way.when, desk, scene, call, now),
                 Ways::Open => true,
                 Ways::Shut => false,
             };
-            waits && !**taken && is_due() && (scene.is_open)(&way.to)
+            waits && watch.is_left(way) && is_due() && (scene.is_open)(&way.to)
         });
-        let due = due.map(|(way, taken)| {
-            *taken = true;
-            way.clone()
-        });
-        if waits {
-            close_the_door(ways, taken);
-        }
-        match next_look(ways, taken, scene, (caller, now)) {
+        watch.taken.extend(due.cloned());
+        watch.inside |= waits;
+        match next_look(ways, watch, scene, (caller, now)) {
             Some(at) => cx.timers.set(Timer::Overflow(call), at),
             None => cx.timers.cancel(Timer::Overflow(call)),
         }
-        due
+        due.cloned()
     }
 
     /// Where a queue that does not keep a caller sends them: the first of its ways that is open.
@@ -187,22 +189,15 @@ fn is_due(when: When, desk: &Desk, scene: &Scene, call: CallId, now: Instant) ->
     }
 }
 
-/// How long the wait is counts at the door only.
-fn close_the_door(ways: &[Overflow], taken: &mut [bool]) {
-    for (way, taken) in ways.iter().zip(taken) {
-        *taken |= matches!(way.when, When::WaitOver(_));
-    }
-}
-
 /// When the first of the ways that are left may have come due.
 fn next_look(
     ways: &[Overflow],
-    taken: &[bool],
+    watch: &Watch,
     scene: &Scene,
     (caller, now): (&Caller, Instant),
 ) -> Option<Instant> {
-    let left = ways.iter().zip(taken).filter(|(_, taken)| !**taken);
-    let at = |(way, _): (&Overflow, &bool)| match way.when {
+    let left = ways.iter().filter(|way| watch.is_left(way));
+    let at = |way: &Overflow| match way.when {
         When::After(span) if caller.joined + span > now => caller.joined + span,
         When::After(_) if !(scene.is_open)(&way.to) => now + REVIEW,
         When::After(_) => now + RINGS,

@@ -56,6 +56,8 @@ pub const CALLER_LANGUAGES_MAX: usize = 4;
 pub const CALLER_KEY_MAX: usize = 64;
 /// Callers who have left and are remembered; the longest gone is forgotten for a new one.
 pub const CALLERS_REMEMBERED_MAX: usize = 10_000;
+/// Agents who talked with a caller and are remembered, the last ones.
+pub const TALKED_REMEMBERED_MAX: usize = 4;
 /// How long a caller who has left is remembered at most.
 pub const CALLER_REMEMBERED: Duration = Duration::from_secs(86_400);
 /// Different needs of callers (level, languages) that one queue keeps an index for while nobody

@@ -68,6 +68,10 @@ pub enum Effect {
     CutOff {
         origin: Box<Origin>,
     },
+    /// An agent has called this number by themselves, and reached it: nobody else need.
+    TalkedWith {
+        number: String,
+    },
     /// A call back has ended, however.
     BackOver {
         call: CallId,

@@ -294,12 +294,18 @@ impl Calls {
         }
     }
 
-    /// Whoever was to be called back calls by themselves: nobody is to be called any more. The
-    /// place of the first arrival is theirs; `None` where they wait for somebody else, or talk.
-    pub fn came_back(&mut self, io: &mut Io, id: CallId, queue: QueueId) -> Option<Instant> {
+    /// Whoever was to be called back calls by themselves, for this queue, or was called by an agent:
+    /// nobody is to be called any more. The place of the first arrival is theirs; `None` where they
+    /// wait for somebody else, or talk.
+    pub fn came_back(
+        &mut self,
+        io: &mut Io,
+        id: CallId,
+        queue: Option<QueueId>,
+    ) -> Option<Instant> {
         let call = self.table.get(id).filter(|call| call.back.is_some() && !call.was_connected)?;
         let waits = match call.goal {
-            Goal::Queue(own) | Goal::Later { queue: own } => own == queue,
+            Goal::Queue(own) | Goal::Later { queue: own } => queue.is_none_or(|queue| own == queue),
             Goal::Served { .. }
             | Goal::Menu { .. }
             | Goal::Goodbye

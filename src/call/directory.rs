@@ -4,12 +4,15 @@
 //! In: the text of a CSV file. Out: the rows that are right, the others one by one with their
 //! reason; and who to call. Opens no file. May import: base.
 
+mod csv;
+
 use super::{District, Settings};
 use crate::base::number::{self, Plan};
 use crate::base::{limits, text};
+use csv::Rows;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const COLUMNS: [&str; 8] =
     ["kind", "district", "name", "number", "priority", "valid_from", "valid_to", "code"];
@@ -25,6 +28,8 @@ pub struct Directory {
     /// Not more than are shown; `refused_count` is all of them.
     pub refused: Vec<Refused>,
     pub refused_count: usize,
+    /// Files of which nothing could be taken in: they are not there, not text, or have no head.
+    pub away: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +49,8 @@ pub struct Entry {
     pub valid_to: Option<Date>,
     /// The digits by which agents dial it; empty where there are none.
     pub code: String,
+    /// Where it is written.
+    pub file: String,
 }
 
 /// A row that is not in force, and why.
@@ -59,12 +66,13 @@ impl Directory {
     /// Takes in a file. Its good rows are in force whatever the others are.
     pub fn read(&mut self, file: &str, csv: &str, settings: &Settings) {
         let csv = csv.strip_prefix('\u{feff}').unwrap_or(csv);
-        let mut rows = Rows { rest: csv, line: 1 };
-        let Some((line, head)) = rows.next() else { return };
-        let columns = match columns(&head) {
-            Ok(columns) => columns,
-            Err(why) => return self.refuse(file, line, why),
+        let mut rows = Rows::of(csv);
+        let head = rows.next().map_or(Err("the file is empty".into()), |(_, head)| head);
+        let (head, columns) = match head.and_then(|head| Ok((head.len(), columns(&head)?))) {
+            Ok(known) => known,
+            Err(why) => return self.refuse_file(file, 1, why),
         };
+        rows.wanted = head;
         let mut seen: BTreeMap<(String, String, String), usize> = self
             .entries
             .iter()
@@ -73,11 +81,12 @@ impl Directory {
         let mut codes: BTreeMap<String, usize> =
             self.entries.iter().map(|entry| (entry.code.clone(), 0)).collect();
         for (line, cells) in rows {
-            if cells.iter().all(|cell| cell.trim().is_empty()) {
-                continue;
-            }
-            let row = Row { cells: &cells, columns: &columns, wanted: head.len() };
-            match row.entry(settings) {
+            let entry = match &cells {
+                Ok(cells) if cells.iter().all(|cell| cell.trim().is_empty()) => continue,
+                Ok(cells) => Row { file, cells, columns: &columns, wanted: head }.entry(settings),
+                Err(why) => Err(why.clone()),
+            };
+            match entry {
                 Ok(entry) if self.entries.len() < limits::DIRECTORY_MAX => {
                     let code = (!entry.code.is_empty()).then(|| entry.code.clone());
                     let taken = code.as_ref().filter(|code| codes.contains_key(*code));
@@ -104,6 +113,36 @@ impl Directory {
                 Err(why) => self.refuse(file, line, why),
             }
         }
+        self.sort();
+    }
+
+    /// A file of which nothing can be taken in keeps what it had: its entries of `before` stay in
+    /// force, but for those that another file has meanwhile.
+    pub fn keep_of(&mut self, before: &Directory) {
+        for file in self.away.clone() {
+            let taken: BTreeSet<_> = self.entries.iter().map(Entry::key).collect();
+            let codes: BTreeSet<&str> = self.entries.iter().map(|e| e.code.as_str()).collect();
+            let is_free = |old: &&Entry| {
+                let code = old.code.as_str();
+                !taken.contains(&old.key()) && (code.is_empty() || !codes.contains(code))
+            };
+            let old: Vec<Entry> = (before.entries.iter())
+                .filter(|old| old.file == file)
+                .filter(is_free)
+                .take(limits::DIRECTORY_MAX.saturating_sub(self.entries.len()))
+                .cloned()
+                .collect();
+            if let Some(row) = self.refused.iter_mut().find(|row| row.file == file)
+                && !old.is_empty()
+            {
+                row.why += &format!("; what it had stays in force, {} in all", old.len());
+            }
+            self.entries.extend(old);
+        }
+        self.sort();
+    }
+
+    fn sort(&mut self) {
         self.entries.sort_by(|a, b| {
             (&a.district, &a.kind, a.priority, &a.name).cmp(&(
                 &b.district,
@@ -112,6 +151,12 @@ impl Directory {
                 &b.name,
             ))
         });
+    }
+
+    /// Nothing of this file can be taken in.
+    pub fn refuse_file(&mut self, file: &str, line: usize, why: String) {
+        self.away.push(file.into());
+        self.refuse(file, line, why);
     }
 
     pub fn refuse(&mut self, file: &str, line: usize, why: String) {
@@ -166,6 +211,11 @@ impl Directory {
 }
 
 impl Entry {
+    /// No two have the same.
+    fn key(&self) -> (&str, &str, &str) {
+        (&self.kind, &self.district, &self.number)
+    }
+
     pub fn is_valid(&self, today: Date) -> bool {
         self.valid_from.is_none_or(|from| from <= today)
             && self.valid_to.is_none_or(|to| today <= to)
@@ -214,6 +264,7 @@ fn columns(head: &[String]) -> Result<[Option<usize>; 8], String> {
 }
 
 struct Row<'a> {
+    file: &'a str,
     cells: &'a [String],
     columns: &'a [Option<usize>; 8],
     wanted: usize,
@@ -238,6 +289,7 @@ impl Row<'_> {
             valid_from: self.date(5)?,
             valid_to: self.date(6)?,
             code: self.code()?,
+            file: self.file.into(),
         })
         .and_then(|entry| match (entry.valid_from, entry.valid_to) {
             (Some(from), Some(to)) if to < from => {
@@ -312,51 +364,6 @@ fn same(a: &str, b: &str) -> bool {
 /// NFC, without what nobody sees: one name has one form, however it was typed.
 fn plain(raw: &str) -> String {
     text::clean(raw.trim(), 4 * NAME_CHARS_MAX)
-}
-
-/// The rows of a CSV text (RFC 4180), each with the line that it begins on.
-struct Rows<'t> {
-    rest: &'t str,
-    line: usize,
-}
-
-impl Iterator for Rows<'_> {
-    type Item = (usize, Vec<String>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let (began, mut cells, mut cell) = (self.line, Vec::new(), String::new());
-        let mut quoted = false;
-        let mut chars = self.rest.char_indices().peekable();
-        let mut end = self.rest.len();
-        while let Some((at, c)) = chars.next() {
-            self.line += usize::from(c == '\n');
-            match c {
-                '"' if quoted && chars.peek().is_some_and(|(_, next)| *next == '"') => {
-                    chars.next();
-                    cell.push('"');
-                }
-                '"' if quoted || cell.trim().is_empty() => {
-                    quoted = !quoted;
-                    if quoted {
-                        cell.clear();
-                    }
-                }
-                ',' if !quoted => cells.push(std::mem::take(&mut cell)),
-                '\n' if !quoted => {
-                    end = at + 1;
-                    break;
-                }
-                '\r' if !quoted => {}
-                c => cell.push(c),
-            }
-        }
-        cells.push(cell);
-        self.rest = &self.rest[end..];
-        Some((began, cells))
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use super::calls::{Calls, Io};
 use super::conversation::Call;
 use super::leg::{Leg, Stage};
-use super::{Fact, MissedNews, Role};
+use super::{Effect, Fact, MissedNews, Role};
 use crate::base::{CallId, LegId, PortId, Timer, TuneId};
 use crate::media::control::Command;
 use std::time::Duration;
@@ -51,9 +51,13 @@ impl Calls {
         (call.was_connected, call.connected) = (true, io.cx.now.instant);
         let agent = call.leg(leg).and_then(Leg::agent);
         call.last_agent = agent.or(call.last_agent);
-        let number = call.number.clone();
+        let reached = call.way_out().map(|way| way.number.clone());
+        let number = reached.clone().unwrap_or_else(|| call.number.clone());
         io.fact(Fact::Connected { call: id, agent });
         self.missed.close(io, &number, MissedNews::Served);
+        if let Some(number) = reached {
+            io.out.push(Effect::TalkedWith { number });
+        }
     }
 
     /// What a leg agreed to has changed: tell the data plane; whoever is on hold hears music.

@@ -6,6 +6,7 @@ use super::codes::CodeSettings;
 use super::directory::Directory;
 use super::district::District;
 use super::in_call::InCall;
+use super::numbers::Numbers;
 use super::out::OutSettings;
 use super::recording::Rules;
 use crate::base::number::Plan;
@@ -96,8 +97,8 @@ impl Settings {
 
     /// Where callers of this number wait: in the queue of its line, or of the default line, or of
     /// any line that has one.
-    pub fn queue_of_number(&self, dialled: &str) -> Option<QueueId> {
-        let own = self.lines.iter().find(|line| line.numbers.iter().any(|own| own == dialled));
+    pub fn queue_of_number(&self, numbers: &Numbers, dialled: &str) -> Option<QueueId> {
+        let own = numbers.line(self, dialled).and_then(|at| self.lines.get(at));
         let default = self.default_line.and_then(|at| self.lines.get(at));
         let lines = own.into_iter().chain(default).chain(&self.lines);
         lines.map(|line| &line.goal).find_map(|goal| match goal {

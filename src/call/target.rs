@@ -97,7 +97,15 @@ impl Calls {
             return self.of_district(io, call, name, ask);
         }
         let dialled = number::dialled(name, &io.settings.plan);
-        let line = io.settings.lines.iter().find(|line| line.numbers.contains(&dialled));
+        let line = io.numbers.line(io.settings, &dialled).and_then(|at| io.settings.lines.get(at));
+        let code = io.numbers.district_dialled(io.settings, &dialled);
+        // As for whoever dials it from outside: 07492181 is the centre of that district.
+        if let (Some(line), Some((district, _))) = (line, code)
+            && line.by_district
+            && line.goal.queue().is_some()
+        {
+            return self.of_district(io, call, &district.name, ask);
+        }
         match line.map(|line| &line.goal) {
             Some(&(Goal::Queue(queue) | Goal::Served { queue })) => Ok(ask(queue)),
             Some(Goal::Dial(uri)) => {

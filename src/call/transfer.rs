@@ -180,6 +180,10 @@ impl Calls {
 
     /// A handover is called off: whoever rings stops, whoever was asked first goes.
     pub(super) fn call_off(&mut self, io: &mut Io, id: CallId) {
+        // That nobody wants it to ring any longer is no failure of a number.
+        if let Some(call) = self.table.get_mut(id) {
+            call.rung = None;
+        }
         self.stop_ringing(io, id, None);
         let over = self.table.get_mut(id).and_then(|call| call.handover.take());
         let Some(over) = over else { return };

@@ -1,5 +1,6 @@
 //! `[[queue.overflow]]`: the ways out of a queue, and whether they lead round in a circle. State
-//! and district may help one another: a caller comes to each queue once.
+//! and district may help one another: a caller comes to each queue once. A longer way round is a
+//! mistake.
 
 use super::mistake::{Log, Place, Wrong, choose};
 use super::section::{At, Section, kind};
@@ -188,19 +189,21 @@ fn leads_round(
         log.add(place, what, "name another queue or a district, or take it out");
         return true;
     }
-    // Two that help one another are meant so; a longer way round may be a slip.
-    if let Some(path) = path(next, queue, leads).filter(|path| path.len() > 2) {
-        let what = format!("callers may go round: {queue} -> {}", path.join(" -> "));
-        let instead = "each of them comes to each queue once and waits on in the last; if that is \
-                       not meant, take one of these overflows out";
-        log.warn(place, what, instead);
+    // Two that help one another are meant so; nobody means a longer way round.
+    if let Some(path) = longer_path(next, queue, leads) {
+        let what = format!("callers would go round: {queue} -> {}", path.join(" -> "));
+        let instead = "take one of these overflows out; only two queues may help one another, \
+                       such as those of the state and a district";
+        log.add(place, what, instead);
+        return true;
     }
     leads.entry(queue.into()).or_default().push(next.into());
     false
 }
 
-/// From one queue to another by the ways noted, the first and the last included.
-fn path(from: &str, to: &str, leads: &BTreeMap<String, Vec<String>>) -> Option<Vec<String>> {
+/// From one queue to another by the ways noted and over at least one more, the first and the last
+/// included.
+fn longer_path(from: &str, to: &str, leads: &BTreeMap<String, Vec<String>>) -> Option<Vec<String>> {
     let mut came: BTreeMap<&str, &str> = BTreeMap::new();
     let mut open = vec![from];
     while let Some(at) = open.pop() {
@@ -214,7 +217,8 @@ fn path(from: &str, to: &str, leads: &BTreeMap<String, Vec<String>>) -> Option<V
             return Some(path);
         }
         for next in leads.get(at).into_iter().flatten() {
-            if next != from && !came.contains_key(next.as_str()) {
+            let is_short = at == from && next == to;
+            if next != from && !is_short && !came.contains_key(next.as_str()) {
                 came.insert(next, at);
                 open.push(next);
             }

@@ -106,7 +106,7 @@ fn with_directory(mut settings: Settings) -> Settings {
     for file in &settings.directory_files {
         match text(file) {
             Ok(csv) => directory.read(&file.display().to_string(), &csv, &settings.call),
-            Err(fault) => directory.refuse(&file.display().to_string(), 0, fault.line),
+            Err(fault) => directory.refuse_file(&file.display().to_string(), 0, fault.line),
         }
     }
     settings.call.directory = Arc::new(directory);

@@ -28,6 +28,12 @@ impl Switch {
         let is_promise = self.state.callbacks.knows(call);
         match instead {
             Instead::Callback if !is_promise && !is_lent && self.promise(now, call) => {}
+            // Whoever withholds their number, or cannot be promised a call, is still a caller.
+            Instead::Callback if !is_promise && !is_lent && why != Away::NoQueue => {
+                let arrived = self.state.calls.get(call).map(|call| call.arrived);
+                self.join_as(now, call, (queue, arrived.unwrap_or(now.instant)), true);
+                self.relieve(now, call, out);
+            }
             Instead::Overflow if !is_promise => self.send_out(now, call, queue, out),
             Instead::Refuse | Instead::Callback | Instead::Overflow => {
                 self.calls(now, |calls, io| calls.turned_away(io, call, queue, end_of(why)));
@@ -99,11 +105,21 @@ impl Switch {
         let number = &self.state.calls.get(call)?.number;
         let back = self.state.callbacks.of(number).filter(|back| *back != call)?;
         let mut arrived = None;
-        self.calls(now, |calls, io| arrived = calls.came_back(io, back, queue));
+        self.calls(now, |calls, io| arrived = calls.came_back(io, back, Some(queue)));
         let arrived = arrived?;
         self.state.callbacks.over(cx!(self.state, now), back);
         self.state.calls.arrived_earlier(call, arrived);
         Some(back)
+    }
+
+    /// An agent has called them by themselves: the promise is kept.
+    pub(super) fn talked_with(&mut self, now: Now, number: &str) {
+        let Some(back) = self.state.callbacks.of(number) else { return };
+        let mut needless = false;
+        self.calls(now, |calls, io| needless = calls.came_back(io, back, None).is_some());
+        if needless {
+            self.state.callbacks.over(cx!(self.state, now), back);
+        }
     }
 
     pub(super) fn not_reached(&mut self, now: Now, call: CallId, agent: AgentId) {

@@ -146,6 +146,7 @@ impl Switch {
             }
             call::Effect::NotReached { call, agent } => self.not_reached(now, call, agent),
             call::Effect::Spared { call, agent } => self.spared(now, call, agent),
+            call::Effect::TalkedWith { number } => self.talked_with(now, &number),
             call::Effect::CutOff { origin } => self.cut_off(now, &origin),
             call::Effect::Abandoned { origin } => self.abandoned(now, *origin),
             call::Effect::Leave { call } => {
@@ -159,7 +160,10 @@ impl Switch {
                 self.claimed(now, call, claimed);
             }
             call::Effect::ClaimAny { call, queue } => {
-                let claimed = self.desk(now, |desk, cx, out| desk.claim_any(cx, call, queue, out));
+                let known = self.state.calls.get(call);
+                let join = known.map_or_else(Join::default, join_of);
+                let claimed =
+                    self.desk(now, |desk, cx, out| desk.claim_any(cx, (call, queue), join, out));
                 self.claimed(now, call, claimed);
             }
             call::Effect::Seize { call, agent, queue, leg, place, body } => {
@@ -205,11 +209,31 @@ impl Switch {
             desk.claim(cx, call, agent, queue, out)?;
             desk.answered(cx, call, agent, out);
             Ok(())
-        })
+        })?;
+        self.asked_for(call, agent);
+        Ok(())
     }
 
-    /// The desk knows callers who come back by their number, where it is known.
+    /// The desk remembers by their number who talked to a caller.
+    fn asked_for(&mut self, call: CallId, agent: AgentId) {
+        if let Some(known) = self.state.calls.get(call) {
+            self.state.desk.asked_for(call, agent, &known.number);
+        }
+    }
+
     pub(super) fn join(&mut self, now: Now, call: CallId, queue: QueueId, arrived: Instant) {
+        self.join_as(now, call, (queue, arrived), false);
+    }
+
+    /// The desk knows callers who come back by their number, where it is known. `again`: the queue
+    /// takes them whatever it says of others.
+    pub(super) fn join_as(
+        &mut self,
+        now: Now,
+        call: CallId,
+        (queue, arrived): (QueueId, Instant),
+        again: bool,
+    ) {
         // Whoever was promised a call had a place in line already.
         let promised = self.take_over(now, call, queue).is_some();
         let is_promise = self.state.callbacks.knows(call);
@@ -217,15 +241,9 @@ impl Switch {
         let join = Join {
             // A call of theirs that came before may have lent them its place.
             arrived: Some(arrived.min(known.arrived)),
-            priority: known.priority,
-            emergency: known.emergency,
-            languages: known.languages.clone(),
-            caller: Some(known.number.clone()).filter(|number| !number.is_empty()),
-            line: known.line.clone(),
-            agent: None,
             keep: is_promise.then_some(self.settings.callbacks.keep),
-            again: promised || known.was_connected || !known.been.is_empty(),
-            lent: known.is_lent(),
+            again: again || promised || known.was_connected || !known.been.is_empty(),
+            ..join_of(known)
         };
         self.desk(now, |desk, cx, out| desk.join(cx, call, queue, join, out));
         if self.state.desk.queue_of(call) == Some(queue) {
@@ -246,6 +264,7 @@ impl Switch {
             true => desk.carry_over(cx, calls, agent, (queue, wrap_up), out),
             false => desk.carry_claim(cx, calls, agent, queue, out),
         });
+        self.asked_for(calls.1, agent);
     }
 
     /// Somebody who was talked with may come back to their place.
@@ -303,6 +322,7 @@ impl Switch {
     fn claimed(&mut self, now: Now, call: CallId, claimed: Result<AgentId, acd::Unfree>) {
         match claimed {
             Ok(agent) => {
+                self.asked_for(call, agent);
                 let (phones, known) = self.phones_of(agent);
                 self.calls(now, |calls, io| {
                     calls.claimed(io, call, agent);
@@ -356,5 +376,19 @@ impl Names for Known<'_> {
     fn trunk(&self, trunk: TrunkId) -> String {
         let trunk = self.trunks.get(trunk.slot() as usize);
         trunk.map_or(String::new(), |trunk| trunk.name.clone())
+    }
+}
+
+/// What the desk is told of a caller.
+fn join_of(known: &call::Call) -> Join {
+    Join {
+        arrived: Some(known.arrived),
+        priority: known.priority,
+        emergency: known.emergency,
+        languages: known.languages.clone(),
+        caller: Some(known.number.clone()).filter(|number| !number.is_empty()),
+        line: known.line.clone(),
+        lent: known.is_lent(),
+        ..Join::default()
     }
 }

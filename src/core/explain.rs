@@ -48,6 +48,7 @@ fn needs(pick: &Pick) -> String {
         Claim::Emergency => "an emergency".to_string(),
         Claim::Aged => "has waited too long for weight or priority to count".into(),
         Claim::Weighed(weight, priority) => format!("weight {}, priority {}", weight.0, priority.0),
+        Claim::Asked => "asked for by whoever has the caller".into(),
     };
     match pick.languages.is_empty() {
         true => format!("needs level {}; {claim}", pick.level),

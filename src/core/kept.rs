@@ -110,7 +110,7 @@ impl Switch {
     fn home_of(&self, wanted: &Wanted) -> Option<QueueId> {
         let desk = &self.state.desk;
         let of_number = || {
-            let queue = self.settings.call.queue_of_number(&wanted.dialled)?;
+            let queue = self.settings.call.queue_of_number(&self.numbers, &wanted.dialled)?;
             desk.queue_settings(queue).map(|_| queue)
         };
         let first = || desk.queue_id(&self.settings.acd.queues.first()?.name);

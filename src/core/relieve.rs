@@ -90,7 +90,7 @@ impl Switch {
     pub(super) fn rehouse(&mut self, now: Now, call: CallId, out: &mut super::Out) -> bool {
         let known = self.state.calls.get(call).map(|call| (call.arrived, call.dialled.clone()));
         let Some((arrived, dialled)) = known else { return false };
-        let queue = self.settings.call.queue_of_number(&dialled);
+        let queue = self.settings.call.queue_of_number(&self.numbers, &dialled);
         let known = queue.and_then(|queue| Some((queue, self.state.desk.queue_settings(queue)?)));
         let Some((queue, settings)) = known else { return false };
         let (from, to) = (String::new(), format!("queue:{}", settings.name));

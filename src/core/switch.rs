@@ -20,7 +20,7 @@ pub struct Switch {
     /// Where in `settings.call.phones` a user is.
     pub(super) phones: BTreeMap<String, usize>,
     /// Where in `settings.call` a dialled number leads.
-    numbers: call::Numbers,
+    pub(super) numbers: call::Numbers,
     /// What still has to be carried; empty between events.
     pub(super) work: VecDeque<Work>,
     /// Reused from event to event; empty in between.

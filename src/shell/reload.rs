@@ -46,14 +46,14 @@ pub fn adopt(running: &Settings, mut fresh: Settings) -> Settings {
     fresh.recording.clone_from(&running.recording);
     fresh.call.recording.sealed = running.call.recording.sealed;
     fresh.data.clone_from(&running.data);
-    with_tunes_of(running, fresh)
+    with_what_stays(running, fresh)
 }
 
 /// `fresh`, for a switch that goes on where one with the settings `before` stopped. `live`: there
 /// are calls, whose far ends know our sockets and ports as they were: those stay, with whatever is
 /// new beside them.
 pub fn go_on(before: &Settings, fresh: Settings, live: bool) -> Settings {
-    let mut fresh = with_tunes_of(before, fresh);
+    let mut fresh = with_what_stays(before, fresh);
     if !live {
         return fresh;
     }
@@ -83,8 +83,12 @@ pub fn go_on(before: &Settings, fresh: Settings, live: bool) -> Settings {
     fresh
 }
 
-/// `fresh`, for a switch that goes on with calls of `before`: what those hear keeps its id.
-fn with_tunes_of(before: &Settings, mut fresh: Settings) -> Settings {
+/// `fresh`, for a switch that goes on with calls of `before`: what those hear keeps its id, and a
+/// directory's file that cannot be read just now keeps its entries.
+fn with_what_stays(before: &Settings, mut fresh: Settings) -> Settings {
+    if !fresh.call.directory.away.is_empty() {
+        Arc::make_mut(&mut fresh.call.directory).keep_of(&before.call.directory);
+    }
     let wanted = std::mem::replace(&mut fresh.tunes, before.tunes.clone());
     for tune in &wanted {
         if !fresh.tunes.contains(tune) && fresh.tunes.len() < TUNES_MAX {

@@ -120,7 +120,10 @@ impl Fairness {
     ) -> Result<(), String> {
         let chosen = pick.agents.iter().find(|(_, verdict)| *verdict == Verdict::Chosen);
         let (agent, _) = chosen.ok_or("a pick of nobody")?;
-        let Some(own) = self.calls.get(&pick.call).filter(|own| own.rings == 0) else {
+        // Past every line: there is no order to hold it to.
+        let in_line = pick.claim != acd::Claim::Asked;
+        let own = self.calls.get(&pick.call).filter(|own| own.rings == 0 && in_line);
+        let Some(own) = own else {
             return Ok(());
         };
         let Some(place) = place_of(pick.call, own, state) else { return Ok(()) };

@@ -43,6 +43,8 @@ pub enum Seeker {
     /// The way of a dialog, and which search it is.
     Dialog(LegId, u64),
     Trunk(TrunkHost),
+    /// A phone that fell silent, and which of its contacts.
+    Phone(PhoneId, u32),
 }
 
 /// How much is alive.
@@ -295,6 +297,7 @@ impl UserAgent {
                     });
                 }
                 Seeker::Trunk(host) => self.trunks.learned(host, servers),
+                Seeker::Phone(id, nth) => self.phone_found(cx, (id, nth), &servers, out),
             }
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! In: a phone that said nothing. Out: requests, and [`Notice::PhoneBack`]. May import: wire, base.
 
-use super::agent::UserAgent;
+use super::agent::{Seeker, UserAgent};
 use super::leg::uac::BRIEFLY;
 use super::resolve::{Place, Server};
 use super::transaction::table::User;
@@ -17,13 +17,15 @@ pub struct Silent {
     user: Box<str>,
     /// Where its contacts are, and how they are asked for.
     contacts: Vec<(Hop, String)>,
+    /// Its contacts at host names, which are looked up for each question (RFC 3263).
+    named: Vec<String>,
     /// It did not answer this question either.
     proven: bool,
 }
 
 impl UserAgent {
     /// From now on the user's phone is asked whether it is there; [`Notice::PhoneBack`] tells when
-    /// it is. False: it is at no numeric address, and cannot be asked.
+    /// it is. False: there is nowhere to ask.
     pub fn ask_after(
         &mut self,
         cx: &mut Cx,
@@ -32,10 +34,15 @@ impl UserAgent {
         out: &mut Vec<Effect>,
     ) -> bool {
         let contacts: Vec<_> = targets.iter().filter_map(|target| self.asked_at(target)).collect();
-        if contacts.is_empty() {
+        let named = targets.iter().filter_map(|target| match target {
+            Target::Uri(text) => Some(text.clone()).filter(|text| is_named(text)),
+            Target::Contact(_) | Target::Trunk { .. } => None,
+        });
+        let named: Vec<String> = named.collect();
+        if contacts.is_empty() && named.is_empty() {
             return false;
         }
-        let silent = Silent { user: user.into(), contacts, proven: false };
+        let silent = Silent { user: user.into(), contacts, named, proven: false };
         let id = match self.asked_for(user).and_then(|id| Some((id, self.silent.get_mut(id)?))) {
             // It may be elsewhere by now.
             Some((id, known)) => {
@@ -74,14 +81,47 @@ impl UserAgent {
     pub(super) fn ask_phone(&mut self, cx: &mut Cx, id: PhoneId, out: &mut Vec<Effect>) {
         let Some(silent) = self.silent.get(id) else { return };
         cx.timers.set(Timer::PhoneAsk(id), cx.now.instant + limits::PHONE_ASK);
-        for (hop, uri) in silent.contacts.clone() {
-            let own = format!("<sip:{}>", compose::advertised(&self.net.settings, &hop));
-            let call_id = format!("{:x}{:x}", cx.rng.bits(), cx.rng.bits());
-            let what = (Method::Options, uri.as_str(), own.as_str(), call_id.as_str(), 1);
-            let asked = self.send_outside(cx, what, hop, User::Phone(id), None, out);
-            let at = cx.now.instant + self.net.settings.t1 * BRIEFLY;
-            cx.timers.set(Timer::GiveUp(asked), at);
+        let (contacts, named) = (silent.contacts.clone(), silent.named.clone());
+        for (hop, uri) in contacts {
+            self.ask_phone_at(cx, id, (hop, &uri), out);
         }
+        for (nth, uri) in (0..).zip(named) {
+            let Some(place) = Uri::parse(&uri).and_then(|uri| Place::of(&uri)) else { continue };
+            if let Some(servers) = self.resolver.find(cx, &place, Seeker::Phone(id, nth), out) {
+                self.phone_found(cx, (id, nth), &servers, out);
+            }
+        }
+    }
+
+    /// Where the host of a phone's contact is. Nowhere: there is nothing to ask until the next time.
+    pub(super) fn phone_found(
+        &mut self,
+        cx: &mut Cx,
+        (id, nth): (PhoneId, u32),
+        servers: &[Server],
+        out: &mut Vec<Effect>,
+    ) {
+        let silent = self.silent.get(id);
+        let uri = silent.and_then(|silent| silent.named.get(nth as usize)).cloned();
+        let hop = servers.iter().find_map(|server| self.net.way(server.transport, server.addr));
+        if let Some((hop, uri)) = hop.zip(uri) {
+            self.ask_phone_at(cx, id, (hop, &uri), out);
+        }
+    }
+
+    fn ask_phone_at(
+        &mut self,
+        cx: &mut Cx,
+        id: PhoneId,
+        (hop, uri): (Hop, &str),
+        out: &mut Vec<Effect>,
+    ) {
+        let own = format!("<sip:{}>", compose::advertised(&self.net.settings, &hop));
+        let call_id = format!("{:x}{:x}", cx.rng.bits(), cx.rng.bits());
+        let what = (Method::Options, uri, own.as_str(), call_id.as_str(), 1);
+        let asked = self.send_outside(cx, what, hop, User::Phone(id), None, out);
+        let at = cx.now.instant + self.net.settings.t1 * BRIEFLY;
+        cx.timers.set(Timer::GiveUp(asked), at);
     }
 
     /// Any answer is a sign of life.
@@ -108,4 +148,9 @@ impl UserAgent {
             cx.timers.cancel(Timer::PhoneAsk(id));
         }
     }
+}
+
+fn is_named(text: &str) -> bool {
+    let place = Uri::parse(text).and_then(|uri| Place::of(&uri));
+    place.is_some_and(|place| place.server().is_none())
 }

@@ -7,7 +7,7 @@ pub struct Gone {
     key: String,
     at: Instant,
     place: Option<(String, Instant)>,
-    agent: Option<AgentId>,
+    agents: Vec<AgentId>,
 }
 
 impl Model {
@@ -20,14 +20,21 @@ impl Model {
     }
 
     pub fn recognise(&mut self, call: &mut Call, place: Option<Instant>) {
-        let Some(gone) = self.gone.iter_mut().find(|g| Some(&g.key) == call.key.as_ref()) else {
+        let queue = self.queue(call.queue).cloned();
+        let serves = |id: &AgentId| {
+            let agent = self.agents.iter().find(|agent| agent.id == *id);
+            agent.zip(queue.as_ref()).is_some_and(|(agent, queue)| agent.serves(queue))
+        };
+        let Some(g) = self.gone.iter().position(|g| Some(&g.key) == call.key.as_ref()) else {
             return;
         };
+        let last = self.gone[g].agents.iter().rev().find(|id| serves(id)).copied();
+        let gone = &mut self.gone[g];
         if let Some(arrived) = place {
             call.arrived = call.arrived.min(arrived);
             gone.place = None;
         }
-        call.held = call.held.or(gone.agent);
+        call.held = call.held.or(last);
     }
 
     pub fn cut_off(&mut self, now: Instant, key: &str, line: &str, arrived: Instant) {
@@ -43,7 +50,13 @@ impl Model {
     ) {
         let Some(key) = key else { return };
         let known = self.gone.iter().position(|gone| gone.key == key);
-        let before = known.map(|g| self.gone.remove(g)).and_then(|gone| gone.agent);
-        self.gone.push(Gone { key, at, place, agent: talked.or(before) });
+        let before = known.map(|g| self.gone.remove(g)).map(|gone| gone.agents);
+        let mut agents = before.unwrap_or_default();
+        agents.retain(|known| Some(*known) != talked);
+        agents.extend(talked);
+        if agents.len() > 4 {
+            agents.remove(0);
+        }
+        self.gone.push(Gone { key, at, place, agents });
     }
 }

@@ -173,6 +173,10 @@ impl World {
         input!(self, |desk, cx, out| desk.claim(cx, CallId(call), agent, None, out))
     }
 
+    pub fn claim_any(&mut self, call: u64, queue: QueueId, join: Join) -> Result<AgentId, Unfree> {
+        input!(self, |desk, cx, out| desk.claim_any(cx, (CallId(call), queue), join, out))
+    }
+
     /// `lives`: the call waits, and has nothing to do with this agent.
     pub fn repair(&mut self, agent: AgentId, call: u64, lives: bool) {
         input!(self, |desk, cx, out| desk.repair(cx, agent, (CallId(call), lives), out))

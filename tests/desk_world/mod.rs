@@ -103,6 +103,11 @@ impl Stage {
         Self::with(settings(text), wall, OWN)
     }
 
+    /// With these settings, of a switch at the usual address.
+    pub fn of(settings: Settings, wall: i64) -> Self {
+        Self::with(settings, wall, OWN)
+    }
+
     /// A switch that listens there.
     pub fn at_address(text: &str, own: &str) -> Self {
         let common = COMMON.replace(OWN, own);

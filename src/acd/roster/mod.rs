@@ -56,6 +56,13 @@ pub enum ShiftNews {
         present: u32,
         minimum: u32,
     },
+    /// It was reported short, and is not any more.
+    Filled {
+        shift: String,
+        starts: Wall,
+        present: u32,
+        minimum: u32,
+    },
 }
 
 impl Roster {
@@ -160,7 +167,8 @@ impl Roster {
         }
     }
 
-    /// Reports each shift that is short, once before it starts and once when it has begun.
+    /// Reports each shift that is short, before it starts and when it has begun, and when it no
+    /// longer is.
     fn count(
         &mut self,
         calendar: &Calendar,
@@ -183,8 +191,12 @@ impl Roster {
             });
             let (present, minimum) = (present.count() as u32, shift.minimum);
             let known = (turn.starts, shift.name.clone(), begun);
-            if present < minimum && self.reported.insert(known) {
-                let (shift, starts) = (shift.name.clone(), turn.starts);
+            let (shift, starts) = (shift.name.clone(), turn.starts);
+            if present >= minimum {
+                if self.reported.remove(&known) {
+                    news.push(ShiftNews::Filled { shift, starts, present, minimum });
+                }
+            } else if self.reported.insert(known) {
                 news.push(ShiftNews::Short { shift, starts, present, minimum });
             }
         }

@@ -103,7 +103,61 @@ fn a_thousand_bad_rows_are_a_thousand_reasons_and_a_wrong_file_is_one() {
     assert_eq!(wrong.refused.len(), 1);
     assert!(wrong.refused[0].why.starts_with("the first row has no kind, district, name"));
     wrong.read("e.csv", "", &settings());
-    assert_eq!(wrong.refused_count, 1);
+    assert_eq!((wrong.refused[1].line, &*wrong.refused[1].why), (1, "the file is empty"));
+    assert_eq!(wrong.away, ["d.csv", "e.csv"]);
+}
+
+#[test]
+fn a_stray_quote_costs_its_own_row_and_no_other() {
+    let stray = (3, "a \" is opened on this line and not closed");
+    for (second, why) in [
+        ("rrt,ALI,\"B,9826000002,2,,\n", stray),
+        ("rrt,ALI,B,\"9826000002,2,,\n", stray),
+        ("\"rrt,ALI,B,9826000002,2,,\n", stray),
+    ] {
+        for third in ["rrt,ALI,C,9826000003,3,,", "rrt,ALI,\"C\",9826000003,3,,"] {
+            let directory = read(&format!(
+                "rrt,ALI,A,9826000001,1,,\n{second}{third}\nrrt,ALI,D,9826000004,4,,\n"
+            ));
+            let told: Vec<_> = directory.refused.iter().map(|r| (r.line, &r.why[..39])).collect();
+            assert_eq!(told, [(why.0, &why.1[..39])], "{second}{third}");
+            let all = names(&directory, "ALI/RRT", date(2026, 11, 22));
+            assert_eq!(all, ["A", "C", "D"], "{second}{third}");
+        }
+    }
+    // One is opened here, and another is closed there.
+    let directory = read("rrt,ALI,\"A,9826000001,1,,\nrrt,ALI,B\",9826000002,2,,\n");
+    assert_eq!((directory.entries.len(), directory.refused[0].line), (1, 2));
+    // On the last line of all.
+    let directory = read("rrt,ALI,A,9826000001,1,,\nrrt,ALI,\"B,9826000002,2,,");
+    assert_eq!((directory.entries.len(), directory.refused[0].line), (1, 3));
+}
+
+#[test]
+fn a_file_of_which_nothing_can_be_taken_in_keeps_what_it_had() {
+    let file = |directory: &mut Directory, name: &str, rows: &str| {
+        directory.read(name, &format!("{HEAD}{rows}"), &settings());
+    };
+    let mut before = Directory::default();
+    file(&mut before, "a.csv", "rrt,ALI,A,9826000001,1,,\nrrt,ALI,B,9826000002,2,,\n");
+    file(&mut before, "b.csv", "rrt,ALI,C,9826000003,3,,\n");
+    let today = date(2026, 11, 22);
+    // The one is half uploaded; the other has somebody less, and somebody of the first.
+    let mut now = Directory::default();
+    now.read("a.csv", "kind,distr", &settings());
+    file(&mut now, "b.csv", "rrt,ALI,B of b,9826000002,4,,\n");
+    now.keep_of(&before);
+    assert_eq!(names(&now, "ALI/RRT", today), ["A", "B of b"]);
+    assert!(now.refused[0].why.ends_with("; what it had stays in force, 1 in all"));
+    // It is still away at the next reading, and then there again.
+    let mut later = Directory::default();
+    later.refuse_file("a.csv", 0, "cannot read a.csv".into());
+    later.keep_of(&now);
+    assert_eq!(names(&later, "ALI/RRT", today), ["A"]);
+    let mut back = Directory::default();
+    file(&mut back, "a.csv", "rrt,ALI,D,9826000004,1,,\n");
+    back.keep_of(&later);
+    assert_eq!(names(&back, "ALI/RRT", today), ["D"]);
 }
 
 #[test]

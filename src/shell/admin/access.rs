@@ -7,8 +7,9 @@
 use super::given::Given;
 use super::rpc::Fault;
 use super::table::{Kind, Verb};
+use crate::base::Now;
 use crate::config::{Role, User};
-use crate::shell::board::{Board, Party};
+use crate::shell::board::{Board, Party, Sight};
 use crate::shell::store::Within;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -32,16 +33,18 @@ pub struct Who {
     pub ground: Option<Ground>,
 }
 
-/// What of the switch is somebody's: queues, and districts with their queues.
+/// What of the switch is somebody's: queues, districts with their queues, and whoever works today
+/// in the shifts that serve them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ground {
     pub queues: BTreeSet<String>,
     pub districts: BTreeSet<String>,
+    pub crew: BTreeSet<String>,
 }
 
 impl Who {
     /// `owner` is who owns the socket; they, and root, need no `[[user]]`.
-    pub fn of(peer: &Peer, owner: u32, board: &Board) -> Result<Self, Fault> {
+    pub fn of(peer: &Peer, owner: u32, board: &Board, now: Now) -> Result<Self, Fault> {
         let users = board.users();
         let user = match peer {
             Peer::Uid(uid) => users.iter().find(|user| user.uid == Some(*uid)),
@@ -58,7 +61,7 @@ impl Who {
                     ground: None,
                 })
             }
-            (_, Some(user)) => Ok(Self::user(user, board)),
+            (_, Some(user)) => Ok(Self::user(user, board, now)),
             (Peer::Uid(uid), None) => Err(Fault::forbidden(format!(
                 "uid {uid} is no [[user]] of this switch; an administrator can add one with \
                  uid = {uid}"
@@ -79,13 +82,12 @@ impl Who {
         }
     }
 
-    fn user(user: &User, board: &Board) -> Self {
+    fn user(user: &User, board: &Board, now: Now) -> Self {
         let ground = (!user.queues.is_empty() || !user.districts.is_empty()).then(|| {
             let own = board.queues_of_districts(&user.districts);
-            Ground {
-                queues: user.queues.iter().cloned().chain(own).collect(),
-                districts: user.districts.iter().cloned().collect(),
-            }
+            let queues = user.queues.iter().cloned().chain(own).collect();
+            let crew = board.crew(&queues, now);
+            Ground { queues, districts: user.districts.iter().cloned().collect(), crew }
         });
         Self { name: user.name.clone(), role: user.role, numbers: user.numbers, ground }
     }
@@ -125,7 +127,7 @@ impl Who {
             let own = match param.kind {
                 Kind::Call => board.place_of_call(name).is_none_or(|(q, d)| ground.has(&q, &d)),
                 Kind::Agent => {
-                    board.queues_of_agent(name).is_none_or(|queues| self.looks_after(&queues))
+                    board.queues_of_agent(name).is_none_or(|queues| self.looks_after(name, &queues))
                 }
                 Kind::Phone => self.may_ring(name, board),
                 Kind::Party => self.may_send_to(name, given.text("way"), board),
@@ -150,9 +152,19 @@ impl Who {
         self.ground.as_ref().is_none_or(|ground| ground.has(queue, district))
     }
 
+    /// Shows them what is theirs of the board.
+    pub fn look<T>(&self, board: &Board, show: impl FnOnce(&Sight) -> T) -> T {
+        show(&Sight {
+            all: self.ground.is_none(),
+            place: &|queue, district| self.sees(queue, district),
+            agent: &|agent| self.leads(agent, board),
+        })
+    }
+
     /// Whether an agent who serves these queues is theirs to command.
-    pub fn looks_after(&self, queues: &[String]) -> bool {
-        self.ground.is_none() || queues.iter().any(|queue| self.sees_queue(queue))
+    pub fn looks_after(&self, agent: &str, queues: &[String]) -> bool {
+        self.ground.as_ref().is_none_or(|ground| ground.crew.contains(agent))
+            || queues.iter().any(|queue| self.sees_queue(queue))
     }
 
     /// The same for whoever reads records.
@@ -163,14 +175,14 @@ impl Who {
 
     /// Whether this is an agent of theirs.
     pub fn leads(&self, agent: &str, board: &Board) -> bool {
-        board.queues_of_agent(agent).is_some_and(|queues| self.looks_after(&queues))
+        board.queues_of_agent(agent).is_some_and(|queues| self.looks_after(agent, &queues))
     }
 
     /// Supervisors serve no queue themselves, as a rule; whoever does is theirs or another's.
     fn may_ring(&self, phone: &str, board: &Board) -> bool {
         let Party::Agent(name) = board.party(phone) else { return true };
         let queues = board.queues_of_agent(name).unwrap_or_default();
-        queues.is_empty() || self.looks_after(&queues)
+        queues.is_empty() || self.looks_after(name, &queues)
     }
 
     /// A call may be given away to any queue, district and number, where its caller waits as

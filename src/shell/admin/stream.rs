@@ -88,11 +88,15 @@ impl Facts {
         }
         let at = |key: &str| fact[key].as_str().filter(|text| !text.is_empty());
         let (queue, district, call) = (at("queue"), at("district"), at("call"));
+        let agent = at("agent");
         let agents =
-            at("agent").and_then(|agent| self.api.board.with(|board| board.queues_of_agent(agent)));
+            agent.and_then(|agent| self.api.board.with(|board| board.queues_of_agent(agent)));
         let own = queue.is_some_and(|queue| who.sees_queue(queue))
             || district.is_some_and(|district| who.sees("", district))
-            || agents.as_ref().is_some_and(|queues| who.looks_after(queues));
+            || agents
+                .as_ref()
+                .zip(agent)
+                .is_some_and(|(queues, agent)| who.looks_after(agent, queues));
         // A missed caller goes by their number, once it was told with their call.
         let subjects = [call, at("number")];
         let mut subjects = subjects.into_iter().flatten();

@@ -158,10 +158,10 @@ const fn everywhere(verb: Verb) -> Verb {
 
 pub const VERBS: &[Verb] = &[
     look("status", &[], "The switch on one screen.", |l| {
-        Ok(l.board.status_for(l.now, &|queue| l.who.sees_queue(queue)))
+        Ok(l.who.look(l.board, |sight| l.board.status_for(l.now, sight)))
     }),
     look("wallboard", &[], "What a shift looks at: figures, levels, alarms.", |l| {
-        Ok(l.board.wallboard(l.now, &|queue| l.who.sees_queue(queue)))
+        Ok(l.who.look(l.board, |sight| l.board.wallboard(l.now, sight)))
     }),
     showing(
         look("calls.list", &[], "Live calls.", |l| {
@@ -181,10 +181,7 @@ pub const VERBS: &[Verb] = &[
     }),
     showing(
         look("agents.list", &[], "Agents, and what each is doing.", |l| {
-            let serves = |row: &Value| row["queues"].as_array().cloned().unwrap_or_default();
-            let mine = |row: &Value| {
-                serves(row).iter().any(|queue| l.who.sees_queue(queue.as_str().unwrap_or("")))
-            };
+            let mine = |row: &Value| l.who.leads(text(row, "id"), l.board);
             let all = l.who.ground.is_none();
             Ok(kept(l.board.agents_list(l.now), |row| all || mine(row)))
         }),

@@ -113,8 +113,9 @@ impl Api {
         self.meters.admin_requests.increment(1);
         let verb = table::find(method)?;
         let given = verb.read(params)?;
+        let now = self.board.now();
         let (who, allowed) = self.board.with(|board| {
-            let who = Who::of(peer, self.owner, board)?;
+            let who = Who::of(peer, self.owner, board, now)?;
             let allowed = who.may(verb, &given, board);
             Ok((who, allowed))
         })?;
@@ -131,8 +132,9 @@ impl Api {
     /// Who hears facts just now, if they still may.
     pub fn subscriber(&self, peer: &Peer) -> Result<Who, Fault> {
         let verb = table::find("events.subscribe")?;
+        let now = self.board.now();
         self.board.with(|board| {
-            let who = Who::of(peer, self.owner, board)?;
+            let who = Who::of(peer, self.owner, board, now)?;
             who.may(verb, &Given::default(), board).map(|()| who)
         })
     }
@@ -186,11 +188,12 @@ impl Api {
             state: state.into(),
             reason: reason.into(),
         };
-        let group = self.board.with(|board| board.group(agent)).map_err(Fault::refused)?;
+        let now = self.board.now();
+        let group = self.board.with(|board| board.group(agent, now)).map_err(Fault::refused)?;
         let Some(group) = group else {
             let mine = self.board.with(|board| {
                 let queues = board.queues_of_agent(agent);
-                queues.is_none_or(|queues| who.looks_after(&queues))
+                queues.is_none_or(|queues| who.looks_after(agent, &queues))
             });
             return match mine {
                 true => self.ask(who, wish(agent)).await.map(|text| json!({"text": text})),
@@ -202,7 +205,7 @@ impl Api {
         };
         let (mut done, mut failed) = (0, Vec::new());
         for (agent, queues) in group {
-            if !who.looks_after(&queues) {
+            if !who.looks_after(&agent, &queues) {
                 continue;
             }
             match self.ask(who, wish(&agent)).await {
@@ -282,7 +285,8 @@ impl Api {
         let shift = report::shift_to_hand_over(&roster, now.wall);
         let (shift, window) = shift.unwrap_or((String::new(), day));
         let (since, until) = (rfc3339(window.since), rfc3339(window.until));
-        let mut answer = self.board.with(|board| board.handover(now, &|q, d| who.sees(q, d)));
+        let mut answer =
+            self.board.with(|board| who.look(board, |sight| board.handover(now, sight)));
         answer["shift"] = json!({"name": shift, "since": since, "until": until});
         answer["report"] = match self.database {
             None => Value::Null,

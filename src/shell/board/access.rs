@@ -1,11 +1,34 @@
 //! Whose is what: what the admin socket asks the board before it lets somebody act.
 
-use super::fold::Board;
+use super::fold::{Board, Call, Counts};
 use super::names::Party;
-use crate::acd::RosterSettings;
+use crate::acd::{Calendar, Member, Role, RosterSettings};
+use crate::base::Now;
 use crate::call::{Centre, District};
 use crate::config::{Reports, User};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// What of the board somebody is shown.
+pub struct Sight<'a> {
+    /// Everything, and what is in no queue and of no district.
+    pub all: bool,
+    /// What is in this queue, or of this district.
+    pub place: &'a dyn Fn(&str, &str) -> bool,
+    pub agent: &'a dyn Fn(&str) -> bool,
+}
+
+impl Sight<'_> {
+    pub const ALL: Sight<'static> = Sight { all: true, place: &|_, _| true, agent: &|_| true };
+
+    pub fn shows_queue(&self, queue: &str) -> bool {
+        self.all || (self.place)(queue, "")
+    }
+
+    pub fn shows_agent(&self, agent: &str) -> bool {
+        self.all || (self.agent)(agent)
+    }
+}
 
 /// Agents, and the queues that each serves.
 pub type Group = Vec<(String, Vec<String>)>;
@@ -67,8 +90,9 @@ impl Board {
         self.names.serves.get(agent).cloned()
     }
 
-    /// Everybody in a group, with the queues that they serve; `None` where it names one agent.
-    pub fn group(&self, name: &str) -> Result<Option<Group>, String> {
+    /// Everybody in a group, with the queues that they serve; `None` where it names one agent. Of a
+    /// shift those who work today, or next.
+    pub fn group(&self, name: &str, now: Now) -> Result<Option<Group>, String> {
         let serves = &self.names.serves;
         let of = |names: Vec<&String>| {
             names.into_iter().map(|name| (name.clone(), serves[name].clone())).collect()
@@ -89,8 +113,13 @@ impl Board {
                 let own = self.queues_of_districts(&[which.to_string()]);
                 own.first().map(|queue| in_queue(queue))
             }
-            "shift" => self.names.roster.shifts.iter().find(|s| s.name == which).map(|shift| {
-                let members = shift.members.iter().map(|member| &member.agent);
+            "shift" => self.names.roster.shifts.iter().position(|s| s.name == which).map(|at| {
+                let calendar = Calendar::new(&self.names.roster);
+                let members = match calendar.turn_of(at, now.wall) {
+                    Some(turn) => calendar.members(&turn),
+                    None => self.names.roster.shifts[at].members.iter().collect(),
+                };
+                let members = members.into_iter().map(|member| &member.agent);
                 of(members.filter(|member| serves.contains_key(*member)).collect())
             }),
             _ => None,
@@ -102,6 +131,54 @@ impl Board {
                  here), or shift:NAME"
             )),
         }
+    }
+
+    pub(super) fn queue_name(&self, call: &Call) -> String {
+        call.queue.map(|queue| self.names.queue(queue)).unwrap_or_default()
+    }
+
+    /// Who works today, or next, in a shift whose operators all serve these queues: supervisors
+    /// and counsellors too, and whoever stands in; not whoever is absent.
+    pub fn crew(&self, queues: &BTreeSet<String>, now: Now) -> BTreeSet<String> {
+        let calendar = Calendar::new(&self.names.roster);
+        let serves = |member: &&Member| {
+            let own = self.names.serves.get(&member.agent);
+            own.is_some_and(|own| own.iter().any(|queue| queues.contains(queue)))
+        };
+        let mut crew = BTreeSet::new();
+        for (at, shift) in self.names.roster.shifts.iter().enumerate() {
+            let operators = || shift.members.iter().filter(|m| m.role == Role::Operator);
+            if operators().next().is_some()
+                && operators().all(|member| serves(&member))
+                && let Some(turn) = calendar.turn_of(at, now.wall)
+            {
+                crew.extend(calendar.members(&turn).into_iter().map(|m| m.agent.clone()));
+            }
+        }
+        crew
+    }
+
+    pub(super) fn shows_call(&self, call: &Call, sight: &Sight) -> bool {
+        sight.all || (sight.place)(&self.queue_name(call), &call.district)
+    }
+
+    pub(super) fn shows_trunk(&self, trunk: &str, sight: &Sight) -> bool {
+        sight.all || self.districts_behind(trunk).any(|district| (sight.place)("", district))
+    }
+
+    pub(super) fn shows_shift(&self, shift: &str, sight: &Sight) -> bool {
+        let known = self.names.roster.shifts.iter().find(|known| known.name == shift);
+        let works = |member: &Member| sight.shows_agent(&member.agent);
+        sight.all || known.is_some_and(|shift| shift.members.iter().any(works))
+    }
+
+    /// What came of the calls that ended in these queues and districts, and those that live.
+    pub(super) fn counts_of(&self, sight: &Sight, live: usize) -> Counts {
+        let mut sum = Counts { arrived: live as u64, ..Counts::default() };
+        let place = |(queue, district): &(String, String)| (sight.place)(queue, district);
+        let mine = self.ended_in.iter().filter(|(at, _)| place(at));
+        mine.for_each(|(_, counts)| sum.add(counts));
+        sum
     }
 
     /// The last acts, the newest last.

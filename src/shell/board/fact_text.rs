@@ -63,8 +63,9 @@ fn of_shift(news: &ShiftNews) -> (&'static str, Value) {
     match news {
         ShiftNews::Began { shift } => ("shift.began", json!({"shift": shift})),
         ShiftNews::Ended { shift } => ("shift.ended", json!({"shift": shift})),
-        ShiftNews::Short { shift, starts, present, minimum } => (
-            "shift.short",
+        ShiftNews::Short { shift, starts, present, minimum }
+        | ShiftNews::Filled { shift, starts, present, minimum } => (
+            if matches!(news, ShiftNews::Short { .. }) { "shift.short" } else { "shift.filled" },
             json!({"shift": shift, "starts_at": rfc3339(*starts), "present": present,
                    "minimum": minimum}),
         ),
@@ -336,6 +337,7 @@ fn of_pick(board: &Board, pick: &acd::Pick) -> Value {
         acd::Claim::Emergency => "emergency",
         acd::Claim::Aged => "aged",
         acd::Claim::Weighed(..) => "weighed",
+        acd::Claim::Asked => "asked",
     };
     json!({"call": board.public(pick.call), "queue": board.names.queue(pick.queue),
            "strategy": pick.strategy.name(), "claim": claim, "level": pick.level,

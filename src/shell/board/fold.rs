@@ -18,6 +18,8 @@ use std::time::Duration;
 
 /// Answered within this long counts for the service level.
 pub const SERVICE_LEVEL: Duration = Duration::from_secs(20);
+/// Pairs of a queue and a district that calls are counted by.
+const PLACES_MAX: usize = 10_000;
 /// Ended calls whose ids are kept at least, for the facts that still come: missed offers, figures.
 const ENDED_KEPT: usize = 10_000;
 
@@ -39,6 +41,8 @@ pub struct Board {
     /// In the order of their ids.
     pub(super) trunks: Vec<Trunk>,
     pub(super) counts: Counts,
+    /// The same of the calls that ended in a queue and a district, by their names.
+    pub(super) ended_in: BTreeMap<(String, String), Counts>,
     pub(super) failures: Failures,
     pub(super) missed: MissedList,
     /// Numbers that may not call.
@@ -131,6 +135,17 @@ pub struct Counts {
 }
 
 impl Counts {
+    pub(super) fn add(&mut self, other: &Counts) {
+        let Counts { arrived, answered, abandoned, overflowed, callback, refused, failed } = other;
+        self.arrived += arrived;
+        self.answered += answered;
+        self.abandoned += abandoned;
+        self.overflowed += overflowed;
+        self.callback += callback;
+        self.refused += refused;
+        self.failed += failed;
+    }
+
     fn of(&mut self, outcome: Outcome) -> &mut u64 {
         match outcome {
             Outcome::Answered => &mut self.answered,
@@ -158,6 +173,7 @@ impl Board {
             queues: BTreeMap::new(),
             trunks: Vec::new(),
             counts: Counts::default(),
+            ended_in: BTreeMap::new(),
             failures: Failures::default(),
             missed: MissedList::default(),
             blocks: BTreeMap::new(),
@@ -337,6 +353,14 @@ impl Board {
 
     fn ended(&mut self, call: CallId, outcome: Outcome) {
         *self.counts.of(outcome) += 1;
+        if let Some(known) = self.calls.get(&call) {
+            let place = (self.queue_name(known), known.district.clone());
+            if self.ended_in.len() < PLACES_MAX || self.ended_in.contains_key(&place) {
+                let counts = self.ended_in.entry(place).or_default();
+                counts.arrived += 1;
+                *counts.of(outcome) += 1;
+            }
+        }
         self.forget(call);
         for queue in self.queues.values_mut() {
             queue.waiting.remove(&call);

@@ -1,6 +1,7 @@
 //! What one shift hands over to the next, besides its figures: who waits and who was missed, what
 //! is wrong, what was set by hand and stays so, who of the agents is away.
 
+use super::access::Sight;
 use super::fold::Board;
 use crate::base::Now;
 use serde_json::{Value, json};
@@ -9,14 +10,14 @@ use serde_json::{Value, json};
 const MISSED_SHOWN: usize = 50;
 
 impl Board {
-    /// Of the queues and districts that `sees` lets through.
-    pub fn handover(&self, now: Now, sees: &dyn Fn(&str, &str) -> bool) -> Value {
-        let wall = self.wallboard(now, &|queue| sees(queue, ""));
+    /// Of what `sight` lets through.
+    pub fn handover(&self, now: Now, sight: &Sight) -> Value {
+        let wall = self.wallboard(now, sight);
         let rows = |list: Value| match list {
             Value::Array(rows) => rows,
             _ => Vec::new(),
         };
-        let missed = rows(self.missed_list(now, sees));
+        let missed = rows(self.missed_list(now, sight.place));
         let count = |fits: &dyn Fn(&Value) -> bool| missed.iter().filter(|row| fits(row)).count();
         let by_hand = |queue: &&Value| {
             queue["door"] != "open"
@@ -26,8 +27,7 @@ impl Board {
         };
         let hands = wall["queues"].as_array().into_iter().flatten().filter(by_hand);
         let away = |row: &Value| {
-            let queues = row["queues"].as_array().into_iter().flatten();
-            let own = queues.filter_map(Value::as_str).any(|queue| sees(queue, ""));
+            let own = row["id"].as_str().is_some_and(|agent| sight.shows_agent(agent));
             own && (row["state"] == "paused" || row["state"] == "unreachable")
         };
         json!({

@@ -2,6 +2,7 @@
 //!
 //! Times are RFC 3339 in UTC, spans are milliseconds, what is not there is null or empty.
 
+use super::access::Sight;
 use super::fact_text::word;
 use super::fold::{Agent, Board, Call, Queue, Stage};
 use crate::base::{AgentId, Now, QueueId};
@@ -12,20 +13,36 @@ use std::collections::BTreeMap;
 impl Board {
     /// One screen: the switch, its calls, its agents by state, its queues.
     pub fn status(&self, now: Now) -> Value {
-        self.status_for(now, &|_| true)
+        self.status_for(now, &Sight::ALL)
     }
 
-    /// The same for somebody who sees only some of the queues.
-    pub fn status_for(&self, now: Now, sees: &dyn Fn(&str) -> bool) -> Value {
+    /// The same for somebody who sees only some of the queues and districts: nothing is counted
+    /// that is not theirs.
+    pub fn status_for(&self, now: Now, sight: &Sight) -> Value {
         let queues = self.queues_list(now);
         let queues = queues.as_array().into_iter().flatten();
-        let seen = |queue: &&Value| queue["name"].as_str().is_some_and(sees);
+        let seen =
+            |queue: &&Value| queue["name"].as_str().is_some_and(|name| sight.shows_queue(name));
         let queues: Vec<Value> = queues.filter(seen).cloned().collect();
-        let stage = |stage| self.calls.values().filter(|call| call.stage == stage).count();
+        let calls: Vec<&Call> =
+            self.calls.values().filter(|call| self.shows_call(call, sight)).collect();
+        let stage = |stage| calls.iter().filter(|call| call.stage == stage).count();
         let mut agents: BTreeMap<&str, u64> = BTreeMap::new();
-        for agent in self.agents.values() {
-            *agents.entry(agent.state.name()).or_default() += 1;
+        for (id, name, _) in &self.names.agents {
+            if let Some(agent) = self.agents.get(id).filter(|_| sight.shows_agent(name)) {
+                *agents.entry(agent.state.name()).or_default() += 1;
+            }
         }
+        let trunks = match self.trunks_list(now) {
+            Value::Array(rows) => rows,
+            _ => Vec::new(),
+        };
+        let shown = |row: &Value| row["name"].as_str().is_some_and(|t| self.shows_trunk(t, sight));
+        let trunks: Vec<Value> = trunks.into_iter().filter(shown).collect();
+        let counts = match sight.all {
+            true => self.counts,
+            false => self.counts_of(sight, calls.len()),
+        };
         json!({
             "name": self.names.switch,
             "version": env!("CARGO_PKG_VERSION"),
@@ -38,23 +55,23 @@ impl Board {
             }),
             "last_fact": self.last(),
             "calls": {
-                "live": self.calls.len(),
+                "live": calls.len(),
                 "waiting": stage(Stage::Waiting),
                 "offered": stage(Stage::Offered),
                 "talking": stage(Stage::Talking),
             },
             "total": {
-                "arrived": self.counts.arrived,
-                "answered": self.counts.answered,
-                "abandoned": self.counts.abandoned,
-                "overflowed": self.counts.overflowed,
-                "callback": self.counts.callback,
-                "refused": self.counts.refused,
-                "failed": self.counts.failed,
+                "arrived": counts.arrived,
+                "answered": counts.answered,
+                "abandoned": counts.abandoned,
+                "overflowed": counts.overflowed,
+                "callback": counts.callback,
+                "refused": counts.refused,
+                "failed": counts.failed,
             },
             "agents": agents,
             "queues": queues,
-            "trunks": self.trunks_list(now),
+            "trunks": trunks,
         })
     }
 

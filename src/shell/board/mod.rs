@@ -20,6 +20,7 @@ mod trunks;
 mod wall;
 mod why;
 
+pub use access::Sight;
 pub use fold::Board;
 pub use names::{Names, Party};
 pub use ring::{Acts, Missed};

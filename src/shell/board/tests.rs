@@ -1,5 +1,6 @@
 //! One call from ringing to the end, as the board sees it.
 
+use super::access::Sight;
 use super::fold::Board;
 use super::names::Names;
 use crate::acd::{self, AgentState};
@@ -329,7 +330,7 @@ fn the_wallboard_is_of_the_last_minutes_and_says_what_is_wrong() {
     story.tell(0, What::Trunk { trunk: TrunkId(0), up: false });
     story.tell(0, arrival());
     story.tell(1, What::Desk(acd::Fact::Queued { call: CALL, queue: QUEUE }));
-    let wall = |story: &Story, second| story.board.wallboard(at(second), &|_| true);
+    let wall = |story: &Story, second| story.board.wallboard(at(second), &Sight::ALL);
     let kinds = |wall: &Value| {
         let alarms = wall["alarms"].as_array().unwrap().clone();
         alarms.iter().map(|a| a["kind"].as_str().unwrap().to_string()).collect::<Vec<_>>()
@@ -346,12 +347,16 @@ fn the_wallboard_is_of_the_last_minutes_and_says_what_is_wrong() {
     let short = acd::ShiftNews::Short { shift, starts: Wall(0), present: 1, minimum: 5 };
     story.tell(6, What::Shift(short));
     assert_eq!(wall(&story, 7)["alarms"][1]["text"], "shift night has 1 of 5");
+    let shift = "night".to_string();
+    let filled = acd::ShiftNews::Filled { shift, starts: Wall(0), present: 5, minimum: 5 };
+    story.tell(8, What::Shift(filled));
+    assert_eq!(kinds(&wall(&story, 9)), ["trunk_down"]);
 }
 
 #[test]
 fn a_disk_that_costs_recordings_is_an_alarm_until_an_hour_after_the_last() {
     let mut story = Story::new();
-    let wall = |story: &Story, second| story.board.wallboard(at(second), &|_| true);
+    let wall = |story: &Story, second| story.board.wallboard(at(second), &Sight::ALL);
     let told = |what| What::Call(CallFact::Recording { call: CALL, what });
     story.tell(1, told(call::Recorded::Started { file: "a.wav".into() }));
     assert_eq!(wall(&story, 2)["alarms"], json!([]));

@@ -1,6 +1,7 @@
 //! The wallboard: what a shift looks at. Figures of now, the service level of the last minutes,
 //! and what is wrong.
 
+use super::access::Sight;
 use super::fact_text::word;
 use super::fold::{Board, Queue, SERVICE_LEVEL, Stage};
 use crate::acd::{AgentState, Door, ShiftNews};
@@ -75,7 +76,8 @@ impl Board {
     pub(super) fn note_shift(&mut self, news: &ShiftNews) {
         let (ShiftNews::Began { shift }
         | ShiftNews::Ended { shift }
-        | ShiftNews::Short { shift, .. }) = news;
+        | ShiftNews::Short { shift, .. }
+        | ShiftNews::Filled { shift, .. }) = news;
         let name = shift.clone();
         self.short.retain(|short| short.shift != name);
         if let ShiftNews::Short { shift, starts, present, minimum } = news {
@@ -84,8 +86,9 @@ impl Board {
         }
     }
 
-    pub fn wallboard(&self, now: Now, sees: &dyn Fn(&str) -> bool) -> Value {
-        let status = self.status_for(now, sees);
+    /// For somebody who sees only some of the queues and districts.
+    pub fn wallboard(&self, now: Now, sight: &Sight) -> Value {
+        let status = self.status_for(now, sight);
         let mut queues = Vec::new();
         let mut sums = (0, 0, 0);
         let shown = status["queues"].as_array().cloned().unwrap_or_default();
@@ -118,8 +121,8 @@ impl Board {
             },
             "agents": status["agents"],
             "queues": queues,
-            "trunks": self.trunks_list(now),
-            "alarms": self.alarms(now, sees),
+            "trunks": status["trunks"],
+            "alarms": self.alarms(now, sight),
         })
     }
 
@@ -158,7 +161,7 @@ impl Board {
     }
 
     /// What is wrong now: a kind that machines know, what it is about, and a sentence.
-    fn alarms(&self, now: Now, sees: &dyn Fn(&str) -> bool) -> Vec<Value> {
+    fn alarms(&self, now: Now, sight: &Sight) -> Vec<Value> {
         let mut alarms = Vec::new();
         let mut add = |kind: &str, subject: &str, text: String| {
             alarms.push(json!({"kind": kind, "subject": subject, "text": text}));
@@ -172,11 +175,11 @@ impl Board {
             add("recording", why, text);
         }
         for (trunk, known) in self.names.trunks.iter().zip(&self.trunks) {
-            if known.up == Some(false) {
+            if known.up == Some(false) && self.shows_trunk(trunk, sight) {
                 add("trunk_down", trunk, format!("trunk {trunk} is down"));
             }
         }
-        for (id, name) in self.names.queues.iter().filter(|(_, name)| sees(name)) {
+        for (id, name) in self.names.queues.iter().filter(|(_, name)| sight.shows_queue(name)) {
             let Some(queue) = self.queues.get(id) else { continue };
             let waiting = queue.waiting.len();
             if waiting > 0 && self.there(name) == 0 {
@@ -188,9 +191,13 @@ impl Board {
         }
         for short in self.short.iter().filter(|short| now.wall.0 - short.starts.0 < DAY_MICROS) {
             let Short { shift, present, minimum, .. } = short;
+            if !self.shows_shift(shift, sight) {
+                continue;
+            }
             add("short", shift, format!("shift {shift} has {present} of {minimum}"));
         }
-        let silent = self.calls.values().filter(|c| c.silent && c.stage == Stage::Talking).count();
+        let silent = self.calls.values().filter(|call| self.shows_call(call, sight));
+        let silent = silent.filter(|c| c.silent && c.stage == Stage::Talking).count();
         if silent > 0 {
             add("silent", &silent.to_string(), format!("{silent} calls with a silent party"));
         }

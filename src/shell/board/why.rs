@@ -272,6 +272,7 @@ impl Board {
             Claim::Weighed(weight, priority) => {
                 format!("weight {}, priority {}", weight.0, priority.0)
             }
+            Claim::Asked => "asked for by whoever has the caller".into(),
         };
         let mut needs = format!("level {}", pick.level);
         if !pick.languages.is_empty() {

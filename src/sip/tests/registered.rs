@@ -286,3 +286,21 @@ fn calls_us(world: &mut World) -> crate::base::LegId {
     hear(world, &ack, Transport::Tcp);
     leg
 }
+
+#[test]
+fn a_silent_phone_at_a_host_name_is_looked_up_and_asked_until_it_answers() {
+    let mut world = world();
+    let targets = [Target::Uri("sip:op1@phone.example:5070".into())];
+    assert!(world.with(0, |agent, cx, out| agent.ask_after(cx, "op1", &targets, out)));
+    world.resolve("phone.example", &["192.0.2.77"]);
+    let asked = world.take_sent(0);
+    assert!(asked[0].starts_with("OPTIONS sip:op1@phone.example:5070"), "{asked:?}");
+    assert_eq!(world.last_peer(), "192.0.2.77:5070");
+    let again = world.wait(51);
+    let again = again.iter().rev().find(|sent| sent.starts_with("OPTIONS")).expect("asked again");
+    assert_ne!(header(again, "Call-ID"), header(&asked[0], "Call-ID"));
+    world.take_notices(0);
+    world.say(&answer(again, 200, "p", "", ""));
+    let back = Notice::PhoneBack { user: "op1".into(), proven: true };
+    assert_eq!(world.take_notices(0), [back]);
+}
