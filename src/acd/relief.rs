@@ -82,7 +82,8 @@ struct Watch {
 
 impl Watch {
     fn is_left(&self, way: &Overflow) -> bool {
-        !self.taken.contains(way) && !(self.inside && matches!(way.when, When::WaitOver(_)))
+        let at_the_door = matches!(way.when, When::WaitOver(_));
+        !(self.taken.contains(way) || self.inside && at_the_door)
     }
 }
 

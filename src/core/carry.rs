@@ -159,13 +159,7 @@ impl Switch {
                 });
                 self.claimed(now, call, claimed);
             }
-            call::Effect::ClaimAny { call, queue } => {
-                let known = self.state.calls.get(call);
-                let join = known.map_or_else(Join::default, join_of);
-                let claimed =
-                    self.desk(now, |desk, cx, out| desk.claim_any(cx, (call, queue), join, out));
-                self.claimed(now, call, claimed);
-            }
+            call::Effect::ClaimAny { call, queue } => self.claim_any(now, call, queue),
             call::Effect::Seize { call, agent, queue, leg, place, body } => {
                 let seized = self.seize(now, (call, agent), queue);
                 self.calls(now, |calls, io| match seized {
@@ -196,6 +190,13 @@ impl Switch {
             }
             call::Effect::Fact(fact) => self.fact(now, What::Call(fact), out),
         }
+    }
+
+    /// Whoever of the queue is best for this caller, of those who are free.
+    fn claim_any(&mut self, now: Now, call: CallId, queue: QueueId) {
+        let join = self.state.calls.get(call).map_or_else(Join::default, join_of);
+        let claimed = self.desk(now, |desk, cx, out| desk.claim_any(cx, (call, queue), join, out));
+        self.claimed(now, call, claimed);
     }
 
     /// The agent has the call in the same breath: their phone has answered for it already.
