@@ -16,7 +16,8 @@
 //! - A third host of the same site is only borne: a phone may send from another address than it
 //!   says, and so may anybody. It is heard after half a second, but what is said to the phone goes
 //!   where the phone said that it listens, and the host keeps its place only until a better claim
-//!   comes. Whoever reports on what was sent there (RTCP) has heard it, and so is the far end.
+//!   comes. Whoever reports on what was sent there (RTCP) has heard it, and so is the far end; who
+//!   guesses has soon guessed too often.
 //! - A less likely source that was there long before anything was agreed is nobody's phone.
 //!
 //! May import: base.
@@ -39,6 +40,8 @@ const RUN_NAT: u8 = 3;
 const RUN_ELSEWHERE: u8 = 25;
 /// Sources watched at a time.
 const CANDIDATES: usize = 4;
+/// A host that has told so often of what nobody was sent is believed no proof any more.
+const WRONG_MAX: u8 = 8;
 
 /// Of a source that was heard before anything was agreed, its first packet is at most so old: an
 /// answer may be overtaken by the sound that it speaks of.
@@ -57,6 +60,8 @@ pub struct Latch {
     early: [Option<(SocketAddr, Instant)>; CANDIDATES],
     /// The host that has heard us.
     proven: Option<IpAddr>,
+    /// Hosts that have claimed so wrongly, and how often.
+    wrong: [Option<(IpAddr, u8)>; CANDIDATES],
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -141,7 +146,7 @@ impl Latch {
         self.state.settled()
     }
 
-    /// Whether nobody else can take its place any more.
+    /// Whether nobody but the said address can take its place any more.
     pub fn is_firm(&self) -> bool {
         matches!(self.state, State::Settled { firm: true, .. })
             || self.proven.is_some() && self.settled().map(|at| at.ip()) == self.proven
@@ -156,13 +161,36 @@ impl Latch {
         }
     }
 
+    /// Whether there is anything that this host could prove.
+    pub fn may_prove(&self, host: IpAddr) -> bool {
+        self.provable(host).is_some()
+    }
+
+    fn provable(&self, host: IpAddr) -> Option<Claim> {
+        let mut wrong = self.wrong.iter().flatten();
+        let doubted = match wrong.find(|(who, _)| *who == host) {
+            Some((_, times)) => *times >= WRONG_MAX,
+            // So many hosts guess that the next one does too.
+            None => self.wrong.iter().all(Option::is_some),
+        };
+        let open = !doubted && !self.is_firm() && self.proven.is_none();
+        self.said.filter(|_| open).and_then(|said| claim(said, self.signalled, host))
+    }
+
+    /// This host has told of something that nobody has heard from us.
+    pub fn disprove(&mut self, host: IpAddr) {
+        let known = self.wrong.iter().position(|w| w.is_some_and(|(who, _)| who == host));
+        let place = known.or_else(|| self.wrong.iter().position(Option::is_none));
+        if let Some(place) = place.map(|place| &mut self.wrong[place]) {
+            let times = place.map_or(0, |(_, times)| times);
+            *place = Some((host, times.saturating_add(1)));
+        }
+    }
+
     /// This host has told of something that only the far end can have heard. True: whoever is heard
     /// from there is settled with that, for good.
     pub fn prove(&mut self, host: IpAddr) -> bool {
-        let claimed = self.said.and_then(|said| claim(said, self.signalled, host));
-        if self.is_firm() || self.proven.is_some() || claimed.is_none() {
-            return false;
-        }
+        let Some(Claim { firm, .. }) = self.provable(host) else { return false };
         self.proven = Some(host);
         (self.since, self.strangers) = (None, 0);
         let at = match self.state {
@@ -171,7 +199,7 @@ impl Latch {
         };
         match at.filter(|at| at.ip() == host) {
             Some(at) => {
-                self.settle(at, false);
+                self.settle(at, firm);
                 true
             }
             None => {
@@ -222,10 +250,10 @@ impl Latch {
         if self.run(from, ssrc, sequence) < claim.run {
             return Source::Stranger;
         }
-        if self.proven == Some(from.ip()) {
-            return self.settle(from, false);
-        }
         let Claim { firm, likely, .. } = claim;
+        if self.proven == Some(from.ip()) {
+            return self.settle(from, firm);
+        }
         let until = if likely { now + TRIAL } else { over };
         self.state = State::Trial { at: from, firm, likely, until, heard: now };
         Source::Far

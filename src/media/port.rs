@@ -11,7 +11,7 @@ use super::keys::{Heard, Keys};
 use super::latch::{Latch, Source};
 use super::playing::Playing;
 use super::press::{Due, Presses, Way};
-use super::reports::{Ours, Reports, Told};
+use super::reports::{Answer, Ours, Reports, Told};
 use super::sound::NARROW;
 use super::tape::Track;
 use super::tones::Tones;
@@ -265,7 +265,8 @@ impl Port {
 
     fn settled(&mut self, from: SocketAddr, out: &mut Vec<Effect>) {
         out.push(Effect::Tell(Event::Latched { port: self.id, from }));
-        if self.latch.is_firm() {
+        // Of one that is only borne the kernel still lets the said address through.
+        if self.latch.far() == Some(from) {
             out.push(Effect::Connect { port: self.id, peer: Some(from) });
         }
         self.rethin(out);
@@ -331,7 +332,8 @@ impl Port {
         self.latch.far().filter(|_| hears)
     }
 
-    /// A packet of RTCP: what it tells, if it is to be believed.
+    /// A packet of RTCP: what it tells, if it is to be believed and is to be handed on. What
+    /// strangers send is not even read.
     pub(super) fn hear_rtcp(
         &mut self,
         now: Instant,
@@ -339,12 +341,10 @@ impl Port {
         bytes: &[u8],
         out: &mut Vec<Effect>,
     ) -> Option<Told> {
-        let told = looks_like_rtcp(bytes).then(|| Told::read(bytes)).flatten();
-        if told.as_ref().is_some_and(|told| self.reports.is_answer(told))
-            && self.latch.prove(from.ip())
-            && let Some(at) = self.latch.settled()
-        {
-            self.settled(at, out);
+        let asked = self.is_rtcp_address(from) || self.latch.may_prove(from.ip());
+        let told = (asked && looks_like_rtcp(bytes)).then(|| Told::read(bytes)).flatten();
+        if let Some(told) = told.as_ref().filter(|_| self.latch.may_prove(from.ip())) {
+            self.weigh(from.ip(), told, out);
         }
         let Some(told) = told.filter(|told| self.is_rtcp_source(from, told)) else {
             self.refused += 1;
@@ -354,28 +354,47 @@ impl Port {
         if self.far.is_some_and(|far| far.comfort.is_some()) {
             self.heard = now;
         }
-        Some(told)
+        Some(told).filter(|_| self.reports.hands_on(now))
+    }
+
+    /// Whether what this host tells proves that it is the far end, or that it guesses.
+    fn weigh(&mut self, host: IpAddr, told: &Told, out: &mut Vec<Effect>) {
+        match self.reports.answer(told) {
+            Answer::None => {}
+            Answer::Wrong => self.latch.disprove(host),
+            Answer::Right => {
+                if self.latch.prove(host)
+                    && let Some(at) = self.latch.settled()
+                {
+                    self.settled(at, out);
+                }
+            }
+        }
     }
 
     /// The address that was said, or the host that RTP has settled on; the first to speak stays.
-    /// And it speaks of the stream that is heard.
-    fn is_rtcp_source(&mut self, from: SocketAddr, told: &Told) -> bool {
+    fn is_rtcp_address(&self, from: SocketAddr) -> bool {
         let Some(far) = self.far else { return false };
-        if self.hearing.report().is_some_and(|heard| heard.ssrc != told.ssrc) {
-            return false;
-        }
         let settled = self.latch.settled().filter(|_| self.latch.is_firm());
         if self.is_muxed() {
             return settled.unwrap_or(far.rtp) == from;
         }
         match self.rtcp {
             Some(at) => at == from,
-            None => {
-                let believed = settled.is_some_and(|at| at.ip() == from.ip()) || from == far.rtcp;
-                self.rtcp = believed.then_some(from);
-                believed
-            }
+            None => settled.is_some_and(|at| at.ip() == from.ip()) || from == far.rtcp,
         }
+    }
+
+    /// And it speaks of the stream that is heard.
+    fn is_rtcp_source(&mut self, from: SocketAddr, told: &Told) -> bool {
+        let other = self.hearing.report().is_some_and(|heard| heard.ssrc != told.ssrc);
+        if other || !self.is_rtcp_address(from) {
+            return false;
+        }
+        if !self.is_muxed() {
+            self.rtcp = Some(from);
+        }
+        true
     }
 
     /// What is told of the peer's stream, in the numbers of the peer.
@@ -397,7 +416,7 @@ impl Port {
         let ssrc = self.voice.source().map(|(ssrc, _)| ssrc);
         told.sent = told.sent.filter(|_| ssrc == Some(told.ssrc));
         if let Some(sent) = &told.sent {
-            self.reports.went(now, sent);
+            self.reports.went(now, told.ssrc, sent);
         }
         Some(Effect::Report {
             port: self.id,

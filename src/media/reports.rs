@@ -13,20 +13,43 @@ use std::time::Duration;
 const EVERY: Duration = Duration::from_secs(5);
 /// Sender reports whose answer may still come: of two senders, two each.
 const ASKED: usize = 4;
+/// The far end's reports are handed on at most so often, however many it sends.
+const HANDED_ON: Duration = Duration::from_secs(1);
 /// What a way there and back can take on this earth.
 const ROUND_TRIP_MAX: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default)]
 pub struct Reports {
     due: Option<Instant>,
-    /// Sender reports that went to the far end: the middle of their time, and when they went.
-    asked: [Option<(u32, Instant)>; ASKED],
+    /// Sender reports that went to the far end.
+    asked: [Option<Asked>; ASKED],
     next: usize,
     /// The far end's own last one, and when it came.
     told: Option<(u32, Instant)>,
     round_trip: Option<Duration>,
     /// What was expected and received when we last reported.
     before: (u64, u64),
+    /// When the far end's own was last handed on.
+    handed: Option<Instant>,
+}
+
+/// A sender report that went: of which stream, the middle of its time, and when that was.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    ssrc: u32,
+    middle: u32,
+    went: Instant,
+}
+
+/// What a report says of the sender reports that went to the far end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Nothing: it speaks of other streams, or of none that it has had a report of.
+    None,
+    /// It names a stream of ours, and a report that never went.
+    Wrong,
+    /// It names one that only the far end was told.
+    Right,
 }
 
 /// What one report tells: what its source has sent, and how it has received others.
@@ -41,7 +64,7 @@ impl Told {
     /// The report at the head of a compound packet. Names, farewells and whatever else there is are
     /// for us alone: who a party is, and when the call ends, is told by SIP.
     pub fn read(bytes: &[u8]) -> Option<Self> {
-        match rtcp::parse(bytes)?.into_iter().next()? {
+        match rtcp::first(bytes)? {
             Part::Sender { ssrc, sent, reports } => {
                 Some(Self { ssrc, sent: Some(sent), about: reports })
             }
@@ -74,29 +97,47 @@ impl Reports {
         if let Some(sent) = told.sent {
             self.told = Some((middle(sent.ntp), now));
         }
-        told.about.iter().for_each(|report| self.answer(now, report));
+        told.about.iter().for_each(|report| self.measure(now, report));
     }
 
     /// A sender report that goes to the far end.
-    pub fn went(&mut self, now: Instant, sent: &Sent) {
-        self.asked[self.next] = Some((middle(sent.ntp), now));
+    pub fn went(&mut self, now: Instant, ssrc: u32, sent: &Sent) {
+        self.asked[self.next] = Some(Asked { ssrc, middle: middle(sent.ntp), went: now });
         self.next = (self.next + 1) % ASKED;
     }
 
-    /// Whether this answers something that only the far end was told.
-    pub fn is_answer(&self, told: &Told) -> bool {
-        told.about.iter().any(|report| self.asked(report).is_some())
+    /// Whether this answers something that only the far end was told. The first that it says of a
+    /// stream of ours counts: whoever says several things of one is guessing.
+    pub fn answer(&self, told: &Told) -> Answer {
+        let ours = |ssrc| self.asked.iter().flatten().any(|asked| asked.ssrc == ssrc);
+        // RFC 3550 section 6.4.1: "If no SR packet has been received yet from SSRC_n, the LSR field
+        // is set to zero."
+        match told.about.iter().find(|report| ours(report.ssrc)) {
+            Some(report) if self.asked(report).is_some() => Answer::Right,
+            Some(report) if report.last_sr != 0 => Answer::Wrong,
+            Some(_) | None => Answer::None,
+        }
+    }
+
+    /// Whether the far end's report is handed on: not every one of a flood is.
+    pub fn hands_on(&mut self, now: Instant) -> bool {
+        let due = self.handed.is_none_or(|handed| now.since(handed) >= HANDED_ON);
+        if due {
+            self.handed = Some(now);
+        }
+        due
     }
 
     /// When the sender report went that this one has heard last.
     fn asked(&self, report: &Report) -> Option<Instant> {
-        let mut asked = self.asked.iter().flatten();
-        let (_, went) = asked.find(|(middle, _)| *middle == report.last_sr && *middle != 0)?;
-        Some(*went)
+        let answers = |asked: &&Asked| {
+            (asked.ssrc, asked.middle) == (report.ssrc, report.last_sr) && asked.middle != 0
+        };
+        self.asked.iter().flatten().find(answers).map(|asked| asked.went)
     }
 
     /// RFC 3550 section 6.4.1: now, less the delay since the last SR, less when that went.
-    fn answer(&mut self, now: Instant, report: &Report) {
+    fn measure(&mut self, now: Instant, report: &Report) {
         let Some(went) = self.asked(report) else { return };
         let kept = Duration::from_micros(u64::from(report.delay) * 1_000_000 / 65_536);
         if let Some(took) = now.since(went).checked_sub(kept).filter(|t| *t <= ROUND_TRIP_MAX) {
@@ -123,7 +164,7 @@ impl Reports {
         let Ours { timestamp, packets, octets, .. } = *ours;
         let sent = Sent { ntp, timestamp, packets, octets };
         let about = self.about(now, hearing);
-        self.went(now, &sent);
+        self.went(now, ours.ssrc, &sent);
         Some(Told { ssrc: ours.ssrc, sent: Some(sent), about: about.into_iter().collect() }.bytes())
     }
 

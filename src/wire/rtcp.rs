@@ -68,6 +68,14 @@ pub fn parse(bytes: &[u8]) -> Option<Vec<Part>> {
     (!bytes.is_empty()).then_some(parts)
 }
 
+/// The report that a compound packet begins with; what is behind it is not read.
+pub fn first(bytes: &[u8]) -> Option<Part> {
+    let &[first, kind @ (200 | 201), high, low, ..] = bytes else { return None };
+    let size = 4 * (usize::from(u16::from_be_bytes([high, low])) + 1);
+    let whole = bytes.get(..size).filter(|_| first >> 6 == 2)?;
+    part(kind, usize::from(first & 0x1f), unpadded(whole)?)?
+}
+
 /// The body of one packet, header and padding cut off.
 fn unpadded(whole: &[u8]) -> Option<&[u8]> {
     let padding = if whole[0] & 0x20 != 0 { usize::from(*whole.last()?) } else { 0 };
@@ -249,7 +257,10 @@ mod tests {
                 bytes[1] = kind;
                 bytes[2] = 0;
             }
-            let _ = parse(&bytes);
+            let first = first(&bytes);
+            if let Some(parts) = parse(&bytes) {
+                proptest::prop_assert_eq!(parts.first(), first.as_ref());
+            }
         }
     }
 }

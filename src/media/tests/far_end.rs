@@ -259,6 +259,125 @@ fn who_was_at_the_port_before_anything_was_agreed_is_no_phone_of_ours() {
     assert_eq!(world.stream(port(30_000), ITS_OTHER, 6, 100), 76);
 }
 
+/// The middle of the time of the sender report that [`has_been_told`] has gone to the phone.
+const TOLD: u32 = 0x5678_9abc;
+
+/// The other party speaks, and a sender report of its stream goes to where the phone said it is.
+fn has_been_told(world: &mut World) {
+    let other = port(30_002);
+    world.stream(other, "192.0.2.50:5000", 1, 5);
+    let sent = Sent { ntp: 0x1234_5678_9abc_def0, ..Sent::default() };
+    world.rtcp(other, "192.0.2.50:5001", &mut build(77, Some(sent), &[], "x")).unwrap();
+    world.out.clear();
+}
+
+/// What a phone answers to a sender report of this time, of this stream.
+fn answer(ssrc: u32, last_sr: u32) -> Vec<u8> {
+    build(77, None, &[Report { ssrc, last_sr, ..Report::default() }], "x")
+}
+
+fn is_shut(world: &World, to: &str) -> bool {
+    let near = port(30_000);
+    let shut = Effect::Connect { port: near, peer: Some(address(to)) };
+    world.out.contains(&shut)
+}
+
+/// Whatever the NAT: the answer of the phone makes certain who it is, and never less certain where
+/// it is to be sent to.
+#[test]
+fn q41_a_phone_that_reports_while_it_is_on_trial_goes_on_being_heard_and_sent_to() {
+    for (said, signals, real, lost) in [
+        ("203.0.113.5:4000", "203.0.113.5", "203.0.113.5:4000", 0),
+        ("203.0.113.5:4000", "203.0.113.5", "203.0.113.5:61000", 1),
+        ("10.0.0.7:4000", "203.0.113.9", "203.0.113.9:61000", 2),
+        ("192.168.1.7:4000", "10.9.9.9", "10.9.9.9:61000", 2),
+        ("100.64.3.3:4000", "203.0.113.9", "203.0.113.9:61000", 2),
+        ("[fd00::7]:4000", "[2001:db8::9]", "[2001:db8::9]:61000", 2),
+        ("203.0.113.5:4000", "203.0.113.5", "203.0.113.6:4000", 24),
+        ("10.0.0.7:4000", "203.0.113.9", "203.0.113.77:61000", 24),
+        ("127.1.2.3:4000", "127.1.2.3", "127.0.0.1:4000", 24),
+        ("10.0.0.7:4000", "10.0.0.7", "10.1.0.7:61000", 24),
+    ] {
+        let borne = real.starts_with("127.") || real.starts_with("10.1.");
+        let to = if borne { said } else { real };
+        // While it is on trial, and before it has spoken at all.
+        for before in [lost + 10, 0] {
+            let mut world = bridged(behind(said, signals));
+            has_been_told(&mut world);
+            world.stream(port(30_000), real, 1, before as u16);
+            let mut reporter = address(real);
+            reporter.set_port(reporter.port() + 1);
+            world.rtcp(port(30_000), &reporter.to_string(), &mut answer(77, TOLD));
+            if before > 0 {
+                assert_eq!(goes_to(&mut world), address(to), "{said} at {real}: on trial");
+            }
+            world.stream(port(30_000), real, before as u16 + 1, 100);
+            assert_eq!(goes_to(&mut world), address(to), "{said} at {real}: afterwards");
+            assert_eq!(is_shut(&world, real), !borne, "{said} at {real}");
+            assert_eq!(world.events(), [latched(real)], "{said} at {real}");
+            // It is certain now: nobody next door has a chance.
+            assert_eq!(world.stream(port(30_000), "203.0.113.99:6666", 1, 100), 0);
+        }
+    }
+}
+
+/// Whoever is only borne may be a thief that has overheard a report: the phone still comes through.
+#[test]
+fn a_proof_of_somebody_who_is_only_borne_does_not_shut_the_phone_out() {
+    let mut world = desk();
+    has_been_told(&mut world);
+    world.stream(port(30_000), OF_THE_SITE, 1, 40);
+    world.rtcp(port(30_000), "10.0.0.66:6667", &mut answer(77, TOLD));
+    assert_eq!(world.events().last(), Some(&latched(OF_THE_SITE)));
+    world.stream(port(30_000), OF_THE_SITE, 41, 40);
+    assert!(!is_shut(&world, OF_THE_SITE));
+    assert_eq!(goes_to(&mut world), address(DESK));
+    assert_eq!(world.stream(port(30_000), DESK, 1, 10), 10);
+}
+
+/// The time of a report is known to whoever has a clock; which stream it is of, is not.
+#[test]
+fn a_proof_names_the_stream_that_was_heard_and_stands_first() {
+    for guesses in [
+        vec![(4_711, TOLD)],
+        vec![(77, TOLD - 1), (77, TOLD)],
+        (0..31).map(|n| (n, TOLD)).collect(),
+    ] {
+        let mut world = desk();
+        has_been_told(&mut world);
+        world.stream(port(30_000), OF_THE_SITE, 1, 40);
+        let blocks = guesses.iter().map(|(ssrc, last_sr)| Report {
+            ssrc: *ssrc,
+            last_sr: *last_sr,
+            ..Report::default()
+        });
+        let blocks: Vec<Report> = blocks.collect();
+        world.rtcp(port(30_000), "10.0.0.66:6667", &mut build(77, None, &blocks, "x"));
+        assert_eq!(world.events(), [], "{guesses:?}");
+    }
+}
+
+#[test]
+fn who_has_guessed_eight_times_proves_nothing_any_more_and_the_phone_does() {
+    let mut world = desk();
+    let near = port(30_000);
+    has_been_told(&mut world);
+    world.stream(near, OF_THE_SITE, 1, 40);
+    for n in 1..=8 {
+        world.rtcp(near, "10.0.0.66:6667", &mut answer(77, TOLD + n));
+    }
+    world.rtcp(near, "10.0.0.66:6667", &mut answer(77, TOLD));
+    assert_eq!(world.events(), []);
+    // A phone may have had no report yet, for as long as it likes.
+    for _ in 0..20 {
+        world.rtcp(near, "10.1.0.7:61001", &mut answer(77, 0));
+    }
+    world.rtcp(near, "10.1.0.7:61001", &mut answer(77, TOLD));
+    assert_eq!(world.stream(near, OF_THE_SITE, 41, 10), 0);
+    world.stream(near, ITS_OTHER, 1, 50);
+    assert_eq!(world.events(), [latched(ITS_OTHER)]);
+}
+
 /// Two of the site stream, and neither is where the phone said: whoever has heard us is the phone.
 #[test]
 fn whoever_reports_on_what_went_to_the_phone_is_the_phone() {
@@ -333,6 +452,7 @@ fn rtcp_follows_the_far_end() {
     assert_eq!(guess, Relay { port: near, to: address("203.0.113.9:61001") });
     let there = world.rtcp(near, "203.0.113.9:61777", &mut report()).unwrap();
     assert_eq!(there, Relay { port: other, to: address("192.0.2.50:5001") });
+    world.pass(1_000);
     let back = world.rtcp(other, "192.0.2.50:5001", &mut report()).unwrap();
     assert_eq!(back.to, address("203.0.113.9:61777"));
     assert_eq!(world.rtcp(near, STRANGER, &mut report()), None);

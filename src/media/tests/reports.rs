@@ -74,7 +74,7 @@ fn of_two_who_talk_each_one_is_measured_by_the_report_of_the_other() {
     let relay = world.rtcp(peer, B_RTCP, &mut build(77, Some(sent), &[], "b"));
     assert_eq!(relay, Some(Relay { port: NEAR(), to: address(A_RTCP) }));
     world.pass(150);
-    let about = Report { ssrc: 9, last_sr: 0x5678_9abc, delay: 6_554, ..Report::default() };
+    let about = Report { ssrc: 77, last_sr: 0x5678_9abc, delay: 6_554, ..Report::default() };
     world.rtcp(NEAR(), A_RTCP, &mut build(77, None, &[about], "a"));
     let took = world.figures(NEAR()).round_trip.unwrap();
     assert!(took.abs_diff(Duration::from_millis(50)) < Duration::from_millis(1), "{took:?}");
@@ -108,6 +108,20 @@ fn an_answer_to_nothing_that_was_asked_says_nothing() {
         world.rtcp(NEAR(), A_RTCP, &mut build(77, None, &[about], "x"));
     }
     assert_eq!(world.figures(NEAR()).round_trip, None);
+}
+
+#[test]
+fn a_far_end_that_floods_us_with_reports_has_one_a_second_handed_on() {
+    let (mut world, peer) = talking();
+    let mut handed = 0;
+    for _ in 0..3_000 {
+        world.pass(1);
+        let relay = world.rtcp(NEAR(), A_RTCP, &mut build(77, None, &[], "x"));
+        assert!(relay.is_none_or(|relay| relay.port == peer));
+        handed += usize::from(relay.is_some());
+    }
+    assert_eq!(handed, 3);
+    assert_eq!(world.figures(NEAR()).refused, 0);
 }
 
 /// RFC 3550 section 6.1: a compound packet of everything that there is.
