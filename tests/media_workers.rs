@@ -4,11 +4,13 @@ use crossbeam_channel::bounded;
 use pukar::base::{Id, PortId, TuneId};
 use pukar::call::MediaIo;
 use pukar::media::Tunes;
-use pukar::media::control::{Command, Event};
+use pukar::media::control::{Command, Event, Far};
 use pukar::shell::clock::Clock;
-use pukar::shell::media::{Died, Handle, Setup, Sink, Workers};
+use pukar::shell::media::{Died, Handle, Setup, Sink, Workers, has_uring};
 use pukar::shell::record::Inlet;
-use std::net::{IpAddr, Ipv4Addr};
+use pukar::wire::g711::Law;
+use pukar::wire::rtp::Header;
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,10 +22,14 @@ const ROOM: usize = 10_000;
 const MANY: usize = ROOM + 70_000;
 
 fn worker(sink: Sink, died: Died) -> (Workers, Handle) {
+    workers(1, MediaIo::Auto, sink, died)
+}
+
+fn workers(count: usize, io: MediaIo, sink: Sink, died: Died) -> (Workers, Handle) {
     let tunes = Arc::new(Tunes::default());
     let setup = Setup {
-        count: 1,
-        io: MediaIo::Auto,
+        count,
+        io,
         tunes,
         seed: 1,
         clock: Clock::start(),
@@ -72,4 +78,75 @@ fn a_worker_that_dies_says_so() {
     put(&handle, Command::Open { port, address: HERE });
     put(&handle, Command::Close { port });
     died.recv_timeout(LONG).unwrap();
+}
+
+/// A worker is held up, and hundreds of packets for others come before those of the port that is to
+/// move: none of these is lost on the way.
+#[test]
+fn what_has_come_for_a_port_that_moves_is_its_own_however_much_came_for_others_before() {
+    moves_with_all_that_it_has_heard(MediaIo::Epoll, 1);
+    if has_uring() {
+        moves_with_all_that_it_has_heard(MediaIo::Uring, 2);
+    }
+}
+
+fn moves_with_all_that_it_has_heard(io: MediaIo, host: u8) {
+    const HELD: u32 = 7;
+    let here = IpAddr::V4(Ipv4Addr::new(127, 61, 1, host));
+    let (sender, events) = bounded(ROOM);
+    let (go, held) = bounded::<()>(1);
+    let sink = Arc::new(move |event: Event| {
+        let holds = matches!(event, Event::Played { piece: HELD, .. });
+        let told = sender.try_send(event).map_err(|e| e.into_inner());
+        if holds {
+            let _ = held.recv_timeout(LONG);
+        }
+        told
+    });
+    let (_workers, handle) = workers(2, io, sink, Arc::new(|| panic!("a worker died")));
+    let phone = |number: u32| {
+        let port = PortId::new(22_000 + number, 1);
+        put(&handle, Command::Open { port, address: here });
+        let socket = UdpSocket::bind((here, 0)).unwrap();
+        socket.set_read_timeout(Some(LONG)).unwrap();
+        let far = Far::at(socket.local_addr().unwrap(), Law::A.into());
+        put(&handle, Command::Agree { port, far });
+        (socket, port)
+    };
+    let say = |(socket, port): &(UdpSocket, PortId), sequence: u16| {
+        let timestamp = u32::from(sequence) * 160;
+        let header = Header { marker: false, payload_type: 8, sequence, timestamp, ssrc: 5 };
+        let packet = [&header.bytes()[..], &[0xd5; 160]].concat();
+        socket.send_to(&packet, (here, port.slot() as u16)).unwrap();
+    };
+    // The first worker has all of them but one.
+    let mover = phone(0);
+    let others: Vec<_> = (1..=10).map(|n| phone(4 * n)).collect();
+    let partner = phone(2);
+    let port = mover.1;
+    put(&handle, Command::Play { port, piece: HELD, tunes: vec![TuneId(99)], then: None });
+    while !matches!(events.recv_timeout(LONG).unwrap(), Event::Played { .. }) {}
+    others.iter().for_each(|other| (0..40).for_each(|n| say(other, n)));
+    (0..80).for_each(|n| say(&mover, n));
+    put(&handle, Command::Bridge { a: port, b: partner.1 });
+    go.send(()).unwrap();
+    put(&handle, Command::Play { port, piece: 0, tunes: vec![TuneId(99)], then: None });
+    while !matches!(events.recv_timeout(LONG).unwrap(), Event::Played { piece: 0, .. }) {}
+    say(&mover, 80);
+    let mut room = [0; 500];
+    let mut last = 0;
+    while last != 80 {
+        let (size, _) = partner.0.recv_from(&mut room).unwrap();
+        assert_eq!(size, 172);
+        last = u16::from_be_bytes([room[2], room[3]]);
+    }
+    put(&handle, Command::Close { port });
+    let figures = loop {
+        if let Event::Closed { port: closed, figures } = events.recv_timeout(LONG).unwrap()
+            && closed == port
+        {
+            break figures;
+        }
+    };
+    assert_eq!((figures.received, figures.lost, figures.refused), (81, 0, 0));
 }

@@ -15,6 +15,23 @@ pub struct Clock {
     base: Instant,
 }
 
+/// Waiting for what takes no time, but not for ever.
+#[derive(Debug)]
+pub struct Patience {
+    began: Clock,
+    span: Duration,
+}
+
+impl Patience {
+    pub fn of(span: Duration) -> Self {
+        Self { began: Clock::start(), span }
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.began.instant().since(Instant(0)) >= self.span
+    }
+}
+
 /// No downtime counts for more: whoever was on the phone has gone, and the calendar may be wrong.
 const DOWN_MAX: Duration = Duration::from_secs(86_400);
 /// More than clocks differ by themselves.

@@ -135,7 +135,7 @@ impl Ground {
             died: Arc::new(move || handle.break_down()),
             inherited: Arc::new(Mutex::new(inherited)),
         };
-        let (workers, handle) = Workers::start(&setup).map_err(no_thread)?;
+        let (workers, handle) = Workers::start(&setup)?;
         Ok((workers, Lane::new("media", Box::new(handle), WAITING_MAX)))
     }
 

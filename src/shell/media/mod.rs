@@ -7,12 +7,16 @@
 mod polled;
 mod ringed;
 mod sockets;
+#[cfg(test)]
+mod tests;
 mod way;
 mod worker;
 
 use super::clock::Clock;
+use super::ground::no_thread;
 use super::record;
 use super::sys::epoll::Waker;
+use super::sys::uring;
 use crate::base::{Id, PortId};
 use crate::call::MediaIo;
 use crate::media::Tunes;
@@ -146,8 +150,9 @@ struct Line {
 }
 
 impl Workers {
-    /// Fails where no thread can be had, or `setup.io` is something that the kernel does not do.
-    pub fn start(setup: &Setup) -> io::Result<(Self, Handle)> {
+    /// Fails where no thread can be had, or `setup.io` is something that the kernel does not do; a
+    /// sentence says which.
+    pub fn start(setup: &Setup) -> Result<(Self, Handle), String> {
         let counters = Arc::new(Counters::default());
         let mut workers = Self { threads: Vec::new(), lines: Vec::new(), counters };
         for n in 0..setup.count.clamp(1, usize::from(u8::MAX)) {
@@ -161,15 +166,16 @@ impl Workers {
     }
 
     /// Returns when it is at work.
-    fn spawn(&mut self, setup: &Setup, n: usize) -> io::Result<()> {
+    fn spawn(&mut self, setup: &Setup, n: usize) -> Result<(), String> {
         let (orders, end) = channel::bounded(ORDERS_QUEUED);
-        let waker = Arc::new(Waker::new()?);
+        let waker = Arc::new(Waker::new().map_err(no_thread)?);
         self.lines.push(Line { orders, waker: Arc::clone(&waker) });
         let setup = Setup { seed: setup.seed.wrapping_add(n as u64), ..setup.clone() };
         let counters = Arc::clone(&self.counters);
         let (ready, begun) = channel::bounded(1);
         // A ring is its thread's alone, and so is made there.
-        let run = move || match means(&setup, &waker) {
+        let ringed = |waker: &Arc<Waker>| Ringed::new(waker);
+        let run = move || match means(setup.io, &waker, ringed) {
             Ok(means) => {
                 let _ = ready.send(Ok(()));
                 match means {
@@ -186,8 +192,9 @@ impl Workers {
                 Vec::new()
             }
         };
-        self.threads.push(thread::Builder::new().name(format!("media-{n}")).spawn(run)?);
-        begun.recv().unwrap_or_else(|_| Err(io::Error::other("a media worker has died at once")))
+        let thread = thread::Builder::new().name(format!("media-{n}")).spawn(run);
+        self.threads.push(thread.map_err(no_thread)?);
+        begun.recv().unwrap_or_else(|_| Err("a media worker has died at once".into()))
     }
 
     /// Stops them, and leaves every socket open.
@@ -220,23 +227,33 @@ enum Means {
     Ringed(Box<Ringed>),
 }
 
-fn means(setup: &Setup, waker: &Arc<Waker>) -> io::Result<Means> {
-    let wish = setup.io;
+fn means(
+    wish: MediaIo,
+    waker: &Arc<Waker>,
+    ringed: impl FnOnce(&Arc<Waker>) -> io::Result<Ringed>,
+) -> Result<Means, String> {
     if wish != MediaIo::Epoll {
-        match Ringed::new(waker) {
+        match ringed(waker) {
             Ok(ringed) => return Ok(Means::Ringed(Box::new(ringed))),
-            Err(error) if wish == MediaIo::Uring => return Err(error),
+            Err(error) if wish == MediaIo::Uring => return Err(no_uring(&error)),
             Err(error) => tracing::info!(%error, "no io_uring here: media goes by epoll"),
         }
     }
-    Polled::new(waker).map(Means::Polled)
+    Polled::new(waker).map(Means::Polled).map_err(no_thread)
 }
 
-/// Whether the kernel does all that [`MediaIo::Uring`] needs.
+fn no_uring(error: &io::Error) -> String {
+    format!(
+        "[media] io: \"uring\" cannot be had: {error}. It needs Linux 6.1, leave to use it (`sysctl \
+         kernel.io_uring_disabled`) and locked memory (`ulimit -l`). Write \"auto\" to go on by \
+         epoll where it is missing"
+    )
+}
+
+/// Whether the kernel allows what [`MediaIo::Uring`] needs.
 pub fn has_uring() -> bool {
-    let tried = || Waker::new().and_then(|waker| Ringed::new(&Arc::new(waker)).map(drop));
     // The end of a ring interrupts whoever made it.
-    thread::spawn(tried).join().is_ok_and(|tried| tried.is_ok())
+    thread::spawn(uring::is_allowed).join().unwrap_or(false)
 }
 
 /// The life of a worker. Its ports, and what it was to do for others, end with it: whoever started

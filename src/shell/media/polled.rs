@@ -52,6 +52,19 @@ impl Io for Polled {
         self.poller.remove(pair.fd(Channel::Rtcp))
     }
 
+    fn end(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn holds(&self, _: Option<PortId>) -> bool {
+        false
+    }
+
+    fn discard(&mut self, port: PortId) -> io::Result<()> {
+        self.pairs.get(port).into_iter().for_each(Pair::discard);
+        Ok(())
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

@@ -5,6 +5,7 @@ use super::sockets::Pair;
 use super::way::{BURST, Datagram, Io, Pairs, Tally};
 use crate::base::{Id, PortId};
 use crate::media::{Channel, PACKET_MAX, Relay};
+use crate::shell::clock::Patience;
 use crate::shell::sys::epoll::Waker;
 use crate::shell::sys::uring::{Buffer, Done, Uring, Wait};
 use std::collections::VecDeque;
@@ -13,8 +14,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a request that was cancelled may take to end, and how often that is waited for.
-const ENDING: (Duration, usize) = (Duration::from_millis(100), 50);
+/// How long requests that were cancelled may take to end, by the clock: with many sockets a call
+/// returns many times before it tells of them. Longer than that nobody's sound can wait.
+const ENDING: Duration = Duration::from_secs(1);
 
 pub struct Ringed {
     uring: Uring,
@@ -25,8 +27,10 @@ pub struct Ringed {
     ended: Vec<u64>,
     /// Whom each datagram that is going was for.
     going: Vec<Going>,
-    /// How many of them did not go.
+    /// How many of them, or of those before, did not go and are not taken off yet.
     lost: u64,
+    /// Nothing is listened at any more.
+    ending: bool,
     tally: Tally,
 }
 
@@ -49,6 +53,7 @@ impl Ringed {
             ended: Vec::new(),
             going: Vec::new(),
             lost: 0,
+            ending: false,
             tally: Tally::default(),
         })
     }
@@ -66,7 +71,10 @@ impl Ringed {
             // It was short of something, and has taken a part.
             wait = Wait::No;
         }
-        self.tally.sent += self.going.len() as u64 - std::mem::take(&mut self.lost);
+        let gone = self.going.len() as u64;
+        let lost = self.lost.min(gone);
+        self.lost -= lost;
+        self.tally.sent += gone - lost;
         self.going.clear();
         self.uring.sent();
         Ok(())
@@ -80,24 +88,36 @@ impl Ringed {
             }
             Done::Ended { token } => self.ended.push(token),
             Done::Unsent { at, error } => self.unsent(at, error),
-            Done::Woken { last: false } => {}
-            Done::Woken { last: true } => self.uring.watch(&self.waker)?,
+            Done::Woken { last: true } if !self.ending => self.uring.watch(&self.waker)?,
+            Done::Woken { .. } => {}
         }
         Ok(())
     }
 
     /// What [`Pair::send`] does for whoever sends one by one: of an error that is about an earlier
     /// packet, the next one is not the victim.
-    fn unsent(&mut self, at: usize, error: i32) {
-        let Some(Going { port, channel, to }) = self.going.get(at) else { return };
-        let again = error == libc::ECONNREFUSED
-            && self
-                .uring
-                .going(at)
-                .zip(self.pairs.get(*port))
-                .is_some_and(|(octets, pair)| pair.send(*channel, *to, octets).is_ok());
+    fn unsent(&mut self, at: Option<usize>, error: i32) {
+        let again = at.filter(|_| error == libc::ECONNREFUSED).is_some_and(|at| self.again(at));
         self.lost += u64::from(!again);
         self.tally.unsent += u64::from(!again);
+    }
+
+    fn again(&self, at: usize) -> bool {
+        let Some(Going { port, channel, to }) = self.going.get(at) else { return false };
+        let what = self.uring.going(at).zip(self.pairs.get(*port));
+        what.is_some_and(|(octets, pair)| pair.send(*channel, *to, octets).is_ok())
+    }
+
+    /// Goes on until this is so; false where the kernel takes too long for it.
+    fn enter_until(&mut self, so: impl Fn(&Self) -> bool) -> io::Result<bool> {
+        let patience = Patience::of(ENDING);
+        while !so(self) {
+            if patience.is_over() {
+                return Ok(false);
+            }
+            self.enter(Wait::Until(Some(ENDING / 10)))?;
+        }
+        Ok(true)
     }
 
     fn listen(&mut self, port: PortId, channel: Channel) -> io::Result<()> {
@@ -125,10 +145,17 @@ impl Io for Ringed {
     }
 
     fn keep(&mut self, pair: Box<Pair>) -> io::Result<()> {
-        let port = pair.port;
-        self.pairs.insert(pair);
-        self.listen(port, Channel::Rtp)?;
-        self.listen(port, Channel::Rtcp)
+        let both = [Channel::Rtp, Channel::Rtcp].map(|channel| token(pair.port, channel));
+        let kept = self
+            .uring
+            .receive(pair.fd(Channel::Rtp), both[0])
+            .and_then(|()| self.uring.receive(pair.fd(Channel::Rtcp), both[1]));
+        match kept {
+            Ok(()) => self.pairs.insert(pair),
+            // A request that nobody knows would hold its socket open for ever.
+            Err(_) => self.uring.cancel(both[0])?,
+        }
+        kept
     }
 
     /// A request holds its socket open whoever closes it, and so has to end first.
@@ -138,17 +165,42 @@ impl Io for Ringed {
         }
         let both = [Channel::Rtp, Channel::Rtcp].map(|channel| token(port, channel));
         // Those that are to be made anew are not there.
-        let mut open: Vec<u64> = both.iter().copied().filter(|t| !self.ended.contains(t)).collect();
-        open.iter().try_for_each(|token| self.uring.cancel(*token))?;
-        for _ in 0..ENDING.1 {
-            open.retain(|token| !self.ended.contains(token));
-            if open.is_empty() {
-                self.ended.retain(|token| !both.contains(token));
-                return self.flush();
-            }
-            self.enter(Wait::Until(Some(ENDING.0)))?;
+        for token in both.iter().filter(|token| !self.ended.contains(token)) {
+            self.uring.cancel(*token)?;
         }
-        Err(io::ErrorKind::TimedOut.into())
+        let left = self.enter_until(|io| both.iter().all(|token| io.ended.contains(token)))?;
+        self.ended.retain(|token| !both.contains(token));
+        if left { self.flush() } else { Err(io::ErrorKind::TimedOut.into()) }
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.ending = true;
+        self.uring.cancel_all()?;
+        let idle = self.enter_until(|io| io.uring.is_idle())?;
+        if idle { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
+    }
+
+    fn holds(&self, port: Option<PortId>) -> bool {
+        self.came.iter().any(|(token, ..)| port.is_none_or(|port| whose(*token).0 == port))
+    }
+
+    fn discard(&mut self, port: PortId) -> io::Result<()> {
+        let Some(pair) = self.pairs.get(port) else { return Ok(()) };
+        pair.discard();
+        // The kernel has taken some from the socket, and has not told yet.
+        let mut before = usize::MAX;
+        while before != self.came.len() {
+            before = self.came.len();
+            self.enter(Wait::Until(Some(Duration::ZERO)))?;
+        }
+        let old = token(port, Channel::Rtp);
+        for (token, from, buffer) in std::mem::take(&mut self.came) {
+            match token == old {
+                true => self.uring.give_back(buffer),
+                false => self.came.push_back((token, from, buffer)),
+            }
+        }
+        Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -228,6 +280,27 @@ fn whose(token: u64) -> (PortId, Channel) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shell::sys::uring;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    #[test]
+    fn what_did_not_go_is_taken_off_even_when_it_is_told_after_its_lot() {
+        if !uring::is_allowed() {
+            return;
+        }
+        let mut io = Ringed::new(&Arc::new(Waker::new().unwrap())).unwrap();
+        let here = IpAddr::V4(Ipv4Addr::new(127, 61, 0, 8));
+        let port = PortId::new(30_000, 1);
+        io.keep(Box::new(Pair::bind(port, here, 0).unwrap())).unwrap();
+        io.note(Done::Unsent { at: None, error: libc::ENOBUFS }).unwrap();
+        io.flush().unwrap();
+        let to = SocketAddr::new(here, 30_000);
+        io.send((port, Channel::Rtcp), to, |_| 9).unwrap();
+        io.send((port, Channel::Rtcp), to, |_| 9).unwrap();
+        io.flush().unwrap();
+        let Tally { sent, unsent, .. } = io.tally();
+        assert_eq!((sent, unsent), (1, 1));
+    }
 
     #[test]
     fn a_request_tells_whose_it_is() {

@@ -60,12 +60,24 @@ pub trait Io {
     /// The sockets that are listened at.
     fn pairs(&mut self) -> &mut Pairs;
 
-    /// Listens at these sockets as well.
+    /// Listens at these sockets as well. Where that fails, nothing of them is kept.
     fn keep(&mut self, pair: Box<Pair>) -> io::Result<()>;
 
     /// Stops listening at the sockets of a port, and has the kernel let go of them. What has come
-    /// by then is still handed in, for as long as they are among the pairs.
+    /// by then is still handed in, for as long as they are among the pairs. An error is of these
+    /// sockets alone: they are of no more use.
     fn leave(&mut self, port: PortId) -> io::Result<()>;
+
+    /// Stops listening at all sockets. What has come by then is still handed in, and what comes
+    /// later waits in the sockets.
+    fn end(&mut self) -> io::Result<()>;
+
+    /// Whether something has come that was not handed in, for this port or for any, and waits in no
+    /// socket.
+    fn holds(&self, port: Option<PortId>) -> bool;
+
+    /// Throws away the RTP that has come for a port and was not handed in.
+    fn discard(&mut self, port: PortId) -> io::Result<()>;
 
     /// What was given to be sent is on its way.
     fn flush(&mut self) -> io::Result<()>;
@@ -88,7 +100,7 @@ pub trait Io {
 
     fn tally(&mut self) -> Tally;
 
-    /// The end: lets go of everything.
+    /// Lets go of everything.
     fn into_pairs(self) -> Vec<Pair>;
 }
 

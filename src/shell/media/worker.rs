@@ -76,9 +76,7 @@ impl<I: Io> Worker<I> {
         let mut now = self.clock.instant();
         loop {
             if !self.obey(now)? {
-                self.engine.hand_on(&mut self.out);
-                self.execute()?;
-                self.io.flush()?;
+                self.end(now)?;
                 return Ok(self.io.into_pairs());
             }
             self.engine.tick(now, &mut self.out);
@@ -91,6 +89,19 @@ impl<I: Io> Worker<I> {
             now = self.clock.instant();
             self.receive(now)?;
         }
+    }
+
+    /// What has come is relayed still: whoever has the sockets next gets what comes later.
+    fn end(&mut self, now: Instant) -> io::Result<()> {
+        if let Err(error) = self.io.end() {
+            tracing::warn!(%error, "sockets are still listened at where a media worker stops");
+        }
+        while self.io.holds(None) {
+            self.receive(now)?;
+        }
+        self.engine.hand_on(&mut self.out);
+        self.execute()?;
+        self.io.flush()
     }
 
     /// Carries out what was ordered; false once that is to stop.
@@ -112,9 +123,16 @@ impl<I: Io> Worker<I> {
     }
 
     fn give(&mut self, now: Instant, port: PortId, to: &Sender<Parcel>) -> io::Result<()> {
-        self.io.leave(port)?;
+        if let Err(error) = self.io.leave(port) {
+            drop(self.io.pairs().remove(port));
+            self.broken(port, &error);
+            return self.execute();
+        }
         // What has come for it here is its own still.
         self.receive(now)?;
+        while self.io.holds(Some(port)) {
+            self.receive(now)?;
+        }
         let Some(pair) = self.io.pairs().remove(port) else { return Ok(()) };
         if let Some(port) = self.engine.release(port) {
             let _ = to.send(Parcel { port, pair });
@@ -188,7 +206,9 @@ impl<I: Io> Worker<I> {
                 Err(error) => self.broken(port, &error),
             },
             Effect::Unbind { port } => {
-                self.io.leave(port)?;
+                if let Err(error) = self.io.leave(port) {
+                    tracing::warn!(port = port.slot(), %error, "a closed port is taken for now");
+                }
                 drop(self.io.pairs().remove(port));
             }
             Effect::Connect { port, peer } => {
@@ -202,11 +222,11 @@ impl<I: Io> Worker<I> {
                 if let Some(pair) = self.io.pairs().get(port) {
                     // Unthinned it works as well: numbers in between are counted as heard.
                     let _ = pair.thin(event);
-                    if event.is_none() {
-                        // What came through the filter and waits is one packet of many, from
-                        // before the far end was listened to: no part of the conversation.
-                        pair.discard();
-                    }
+                }
+                if event.is_none() {
+                    // What came through the filter and waits is one packet of many, from before
+                    // the far end was listened to: no part of the conversation.
+                    self.io.discard(port)?;
                 }
             }
         }

@@ -7,6 +7,7 @@
 use super::address::{empty, to_raw};
 use super::epoll::Waker;
 use super::pages::Pages;
+use crate::shell::clock::Patience;
 use io_uring::types::{BufRingEntry, CancelBuilder, Fd, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 use std::io;
@@ -20,9 +21,15 @@ use std::time::Duration;
 const BUFFERS: u16 = 512;
 /// What is sent at most in one system call.
 pub const SENDS: usize = 256;
-const ENTRIES: u32 = 1_024;
-/// Room for a completion of everything that there can be at a time.
-const COMPLETIONS: u32 = 4_096;
+const ENTRIES: u32 = 512;
+/// Room for what can be completed between two looks; the kernel keeps what is over, and gives it
+/// later.
+const COMPLETIONS: u32 = 1_024;
+/// The kernel takes the pages of either ring in one piece, or not at all. So many octets in a piece
+/// it has even where memory is full and in pieces; of more, one in many rings cannot be had.
+const PIECE: usize = 8 << 12;
+const _: () = assert!(ENTRIES as usize * 64 <= PIECE);
+const _: () = assert!(COMPLETIONS as usize * 16 + ENTRIES as usize * 4 + 1_024 <= PIECE);
 const GROUP: u16 = 0;
 /// In front of what came: lengths and flags (`io_uring_recvmsg_out`), and who sent it.
 const OUT: usize = 16;
@@ -32,7 +39,8 @@ const HEAD: usize = OUT + NAME;
 const BEHIND: usize = 64;
 /// Buffers begin at cache lines.
 const LINE: usize = 64;
-/// How long a cancelled request may take to end. It takes no time at all.
+/// How long requests that were cancelled may take to end, all of them, and how long the kernel may
+/// be short of what a request needs. Both take no time at all.
 const GIVE_UP: Duration = Duration::from_secs(1);
 
 /// The upper two bits of what a completion is told by.
@@ -53,6 +61,8 @@ pub struct Uring {
     /// What every request to receive looks like: no more than room for the sender's name.
     shape: Box<libc::msghdr>,
     going: Vec<Going>,
+    /// Which lot of those it is: of an earlier one the kernel may tell late.
+    lot: u32,
     names: Box<[libc::sockaddr_storage]>,
     slots: Pages,
     /// Requests that the kernel has not ended.
@@ -93,9 +103,9 @@ pub enum Done {
     Ended {
         token: u64,
     },
-    /// The so manyth of those sent since the last [`Uring::sent`].
+    /// The so manyth of those sent since the last [`Uring::sent`]; `None`: one of those before.
     Unsent {
-        at: usize,
+        at: Option<usize>,
         error: i32,
     },
     Woken {
@@ -106,12 +116,7 @@ pub enum Done {
 impl Uring {
     /// For datagrams of up to `largest` octets.
     pub fn new(largest: usize) -> io::Result<Self> {
-        let ring = IoUring::builder()
-            .setup_cqsize(COMPLETIONS)
-            .setup_single_issuer()
-            .setup_defer_taskrun()
-            .setup_submit_all()
-            .build(ENTRIES)?;
+        let ring = kind().setup_cqsize(COMPLETIONS).build(ENTRIES)?;
         let stride = (HEAD + largest + BEHIND).next_multiple_of(LINE);
         let offers = Pages::new(usize::from(BUFFERS) * mem::size_of::<BufRingEntry>())?;
         // SAFETY: `offers` is as long as so many entries, on a page of its own, and is unmapped
@@ -131,6 +136,7 @@ impl Uring {
             tail: 0,
             shape,
             going: Vec::with_capacity(SENDS),
+            lot: 0,
             names: vec![empty(); SENDS].into(),
             slots: Pages::new(stride * SENDS)?,
             armed: 0,
@@ -220,7 +226,7 @@ impl Uring {
         }
         let request = request.build().flags(squeue::Flags::SKIP_SUCCESS);
         self.going.push(what);
-        self.push(request.user_data(SEND | number as u64))
+        self.push(request.user_data(SEND | u64::from(self.lot) << 16 | number as u64))
     }
 
     /// The octets of a datagram, and room behind them.
@@ -251,11 +257,7 @@ impl Uring {
                 submitter.submit_with_args(1, &SubmitArgs::new().timespec(&span))
             }
         };
-        match result.map_err(|error| (error.raw_os_error(), error)) {
-            Ok(_) | Err((Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN), _)) => {}
-            Err((_, error)) => return Err(error),
-        }
-        Ok(())
+        result.map(drop).or_else(|error| if passes(&error) { Ok(()) } else { Err(error) })
     }
 
     /// Whether everything has been submitted.
@@ -275,6 +277,7 @@ impl Uring {
 
     /// Everything that was to be sent has gone, well or badly.
     pub fn sent(&mut self) {
+        self.lot = self.lot.wrapping_add(1);
         while let Some(what) = self.going.pop() {
             if let Going::Buffer(buffer) = what {
                 self.give_back(buffer);
@@ -312,7 +315,11 @@ impl Uring {
         let (token, result) = (entry.user_data(), entry.result());
         let last = !cqueue::more(entry.flags());
         match token & KIND {
-            SEND => return Some(Done::Unsent { at: (token & !KIND) as usize, error: -result }),
+            SEND => {
+                let (lot, at) = ((token >> 16) as u32, usize::from(token as u16));
+                let at = Some(at).filter(|_| lot == self.lot);
+                return Some(Done::Unsent { at, error: -result });
+            }
             OTHER => return None,
             _ => self.armed -= usize::from(last),
         }
@@ -377,25 +384,64 @@ impl Uring {
     fn push(&mut self, entry: squeue::Entry) -> io::Result<()> {
         // SAFETY: what requests point to - the shape, names, buffers, slots - is this value's own.
         // It is not moved, and not used by others, before the kernel is through with it.
+        let mut patience = None;
         while unsafe { self.ring.submission().push(&entry) }.is_err() {
-            self.ring.submitter().submit()?;
+            match self.ring.submitter().submit() {
+                Ok(_) => {}
+                Err(error) => {
+                    let patience = patience.get_or_insert_with(|| Patience::of(GIVE_UP));
+                    if !passes(&error) || patience.is_over() {
+                        return Err(error);
+                    }
+                }
+            }
         }
         Ok(())
     }
 
+    /// Has every request end.
+    pub fn cancel_all(&mut self) -> io::Result<()> {
+        let all = opcode::AsyncCancel2::new(CancelBuilder::any()).build();
+        self.push(all.flags(squeue::Flags::SKIP_SUCCESS).user_data(OTHER))
+    }
+
+    /// Whether every request has ended, and that was told.
+    pub fn is_idle(&self) -> bool {
+        self.armed == 0
+    }
+
     /// Ends every request: nothing is written to the buffers any more.
     fn end(&mut self) -> io::Result<()> {
-        let all = opcode::AsyncCancel2::new(CancelBuilder::any()).build();
-        self.push(all.flags(squeue::Flags::SKIP_SUCCESS).user_data(OTHER))?;
-        for _ in 0..=COMPLETIONS {
-            self.enter(Wait::Until(Some(GIVE_UP)))?;
+        self.cancel_all()?;
+        let patience = Patience::of(GIVE_UP);
+        while !patience.is_over() {
+            self.enter(Wait::Until(Some(GIVE_UP / 10)))?;
             while self.next().is_some() {}
-            if self.armed == 0 {
+            if self.is_idle() {
                 return Ok(());
             }
         }
         Err(io::ErrorKind::TimedOut.into())
     }
+}
+
+/// Whether this kernel has, and allows, rings as they are needed here: one of the smallest is made.
+/// Where it does, whatever else [`Uring::new`] fails by is no fault of the kernel's.
+pub fn is_allowed() -> bool {
+    kind().build(2).is_ok()
+}
+
+/// Linux 6.1 has all of these.
+fn kind() -> io_uring::Builder {
+    let mut kind = IoUring::builder();
+    kind.setup_single_issuer().setup_defer_taskrun().setup_submit_all();
+    kind
+}
+
+/// Whether the kernel is short of something for a moment, or has waited long enough.
+fn passes(error: &io::Error) -> bool {
+    let number = error.raw_os_error();
+    matches!(number, Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN))
 }
 
 impl Drop for Uring {
@@ -409,144 +455,4 @@ impl Drop for Uring {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::net::UdpSocket;
-
-    const LONG: Wait = Wait::Until(Some(Duration::from_secs(5)));
-
-    /// `None` where the kernel does not allow it: then there is nothing to be tested.
-    fn uring() -> Option<Uring> {
-        Uring::new(1_500).ok()
-    }
-
-    fn socket() -> UdpSocket {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.set_nonblocking(true).unwrap();
-        socket
-    }
-
-    fn done(uring: &mut Uring) -> Done {
-        loop {
-            if let Some(done) = uring.next() {
-                return done;
-            }
-            uring.enter(LONG).unwrap();
-        }
-    }
-
-    #[test]
-    fn what_comes_is_sent_on_from_where_it_lies_more_often_than_there_are_buffers() {
-        let Some(mut uring) = uring() else { return };
-        let (near, far, phone) = (socket(), socket(), socket());
-        phone.connect(near.local_addr().unwrap()).unwrap();
-        uring.receive(near.as_fd(), 7).unwrap();
-        far.set_nonblocking(false).unwrap();
-        far.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        for n in 0..3 * BUFFERS {
-            phone.send(&n.to_be_bytes()).unwrap();
-            let Done::Came { token: 7, from, buffer, .. } = done(&mut uring) else { panic!() };
-            assert_eq!(from, phone.local_addr().unwrap());
-            uring.room(&buffer)[0] ^= 0x80;
-            uring.forward(near.as_fd(), far.local_addr().ok(), buffer).unwrap();
-            uring.enter(Wait::No).unwrap();
-            uring.sent();
-            let mut room = [0; 10];
-            let (size, from) = far.recv_from(&mut room).unwrap();
-            assert_eq!(from, near.local_addr().unwrap());
-            assert_eq!(&room[..size], (n ^ 0x8000).to_be_bytes());
-        }
-    }
-
-    #[test]
-    fn a_request_that_is_cancelled_lets_go_of_its_socket() {
-        let Some(mut uring) = uring() else { return };
-        let near = socket();
-        let at = near.local_addr().unwrap();
-        uring.receive(near.as_fd(), 1).unwrap();
-        uring.enter(Wait::No).unwrap();
-        uring.cancel(1).unwrap();
-        assert!(matches!(done(&mut uring), Done::Ended { token: 1 }));
-        drop(near);
-        UdpSocket::bind(at).unwrap();
-    }
-
-    #[test]
-    fn a_ring_that_is_dropped_lets_go_of_all_its_sockets() {
-        let Some(mut uring) = uring() else { return };
-        let near = socket();
-        let at = near.local_addr().unwrap();
-        uring.receive(near.as_fd(), 1).unwrap();
-        uring.enter(Wait::No).unwrap();
-        drop((uring, near));
-        UdpSocket::bind(at).unwrap();
-    }
-
-    #[test]
-    fn more_than_all_buffers_hold_ends_the_request_and_loses_nothing() {
-        let Some(mut uring) = uring() else { return };
-        let (near, phone) = (socket(), socket());
-        socket2::SockRef::from(&near).set_recv_buffer_size(8 << 20).unwrap();
-        phone.connect(near.local_addr().unwrap()).unwrap();
-        uring.receive(near.as_fd(), 1).unwrap();
-        let (mut heard, mut ended) = (Vec::new(), 0);
-        let mut held = Vec::new();
-        for n in 0..2 * BUFFERS {
-            phone.send(&n.to_be_bytes()).unwrap();
-            if n % 100 == 99 {
-                uring.enter(Wait::No).unwrap();
-            }
-        }
-        while heard.len() < usize::from(2 * BUFFERS) {
-            match done(&mut uring) {
-                Done::Came { buffer, .. } => {
-                    heard
-                        .push(u16::from_be_bytes([uring.room(&buffer)[0], uring.room(&buffer)[1]]));
-                    held.push(buffer);
-                }
-                Done::Ended { token: 1 } => {
-                    ended += 1;
-                    held.drain(..).for_each(|buffer| uring.give_back(buffer));
-                    uring.receive(near.as_fd(), 1).unwrap();
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-        assert_eq!(heard, (0..2 * BUFFERS).collect::<Vec<_>>());
-        assert!(ended >= 1);
-    }
-
-    #[test]
-    fn what_could_not_be_sent_is_told_and_can_be_looked_at() {
-        let Some(mut uring) = uring() else { return };
-        let near = socket();
-        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        for n in 0..3u8 {
-            let write = |room: &mut [u8]| {
-                room[0] = n;
-                1
-            };
-            uring.send(near.as_fd(), Some(nowhere), write).unwrap();
-        }
-        uring.enter(Wait::No).unwrap();
-        for n in 0..3u8 {
-            let Done::Unsent { at, error } = done(&mut uring) else { panic!() };
-            assert_eq!((at, error), (usize::from(n), libc::EINVAL));
-            assert_eq!(uring.going(at), Some(&[n][..]));
-        }
-    }
-
-    #[test]
-    fn a_sleeper_is_woken_by_another_thread_again_and_again() {
-        let Some(mut uring) = uring() else { return };
-        let waker = Waker::new().unwrap();
-        uring.watch(&waker).unwrap();
-        for _ in 0..3 {
-            waker.about_to_sleep();
-            std::thread::scope(|scope| {
-                scope.spawn(|| waker.wake());
-                assert!(matches!(done(&mut uring), Done::Woken { last: false }));
-            });
-        }
-    }
-}
+mod tests;
