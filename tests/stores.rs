@@ -135,6 +135,26 @@ fn stores_that_are_slow_delay_only_themselves_and_end_up_with_every_row_once() {
 }
 
 #[test]
+fn verify_makes_no_stream_where_there_is_none() {
+    let street = Street::new();
+    let nats = Nats::start(&street, None);
+    let (data, config) = (street.folder("data"), street.dir().join("verify.toml"));
+    std::fs::create_dir_all(data.join("outbox")).unwrap();
+    let text = format!(
+        "[switch]\ndata = \"{}\"\n[sip]\nlisten = [\"udp:{}:5060\"]\n[records]\n\
+         stores = [\"{}\"]\n",
+        data.display(),
+        street.ip(SWITCH),
+        nats.store()
+    );
+    std::fs::write(&config, text).unwrap();
+    for _ in 0..2 {
+        let said = verify(&config, "").expect_err("there is nothing to verify");
+        assert!(said.contains("WRONG: cannot be read") && said.contains("stream"), "{said}");
+    }
+}
+
+#[test]
 fn a_purge_of_postgresql_takes_what_is_old_leaves_proof_and_says_what_it_cannot_purge() {
     let street = Street::new();
     let postgres = Postgres::start(&street, None);

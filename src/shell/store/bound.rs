@@ -33,7 +33,7 @@ enum Told {
 
 /// What becomes of the oldest segment.
 pub enum Oldest {
-    /// Some stores go on behind it: each with how many rows it never got.
+    /// Some stores go on behind it: each with the rows it never got. None does where all had it.
     Skipped(Vec<(String, Vec<Row>)>),
     /// No store has taken all of it, so it stays.
     Wanted,

@@ -2,7 +2,7 @@
 //! tries again, less and less often, while the store is away.
 
 use super::bound::Oldest;
-use super::outbox::{self, Bookmark, Position};
+use super::outbox::{self, Bookmark, Outbox, Position};
 use super::{Health, Pace, Place, Store, columns, places};
 use crate::core::Row;
 use crate::shell::meters::ShellMeters;
@@ -38,8 +38,14 @@ struct State {
 }
 
 impl Shared {
-    pub fn new(dir: &Path, names: Vec<String>, end: Position, health: Arc<Health>) -> Self {
+    pub fn new(log: &Outbox, names: Vec<String>, health: Arc<Health>) -> Self {
+        let (dir, end) = (log.place(), log.end());
         let names: Vec<String> = names.iter().map(|name| places::file_name(name)).collect();
+        for name in &names {
+            if let Err(error) = outbox::begin(dir, name, log.last(), end) {
+                tracing::warn!(store = name, "where it begins cannot be noted: {error}");
+            }
+        }
         // A cursor beyond the end belongs to an outbox that somebody has removed.
         let cursors = names.iter().map(|name| outbox::load_cursor(dir, name).min(end)).collect();
         let (stopping, closing, kept_from) = (false, false, 0);
@@ -79,21 +85,28 @@ impl Shared {
         stores.min().map_or(String::new(), |(_, name)| name.clone())
     }
 
-    /// Has stores that lag go on behind the oldest segment, where another has taken all of it.
+    /// Has stores that lag go on behind the oldest segment that one of them is in, where another
+    /// has taken all of it.
     pub fn skip_oldest(&self) -> std::io::Result<Oldest> {
         let (cursors, end) = {
             let state = self.lock();
             (state.cursors.clone(), state.end)
         };
-        let Some(oldest) = outbox::oldest(&self.dir)?.filter(|oldest| *oldest < end.segment) else {
+        let Some(oldest) = outbox::oldest(&self.dir)? else { return Ok(Oldest::None) };
+        // One more stays before the first that a store is in, for as long as there is room.
+        let lagging = cursors.iter().map(|cursor| cursor.segment).min().unwrap_or(oldest);
+        let lagging = lagging.max(oldest);
+        if lagging >= end.segment {
             return Ok(Oldest::None);
-        };
-        let behind = Position { segment: oldest + 1, offset: 0 };
+        }
+        outbox::remove_before(&self.dir, lagging);
+        if outbox::oldest(&self.dir)? != Some(oldest) {
+            return Ok(Oldest::Skipped(Vec::new()));
+        }
+        let behind = Position { segment: lagging + 1, offset: 0 };
         let lags = |cursor: &Position| *cursor < behind;
         match cursors.iter().filter(|cursor| lags(cursor)).count() {
-            0 if cursors.is_empty() => {}
-            // The one before the first that is needed, where a start looks for the last numbers.
-            0 => return Ok(Oldest::None),
+            0 => {}
             all if all == cursors.len() => return Ok(Oldest::Wanted),
             _ => {}
         }

@@ -131,7 +131,7 @@ pub fn start(
     let meters = metrics.for_shell();
     let names: Vec<String> = places.iter().map(|place| place.name.clone()).collect();
     let health = Arc::new(Health::new(&names, metrics, alarm));
-    let shared = Arc::new(Shared::new(outbox, names, log.end(), Arc::clone(&health)));
+    let shared = Arc::new(Shared::new(&log, names, Arc::clone(&health)));
     let stored = Arc::new(Stored::default());
     stored.add(log.last());
     // Another process may have written the end of it.

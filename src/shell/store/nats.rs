@@ -45,7 +45,7 @@ impl Nats {
     pub fn open(at: &Remote, origin: &str) -> Result<Self, String> {
         let runtime = super::runtime()?;
         let (context, known) = runtime.block_on(async {
-            let (context, stream) = connect(at).await?;
+            let (context, stream) = connect(at, true).await?;
             let known = newest(&stream, at).await?;
             Ok::<_, String>((context, known))
         })?;
@@ -83,8 +83,8 @@ fn subjects(at: &Remote) -> [String; 2] {
     ["calls", "agent_states"].map(|table| format!("{}.{}.{table}", at.path, at.switch))
 }
 
-/// The stream, made where it is missing.
-async fn connect(at: &Remote) -> Result<(Context, Stream), String> {
+/// The stream, made where it is missing; but not by whoever only reads.
+async fn connect(at: &Remote, make: bool) -> Result<(Context, Stream), String> {
     let client = within(CONNECT_WITHIN, dial(at)).await?;
     let context = ContextBuilder::new()
         .timeout(ANSWER_WITHIN)
@@ -100,7 +100,10 @@ async fn connect(at: &Remote) -> Result<(Context, Stream), String> {
         ..Config::default()
     };
     let stream = within(ANSWER_WITHIN, async {
-        context.get_or_create_stream(wanted).await.map_err(|e| e.to_string())
+        match make {
+            true => context.get_or_create_stream(wanted).await.map_err(|e| e.to_string()),
+            false => context.get_stream(&at.path).await.map_err(|e| e.to_string()),
+        }
     });
     let stream = stream.await?;
     if !stream.cached_info().config.subjects.contains(&own) {
@@ -141,7 +144,7 @@ pub async fn within<T>(
 
 /// Every row of this switch that the stream has, as it was published.
 pub async fn read_all(at: &Remote, visit: &mut dyn FnMut(&Value)) -> Result<(), String> {
-    let (_, stream) = connect(at).await?;
+    let (_, stream) = connect(at, false).await?;
     let mut unread = 0;
     each(&stream, at, DeliverPolicy::All, &mut |message| match serde_json::from_slice(
         &message.payload,

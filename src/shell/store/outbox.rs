@@ -7,13 +7,18 @@ use super::line;
 use crate::core::Row;
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A segment is followed by another when it is longer than this.
 pub const SEGMENT_MAX: u64 = 16 << 20;
+
+/// Rows that are looked at together for where a store begins.
+const LOOKED_AT: usize = 1_000;
+/// Before the numbers in a cursor's second line.
+const BEGAN: &str = "from ";
 
 /// A place in the log: a segment, and octets into it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -232,6 +237,46 @@ pub fn load_cursor(dir: &Path, name: &str) -> Position {
     }
 }
 
+/// Notes where a store begins that has no cursor yet: at the oldest row that is left, or at the
+/// next one. It is never to have what came before.
+pub fn begin(dir: &Path, name: &str, (calls, states): (u64, u64), end: Position) -> io::Result<()> {
+    let path = cursor_path(dir, name);
+    if path.exists() {
+        return Ok(());
+    }
+    let from = load_cursor(dir, name);
+    let (mut at, mut first) = (from, (None, None));
+    while at < end && (first.0.is_none() || first.1.is_none()) {
+        let (rows, behind) = read(dir, at, end, LOOKED_AT)?;
+        for row in &rows {
+            match row {
+                Row::Call(call) => _ = first.0.get_or_insert(call.seq),
+                Row::AgentState(state) => _ = first.1.get_or_insert(state.seq),
+            }
+        }
+        at = behind;
+    }
+    let first = (first.0.unwrap_or(calls + 1), first.1.unwrap_or(states + 1));
+    let text = format!("{}{BEGAN}{} {}\n", cursor_text(from), first.0, first.1);
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
+}
+
+/// The first call and the first agent's state that each store was to have, where that is known.
+pub fn beginnings(dir: &Path) -> io::Result<BTreeMap<String, (u64, u64)>> {
+    let mut found = BTreeMap::new();
+    for name in cursors(dir)?.into_keys() {
+        let text = fs::read_to_string(cursor_path(dir, &name)).unwrap_or_default();
+        let noted = text.lines().find_map(|line| line.strip_prefix(BEGAN)?.split_once(' '));
+        let number = |text: &str| text.parse::<u64>().ok();
+        if let Some(began) = noted.and_then(|(calls, states)| number(calls).zip(number(states))) {
+            found.insert(name, began);
+        }
+    }
+    Ok(found)
+}
+
 /// How far every store has come, by the names of their cursors.
 pub fn cursors(dir: &Path) -> io::Result<BTreeMap<String, Position>> {
     let mut found = BTreeMap::new();
@@ -266,11 +311,14 @@ impl Bookmark {
                 options.open(cursor_path(dir, name))?
             }
         };
-        let text = format!("{:020} {:020}\n", at.segment, at.offset);
-        file.write_all_at(text.as_bytes(), 0)?;
+        file.write_all_at(cursor_text(at).as_bytes(), 0)?;
         self.0 = Some(file);
         Ok(())
     }
+}
+
+fn cursor_text(at: Position) -> String {
+    format!("{:020} {:020}\n", at.segment, at.offset)
 }
 
 fn cursor_path(dir: &Path, name: &str) -> PathBuf {

@@ -112,3 +112,75 @@ fn rows_that_no_store_has_are_never_let_go_of_whatever_the_limit() {
     drop(lane);
     stores.finish();
 }
+
+#[test]
+fn a_store_that_dies_after_years_is_held_to_the_same_limit() {
+    let folder = Folder::new("bound-late");
+    let dir = folder.0.join("outbox");
+    let (moods, well) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (dies, got) = store("dies", &moods);
+    let (steady, all) = store("steady", &well);
+    let (mut lane, stores, _) = begin(&folder, vec![dies, steady]);
+    let length = |rows: &Mutex<Vec<Row>>| rows.lock().unwrap().len() as u64;
+    // Three segments, of which the oldest go.
+    let mut had = 0;
+    while outbox::oldest(&dir).unwrap() < Some(3) {
+        had += 1;
+        lane.put(call(had));
+        until("both have it", || length(&got) == had && length(&all) == had);
+    }
+    moods.store(usize::MAX, Ordering::SeqCst);
+    for n in had + 1..=had + 200 {
+        lane.put(call(n));
+        until("the steady store has it", || length(&all) == n);
+    }
+    let size = outbox::size(&dir).unwrap();
+    assert!(size < MOST + 10_000, "{size} octets");
+    let list = stores.health().list();
+    let let_go = list[0]["let_go"].as_u64().unwrap();
+    assert!(let_go > 100 && list[1]["let_go"] == 0, "{list:#}");
+    assert_eq!(list[0]["behind"], 200 - let_go);
+    moods.store(0, Ordering::SeqCst);
+    until("it has the rest", || length(&got) == had + 200 - let_go);
+    let expected: Vec<u64> = (1..=had).chain(had + let_go + 1..=had + 200).collect();
+    assert_eq!(numbers(&got.lock().unwrap()), expected);
+    drop(lane);
+    stores.finish();
+}
+
+#[test]
+fn the_only_store_that_dies_after_years_loses_nothing_and_fills_no_disk() {
+    let folder = Folder::new("bound-late-alone");
+    let dir = folder.0.join("outbox");
+    let moods = Arc::new(AtomicUsize::new(0));
+    let (dies, got) = store("dies", &moods);
+    let (mut lane, stores, heard) = begin(&folder, vec![dies]);
+    let stored = stores.stored();
+    let mut n = 0;
+    while outbox::oldest(&dir).unwrap() < Some(3) {
+        n += 1;
+        lane.put(call(n));
+        until("it has it", || got.lock().unwrap().len() as u64 == n);
+    }
+    moods.store(usize::MAX, Ordering::SeqCst);
+    let is_full = |(store, trouble): &(String, Option<String>)| {
+        store == "outbox" && trouble.as_ref().is_some_and(|why| why.contains("no store takes them"))
+    };
+    let full = || heard.lock().unwrap().iter().any(is_full);
+    let last = n + 200;
+    while !full() && n < last {
+        n += 1;
+        lane.put(call(n));
+        until("it is in the outbox, or there is no room", || stored.has(n, 0) || full());
+    }
+    assert!(full(), "after {n} rows nobody has said that it is full");
+    let size = outbox::size(&dir).unwrap();
+    assert!(size < MOST + 10_000, "{size} octets");
+    assert!(size > MOST - 10_000, "what no store needs is gone first: {size} octets");
+    moods.store(0, Ordering::SeqCst);
+    until("everything has come", || got.lock().unwrap().len() as u64 == n);
+    assert_eq!(numbers(&got.lock().unwrap()), (1..=n).collect::<Vec<_>>());
+    assert!(!dir.join("let-go").exists());
+    drop(lane);
+    stores.finish();
+}

@@ -85,3 +85,43 @@ fn verify_holds_the_outbox_against_the_journal() {
     assert!(said.contains("the outbox has it otherwise"), "{said}");
     assert!(said.contains("calls number 3 is not in the outbox"), "{said}");
 }
+
+/// A switch with one database.
+fn with_database(folder: &Folder) -> config::Settings {
+    let data = folder.0.clone();
+    let stores = vec![config::Store::Sqlite { path: data.join("records.db") }];
+    config::Settings { data, stores, ..config::Settings::default() }
+}
+
+#[test]
+fn a_store_that_came_later_is_not_blamed_for_what_there_was_before_it() {
+    let folder = Folder::new("verify-later");
+    let settings = with_database(&folder);
+    journal_of(&folder, &(1..=5).map(call).chain((1..=3).map(state)).collect::<Vec<_>>());
+    let mut outbox = Outbox::open(&folder.0.join("outbox")).unwrap();
+    outbox.append(&[call(4), call(5), state(3)]).unwrap();
+    drop(outbox);
+    run(&folder, configured(&folder, &settings.stores), std::iter::empty());
+    let verdict = &verify(&settings, "").unwrap()[0];
+    assert!(verdict.is_good() && verdict.tables[0].rows == 2, "{verdict}");
+    let connection = rusqlite::Connection::open(folder.0.join("records.db")).unwrap();
+    connection.execute("DELETE FROM calls WHERE seq = 4", []).unwrap();
+    let verdict = &verify(&settings, "").unwrap()[0];
+    assert!(verdict.to_string().contains("number 4, is missing"), "{verdict}");
+}
+
+#[test]
+fn a_store_that_has_lost_its_beginning_is_found_out_when_no_log_goes_back_so_far() {
+    let folder = Folder::new("verify-beginning");
+    let settings = with_database(&folder);
+    run(&folder, configured(&folder, &settings.stores), (1..=5).map(call));
+    std::fs::remove_file(folder.0.join("outbox/000000000001.rows")).unwrap();
+    assert!(verify(&settings, "").unwrap()[0].is_good());
+    let connection = rusqlite::Connection::open(folder.0.join("records.db")).unwrap();
+    connection.execute("DELETE FROM calls WHERE seq <= 2", []).unwrap();
+    let verdict = &verify(&settings, "").unwrap()[0];
+    assert!(verdict.to_string().contains("number 1, and 1 to 2 are gone"), "{verdict}");
+    // A cursor moves, and the beginning stays.
+    run(&folder, configured(&folder, &settings.stores), std::iter::once(call(6)));
+    assert_eq!(verify(&settings, "").unwrap()[0].wrong, verdict.wrong);
+}

@@ -73,7 +73,7 @@ fn compare(truth: &Truth, store: &Store) -> Verdict {
         verdict.unread = Some(why.into());
         return verdict;
     }
-    let pending = truth.pending(&verdict.store);
+    let (pending, began) = (truth.pending(&verdict.store), truth.began(&verdict.store));
     let mut looks = TABLES.map(|table| Look::new(table, truth));
     let read = readers::read(store, &mut |table, cells| {
         let at = TABLES.iter().position(|known| known.name == table.name);
@@ -82,8 +82,9 @@ fn compare(truth: &Truth, store: &Store) -> Verdict {
     let purged = read.and_then(|()| readers::purged(store));
     match purged {
         Ok(purged) => {
-            for (look, purged) in looks.into_iter().zip(purged) {
-                look.finish(&purged, &pending, &mut verdict);
+            for ((look, purged), began) in looks.into_iter().zip(purged).zip(began) {
+                let is_kept = readers::is_kept(store);
+                look.finish(&purged, (&pending, began, is_kept), &mut verdict);
             }
         }
         Err(why) => verdict.say(format!("cannot be read: {why}")),
@@ -124,10 +125,20 @@ impl<'t> Look<'t> {
         }
     }
 
-    fn finish(mut self, purged: &Ranges, pending: &BTreeSet<String>, verdict: &mut Verdict) {
+    /// `began`: the first number that the store was to have; `is_kept`: it has them for ever, or a
+    /// purge has left proof.
+    fn finish(
+        mut self,
+        purged: &Ranges,
+        (pending, began, is_kept): (&BTreeSet<String>, Option<u64>, bool),
+        verdict: &mut Verdict,
+    ) {
         let mut missing = BTreeSet::new();
         for (key, cells) in self.truth.iter().filter(|(key, _)| !self.seen.contains(*key)) {
             let seq = self.table.seq_of(cells);
+            if seq.or_else(|| self.truth.call_of(key)) < began {
+                continue;
+            }
             missing.extend(seq);
             if pending.contains(key) {
                 verdict.on_their_way += usize::from(self.table.has_seq());
@@ -138,6 +149,15 @@ impl<'t> Look<'t> {
             }
         }
         self.seqs.sort_unstable();
+        if let Some(began) = began.filter(|_| is_kept)
+            && let Some(until) = self.seqs.iter().chain(&missing).min()
+            && let Some(first) = (began..*until).find(|n| !purged.holds(*n))
+        {
+            let (name, last) = (self.table.name, until - 1);
+            verdict.say(format!(
+                "{name}: it began with number {began}, and {first} to {last} are gone"
+            ));
+        }
         for pair in self.seqs.windows(2) {
             let (before, after) = (pair[0], pair[1]);
             if before == after {

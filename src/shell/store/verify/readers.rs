@@ -22,6 +22,12 @@ pub fn read(store: &Store, visit: Visit) -> Result<(), String> {
     }
 }
 
+/// Whether what was written there stays, but for a purge, which leaves proof: sheets are put away
+/// by hand, and a stream has limits of its own.
+pub fn is_kept(store: &Store) -> bool {
+    matches!(store, Store::Sqlite { .. } | Store::Postgres(_))
+}
+
 /// In the order of the tables.
 pub fn purged(store: &Store) -> Result<[Ranges; 3], String> {
     let found = match store {

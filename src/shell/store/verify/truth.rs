@@ -27,6 +27,8 @@ pub struct Truth {
     pub flaws: Vec<String>,
     /// How far each store had come before anything was read.
     cursors: BTreeMap<String, Position>,
+    /// The first numbers that each was to have.
+    began: BTreeMap<String, (u64, u64)>,
 }
 
 impl Truth {
@@ -35,10 +37,11 @@ impl Truth {
         let outbox = data.join("outbox");
         let sentence = |e: std::io::Error| format!("{}: {e}", outbox.display());
         let cursors = outbox::cursors(&outbox).map_err(sentence)?;
+        let began = outbox::beginnings(&outbox).map_err(sentence)?;
         let end = outbox::extent(&outbox).map_err(sentence)?;
         let tables = [Rows::default(), Rows::default(), Rows::default()];
         let (outbox_at, last, flaws) = (outbox.clone(), (0, 0), Vec::new());
-        let mut truth = Self { tables, outbox: outbox_at, end, last, flaws, cursors };
+        let mut truth = Self { tables, outbox: outbox_at, end, last, flaws, cursors, began };
         for dir in [data.join("journal/set-aside"), data.join("journal")] {
             journal::rows(&dir, &mut |row| truth.add(&row))
                 .map_err(|e| format!("{}: {e}", dir.display()))?;
@@ -84,6 +87,14 @@ impl Truth {
     pub fn rows(&self, table: &Table) -> &Rows {
         let at = TABLES.iter().position(|known| known.name == table.name);
         &self.tables[at.unwrap_or(0)]
+    }
+
+    /// The first number that a store was to have of each table, legs by their calls; `None` where
+    /// nobody has noted it.
+    pub fn began(&self, store: &str) -> [Option<u64>; 3] {
+        let began = self.began.get(&file_name(store));
+        let (calls, states) = began.copied().unzip();
+        [calls, calls, states]
     }
 
     fn add(&mut self, row: &Row) {
