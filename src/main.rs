@@ -19,6 +19,8 @@ fn run(args: RunArgs) -> Result<(), Fault> {
         return supervise(&args);
     }
     let (config, data) = (args.config.clone(), data_folder(&args.config, args.data.as_deref()));
+    let (named, given) = (args.config.clone(), args.data.clone());
+    let folder = move || data_folder(&named, given.as_deref());
     let read = move || read_settings(&args.config, args.data.as_deref());
     let (settings, mistakes) = match read() {
         Ok(settings) => (settings, None),
@@ -32,6 +34,7 @@ fn run(args: RunArgs) -> Result<(), Fault> {
     let options = Options {
         reload: Some(Arc::new(reload)),
         config: Some(config),
+        folder: Some(Arc::new(folder)),
         mistakes: mistakes.as_ref().map(|fault| fault.line.clone()),
         ..Options::default()
     };

@@ -2,6 +2,7 @@
 //! number.
 
 use super::client::Client;
+use super::upkeep::who;
 use super::{Fault, print};
 use crate::shell;
 use serde_json::{Value, json};
@@ -16,6 +17,7 @@ pub fn follow(client: &Client, from: Option<u64>, as_json: bool) -> Result<(), F
 
 /// Those that a journal leads to.
 pub fn tell(journal: &Path, from: Option<u64>, as_json: bool) -> Result<(), Fault> {
+    shell::note_look(journal, &who(), "events --journal", "")?;
     let mut fault = None;
     let told = shell::facts_of(journal, from, &mut |fact| {
         let event = serde_json::from_str(fact).unwrap_or(Value::Null);
@@ -61,6 +63,16 @@ fn plain(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_reads_a_journal_is_written_down_before_anything_is_shown() {
+        let folder = crate::shell::store::tests::Folder::new("events-journal");
+        std::fs::create_dir_all(folder.0.join("journal")).unwrap();
+        assert!(tell(&folder.0.join("journal"), None, false).is_err(), "nothing is in it");
+        let file = std::fs::read_dir(folder.0.join("audit")).unwrap().next().unwrap().unwrap();
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        assert!(text.contains("events --journal") && text.contains("(uid "), "{text}");
+    }
 
     #[test]
     fn an_event_is_one_line() {

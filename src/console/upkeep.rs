@@ -34,7 +34,7 @@ pub fn purge(args: &PurgeArgs) -> Result<(), Fault> {
 }
 
 /// Who asks for it: the name they are logged in by, and the user that they are to the system.
-fn who() -> String {
+pub fn who() -> String {
     let name = ["SUDO_USER", "LOGNAME", "USER"].iter().find_map(|key| std::env::var(key).ok());
     let uid = std::fs::metadata("/proc/self").map_or(u32::MAX, |about| about.uid());
     format!("{} (uid {uid})", name.unwrap_or_else(|| "unknown".into()))

@@ -3,13 +3,17 @@
 use super::args::WhyArgs;
 use super::client::Client;
 use super::screen::span;
+use super::upkeep::who;
 use super::{Fault, print};
 use crate::shell;
 use serde_json::{Value, json};
 
 pub fn show(client: &Client, args: &WhyArgs) -> Result<(), Fault> {
     let story = match &args.journal {
-        Some(journal) => shell::explain(journal, &args.call)?,
+        Some(journal) => {
+            shell::note_look(journal, &who(), "calls.why --journal", &args.call)?;
+            shell::explain(journal, &args.call)?
+        }
         None => client.call("calls.why", json!({"call": args.call}))?,
     };
     print(&if args.json { format!("{story}\n") } else { text(&story) })

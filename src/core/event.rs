@@ -38,6 +38,10 @@ pub enum Event {
     Recording(TapeEvent),
     /// More comes in than can be handled, or no longer does: new calls are turned away meanwhile.
     Swamped(bool),
+    /// The calendar was put forward by so many seconds, or back. No timer goes by it.
+    ClockMoved {
+        seconds: i64,
+    },
     /// A store takes no rows any more, and why; or it takes them again. Calls do not depend on it.
     Store {
         name: String,

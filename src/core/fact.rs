@@ -72,6 +72,11 @@ pub enum What {
         user: String,
         peer: SocketAddr,
     },
+    /// The calendar was put forward by so many seconds, or back: times of day before and behind
+    /// this do not follow from each other.
+    ClockMoved {
+        seconds: i64,
+    },
     /// A place where rows are stored; why it is away, or empty.
     Store {
         name: String,

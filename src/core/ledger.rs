@@ -49,6 +49,7 @@ impl Ledger {
             | What::Blocked { .. }
             | What::Unblocked { .. }
             | What::Locked { .. }
+            | What::ClockMoved { .. }
             | What::Store { .. }
             | What::Journal { .. }
             | What::Audit(_)

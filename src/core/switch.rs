@@ -163,6 +163,7 @@ impl Switch {
                 self.sip(now, |ua, cx, out| ua.answered(cx, query, answer, out));
             }
             Event::Swamped(swamped) => self.state.calls.swamped(swamped),
+            Event::ClockMoved { seconds } => self.fact(now, What::ClockMoved { seconds }, out),
             Event::Store { name, trouble } => {
                 let up = trouble.is_none();
                 let why = trouble.unwrap_or_default();

@@ -5,6 +5,8 @@
 //! In: the board, which is asked once a second. Out: files, each fact once, over all processes.
 
 use super::board::{Acts, BoardReader};
+use super::clock::Clock;
+use super::stamp::rfc3339;
 use crossbeam_channel::{self as channel, RecvTimeoutError, Sender};
 use serde_json::{Value, json};
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -135,6 +137,26 @@ impl Log {
     }
 }
 
+/// Writes down that somebody looks into a journal, in which callers' numbers are, without a switch:
+/// in the log of the data folder that the journal is of. Who cannot be written down sees nothing.
+pub fn note_look(journal: &Path, by: &str, verb: &str, on: &str) -> Result<(), String> {
+    let journal = journal.canonicalize().map_err(|e| format!("{}: {e}", journal.display()))?;
+    let own = journal.ancestors().find(|dir| dir.file_name().is_some_and(|name| name == "journal"));
+    let data = own.unwrap_or(&journal).parent().unwrap_or(&journal);
+    let dir = data.join("audit");
+    let at = rfc3339(Clock::start().now().wall);
+    let line = json!({"at": at, "kind": "audit", "by": by, "verb": verb, "on": on});
+    let written = open(&dir, &format!("{}.jsonl", &at[..7]))
+        .and_then(|mut file| file.write_all(format!("{line}\n").as_bytes()));
+    written.map_err(|e| {
+        format!(
+            "{}: it cannot be written down who looks, so nothing is shown: {e}. Copy the journal \
+             to where you may write",
+            dir.display()
+        )
+    })
+}
+
 fn open(dir: &Path, name: &str) -> io::Result<File> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(dir.join(name))
@@ -210,6 +232,36 @@ mod tests {
         log.write_down(&board(1, 20, &acts)).unwrap();
         log.write_down(&board(1, 30, &acts)).unwrap();
         assert_eq!((seqs(&folder, "2026-11"), seqs(&folder, "2026-12")), (vec![3, 7], vec![9]));
+    }
+
+    #[test]
+    fn a_look_into_the_journal_by_hand_stands_among_the_others_and_confuses_nobody() {
+        let folder = Folder::new("access-hand");
+        let (aside, audit) = (folder.0.join("journal/set-aside"), folder.0.join("audit"));
+        fs::create_dir_all(&aside).unwrap();
+        note_look(&folder.0.join("journal"), "hema (uid 7)", "calls.why --journal", "01HZ7")
+            .unwrap();
+        note_look(&aside, "hema (uid 7)", "events --journal", "").unwrap();
+        let file = fs::read_dir(&audit).unwrap().next().unwrap().unwrap().path();
+        let text = fs::read_to_string(file).unwrap();
+        let looks: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(looks.len(), 2, "{text}");
+        assert_eq!((&looks[0]["by"], &looks[0]["on"]), (&json!("hema (uid 7)"), &json!("01HZ7")));
+        let month = looks[1]["at"].as_str().unwrap()[..7].to_string();
+        let mut log = Log::new(&audit);
+        let act: Arc<str> =
+            text.lines().next().unwrap().replace("\"by\"", "\"seq\":3,\"by\"").into();
+        let board = |seen: u64| Acts {
+            texts: if seen < 3 { vec![Arc::clone(&act)] } else { Vec::new() },
+            newest: 3,
+            missing: None,
+        };
+        log.write_down(&board).unwrap();
+        note_look(&aside, "hema (uid 7)", "events --journal", "").unwrap();
+        Log::new(&audit).write_down(&board).unwrap();
+        let text = fs::read_to_string(audit.join(format!("{month}.jsonl"))).unwrap();
+        assert_eq!(text.matches("\"seq\":3").count(), 1, "{text}");
     }
 
     #[test]

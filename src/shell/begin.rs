@@ -3,11 +3,13 @@
 use super::board::{Board, Names};
 use super::engine::Journal;
 use super::ground::Ground;
-use super::journal::{Begin, Limits, Writer};
+use super::journal::{Begin, Limits, Stale, Writer};
 use super::store::Stored;
 use crate::base::FlowId;
-use crate::core::{Event, Homeless, Out, Switch, Wanted};
+use crate::core::{Command, Event, Homeless, Out, Row, Switch, Wanted};
+use bytes::Bytes;
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Everything that knows what has been so far.
@@ -17,14 +19,31 @@ pub struct Begun {
     pub journal: Writer,
     /// What is to be done first. Its facts are on the board already.
     pub first: Out,
+    /// What the process before died of.
+    pub poison: Vec<Bytes>,
+    pub past: Past,
+}
+
+/// A journal that is not gone on with, and is put aside when nothing can come between any more.
+#[derive(Default)]
+pub struct Past(Option<(Stale, usize, bool)>);
+
+impl Past {
+    pub fn put_aside(self, data: &Path) {
+        if let Some((stale, kept, safe)) = self.0 {
+            stale.put_aside(&data.join("journal"), kept, safe);
+        }
+    }
 }
 
 /// Makes the switch. One that goes on is told, through its journal, that the process is another.
-/// `flows` are the streams that are still there; `safe`: every row that was found is in the outbox.
+/// `flows` are the streams that are still there; `waiting`: rows that the outbox has yet to take.
+/// From here on there is another journal, so whatever may fail has been tried before.
 pub fn begin(
     found: Begin,
     ground: &Ground,
-    (stored, safe): (Arc<Stored>, bool),
+    stored: Arc<Stored>,
+    waiting: Vec<Row>,
     flows: BTreeSet<FlowId>,
 ) -> Result<Begun, String> {
     let dir = ground.settings.data.join("journal");
@@ -33,7 +52,9 @@ pub fn begin(
     let meters = ground.meters.clone();
     let now = ground.clock.now();
     let mut first = Out::default();
-    let again = match found {
+    let waiting: Vec<Command> =
+        waiting.into_iter().map(|row| Command::Store(Box::new(row))).collect();
+    let mut again = match found {
         Begin::Again(again) => again,
         Begin::Fresh { numbers, kept, stale } => {
             let mut switch = Switch::after(numbers, settings, ground.seed, now, &mut first);
@@ -42,15 +63,17 @@ pub fn begin(
             let mut board = Board::new(names(&switch), now);
             first.facts.drain(..).for_each(|fact| board.take(fact));
             let begun = (&switch.memory(now), &board);
-            let journal = Writer::begin(&dir, limits, begun, stored, meters)?;
-            if let Some(stale) = stale {
-                // What was taken over is in the first snapshot by now, unless its disk is full.
-                stale.put_aside(&dir, count, safe && journal.is_whole());
-            }
-            return Ok(Begun { switch, board, journal, first });
+            let mut journal = Writer::begin(&dir, limits, begun, stored, meters)?;
+            // What was taken over is in this one by now, unless its disk is full.
+            let safe = journal.take_over(now, &waiting, &switch);
+            let past = Past(stale.map(|stale| (stale, count, safe)));
+            first.commands.extend(waiting);
+            return Ok(Begun { switch, board, journal, first, poison: Vec::new(), past });
         }
     };
     let reload = (*again.settings() != settings).then(|| Event::Reload(Box::new(settings)));
+    first.commands = waiting;
+    let poison = std::mem::take(&mut again.poison);
     let (mut switch, mut board, mut journal) = again.go_on(&dir, limits, stored, meters)?;
     let events: Vec<Event> = [Event::Restarted { flows }].into_iter().chain(reload).collect();
     journal.append(now, &events);
@@ -64,7 +87,7 @@ pub fn begin(
     }
     journal.commit(now, &switch);
     tracing::info!("the journal was gone through: {} calls go on", board.live());
-    Ok(Begun { switch, board, journal, first })
+    Ok(Begun { switch, board, journal, first, poison, past: Past::default() })
 }
 
 /// Nobody who is owed a call is lost unheard: whoever is on duty reads their number.

@@ -91,6 +91,24 @@ impl Clock {
     }
 }
 
+/// The calendar beside the clock, while the switch runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Calendar {
+    last: Option<Now>,
+}
+
+impl Calendar {
+    /// By how many seconds it was moved since the last look, where that is more than it and the
+    /// clock differ by themselves.
+    pub fn review(&mut self, now: Now) -> Option<i64> {
+        let last = self.last.replace(now)?;
+        let passed = now.instant.since(last.instant).as_micros() as i64;
+        let moved = now.wall.0.saturating_sub(last.wall.0).saturating_sub(passed);
+        let is_much = moved.unsigned_abs() > MOVED.as_micros() as u64;
+        is_much.then_some(moved / 1_000_000)
+    }
+}
+
 /// What it has to be now by the machine's own clock, if that still runs as it did then.
 fn by_boot(folder: &Path) -> Option<Instant> {
     let note = std::fs::read_to_string(folder.join(NOTE)).ok()?;
@@ -151,6 +169,23 @@ mod tests {
         for step in [-5 * HOUR, -1, 5 * HOUR, 500 * HOUR] {
             assert_eq!(base(step, Some(503)), 503, "stepped by {step}");
         }
+    }
+
+    #[test]
+    fn a_calendar_that_is_moved_while_the_switch_runs_is_noticed_once_and_a_slow_drift_never() {
+        let mut calendar = Calendar::default();
+        let mut now = last();
+        let mut after = |seconds: u64, calendar_moved: i64| {
+            now.instant = now.instant + Duration::from_secs(seconds);
+            now.wall = Wall(now.wall.0 + seconds as i64 * 1_000_000 + calendar_moved);
+            calendar.review(now)
+        };
+        assert_eq!(after(0, 0), None, "there is nothing to compare with");
+        assert_eq!(after(3_600, 0), None, "however long it sleeps");
+        assert_eq!(after(1, 5 * HOUR), Some(18_000));
+        assert_eq!(after(1, 0), None, "told once");
+        assert_eq!(after(1, -9 * HOUR), Some(-32_400));
+        assert!((0..100).all(|_| after(10, 2_000_000).is_none()), "it is set right bit by bit");
     }
 
     #[test]

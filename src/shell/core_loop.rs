@@ -5,11 +5,12 @@
 //! whoever lags finds a bounded queue.
 
 use super::board::Names;
-use super::clock::Clock;
+use super::clock::{Calendar, Clock};
 use super::engine::{Engine, Journal};
 use super::lane::InboxEnd;
 use super::meters::LoopMeters;
 use super::outlets::Outlets;
+use super::shun::Shunned;
 use super::sys::epoll::{Poller, Ready, Waker};
 use super::udp::Udp;
 use crate::base::{FlowId, Instant, Now};
@@ -39,12 +40,26 @@ pub struct CoreLoop<E> {
     pub outlets: Outlets,
     pub meters: LoopMeters,
     pub handle: LoopHandle,
-    pub flood: Flood,
+    pub watch: Watch,
+}
+
+/// What the loop has an eye on beside its work.
+#[derive(Debug)]
+pub struct Watch {
+    flood: Flood,
+    calendar: Calendar,
+    shunned: Shunned,
+}
+
+impl Watch {
+    pub fn new(shunned: Shunned) -> Self {
+        Self { flood: Flood::default(), calendar: Calendar::default(), shunned }
+    }
 }
 
 /// Whether more comes in than can be handled.
 #[derive(Debug, Default)]
-pub struct Flood {
+struct Flood {
     /// Since when no listener was read empty.
     since: Option<Instant>,
     told: bool,
@@ -142,6 +157,7 @@ impl<E: Engine + 'static> CoreLoop<E> {
                     Over::Broken
                 }
                 Err(_) => {
+                    self.journal.break_off(self.clock.now());
                     tracing::error!(
                         "the core broke one of its own rules and stops; the message is above. \
                          The journal keeps its calls for the next start"
@@ -171,6 +187,8 @@ impl<E: Engine + 'static> CoreLoop<E> {
             self.handle.turns.fetch_add(1, Ordering::Relaxed);
             self.gather(&ready, &poller, &mut batch);
             let now = self.clock.now();
+            self.watch.shunned.keep_out(now.instant, &mut batch);
+            batch.extend(self.review_calendar(now));
             if let Some((due, _)) = self.engine.next_deadline().filter(|(at, _)| *at <= now.instant)
             {
                 self.meters.late_us.record(now.instant.since(due).as_micros() as f64);
@@ -193,12 +211,24 @@ impl<E: Engine + 'static> CoreLoop<E> {
     }
 
     /// Writes down all that is known, for another program to go on with: whether that is safe, and
-    /// the sockets.
-    pub fn leave(mut self) -> (bool, Udp) {
+    /// the sockets. Of a core that is not `intact` nothing is written down.
+    pub fn leave(mut self, intact: bool) -> (bool, Udp) {
+        if !intact {
+            return (false, self.udp);
+        }
         let now = self.clock.now();
         let board = self.outlets.copy_board();
         self.outlets.flush();
         (self.journal.leave(self.engine.memory(now), board), self.udp)
+    }
+
+    fn review_calendar(&mut self, now: Now) -> Option<Event> {
+        let seconds = self.watch.calendar.review(now)?;
+        tracing::warn!(
+            "the calendar was moved by {seconds} s while the switch runs. No call and no timer \
+             goes by it, but times in records do, and shifts, opening hours and days"
+        );
+        Some(Event::ClockMoved { seconds })
     }
 
     /// `idle`: nothing is left to be done.
@@ -244,8 +274,8 @@ impl<E: Engine + 'static> CoreLoop<E> {
                 more |= self.udp.receive(ready.token, batch);
             }
         }
-        if more || self.flood.since.is_some() || self.flood.told {
-            let told = self.flood.review(self.clock.instant(), more);
+        if more || self.watch.flood.since.is_some() || self.watch.flood.told {
+            let told = self.watch.flood.review(self.clock.instant(), more);
             batch.splice(before..before, told);
         }
         let ignored = std::mem::take(&mut self.udp.ignored);

@@ -22,6 +22,8 @@ pub trait Engine: Send {
 
 impl Engine for Switch {
     fn handle(&mut self, now: Now, event: Event, out: &mut Out) {
+        #[cfg(test)]
+        super::journal::break_at(&event);
         Switch::handle(self, now, event, out);
     }
 
@@ -57,6 +59,9 @@ pub trait Journal: Send {
     fn append(&mut self, now: Now, batch: &[Event]);
     /// What came of one event.
     fn follow(&mut self, commands: &[Command], facts: &[Fact], engine: &dyn Engine);
+    /// The core broke at an event of the batch: that is written as far as it is known, for the next
+    /// start to leave that event out.
+    fn break_off(&mut self, now: Now);
     /// When this returns, what was told has been written.
     fn commit(&mut self, now: Now, engine: &dyn Engine);
     /// The batch is done. True: a snapshot is wanted now.

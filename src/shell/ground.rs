@@ -1,7 +1,7 @@
 //! What a switch at work stands on: threads, queues, media workers, stores, doors. Each can be had
 //! or is one sentence that says why not.
 
-use super::admin::{self, Api, Glances, Guard};
+use super::admin::{self, Api, Door, Glances, Guard};
 use super::board::BoardReader;
 use super::clock::Clock;
 use super::core_loop::LoopHandle;
@@ -12,7 +12,7 @@ use super::meters::{Metrics, ShellMeters};
 use super::outlets::Replies;
 use super::store::{self, Pace, Stores};
 use super::tcp::{Limits, Streams};
-use super::{dns, journal, record, tunes};
+use super::{dns, record, tunes};
 use crate::base::FlowId;
 use crate::call::Tape;
 use crate::config::Settings;
@@ -74,20 +74,10 @@ impl Ground {
         })
     }
 
-    /// `waiting`: rows that the outbox has yet to take. And whether it has.
-    pub fn start_stores(
-        &self,
-        outbox: &Path,
-        waiting: Vec<Row>,
-    ) -> Result<(Lane<Row>, Stores, bool), String> {
-        let waiting = journal::to_outbox(&mut store::open(outbox)?, waiting);
+    pub fn start_stores(&self, outbox: &Path) -> Result<(Lane<Row>, Stores), String> {
         let places = store::places(&self.settings, outbox)?;
         let pace = Pace { most: self.settings.journal.outbox, ..Pace::default() };
-        let alarm = self.alarm();
-        let (mut rows, stores) = store::start(outbox, places, pace, &self.metrics, alarm)?;
-        let safe = waiting.is_empty();
-        waiting.into_iter().for_each(|row| rows.put(row));
-        Ok((rows, stores, safe))
+        store::start(outbox, places, pace, &self.metrics, self.alarm())
     }
 
     pub fn start_recorder(&self) -> std::io::Result<(Lane<Tape>, record::Inlet, JoinHandle<()>)> {
@@ -190,14 +180,22 @@ impl Ground {
         })
     }
 
+    /// The admin socket, before anybody serves it.
+    pub fn bind_door(&self) -> Result<Door, String> {
+        let _inside = self.runtime.enter();
+        let many = self.settings.admin.users.iter().any(|user| user.uid.is_some());
+        admin::bind(&self.settings.admin.socket, many)
+    }
+
     /// The admin socket, and HTTP where it is wanted.
     pub fn open_doors(
         &self,
         api: Arc<Api>,
+        door: Door,
         http: Option<TcpListener>,
     ) -> Result<(Guard, Option<SocketAddr>), String> {
         let _inside = self.runtime.enter();
-        let guard = admin::start(&self.settings.admin.socket, &api)?;
+        let guard = admin::start(door, &api);
         let Some(listener) = http else { return Ok((guard, None)) };
         let at = listener.local_addr().map_err(|e| format!("http: {e}"))?;
         super::http::start(listener, api)?;

@@ -31,6 +31,7 @@ mod reload;
 mod report;
 mod run;
 mod running;
+mod shun;
 mod stamp;
 pub mod store;
 mod supervise;
@@ -41,6 +42,7 @@ mod udp;
 mod upgrade;
 
 pub use crate::core::journal::shape;
+pub use access_log::note_look;
 pub use admin::Reload;
 pub use core_loop::Over;
 pub use journal::{Audit, audit as replay, explain, is_begun as has_journal, tell as facts_of};

@@ -28,7 +28,7 @@ pub fn run(settings: Settings, options: Options) -> Result<(), String> {
     if let Err(error) = signals::hold(&OBEYED) {
         tracing::warn!("signals cannot be held back: {error}");
     }
-    let program = Program::own(options.config.clone(), options.reload.clone());
+    let program = Program::own(options.config.clone(), options.folder.clone());
     let (wish, mut wishes) = mpsc::channel(1);
     let options = Options { upgrade: Some(wish), ..options };
     let running = Running::start(settings, options)?;
@@ -59,12 +59,23 @@ pub fn run(settings: Settings, options: Options) -> Result<(), String> {
             running.stop();
         }
     }
+    end(running)
+}
+
+/// A core that broke leaves a journal that has everything: nobody on the phone waits for a store,
+/// or for a disk, until the next process is there, and voices are relayed until this one is gone.
+fn end(running: Running) -> Result<(), String> {
+    let broke = || Err("the switch broke down; the log says where".into());
+    if *running.over().borrow() == Some(Over::Broken) {
+        std::mem::forget(running);
+        return broke();
+    }
     match running.finish() {
         Over::Drained | Over::Stopped | Over::Left => {
             tracing::info!("ended");
             Ok(())
         }
-        Over::Broken => Err("the switch broke down; the log says where".into()),
+        Over::Broken => broke(),
     }
 }
 
@@ -198,4 +209,41 @@ async fn reload(running: &Running) {
         Err(_) => tracing::error!("the configuration could not be read"),
     }
     manager::tell(Told::Ready);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Remote, Store};
+    use crate::shell::store::tests::Folder;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_core_that_broke_waits_for_no_store_that_hangs() {
+        let folder = Folder::new("broken-hangs");
+        // It is connected to, and never says a word.
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = silent.local_addr().unwrap();
+        let mut settings = Settings::default().with_data(&folder.0);
+        settings.sip.listen.clear();
+        settings.stores = vec![Store::Nats(Remote {
+            user: String::new(),
+            secret: None,
+            host: at.ip().to_string(),
+            port: at.port(),
+            path: "CALLS".into(),
+            tls: false,
+            switch: "main".into(),
+        })];
+        let running = Running::start(settings, Options::default()).unwrap();
+        let asked = silent.accept().unwrap();
+        running.core().break_down();
+        assert_eq!(running.wait(Duration::from_secs(10)), Some(super::Over::Broken));
+        let (ended, end_of) = std::sync::mpsc::channel();
+        std::thread::spawn(move || ended.send(end(running)));
+        // The store is given up after five seconds.
+        let how = end_of.recv_timeout(Duration::from_secs(3)).expect("it waits for the store");
+        assert!(how.unwrap_err().contains("broke down"));
+        drop(asked);
+    }
 }

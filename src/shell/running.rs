@@ -5,7 +5,7 @@ use super::admin::{Api, Guard, Reload, Upgrade};
 use super::before::{Before, bind, bind_http, look_back, with_own_address};
 use super::begin::{Begun, begin};
 use super::board::{self, Board, BoardReader};
-use super::core_loop::{CoreLoop, Flood, LoopHandle, Over};
+use super::core_loop::{CoreLoop, LoopHandle, Over, Watch};
 use super::ground::{Ground, no_thread};
 use super::handover::Handover;
 use super::lane::Inbox;
@@ -13,11 +13,13 @@ use super::lock::Lock;
 use super::media::{Jukebox, Workers};
 use super::meters::{Metrics, ShellMeters};
 use super::outlets::{Outlets, Replies};
+use super::shun::Shunned;
 use super::store::{self, Filter, Source, Stores};
 use super::tcp::Streams;
+use super::upgrade::Folder;
 use super::{checks, reload, tunes};
 use crate::config::Settings;
-use crate::core::{Event, Switch};
+use crate::core::{Event, Out, Switch};
 use crate::sip::Transport;
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -39,6 +41,8 @@ pub struct Options {
     pub reload: Option<Reload>,
     /// What the settings were read from, for a program that is to take this one's place.
     pub config: Option<PathBuf>,
+    /// Which data folder that names now, whatever else is wrong with it.
+    pub folder: Option<Folder>,
     /// Whoever wants another program in this one's place, and waits for whether that comes.
     pub upgrade: Option<Upgrade>,
     /// What is wrong with the configuration. Of the settings only the data folder counts then, and
@@ -52,7 +56,7 @@ pub struct Options {
 /// A running switch. Dropping it stops it at once.
 pub struct Running {
     runtime: Option<Runtime>,
-    core: Option<JoinHandle<CoreLoop<Switch>>>,
+    core: Option<Core>,
     board_thread: Option<JoinHandle<()>>,
     access_log: Option<AccessLog>,
     workers: Option<Workers>,
@@ -90,21 +94,22 @@ impl Running {
         let ground = Ground::prepare(with_own_address(settings), options.seed, clock)?;
         ground.meters.configuration_refused.set(f64::from(u8::from(options.mistakes.is_some())));
         let (reload, upgrade) = (options.reload, options.upgrade);
+        let door = ground.bind_door()?;
         let (tapes, inlet, recorder) = ground.start_recorder().map_err(no_thread)?;
         let (workers, media) = ground.start_media(inlet, std::mem::take(&mut open.ports))?;
         let reload = reload.map(|read| adopting(read, &ground, workers.jukebox()));
-        let (rows, stores, safe) = ground.start_stores(&outbox, waiting)?;
-        let Begun { switch, board, journal, first } =
-            begin(found, &ground, (stores.stored(), safe), open.ids())?;
+        let flows = open.ids();
+        let streams = ground.start_streams(tcp, open.flows)?;
+        let (rows, stores) = ground.start_stores(&outbox)?;
+        let Begun { switch, board, journal, first, poison, past } =
+            begin(found, &ground, stores.stored(), waiting, flows)?;
         let (news, board, board_thread) =
             board::start(board, ground.clock, ground.meters.clone()).map_err(no_thread)?;
         let acts = AccessLog::start(&ground.settings.data, board.clone()).map_err(no_thread)?;
-
-        let streams = ground.start_streams(tcp, open.flows)?;
         let replies = Replies::default();
         let api = ground.api(&board, &replies, stores.health())?;
         let api = Api { reload: reload.clone(), upgrade, ..api };
-        let (guard, http_at) = ground.open_doors(Arc::new(api), http)?;
+        let (guard, http_at) = ground.open_doors(Arc::new(api), door, http)?;
         ground.keep_meters(&workers);
         let questions = ground.start_questions();
         let core = CoreLoop {
@@ -116,11 +121,10 @@ impl Running {
             outlets: Outlets::new((media, tapes, rows, news), questions, streams.clone(), replies),
             meters: ground.metrics.for_loop(),
             handle: ground.handle.clone(),
-            flood: Flood::default(),
+            watch: Watch::new(Shunned::new(poison, ground.clock.instant())),
         };
-        let (over_sender, over) = watch::channel(None);
-        let tell = move |how| _ = over_sender.send_replace(Some(how));
-        let core = core.start(first, tell).map_err(no_thread)?;
+        let (core, over) = start_core(core, first).map_err(no_thread)?;
+        past.put_aside(&ground.settings.data);
         Ok(Self {
             runtime: Some(ground.runtime),
             core: Some(core),
@@ -214,7 +218,9 @@ impl Running {
         runtime.block_on(self.streams.pause());
         self.handle.leave();
         let core = self.core.take().and_then(|core| core.join().ok());
-        let Some((safe, udp)) = core.map(CoreLoop::leave) else { return (open, false) };
+        // What a core that broke remembers is no start for another: the journal is.
+        let intact = *self.over.borrow() != Some(Over::Broken);
+        let Some((safe, udp)) = core.map(|core| core.leave(intact)) else { return (open, false) };
         let (tcp, flows) = runtime.block_on(self.streams.leave_all());
         open.flows = flows;
         let udp = udp.into_fds().into_iter().map(|(at, fd)| (Transport::Udp, at, fd));
@@ -314,13 +320,25 @@ impl Running {
         if let Some(stores) = &self.stores {
             stores.hurry();
         }
-        if !core.leave().0 {
+        if !core.leave(true).0 {
             tracing::warn!(
                 "no last snapshot could be written. This program goes on from the journal; \
                  another version may not be able to"
             );
         }
     }
+}
+
+type Core = JoinHandle<CoreLoop<Switch>>;
+
+/// The thread, and whoever wants to know how it ends.
+fn start_core(
+    core: CoreLoop<Switch>,
+    first: Out,
+) -> std::io::Result<(Core, watch::Receiver<Option<Over>>)> {
+    let (sender, over) = watch::channel(None);
+    let core = core.start(first, move |how| _ = sender.send_replace(Some(how)))?;
+    Ok((core, over))
 }
 
 /// Waits for a thread that has nothing more to do, but not for a disk that hangs.

@@ -2,13 +2,13 @@
 //! place in the same process (execve(2)). It is asked first whether it can read what this one
 //! remembers, and the configuration as it is now; where it cannot, nothing happens.
 
-use super::admin::Reload;
 use super::running::Running;
 use crate::core::journal;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long the other program has to answer.
@@ -21,15 +21,18 @@ pub struct Program {
     path: PathBuf,
     arguments: Vec<OsString>,
     config: Option<PathBuf>,
-    /// Reads the configuration as it is now.
-    read: Option<Reload>,
+    folder: Option<Folder>,
 }
 
+/// Which data folder the configuration names as it is now, whatever else is in it: what is new
+/// there is for the other program to understand.
+pub type Folder = Arc<dyn Fn() -> PathBuf + Send + Sync>;
+
 impl Program {
-    /// `config`: what it will read, and how this program would.
-    pub fn own(config: Option<PathBuf>, read: Option<Reload>) -> Self {
+    /// `config`: what it will read, and which data folder that names.
+    pub fn own(config: Option<PathBuf>, folder: Option<Folder>) -> Self {
         let path = std::env::current_exe().unwrap_or_else(|_| SELF.into());
-        Self { path, arguments: std::env::args_os().skip(1).collect(), config, read }
+        Self { path, arguments: std::env::args_os().skip(1).collect(), config, folder }
     }
 
     /// Asks the program that lies there now.
@@ -61,17 +64,17 @@ impl Program {
 
     /// A program with another data folder would find no journal there, and no calls.
     async fn keeps_the_folder(&self, running: &Running) -> Result<(), String> {
-        let Some(read) = self.read.clone() else { return Ok(()) };
-        let fresh = tokio::task::spawn_blocking(move || read()).await;
-        let fresh = fresh.map_err(|_| "the configuration could not be read".to_string())??;
+        let Some(folder) = self.folder.clone() else { return Ok(()) };
+        let data = tokio::task::spawn_blocking(move || folder()).await;
+        let data = data.map_err(|_| "the configuration could not be read".to_string())?;
         let at = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.into());
-        if at(&fresh.data) == at(running.data()) {
+        if at(&data) == at(running.data()) {
             return Ok(());
         }
         Err(format!(
             "[switch] data says {} now, and the calls are in {}: put it back, or drain this one \
              (SIGTERM) and start the other",
-            fresh.data.display(),
+            data.display(),
             running.data().display()
         ))
     }
@@ -108,5 +111,47 @@ impl Program {
             tracing::error!("the journal could not be finished, so the old program goes on");
         }
         format!("not even this program can be started again: {}", program(SELF.into()).exec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, Settings};
+    use crate::shell::Options;
+    use crate::shell::store::tests::Folder as Scratch;
+    use crate::sip::{Listener, Transport};
+    use std::os::unix::fs::PermissionsExt;
+
+    /// A program that keeps calls as this one does, and finds every configuration right.
+    fn newer(folder: &Path) -> PathBuf {
+        let path = folder.join("newer");
+        let text = format!("#!/bin/sh\n[ \"$1\" = shape ] && echo {}\nexit 0\n", journal::shape());
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    #[test]
+    fn what_only_the_newer_program_understands_is_no_reason_against_it() {
+        let folder = Scratch::new("newer");
+        let mut settings = Settings::default().with_data(&folder.0.join("data"));
+        let bind = "127.0.0.1:0".parse().unwrap();
+        settings.sip.listen = vec![Listener { transport: Transport::Udp, bind, advertise: None }];
+        let running = Running::start(settings, Options::default()).unwrap();
+        let config = folder.0.join("helpline.toml");
+        let can = |text: String| {
+            std::fs::write(&config, &text).unwrap();
+            let data = move || config::data_folder(&[("helpline.toml".into(), text.clone())]);
+            let (path, arguments) = (newer(&folder.0), Vec::new());
+            let (config, folder) = (Some(config.clone()), Some(Arc::new(data) as Folder));
+            let program = Program { path, arguments, config, folder };
+            running.runtime().block_on(program.can_replace(&running))
+        };
+        let data = |name: &str| folder.0.join(name).display().to_string();
+        let mine = format!("[switch]\ndata = \"{}\"\n[next_year]\nkey = 7\n", data("data"));
+        assert_eq!(can(mine), Ok(()));
+        let why = can(format!("[switch]\ndata = \"{}\"\n", data("other"))).unwrap_err();
+        assert!(why.contains("put it back"), "{why}");
     }
 }

@@ -28,10 +28,16 @@ use tokio::sync::Semaphore;
 /// Clients at a time.
 const CLIENTS_MAX: usize = 256;
 
-/// Listens until the runtime ends. The guard removes the socket's file when it is dropped.
-pub fn start(path: &Path, api: &Arc<Api>) -> Result<Guard, String> {
-    let many = api.board.with(|board| board.users().iter().any(|user| user.uid.is_some()));
-    let (listener, guard) = socket::bind(path, many)?;
+/// The socket, where nobody is served yet.
+pub type Door = (tokio::net::UnixListener, Guard);
+
+/// `many`: others than its owner may connect too, and each is asked who they are.
+pub fn bind(path: &Path, many: bool) -> Result<Door, String> {
+    socket::bind(path, many)
+}
+
+/// Serves until the runtime ends. The guard removes the socket's file when it is dropped.
+pub fn start((listener, guard): Door, api: &Arc<Api>) -> Guard {
     let api = Arc::clone(api);
     let room = Arc::new(Semaphore::new(CLIENTS_MAX));
     tokio::spawn(async move {
@@ -56,7 +62,7 @@ pub fn start(path: &Path, api: &Arc<Api>) -> Result<Guard, String> {
             }
         }
     });
-    Ok(guard)
+    guard
 }
 
 #[cfg(test)]

@@ -87,7 +87,8 @@ impl World {
         });
         let folder = Folder::new(name);
         let path = folder.0.join("pukar.sock");
-        let _guard = runtime.block_on(async { start(&path, &api) }).unwrap();
+        let many = api.board.with(|board| board.users().iter().any(|user| user.uid.is_some()));
+        let _guard = runtime.block_on(async { start(bind(&path, many).unwrap(), &api) });
         Self { runtime, folder, news, board, core, replies, api, _guard }
     }
 

@@ -38,6 +38,7 @@ pub fn render(board: &Board, fact: &Fact) -> Arc<str> {
             ("number.unblocked", json!({"number": number, "reason": reason, "by": by}))
         }
         What::Locked { user, peer } => ("phone.locked", json!({"user": user, "peer": peer})),
+        What::ClockMoved { seconds } => ("clock.moved", json!({"seconds": seconds})),
         What::Store { name, up: true, .. } => ("store.back", json!({"store": name})),
         What::Store { name, up: false, why } => ("store.away", json!({"store": name, "why": why})),
         What::Journal { whole: true, .. } => ("journal.whole", json!({})),

@@ -276,6 +276,7 @@ impl Board {
             What::Reloaded
             | What::Code { .. }
             | What::Locked { .. }
+            | What::ClockMoved { .. }
             | What::Store { .. }
             | What::Overflowed { .. } => {}
         }

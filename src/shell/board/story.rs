@@ -130,6 +130,7 @@ fn subject(what: &What) -> Option<CallId> {
         | What::Shift(_)
         | What::Locked { .. }
         | What::Audit(_)
+        | What::ClockMoved { .. }
         | What::Store { .. }
         | What::Journal { .. }
         | What::Code { .. }

@@ -144,6 +144,7 @@ impl Board {
             | What::Shift(_)
             | What::Locked { .. }
             | What::Audit(_)
+            | What::ClockMoved { .. }
             | What::Store { .. }
             | What::Journal { .. }
             | What::Code { .. }

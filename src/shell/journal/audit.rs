@@ -55,7 +55,7 @@ pub fn audit(path: &Path) -> Result<Audit, String> {
         true => (path.parent().unwrap_or(Path::new(".")), Some(number_of(path)?)),
         false => (path, None),
     };
-    let list = files::list(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+    let list = files::list_whole(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
     let (segments, snapshots) = list;
     let begins = |number: &u64| only.is_none_or(|only| only == *number);
     let numbers: Vec<u64> = segments.into_iter().filter(begins).collect();
@@ -77,6 +77,7 @@ fn through_all(
     let mut why = format!("{}: there is no segment here with its snapshot", dir.display());
     let mut audit = Audit::default();
     let mut pair: Option<Pair> = None;
+    let mut headless = Vec::new();
     for (at, &number) in numbers.iter().enumerate() {
         let has_snapshot = snapshots.contains(&number);
         if let Some(known) = &mut pair
@@ -100,6 +101,9 @@ fn through_all(
         }
         match &mut pair {
             Some(pair) => pair.through(dir, number, at + 1 == numbers.len())?,
+            None if !has_snapshot && open(&files::segment(dir, number)).is_ok() => {
+                headless.push(number);
+            }
             None if audit.segments > 0 => audit.notes.push(format!("segment {number}: {why}")),
             None => {}
         }
@@ -112,7 +116,18 @@ fn through_all(
         }
         audit = pair.audit;
     }
-    if audit.segments > 0 { Ok(audit) } else { Err(why.into()) }
+    if audit.segments == 0 {
+        return Err(why.into());
+    }
+    if let Some((first, last)) = headless.first().zip(headless.last()) {
+        audit.incomplete = true;
+        let what = match first == last {
+            true => format!("segment {first} has"),
+            false => format!("{} of segments {first} to {last} have", headless.len()),
+        };
+        audit.notes.push(format!("{what} no snapshot to begin with, and nothing leads there"));
+    }
+    Ok(audit)
 }
 
 /// Whether a segment goes on where the one before it ended.
@@ -134,6 +149,8 @@ struct Pair<'a> {
     rows: VecDeque<Row>,
     poisoned: &'a [Position],
     batch: Batch,
+    /// There was an event. Rows noted before it were taken over from another journal.
+    begun: bool,
     /// False: the journal breaks off here, or has a gap.
     goes_on: bool,
     audit: Audit,
@@ -163,7 +180,8 @@ impl<'a> Pair<'a> {
             Ok(both) => {
                 let switches = both.map(Switch::remember);
                 let (rows, batch) = (VecDeque::new(), Batch::default());
-                Ok(Self { switches, rows, poisoned, batch, goes_on: true, audit })
+                let (begun, goes_on) = (false, true);
+                Ok(Self { switches, rows, poisoned, batch, begun, goes_on, audit })
             }
             Err(why) => Err((audit, why)),
         }
@@ -182,6 +200,7 @@ impl<'a> Pair<'a> {
                     let (now, batch) = journal::read_batch(payload)
                         .ok_or_else(|| format!("{}: no event", place()))?;
                     self.batch = Batch { now, ..Batch::default() };
+                    self.begun = true;
                     for (nth, event) in batch.into_iter().enumerate() {
                         let position = (number, entry, nth);
                         self.handle(now, event, position).map_err(|broken| match broken {
@@ -192,7 +211,7 @@ impl<'a> Pair<'a> {
                 }
                 Kind::Note => {
                     let compared = match journal::read_note(payload) {
-                        Some(Note::Row(row)) => self.compare_row(*row),
+                        Some(Note::Row(row)) if self.begun => self.compare_row(*row),
                         Some(Note::Made(made)) => self.compare_made(made),
                         _ => Ok(()),
                     };

@@ -15,7 +15,7 @@ use std::path::Path;
 
 /// The story of the call with this id, or with an id that ends so.
 pub fn explain(dir: &Path, id: &str) -> Result<Value, String> {
-    let list = files::list(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+    let list = files::list_whole(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
     let (segments, snapshots) = list;
     let told = leaving_out(|poisoned| {
         let mut why = format!("{}: there is no segment here with its snapshot", dir.display());

@@ -55,6 +55,35 @@ pub fn list(dir: &Path) -> io::Result<(Vec<u64>, Vec<u64>)> {
     Ok((segments, snapshots))
 }
 
+/// The same for whoever looks back, perhaps beside a switch that is at work: less a segment at the
+/// end that was only begun, in which there is nothing to read.
+pub fn list_whole(dir: &Path) -> io::Result<(Vec<u64>, Vec<u64>)> {
+    let (mut segments, snapshots) = list(dir)?;
+    while segments.pop_if(|last| is_stub(&segment(dir, *last))).is_some() {}
+    Ok((segments, snapshots))
+}
+
+/// The same for a start, which clears away what was only begun when the process died or the power
+/// went. Where a snapshot leads to it, the segment is begun anew.
+pub fn list_settled(dir: &Path) -> io::Result<(Vec<u64>, Vec<u64>)> {
+    let (mut segments, snapshots) = list(dir)?;
+    while let Some(last) = segments.pop_if(|last| is_stub(&segment(dir, *last))) {
+        tracing::warn!("segment {last} of the journal was only begun");
+        let path = segment(dir, last);
+        fs::remove_file(&path)?;
+        if snapshots.contains(&last) && create(&path, &Header::new(last, false)).is_ok() {
+            segments.push(last);
+            break;
+        }
+    }
+    Ok((segments, snapshots))
+}
+
+/// Too short for a header.
+fn is_stub(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|about| about.len() < HEADER_LEN as u64)
+}
+
 /// A new file with its header, for its owner only.
 pub fn create(path: &Path, header: &Header) -> io::Result<File> {
     let mut options = OpenOptions::new();
@@ -110,11 +139,6 @@ impl Loaded {
     pub fn entries(&self, number: u64) -> Entries<'_> {
         Entries::new(&self.bytes, number)
     }
-
-    /// A segment that was only just begun when the power went.
-    pub fn is_stub(&self) -> bool {
-        self.bytes.len() < HEADER_LEN
-    }
 }
 
 /// Removes what is older than `before`, down to `keep` octets of what nobody needs any more.
@@ -123,18 +147,19 @@ pub fn retain(dir: &Path, before: u64, keep: u64) -> io::Result<()> {
     let mut kept = 0;
     let mut gone = false;
     for number in segments.into_iter().rev().filter(|number| *number < before) {
-        let size = fs::metadata(segment(dir, number)).map_or(0, |about| about.len());
-        kept += size;
+        // Whoever looks back begins with a snapshot: each segment that stays keeps its own.
+        kept += [segment(dir, number), snapshot(dir, number)]
+            .iter()
+            .map(|path| fs::metadata(path).map_or(0, |about| about.len()))
+            .sum::<u64>();
         gone |= kept > keep;
         if gone {
             fs::remove_file(segment(dir, number))?;
-            // Without its segment a snapshot leads nowhere.
-            let _ = fs::remove_file(snapshot(dir, number));
         }
     }
-    // Old snapshots are large, and one old one is enough to begin a replay with.
-    let oldest = list(dir)?.0.first().copied().unwrap_or(before);
-    for number in snapshots.into_iter().filter(|n| *n < before && *n != oldest) {
+    // Without its segment a snapshot leads nowhere.
+    let left = list(dir)?.0;
+    for number in snapshots.into_iter().filter(|n| *n < before && !left.contains(n)) {
         let _ = fs::remove_file(snapshot(dir, number));
     }
     Ok(())

@@ -22,7 +22,11 @@ mod writer;
 pub use audit::{Audit, audit};
 pub use explain::explain;
 pub use files::is_begun;
-pub use recover::{Begin, Found, recover, to_outbox};
+#[cfg(test)]
+pub use poison::break_at;
+#[cfg(test)]
+use recover::to_outbox;
+pub use recover::{Begin, Found, Stale, recover};
 pub use rows::rows;
 pub use tell::tell;
 pub use writer::Writer;
@@ -40,7 +44,8 @@ pub struct Limits {
     /// segment is as long as this. From then on such rows are in memory and in the old segments,
     /// as far as those are kept: the journal may not fill the disk because the outbox is stuck.
     pub stuck: u64,
-    /// Old segments are kept up to this many octets, for whoever wants to look back.
+    /// Old segments and their snapshots are kept up to this many octets, for whoever wants to look
+    /// back.
     pub keep: u64,
     /// What comes within this time is brought to the disk together: the most that a loss of power
     /// can cost.

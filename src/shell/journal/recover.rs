@@ -9,11 +9,12 @@ use super::writer::cannot_write;
 use super::{Limits, Writer};
 use crate::base::Now;
 use crate::config::Settings;
-use crate::core::journal::{self, Kind, Made, Maker, Memory, Numbers, Unreadable};
+use crate::core::journal::{self, Kind, Made, Maker, Memory, Note, Numbers, Unreadable};
 use crate::core::{Command, Event, Kept, Out, Row, Switch};
 use crate::shell::board::{Board, Names};
 use crate::shell::meters::ShellMeters;
 use crate::shell::store::{self, Outbox, Stored};
+use bytes::Bytes;
 use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::sync::Arc;
@@ -45,6 +46,8 @@ pub struct Again {
     pub switch: Switch,
     pub board: Board,
     pub last: Now,
+    /// Messages that a process died of. Whoever sent one will send it again.
+    pub poison: Vec<Bytes>,
     /// `None`: a new segment begins, since the last one is another build's.
     tail: Option<Tail>,
 }
@@ -60,7 +63,8 @@ struct Tail {
 /// What a start has found.
 pub struct Found {
     pub begin: Begin,
-    /// Rows that the outbox does not have and could not take: its disk is full.
+    /// Rows that the outbox does not have yet: its disk is full, or they are those of a journal
+    /// that cannot be gone on with, and wait until it is certain that there will be another switch.
     pub rows: Vec<Row>,
 }
 
@@ -68,7 +72,7 @@ pub struct Found {
 pub fn recover(dir: &Path, outbox: &mut Outbox) -> Result<Found, String> {
     let prepared = files::prepare(dir).and_then(|()| files::remove_unfinished(dir));
     prepared.map_err(|e| cannot_write(dir, &e))?;
-    let (segments, snapshots) = files::list(dir).map_err(|e| cannot_write(dir, &e))?;
+    let (segments, snapshots) = files::list_settled(dir).map_err(|e| cannot_write(dir, &e))?;
     let (calls, states) = outbox.last();
     let numbers = Numbers { calls, states, ..Numbers::default() };
     if segments.is_empty() && snapshots.is_empty() {
@@ -120,6 +124,7 @@ struct Start {
     rows: Vec<Row>,
     out: Out,
     poisoned: Vec<Position>,
+    poison: Vec<Bytes>,
     /// What comes of a batch now, and whether some of it was left out.
     maker: Maker,
     left_out: bool,
@@ -151,9 +156,21 @@ impl Start {
         // A board that did not come in time was left out: its lists begin again.
         let mut board = board.unwrap_or_else(|| Board::new(Names::default(), last));
         board.rename(names);
-        let (rows, poisoned) = (Vec::new(), Vec::new());
-        let (out, maker, left_out, differs) = Default::default();
-        Ok(Self { switch, board, last, foreign, rows, out, poisoned, maker, left_out, differs })
+        let (rows, out, poisoned, poison) = Default::default();
+        let (maker, left_out, differs) = Default::default();
+        Ok(Self {
+            switch,
+            board,
+            last,
+            foreign,
+            rows,
+            out,
+            poisoned,
+            poison,
+            maker,
+            left_out,
+            differs,
+        })
     }
 
     /// Through all segments from `first` on.
@@ -170,14 +187,8 @@ impl Start {
         for number in first..=newest {
             let path = files::segment(dir, number);
             let is_last = number == newest;
-            let loaded = match self.open(&path) {
-                Err(_) if is_last && is_stub(&path) => {
-                    tracing::warn!("segment {number} of the journal was only begun");
-                    std::fs::remove_file(&path).map_err(|e| e.to_string())?;
-                    return self.follow(dir, first, &segments[..segments.len() - 1]);
-                }
-                other => other.map_err(|broken| format!("segment {number} {broken}"))?,
-            };
+            let loaded = self.open(&path);
+            let loaded = loaded.map_err(|broken| format!("segment {number} {broken}"))?;
             let header = loaded.header.map_err(|why| told(why).to_string())?;
             if number > first && !header.follows {
                 return Err(format!("something is missing before segment {number}").into());
@@ -209,8 +220,10 @@ impl Start {
     /// Handles what one segment holds; where its last good entry ended.
     fn through(&mut self, loaded: &Loaded, number: u64) -> Result<usize, Broken> {
         let mut entries = loaded.entries(number);
+        let mut begun = false;
         for (entry, (kind, payload)) in (&mut entries).enumerate() {
             if kind == Kind::Batch {
+                begun = true;
                 let (now, batch) = journal::read_batch(payload)
                     .ok_or_else(|| format!("segment {number} holds what is no event"))?;
                 self.last = now;
@@ -220,6 +233,9 @@ impl Start {
                 }
             } else if let Some(made) = journal::read_made(payload).filter(|_| kind == Kind::Note) {
                 self.compare(made, (number, entry));
+            } else if let Some(Note::Row(row)) = journal::read_note(payload).filter(|_| !begun) {
+                // Of no event: taken over from a journal before this one.
+                self.rows.push(*row);
             }
         }
         if entries.is_damaged() {
@@ -249,6 +265,9 @@ impl Start {
     fn handle(&mut self, now: Now, event: Event, position: Position) -> Result<(), Broken> {
         if self.poisoned.contains(&position) {
             self.left_out = true;
+            if let Event::Sip { bytes, .. } = event {
+                self.poison.push(bytes);
+            }
             return Ok(());
         }
         let reloads = matches!(event, Event::Reload(_));
@@ -284,8 +303,8 @@ impl Start {
         }
         let tail = Tail { number, follows, len: end as u64, file };
         let tail = (!self.foreign).then_some(tail);
-        let Self { switch, board, last, rows, .. } = self;
-        Ok((Again { switch, board, last, tail }, rows))
+        let Self { switch, board, last, rows, poison, .. } = self;
+        Ok((Again { switch, board, last, poison, tail }, rows))
     }
 }
 
@@ -334,10 +353,6 @@ fn shape_of(loaded: &Loaded, number: u64) -> Option<u64> {
     entries.find_map(|(kind, payload)| journal::read(payload).filter(|_| kind == Kind::Shape))
 }
 
-fn is_stub(path: &Path) -> bool {
-    Loaded::open(path).is_ok_and(|loaded| loaded.is_stub())
-}
-
 fn told(why: Unreadable) -> String {
     match why {
         Unreadable::Short => "breaks off in its header".into(),
@@ -363,11 +378,11 @@ fn missing(outbox: &Outbox, rows: Vec<Row>, written: (u64, u64)) -> Vec<Row> {
 
 /// For a start, before anything else. What cannot be appended comes back: a full disk keeps no
 /// switch from its calls.
-pub fn to_outbox(outbox: &mut Outbox, rows: Vec<Row>) -> Vec<Row> {
+pub(super) fn to_outbox(outbox: &mut Outbox, rows: Vec<Row>) -> Vec<Row> {
     if rows.is_empty() {
         return rows;
     }
-    // They may be in no journal from here on.
+    // The journal may be done with them from here on.
     let written = outbox.append(&rows).and_then(|()| outbox.file().sync_data());
     let Err(error) = written else { return Vec::new() };
     tracing::error!(

@@ -134,7 +134,9 @@ impl Books {
         let mut written: BTreeSet<String> = written.collect();
         let missing = self.calls.split_off(&(calls + 1));
         written.extend(missing.values().map(|record| record.id.clone()));
-        let mut seq = missing.keys().next_back().copied().unwrap_or(calls);
+        // A number that was given is not given again, though its row is nowhere any more.
+        let seq = missing.keys().next_back().copied().unwrap_or(calls);
+        let mut seq = seq.max(self.numbers.calls);
         let states_missing = self.states.split_off(&(states + 1));
         let states = states_missing.keys().next_back().copied().unwrap_or(states);
         let mut rows: Vec<Row> = missing.into_values().map(Row::Call).collect();
@@ -148,9 +150,8 @@ impl Books {
             rows.push(Row::Call(CallRecord { seq, ..record }));
         }
         let facts = self.numbers.facts + FACTS_SKIPPED;
-        let calls = seq.max(self.numbers.calls);
         let states = states.max(self.numbers.states);
-        let numbers = Numbers { facts, calls, states, at: self.numbers.at };
+        let numbers = Numbers { facts, calls: seq, states, at: self.numbers.at };
         let mut wanted: Vec<_> = self.wanted.into_values().collect();
         wanted.sort_by_key(|(noted, _)| *noted);
         let wanted = wanted.into_iter().map(|(_, wanted)| Kept::Wanted(wanted));

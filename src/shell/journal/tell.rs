@@ -20,7 +20,8 @@ type Visit<'a> = &'a mut dyn FnMut(&str) -> Result<(), String>;
 /// Tells every fact from number `from` on that the journal in `dir` leads to; without a number,
 /// from the oldest. An error: what is missing in it, or what `visit` says.
 pub fn tell(dir: &Path, from: Option<u64>, visit: Visit<'_>) -> Result<(), String> {
-    let (segments, snapshots) = files::list(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+    let (segments, snapshots) =
+        files::list_whole(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
     let mut next = from;
     let told = leaving_out(|poisoned| {
         let mut why = format!("{}: there is no segment here with its snapshot", dir.display());

@@ -87,6 +87,13 @@ impl Writer {
         }
     }
 
+    /// Notes rows that were in a journal before this one; whether they are on the disk.
+    pub fn take_over(&mut self, now: Now, rows: &[Command], engine: &dyn Engine) -> bool {
+        self.follow(rows, &[], engine);
+        self.commit(now, engine);
+        self.is_whole() && self.segment.file.sync_data().is_ok()
+    }
+
     /// Nothing goes into a journal yet; what one before this holds is not all from now on.
     fn with_gap(mut self, now: Now, error: &io::Error) -> Self {
         let marked = files::list(&self.dir).and_then(|(segments, _)| {
@@ -208,6 +215,15 @@ impl Journal for Writer {
         };
         facts.iter().for_each(|fact| noted::of_fact(fact, engine, &mut put));
         commands.iter().for_each(|command| noted::of_command(command, &mut put));
+    }
+
+    fn break_off(&mut self, now: Now) {
+        // What came of it is not written: to a start that is a process that was killed just then.
+        if self.gap.is_none() && self.events > 0 {
+            self.write(now);
+        }
+        self.buffer.clear();
+        (self.events, self.noted) = (0, false);
     }
 
     fn commit(&mut self, now: Now, engine: &dyn Engine) {

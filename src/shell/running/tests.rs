@@ -93,3 +93,95 @@ fn a_taken_port_is_one_clear_sentence() {
     let why = Running::start(settings, Options::default()).err().unwrap();
     assert!(why.contains("address already in use"), "{why}");
 }
+
+fn phone() -> UdpSocket {
+    let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
+    phone.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    phone
+}
+
+/// An event that breaks the core is in the journal: the next process leaves it out, and is not
+/// killed by the same message, which comes again and again.
+#[test]
+fn a_message_that_the_switch_died_of_does_not_kill_the_next_one_too() {
+    let folder = Folder::new("poison");
+    let running = Running::start(settings(&folder), Options::default()).unwrap();
+    let (phone, udp) = (phone(), running.listens()[0].1);
+    let from = phone.local_addr().unwrap();
+    let ask = |call: &str| options("UDP", from, udp).replace("Call-ID: 1", call);
+    let deadly = ask("Call-ID: 2").replace("Max-Forwards", "X-Kind: planted-bug\r\nMax-Forwards");
+    phone.send_to(deadly.as_bytes(), udp).unwrap();
+    assert_eq!(running.wait(Duration::from_secs(30)), Some(Over::Broken));
+    assert_eq!(running.finish(), Over::Broken);
+    let running = Running::start(settings(&folder), Options::default()).unwrap();
+    let udp = running.listens()[0].1;
+    (0..3).for_each(|_| _ = phone.send_to(deadly.as_bytes(), udp).unwrap());
+    phone.send_to(ask("Call-ID: 3").as_bytes(), udp).unwrap();
+    let mut buffer = [0; 2_048];
+    let len = phone.recv(&mut buffer).unwrap();
+    assert!(buffer[..len].starts_with(b"SIP/2.0 200"), "{:?}", buffer[..len].escape_ascii());
+    running.stop();
+    assert_eq!(running.finish(), Over::Stopped);
+    let audit = crate::shell::replay(&folder.0.join("journal")).unwrap();
+    assert!(audit.notes[0].contains("the core breaks its own rules, left out"), "{audit}");
+}
+
+#[test]
+fn a_calendar_that_was_moved_is_among_the_facts() {
+    let folder = Folder::new("moved");
+    let running = Running::start(settings(&folder), Options::default()).unwrap();
+    running.inbox.control_blocking(Event::ClockMoved { seconds: -7_200 }).unwrap();
+    let board = running.board.clone();
+    running.drain();
+    assert_eq!(running.wait(Duration::from_secs(30)), Some(Over::Drained));
+    assert_eq!(running.finish(), Over::Drained);
+    let told = board.with(|board| board.facts(1, 1_000).unwrap());
+    let told: Vec<&str> = told.iter().map(|fact| &**fact).collect();
+    let is_it = |fact: &&&str| fact.contains(r#""kind":"clock.moved","seconds":-7200"#);
+    assert_eq!(told.iter().filter(is_it).count(), 1, "{told:#?}");
+}
+
+/// What a core that broke remembers may be what broke it.
+#[test]
+fn no_snapshot_is_taken_of_a_core_that_has_broken() {
+    let folder = Folder::new("broken-leave");
+    let snapshots = || {
+        let files = std::fs::read_dir(folder.0.join("journal")).unwrap().flatten();
+        files.filter(|file| file.path().extension().is_some_and(|e| e == "snapshot")).count()
+    };
+    let running = Running::start(settings(&folder), Options::default()).unwrap();
+    running.handle.break_down();
+    assert_eq!(running.wait(Duration::from_secs(10)), Some(Over::Broken));
+    let (open, safe) = running.leave();
+    assert!(!safe && snapshots() == 1, "{} snapshots", snapshots());
+    assert_eq!(open.listeners.len(), 2, "what is open stays open");
+}
+
+#[test]
+fn the_watchdog_hears_of_a_core_that_sleeps_and_never_of_one_that_does_not_go_round() {
+    let folder = Folder::new("watchdog");
+    let running = Running::start(settings(&folder), Options::default()).unwrap();
+    let every = Duration::from_millis(2);
+    let feed = |words: Duration| {
+        let (said, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let fed = super::super::manager::feed(running.core(), every, move || {
+            let _ = said.send(());
+        });
+        running.runtime().block_on(async move {
+            let thrice = async {
+                for _ in 0..3 {
+                    heard.recv().await;
+                }
+            };
+            tokio::select! {
+                () = fed => unreachable!("it watches for ever"),
+                () = thrice => true,
+                () = tokio::time::sleep(words) => false,
+            }
+        })
+    };
+    assert!(feed(Duration::from_secs(30)), "it has nothing to do, and shows that it can");
+    running.stop();
+    assert_eq!(running.wait(Duration::from_secs(30)), Some(Over::Stopped));
+    assert!(!feed(Duration::from_millis(100)), "nobody goes round any more");
+}

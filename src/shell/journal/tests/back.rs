@@ -12,7 +12,7 @@ fn whoever_looks_back_leaves_out_the_event_that_broke_the_core() {
     let verb = crate::core::Verb::Hangup { call: id.clone() };
     let poison = Event::Admin { request: u64::MAX, by: String::new(), verb };
     process.writer.append(process.now, &[poison]);
-    process.writer.commit(process.now, &process.switch);
+    process.writer.break_off(process.now);
     process.ends_one();
     drop(process);
     let told = super::explain(&place.dir(), &id).unwrap();

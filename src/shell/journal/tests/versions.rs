@@ -219,3 +219,64 @@ fn whoever_is_owed_a_call_by_a_queue_that_is_no_more_is_named_and_has_another() 
     assert_eq!(numbers, ["+919826012345", "+919826012346"]);
     assert!(homeless.iter().all(|it| it.queue.is_none()));
 }
+
+/// Two calls that are closed as recovered, and one that had ended, all of another build.
+fn left_by_another_build(place: &Place) -> crate::config::Settings {
+    three_calls_one_over(place);
+    rewrite(place, by_another_build);
+    let mut settings = Settings::default().with_data(&place.folder.0);
+    settings.sip.listen.clear();
+    settings
+}
+
+fn start_whole(settings: Settings) -> Result<crate::shell::Running, String> {
+    crate::shell::Running::start(settings, crate::shell::Options::default())
+}
+
+#[test]
+fn a_switch_that_cannot_open_its_doors_has_closed_nobody_s_books() {
+    let place = Place::new("journal-doors");
+    let mut settings = left_by_another_build(&place);
+    let taken = place.folder.0.join("taken");
+    std::fs::write(&taken, b"no socket").unwrap();
+    settings.admin.socket = taken;
+    let before = files::list(&place.dir()).unwrap();
+    let why = start_whole(settings).err().expect("there is no door");
+    assert!(why.contains("admin socket"), "{why}");
+    assert_eq!(place.records().len(), 1, "no call was closed in the records");
+    assert_eq!(files::list(&place.dir()).unwrap(), before);
+    assert!(!place.dir().join("set-aside").exists());
+    rewrite(&place, by_another_build);
+    assert_eq!(place.start().board.live(), 2, "the version that wrote it goes on");
+}
+
+#[test]
+fn what_is_closed_in_the_records_is_in_the_new_journal_before_the_old_one_goes() {
+    let place = Place::new("journal-past");
+    let running = start_whole(left_by_another_build(&place)).unwrap();
+    assert!(place.dir().join("set-aside").is_dir());
+    running.stop();
+    running.finish();
+    let mut noted = Vec::new();
+    super::super::rows(&place.dir(), &mut |row| noted.push(row)).unwrap();
+    assert_eq!(noted.len(), 2, "{noted:#?}");
+    let audit = super::super::audit(&place.dir()).unwrap();
+    assert!(!audit.incomplete && audit.rows == 0, "they follow from no event here: {audit}");
+    // The process died before they had reached the outbox, which never had a row, and long before
+    // it wrote a last snapshot.
+    let (segments, snapshots) = files::list(&place.dir()).unwrap();
+    let later = |n: &&u64| **n > segments[0];
+    for number in snapshots.iter().filter(later) {
+        std::fs::remove_file(files::snapshot(&place.dir(), *number)).unwrap();
+    }
+    for number in segments.iter().filter(later) {
+        std::fs::remove_file(files::segment(&place.dir(), *number)).unwrap();
+    }
+    std::fs::remove_dir_all(place.folder.0.join("outbox")).unwrap();
+    let running = start_whole(Settings::default().with_data(&place.folder.0)).unwrap();
+    running.stop();
+    running.finish();
+    let mut seqs: Vec<u64> = place.records().iter().map(|record| record.seq).collect();
+    seqs.sort_unstable();
+    assert_eq!(seqs, [2, 3]);
+}

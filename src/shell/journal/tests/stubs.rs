@@ -1,0 +1,70 @@
+//! Segments that were only begun: killed between the file and its header, or the power went.
+
+use super::*;
+
+/// Room for a header that was not written to the end.
+const LENGTHS: [usize; 2] = [0, 20];
+
+fn put_stub(place: &Place, number: u64, octets: usize) {
+    std::fs::write(files::segment(&place.dir(), number), vec![0; octets]).unwrap();
+}
+
+#[test]
+fn behind_a_segment_that_was_only_begun_nothing_happens_twice() {
+    for octets in LENGTHS {
+        let place = Place::new("journal-stub");
+        let mut before = place.start();
+        (0..3).for_each(|n| before.arrives(&format!("c{n}")));
+        before.ends_one();
+        before.ends_one();
+        put_stub(&place, 2, octets);
+        let after = place.start();
+        before.is_same(&after);
+        let seqs: Vec<u64> = place.records().iter().map(|record| record.seq).collect();
+        assert_eq!(seqs, [1, 2], "with {octets} octets");
+        assert_eq!(files::list(&place.dir()).unwrap().0, [1], "it is not in the way");
+    }
+}
+
+#[test]
+fn whoever_looks_back_passes_over_a_segment_that_was_only_begun() {
+    for octets in LENGTHS {
+        let place = Place::new("journal-stub-back");
+        let mut process = place.start();
+        process.arrives("c0");
+        let id = process.board.call_ids()[0].clone();
+        process.ends_one();
+        drop(process);
+        put_stub(&place, 2, octets);
+        let audit = super::super::audit(&place.dir()).unwrap();
+        assert!(!audit.incomplete && audit.segments == 1 && audit.rows == 1, "{audit}");
+        assert!(super::super::explain(&place.dir(), &id).is_ok());
+        let mut facts = 0;
+        let mut count = |_: &str| {
+            facts += 1;
+            Ok(())
+        };
+        super::super::tell(&place.dir(), None, &mut count).unwrap();
+        assert!(facts > 3, "{facts}");
+        assert_eq!(std::fs::read(files::segment(&place.dir(), 2)).unwrap().len(), octets, "read");
+    }
+}
+
+/// The power went when the snapshot had reached the disk, and its segment had not.
+#[test]
+fn a_segment_that_a_snapshot_leads_to_is_begun_anew() {
+    for octets in LENGTHS {
+        let place = Place::new("journal-stub-led");
+        let mut process = place.start();
+        (0..2).for_each(|n| process.arrives(&format!("c{n}")));
+        let Process { switch, board, writer, now, .. } = process;
+        let (sender, receiver) = channel::bounded(1);
+        sender.send(board).unwrap();
+        assert!(Box::new(writer).leave(switch.memory(now), receiver));
+        put_stub(&place, 2, octets);
+        let mut again = place.start();
+        assert!(again.switch.state() == switch.state() && again.board.live() == 2);
+        again.arrives("c2");
+        again.is_same(&place.start());
+    }
+}
