@@ -14,11 +14,17 @@ pub struct Life {
     /// It dies in the next event, after this share in a hundred of its commands.
     doomed: Option<u64>,
     down: bool,
+    kills: u64,
 }
 
 impl Life {
     pub fn is_down(self) -> bool {
         self.down
+    }
+
+    /// How often it has died.
+    pub fn kills(self) -> u64 {
+        self.kills
     }
 
     /// Whether this is the event it dies in.
@@ -57,6 +63,7 @@ impl World {
 
     fn fall(&mut self) {
         self.life.down = true;
+        self.life.kills += 1;
         self.forget_inner_work();
         self.ports.crash();
         self.tapes.clear();

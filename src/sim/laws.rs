@@ -251,6 +251,7 @@ impl World {
             abandoned: self.laws.count(Outcome::Abandoned),
             refused: self.laws.count(Outcome::Refused),
             called_back: self.laws.count(Outcome::Callback),
+            kills: self.life.kills(),
             events: self.steps,
             ports: self.ports.opened,
             digest: self.laws.log.finish() ^ self.seed,

@@ -85,6 +85,8 @@ pub struct Verdict {
     /// Turned away, at the door or by a queue; and promised a call back.
     pub refused: u64,
     pub called_back: u64,
+    /// How often the process has died, with nothing left but its journal.
+    pub kills: u64,
     pub events: u64,
     pub ports: u64,
     /// A digest of every event, command and fact, in order.
