@@ -1,11 +1,15 @@
 //! How long a switch is away that stopped without a word while so many callers waited, and so many
 //! talked: from its start to its first answer, with the journal gone through and every media port
-//! open again.
+//! open again. And how long the core's thread stands still to copy what it knows, for the snapshot
+//! at the turn of a segment.
 //! Repeat with `ulimit -n 20000; cargo bench --bench restart`.
 #![allow(clippy::disallowed_methods)]
 
 mod street;
 
+use pukar::core::Switch;
+use pukar::core::journal::{self, Entries, Kind, Memory};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use street::{Street, field};
 
@@ -14,7 +18,7 @@ const AT_ONCE: usize = 50;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn main() {
-    println!("{:<10} {:>10} {:>12}", "who wait", "who talk", "away");
+    println!("{:<10} {:>10} {:>12} {:>12}", "who wait", "who talk", "away", "copied in");
     for (waiting, talking) in [(1, 0), (100, 0), (1_000, 0), (4_000, 0), (250, 250), (0, 2_000)] {
         let mut street = Street::new("restart", talking.max(1));
         let running = street.start();
@@ -34,10 +38,30 @@ fn main() {
         while !street.receive(PATIENCE).expect("an answer").contains("OPTIONS") {}
         let away = began.elapsed();
         is_whole(&running);
-        println!("{waiting:<10} {talking:>10} {:>9} ms", away.as_millis());
         running.stop();
         running.finish();
+        let copied = copied(&street.dir().join("journal")).as_micros();
+        println!("{waiting:<10} {talking:>10} {:>9} ms {copied:>9} us", away.as_millis());
     }
+}
+
+/// The newest snapshot, remembered and copied again; the best of some.
+fn copied(journal: &Path) -> Duration {
+    let files = std::fs::read_dir(journal).expect("a journal").flatten().map(|file| file.path());
+    let newest = files.filter(|path| path.extension().is_some_and(|end| end == "snapshot")).max();
+    let newest = newest.expect("a snapshot");
+    let number = newest.file_stem().and_then(|stem| stem.to_str()?.parse().ok()).expect("a number");
+    let bytes = std::fs::read(newest).expect("a snapshot");
+    let found = Entries::new(&bytes, number).find(|(kind, _)| *kind == Kind::Memory);
+    let memory: Memory = found.and_then(|(_, payload)| journal::read(payload)).expect("memory");
+    let (now, mut best) = (memory.now, PATIENCE);
+    let switch = Switch::remember(memory);
+    for _ in 0..20 {
+        let began = Instant::now();
+        std::hint::black_box(switch.memory(now));
+        best = best.min(began.elapsed());
+    }
+    best
 }
 
 /// Callers who are served at once: their agents answer in the moment they are rung.
