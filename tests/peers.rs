@@ -207,7 +207,8 @@ fn q20_whom_a_district_cannot_serve_it_gives_back_at_once() {
         stage.set_agent("op1", "ready");
         stage.ask(Verb::SetQueue { queue: "desk".into(), to: "close".into() });
     };
-    let cases: [(&str, fn(&mut Stage), EndedBy); 6] = [
+    type Before = fn(&mut Stage);
+    let cases: [(&str, Before, EndedBy); 6] = [
         ("", |_| {}, EndedBy::Unstaffed),
         ("when_unstaffed = \"refuse\"\n", |_| {}, EndedBy::Unstaffed),
         (&callback, |_| {}, EndedBy::Unstaffed),
