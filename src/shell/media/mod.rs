@@ -244,9 +244,9 @@ fn means(
 
 fn no_uring(error: &io::Error) -> String {
     format!(
-        "[media] io: \"uring\" cannot be had: {error}. It needs Linux 6.1, leave to use it (`sysctl \
-         kernel.io_uring_disabled`) and locked memory (`ulimit -l`). Write \"auto\" to go on by \
-         epoll where it is missing"
+        "[media] io: \"uring\" cannot be had: {error}. It needs Linux 6.1, leave to use it \
+         (`sysctl kernel.io_uring_disabled`) and locked memory (`ulimit -l`). Write \"auto\" to \
+         go on by epoll where it is missing"
     )
 }
 

@@ -1,3 +1,5 @@
+//! Rings on sockets of the loopback interface.
+
 use super::*;
 use std::net::UdpSocket;
 
