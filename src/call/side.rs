@@ -76,8 +76,7 @@ impl Side {
     pub fn offer(&mut self, media: &MediaSettings, other: Option<Spoken>) -> Body {
         let mut codecs = media.codecs.clone();
         codecs.sort_by_key(|codec| other.is_none_or(|other| *codec != other.codec));
-        let known = |codec: Codec| self.payload_before(codec).unwrap_or(codec.our_payload());
-        let formats = codecs.iter().map(|&codec| Format { codec, payload: known(codec) });
+        let formats = codecs.iter().map(|&codec| Format { codec, payload: self.number(codec) });
         let formats: Vec<Format> = formats.collect();
         let events = self.events(&formats);
         let comfort = other.filter(|other| other.comfort).map(|_| COMFORT);
@@ -138,7 +137,8 @@ impl Side {
         let of = |codec: &Codec| audio.format(*codec);
         let liked = like.filter(|like| media.codecs.contains(like)).and_then(|like| of(&like));
         let format = liked.or_else(|| media.codecs.iter().find_map(of)).ok_or(NOT_ACCEPTABLE)?;
-        self.agree(&theirs, &audio, format);
+        // An answer has the numbers of the offer.
+        self.agree(&theirs, &audio, format, (format.payload, audio.events));
         let direction = audio.direction.reversed();
         let events = audio.events.only_beside(format.codec);
         let comfort = self.far.and_then(|far| far.comfort);
@@ -160,7 +160,12 @@ impl Side {
         if audio.rtcp == audio.rtp && !self.is_muxed() {
             audio.rtcp.set_port(audio.rtp.port().saturating_add(1));
         }
-        self.agree(&theirs, &audio, format);
+        // What we have offered; nothing has changed since.
+        let ours = Format { codec: format.codec, payload: self.number(format.codec) };
+        let formats =
+            media.codecs.iter().map(|&codec| Format { codec, payload: self.number(codec) });
+        let events = self.events(&formats.collect::<Vec<Format>>());
+        self.agree(&theirs, &audio, format, (ours.payload, events));
         Ok(())
     }
 
@@ -184,16 +189,26 @@ impl Side {
         self.far.is_some_and(|far| !far.hears)
     }
 
-    fn agree(&mut self, theirs: &Session, audio: &Audio, Format { codec, payload }: Format) {
+    /// `ours`: the payload types that we have said, of the codec and of telephone-event.
+    fn agree(
+        &mut self,
+        theirs: &Session,
+        audio: &Audio,
+        Format { codec, payload }: Format,
+        ours: (u8, Events),
+    ) {
         self.theirs = (theirs.media.len() > 1).then(|| (Box::new(theirs.clone()), audio.line));
         let event = audio.events.beside(codec);
+        let our_event = event.and_then(|(_, clock)| ours.1.at(clock));
         self.far = Some(Far {
             rtp: audio.rtp,
             rtcp: audio.rtcp,
             signalled: self.signalled,
             codec,
             payload,
+            ours: ours.0,
             event: event.map(|(payload, _)| payload),
+            our_event,
             event_clock: event.map_or(codec.clock(), |(_, clock)| clock),
             // RFC 3389 section 4: at the clock of the codec, and Opus has its own.
             comfort: audio.comfort.filter(|_| codec.clock() == 8_000),
@@ -209,22 +224,30 @@ impl Side {
         self.far.is_some_and(|far| far.rtcp == far.rtp)
     }
 
-    fn payload_before(&self, codec: Codec) -> Option<u8> {
-        self.far.filter(|far| far.codec == codec).map(|far| far.payload)
+    /// Under which payload type we offer a codec. RFC 3264 section 8.3.2: a number keeps its meaning
+    /// for as long as the session lasts.
+    fn number(&self, codec: Codec) -> u8 {
+        let before = self.far.filter(|far| far.codec == codec).map(|far| far.ours);
+        before.unwrap_or_else(|| free(codec.our_payload(), &self.taken()))
     }
 
-    /// Those of our offer; RFC 3264 section 8.3.2: a payload type keeps its meaning.
+    /// Payload types that mean something already.
+    fn taken(&self) -> Vec<u8> {
+        let all = |far: Far| [Some(far.payload), Some(far.ours), far.event, far.our_event];
+        self.far.map(all).into_iter().flatten().flatten().collect()
+    }
+
+    /// Those of our offer.
     fn events(&self, formats: &[Format]) -> Events {
-        let wide = formats.iter().any(|format| format.codec.clock() == 48_000);
+        let is_wide = formats.iter().any(|format| format.codec.clock() == 48_000);
         let known =
-            |clock: u32| self.far.filter(|far| far.event_clock == clock).and_then(|far| far.event);
-        let (narrow, broad) = (known(8_000), known(48_000));
-        // What one of them is called the other must not be.
-        let other = |of: u8, than: Option<u8>| if than == Some(of) { of + 2 } else { of };
-        Events {
-            narrow: Some(narrow.unwrap_or(other(EVENT, broad))),
-            wide: wide.then(|| broad.unwrap_or(other(EVENT_WIDE, narrow))),
-        }
+            |clock: u32| self.far.filter(|far| far.event_clock == clock).and_then(|f| f.our_event);
+        let mut taken = self.taken();
+        taken.extend(formats.iter().map(|format| format.payload));
+        let narrow = known(8_000).unwrap_or_else(|| free(EVENT, &taken));
+        taken.push(narrow);
+        let wide = || known(48_000).unwrap_or_else(|| free(EVENT_WIDE, &taken));
+        Events { narrow: Some(narrow), wide: is_wide.then(wide) }
     }
 
     fn ours(
@@ -248,6 +271,13 @@ impl Side {
             direction,
         }
     }
+}
+
+/// A payload type that means nothing yet, this one if it can be. RFC 3551 section 3: those from 96
+/// on are nobody's.
+fn free(dear: u8, taken: &[u8]) -> u8 {
+    let mut all = std::iter::once(dear).chain(96..=127);
+    all.find(|number| !taken.contains(number)).unwrap_or(dear)
 }
 
 /// The far end's description, and the audio of it.
@@ -315,6 +345,50 @@ mod tests {
         );
         let one = MediaSettings { codecs: vec![Codec::G722], ..MediaSettings::default() };
         assert_eq!(caller().answer(&one, &described("0 8", "")), Err(NOT_ACCEPTABLE));
+    }
+
+    /// The payload types of the audio line.
+    fn numbers(body: &Body) -> Vec<u8> {
+        let said = said(body);
+        let line = said.lines().find(|line| line.starts_with("m=audio")).unwrap();
+        line.split(' ').skip(3).map(|number| number.parse().unwrap()).collect()
+    }
+
+    /// RFC 3264 section 8.3.2.
+    #[test]
+    fn a_later_offer_names_no_payload_type_twice_and_none_for_something_else() {
+        let media = MediaSettings::default();
+        for (formats, maps) in [
+            ("8 96", "a=rtpmap:96 telephone-event/8000\r\n"),
+            ("8 102", "a=rtpmap:102 telephone-event/8000\r\n"),
+            ("101", "a=rtpmap:101 opus/48000/2\r\n"),
+            ("102 101", "a=rtpmap:102 opus/48000/2\r\na=rtpmap:101 telephone-event/48000\r\n"),
+        ] {
+            let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+            side.answer(&media, &described(formats, maps)).unwrap();
+            let again = side.offer(&media, None);
+            let mut once = numbers(&again);
+            once.sort_unstable();
+            once.dedup();
+            assert_eq!(once.len(), numbers(&again).len(), "{formats}: {}", said(&again));
+            for map in maps.lines() {
+                assert!(said(&again).contains(map), "{map}: {}", said(&again));
+            }
+        }
+    }
+
+    /// RFC 3264 section 6.1: the number of an answer is where the far end listens, and what we have
+    /// offered is where it speaks.
+    #[test]
+    fn an_answer_may_name_a_codec_by_another_number() {
+        let media = MediaSettings::default();
+        let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+        assert_eq!(numbers(&side.offer(&media, None)), [8, 0, 9, 96, 101, 102]);
+        let maps = "a=rtpmap:111 opus/48000/2\r\na=rtpmap:112 telephone-event/48000\r\n";
+        side.accept(&media, &described("111 112", maps)).unwrap();
+        let far = side.far.unwrap();
+        assert_eq!((far.payload, far.ours), (111, 96));
+        assert_eq!((far.event, far.our_event), (Some(112), Some(102)));
     }
 
     #[test]

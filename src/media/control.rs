@@ -122,8 +122,13 @@ pub struct Far {
     pub codec: Codec,
     /// Payload type of the audio, as the far end wants to receive it.
     pub payload: u8,
-    /// Payload type of telephone-event (RFC 4733), as the far end wants to receive it.
+    /// The same as we have said it: RFC 3264 section 6.1, an answer may name the same codec by
+    /// another number, and "then it MUST send" by ours.
+    pub ours: u8,
+    /// Payload type of telephone-event (RFC 4733), as the far end wants to receive it, ...
     pub event: Option<u8>,
+    /// ... and as we do.
+    pub our_event: Option<u8>,
     /// Ticks a second of its durations: 8,000, or 48,000 beside Opus.
     pub event_clock: u32,
     /// Payload type of comfort noise (RFC 3389), where both may be silent in their pauses.
@@ -182,7 +187,9 @@ impl Far {
             signalled: None,
             codec,
             payload: codec.our_payload(),
+            ours: codec.our_payload(),
             event: Some(101),
+            our_event: Some(101),
             event_clock: 8_000,
             comfort: None,
             ptime: 20,

@@ -122,7 +122,7 @@ impl Engine {
                 let content = near.hear(now, from, &rtp, out)?;
                 if near.tapped {
                     if near.tones.is_some() {
-                        near.listen_in(content, &rtp, out);
+                        near.listen_in(now, content, &rtp, out);
                     }
                     if let (Some(track), Content::Audio(codec)) = (near.track, content) {
                         let full = self.tape.push(&Heard {

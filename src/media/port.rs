@@ -279,11 +279,11 @@ impl Port {
     #[inline]
     fn content(&self, payload_type: u8) -> Option<Content> {
         let far = self.far.as_ref()?;
-        if payload_type == far.payload {
+        if payload_type == far.payload || payload_type == far.ours {
             return Some(Content::Audio(far.codec));
         }
         let event = Content::Event { key: None, wide: far.event_clock == WIDE_CLOCK };
-        if Some(payload_type) == far.event {
+        if Some(payload_type) == far.event || Some(payload_type) == far.our_event {
             return Some(event);
         }
         if Some(payload_type) == far.comfort {
@@ -461,7 +461,7 @@ impl Port {
     /// Asks that most packets of a caller who only waits be skipped unread.
     pub(super) fn rethin(&mut self, out: &mut Vec<Effect>) {
         let patient = self.silence.is_none_or(|silence| silence >= THIN_WATCH);
-        let unheard = self.peer.is_none() && self.room.is_none() && self.track.is_none();
+        let unheard = self.peer.is_none() && self.room.is_none() && !self.tapped;
         let waits = self.playing.is_some() && unheard && patient;
         let settled = self.latch.settled().is_some();
         let event = self.far.map(|far| far.event.unwrap_or(EVENT));
@@ -586,12 +586,19 @@ impl Port {
 
     /// Looks for keys in the sound, where they are told of in no other way.
     #[cold]
-    pub(super) fn listen_in(&mut self, content: Content, rtp: &Rtp, out: &mut Vec<Effect>) {
+    pub(super) fn listen_in(
+        &mut self,
+        now: Instant,
+        content: Content,
+        rtp: &Rtp,
+        out: &mut Vec<Effect>,
+    ) {
         let (Some(tones), Content::Audio(codec)) = (&mut self.tones, content) else { return };
         let Some(law) = codec.law() else { return };
         let mut keys = Vec::new();
         tones.hear(rtp.payload().iter().map(|octet| law.decode(*octet)), &mut keys);
         let port = self.id;
+        keys.retain(|_| self.keys.is_one_more(now));
         out.extend(keys.into_iter().map(|key| Effect::Tell(Event::Key { port, key })));
     }
 

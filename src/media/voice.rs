@@ -29,6 +29,8 @@ pub struct Voice {
     passed: u32,
     /// Where packets are not 20 ms long, what waits for its packet to be full.
     pack: Vec<u8>,
+    /// In which codec that is.
+    packed: Option<Codec>,
     encoder: Option<(Codec, u32, Box<Encoder>)>,
 }
 
@@ -45,6 +47,7 @@ impl Voice {
             source: None,
             passed: 0,
             pack: Vec::new(),
+            packed: None,
             encoder: None,
         }
     }
@@ -96,7 +99,8 @@ impl Voice {
         out: &mut Vec<Effect>,
     ) {
         let ticks = far.codec.clock() / 50;
-        let rounds = self.round.map_or(1, |before| round.saturating_sub(before));
+        // Two in one round, as a tune ends and a room begins: no two packets have one timestamp.
+        let rounds = self.round.map_or(1, |before| round.saturating_sub(before)).max(1);
         let marker = self.round.is_none() || rounds != 1;
         // Whoever speaks after it follows it.
         self.source = None;
@@ -107,8 +111,9 @@ impl Voice {
             let header = self.header(far.payload, self.timestamp, marker);
             return out.push(self.packet(at, header, (Arc::clone(audio), from, length)));
         }
-        if marker {
+        if marker || self.packed != Some(far.codec) {
             self.pack.clear();
+            self.packed = Some(far.codec);
         }
         // An octet is a tick: the first in the pack is so much older.
         let mut stamp = self.timestamp.wrapping_sub(self.pack.len() as u32);

@@ -55,6 +55,11 @@ impl Events {
         }
     }
 
+    /// The one of this clock.
+    pub fn at(self, clock: u32) -> Option<u8> {
+        if clock == 48_000 { self.wide } else { self.narrow }
+    }
+
     /// That one alone, as an answer has it.
     pub fn only_beside(self, codec: Codec) -> Self {
         match self.beside(codec) {
