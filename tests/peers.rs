@@ -358,6 +358,20 @@ fn a_state_that_is_closed_leaves_its_callers_in_the_line_of_the_district() {
 }
 
 #[test]
+fn a_district_records_nobody_who_was_not_told_so_by_the_state() {
+    let all = "[recording]\nall = true\n";
+    for told in [false, true] {
+        let text = if told { format!("{all}{}", state()) } else { state() };
+        let mut pair = Pair::new(&text, &format!("{all}{}", district("")));
+        assert!(pair.district.settings.call.recording.notice.is_some());
+        pair.district.set_agent("op1", "ready");
+        pair.dial(FIRST);
+        assert_eq!(pair.district.state("op1"), "talking");
+        assert_eq!(!pair.district.tapes.is_empty(), told);
+    }
+}
+
+#[test]
 fn whom_a_peer_hands_over_is_asked_nothing() {
     let menu = "by_district = false\n[[line.menu]]\nkey = \"1\"\nlanguage = \"en\"\n";
     let mut pair = Pair::new(&state(), &DISTRICT.replacen("by_district = false\n", menu, 1));
