@@ -1,5 +1,5 @@
-//! The state of `config/state`, worked by the keys of its telephones: a colleague, a counsellor, the
-//! centre of another district, an officer; and whoever comes on shift logs in.
+//! The state of `config/state`, worked by the keys of its telephones: a colleague, a counsellor,
+//! the centre of another district, an officer; and whoever comes on shift logs in.
 
 mod desk_world;
 

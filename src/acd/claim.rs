@@ -84,9 +84,9 @@ impl Desk {
         Ok(())
     }
 
-    /// The same for whichever agent of this queue would ring for this caller, if one is free. Nobody
-    /// waits here: a level or a language that none of the free has is asked for no longer, in the
-    /// steps in which it falls for those who wait.
+    /// The same for whichever agent of this queue would ring for this caller, if one is free.
+    /// Nobody waits here: a level or a language that none of the free has is asked for no longer,
+    /// in the steps in which it falls for those who wait.
     pub fn claim_any(
         &mut self,
         cx: &mut Cx<'_>,

@@ -294,9 +294,9 @@ impl Calls {
         }
     }
 
-    /// Whoever was to be called back calls by themselves, for this queue, or was called by an agent:
-    /// nobody is to be called any more. The place of the first arrival is theirs; `None` where they
-    /// wait for somebody else, or talk.
+    /// Whoever was to be called back calls by themselves, for this queue, or was called by an
+    /// agent: nobody is to be called any more. The place of the first arrival is theirs; `None`
+    /// where they wait for somebody else, or talk.
     pub fn came_back(
         &mut self,
         io: &mut Io,

@@ -93,7 +93,7 @@ impl UserAgent {
         }
     }
 
-    /// Where the host of a phone's contact is. Nowhere: there is nothing to ask until the next time.
+    /// Where the host of a phone's contact is. Nowhere: there is nothing to ask until next time.
     pub(super) fn phone_found(
         &mut self,
         cx: &mut Cx,

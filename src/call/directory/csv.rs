@@ -1,5 +1,5 @@
-//! A text of comma-separated values (RFC 4180), row by row, as spreadsheets save it and people break
-//! it: one row's mistake is no other's.
+//! A text of comma-separated values (RFC 4180), row by row, as spreadsheets save it and people
+//! break it: one row's mistake is no other's.
 
 /// The rows of a CSV text (RFC 4180), each with the line that it begins on. A quote that is opened
 /// by mistake takes no row but its own: what it would swallow does not fit the head.
