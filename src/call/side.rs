@@ -224,8 +224,8 @@ impl Side {
         self.far.is_some_and(|far| far.rtcp == far.rtp)
     }
 
-    /// Under which payload type we offer a codec. RFC 3264 section 8.3.2: a number keeps its meaning
-    /// for as long as the session lasts.
+    /// Under which payload type we offer a codec. RFC 3264 section 8.3.2: a number keeps its
+    /// meaning for as long as the session lasts.
     fn number(&self, codec: Codec) -> u8 {
         let before = self.far.filter(|far| far.codec == codec).map(|far| far.ours);
         before.unwrap_or_else(|| free(codec.our_payload(), &self.taken()))

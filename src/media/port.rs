@@ -3,6 +3,8 @@
 //! In: agreements, packets, turns to speak. Out: whether a packet is believed and where another
 //! goes. Knows no other port but its peer's id. May import: base, wire.
 
+mod rtcp;
+
 use super::control::{Event, Far, Figures};
 use super::ear::Ear;
 use super::effect::{Channel, Effect, Relay};
@@ -330,132 +332,6 @@ impl Port {
     fn listens(&self) -> Option<SocketAddr> {
         let hears = self.far.as_ref().is_some_and(|far| far.hears) && !self.looped;
         self.latch.far().filter(|_| hears)
-    }
-
-    /// A packet of RTCP: what it tells, if it is to be believed and is to be handed on. What
-    /// strangers send is not even read.
-    pub(super) fn hear_rtcp(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        bytes: &[u8],
-        out: &mut Vec<Effect>,
-    ) -> Option<Told> {
-        let asked = self.is_rtcp_address(from) || self.latch.may_prove(from.ip());
-        let told = (asked && looks_like_rtcp(bytes)).then(|| Told::read(bytes)).flatten();
-        if let Some(told) = told.as_ref().filter(|_| self.latch.may_prove(from.ip())) {
-            self.weigh(from.ip(), told, out);
-        }
-        let Some(told) = told.filter(|told| self.is_rtcp_source(from, told)) else {
-            self.refused += 1;
-            return None;
-        };
-        self.reports.heard(now, &told);
-        if self.far.is_some_and(|far| far.comfort.is_some()) {
-            self.heard = now;
-        }
-        Some(told).filter(|_| self.reports.hands_on(now))
-    }
-
-    /// Whether what this host tells proves that it is the far end, or that it guesses.
-    fn weigh(&mut self, host: IpAddr, told: &Told, out: &mut Vec<Effect>) {
-        match self.reports.answer(told) {
-            Answer::None => {}
-            Answer::Wrong => self.latch.disprove(host),
-            Answer::Right => {
-                if self.latch.prove(host)
-                    && let Some(at) = self.latch.settled()
-                {
-                    self.settled(at, out);
-                }
-            }
-        }
-    }
-
-    /// The address that was said, or the host that RTP has settled on; the first to speak stays.
-    fn is_rtcp_address(&self, from: SocketAddr) -> bool {
-        let Some(far) = self.far else { return false };
-        let settled = self.latch.settled().filter(|_| self.latch.is_firm());
-        if self.is_muxed() {
-            return settled.unwrap_or(far.rtp) == from;
-        }
-        match self.rtcp {
-            Some(at) => at == from,
-            None => settled.is_some_and(|at| at.ip() == from.ip()) || from == far.rtcp,
-        }
-    }
-
-    /// And it speaks of the stream that is heard.
-    fn is_rtcp_source(&mut self, from: SocketAddr, told: &Told) -> bool {
-        let other = self.hearing.report().is_some_and(|heard| heard.ssrc != told.ssrc);
-        if other || !self.is_rtcp_address(from) {
-            return false;
-        }
-        if !self.is_muxed() {
-            self.rtcp = Some(from);
-        }
-        true
-    }
-
-    /// What is told of the peer's stream, in the numbers of the peer.
-    pub(super) fn told_of_peer(&self, mut told: Told) -> Told {
-        let source = self.voice.source();
-        told.about.retain(|report| source.is_some_and(|(ssrc, _)| ssrc == report.ssrc));
-        for report in &mut told.about {
-            let shift = source.map_or(0, |(_, shift)| shift);
-            let number = (report.highest as u16).wrapping_sub(shift);
-            report.highest = report.highest & 0xffff_0000 | u32::from(number);
-        }
-        told
-    }
-
-    /// The peer's report, for the far end that hears its stream.
-    pub(super) fn say_rtcp(&mut self, now: Instant, mut told: Told) -> Option<Effect> {
-        self.far.filter(|_| !self.closed)?;
-        let to = self.rtcp_to()?;
-        let ssrc = self.voice.source().map(|(ssrc, _)| ssrc);
-        told.sent = told.sent.filter(|_| ssrc == Some(told.ssrc));
-        if let Some(sent) = &told.sent {
-            self.reports.went(now, told.ssrc, sent);
-        }
-        Some(Effect::Report {
-            port: self.id,
-            channel: self.rtcp_channel(),
-            to,
-            bytes: told.bytes(),
-        })
-    }
-
-    /// Whether RTCP goes with RTP (RFC 5761), as it was agreed.
-    pub(super) fn is_muxed(&self) -> bool {
-        self.far.is_some_and(|far| far.rtcp == far.rtp)
-    }
-
-    fn rtcp_channel(&self) -> Channel {
-        if self.is_muxed() { Channel::Rtp } else { Channel::Rtcp }
-    }
-
-    /// Where the far end listens for RTCP, if it hears at all.
-    fn rtcp_to(&self) -> Option<SocketAddr> {
-        let (far, rtp) = (self.far?, self.listens()?);
-        if self.is_muxed() {
-            return Some(rtp);
-        }
-        let behind_nat = rtp != far.rtp;
-        let guess = SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1));
-        Some(self.rtcp.unwrap_or(if behind_nat { guess } else { far.rtcp }))
-    }
-
-    /// A report to a far end that hears a tune or a room, where one is due. Whoever is bridged has
-    /// those of the other far end.
-    pub(super) fn report(&mut self, now: Instant) -> Option<Effect> {
-        if self.reports.wait(now) {
-            return None;
-        }
-        let to = self.rtcp_to().filter(|_| self.voice.speaks())?;
-        let ours: Ours = self.voice.ours();
-        let bytes = self.reports.due(now, &ours, &self.hearing)?;
-        Some(Effect::Report { port: self.id, channel: self.rtcp_channel(), to, bytes })
     }
 
     /// Asks that most packets of a caller who only waits be skipped unread.
