@@ -2,7 +2,6 @@
 //! with calls, one day after the other; what it remembers of them when all is forgotten, and what
 //! the process takes, must be what it was in the beginning.
 
-#[allow(dead_code)]
 #[path = "../benches/harness.rs"]
 mod harness;
 #[allow(dead_code)]
