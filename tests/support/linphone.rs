@@ -15,6 +15,8 @@ pub struct Linphone {
     dir: PathBuf,
 }
 
+/// The RTP port is none that a baresip takes: those are bound to every address, and what is meant
+/// for linphone would be heard by whichever of them has drawn the same number.
 const CONFIG: &str = "\
 [sip]
 sip_port=UDP
@@ -27,7 +29,7 @@ default_proxy=0
 register_only_when_network_is_up=0
 media_encryption=none
 [rtp]
-audio_rtp_port=30000
+audio_rtp_port=31000
 bind_address=IP
 [sound]
 remote_ring=
