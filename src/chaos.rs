@@ -6,13 +6,13 @@
 //! In: how many, how long, a seed. Out: what was done, and a verdict. Knows the switch as a
 //! process.
 
+use super::demo::helpline::{self, DESK, free_addresses};
 use crossbeam_channel as channel;
 use pukar::base::Rng;
 use pukar::console::{Client, Fault, read_settings};
 use pukar::load::{self, LoadArgs, Plan, Report};
 use pukar::shell;
 use serde_json::{Value, json};
-use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -20,6 +20,10 @@ use std::time::Duration;
 /// How long a switch has to be at work again, and the last calls and rows to come to rest.
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(20);
+const STORES: &str = r#"
+[records]
+stores = ["sqlite:data/records.db", "jsonl:data/records.jsonl", "csv:data/csv"]
+"#;
 
 /// What befalls the switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,8 +45,7 @@ struct Victim {
 
 pub fn chaos(args: &LoadArgs) -> Result<(), Fault> {
     let mut plan = args.plan().map_err(Fault::usage)?;
-    let sockets = [free_port()?, free_port()?, free_port()?];
-    let [target, callers_at, agents_at] = sockets;
+    let [target, callers_at, agents_at] = free_addresses()?;
     (plan.target, plan.callers_at, plan.agents_at) = (target, callers_at, agents_at);
     (plan.drop_percent, plan.repeat_percent) = (2, 5);
     plan.arrivals = load::Arrivals::Over(Duration::from_secs(u64::from(plan.seconds) * 3 / 4));
@@ -98,10 +101,10 @@ impl Victim {
         if !small_disk {
             println!("no disk of its own can be mounted here, so none will fill up");
         }
-        std::fs::write(dir.join("helpline.toml"), configuration(plan, &dir))
+        std::fs::write(dir.join("helpline.toml"), configuration(plan))
             .map_err(|e| cannot(&dir, &e))?;
         let child = launch(&dir)?;
-        let client = Client::new(dir.join("data/s"));
+        let client = Client::new(dir.join("data/pukar.sock"));
         let victim = Self { child, dir, client, small_disk };
         victim.until("the switch is at work", |status| status["calls"].is_object())?;
         Ok(victim)
@@ -189,7 +192,8 @@ impl Victim {
         })?;
         self.signal("-TERM");
         self.child.wait().map_err(|e| cannot(&self.dir, &e))?;
-        let settings = read_settings(&self.dir.join("helpline.toml"), None)?;
+        let settings =
+            read_settings(&self.dir.join("helpline.toml"), Some(&self.dir.join("data")))?;
         let mut complaints = Vec::new();
         for verdict in shell::verify(&settings, "")? {
             complaints
@@ -257,6 +261,7 @@ fn launch(dir: &Path) -> Result<Child, Fault> {
     let log = log.map_err(|e| cannot(dir, &e))?;
     let mut command = Command::new(own);
     command.arg("run").arg("--config").arg(dir.join("helpline.toml"));
+    command.arg("--data").arg(dir.join("data"));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     command.spawn().map_err(|e| cannot(dir, &e))
 }
@@ -272,52 +277,14 @@ fn cannot(path: &Path, error: &std::io::Error) -> Fault {
     Fault::work(format!("{}: {error}", path.display()))
 }
 
-/// An address that was free a moment ago.
-fn free_port() -> Result<std::net::SocketAddr, Fault> {
-    let socket = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
-    socket.map_err(|e| Fault::work(format!("no free port: {e}")))
-}
-
-/// One line, one queue, and every agent at a fixed address; three stores.
-fn configuration(plan: &Plan, dir: &Path) -> String {
-    let (data, target) = (dir.join("data"), plan.target);
-    let data = data.display();
-    let mut text = format!(
-        r#"
-[switch]
-name = "Chaos"
-data = "{data}"
-log = "info"
-[sip]
-listen = ["udp:{target}"]
-domain = "chaos.invalid"
-[media]
-ports = "10000-31999"
-music = "tone"
-[records]
-stores = ["sqlite:{data}/records.db", "jsonl:{data}/records.jsonl", "csv:{data}/csv"]
-[admin]
-socket = "{data}/s"
-[[trunk]]
-name = "callers"
-hosts = ["{}"]
-ping = "0s"
-[[line]]
-name = "181"
-numbers = ["181"]
-queue = "general"
-[[queue]]
-name = "general"
-skills = ["operator"]
-ring_for = "10s"
-wrap_up = "1s"
-"#,
-        plan.callers_at
-    );
-    text.push_str(&format!(
-        "[[agent]]\nid = \"op{{1-{}}}\"\ncontact = \"sip:op{{}}@{}\"\nskills = [\"operator\"]\n\
-         ready = true\n",
-        plan.agents, plan.agents_at
-    ));
-    text
+/// The helpline of the demonstrations, with three stores.
+fn configuration(plan: &Plan) -> String {
+    let text = [
+        helpline::switch("chaos", "info", plan.target),
+        STORES.into(),
+        helpline::trunk("callers", plan.callers_at),
+        DESK.into(),
+        helpline::operators(1, plan.agents, plan.agents_at),
+    ];
+    text.concat()
 }

@@ -6,17 +6,17 @@
 //! settings, its addresses and its records only.
 
 mod announced;
+pub mod helpline;
 mod recorded;
 mod state;
 mod wire;
 
-use pukar::config;
+use helpline::{DESK, HERE, any_port, free_addresses};
+use pukar::config::Settings;
 use pukar::console::{DemoArgs, Fault};
 use pukar::load::{self, Plan, Record, Report};
-use pukar::shell::{Filter, Options, Over, Running, Source, query};
+use pukar::shell::{Filter, Over, Running, Source, query};
 use serde_json::Value;
-use std::fmt::Write;
-use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,19 +33,17 @@ pub fn demo(args: DemoArgs) -> Result<(), Fault> {
         return announced::demo(&args);
     }
     let folder = std::env::temp_dir().join(format!("pukar-demo-{}", std::process::id()));
-    let (callers_at, agents_at) = free_addresses().map_err(|e| format!("no free port: {e}"))?;
-    let mut text = configuration(&args, callers_at, agents_at);
-    if args.recorded {
-        text.push_str(recorded::CONFIGURATION);
-    }
-    let mut settings = config::parse(&[("demo".into(), text)], &|_| None).map_err(|mistakes| {
-        let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
-        Fault::work(format!("the demo's own configuration: {}", mistakes.join("; ")))
-    })?;
-    // Whatever port is free: no configuration may ask for that, as nobody would find it.
-    settings.sip.listen.iter_mut().for_each(|listener| listener.bind.set_port(0));
-    settings.admin.http = Some(address());
-    let running = Running::start(settings.with_data(&folder), Options::default())?;
+    let [callers_at, agents_at] = free_addresses()?;
+    let recorded = if args.recorded { recorded::CONFIGURATION } else { "" };
+    let text = [
+        helpline::switch("demo", "warn", HERE),
+        helpline::trunk("callers", callers_at),
+        DESK.into(),
+        helpline::operators(1, args.agents, agents_at),
+        recorded.into(),
+    ];
+    let wallboard = |settings: &mut Settings| settings.admin.http = Some(any_port());
+    let running = helpline::start(text.concat(), &folder, wallboard)?;
     say_where(&args, &running);
     let mut plan = Plan::new(running.listens()[0].1);
     plan.callers = args.callers.unwrap_or(plan.callers);
@@ -145,53 +143,4 @@ fn rows(database: PathBuf) -> Result<Vec<Value>, String> {
             return Ok(found);
         }
     }
-}
-
-/// Any free port of this machine.
-fn address() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 0))
-}
-
-/// Two addresses that were free a moment ago.
-fn free_addresses() -> std::io::Result<(SocketAddr, SocketAddr)> {
-    let sockets = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
-    Ok((sockets.0.local_addr()?, sockets.1.local_addr()?))
-}
-
-/// One line, one queue, and every agent at a fixed address.
-fn configuration(args: &DemoArgs, callers_at: SocketAddr, agents_at: SocketAddr) -> String {
-    let mut text = format!(
-        r#"
-[switch]
-name = "Demo helpline"
-log = "warn"
-[sip]
-listen = ["udp:127.0.0.1:5060"]
-domain = "demo.invalid"
-[media]
-ports = "10000-31999"
-music = "tone"
-[[trunk]]
-name = "callers"
-hosts = ["{callers_at}"]
-ping = "0s"
-[[line]]
-name = "181"
-numbers = ["181"]
-queue = "general"
-[[queue]]
-name = "general"
-skills = ["operator"]
-ring_for = "10s"
-wrap_up = "1s"
-"#
-    );
-    for n in 1..=args.agents {
-        let _ = write!(
-            text,
-            "[[agent]]\nid = \"op{n}\"\ncontact = \"sip:op{n}@{agents_at}\"\n\
-             skills = [\"operator\"]\nready = true\n"
-        );
-    }
-    text
 }

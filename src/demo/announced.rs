@@ -4,32 +4,40 @@
 //!
 //! In: how many, how long. Out: progress, a table or JSON, and a verdict.
 
-use super::{address, end, free_addresses, judge, record, say, say_where};
-use pukar::config;
+use super::helpline::{self, HERE, any_port, free_addresses};
+use super::{end, judge, record, say, say_where};
+use pukar::config::Settings;
 use pukar::console::{Client, DemoArgs, Fault};
 use pukar::load::{self, Plan, Report};
-use pukar::shell::{Options, Running};
+use pukar::shell::Running;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::thread::{self, JoinHandle};
 
 /// The numbers, and what is spoken behind them.
 const LINES: [(&str, &str); 2] = [("181", "hi"), ("104", "en")];
 /// A telephone plays 50 packets a second.
 const PACKETS_A_SECOND: f64 = 49.0;
+/// Where everybody waits.
+const QUEUE: &str = r#"
+[[queue]]
+name = "general"
+staffed = false
+announce_first = "3s"
+announce_every = "10s"
+"#;
 
 pub fn demo(args: &DemoArgs) -> Result<(), Fault> {
     let folder = std::env::temp_dir().join(format!("pukar-announced-{}", std::process::id()));
-    let (callers_at, _) = free_addresses().map_err(|e| format!("no free port: {e}"))?;
-    let text = configuration(callers_at);
-    let mut settings = config::parse(&[("demo".into(), text)], &|_| None).map_err(|mistakes| {
-        let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
-        Fault::work(format!("the demo's own configuration: {}", mistakes.join("; ")))
-    })?;
-    settings.sip.listen.iter_mut().for_each(|listener| listener.bind.set_port(0));
-    settings.admin.http = Some(address());
-    let running = Running::start(settings.with_data(&folder), Options::default())?;
+    let [callers_at] = free_addresses()?;
+    let text = [
+        helpline::switch("announcements", "warn", HERE),
+        helpline::trunk("callers", callers_at),
+        lines(),
+        QUEUE.into(),
+    ];
+    let wallboard = |settings: &mut Settings| settings.admin.http = Some(any_port());
+    let running = helpline::start(text.concat(), &folder, wallboard)?;
     say_where(args, &running);
     let counting = count(&running);
     let mut plan = Plan::new(running.listens()[0].1);
@@ -90,20 +98,12 @@ fn examine(args: &DemoArgs, report: &mut Report, told: &Told) {
     wrong.into_iter().for_each(|what| report.complain(what));
 }
 
-fn configuration(callers_at: SocketAddr) -> String {
+fn lines() -> String {
     let lines = LINES.map(|(number, language)| {
         format!(
             "[[line]]\nname = \"{number}\"\nnumbers = [\"{number}\"]\nqueue = \"general\"\n\
              languages = [\"{language}\"]\n"
         )
     });
-    format!(
-        "[switch]\nname = \"Demo of announcements\"\nlog = \"warn\"\n\
-         [sip]\nlisten = [\"udp:127.0.0.1:5060\"]\ndomain = \"demo.invalid\"\n\
-         [media]\nports = \"10000-31999\"\nmusic = \"tone\"\n\
-         [[trunk]]\nname = \"callers\"\nhosts = [\"{callers_at}\"]\nping = \"0s\"\n{}\
-         [[queue]]\nname = \"general\"\nstaffed = false\nannounce_first = \"3s\"\n\
-         announce_every = \"10s\"\n",
-        lines.concat()
-    )
+    lines.concat()
 }

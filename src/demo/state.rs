@@ -5,15 +5,15 @@
 //! In: the folder, how many, how long. Out: progress, a table or JSON, and a verdict: every call
 //! reconciles, and callers of the district that was cut off were served by the state meanwhile.
 
+use super::helpline::{self, DESK, HERE, any_port, free_addresses};
 use super::wire::Wire;
-use super::{Ended, address, free_addresses, judge, say};
+use super::{Ended, judge, say};
 use jiff::Timestamp;
 use pukar::config::{self, Settings};
 use pukar::console::{DemoArgs, Fault, read_settings};
 use pukar::load::{self, Arrivals, Plan, Record, Report, Span};
 use pukar::shell::{Options, Running};
 use serde_json::Value;
-use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -53,7 +53,7 @@ struct Centre {
 pub fn demo(args: &DemoArgs, config: &Path) -> Result<(), Fault> {
     let folder = std::env::temp_dir().join(format!("pukar-state-{}", std::process::id()));
     let settings = read_settings(config, None)?;
-    let (callers_at, agents_at) = free_addresses().map_err(|e| format!("no free port: {e}"))?;
+    let [callers_at, agents_at] = free_addresses()?;
     let phones = settings.call.phones.len() as u32;
     let mut centres = Vec::new();
     for (n, name) in centres_of(&settings).into_iter().enumerate() {
@@ -135,7 +135,7 @@ fn here(
         queue.wrap_up = queue.wrap_up.min(Duration::from_secs(1));
     }
     settings.stores = vec![config::Store::Sqlite { path: "data/records.db".into() }];
-    settings.admin.http = Some(address());
+    settings.admin.http = Some(any_port());
     settings.data = "data".into();
     settings
 }
@@ -179,16 +179,19 @@ fn fit(args: &DemoArgs, plan: &mut Plan, people: u32) {
 impl Centre {
     fn start(trunk: &str, first: u32, agents_at: SocketAddr, folder: &Path) -> Result<Self, Fault> {
         let wire = Wire::new().map_err(|e| format!("a wire to {trunk}: {e}"))?;
-        let text = configuration(trunk, first, agents_at, wire.far());
-        let mut settings = config::parse(&[(trunk.into(), text)], &|_| None).map_err(|wrong| {
-            let wrong: Vec<_> = wrong.iter().map(ToString::to_string).collect();
-            Fault::work(format!("the centre's own configuration: {}", wrong.join("; ")))
+        let text = [
+            helpline::switch(trunk, "error", HERE),
+            helpline::trunk("state", wire.far()),
+            "peer = true\n".into(),
+            DESK.into(),
+            helpline::operators(first, first + STAFF - 1, agents_at),
+        ];
+        let running = helpline::start(text.concat(), &folder.join(trunk), |settings| {
+            // Two switches of one machine share its ports.
+            let from = 21_000 + (first % 1_000) as u16 * 100;
+            let media = &mut settings.call.media;
+            (media.ports, media.workers) = ((from & !1, (from & !1) + 999), 1);
         })?;
-        settings.sip.listen.iter_mut().for_each(|listener| listener.bind.set_port(0));
-        // Two switches of one machine share its ports.
-        let from = 21_000 + (first % 1_000) as u16 * 100;
-        settings.call.media.ports = (from & !1, (from & !1) + 999);
-        let running = Running::start(settings.with_data(&folder.join(trunk)), Options::default())?;
         wire.reach(running.listens()[0].1);
         Ok(Self { trunk: trunk.into(), wire, running })
     }
@@ -234,45 +237,6 @@ fn out_of_earshot(
             format!("{} were answered into the wire that was cut, and came back", lost.len()),
         );
     }
-}
-
-fn configuration(name: &str, first: u32, agents_at: SocketAddr, state: SocketAddr) -> String {
-    let mut text = format!(
-        r#"
-[switch]
-name = "{name}"
-log = "error"
-[sip]
-listen = ["udp:127.0.0.1:5060"]
-domain = "{name}.invalid"
-[media]
-ports = "10000-10999"
-workers = 1
-[[trunk]]
-name = "state"
-hosts = ["{state}"]
-ping = "0s"
-peer = true
-[[line]]
-name = "centre"
-numbers = ["181"]
-queue = "centre"
-default = true
-[[queue]]
-name = "centre"
-skills = ["operator"]
-ring_for = "10s"
-wrap_up = "1s"
-"#
-    );
-    for n in first..first + STAFF {
-        let _ = write!(
-            text,
-            "[[agent]]\nid = \"op{n}\"\ncontact = \"sip:op{n}@{agents_at}\"\n\
-             skills = [\"operator\"]\nready = true\n"
-        );
-    }
-    text
 }
 
 /// Holds the state's records against what callers saw, and the districts' against the state's.
