@@ -1,36 +1,44 @@
 //! `pukar load --chaos`: a switch of its own, callers and agents over real sockets, and everything
-//! that can befall a switch meanwhile: it is killed with kill -9, frozen, its database is locked,
-//! its disk fills up, packets are lost and come twice. In the end: is there one record a call, in
-//! every store, and does it say what the caller saw?
+//! that can befall a switch meanwhile: it is killed with kill -9, frozen, its stores are locked and
+//! cut off until it misses them, its disk fills up, packets are lost and come twice. In the end: is
+//! there one record a call, in every store, and does it say what the caller saw?
 //!
 //! In: how many, how long, a seed. Out: what was done, and a verdict. Knows the switch as a
 //! process.
 
+mod cut;
+mod web;
+
 use super::demo::helpline::{self, DESK, free_addresses};
 use crossbeam_channel as channel;
+use cut::Cut;
 use pukar::base::Rng;
 use pukar::console::{Client, Fault, read_settings};
 use pukar::load::{self, LoadArgs, Plan, Report};
-use pukar::shell;
+use pukar::shell::{self, process};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use web::Web;
 
 /// How long a switch has to be at work again, and the last calls and rows to come to rest.
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(20);
-const STORES: &str = r#"
-[records]
-stores = ["sqlite:data/records.db", "jsonl:data/records.jsonl", "csv:data/csv"]
-"#;
 
 /// What befalls the switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Blow {
     Kill,
     Freeze,
+    /// The database is locked until the switch misses it.
     LockStore,
+    /// The web server refuses everything, or hangs up, until the switch misses it.
+    CutStore,
     FillDisk,
 }
 
@@ -39,8 +47,12 @@ struct Victim {
     child: Child,
     dir: PathBuf,
     client: Client,
-    /// The data lies on a small disk of its own, which can be filled.
+    /// The data lies on a small disk of its own, which can be filled. Otherwise files may not grow.
     small_disk: bool,
+    web: Arc<Web>,
+    cuts: Vec<(Blow, Cut)>,
+    /// Everybody has hung up.
+    over: Arc<AtomicBool>,
 }
 
 pub fn chaos(args: &LoadArgs) -> Result<(), Fault> {
@@ -62,7 +74,7 @@ pub fn chaos(args: &LoadArgs) -> Result<(), Fault> {
     let report = callers.join().map_err(|_| Fault::work("the load tester broke down"))??;
     let blows = beaten?;
     let mut complaints = victim.judge(&report)?;
-    let missing = blows.iter().filter(|(_, times)| *times == 0);
+    let missing = blows.iter().filter(|(_, times)| **times == 0);
     complaints.extend(missing.map(|(blow, _)| format!("no {blow:?} fell: it was over too soon")));
     tell(&blows, &report, &complaints);
     if complaints.is_empty() {
@@ -73,7 +85,7 @@ pub fn chaos(args: &LoadArgs) -> Result<(), Fault> {
     Err(Fault { exit: 1, line: String::new() })
 }
 
-fn tell(blows: &[(Blow, u32)], report: &Report, complaints: &[String]) {
+fn tell(blows: &BTreeMap<Blow, u32>, report: &Report, complaints: &[String]) {
     let done: Vec<String> = blows.iter().map(|(blow, times)| format!("{times} {blow:?}")).collect();
     let calls = &report.calls;
     println!(
@@ -99,43 +111,52 @@ impl Victim {
         let small_disk =
             run("mount", &["-t", "tmpfs", "-o", "size=96m", "tmpfs"], &dir.join("data"));
         if !small_disk {
-            println!("no disk of its own can be mounted here, so none will fill up");
+            println!("no disk of its own can be mounted here: files will not be let grow instead");
         }
-        std::fs::write(dir.join("helpline.toml"), configuration(plan))
+        let web = Web::open(plan.seed).map_err(|e| Fault::work(format!("a web server: {e}")))?;
+        std::fs::write(dir.join("helpline.toml"), configuration(plan, web.address))
             .map_err(|e| cannot(&dir, &e))?;
         let child = launch(&dir)?;
         let client = Client::new(dir.join("data/pukar.sock"));
-        let victim = Self { child, dir, client, small_disk };
+        let (web, over) = (Arc::new(web), Arc::default());
+        let victim = Self { child, dir, client, small_disk, web, cuts: Vec::new(), over };
         victim.until("the switch is at work", |status| status["calls"].is_object())?;
         Ok(victim)
     }
 
-    /// One blow after the other until the callers are done.
+    /// One blow after the other until the callers are done: how often each fell.
     fn beat(
         &mut self,
         rng: &mut Rng,
         ended: &channel::Receiver<()>,
-    ) -> Result<Vec<(Blow, u32)>, Fault> {
-        let mut blows = vec![(Blow::Kill, 0), (Blow::Freeze, 0), (Blow::LockStore, 0)];
-        blows.extend(self.small_disk.then_some((Blow::FillDisk, 0)));
-        // Each once, in some order, and from then on as it comes.
-        let mut first: Vec<usize> = (0..blows.len()).collect();
+    ) -> Result<BTreeMap<Blow, u32>, Fault> {
+        // Stores first, since it takes seconds until they are missed; then each once, in some
+        // order; and from then on as it comes.
+        let all = [Blow::LockStore, Blow::CutStore, Blow::Kill, Blow::Freeze, Blow::FillDisk];
+        let mut first = all[2..].to_vec();
+        let mut next = vec![Blow::CutStore, Blow::LockStore];
+        let mut fallen: BTreeMap<Blow, u32> = all.map(|blow| (blow, 0)).into();
         loop {
             let pause = Duration::from_millis(300 + rng.below(1_500));
             if ended.recv_timeout(pause) != Err(channel::RecvTimeoutError::Timeout) {
-                return Ok(blows);
+                break;
             }
-            let which = match first.len() {
-                0 => rng.below(blows.len() as u64) as usize,
+            let blow = next.pop().unwrap_or_else(|| match first.len() {
+                0 => all[rng.below(all.len() as u64) as usize],
                 left => first.swap_remove(rng.below(left as u64) as usize),
-            };
-            blows[which].1 += 1;
-            let span = Duration::from_millis(100 + rng.below(1_400));
-            self.strike(blows[which].0, span)?;
+            });
+            *fallen.entry(blow).or_default() += u32::from(self.strike(blow, rng)?);
         }
+        self.over.store(true, Ordering::Relaxed);
+        for (blow, cut) in std::mem::take(&mut self.cuts) {
+            *fallen.entry(blow).or_default() += u32::from(cut.end()?);
+        }
+        Ok(fallen)
     }
 
-    fn strike(&mut self, blow: Blow, span: Duration) -> Result<(), Fault> {
+    /// Whether it fell by now: a store is cut off meanwhile, once at a time.
+    fn strike(&mut self, blow: Blow, rng: &mut Rng) -> Result<bool, Fault> {
+        let span = Duration::from_millis(100 + rng.below(1_400));
         let hold = || {
             let _ = channel::after(span).recv();
         };
@@ -144,43 +165,53 @@ impl Victim {
                 self.child.kill().map_err(|e| cannot(&self.dir, &e))?;
                 self.child.wait().map_err(|e| cannot(&self.dir, &e))?;
                 self.child = launch(&self.dir)?;
-                self.until("the switch is back", |status| status["calls"].is_object())
+                self.until("the switch is back", |status| status["calls"].is_object())?;
             }
             Blow::Freeze => {
-                self.signal("-STOP");
+                self.signal(libc::SIGSTOP)?;
                 hold();
-                self.signal("-CONT");
-                Ok(())
+                let state = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
+                let frozen = state.is_ok_and(|text| text.contains(") T "));
+                self.signal(libc::SIGCONT)?;
+                return Ok(frozen);
             }
-            Blow::LockStore => {
-                let sentence = |e: rusqlite::Error| Fault::work(e.to_string());
-                let path = self.dir.join("data/records.db");
-                let lock = rusqlite::Connection::open(path).map_err(sentence)?;
-                lock.busy_timeout(Duration::from_secs(5)).map_err(sentence)?;
-                lock.execute_batch("BEGIN IMMEDIATE").map_err(sentence)?;
-                hold();
-                lock.execute_batch("ROLLBACK").map_err(sentence)
+            Blow::LockStore | Blow::CutStore => {
+                let is_on = |(other, cut): &(Blow, Cut)| *other == blow && !cut.is_over();
+                if !self.cuts.iter().any(is_on) {
+                    let cut = match blow {
+                        Blow::LockStore => {
+                            Cut::lock(self.dir.join("data/records.db"), &self.client, &self.over)
+                        }
+                        _ => Cut::web(&self.web, rng.below(2) == 0, &self.client, &self.over),
+                    };
+                    self.cuts.push((blow, cut));
+                }
+                return Ok(false);
             }
             Blow::FillDisk => {
                 let filler = self.dir.join("data/filler");
-                // Writes until there is no room: its failure is its success.
-                run(
-                    "dd",
-                    &["if=/dev/zero", "bs=64k", "status=none"],
-                    Path::new(&format!("of={}", filler.display())),
-                );
-                hold();
-                std::fs::remove_file(&filler).map_err(|e| cannot(&filler, &e))?;
+                if self.small_disk {
+                    // Writes until there is no room: its failure is its success.
+                    let words = ["if=/dev/zero", "bs=64k", "status=none"];
+                    run("dd", &words, Path::new(&format!("of={}", filler.display())));
+                    hold();
+                    std::fs::remove_file(&filler).map_err(|e| cannot(&filler, &e))?;
+                } else {
+                    process::limit_files(&self.child, Some(0)).map_err(|e| cannot(&filler, &e))?;
+                    hold();
+                    process::limit_files(&self.child, None).map_err(|e| cannot(&filler, &e))?;
+                }
                 // A kill before the journal is whole again would cost calls, and rightly.
                 self.until_answer("metrics", "the journal is whole again", |text| {
                     text.as_str().is_some_and(|text| text.contains("\npukar_journal_gap 0"))
-                })
+                })?;
             }
         }
+        Ok(true)
     }
 
-    fn signal(&self, signal: &str) {
-        run("kill", &[signal], Path::new(&self.child.id().to_string()));
+    fn signal(&self, signal: i32) -> Result<(), Fault> {
+        process::signal(&self.child, signal).map_err(|e| cannot(&self.dir, &e))
     }
 
     /// Ends it in order, and holds what it wrote against what the callers saw.
@@ -190,7 +221,7 @@ impl Victim {
             let stores = status["stores"].as_array().map_or(&[][..], Vec::as_slice);
             stores.iter().all(|store| store["behind"] == 0)
         })?;
-        self.signal("-TERM");
+        self.signal(libc::SIGTERM)?;
         self.child.wait().map_err(|e| cannot(&self.dir, &e))?;
         let settings =
             read_settings(&self.dir.join("helpline.toml"), Some(&self.dir.join("data")))?;
@@ -204,7 +235,9 @@ impl Victim {
         if let Err(difference) = shell::replay(&self.dir.join("data/journal")) {
             complaints.push(format!("replay: {difference}"));
         }
-        let records = super::demo::records(self.dir.join("data/records.db"))?;
+        let rows = super::demo::rows(self.dir.join("data/records.db"))?;
+        complaints.extend(self.web.compare(&rows));
+        let records: Vec<_> = rows.iter().map(super::demo::record).collect();
         let mut seen = Report { passed: true, each: report.each.clone(), ..Report::default() };
         seen.reconcile(&records);
         complaints.append(&mut seen.complaints);
@@ -277,11 +310,15 @@ fn cannot(path: &Path, error: &std::io::Error) -> Fault {
     Fault::work(format!("{}: {error}", path.display()))
 }
 
-/// The helpline of the demonstrations, with three stores.
-fn configuration(plan: &Plan) -> String {
+/// The helpline of the demonstrations, with four stores.
+fn configuration(plan: &Plan, web: SocketAddr) -> String {
+    let stores = format!(
+        "[records]\nstores = [\"sqlite:data/records.db\", \"jsonl:data/records.jsonl\", \
+         \"csv:data/csv\", \"http://{web}/records\"]\n"
+    );
     let text = [
         helpline::switch("chaos", "info", plan.target),
-        STORES.into(),
+        stores,
         helpline::trunk("callers", plan.callers_at),
         DESK.into(),
         helpline::operators(1, plan.agents, plan.agents_at),

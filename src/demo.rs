@@ -119,17 +119,14 @@ fn end(running: Running, report: &mut Report) -> Ended {
     }
 }
 
-/// Every call on record in a database, as the load tester holds them against what it saw.
-pub fn records(database: PathBuf) -> Result<Vec<Record>, String> {
-    Ok(rows(database)?.iter().map(record).collect())
-}
-
-fn record(row: &Value) -> Record {
+/// What the load tester holds against what it saw.
+pub fn record(row: &Value) -> Record {
     let text = |key: &str| row[key].as_str().unwrap_or_default().to_string();
     Record { caller: text("caller"), outcome: text("outcome"), agent: Some(text("agent")) }
 }
 
-fn rows(database: PathBuf) -> Result<Vec<Value>, String> {
+/// Every call on record in a database.
+pub fn rows(database: PathBuf) -> Result<Vec<Value>, String> {
     let (source, mut found) = (Source::Sqlite(database), Vec::new());
     let mut after = None;
     loop {

@@ -10,6 +10,7 @@ use std::time::Duration;
 /// The switch answers from memory; one that takes longer than this is not well.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+#[derive(Clone)]
 pub struct Client {
     socket: PathBuf,
 }

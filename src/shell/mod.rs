@@ -50,3 +50,4 @@ pub use run::run;
 pub use running::{Options, Running};
 pub use store::{Filter, Place, Purge, Source, Store, csv_field, places, purge, query, verify};
 pub use supervise::supervise;
+pub use sys::process;

@@ -28,6 +28,10 @@ pub fn run(settings: Settings, options: Options) -> Result<(), String> {
     if let Err(error) = signals::hold(&OBEYED) {
         tracing::warn!("signals cannot be held back: {error}");
     }
+    // A file that may grow no longer is a failed write, like a full disk, and no reason to die.
+    if let Err(error) = signals::ignore(libc::SIGXFSZ) {
+        tracing::warn!("a limit of file sizes would end the switch: {error}");
+    }
     let program = Program::own(options.config.clone(), options.folder.clone());
     let (wish, mut wishes) = mpsc::channel(1);
     let options = Options { upgrade: Some(wish), ..options };

@@ -151,13 +151,11 @@ impl Switch {
 
     /// Starts another process where the last one has ended: its disk takes nothing.
     pub fn start_onto_a_full_disk(&mut self) {
-        // SAFETY: both calls may be made between fork and exec, and read no memory of ours.
+        // SAFETY: the call may be made between fork and exec, and reads no memory of ours.
         self.restart_with(|command| unsafe {
             command.pre_exec(|| {
                 let none = libc::rlimit { rlim_cur: 0, rlim_max: libc::RLIM_INFINITY };
                 libc::setrlimit(libc::RLIMIT_FSIZE, &none);
-                // Then a write fails, and nobody is killed for it.
-                libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
                 Ok(())
             });
         });

@@ -21,6 +21,15 @@ pub fn send_to_self(signal: i32) -> io::Result<()> {
     checked(i64::from(-unsafe { libc::raise(signal) }.abs())).map(drop)
 }
 
+/// Is deaf to one from now on, as is every program that is started (signal(7)).
+pub fn ignore(signal: i32) -> io::Result<()> {
+    // SAFETY: signal(2) with SIG_IGN installs no handler and reads no memory.
+    match unsafe { libc::signal(signal, libc::SIG_IGN) } {
+        libc::SIG_ERR => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
 fn mask(how: i32, signals: &[i32]) -> io::Result<()> {
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: sigemptyset(3) initialises `set`, which lives through the calls; the old mask is not
