@@ -70,6 +70,21 @@ impl Baresip {
         Self::plays(street, house, account, (&wav, rate))
     }
 
+    /// A phone with a codec of wide band that says the same again and again: samples of the rate
+    /// that its codec takes, 16,000 Hz for G.722 and 48,000 for Opus.
+    pub fn says_wide(
+        street: &Street,
+        house: u8,
+        account: &str,
+        rate: u32,
+        samples: &[i16],
+    ) -> Self {
+        let wav = street.folder(&format!("baresip-{house}")).join("voice.wav");
+        let voice = samples.iter().copied().cycle().take(rate as usize * TONE_SECONDS);
+        tone::save(&wav, rate, voice);
+        Self::plays(street, house, account, (&wav, rate))
+    }
+
     fn plays(street: &Street, house: u8, account: &str, (wav, rate): (&Path, u32)) -> Self {
         let dir = street.folder(&format!("baresip-{house}"));
         let config = CONFIG
@@ -153,6 +168,11 @@ impl Baresip {
     /// The same at 8,000 Hz, whatever its codec was.
     pub fn recording_8k(&self) -> Vec<i16> {
         tone::read_8k(&newest(&self.dir).expect("baresip recorded nothing"))
+    }
+
+    /// The same at 16,000 Hz, of a codec of wide band.
+    pub fn recording_16k(&self) -> Vec<i16> {
+        tone::read_16k(&newest(&self.dir).expect("baresip recorded nothing"))
     }
 
     /// Waits until its recording is so long.

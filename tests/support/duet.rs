@@ -5,6 +5,7 @@ use super::raw::{Request, Udp, header, status};
 use super::street::{CALLER, PHONE, SWITCH, Street};
 use super::switch::{HELPLINE, Switch};
 use super::{Deadline, PATIENCE};
+use pukar::wire::codec::Codec;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ pub struct End {
     /// The switch's RTP port for it.
     pub to: SocketAddr,
     pub ssrc: u32,
+    codec: Codec,
     sequence: u16,
     switch: SocketAddr,
     /// The To of its dialog with the switch.
@@ -44,15 +46,23 @@ impl End {
         };
         let (rtp, rtcp) = (bind(40_000), bind(40_001));
         let (sip, dialog) = (Udp::at_port(ip, 5060, to), String::new());
-        Self { sip, rtp, rtcp, to, ssrc, sequence: 7_000, switch: to, dialog }
+        let (codec, sequence) = (Codec::Pcma, 7_000);
+        Self { sip, rtp, rtcp, to, ssrc, codec, sequence, switch: to, dialog }
+    }
+
+    /// The same in another codec, which it then offers alone.
+    pub fn speaking(self, codec: Codec) -> Self {
+        Self { codec, ..self }
     }
 
     fn sdp(&self) -> String {
         let at = self.rtp.local_addr().unwrap();
         let (ip, port) = (at.ip(), at.port());
+        let (payload, format) = (self.codec.our_payload(), format_of(self.codec));
         format!(
             "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
-             m=audio {port} RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n"
+             m=audio {port} RTP/AVP {payload} 101\r\na=rtpmap:{payload} {format}\r\n\
+             a=rtpmap:101 telephone-event/8000\r\n"
         )
     }
 
@@ -64,11 +74,14 @@ impl End {
     /// The next packet of its stream, with this content.
     pub fn packet(&mut self, payload_type: u8, content: &[u8]) -> Vec<u8> {
         self.sequence = self.sequence.wrapping_add(1);
-        packet((self.ssrc, payload_type, self.sequence), content)
+        let mut bytes = packet((self.ssrc, payload_type, self.sequence), content);
+        let timestamp = u32::from(self.sequence) * (self.codec.clock() / 50);
+        bytes[4..8].copy_from_slice(&timestamp.to_be_bytes());
+        bytes
     }
 
     pub fn say(&mut self, content: &[u8]) {
-        let packet = self.packet(8, content);
+        let packet = self.packet(self.codec.our_payload(), content);
         self.rtp.send_to(&packet, self.to).unwrap();
     }
 
@@ -126,6 +139,12 @@ impl End {
             }
         }
     }
+}
+
+/// What stands in `a=rtpmap` behind the payload type.
+pub fn format_of(codec: Codec) -> String {
+    let channels = codec.channels().map(|channels| format!("/{channels}"));
+    format!("{}/{}{}", codec.name(), codec.clock(), channels.unwrap_or_default())
 }
 
 /// What a stranger would send if they knew everything.

@@ -4,8 +4,9 @@
 use super::program::Program;
 use super::street::Street;
 use super::tone;
+use pukar::wire::codec::Codec;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const TONE_SECONDS: usize = 60;
@@ -13,6 +14,16 @@ const TONE_SECONDS: usize = 60;
 pub struct Linphone {
     program: Program,
     dir: PathBuf,
+}
+
+/// How it is set up.
+struct Manner<'a> {
+    account: (&'a str, &'a str),
+    registers: bool,
+    tcp: bool,
+    /// The only one of the switch's codecs that it knows; `None`: all.
+    codec: Option<Codec>,
+    plays: &'a Path,
 }
 
 /// The RTP port is none that a baresip takes: those are bound to every address, and what is meant
@@ -37,7 +48,7 @@ remote_ring=
 reg_proxy=<sip:NET.1;transport=TRANSPORT>
 reg_identity=sip:USER@NET.1
 reg_expires=600
-reg_sendregister=1
+reg_sendregister=REGISTERS
 publish=0
 [auth_info_0]
 username=USER
@@ -46,17 +57,33 @@ passwd=SECRET
 
 impl Linphone {
     /// A phone in this house that registers and answers every call.
-    pub fn start(
+    pub fn start(street: &Street, house: u8, account: (&str, &str), hertz: u32, tcp: bool) -> Self {
+        let wav = street.folder(&format!("linphone-{house}")).join("tone.wav");
+        tone::write(&wav, hertz, TONE_SECONDS);
+        let manner = Manner { account, registers: true, tcp, codec: None, plays: &wav };
+        Self::with(street, house, &manner)
+    }
+
+    /// A phone that knows one codec, and says the same again and again: samples of 8,000 Hz. With
+    /// an account it registers and answers every call; without, it stands behind a trunk.
+    pub fn says_again(
         street: &Street,
         house: u8,
-        (user, secret): (&str, &str),
-        hertz: u32,
-        tcp: bool,
+        account: Option<(&str, &str)>,
+        codec: Codec,
+        samples: &[i16],
     ) -> Self {
+        let wav = street.folder(&format!("linphone-{house}")).join("voice.wav");
+        tone::save(&wav, 8_000, samples.iter().copied().cycle().take(8_000 * TONE_SECONDS));
+        let (registers, account) = (account.is_some(), account.unwrap_or(("9876543210", "")));
+        let manner = Manner { account, registers, tcp: false, codec: Some(codec), plays: &wav };
+        Self::with(street, house, &manner)
+    }
+
+    fn with(street: &Street, house: u8, manner: &Manner) -> Self {
         let dir = street.folder(&format!("linphone-{house}"));
         fs::create_dir_all(dir.join(".local/share/linphone")).unwrap();
-        let wav = dir.join("tone.wav");
-        tone::write(&wav, hertz, TONE_SECONDS);
+        let (tcp, (user, secret)) = (manner.tcp, manner.account);
         let [udp_port, tcp_port] = if tcp { ["0", "5060"] } else { ["5060", "0"] };
         let config = street.address(CONFIG);
         let config = config
@@ -64,15 +91,17 @@ impl Linphone {
             .replace("TCP", tcp_port)
             .replace("IP", &street.ip(house).to_string())
             .replace("TRANSPORT", if tcp { "tcp" } else { "udp" })
+            .replace("REGISTERS", if manner.registers { "1" } else { "0" })
             .replace("USER", user)
             .replace("SECRET", secret);
+        let config = config + &manner.codec.map(only).unwrap_or_default();
         fs::write(dir.join("rc"), config).unwrap();
         let mut command = Command::new("linphonec");
         command.arg("-c").arg(dir.join("rc")).arg("-a").current_dir(&dir);
         command.args(["-d", "0", "-l"]).arg(dir.join("log")).env("HOME", &dir);
         let mut program = Program::start("linphone-cli", &mut command);
         program.type_line("soundcard use files");
-        program.type_line(&format!("play {}", wav.display()));
+        program.type_line(&format!("play {}", manner.plays.display()));
         program.type_line(&format!("record {}", dir.join("heard.wav").display()));
         Self { program, dir }
     }
@@ -95,4 +124,16 @@ impl Linphone {
     pub fn recording(&self) -> Vec<i16> {
         tone::read(&self.dir.join("heard.wav"))
     }
+}
+
+/// Of the codecs that a switch may speak, this one alone.
+fn only(codec: Codec) -> String {
+    let section = |(n, one): (usize, Codec)| {
+        let (name, clock) = (one.name(), one.clock());
+        let (channels, enabled) = (one.channels().unwrap_or("1"), u8::from(one == codec));
+        format!(
+            "[audio_codec_{n}]\nmime={name}\nrate={clock}\nchannels={channels}\nenabled={enabled}\n"
+        )
+    };
+    Codec::ALL.into_iter().enumerate().map(section).collect()
 }

@@ -18,6 +18,7 @@ pub mod street;
 pub mod switch;
 pub mod talk;
 pub mod tone;
+pub mod voice;
 pub mod web;
 
 use std::time::{Duration, Instant};

@@ -1,18 +1,14 @@
 //! How good a voice still is after a telephone call: found again in a recording, and held against
 //! what was said, by level, delay and distortion. No ear is asked.
 //!
-//! In: what was said once, and a recording in which it comes again and again, both at 8,000 Hz.
-//! Out: a [`Score`].
+//! In: what was said once, and a recording in which it comes again and again without a pause, both
+//! at 8,000 Hz or both at 16,000. Out: a [`Score`].
 
 use std::f64::consts::PI;
 
-const RATE: usize = 8_000;
-/// Samples in a frame of 20 ms, and those of a spectrum.
-const FRAME: usize = 160;
 const BINS: usize = 28;
-/// Spectra are compared from 200 to 3,400 Hz: what every codec can carry.
+/// Spectra are compared from 200 Hz to what every codec can carry at that rate.
 const LOWEST: f64 = 200.0;
-const HIGHEST: f64 = 3_400.0;
 /// A frame this far below the loudest of what was said is a pause, in dB.
 const PAUSE: f64 = 35.0;
 /// No band counts as fainter than this below the loudest of all, in dB: nobody hears it.
@@ -34,28 +30,32 @@ pub struct Score {
 /// Copies that are looked at.
 const COPIES: usize = 6;
 
-/// Finds copies of `said` in `heard` and judges the best of them: telephones on a busy machine
-/// stutter now and then, by themselves. `None`: there is none.
-pub fn judge(said: &[i16], heard: &[i16]) -> Option<Score> {
-    let copies = find(said, heard).into_iter().map(|at| judge_at(said, heard, at));
-    copies.min_by(|a, b| a.distance.total_cmp(&b.distance))
+/// Finds the copies of `said` in `heard` and judges them all: the score is that of the median.
+/// `None`: there is none.
+pub fn judge(said: &[i16], heard: &[i16], rate: usize) -> Option<Score> {
+    let copies = find(said, heard, rate).into_iter();
+    let mut scores: Vec<Score> = copies.map(|at| judge_at(said, heard, at, rate)).collect();
+    scores.sort_by(|a, b| a.distance.total_cmp(&b.distance));
+    scores.get(scores.len() / 2).copied()
 }
 
-fn judge_at(said: &[i16], heard: &[i16], at: usize) -> Score {
+fn judge_at(said: &[i16], heard: &[i16], at: usize, rate: usize) -> Score {
+    // 20 ms.
+    let frame = rate / 50;
     let heard = &heard[at..at + said.len()];
     let loud = |samples: &[i16]| -> f64 {
         let power: f64 = samples.iter().map(|s| f64::from(*s).powi(2)).sum();
         10.0 * (power / samples.len() as f64).max(1.0).log10()
     };
     let level = loud(heard) - loud(said);
-    let loudest = said.chunks_exact(FRAME).map(loud).fold(0.0, f64::max);
+    let loudest = said.chunks_exact(frame).map(loud).fold(0.0, f64::max);
     let (mut sum, mut broken, mut count) = (0.0, 0u32, 0u32);
-    for n in 1..said.len() / FRAME - 1 {
-        let window = (n * FRAME - FRAME / 2)..((n + 1) * FRAME + FRAME / 2);
-        if loud(&said[n * FRAME..(n + 1) * FRAME]) < loudest - PAUSE {
+    for n in 1..said.len() / frame - 1 {
+        let window = (n * frame - frame / 2)..((n + 1) * frame + frame / 2);
+        if loud(&said[n * frame..(n + 1) * frame]) < loudest - PAUSE {
             continue;
         }
-        let (own, other) = (spectrum(&said[window.clone()]), spectrum(&heard[window]));
+        let (own, other) = (spectrum(&said[window.clone()], rate), spectrum(&heard[window], rate));
         let floor = own.iter().copied().fold(0.0, f64::max) - FLOOR;
         let off = own
             .iter()
@@ -71,11 +71,12 @@ fn judge_at(said: &[i16], heard: &[i16], at: usize) -> Score {
 }
 
 /// Power in dB at even steps of the band, under a Hann window.
-fn spectrum(samples: &[i16]) -> [f64; BINS] {
+fn spectrum(samples: &[i16], rate: usize) -> [f64; BINS] {
+    let highest = rate as f64 * 0.425;
     let size = samples.len() as f64;
     std::array::from_fn(|bin| {
-        let hertz = LOWEST + (HIGHEST - LOWEST) * bin as f64 / (BINS - 1) as f64;
-        let turn = 2.0 * PI * hertz / RATE as f64;
+        let hertz = LOWEST + (highest - LOWEST) * bin as f64 / (BINS - 1) as f64;
+        let turn = 2.0 * PI * hertz / rate as f64;
         let (mut real, mut imaginary) = (0.0, 0.0);
         for (n, sample) in samples.iter().enumerate() {
             let window = 0.5 - 0.5 * (2.0 * PI * (n as f64 + 0.5) / size).cos();
@@ -87,33 +88,37 @@ fn spectrum(samples: &[i16]) -> [f64; BINS] {
     })
 }
 
-/// Where copies begin: first by the loudness of every 5 ms, then sample by sample.
-fn find(said: &[i16], heard: &[i16]) -> Vec<usize> {
-    const STEP: usize = 40;
+/// Where copies begin: the one that is most like it, first by the loudness of every 5 ms, then
+/// sample by sample; and the others where they must be, since it comes again and again. A telephone
+/// may have made up or left out 100 ms in between.
+fn find(said: &[i16], heard: &[i16], rate: usize) -> Vec<usize> {
+    let step = rate / 200;
     let envelope = |samples: &[i16]| -> Vec<f64> {
         let loud = |part: &[i16]| part.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>().sqrt();
-        samples.chunks_exact(STEP).map(loud).collect()
+        samples.chunks_exact(step).map(loud).collect()
     };
     let (own, all) = (envelope(said), envelope(heard));
-    let mut likely: Vec<(usize, f64)> = (0..all.len().saturating_sub(own.len()))
-        .map(|place| (place, likeness(&own, &all, place)))
-        .collect();
-    let mut coarse: Vec<usize> = Vec::new();
-    while let Some(&(place, _)) = likely.iter().max_by(|a, b| a.1.total_cmp(&b.1))
-        && coarse.len() < COPIES
-    {
-        coarse.push(place * STEP);
-        likely.retain(|(other, _)| other.abs_diff(place) > own.len() / 2);
-    }
     let real = |samples: &[i16]| samples.iter().map(|s| f64::from(*s)).collect::<Vec<f64>>();
     let (said, heard) = (real(said), real(heard));
     let last = heard.len().saturating_sub(said.len());
-    let exact = |place: &usize| {
-        let around = place.saturating_sub(2 * STEP)..(place + 2 * STEP).min(last);
-        let all = around.map(|place| (place, likeness(&said, &heard, place)));
-        all.max_by(|a, b| a.1.total_cmp(&b.1)).map(|best| best.0)
+    let most_like = |own: &[f64], all: &[f64], around: std::ops::Range<usize>| {
+        let places = around.map(|place| (place, likeness(own, all, place)));
+        places.max_by(|a, b| a.1.total_cmp(&b.1)).map(|best| best.0)
     };
-    coarse.iter().filter_map(exact).collect()
+    let exact = |coarse: usize| {
+        let place = coarse * step;
+        let around = place.saturating_sub(2 * step)..(place + 2 * step).min(last);
+        most_like(&said, &heard, around)
+    };
+    let places = all.len().saturating_sub(own.len());
+    let Some(first) = most_like(&own, &all, 0..places) else { return Vec::new() };
+    let ahead = (0..COPIES).map(|n| first + n * own.len());
+    let behind = (1..COPIES).filter_map(|n| first.checked_sub(n * own.len()));
+    let near = |place: usize| {
+        let around = place.saturating_sub(20)..(place + 20).min(places);
+        exact(most_like(&own, &all, around)?)
+    };
+    ahead.chain(behind).filter(|place| *place < places).filter_map(near).collect()
 }
 
 /// How much `own` is like `all` from a place on.

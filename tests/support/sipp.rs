@@ -28,6 +28,10 @@ pub struct Plan<'a> {
     /// What the scenario's plain pauses last.
     pub pause_ms: u32,
     pub number: &'a str,
+    /// Words of the scenario in brackets, and what stands for them.
+    pub words: &'a [(&'a str, &'a str)],
+    /// Sends back every packet of sound that comes to its media port.
+    pub echoes: bool,
 }
 
 impl Default for Plan<'_> {
@@ -40,6 +44,8 @@ impl Default for Plan<'_> {
             tcp: false,
             pause_ms: 300,
             number: "181",
+            words: &[],
+            echoes: false,
         }
     }
 }
@@ -72,6 +78,10 @@ impl Sipp {
         command.args(["-t", if plan.tcp { "t1" } else { "u1" }]);
         command.args(["-m", &plan.calls.to_string(), "-r", &plan.rate.to_string()]);
         command.args(["-d", &plan.pause_ms.to_string(), "-s", plan.number]);
+        for (word, stands_for) in plan.words {
+            command.args(["-key", word, stands_for]);
+        }
+        command.args(plan.echoes.then_some("-rtp_echo"));
         command.args(target.map(|at| at.to_string()));
         Self { program: Program::start("sip-tester", &mut command), errors, messages }
     }
