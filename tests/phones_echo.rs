@@ -51,7 +51,7 @@ impl Echo {
         }
     }
 
-    /// Says the sentence on, again and again, at a telephone's pace, and hears what comes meanwhile.
+    /// Says the sentence on and on, at a telephone's pace, and hears what comes meanwhile.
     #[allow(clippy::disallowed_methods)] // A telephone lives in real time.
     fn talk(&mut self) {
         let begin = Instant::now();
