@@ -7,14 +7,17 @@ mod acd_world;
 
 use acd_naive::Model;
 use acd_world::{World, agent, ms, queue};
-use pukar::acd::{Desk, Effect, Fact, Instead, Join, Miss, Relax, Settings, Skill, Strategy, Wish};
+use pukar::acd::{
+    Desk, Door, Effect, Fact, Hand, Instead, Join, Miss, Relax, Settings, Skill, Strategy, Unfree,
+    Ways, Wish,
+};
 use pukar::base::{AgentId, CallId, Instant, QueueId, Rng, Timer};
 use std::collections::BTreeSet;
 
 /// Histories of each strategy by itself, and as many of all of them mixed. `HISTORIES=1000000`
 /// makes a longer run of it.
 const HISTORIES: u64 = 13_000;
-const STEPS: u64 = 30;
+const STEPS: u64 = 32;
 
 macro_rules! strategies {
     ($($name:ident: $number:literal, [$($strategy:ident),*];)*) => {$(
@@ -67,6 +70,16 @@ fn run(first_seed: u64, strategies: &[Strategy]) {
         "Unstaffed",
         "Expired",
         "NoQueue",
+        "OwnCall",
+        "Asked",
+        "Serving",
+        "Unclaimed",
+        "Repaired",
+        "Handled",
+        "Shut",
+        "Engaged",
+        "WrapsUp",
+        "Nobody",
     ] {
         assert!(seen.contains(word), "no history has {word}");
     }
@@ -88,7 +101,8 @@ fn history(seed: u64, strategies: &[Strategy]) -> Seen {
     compare(&world, &mut model);
     let mut seen = Seen::new();
     for _ in 0..STEPS {
-        step(&mut rng, &mut world, &mut model, &mut settings, strategies);
+        let unfree = step(&mut rng, &mut world, &mut model, &mut settings, strategies);
+        seen.extend(unfree.map(|why| format!("{why:?}")));
         see(&world.out, &mut seen);
         compare(&world, &mut model);
         if rng.below(100) == 0 {
@@ -117,6 +131,12 @@ fn see(out: &[Effect], seen: &mut Seen) {
                 pick.callers.iter().for_each(|(_, why)| see(why));
             }
             Effect::TurnedAway { why, .. } => see(why),
+            Effect::Fact(
+                fact @ (Fact::Serving { .. }
+                | Fact::Unclaimed { .. }
+                | Fact::Repaired { .. }
+                | Fact::Handled { .. }),
+            ) => see(fact),
             Effect::Fact(_)
             | Effect::Offer { .. }
             | Effect::Unclaimed { .. }
@@ -179,6 +199,8 @@ fn random_join(rng: &mut Rng, world: &World) -> Join {
     if rng.chance(10) {
         join.agent = Some(pick_agent(rng, world));
     }
+    join.keep = Some(ms(1_000 * rng.below(4))).filter(|_| rng.chance(5));
+    (join.again, join.lent) = (rng.chance(5), rng.chance(10));
     join
 }
 
@@ -202,13 +224,13 @@ fn step(
     model: &mut Model,
     settings: &mut Settings,
     strategies: &[Strategy],
-) {
+) -> Option<Unfree> {
     world.out.clear();
     world.now = world.now + ms(rng.below(3) * rng.below(200));
     let now = world.now;
     let agent = pick_agent(rng, world);
     let call = rng.below(8);
-    match rng.below(100) {
+    match rng.below(125) {
         0..=24 => {
             let queue = QueueId(rng.below(4));
             let join = random_join(rng, world);
@@ -255,6 +277,16 @@ fn step(
             }
         }
         95 => cut_off(rng, world, model),
+        97..=107 => return claims(rng, world, model, agent, call),
+        108..=112 => own_calls(rng, world, model, agent, call),
+        113..=116 => hand(rng, world, model, agent),
+        117..=119 => said_more(rng, world, model, call),
+        120 => {
+            let (own, there) = (rng.chance(50), rng.chance(60));
+            world.seated(agent, own, there);
+            model.seated(now, agent, (own, there));
+        }
+        121 => repaired(rng, world, model, agent, call),
         96 => {
             let timer = match rng.below(5) {
                 0 => Timer::WrapUp(agent),
@@ -272,6 +304,100 @@ fn step(
             model.reload(now, settings, &world.desk);
         }
     }
+    None
+}
+
+/// Somebody is asked for by name, or any of a queue; and what a transfer makes of calls.
+fn claims(
+    rng: &mut Rng,
+    world: &mut World,
+    model: &mut Model,
+    agent: AgentId,
+    call: u64,
+) -> Option<Unfree> {
+    let (now, queue) = (world.now, QueueId(rng.below(3)));
+    let whose = Some(queue).filter(|_| rng.chance(50));
+    let own = model.call_of(agent).map_or(call, |own| own.0);
+    // Some are calls that the desk has never heard of: consultations.
+    let (calls, to) = ((own, rng.below(12)), rng.below(12));
+    match rng.below(10) {
+        0..=3 => {
+            let result = world.claim_for(to, agent, whose);
+            assert_eq!(result, model.claim(now, CallId(to), agent, whose));
+            asked_for(rng, world, model, agent, to);
+            return result.err();
+        }
+        4..=7 => {
+            let join = random_join(rng, world);
+            let result = world.claim_any(to, queue, join.clone());
+            assert_eq!(result, model.claim_any(now, (CallId(to), queue), join));
+            if let Ok(agent) = &result {
+                asked_for(rng, world, model, *agent, to);
+            }
+            return result.err();
+        }
+        8 => {
+            let notes = (whose, ms(300 * rng.below(2)));
+            world.carry_over(calls, agent, notes);
+            model.carry_over(now, (CallId(calls.0), CallId(calls.1)), agent, notes);
+            asked_for(rng, world, model, agent, calls.1);
+        }
+        _ => {
+            world.carry_claim(calls, agent, whose);
+            model.carry_claim(now, (CallId(calls.0), CallId(calls.1)), agent, whose);
+        }
+    }
+    None
+}
+
+fn asked_for(rng: &mut Rng, world: &mut World, model: &mut Model, agent: AgentId, call: u64) {
+    let caller = ["", "+91981", "+91982"][rng.below(3) as usize];
+    world.desk.asked_for(CallId(call), agent, caller);
+    model.asked_for(CallId(call), agent, caller);
+}
+
+/// A call that an agent's phone placed or took by itself.
+fn own_calls(rng: &mut Rng, world: &mut World, model: &mut Model, agent: AgentId, call: u64) {
+    let now = world.now;
+    if rng.chance(50) {
+        world.occupy(agent, 100 + call);
+        return model.occupy(now, agent, CallId(100 + call));
+    }
+    let call = model.call_of(agent).unwrap_or(CallId(call));
+    let wrap_up = ms(400 * rng.below(3));
+    world.own_over(agent, call.0, wrap_up);
+    model.own_over(now, agent, call, wrap_up);
+}
+
+/// A supervisor's hand on a queue.
+fn hand(rng: &mut Rng, world: &mut World, model: &mut Model, agent: AgentId) {
+    let hand = match rng.below(10) {
+        0..=1 => Hand::Door([Door::Open, Door::Onward, Door::Shut][rng.below(3) as usize]),
+        2 => Hand::Weight(rng.below(3) as u32),
+        3 => Hand::Configured,
+        4..=6 => Hand::Lend(agent),
+        7..=8 => Hand::TakeAway(agent),
+        _ => Hand::Ways(Ways::Open),
+    };
+    let queue = QueueId(rng.below(3));
+    let changed = world.lay_hand(queue, hand);
+    assert_eq!(changed, model.lay_hand(world.now, queue, hand));
+}
+
+fn said_more(rng: &mut Rng, world: &mut World, model: &mut Model, call: u64) {
+    let emergency = rng.chance(30);
+    let languages: &[&str] = [&[][..], &["hi"], &["en", "hi"]][rng.below(3) as usize];
+    world.amend(call, emergency, languages);
+    let languages: Vec<String> = languages.iter().map(ToString::to_string).collect();
+    model.amend(world.now, CallId(call), emergency, &languages);
+}
+
+/// A supervisor's repair, or the switch's own: mostly of the call that the agent has.
+fn repaired(rng: &mut Rng, world: &mut World, model: &mut Model, agent: AgentId, call: u64) {
+    let call = model.call_of(agent).filter(|_| rng.chance(80)).unwrap_or(CallId(call));
+    let (now, lives) = (world.now, rng.chance(60));
+    world.repair(agent, call.0, lives);
+    model.repair(now, agent, (call, lives));
 }
 
 fn pick_agent(rng: &mut Rng, world: &World) -> AgentId {
@@ -297,15 +423,23 @@ fn phone(rng: &mut Rng, world: &mut World, model: &mut Model, agent: AgentId, ca
         _ => call,
     };
     let now = world.now;
-    match rng.below(10) {
+    match rng.below(11) {
         0..=3 => {
             let taken = world.answered(call, agent);
             assert_eq!(taken, model.answered(now, CallId(call), agent));
         }
         4..=6 => {
             let miss = [Miss::NoAnswer, Miss::Declined, Miss::Unreachable][rng.below(3) as usize];
+            if model.call_of(agent).is_some() && rng.chance(20) {
+                world.desk.stops(agent, CallId(call));
+                model.stops(agent, CallId(call));
+            }
             world.missed(call, agent, miss);
             model.missed(now, CallId(call), agent, miss);
+        }
+        7 => {
+            world.spared(call, agent);
+            model.spared(now, CallId(call), agent);
         }
         _ => {
             world.released(call, agent);
@@ -350,6 +484,10 @@ fn compare(world: &World, model: &mut Model) {
         assert_eq!(*world.desk.state(agent.id).unwrap(), agent.state(), "{:?}", agent.id);
     }
     for queue in &model.queues {
+        for sure in [false, true] {
+            let away = world.desk.turns_away(queue.id, sure);
+            assert_eq!(away, model.turns_away(queue.id, sure), "{:?}", queue.id);
+        }
         assert!(world.desk.line(queue.id).eq(model.line(queue.id)), "{:?}", queue.id);
         let (first, naive) = (world.desk.estimate(queue.id, 1), model.estimate(queue.id, 1));
         assert_eq!(first, naive, "{:?}", queue.id);

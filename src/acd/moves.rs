@@ -247,6 +247,9 @@ impl Desk {
     pub(super) fn set_task(&mut self, turn: &mut Turn<'_, '_>, agent: AgentId, task: Task) {
         if let Some(who) = self.agents.get_mut(agent) {
             who.task = task;
+            if !matches!(task, Task::Claimed { .. } | Task::Serving { .. }) {
+                who.asked_by = None;
+            }
         }
         self.settle(turn, agent);
     }

@@ -105,7 +105,7 @@ impl Model {
         }
     }
 
-    fn free(&self, call: &Call) -> Vec<usize> {
+    pub fn free(&self, call: &Call) -> Vec<usize> {
         let fits = |a: &Agent| {
             a.state() == AgentState::Ready
                 && call.held.is_none_or(|held| held == a.id)
@@ -144,30 +144,32 @@ impl Model {
         }
         let (_, claim, _, id) = best?;
         let c = self.calls.iter().position(|c| c.id == id).unwrap();
-        let free = self.free(&self.calls[c]);
-        let chosen = self.choose(c, &free);
-        let pick = self.account(c, claim, &free, &chosen);
+        let mut call = self.calls.remove(c);
+        let free = self.free(&call);
+        let chosen = self.choose(&mut call, &free);
+        let pick = self.account(&call, claim, &free, &chosen);
+        self.went_round(call.queue, self.agents[*chosen.last().unwrap()].id);
+        self.calls.insert(c, call);
         self.out.push(Effect::Fact(Fact::Picked(Box::new(pick))));
         Some((id, chosen))
     }
 
-    fn choose(&mut self, c: usize, free: &[usize]) -> Vec<usize> {
-        let tried = self.calls[c].tried.clone();
-        let mut rest: Vec<usize> =
-            free.iter().copied().filter(|&i| !tried.contains(&self.agents[i].id)).collect();
-        let queue = self.queues.iter_mut().find(|q| q.id == self.calls[c].queue).unwrap();
+    /// Nobody, where nobody is free.
+    pub fn choose(&mut self, call: &mut Call, free: &[usize]) -> Vec<usize> {
+        let Some(&first) = free.first() else { return Vec::new() };
+        let untried = |&i: &usize| !call.tried.contains(&self.agents[i].id);
+        let mut rest: Vec<usize> = free.iter().copied().filter(untried).collect();
+        let queue = self.queue_of(call);
         match queue.settings.strategy {
             Strategy::RingAll => free.to_vec(),
-            Strategy::LongestIdle => vec![free[0]],
+            Strategy::LongestIdle => vec![first],
             Strategy::RoundRobin => {
                 let later = free.iter().find(|&&i| Some(self.agents[i].id) > queue.last);
-                let next = *later.unwrap_or(&free[0]);
-                queue.last = Some(self.agents[next].id);
-                vec![next]
+                vec![*later.unwrap_or(&first)]
             }
             strategy => {
                 if rest.is_empty() {
-                    self.calls[c].tried.clear();
+                    call.tried.clear();
                     rest = free.to_vec();
                 }
                 match strategy {
@@ -178,8 +180,15 @@ impl Model {
         }
     }
 
-    fn account(&self, c: usize, claim: Claim, free: &[usize], chosen: &[usize]) -> Pick {
-        let call = &self.calls[c];
+    pub fn went_round(&mut self, queue: QueueId, agent: AgentId) {
+        for queue in self.queues.iter_mut().filter(|q| q.id == queue) {
+            if queue.settings.strategy == Strategy::RoundRobin {
+                queue.last = Some(agent);
+            }
+        }
+    }
+
+    pub fn account(&self, call: &Call, claim: Claim, free: &[usize], chosen: &[usize]) -> Pick {
         let queue = self.queue_of(call);
         let (level, languages) = self.need(call);
         let mut agents: Vec<(AgentId, Verdict)> =

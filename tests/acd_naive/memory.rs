@@ -20,21 +20,31 @@ impl Model {
     }
 
     pub fn recognise(&mut self, call: &mut Call, place: Option<Instant>) {
-        let queue = self.queue(call.queue).cloned();
-        let serves = |id: &AgentId| {
-            let agent = self.agents.iter().find(|agent| agent.id == *id);
-            agent.zip(queue.as_ref()).is_some_and(|(agent, queue)| agent.serves(queue))
-        };
-        let Some(g) = self.gone.iter().position(|g| Some(&g.key) == call.key.as_ref()) else {
+        let last = self.last_agent(call);
+        let Some(gone) = self.gone.iter_mut().find(|g| Some(&g.key) == call.key.as_ref()) else {
             return;
         };
-        let last = self.gone[g].agents.iter().rev().find(|id| serves(id)).copied();
-        let gone = &mut self.gone[g];
         if let Some(arrived) = place {
             call.arrived = call.arrived.min(arrived);
             gone.place = None;
         }
         call.held = call.held.or(last);
+    }
+
+    /// Who talked last to this caller, of those who serve the queue.
+    pub fn last_agent(&self, call: &Call) -> Option<AgentId> {
+        let queue = self.queue(call.queue)?;
+        let serves =
+            |id: &&AgentId| self.agents.iter().any(|agent| agent.id == **id && agent.serves(queue));
+        let gone = self.gone.iter().find(|g| Some(&g.key) == call.key.as_ref())?;
+        gone.agents.iter().rev().find(serves).copied()
+    }
+
+    /// Who was asked by name has talked; a place that is kept for the caller stays kept.
+    pub fn served(&mut self, now: Instant, key: Option<String>, agent: AgentId) {
+        let known = self.gone.iter().find(|gone| Some(&gone.key) == key.as_ref());
+        let place = known.and_then(|gone| gone.place.clone());
+        self.remember(now, key, place, Some(agent));
     }
 
     pub fn cut_off(&mut self, now: Instant, key: &str, line: &str, arrived: Instant) {

@@ -1,15 +1,17 @@
 //! The desk once more, as naively as it can be said: lists, no indexes, and a search through all
 //! pairs for every single offer. Slow, and short enough to be seen to be right.
 
+mod claims;
+mod hands;
 mod matching;
 mod memory;
-
-use memory::Gone;
 mod phones;
 
+use memory::Gone;
+
 use pukar::acd::{
-    AgentSettings, AgentState, Away, Desk, Effect, Fact, Instead, Join, Miss, MissedBecause,
-    QueueSettings, Settings, Wish, Withdrawn,
+    AgentSettings, AgentState, Away, Door, Effect, Fact, Instead, Join, Miss, MissedBecause,
+    QueueSettings, Wish, Withdrawn,
 };
 use pukar::base::{AgentId, CallId, Instant, QueueId, Rng, Timer};
 use std::time::Duration;
@@ -20,10 +22,14 @@ pub struct Agent {
     gone: bool,
     registered: bool,
     silent: bool,
+    elsewhere: bool,
+    /// Lent to these queues (true), or taken from them.
+    moved: Vec<(String, bool)>,
     /// `Ready`, `Off` or `Paused`.
     duty: AgentState,
-    /// `Offered`, `Talking` or `WrapUp`.
-    busy: Option<AgentState>,
+    busy: Option<Busy>,
+    /// Who asked for them by name.
+    asked_by: Option<String>,
     /// When ringing or wrap-up ends.
     until: Instant,
     rest: Option<Instant>,
@@ -37,11 +43,25 @@ pub struct Agent {
     talked: Duration,
 }
 
+/// What an agent does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Busy {
+    Rings(CallId),
+    Talks(CallId),
+    /// Rings for somebody who asked for them by name, with the wrap-up to come.
+    Asked(CallId, Duration),
+    /// Talks in it, since then.
+    Serves(CallId, Duration, Instant),
+    WrapsUp(CallId),
+    Own(CallId),
+}
+
 pub struct Call {
     pub id: CallId,
     pub queue: QueueId,
     arrived: Instant,
     joined: Instant,
+    keep: Option<Duration>,
     max_wait: Option<Instant>,
     talks: Option<(AgentId, Duration, Instant)>,
     emergency: bool,
@@ -61,6 +81,9 @@ pub struct Queue {
     /// Whom round-robin rang last.
     last: Option<AgentId>,
     handled: Vec<Duration>,
+    door: Door,
+    /// As the configuration says it; `settings` has what a supervisor says.
+    weight: u32,
 }
 
 pub struct Model {
@@ -72,10 +95,32 @@ pub struct Model {
     pub out: Vec<Effect>,
 }
 
+impl Busy {
+    pub fn call(self) -> CallId {
+        match self {
+            Busy::Rings(call)
+            | Busy::Talks(call)
+            | Busy::Asked(call, _)
+            | Busy::Serves(call, ..)
+            | Busy::WrapsUp(call)
+            | Busy::Own(call) => call,
+        }
+    }
+
+    fn state(self) -> AgentState {
+        match self {
+            Busy::Rings(call) | Busy::Asked(call, _) => AgentState::Offered { call },
+            Busy::Talks(call) | Busy::Serves(call, ..) => AgentState::Talking { call },
+            Busy::WrapsUp(call) => AgentState::WrapUp { call },
+            Busy::Own(call) => AgentState::OwnCall { call },
+        }
+    }
+}
+
 impl Agent {
     pub fn state(&self) -> AgentState {
-        if let Some(busy) = &self.busy {
-            busy.clone()
+        if let Some(busy) = self.busy {
+            busy.state()
         } else if self.gone {
             AgentState::Off
         } else if self.duty != AgentState::Ready {
@@ -92,11 +137,11 @@ impl Agent {
     }
 
     fn rings_for(&self, call: CallId) -> bool {
-        self.busy == Some(AgentState::Offered { call })
+        self.busy == Some(Busy::Rings(call))
     }
 
     fn has_phone(&self) -> bool {
-        !self.silent && (self.settings.fixed || self.registered)
+        !self.silent && (self.settings.fixed && !self.elsewhere || self.registered)
     }
 
     fn is_there(&self) -> bool {
@@ -112,7 +157,12 @@ impl Agent {
     }
 
     fn is_able(&self, queue: &QueueSettings, level: u8) -> bool {
-        !self.gone && queue.skills.iter().all(|skill| self.has(skill, level))
+        let moved = self.moved.iter().find(|(name, _)| *name == queue.name);
+        !self.gone && moved.map_or_else(|| self.is_skilled(queue, level), |(_, lent)| *lent)
+    }
+
+    fn is_skilled(&self, queue: &QueueSettings, level: u8) -> bool {
+        queue.skills.iter().all(|skill| self.has(skill, level))
     }
 
     fn speaks(&self, languages: &[String]) -> bool {
@@ -120,8 +170,12 @@ impl Agent {
     }
 
     fn serves(&self, queue: &QueueSettings) -> bool {
-        self.is_able(queue, queue.relax.iter().map(|r| r.level).chain([queue.level]).min().unwrap())
+        self.is_able(queue, lowest_level(queue))
     }
+}
+
+fn lowest_level(queue: &QueueSettings) -> u8 {
+    queue.relax.iter().map(|r| r.level).chain([queue.level]).min().unwrap()
 }
 
 fn missed(calls: u32) -> String {
@@ -141,10 +195,7 @@ impl Model {
     }
 
     pub fn call_of(&self, agent: AgentId) -> Option<CallId> {
-        match self.agents.iter().find(|a| a.id == agent)?.busy {
-            Some(AgentState::Offered { call } | AgentState::Talking { call }) => Some(call),
-            _ => None,
-        }
+        self.agents.iter().find(|a| a.id == agent)?.busy.map(Busy::call)
     }
 
     pub fn line(&self, queue: QueueId) -> impl Iterator<Item = CallId> {
@@ -167,10 +218,10 @@ impl Model {
         for agent in &self.agents {
             timers.extend(agent.rest.map(|at| (at, Timer::Rest(agent.id))));
             match agent.busy {
-                Some(AgentState::Offered { call }) => {
+                Some(Busy::Rings(call)) => {
                     timers.push((agent.until, Timer::RingTimeout(call, agent.id)));
                 }
-                Some(AgentState::WrapUp { .. }) => {
+                Some(Busy::WrapsUp(_)) => {
                     timers.push((agent.until, Timer::WrapUp(agent.id)));
                 }
                 _ => {}
@@ -179,16 +230,58 @@ impl Model {
         timers
     }
 
+    /// A caller has said more.
+    pub fn amend(&mut self, now: Instant, id: CallId, emergency: bool, languages: &[String]) {
+        let rings = self.agents.iter().any(|a| a.rings_for(id));
+        if let Some(call) = self.calls.iter_mut().find(|c| c.id == id) {
+            call.emergency |= emergency;
+            if !languages.is_empty() && !rings && call.talks.is_none() {
+                call.languages = languages.iter().map(|l| format!("lang:{l}")).collect();
+            }
+            if call.talks.is_none() {
+                self.look(now, id);
+            }
+        }
+        self.finish(now);
+    }
+
     pub fn join(&mut self, now: Instant, id: CallId, queue: QueueId, join: Join) {
         let known = self.calls.iter().position(|c| c.id == id);
         if known.is_some_and(|c| self.calls[c].queue == queue && self.calls[c].talks.is_none()) {
             return;
         }
+        let (again, lent) = (join.again, join.lent);
+        let mut call = self.caller(now, id, queue, join);
+        let place = self.place(now, &call).filter(|_| known.is_none());
+        let obstacle =
+            self.obstacle(&call, lent).filter(|(why, _)| *why == Away::NoQueue || !again);
+        let obstacle = obstacle.filter(|(why, _)| *why != Away::Full || place.is_none());
+        if obstacle.is_some() && known.is_some_and(|c| self.calls[c].talks.is_none()) {
+            return;
+        }
+        self.take_out(now, id);
+        if let Some((why, instead)) = obstacle {
+            self.turn_away(id, queue, why, instead);
+            return self.finish(now);
+        }
+        if known.is_none() {
+            self.recognise(&mut call, place);
+        }
+        self.calls.push(call);
+        self.bound_wait(id, now);
+        self.look(now, id);
+        self.out.push(Effect::Fact(Fact::Queued { call: id, queue }));
+        self.finish(now);
+    }
+
+    /// Somebody who comes, with what is known of them already.
+    fn caller(&self, now: Instant, id: CallId, queue: QueueId, join: Join) -> Call {
         let mut call = Call {
             id,
             queue,
             arrived: join.arrived.unwrap_or(now).min(now),
             joined: now,
+            keep: join.keep,
             max_wait: None,
             talks: None,
             emergency: join.emergency,
@@ -200,8 +293,7 @@ impl Model {
             tried: Vec::new(),
             looked: now,
         };
-        if let Some(c) = known {
-            let before = &self.calls[c];
+        if let Some(before) = self.calls.iter().find(|c| c.id == id) {
             call.arrived = before.arrived;
             call.emergency |= before.emergency;
             call.priority = call.priority.max(before.priority);
@@ -213,42 +305,60 @@ impl Model {
                 call.line = before.line.clone();
             }
         }
-        let place = self.place(now, &call).filter(|_| known.is_none());
-        let obstacle =
-            self.obstacle(&call).filter(|(why, _)| *why != Away::Full || place.is_none());
-        if obstacle.is_some() && known.is_some_and(|c| self.calls[c].talks.is_none()) {
-            return;
-        }
-        self.take_out(now, id);
-        if let Some((why, instead)) = obstacle {
-            self.turn_away(id, queue, why, instead);
-            return self.finish(now);
-        }
-        let settings = self.queue(queue).unwrap().clone();
-        if known.is_none() {
-            self.recognise(&mut call, place);
-        }
-        call.max_wait = Some(now + settings.max_wait).filter(|_| !settings.max_wait.is_zero());
-        self.calls.push(call);
-        self.look(now, id);
-        self.out.push(Effect::Fact(Fact::Queued { call: id, queue }));
-        self.finish(now);
+        call
     }
 
-    fn obstacle(&self, call: &Call) -> Option<(Away, Instead)> {
-        let Some(settings) = self.queue(call.queue) else {
+    /// How long a caller waits, counted from joining; not less than until `soonest`.
+    fn bound_wait(&mut self, id: CallId, soonest: Instant) {
+        let c = self.calls.iter().position(|c| c.id == id).unwrap();
+        let call = &self.calls[c];
+        let queue = self.queue(call.queue).map_or(Duration::ZERO, |queue| queue.max_wait);
+        let span = call.keep.unwrap_or(queue);
+        let bound = (call.joined + span).max(soonest);
+        self.calls[c].max_wait = Some(bound).filter(|_| !span.is_zero());
+    }
+
+    /// Why a queue does not take whoever comes. `lent`: has a place elsewhere, and is not taken
+    /// where nobody would serve them, however urgent it is.
+    fn obstacle(&self, call: &Call, lent: bool) -> Option<(Away, Instead)> {
+        let sure = call.emergency || call.keep.is_some();
+        let Some(queue) = self.queues.iter().find(|queue| queue.id == call.queue) else {
             return Some((Away::NoQueue, Instead::Refuse));
         };
-        if call.emergency {
+        if let Some(obstacle) = self.closed(queue, sure) {
+            return Some(obstacle);
+        }
+        match queue.door {
+            _ if !lent => None,
+            Door::Shut | Door::Onward => Some((Away::Shut, Instead::Refuse)),
+            Door::Open if self.is_staffed(queue) => None,
+            Door::Open => Some((Away::Unstaffed, Instead::Refuse)),
+        }
+    }
+
+    fn closed(&self, queue: &Queue, sure: bool) -> Option<(Away, Instead)> {
+        let settings = &queue.settings;
+        if sure {
             return None;
         }
-        let staffed = self.agents.iter().any(|a| a.is_there() && a.serves(settings));
-        if let (false, Some(instead)) = (staffed, settings.when_unstaffed) {
+        if queue.door == Door::Shut {
+            return Some((Away::Shut, settings.when_unstaffed.unwrap_or_default()));
+        }
+        if let (false, Some(instead)) = (self.is_staffed(queue), settings.when_unstaffed) {
             return Some((Away::Unstaffed, instead));
         }
         let limit = settings.max_callers as usize;
-        let full = limit > 0 && self.line(call.queue).count() >= limit;
+        let full = limit > 0 && self.line(queue.id).count() >= limit;
         full.then_some((Away::Full, settings.when_full))
+    }
+
+    fn is_staffed(&self, queue: &Queue) -> bool {
+        self.agents.iter().any(|a| a.is_there() && a.serves(&queue.settings))
+    }
+
+    pub fn turns_away(&self, queue: QueueId, sure: bool) -> Option<Away> {
+        let queue = self.queues.iter().find(|known| known.id == queue)?;
+        self.closed(queue, sure).map(|(why, _)| why)
     }
 
     fn turn_away(&mut self, call: CallId, queue: QueueId, why: Away, instead: Instead) {
@@ -267,28 +377,34 @@ impl Model {
     }
 
     pub fn released(&mut self, now: Instant, call: CallId, agent: AgentId) {
-        if self.calls.iter().any(|c| c.id == call && c.talks.is_some_and(|(a, ..)| a == agent)) {
-            self.leave(now, call);
+        match self.agents.iter().find(|a| a.id == agent).and_then(|a| a.busy) {
+            Some(Busy::Talks(own)) if own == call => self.leave(now, call),
+            _ => self.unserve(now, call, agent),
         }
     }
 
     pub fn answered(&mut self, now: Instant, call: CallId, agent: AgentId) -> bool {
-        let Some(caller) = self.calls.iter().position(|c| c.id == call) else { return false };
-        if let Some((talks, ..)) = self.calls[caller].talks {
-            return talks == agent;
-        }
-        let Some(who) = self.agents.iter_mut().find(|a| a.id == agent) else { return false };
+        let Some(i) = self.agents.iter().position(|a| a.id == agent) else { return false };
+        let waits = self.calls.iter().position(|c| c.id == call && c.talks.is_none());
+        let who = &mut self.agents[i];
         let paused = who.duty == (AgentState::Paused { reason: missed(who.misses) });
-        if who.busy.is_none() {
-            // The answer crossed the withdrawal.
-            if who.gone || who.duty != AgentState::Ready && !paused {
-                return false;
+        match who.busy {
+            Some(Busy::Talks(own) | Busy::Serves(own, ..)) => return own == call,
+            Some(Busy::Asked(own, wrap_up)) if own == call => {
+                who.busy = Some(Busy::Serves(call, wrap_up, now));
+                self.out.push(Effect::Fact(Fact::Serving { call, agent }));
+                self.finish(now);
+                return true;
             }
-            who.duty = AgentState::Ready;
-            who.misses = who.misses.saturating_sub(1);
-        } else if !who.rings_for(call) {
-            return false;
+            Some(Busy::Rings(own)) if own == call => {}
+            // The answer crossed the withdrawal.
+            None if waits.is_some() && !who.gone && (who.duty == AgentState::Ready || paused) => {
+                who.duty = AgentState::Ready;
+                who.misses = who.misses.saturating_sub(1);
+            }
+            _ => return false,
         }
+        let caller = waits.unwrap();
         let wrap_up = self.queue(self.calls[caller].queue).unwrap().wrap_up;
         self.calls[caller].talks = Some((agent, wrap_up, now));
         self.calls[caller].tried.clear();
@@ -296,7 +412,7 @@ impl Model {
         self.out.push(Effect::Fact(Fact::Taken { call, agent }));
         for i in 0..self.agents.len() {
             if self.agents[i].id == agent {
-                self.agents[i].busy = Some(AgentState::Talking { call });
+                self.agents[i].busy = Some(Busy::Talks(call));
             } else if self.agents[i].rings_for(call) {
                 self.withdraw(i, call, Withdrawn::AnsweredElsewhere);
             }
@@ -308,9 +424,13 @@ impl Model {
     pub fn missed(&mut self, now: Instant, call: CallId, agent: AgentId, miss: Miss) {
         let Some(i) = self.agents.iter().position(|a| a.id == agent) else { return };
         let rings = self.agents[i].rings_for(call);
-        let talks = self.agents[i].busy == Some(AgentState::Talking { call });
-        if !rings && !talks {
-            return;
+        let talks = self.agents[i].busy == Some(Busy::Talks(call));
+        match self.agents[i].busy {
+            Some(Busy::Asked(own, _) | Busy::Serves(own, ..)) if own == call => {
+                return self.unclaim(now, i, MissedBecause::Phone(miss));
+            }
+            _ if !rings && !talks => return,
+            _ => {}
         }
         self.agents[i].busy = None;
         let why = MissedBecause::Phone(miss);
@@ -321,9 +441,8 @@ impl Model {
         if talks {
             match &settings {
                 Some(s) => {
-                    let bound = (self.calls[c].joined + s.max_wait).max(now + s.ring_for);
                     self.calls[c].talks = None;
-                    self.calls[c].max_wait = Some(bound).filter(|_| !s.max_wait.is_zero());
+                    self.bound_wait(call, now + s.ring_for);
                 }
                 None => {
                     self.calls.remove(c);
@@ -350,9 +469,12 @@ impl Model {
                 agent.duty = AgentState::Ready;
             }
             Wish::Pause { reason } => agent.duty = AgentState::Paused { reason },
-            Wish::LogOut => agent.duty = AgentState::Off,
+            Wish::LogOut => {
+                agent.duty = AgentState::Off;
+                self.end_loans(now, i);
+            }
             Wish::EndWrapUp => {
-                if !matches!(agent.busy, Some(AgentState::WrapUp { .. })) {
+                if !matches!(agent.busy, Some(Busy::WrapsUp(_))) {
                     return false;
                 }
                 agent.busy = None;
@@ -383,7 +505,7 @@ impl Model {
             }
             Timer::WrapUp(agent) => {
                 for a in self.agents.iter_mut().filter(|a| a.id == agent && a.until <= now) {
-                    a.busy = a.busy.take().filter(|b| !matches!(b, AgentState::WrapUp { .. }));
+                    a.busy = a.busy.filter(|b| !matches!(b, Busy::WrapsUp(_)));
                 }
             }
             Timer::Rest(agent) => {
@@ -400,67 +522,6 @@ impl Model {
                 }
             }
             _ => {}
-        }
-        self.finish(now);
-    }
-
-    /// The ids of new names are taken from the desk.
-    pub fn reload(&mut self, now: Instant, settings: &Settings, desk: &Desk) {
-        let kept = |name: &str| settings.queues.iter().any(|q| q.name == name);
-        let queues = self.queues.iter().filter(|queue| !kept(&queue.settings.name));
-        for queue in queues.map(|queue| queue.id).collect::<Vec<_>>() {
-            for call in self.line(queue).collect::<Vec<_>>() {
-                self.take_out(now, call);
-                self.turn_away(call, queue, Away::NoQueue, Instead::Refuse);
-            }
-        }
-        self.refresh(now);
-        let mut before = std::mem::take(&mut self.queues);
-        for settings in &settings.queues {
-            let known = before.iter().position(|q| q.settings.name == settings.name);
-            let (last, handled) = known.map_or_else(Default::default, |q| {
-                let known = before.swap_remove(q);
-                (known.last, known.handled)
-            });
-            let id = desk.queue_id(&settings.name).unwrap();
-            self.queues.push(Queue { id, settings: settings.clone(), last, handled });
-        }
-        for call in self.calls.iter_mut().filter(|c| c.talks.is_none()) {
-            let queue = &self.queues.iter().find(|queue| queue.id == call.queue).unwrap().settings;
-            let bound = (call.joined + queue.max_wait).max(now);
-            call.max_wait = Some(bound).filter(|_| !queue.max_wait.is_zero());
-        }
-        self.agents.iter_mut().for_each(|agent| agent.gone = true);
-        for (order, new) in settings.agents.iter().enumerate() {
-            if let Some(agent) = self.agents.iter_mut().find(|a| a.settings.id == new.id) {
-                agent.gone = false;
-                agent.order = order;
-                agent.settings = new.clone();
-                continue;
-            }
-            self.agents.push(Agent {
-                id: desk.agent_id(&new.id).unwrap(),
-                settings: new.clone(),
-                gone: false,
-                registered: false,
-                silent: false,
-                duty: if new.ready { AgentState::Ready } else { AgentState::Off },
-                busy: None,
-                until: now,
-                rest: None,
-                stopping: None,
-                idle: now,
-                misses: 0,
-                last: AgentState::Off,
-                order,
-                calls: 0,
-                talked: Duration::ZERO,
-            });
-        }
-        for call in
-            self.calls.iter().filter(|c| c.talks.is_none()).map(|c| c.id).collect::<Vec<_>>()
-        {
-            self.look(now, call);
         }
         self.finish(now);
     }
@@ -496,14 +557,22 @@ impl Model {
                 if let Some(queue) = self.queues.iter_mut().find(|q| q.id == caller.queue) {
                     queue.handled.push(now.since(since) + wrap_up);
                 }
-                self.agents[i].calls += 1;
-                self.agents[i].talked += now.since(since);
-                self.agents[i].misses = 0;
-                self.agents[i].until = now + wrap_up;
-                let wraps = !wrap_up.is_zero();
-                self.agents[i].busy = wraps.then_some(AgentState::WrapUp { call });
+                self.end_talk(now, i, (call, wrap_up, since));
             }
         }
+    }
+
+    fn end_talk(&mut self, now: Instant, i: usize, talk: (CallId, Duration, Instant)) {
+        let (call, wrap_up, since) = talk;
+        self.agents[i].calls += 1;
+        self.agents[i].talked += now.since(since);
+        self.agents[i].misses = 0;
+        self.wrap_up(now, i, call, wrap_up);
+    }
+
+    fn wrap_up(&mut self, now: Instant, i: usize, call: CallId, span: Duration) {
+        self.agents[i].until = now + span;
+        self.agents[i].busy = (!span.is_zero()).then_some(Busy::WrapsUp(call));
     }
 
     fn rest(&mut self, now: Instant, i: usize, queue: Option<&QueueSettings>, counts: bool) {
@@ -521,8 +590,15 @@ impl Model {
     /// clocks start, the gone go, and everybody who can be served is served.
     fn finish(&mut self, now: Instant) {
         for i in 0..self.agents.len() {
-            let Some(AgentState::Offered { call }) = self.agents[i].busy else { continue };
             let agent = &self.agents[i];
+            if let Some(Busy::Asked(call, _)) = agent.busy
+                && !agent.on_duty()
+            {
+                self.out.push(Effect::Unclaimed { call, agent: agent.id });
+                self.end_claim(i, MissedBecause::Withdrawn(Withdrawn::AgentGone));
+                continue;
+            }
+            let Some(Busy::Rings(call)) = agent.busy else { continue };
             let c = self.calls.iter().find(|c| c.id == call).unwrap();
             let settings = self.queue(c.queue).cloned();
             if !agent.on_duty() || !self.meets(agent, c) {
@@ -545,7 +621,7 @@ impl Model {
             for i in agents {
                 let c = self.calls.iter().find(|c| c.id == call).unwrap();
                 self.agents[i].until = now + self.queue(c.queue).unwrap().ring_for;
-                self.agents[i].busy = Some(AgentState::Offered { call });
+                self.agents[i].busy = Some(Busy::Rings(call));
                 let agent = self.agents[i].id;
                 self.out.push(Effect::Offer { call, agent });
                 self.out.push(Effect::Fact(Fact::Offered { call, agent }));

@@ -2,7 +2,7 @@
 
 use super::{Model, missed};
 use pukar::acd::AgentState;
-use pukar::base::{AgentId, Instant};
+use pukar::base::{AgentId, CallId, Instant};
 
 impl Model {
     pub fn silent(&mut self, now: Instant, agent: AgentId, (silent, away): (bool, bool)) {
@@ -27,6 +27,21 @@ impl Model {
             agent.stopping = None;
         }
         self.finish(now);
+    }
+
+    /// The agent has another phone: their own, or somebody's.
+    pub fn seated(&mut self, now: Instant, agent: AgentId, (own, there): (bool, bool)) {
+        for agent in self.agents.iter_mut().filter(|a| a.id == agent) {
+            (agent.elsewhere, agent.silent) = (!own, false);
+        }
+        self.reachable(now, agent, there);
+    }
+
+    /// The phones were told to stop before it is said that nobody answered.
+    pub fn stops(&mut self, agent: AgentId, call: CallId) {
+        for agent in self.agents.iter_mut().filter(|a| a.id == agent) {
+            agent.stopping = Some(call);
+        }
     }
 
     pub fn reachable(&mut self, now: Instant, agent: AgentId, there: bool) {

@@ -3,7 +3,7 @@
 #![allow(dead_code)]
 
 use pukar::acd::{
-    AgentSettings, AgentState, Away, Desk, Effect, Fact, Instead, Join, Miss, QueueSettings,
+    AgentSettings, AgentState, Away, Desk, Effect, Fact, Hand, Instead, Join, Miss, QueueSettings,
     Refused, Settings, Skill, Strategy, Unfree, Wish,
 };
 use pukar::base::{AgentId, CallId, Cx, Instant, Now, QueueId, Rng, Timer, Timers, Wall};
@@ -175,6 +175,47 @@ impl World {
 
     pub fn claim_any(&mut self, call: u64, queue: QueueId, join: Join) -> Result<AgentId, Unfree> {
         input!(self, |desk, cx, out| desk.claim_any(cx, (CallId(call), queue), join, out))
+    }
+
+    pub fn claim_for(
+        &mut self,
+        call: u64,
+        agent: AgentId,
+        queue: Option<QueueId>,
+    ) -> Result<(), Unfree> {
+        input!(self, |desk, cx, out| desk.claim(cx, CallId(call), agent, queue, out))
+    }
+
+    /// `queue`: whose wrap-up follows a call of their own; else so long a one.
+    pub fn carry_over(
+        &mut self,
+        (from, to): (u64, u64),
+        agent: AgentId,
+        notes: (Option<QueueId>, Duration),
+    ) {
+        let calls = (CallId(from), CallId(to));
+        input!(self, |desk, cx, out| desk.carry_over(cx, calls, agent, notes, out))
+    }
+
+    pub fn carry_claim(&mut self, (from, to): (u64, u64), agent: AgentId, queue: Option<QueueId>) {
+        let calls = (CallId(from), CallId(to));
+        input!(self, |desk, cx, out| desk.carry_claim(cx, calls, agent, queue, out))
+    }
+
+    pub fn occupy(&mut self, agent: AgentId, call: u64) {
+        input!(self, |desk, cx, out| desk.occupy(cx, agent, CallId(call), out))
+    }
+
+    pub fn own_over(&mut self, agent: AgentId, call: u64, wrap_up: Duration) {
+        input!(self, |desk, cx, out| desk.own_over(cx, agent, CallId(call), wrap_up, out))
+    }
+
+    pub fn seated(&mut self, agent: AgentId, own: bool, there: bool) {
+        input!(self, |desk, cx, out| desk.seated(cx, agent, (own, there), out))
+    }
+
+    pub fn lay_hand(&mut self, queue: QueueId, hand: Hand) -> bool {
+        input!(self, |desk, cx, out| desk.lay_hand(cx, queue, hand, out))
     }
 
     /// `lives`: the call waits, and has nothing to do with this agent.
