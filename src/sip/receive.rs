@@ -174,9 +174,12 @@ impl UserAgent {
         let (id, secret) = tag::parse_tag(message.to.tag()?)?;
         let leg = self.legs.get(id)?;
         let from = message.from.tag().unwrap_or_default();
-        let same = leg.secret == secret
-            && *leg.dialog.call_id == *message.call_id
-            && *leg.dialog.remote_tag == *from;
+        let is_far = match message.method() {
+            // From a phone whose answer we have never had.
+            Method::Bye => is_far_tag(leg, from),
+            _ => *leg.dialog.remote_tag == *from,
+        };
+        let same = leg.secret == secret && *leg.dialog.call_id == *message.call_id && is_far;
         same.then_some(id)
     }
 

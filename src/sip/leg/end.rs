@@ -45,6 +45,18 @@ impl Leg {
         self.abandon(desk, Cause::default());
     }
 
+    /// The callee has left what to us is an early dialog. The INVITE ends as it may.
+    pub(super) fn gone_early(&mut self, desk: &mut Desk, cause: Cause) {
+        desk.cx.timers.cancel(Timer::Unheard(desk.id));
+        if self.silent {
+            return desk.notice(Notice::Stopped { leg: desk.id });
+        }
+        let (leg, status, retry_after) = (desk.id, 480, None);
+        self.tell(desk, Notice::Refused { leg, status, cause, retry_after });
+        self.silent = true;
+        self.abandon(desk, Cause::default());
+    }
+
     /// Gives up an INVITE that has no answer; where there is one, it has been told.
     pub(super) fn abandon(&mut self, desk: &mut Desk, cause: Cause) {
         let Phase::Calling(calling) = &mut self.phase else { return };

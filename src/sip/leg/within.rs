@@ -73,8 +73,10 @@ impl Leg {
     fn hung_up(&mut self, desk: &mut Desk, message: &Message, transaction: TransactionId) {
         if matches!(self.phase, Phase::Calling(_)) {
             // RFC 3261 section 15: "The callee's UA MAY send a BYE on a confirmed dialog, but MUST
-            // NOT send a BYE on an early dialog."
-            return self.reply(desk, transaction, 481);
+            // NOT send a BYE on an early dialog." To the phone it was confirmed: its 2xx was lost,
+            // with a process that died perhaps. It rings no more, and nobody is kept for it.
+            self.reply(desk, transaction, 481);
+            return self.gone_early(desk, compose::cause_of(message));
         }
         let own_tag = tag::tag(desk.id, self.secret);
         desk.give(message, transaction, (200, &own_tag), |_| {});

@@ -192,6 +192,35 @@ fn turned(request: &str) -> String {
 }
 
 #[test]
+fn a_phone_that_leaves_before_we_have_had_its_answer_is_free_at_once() {
+    for reliable in ["", "Require: 100rel\nRSeq: 1\n"] {
+        let mut world = World::single(|_| {});
+        let (leg, invite) = world.calling();
+        let body = if reliable.is_empty() { "" } else { "v=0 a\n" };
+        world.say(&answer(&invite, 180, "x", reliable, body));
+        world.take_notices(0);
+        let to = header(&invite, "To");
+        let known = invite.replace(&format!("To: {to}"), &format!("To: {to};tag=x"));
+        // Whoever does not know our tag ends nothing.
+        let (from, stranger) = (header(&invite, "From"), "<sip:181@192.0.2.1>;tag=guessed");
+        let wrong = turned(&known).replace(from, stranger);
+        assert_eq!(starts(&world.say(&within("BYE", 7, &wrong, "", ""))), ["SIP/2.0 481"]);
+        assert!(world.take_notices(0).is_empty());
+        let sent = world.say(&within("BYE", 8, &turned(&known), "", ""));
+        assert_eq!(starts(&sent), ["SIP/2.0 481", "CANCEL"]);
+        let told = world.take_notices(0);
+        assert!(matches!(told[..], [Notice::Refused { leg: l, status: 480, .. }] if l == leg));
+        // Its answer comes after all: it is over.
+        let late = world.say(&answer(&invite, 200, "x", "", "v=0\n"));
+        assert_eq!(starts(&late), ["ACK", "BYE"]);
+        world.say(&answer(&late[1], 200, "", "", ""));
+        world.say(&answer(&sent[1], 481, "", "", ""));
+        world.wait(64);
+        assert!(world.is_quiet());
+    }
+}
+
+#[test]
 fn a_challenge_is_answered_once_with_the_trunks_login() {
     let login = Login { user: "u".into(), secret: Secret("p".into()) };
     let mut world = World::single(|s| s.trunks[0].login = Some(login));
