@@ -172,3 +172,74 @@ fn a_roster_with_a_gap_is_refused_unless_somebody_has_said_what_callers_do_then(
         assert_eq!(pukar::config::parse_and_warn(&files, &|_| None).1, []);
     }
 }
+
+#[test]
+fn a_day_that_leaves_a_queue_alone_is_a_gap_with_its_date() {
+    let agent = "[[agent]]\nid = \"op1\"\ncontact = \"sip:op1@10.0.0.5\"\nskills = [\"state\"]\n";
+    let queue = "[[queue]]\nname = \"q\"\nskills = [\"state\"]\n";
+    let shift = |name: &str, hours: &str| {
+        format!("[[shift]]\nname = \"{name}\"\nhours = \"{hours}\"\nagents = [\"op1\"]\n")
+    };
+    let both = format!("{agent}{queue}{}{}", shift("d", "06:00-22:00"), shift("n", "22:00-06:00"));
+    let holiday =
+        |shifts: &str| format!("[[holiday]]\ndate = \"2027-01-26\"\nshifts = [{shifts}]\n");
+    let then = "; name the shifts that work that day, add [[queue.overflow]] with \
+                unstaffed = true, or say what becomes of callers then: \
+                when_unstaffed = \"callback\", or \"wait\"";
+    let gap = |line: u32, when: &str| {
+        format!("{line}: nobody who serves queue \"q\" is on shift on {when}{then}")
+    };
+    one(&format!("{both}{}", holiday("")), &gap(16, "2027-01-26 from 06:00 to 24:00"));
+    one(&format!("{both}{}", holiday("\"d\"")), &gap(16, "2027-01-26 from 22:00 to 24:00"));
+    one(&format!("{both}{}", holiday("\"n\"")), &gap(16, "2027-01-26 from 06:00 to 22:00"));
+    let absent = "[[shift.exception]]\ndate = \"2026-12-03\"\n";
+    for (what, when) in [
+        ("off = true\n", "2026-12-03 from 22:00 to 24:00"),
+        ("absent = [\"op1\"]\n", "2026-12-03 from 22:00 to 24:00"),
+    ] {
+        one(&format!("{both}{absent}{what}"), &gap(8, when));
+    }
+    let other = agent.replace("op1", "op2").replace("10.0.0.5", "10.0.0.6");
+    let instead = "absent = [\"op1\"]\ninstead = [\"op2\"]\n";
+    let planned = both.replace("name = \"q\"\n", "name = \"q\"\nwhen_unstaffed = \"wait\"\n");
+    for good in [
+        format!("{both}{}", holiday("\"d\", \"n\"")),
+        format!("{other}{both}{absent}{instead}"),
+        format!("{planned}{}", holiday("")),
+    ] {
+        let files = [("f".to_string(), good)];
+        assert_eq!(pukar::config::parse_and_warn(&files, &|_| None).1, []);
+    }
+}
+
+#[test]
+fn a_gap_is_closed_neither_by_a_level_that_nobody_has_nor_by_a_way_into_the_same_gap() {
+    let agent = |id: &str, skill: &str| {
+        format!(
+            "[[agent]]\nid = \"{id}\"\ncontact = \"sip:{id}@10.0.0.5\"\nskills = [\"{skill}\"]\n"
+        )
+    };
+    let shift = |name: &str, hours: &str, who: &str| {
+        format!("[[shift]]\nname = \"{name}\"\nhours = \"{hours}\"\nagents = [\"{who}\"]\n")
+    };
+    let shifts = shift("d", "06:00-22:00", "op1") + &shift("n", "22:00-06:00", "op2");
+    let queue = "[[queue]]\nname = \"q\"\nskills = [\"state\"]\nlevel = 2\n";
+    let found =
+        read(&format!("{}{}{queue}{shifts}", agent("op1", "state=2"), agent("op2", "state")));
+    assert!(found.unwrap_err()[0].contains("queue \"q\" is on shift from mon 22:00 to tue 06:00"));
+    // Two queues that help one another have the same night.
+    let way = |name: &str, to: &str| {
+        format!(
+            "[[queue]]\nname = \"{name}\"\nskills = [\"{name}\"]\n[[queue.overflow]]\n\
+             unstaffed = true\nto = \"queue:{to}\"\n"
+        )
+    };
+    let agents = agent("op1", "a") + &agent("op2", "b");
+    let two = |night: &str| {
+        let (d, n) = (shift("d", "06:00-22:00", "op1"), shift("n", night, "op2"));
+        format!("{agents}{}{}{d}{n}", way("a", "b"), way("b", "a"))
+    };
+    let found = read(&two("07:00-22:00")).unwrap_err();
+    assert!(found.len() == 2 && found[0].contains("from mon 22:00 to tue 06:00"), "{found:?}");
+    assert!(read(&two("22:00-06:00")).is_ok(), "one is there when the other is not");
+}

@@ -8,6 +8,7 @@ mod agents;
 mod callback;
 mod codes;
 mod districts;
+mod gaps;
 mod in_call;
 mod journal;
 mod menus;
@@ -122,7 +123,8 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     queues::check_instead(&queues, &settings, no_route, log);
     shifts::shifts(&shifts, log.unsure(&agents), &mut settings, log);
     shifts::holidays(&holidays, log.unsure(&shifts), &mut settings, log);
-    shifts::find_gaps(shifts.first().map(|table| table.place), &queues, &settings, log);
+    let written = gaps::Written { queues: &queues, shifts: &shifts, holidays: &holidays };
+    gaps::find(&written, &settings, log);
     let given = routes::Given { welcome, music, no_queue, no_district, no_route };
     routes::lines(&lines, given, &mut settings, log);
     codes::check(&coded, &settings, log);

@@ -1,18 +1,17 @@
-//! `[[shift]]` and `[[holiday]]`: who works when, and whether some queue is left alone.
+//! `[[shift]]` and `[[holiday]]`: who works when.
 
 use super::agents;
-use super::mistake::{Log, Place, Wrong, choose, wrong};
+use super::mistake::{Log, Wrong, choose, wrong};
 use super::section::{At, Section, kind};
 use super::settings::Settings;
 use super::tree::{Table, Value};
 use super::value;
-use crate::acd::{DAY_MINUTES, Elsewhere, Exception, Holiday, Member, Role, Shift, When};
+use crate::acd::{DAY_MINUTES, Exception, Holiday, Member, Role, Shift};
 use crate::base::limits;
 use jiff::civil::Date;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-const WEEK_MINUTES: usize = 7 * DAY_MINUTES as usize;
+pub const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// `unsure`: some agent could not be read, and may be the one that a shift names.
 pub fn shifts(tables: &[&Table], unsure: bool, settings: &mut Settings, log: &mut Log) {
@@ -214,86 +213,4 @@ pub fn holidays(tables: &[&Table], unsure: bool, settings: &mut Settings, log: &
         let what = format!("{} holidays are too many", tables.len());
         log.add(table.place, what, format!("keep to {}", limits::HOLIDAYS_MAX));
     }
-}
-
-/// Finds every queue that the roster leaves alone at some time of an ordinary week, and that says
-/// nothing of its callers then. One that somebody outside the roster serves, or that overflows
-/// while it is unstaffed, is not left alone.
-pub fn find_gaps(place: Option<Place>, queues: &[&Table], settings: &Settings, log: &mut Log) {
-    let Some(place) = place else { return };
-    let on_roster: BTreeSet<&str> =
-        settings.roster.shifts.iter().flat_map(|s| &s.members).map(|m| m.agent.as_str()).collect();
-    for (table, queue) in queues.iter().zip(&settings.acd.queues) {
-        let serves = settings.acd.agents.iter().filter(|agent| {
-            queue.skills.iter().all(|skill| agent.skills.iter().any(|has| has.name == *skill))
-        });
-        let serves: BTreeSet<&str> = serves.map(|agent| agent.id.as_str()).collect();
-        let planned = table.entries.contains_key("when_unstaffed");
-        let leads_on = planned || has_way_out(settings, &queue.name);
-        if serves.is_empty() || !serves.is_subset(&on_roster) || leads_on {
-            continue;
-        }
-        let gaps = gaps(&settings.roster.shifts, &serves);
-        if let Some(&(from, until)) = gaps.first() {
-            let more = match gaps.len() - 1 {
-                0 => String::new(),
-                1 => ", and once more a week".into(),
-                n => format!(", and {n} times more a week"),
-            };
-            let what = format!(
-                "nobody who serves queue \"{}\" is on shift from {} to {}{more}",
-                queue.name,
-                moment(from),
-                moment(until)
-            );
-            let instead = "close the gap, add [[queue.overflow]] with unstaffed = true, or say \
-                           what becomes of callers then: when_unstaffed = \"callback\", or \
-                           \"wait\"";
-            log.add(place, what, instead);
-        }
-    }
-}
-
-fn has_way_out(settings: &Settings, queue: &str) -> bool {
-    let ways = settings.overflows.iter().filter(|out| out.queue == queue);
-    ways.flat_map(|out| &out.ways).any(|way| match (&way.when, &way.to) {
-        (When::Unstaffed, Elsewhere::Queue(_) | Elsewhere::District(_)) => true,
-        (When::After(_) | When::WaitOver(_) | When::TrunkDown(_), _) => false,
-    })
-}
-
-/// The spans of a week, in minutes from Monday, in which none of `serves` is on shift.
-fn gaps(shifts: &[Shift], serves: &BTreeSet<&str>) -> Vec<(usize, usize)> {
-    let mut covered = vec![false; WEEK_MINUTES];
-    for shift in shifts {
-        if !shift.members.iter().any(|member| serves.contains(member.agent.as_str())) {
-            continue;
-        }
-        let length = match shift.until > shift.from {
-            true => shift.until - shift.from,
-            false => DAY_MINUTES - shift.from + shift.until,
-        };
-        for day in (0..7).filter(|day| shift.days[*day]) {
-            let from = day * usize::from(DAY_MINUTES) + usize::from(shift.from);
-            for minute in from..from + usize::from(length) {
-                covered[minute % WEEK_MINUTES] = true;
-            }
-        }
-    }
-    // A gap over the end of the week is one gap: begin to count where somebody works.
-    let Some(start) = covered.iter().position(|on| *on) else { return vec![(0, WEEK_MINUTES)] };
-    let mut gaps: Vec<(usize, usize)> = Vec::new();
-    for minute in (start..start + WEEK_MINUTES).filter(|at| !covered[at % WEEK_MINUTES]) {
-        match gaps.last_mut() {
-            Some((_, end)) if *end == minute => *end += 1,
-            Some(_) | None => gaps.push((minute, minute + 1)),
-        }
-    }
-    gaps
-}
-
-fn moment(minute: usize) -> String {
-    let minute = minute % WEEK_MINUTES;
-    let (day, minute) = (minute / usize::from(DAY_MINUTES), minute % usize::from(DAY_MINUTES));
-    format!("{} {:02}:{:02}", DAYS[day], minute / 60, minute % 60)
 }

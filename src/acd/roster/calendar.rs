@@ -109,6 +109,11 @@ impl<'a> Calendar<'a> {
         Some(Wall(zoned.timestamp().as_microsecond()))
     }
 
+    /// When this day begins and ends.
+    pub fn day(&self, date: Date) -> Option<(Wall, Wall)> {
+        Some((self.wall(date, 0)?, self.wall(date, DAY_MINUTES)?))
+    }
+
     /// The day that it is.
     pub fn date(&self, at: Wall) -> Option<Date> {
         let at = Timestamp::from_microsecond(at.0).ok()?;
