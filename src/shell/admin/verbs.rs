@@ -203,9 +203,15 @@ impl Api {
                 ))),
             };
         };
-        let (mut done, mut failed) = (0, Vec::new());
+        let (mut done, mut off, mut failed) = (0, 0, Vec::new());
+        // Whoever is at home is not paused, nor fetched by a word to everybody: a shift is.
+        let spares = state != "logout" && !(state == "ready" && agent.starts_with("shift:"));
         for (agent, queues) in group {
             if !who.looks_after(&agent, &queues) {
+                continue;
+            }
+            if spares && self.board.with(|board| board.is_off(&agent)) {
+                off += 1;
                 continue;
             }
             match self.ask(who, wish(&agent)).await {
@@ -213,11 +219,14 @@ impl Api {
                 Err(fault) => failed.push(format!("{agent}: {}", fault.message)),
             }
         }
-        let text = match failed.len() {
-            0 => format!("{agent}: {done} agents: {state}"),
-            n => format!("{agent}: {done} agents: {state}; {n} not: {}", failed.join("; ")),
-        };
-        Ok(json!({"text": text, "done": done, "failed": failed}))
+        let mut text = format!("{agent}: {done} agents: {state}");
+        if off > 0 {
+            text += &format!("; {off} are logged out, and were left so");
+        }
+        if !failed.is_empty() {
+            text += &format!("; {} not: {}", failed.len(), failed.join("; "));
+        }
+        Ok(json!({"text": text, "done": done, "off": off, "failed": failed}))
     }
 
     /// Has the core do it.

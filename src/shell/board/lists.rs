@@ -50,7 +50,7 @@ impl Board {
             "restarted_at": optional(self.restarted.map(|at| at.wall)),
             "uptime_ms": millis(self.restarted.unwrap_or(self.started), now),
             "draining": self.draining,
-            "journal_gap": self.journal_gap.as_ref().map(|(since, why)| {
+            "journal_gap": self.journal_gap.as_ref().filter(|_| sight.all).map(|(since, why)| {
                 json!({"since": rfc3339(*since), "why": why})
             }),
             "last_fact": self.last(),

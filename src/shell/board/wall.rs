@@ -166,11 +166,13 @@ impl Board {
         let mut add = |kind: &str, subject: &str, text: String| {
             alarms.push(json!({"kind": kind, "subject": subject, "text": text}));
         };
-        if let Some((_, why)) = &self.journal_gap {
+        // What is wrong with the switch itself is for those who look after all of it.
+        let whole = sight.all;
+        if let Some((_, why)) = self.journal_gap.as_ref().filter(|_| whole) {
             let text = "nothing is written down: if the switch dies now, its calls are lost";
             add("journal", why, format!("{text} ({why})"));
         }
-        if let Some((count, why)) = self.tapes.spoilt(now.wall) {
+        if let Some((count, why)) = self.tapes.spoilt(now.wall).filter(|_| whole) {
             let text = format!("{count} recordings of the last hour broke off or have gaps: {why}");
             add("recording", why, text);
         }

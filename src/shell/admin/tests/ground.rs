@@ -118,6 +118,6 @@ fn whoever_works_in_a_districts_shift_is_its_supervisors_to_command() {
     });
     assert_eq!(sees(&absent), ["ali1", "doc"], "who stands in; and who is of the district anyhow");
     let mut absent = absent;
-    let shift = json!({"agent": "shift:day", "state": "pause", "reason": "drill"});
+    let shift = json!({"agent": "shift:day", "state": "ready"});
     assert_eq!(ordered(&mut absent, shift), "doc", "and not whoever is absent");
 }
