@@ -165,6 +165,7 @@ fn main() {
         for waiting in [100, 1_000, 10_000] {
             let mut bench = Bench::new(agents, Strategy::LongestIdle);
             bench.fill(agents, waiting);
+            stall(&mut bench);
             let before = bench.answers;
             report(&format!("busy, {agents} agents, {waiting} waiting"), CYCLES, 3, || {
                 bench.join();
@@ -217,6 +218,22 @@ fn main() {
     let settings = settings(20_000, Strategy::LongestIdle);
     let mut bench = Bench::new(20_000, Strategy::LongestIdle);
     report("reload, 20000 agents", 5, 1, || input!(bench, reload, &settings));
+}
+
+/// The longest of the cycles, one by one: a pick that searched the line would stand out here.
+fn stall(bench: &mut Bench) {
+    let mut spans: Vec<Duration> = (0..CYCLES)
+        .map(|_| {
+            let start = cpu_time();
+            bench.join();
+            bench.release();
+            bench.answer();
+            cpu_time() - start
+        })
+        .collect();
+    spans.sort_unstable();
+    let at = |share: f64| spans[((spans.len() - 1) as f64 * share) as usize].as_nanos();
+    println!("{:<42} {:>10} {:>10}", "  of one cycle: p99.9, longest", at(0.999), at(1.0));
 }
 
 fn report(name: &str, cycles: u64, inputs: u64, mut cycle: impl FnMut()) {

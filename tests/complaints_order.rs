@@ -354,3 +354,25 @@ fn q38_callers_of_a_district_that_is_cut_off_are_the_states_again_at_their_place
     pair.dial_state("9826000004");
     assert_eq!(served(&pair.district).last().unwrap(), "07492181 +919826000004");
 }
+
+#[test]
+fn q36_a_phone_that_has_fallen_silent_is_asked_on_over_a_reload() {
+    let text = line("181", "general", "")
+        + &queue("general", "skills = [\"operator\"]")
+        + &agent(1, "\"operator\"");
+    let other = text.replace("wrap_up = \"3s\"", "wrap_up = \"4s\"");
+    let mut stage = Stage::new(&text);
+    stage.set_agent("op1", "ready");
+    stage.deaf(OP1);
+    stage.dial("9826012345", "181", "");
+    stage.wait(secs(6));
+    assert_eq!(stage.state("op1"), "unreachable");
+    stage.reload(&other);
+    stage.wait(secs(60));
+    assert_eq!(stage.state("op1"), "unreachable", "nobody has heard of it");
+    stage.kill();
+    stage.habit(OP1, Habit::Answers);
+    stage.hears_again(OP1);
+    stage.wait(secs(60));
+    assert_eq!(stage.state("op1"), "talking", "it is there again, and nobody had to say so");
+}

@@ -487,3 +487,33 @@ fn q38_a_centre_that_is_cut_off_costs_its_callers_seconds_and_is_theirs_again_wh
     stage.dial("9826000002", "07492181", "");
     assert!(stage.story()[before].ends_with(": true"), "{:?}", stage.story());
 }
+
+#[test]
+fn nobody_is_asked_for_a_district_that_a_number_or_an_earlier_choice_has_told() {
+    let menu = "[[line.menu]]\nkey = \"1\"\ndistrict = \"alirajpur\"\n\
+                [[line.menu]]\nkey = \"2\"\ndistrict = \"shivpuri\"\n";
+    let text = STATE.replacen("default = true\n", &format!("default = true\n{menu}"), 1);
+    let offered = |stage: &Stage| stage.story().first().cloned().unwrap_or_default();
+    for (from, dialled) in [("9826012345", "07394181"), ("07394223344", "181")] {
+        let mut stage = Stage::new(&text);
+        stage.dial(from, dialled, "");
+        assert_eq!(offered(&stage), "offered ali1", "{from} {dialled}");
+    }
+    let mut stage = Stage::new(&text);
+    let first = stage.dial("9826012345", "181", "");
+    assert_eq!(offered(&stage), "", "is asked");
+    stage.press("1");
+    assert_eq!(offered(&stage), "offered ali1");
+    stage.hang_up(&first);
+    stage.wait(secs(30));
+    stage.facts.clear();
+    stage.dial("9826012345", "181", "");
+    assert_eq!(offered(&stage), "offered ali1", "as they chose before");
+    // What is asked besides, and may be answered otherwise, is asked all the same.
+    let more = "[[line.menu]]\nkey = \"3\"\nlanguage = \"en\"\n";
+    let mut stage = Stage::new(&text.replacen(menu, &format!("{menu}{more}"), 1));
+    stage.dial("9826012345", "07394181", "");
+    assert_eq!(offered(&stage), "");
+    stage.wait(secs(120));
+    assert_eq!(offered(&stage), "offered ali1", "a hint, and never a gate");
+}

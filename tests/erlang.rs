@@ -14,6 +14,15 @@ const RUNS: u64 = 20;
 const T: f64 = 3.883;
 const THRESHOLD: f64 = 20.0;
 
+/// The same runs each time: an interval of 99.9 % misses by chance once in a thousand draws, and a
+/// suite that fails by chance proves nothing on the day on which it fails. `ERLANG_SEED=17` draws
+/// twenty others, for whoever wants to see that these were not chosen.
+fn seeds() -> Range<u64> {
+    let wanted = std::env::var("ERLANG_SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
+    let first = wanted.map_or(0, |seed| seed.saturating_mul(2_000));
+    first..first + RUNS
+}
+
 /// Calls an hour, mean service in seconds, agents, mean patience in seconds.
 #[derive(Clone, Copy, Debug)]
 struct Load {
@@ -204,7 +213,7 @@ fn theory(load: Load) -> Figures {
 fn agree(load: Load, strategy: Strategy, warm_up: u64, callers: u64) {
     let expected = theory(load);
     let runs: Vec<Figures> =
-        (0..RUNS).map(|seed| Hall::new(load, strategy, seed).run(warm_up, callers)).collect();
+        seeds().map(|seed| Hall::new(load, strategy, seed).run(warm_up, callers)).collect();
     type Figure = fn(&Figures) -> f64;
     let figures: [(&str, Figure); 3] =
         [("in time", |f| f.in_time), ("lost", |f| f.lost), ("wait", |f| f.wait)];

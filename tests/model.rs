@@ -196,7 +196,7 @@ fn random_join(rng: &mut Rng, world: &World) -> Join {
         join.caller = Some(format!("+9198{}", rng.below(4)));
         join.line = ["181", "104"][rng.below(2) as usize].into();
     }
-    if rng.chance(10) {
+    if rng.chance(15) {
         join.agent = Some(pick_agent(rng, world));
     }
     join.keep = Some(ms(1_000 * rng.below(4))).filter(|_| rng.chance(5));
@@ -251,16 +251,7 @@ fn step(
             model.quiet(now, agent);
         }
         40..=61 => phone(rng, world, model, agent, call),
-        62..=73 => {
-            let wish = match rng.below(6) {
-                0..=2 => Wish::Ready,
-                3 => Wish::Pause { reason: "tea".into() },
-                4 => Wish::LogOut,
-                _ => Wish::EndWrapUp,
-            };
-            let granted = world.wish(agent, wish.clone()).is_ok();
-            assert_eq!(granted, model.wish(now, agent, wish));
-        }
+        62..=73 => wish(rng, world, model, agent),
         74..=75 => {
             let (silent, away) = (rng.chance(40), rng.chance(50));
             world.silent(agent, silent, away);
@@ -287,17 +278,7 @@ fn step(
             model.seated(now, agent, (own, there));
         }
         121 => repaired(rng, world, model, agent, call),
-        96 => {
-            let timer = match rng.below(5) {
-                0 => Timer::WrapUp(agent),
-                1 => Timer::Rest(agent),
-                2 => Timer::RingTimeout(CallId(call), agent),
-                3 => Timer::QueueReview(QueueId(rng.below(3))),
-                _ => Timer::MaxWait(CallId(call)),
-            };
-            world.expire(timer);
-            model.expire(now, timer);
-        }
+        96 => stray_timer(rng, world, model, agent, call),
         _ => {
             change(rng, settings, strategies);
             world.reload(settings);
@@ -305,6 +286,30 @@ fn step(
         }
     }
     None
+}
+
+fn wish(rng: &mut Rng, world: &mut World, model: &mut Model, agent: AgentId) {
+    let wish = match rng.below(6) {
+        0..=2 => Wish::Ready,
+        3 => Wish::Pause { reason: "tea".into() },
+        4 => Wish::LogOut,
+        _ => Wish::EndWrapUp,
+    };
+    let granted = world.wish(agent, wish.clone()).is_ok();
+    assert_eq!(granted, model.wish(world.now, agent, wish));
+}
+
+/// One that nothing waits for, mostly.
+fn stray_timer(rng: &mut Rng, world: &mut World, model: &mut Model, agent: AgentId, call: u64) {
+    let timer = match rng.below(5) {
+        0 => Timer::WrapUp(agent),
+        1 => Timer::Rest(agent),
+        2 => Timer::RingTimeout(CallId(call), agent),
+        3 => Timer::QueueReview(QueueId(rng.below(3))),
+        _ => Timer::MaxWait(CallId(call)),
+    };
+    world.expire(timer);
+    model.expire(world.now, timer);
 }
 
 /// Somebody is asked for by name, or any of a queue; and what a transfer makes of calls.
@@ -359,11 +364,16 @@ fn asked_for(rng: &mut Rng, world: &mut World, model: &mut Model, agent: AgentId
 /// A call that an agent's phone placed or took by itself.
 fn own_calls(rng: &mut Rng, world: &mut World, model: &mut Model, agent: AgentId, call: u64) {
     let now = world.now;
+    if rng.chance(20) {
+        world.desk.wait_beside(agent, CallId(200 + call));
+        return model.wait_beside(agent, CallId(200 + call));
+    }
     if rng.chance(50) {
         world.occupy(agent, 100 + call);
         return model.occupy(now, agent, CallId(100 + call));
     }
-    let call = model.call_of(agent).unwrap_or(CallId(call));
+    let beside = model.beside_of(agent).filter(|_| rng.chance(50));
+    let call = beside.or(model.call_of(agent)).unwrap_or(CallId(call));
     let wrap_up = ms(400 * rng.below(3));
     world.own_over(agent, call.0, wrap_up);
     model.own_over(now, agent, call, wrap_up);
@@ -412,7 +422,7 @@ fn pick_agent(rng: &mut Rng, world: &World) -> AgentId {
 fn cut_off(rng: &mut Rng, world: &mut World, model: &mut Model) {
     let (now, caller, line) = (world.now, format!("+9198{}", rng.below(4)), "181");
     let arrived = Instant(now.0 - rng.below(3) * 200_000);
-    world.desk.cut_off(now, &caller, line, arrived);
+    world.desk.cut_off(now, &caller, line, (arrived, rng.chance(50)));
     model.cut_off(now, &caller, line, arrived);
 }
 

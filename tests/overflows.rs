@@ -192,6 +192,7 @@ skills = ["ali"]
 fn state_and_district_help_one_another_and_nobody_goes_round_in_circles() {
     let mut stage = Stage::new(BOTH);
     stage.set_agent("ali1", "pause");
+    stage.set_agent("op1", "pause");
     stage.dial("9826000001", "181", "");
     stage.dial("9826000002", "07394181", "");
     stage.wait(secs(100));
@@ -204,6 +205,87 @@ fn state_and_district_help_one_another_and_nobody_goes_round_in_circles() {
     stage.set_agent("op1", "ready");
     stage.set_agent("ali1", "ready");
     assert_eq!(stage.story()[2..], ["offered op1", "offered ali1"]);
+}
+
+#[test]
+fn nobody_is_sent_from_where_somebody_works_to_where_nobody_does() {
+    let mut stage = Stage::new(BOTH);
+    stage.set_agent("op1", "pause");
+    stage.dial("9826000001", "181", "");
+    stage.wait(secs(90));
+    assert_eq!(stage.story(), [""; 0], "nobody is at work in the district");
+    stage.set_agent("op1", "ready");
+    assert_eq!(stage.story(), ["offered op1"]);
+    // Where nobody works here either, there is at least somebody to come.
+    let mut stage = Stage::new(BOTH);
+    stage.dial("9826000001", "181", "");
+    stage.wait(secs(31));
+    assert_eq!(stage.story(), ["general -> district:alirajpur (after)"]);
+}
+
+#[test]
+fn whoever_waits_where_everybody_has_left_comes_back_to_the_old_place() {
+    let leave: [fn(&mut Stage); 3] = [
+        |stage| stage.set_agent("ali1", "logout"),
+        |stage| queue_is(stage, "alirajpur", "close"),
+        |stage| {
+            stage.set_agent("ali1", "logout");
+            stage.kill();
+        },
+    ];
+    for leave in leave {
+        let mut stage = Stage::new(&BOTH.replace("max_wait = \"2m\"\n", "max_wait = \"20m\"\n"));
+        stage.habit(OP1, Habit::Rings);
+        stage.set_agent("ali1", "pause");
+        stage.set_agent("op1", "pause");
+        stage.dial("9826000001", "181", "");
+        stage.wait(secs(31));
+        stage.dial("9826000002", "181", "");
+        assert_eq!(stage.story(), ["general -> district:alirajpur (after)"]);
+        leave(&mut stage);
+        stage.wait(secs(6));
+        assert_eq!(stage.story()[1..], ["alirajpur -> queue:general (unstaffed)"]);
+        // Whoever returns there does not fetch them once more.
+        queue_is(&mut stage, "alirajpur", "open");
+        stage.set_agent("ali1", "pause");
+        stage.wait(secs(20));
+        assert_eq!(stage.story().len(), 2);
+        stage.set_agent("op1", "ready");
+        let invite = &stage.invites.last().unwrap().1;
+        assert!(field(invite, "From").contains("9826000001"), "{invite}");
+    }
+}
+
+#[test]
+fn who_has_left_the_desk_without_a_word_is_nobody_to_wait_for() {
+    let text = BOTH
+        .replace("skills = [\"ali\"]\nmax_wait", "skills = [\"ali\"]\npause_after = 2\nmax_wait");
+    let mut stage = Stage::new(&text);
+    stage.set_agent("op1", "pause");
+    stage.set_agent("ali1", "ready");
+    stage.habit("10.2.0.2:5060", Habit::Refuses(480));
+    stage.dial("9826000002", "07394181", "");
+    stage.wait(secs(20));
+    assert_eq!(stage.state("ali1"), "paused", "by two calls that nobody took");
+    let story = stage.story();
+    assert_eq!(story.last().unwrap(), "alirajpur -> queue:general (unstaffed)", "{story:?}");
+    // A pause that somebody has asked for is another thing: they come back.
+    let mut stage = Stage::new(&text);
+    stage.set_agent("op1", "pause");
+    stage.set_agent("ali1", "pause");
+    stage.dial("9826000002", "07394181", "");
+    stage.wait(secs(20));
+    assert_eq!(stage.story(), [""; 0]);
+}
+
+#[test]
+fn a_promise_of_a_call_is_sent_to_no_centre() {
+    let mut stage = Stage::new(CENTRES);
+    stage.habit(CENTRE, Habit::Rings);
+    stage.dial("9826000001", "181", "");
+    stage.press("1");
+    stage.wait(secs(90));
+    assert_eq!((stage.story(), at_desk(&stage)), (Vec::new(), 1));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 mod desk_world;
 
-use desk_world::{BSNL, Habit, OP1, OP2, Stage, field, secs};
+use desk_world::{BSNL, Habit, OP1, OP2, OP3, Stage, field, secs};
 use pukar::call::{self, Direction, EndedBy, Outcome, Role, Way};
 use pukar::core::{CallRecord, Fact, Verb, What};
 
@@ -273,6 +273,38 @@ fn a_colleague_with_a_call_is_engaged() {
 }
 
 #[test]
+fn call_waiting_is_off_and_where_it_is_on_a_colleague_rings_beside_a_call_and_no_queue_does() {
+    let on = CENTRE.replace("extension = \"12\"", "extension = \"12\"\ncall_waiting = true");
+    let on = on.replace("skills = [\"health\"]", "skills = [\"operator\"]");
+    let mut stage = Stage::new(&on);
+    stage.set_agent("op1", "pause");
+    stage.habit(OP2, Habit::Answers);
+    let caller = stage.dial("9826000001", "181", "");
+    assert_eq!(stage.state("op2"), "talking");
+    let first = stage.phone_dials(OP1, "op1", "12");
+    assert!(stage.answers[&first].starts_with("SIP/2.0 200"), "{}", stage.answers[&first]);
+    assert_eq!((stage.state("op1"), stage.state("op2")), ("own-call", "talking"));
+    // There is no third one.
+    let third = stage.phone_dials(OP3, "op3", "12");
+    assert!(!stage.answers.get(&third).is_some_and(|answer| answer.starts_with("SIP/2.0 200")));
+    stage.dial("9826000002", "181", "");
+    stage.kill();
+    stage.hang_up(&caller);
+    assert_eq!(stage.state("op2"), "wrap-up");
+    stage.wait(secs(60));
+    assert_eq!(stage.state("op2"), "own-call", "nobody out of a queue rings meanwhile");
+    stage.phone_hangs_up(OP1, &first);
+    assert_eq!(stage.state("op2"), "talking", "with whoever waited");
+    // Off, which it is unless somebody says so, the colleague is busy.
+    let mut stage = Stage::new(&on.replace("call_waiting = true", ""));
+    stage.set_agent("op1", "pause");
+    stage.habit(OP2, Habit::Answers);
+    stage.dial("9826000001", "181", "");
+    let name = stage.phone_dials(OP1, "op1", "12");
+    assert_eq!(refusal(&stage, &name).0, "486");
+}
+
+#[test]
 fn an_agent_who_calls_a_line_is_not_offered_the_own_call() {
     let mut stage = centre();
     let call = stage.phone_dials(OP1, "op1", "181");
@@ -418,6 +450,53 @@ fn whom_an_agent_has_called_is_the_one_who_is_transferred_and_not_the_agent() {
         assert_eq!((&*record.dialled, &*record.agent), ("+919826012345", "op2"));
         assert_eq!((record.transfers, record.talk_ms), (1, 15_000));
     }
+}
+
+#[test]
+fn whom_an_agent_has_called_is_with_the_agent_again_where_the_colleague_is_not_to_be_had() {
+    for (op2, by_key) in [("pause", false), ("pause", true), ("ready", true)] {
+        let (mut stage, _) = reached();
+        stage.set_agent("op2", op2);
+        stage.habit(OP2, Habit::Refuses(486));
+        stage.habit(OP1, Habit::Answers);
+        match by_key {
+            true => {
+                let phone = stage.opened[0];
+                stage.press_at(phone, "*412#");
+            }
+            false => _ = transfer(&mut stage, "agent:op2").unwrap(),
+        }
+        assert!(is_still_there(&stage), "{op2}");
+        assert!(offered_to(&stage, OP1).unwrap().contains("9826012345"));
+        assert_eq!(stage.state("op1"), "talking", "in the midst of the notes: it is about them");
+        stage.far_end_hangs_up(OP1);
+        stage.wait(secs(30));
+        let [record] = &stage.records[..] else { panic!("{:?}", stage.records) };
+        assert_eq!((record.outcome, &*record.agent), (Outcome::Answered, "op1"));
+    }
+}
+
+#[test]
+fn whom_an_agent_has_called_waits_like_everybody_where_nobody_at_all_is_to_be_had() {
+    let (mut stage, _) = reached();
+    transfer(&mut stage, "agent:op2").unwrap();
+    stage.set_agent("op1", "logout");
+    stage.set_agent("op2", "logout");
+    assert!(is_still_there(&stage));
+    assert_eq!(stage.switch.state().counts().0, 1, "they are in the line");
+    let (mut stage, _) = reached();
+    let call = stage.arrival().id.clone();
+    stage.ask(Verb::Park { call });
+    stage.set_agent("op1", "logout");
+    stage.wait(secs(300));
+    assert!(is_still_there(&stage));
+    stage.habit(OP1, Habit::Answers);
+    stage.set_agent("op1", "ready");
+    assert_eq!(stage.state("op1"), "talking");
+    stage.far_end_hangs_up(OP1);
+    stage.wait(secs(30));
+    let [record] = &stage.records[..] else { panic!("{:?}", stage.records) };
+    assert_eq!((&*record.queue, record.outcome), ("general", Outcome::Answered));
 }
 
 #[test]

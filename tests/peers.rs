@@ -5,7 +5,7 @@
 mod desk_world;
 
 use desk_world::{Habit, OP1, ROUTE, Stage, field, secs};
-use pukar::call::{EndedBy, Outcome};
+use pukar::call::{EndedBy, Outcome, Way};
 use pukar::core::{CallRecord, Verb};
 
 const STATE_AT: &str = "10.0.0.1:5060";
@@ -415,5 +415,103 @@ fn what_a_peer_says_is_bounded_and_nonsense_is_nothing() {
         stage.set_agent("op1", "ready");
         let invite = &stage.invites.last().unwrap().1;
         assert!(field(invite, "From").contains(&format!("98260000{first}")), "{wait}: {invite}");
+    }
+}
+
+/// An agent of the state talks with a caller, whom they send to the district.
+fn sent(queue: &str, way: Way) -> Pair {
+    let mut pair = Pair::new(&state(), &district(queue));
+    pair.state.set_agent("op1", "ready");
+    pair.state.dial(FIRST, "181", "");
+    pair.wait(5);
+    assert_eq!(pair.state.story(), ["offered op1", "connected op1"]);
+    let call = pair.state.arrival().id.clone();
+    (way == Way::Blind).then(|| pair.district.set_agent("op1", "pause"));
+    pair.state.ask(Verb::Transfer { call, to: "district:shivpuri".into(), way });
+    assert!(pair.state.replies.last().unwrap().is_ok(), "{:?}", pair.state.replies);
+    pair
+}
+
+#[test]
+fn whom_an_agent_sends_to_a_district_that_cannot_serve_them_is_with_the_agent_again() {
+    for (way, queue) in [
+        (Way::Consult, ""),
+        (Way::Consult, "when_unstaffed = \"refuse\"\n"),
+        (Way::Blind, "max_wait = \"10s\"\n"),
+        (Way::Blind, "max_callers = 1\nmax_wait = \"10s\"\n"),
+    ] {
+        let mut pair = sent(queue, way);
+        pair.talk();
+        pair.wait(12);
+        let story = pair.state.story();
+        assert_eq!(story[2], "rung 181: false", "{queue}: {story:?}");
+        assert_eq!(pair.state.state("op1"), "talking", "{queue}");
+        pair.state.far_end_hangs_up(OP1);
+        pair.talk();
+        pair.wait(60);
+        let [record] = &pair.state.records[..] else { panic!("{:?}", pair.state.records) };
+        assert_eq!((record.outcome, &*record.agent), (Outcome::Answered, "op1"));
+        assert_ne!(pair.there().outcome, Outcome::Answered, "nobody there has answered");
+        assert_eq!(pair.district.switch.state().counts(), (0, 0));
+    }
+}
+
+#[test]
+fn whom_an_agent_sends_to_a_district_waits_there_until_somebody_has_answered() {
+    for way in [Way::Blind, Way::Consult] {
+        let mut pair = sent("", Way::Blind);
+        if way == Way::Consult {
+            pair = Pair::new(&state(), &district(""));
+            pair.district.set_agent("op1", "pause");
+            pair.state.set_agent("op1", "ready");
+            pair.state.dial(FIRST, "181", "");
+            pair.wait(5);
+            let call = pair.state.arrival().id.clone();
+            pair.state.ask(Verb::Transfer { call, to: "district:shivpuri".into(), way });
+        }
+        pair.talk();
+        pair.wait(100);
+        pair.kill();
+        assert_eq!(pair.state.story().len(), 2, "nobody has answered: {:?}", pair.state.story());
+        pair.district.set_agent("op1", "ready");
+        pair.talk();
+        assert_eq!(pair.district.state("op1"), "talking");
+        assert_eq!(pair.state.story()[2], "rung 181: true");
+        pair.wait(5);
+        if way == Way::Consult {
+            pair.state.far_end_hangs_up(OP1);
+            pair.talk();
+            assert_eq!(pair.state.state("op1"), "wrap-up");
+        }
+        pair.district.far_end_hangs_up(OP1);
+        pair.talk();
+        pair.wait(60);
+        let [record] = &pair.state.records[..] else { panic!("{:?}", pair.state.records) };
+        assert_eq!((record.outcome, record.transfers), (Outcome::Answered, 1));
+        assert_eq!(pair.there().outcome, Outcome::Answered);
+    }
+}
+
+#[test]
+fn a_caller_whom_a_district_has_is_given_back_as_soon_as_its_last_agent_has_left() {
+    let leave: [fn(&mut Stage); 2] = [
+        |district| district.set_agent("op1", "logout"),
+        |district| {
+            let (queue, to) = ("desk".into(), "close".into());
+            district.ask(Verb::SetQueue { queue, to });
+        },
+    ];
+    for leave in leave {
+        let way = "[[queue.overflow]]\nunstaffed = true\nto = \"district:state\"\n";
+        let mut pair = Pair::new(&state(), &district(way));
+        pair.district.set_agent("op1", "pause");
+        pair.dial(FIRST);
+        pair.wait(5);
+        assert_eq!(pair.state.story(), [""; 0]);
+        leave(&mut pair.district);
+        pair.talk();
+        assert_eq!(pair.state.story(), ["rung 07492181: false"]);
+        pair.state.set_agent("op1", "ready");
+        assert_eq!(pair.state.story()[1..], ["offered op1", "connected op1"]);
     }
 }

@@ -4,8 +4,8 @@
 mod desk_world;
 
 use desk_world::{BSNL, Habit, OP1, Stage, field, secs};
-use pukar::call::{EndedBy, Fact, MissedNews, Outcome};
-use pukar::core::{Event, Verb, What};
+use pukar::call::{EndedBy, Fact, MissedNews, Outcome, Way};
+use pukar::core::{Event, MissedAct, Verb, What};
 use pukar::media::control;
 
 const DESK: &str = r#"
@@ -312,4 +312,122 @@ fn whoever_is_cut_off_in_mid_talk_comes_back_to_their_place_for_ten_minutes() {
         stage.set_agent("op1", "ready");
         assert!(last_offered(&stage).contains(first), "{pause}: {}", last_offered(&stage));
     }
+}
+
+#[test]
+fn a_network_that_loses_a_talking_caller_gives_them_their_place_back_and_a_goodbye_does_not() {
+    let cases = [(41, EndedBy::Lost, "9826000001"), (16, EndedBy::Caller, "9826000002")];
+    for (cause, by, first) in cases {
+        let mut stage = Stage::new(DESK);
+        stage.habit(OP1, Habit::Answers);
+        stage.set_agent("op1", "ready");
+        let caller = stage.dial("9826000001", "181", "");
+        stage.wait(secs(5));
+        stage.dial("9826000002", "181", "");
+        stage.set_agent("op1", "pause");
+        stage.hang_up_with(&caller, &format!("Reason: Q.850;cause={cause}\r\n"));
+        stage.wait(secs(30));
+        let record = &stage.records[0];
+        assert_eq!((record.ended_by, record.outcome), (by, Outcome::Answered), "{cause}");
+        stage.dial("9826000001", "181", "");
+        stage.habit(OP1, Habit::Rings);
+        stage.set_agent("op1", "ready");
+        assert!(last_offered(&stage).contains(first), "{cause}: {}", last_offered(&stage));
+    }
+}
+
+#[test]
+fn whoever_was_served_elsewhere_has_no_place_to_come_back_to() {
+    let mut stage = Stage::new(DESK);
+    stage.set_agent("op1", "pause");
+    stage.dial("9826000001", "181", "");
+    let call = stage.arrival().id.clone();
+    stage.wait(secs(10));
+    stage.dial("9826000002", "181", "");
+    stage.habit(BSNL, Habit::Answers);
+    let (to, way) = ("9826099999".to_string(), Way::Blind);
+    stage.ask(Verb::Transfer { call, to, way });
+    assert_eq!(stage.story(), ["rung +919826099999: true", "connected"]);
+    stage.far_end_hangs_up(BSNL);
+    stage.wait(secs(30));
+    assert_eq!(stage.records.len(), 1);
+    stage.dial("9826000001", "181", "");
+    stage.set_agent("op1", "ready");
+    assert!(last_offered(&stage).contains("9826000002"), "{}", last_offered(&stage));
+}
+
+#[test]
+fn an_emergency_that_comes_back_to_its_place_is_one_still_and_nobody_hangs_up_on_it() {
+    let text = general("max_wait = \"1m\"").replacen(
+        "callback_key",
+        "emergency_key = \"0\"\ncallback_key",
+        1,
+    );
+    let mut stage = Stage::new(&text.replace("after = \"60s\"", "after = \"2h\""));
+    stage.set_agent("op1", "pause");
+    let first = stage.dial("9826000001", "181", "");
+    stage.press("0");
+    stage.wait(secs(5));
+    stage.dial("9826000002", "181", "");
+    stage.press("0");
+    stage.hang_up(&first);
+    stage.wait(secs(30));
+    let again = stage.dial("9826000001", "181", "");
+    stage.kill();
+    stage.wait(secs(600));
+    assert_eq!(stage.switch.state().counts().0, 2, "however long it takes");
+    stage.set_agent("op1", "ready");
+    assert!(last_offered(&stage).contains("9826000001"), "{}", last_offered(&stage));
+    stage.hang_up(&again);
+    stage.wait(secs(30));
+    assert!(stage.records.iter().all(|record| record.flags.contains("emergency")));
+}
+
+#[test]
+fn a_promise_is_void_as_soon_as_somebody_has_served_the_caller_on_the_same_line() {
+    let mut stage = Stage::new(DESK);
+    stage.dial("9826000001", "181", "");
+    stage.wait(secs(61));
+    assert_eq!(stage.story(), ["general -> queue:other (after)"]);
+    stage.press("1");
+    played(&mut stage);
+    let promises = |stage: &Stage| stage.switch.state().counts().0;
+    assert_eq!(promises(&stage), 1);
+    stage.habit(OP1, Habit::Answers);
+    stage.set_agent("op1", "pause");
+    let again = stage.dial("9826000001", "181", "");
+    assert_eq!(promises(&stage), 1, "the place is theirs, and nobody is to be called");
+    stage.set_agent("op1", "ready");
+    stage.wait(secs(5));
+    stage.hang_up(&again);
+    stage.wait(secs(300));
+    assert!(stage.invites.iter().all(|(to, _)| *to == OP1.parse().unwrap()), "nobody is dialled");
+    assert_eq!(stage.switch.state().counts(), (0, 0));
+}
+
+#[test]
+fn a_missed_caller_is_whose_who_has_claimed_them_for_a_quarter_of_an_hour() {
+    let mut stage = Stage::new(DESK);
+    let caller = stage.dial("9826000001", "181", "");
+    stage.wait(secs(20));
+    stage.hang_up(&caller);
+    let act = |stage: &mut Stage, act: MissedAct| {
+        stage.ask(Verb::Missed { number: "+919826000001".into(), act });
+        stage.replies.pop().unwrap()
+    };
+    let (a, b) = ("asha".to_string(), "bina".to_string());
+    act(&mut stage, MissedAct::Claim { by: a.clone() }).unwrap();
+    let all: [fn(String) -> MissedAct; 3] =
+        [|by| MissedAct::Claim { by }, |by| MissedAct::Call { by }, |by| MissedAct::Close { by }];
+    for another in all {
+        // Whoever names nobody does it in their own name.
+        for by in [b.clone(), String::new()] {
+            let told = act(&mut stage, another(by)).unwrap_err();
+            assert_eq!(told, "+919826000001 is claimed by asha");
+        }
+    }
+    stage.wait(secs(899));
+    act(&mut stage, MissedAct::Close { by: b.clone() }).unwrap_err();
+    stage.wait(secs(1));
+    act(&mut stage, MissedAct::Close { by: b }).unwrap();
 }

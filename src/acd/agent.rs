@@ -28,6 +28,8 @@ pub(super) struct Agent {
     pub silent: bool,
     pub duty: Duty,
     pub task: Task,
+    /// A second call of their own, beside the one in hand: call waiting.
+    pub beside: Option<CallId>,
     /// Who it is, as the desk remembers callers, for whom they were asked by name.
     pub asked_by: Option<String>,
     /// Their phone was told to stop ringing for this call, and has not said that it did.
@@ -110,6 +112,7 @@ impl Agent {
             silent: false,
             duty: if settings.ready { Duty::On } else { Duty::Off },
             task: Task::Nothing,
+            beside: None,
             asked_by: None,
             stopping: None,
             rest_until: None,
@@ -138,6 +141,8 @@ impl Agent {
         match self.duty {
             _ if self.retired || !self.reachable() => Presence::Away,
             Duty::Off => Presence::Away,
+            // Whoever has left the desk without a word is no reason to keep anybody waiting.
+            Duty::Paused(_) if self.is_missed_out() => Presence::Away,
             Duty::Paused(_) => Presence::Paused,
             Duty::On => Presence::OnDuty,
         }
@@ -173,6 +178,11 @@ impl Agent {
     /// Whether the agent may take callers of this queue of whom this is asked.
     pub fn meets(&self, queue: &QueueSettings, need: &Need) -> bool {
         self.is_able(queue, need.level) && self.speaks(&need.languages)
+    }
+
+    /// Paused by the switch, since nobody is at the phone.
+    pub fn is_missed_out(&self) -> bool {
+        self.misses > 0 && self.duty == Duty::Paused(self.reason_of_misses())
     }
 
     /// Why an agent is paused by the switch.

@@ -59,6 +59,8 @@ impl Desk {
         let who = self.agents.get(agent).filter(|who| !who.retired).ok_or(Unfree::UnknownAgent)?;
         match who.task {
             Task::Nothing if who.stopping.is_none() => {}
+            // What they write of is the call that comes back to them.
+            Task::WrapUp { call: own, .. } if own == call && who.stopping.is_none() => {}
             Task::WrapUp { .. } => return Err(Unfree::WrapsUp),
             Task::Nothing
             | Task::Offered(_)
@@ -79,6 +81,7 @@ impl Desk {
         let queue = queue.and_then(|queue| self.queues.get(queue));
         let wrap_up = queue.map_or(Duration::ZERO, |queue| queue.settings.wrap_up);
         turn.fact(Fact::Claimed { call, agent });
+        turn.cx.timers.cancel(Timer::WrapUp(agent));
         self.set_task(&mut turn, agent, Task::Claimed { call, wrap_up });
         self.decide(turn);
         Ok(())

@@ -96,3 +96,59 @@ fn q28_an_offer_costs_the_same_however_many_wait_for_an_agent_of_their_own() {
     let (few, many) = (cost(40), cost(4_000));
     assert!(many < few + 100, "{few} entries with forty, {many} with four thousand");
 }
+
+/// The most entries that any input of a storm has looked at, with so many at work and in line:
+/// calls end and begin, people come, hang up and say that it is urgent, phones refuse, agents go
+/// and come.
+fn storm(strategy: Strategy, agents: u64, waiting: u64) -> u64 {
+    let mut world = World::new(strategy, agents as usize);
+    let ids: Vec<AgentId> = world.desk.agents().map(|(id, _)| id).collect();
+    for (call, &agent) in (1_000_000..).zip(&ids) {
+        world.costs(|desk, cx, out| desk.occupy(cx, agent, CallId(call), out));
+    }
+    (0..waiting).for_each(|call| _ = world.join(call, None));
+    let mut most = 0;
+    for n in 0..300 {
+        let at = n * 7 % agents;
+        let (agent, other) = (ids[at as usize], ids[((n + 3) * 11 % agents) as usize]);
+        world.out.clear();
+        let own = CallId(1_000_000 + at);
+        let mut costs = vec![
+            world.costs(|desk, cx, out| desk.own_over(cx, agent, own, Duration::ZERO, out)),
+            world.wish(agent, Wish::Ready),
+            world.join(500_000 + n, None),
+            world.costs(|desk, cx, out| desk.leave(cx, CallId(waiting / 2 + n), out)),
+            world.costs(|desk, cx, out| {
+                desk.amend(cx, CallId(waiting - 1 - n), (true, &[]), out);
+            }),
+            world.pause(other),
+            world.wish(other, Wish::Ready),
+        ];
+        let offers: Vec<(CallId, AgentId)> = (world.out.iter())
+            .filter_map(|effect| match effect {
+                Effect::Offer { call, agent } => Some((*call, *agent)),
+                _ => None,
+            })
+            .collect();
+        for (call, agent) in offers {
+            costs.extend([
+                world.costs(|desk, cx, out| {
+                    desk.missed(cx, call, agent, super::Miss::Declined, out);
+                }),
+                world.costs(|desk, cx, out| _ = desk.answered(cx, call, agent, out)),
+                world.costs(|desk, cx, out| desk.released(cx, call, agent, out)),
+            ]);
+        }
+        most = most.max(costs.into_iter().max().unwrap_or_default());
+    }
+    most
+}
+
+#[test]
+fn q23_nothing_in_a_storm_takes_longer_however_many_wait_and_however_many_work() {
+    for (_, strategy) in Strategy::ALL {
+        let (few, many) = (storm(strategy, 40, 1_000), storm(strategy, 1_000, 20_000));
+        // A place in a line of twenty thousand is found among some hundreds of blocks.
+        assert!(few > 20 && many < few + 600, "{strategy:?}: {few} entries, and then {many}");
+    }
+}

@@ -6,12 +6,13 @@
 
 use super::agent::{Agent, Duty, Task};
 use super::caller::{Caller, Stage, key_of};
-use super::memory::Memory;
+use super::memory::{Left, Memory};
 use super::queue::{LaneAt, Queue};
 use super::{Away, Effect, Fact, Join, Miss, MissedBecause, Refused, Wish, Withdrawn};
 use crate::base::{AgentId, CallId, Cx, Instant, QueueId, Slab, Timer};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// Callers, agents and queues, and who rings for whom.
 ///
@@ -25,6 +26,8 @@ pub struct Desk {
     pub(super) queue_names: BTreeMap<String, QueueId>,
     pub(super) agent_names: BTreeMap<String, AgentId>,
     pub(super) memory: Memory,
+    /// Who has come into the configuration, and the roster has not seen.
+    pub(super) fresh: BTreeSet<AgentId>,
 }
 
 /// One input under way: what it was handed, and the lanes in which a match may have come up.
@@ -98,7 +101,8 @@ impl Desk {
     /// The place that is kept for whoever was on the same line a while ago.
     fn place_of(&self, now: Instant, caller: &Caller) -> Option<Instant> {
         let within = self.queues.get(caller.queue)?.settings.return_within;
-        self.memory.place(now, caller.key.as_deref()?, &caller.line, within)
+        let place = self.memory.place(now, caller.key.as_deref()?, &caller.line, within)?;
+        Some(place.arrived)
     }
 
     /// Whoever was here a while ago has the old place, once, and the agent of last time.
@@ -120,12 +124,34 @@ impl Desk {
         self.memory.agents(key).find(serves)
     }
 
-    /// Somebody who was talked with was cut off: they come back to their place for a while.
-    pub fn cut_off(&mut self, now: Instant, caller: &str, line: &str, arrived: Instant) {
-        self.memory.left(now, &key_of(caller), line, arrived);
+    /// Somebody who was talked with was cut off: they come back to their place for a while, which
+    /// is that of this arrival, and of an emergency or not.
+    pub fn cut_off(
+        &mut self,
+        now: Instant,
+        caller: &str,
+        line: &str,
+        (arrived, emergency): (Instant, bool),
+    ) {
+        let place = Left { line: line.into(), arrived, emergency };
+        self.memory.left(now, &key_of(caller), place);
     }
 
-    /// The caller hung up or was moved elsewhere. In conversation this ends it, like `released`.
+    /// Whether this call, which comes to a queue, is of somebody who comes back to the place of an
+    /// emergency.
+    pub fn comes_back_urgent(
+        &self,
+        now: Instant,
+        (call, queue): (CallId, QueueId),
+        (caller, line): (&str, &str),
+    ) -> bool {
+        let settings = self.queue_settings(queue).filter(|_| !self.callers.contains_key(&call));
+        let within = settings.map_or(Duration::ZERO, |settings| settings.return_within);
+        let place = self.memory.place(now, &key_of(caller), line, within);
+        place.is_some_and(|place| place.emergency)
+    }
+
+    /// The caller hung up. In conversation this ends it, like `released`.
     /// Whoever has not been answered may come back to the same place for a while.
     pub fn leave(&mut self, cx: &mut Cx<'_>, call: CallId, out: &mut Vec<Effect>) {
         let mut turn = Turn::new(cx, out);
@@ -133,8 +159,17 @@ impl Desk {
             && caller.unanswered()
             && let Some(key) = &caller.key
         {
-            self.memory.left(turn.now(), key, &caller.line, caller.place.arrived);
+            let (line, arrived) = (caller.line.clone(), caller.place.arrived);
+            let place = Left { line, arrived, emergency: !caller.place.ordinary };
+            self.memory.left(turn.now(), key, place);
         }
+        self.decide(turn);
+    }
+
+    /// Somebody else serves the caller: their place is nobody's any more.
+    pub fn take_out(&mut self, cx: &mut Cx<'_>, call: CallId, out: &mut Vec<Effect>) {
+        let mut turn = Turn::new(cx, out);
+        self.remove(&mut turn, call);
         self.decide(turn);
     }
 
@@ -153,10 +188,15 @@ impl Desk {
             if unanswered {
                 self.unlist(&mut turn, &mut caller);
             }
+            let urgent = emergency && caller.place.ordinary;
             caller.amend(emergency, languages);
             self.callers.insert(call, caller);
             if unanswered {
                 self.enlist(&mut turn, call);
+            }
+            if unanswered && urgent {
+                let now = turn.now();
+                self.arm_max_wait(&mut turn, call, now);
             }
         }
         self.decide(turn);

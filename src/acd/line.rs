@@ -178,9 +178,15 @@ impl Desk {
         let queue = self.queues.get(queue)?;
         let why = match queue.door {
             Door::Shut | Door::Onward => Some(Away::Shut),
-            Door::Open => (queue.present == 0).then_some(Away::Unstaffed),
+            Door::Open => queue.is_deserted().then_some(Away::Unstaffed),
         };
         why.map(|why| (why, Instead::Refuse))
+    }
+
+    /// Whether nobody serves those who wait there: no agent is logged in with a phone, or they are
+    /// to take the way out.
+    pub fn is_deserted(&self, queue: QueueId) -> bool {
+        self.queues.get(queue).is_none_or(Queue::is_deserted)
     }
 
     /// Tells the world that the desk has let go of a call.

@@ -16,17 +16,26 @@ pub(super) struct Memory {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Gone {
     at: Instant,
-    /// The line and the first arrival of one who left unanswered, or was cut off.
-    place: Option<(String, Instant)>,
+    /// Of one who left unanswered, or was cut off.
+    place: Option<Left>,
     /// Who talked to this caller, the last one last.
     agents: Vec<AgentId>,
 }
 
+/// A place that somebody may come back to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Left {
+    pub line: String,
+    /// The first arrival.
+    pub arrived: Instant,
+    pub emergency: bool,
+}
+
 impl Memory {
     /// Left without having been answered, or was cut off.
-    pub fn left(&mut self, now: Instant, key: &str, line: &str, arrived: Instant) {
+    pub fn left(&mut self, now: Instant, key: &str, place: Left) {
         let agents = self.forget(key).map(|gone| gone.agents).unwrap_or_default();
-        self.keep(key, Gone { at: now, place: Some((line.into(), arrived)), agents });
+        self.keep(key, Gone { at: now, place: Some(place), agents });
     }
 
     pub fn talked(&mut self, now: Instant, key: &str, agent: AgentId) {
@@ -39,7 +48,7 @@ impl Memory {
         self.add(now, key, agent, place);
     }
 
-    fn add(&mut self, at: Instant, key: &str, agent: AgentId, place: Option<(String, Instant)>) {
+    fn add(&mut self, at: Instant, key: &str, agent: AgentId, place: Option<Left>) {
         let mut agents = self.forget(key).map(|gone| gone.agents).unwrap_or_default();
         agents.retain(|known| *known != agent);
         agents.push(agent);
@@ -49,11 +58,10 @@ impl Memory {
         self.keep(key, Gone { at, place, agents });
     }
 
-    /// The first arrival of a caller who left this line no longer than `within` ago.
-    pub fn place(&self, now: Instant, key: &str, line: &str, within: Duration) -> Option<Instant> {
+    /// The place of a caller who left this line no longer than `within` ago.
+    pub fn place(&self, now: Instant, key: &str, line: &str, within: Duration) -> Option<&Left> {
         let gone = self.callers.get(key).filter(|gone| now.since(gone.at) <= within)?;
-        let (left, arrived) = gone.place.as_ref()?;
-        (left == line && !within.is_zero()).then_some(*arrived)
+        gone.place.as_ref().filter(|left| left.line == line && !within.is_zero())
     }
 
     /// A place is given back once.

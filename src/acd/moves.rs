@@ -138,8 +138,9 @@ impl Desk {
         }
     }
 
+    /// Zero: without end. Nobody hangs up on an emergency because it has waited for too long.
     pub(super) fn max_wait(&self, caller: &Caller) -> Duration {
-        let queue = self.queues.get(caller.queue);
+        let queue = self.queues.get(caller.queue).filter(|_| caller.place.ordinary);
         caller.keep.unwrap_or(queue.map_or(Duration::ZERO, |queue| queue.settings.max_wait))
     }
 
@@ -259,6 +260,11 @@ impl Desk {
     pub(super) fn settle(&mut self, turn: &mut Turn<'_, '_>, agent: AgentId) {
         self.count_presence(turn, agent);
         let Some(who) = self.agents.get_mut(agent) else { return };
+        if who.task == Task::Nothing
+            && let Some(call) = who.beside.take()
+        {
+            who.task = Task::Own(call);
+        }
         let state = who.state();
         if state != who.shown {
             let before = std::mem::replace(&mut who.shown, state.clone());

@@ -1,10 +1,11 @@
 //! Calls that an agent's phone places or takes by itself, beside the queues: they keep its agent
-//! from being offered a caller, since call waiting is off. The desk knows of them that they are.
+//! from being offered a caller, whether or not a colleague's call may wait. The desk knows of them
+//! that they are.
 
 use super::agent::{Duty, Task};
 use super::caller::Stage;
 use super::desk::{Desk, Turn};
-use super::{Effect, Fact};
+use super::{Away, Effect, Fact, Instead};
 use crate::base::{AgentId, CallId, Cx, Timer};
 use std::time::Duration;
 
@@ -53,6 +54,30 @@ impl Desk {
         self.decide(turn);
     }
 
+    /// A second call comes to an agent who has one in hand. When the first is over, with its notes,
+    /// they are in this one; no queue has ever a caller for whoever talks.
+    pub fn wait_beside(&mut self, agent: AgentId, call: CallId) {
+        let Some(who) = self.agents.get_mut(agent) else { return };
+        match who.task {
+            Task::Talking(_) | Task::Serving { .. } | Task::Own(_) if who.beside.is_none() => {
+                who.beside = Some(call);
+            }
+            Task::Nothing
+            | Task::Offered(_)
+            | Task::Talking(_)
+            | Task::Claimed { .. }
+            | Task::Serving { .. }
+            | Task::WrapUp { .. }
+            | Task::Own(_) => {}
+        }
+    }
+
+    /// Whether an agent with a call in hand has no second one.
+    pub fn may_wait_beside(&self, agent: AgentId) -> bool {
+        self.standing(agent) == Standing::InCall
+            && self.agents.get(agent).is_some_and(|who| who.beside.is_none())
+    }
+
     /// The call is over; its notes are written for so long.
     pub fn own_over(
         &mut self,
@@ -63,6 +88,11 @@ impl Desk {
         out: &mut Vec<Effect>,
     ) {
         let mut turn = Turn::new(cx, out);
+        if let Some(who) = self.agents.get_mut(agent)
+            && who.beside == Some(call)
+        {
+            who.beside = None;
+        }
         if self.agents.get(agent).map(|who| who.task) == Some(Task::Own(call)) {
             self.wrap_up(&mut turn, agent, call, wrap_up);
         }
@@ -115,8 +145,11 @@ impl Desk {
                 false => _ = self.remove(&mut turn, call),
             }
             turn.cx.timers.cancel(Timer::RingTimeout(call, agent));
-            turn.cx.timers.cancel(Timer::WrapUp(agent));
-            self.set_task(&mut turn, agent, Task::Nothing);
+            // A second call may have come up meanwhile, which is none of a ghost's.
+            if !matches!(self.task(agent), Task::Own(other) if other != call) {
+                turn.cx.timers.cancel(Timer::WrapUp(agent));
+                self.set_task(&mut turn, agent, Task::Nothing);
+            }
         }
         self.decide(turn);
     }
@@ -124,12 +157,18 @@ impl Desk {
     /// The caller has nothing to do with this agent.
     fn take_back(&mut self, turn: &mut Turn<'_, '_>, agent: AgentId, call: CallId) {
         let Some(caller) = self.callers.get_mut(&call) else { return };
+        let queue = caller.queue;
         let waits_again = match &mut caller.stage {
             Stage::Offered(agents) => agents.remove(&agent) && agents.is_empty(),
             Stage::Talking { agent: with, .. } => *with == agent,
             Stage::Waiting => false,
         };
-        if waits_again {
+        if waits_again && self.queues.get(queue).is_none() {
+            // A reload has taken the queue away while they talked.
+            self.callers.remove(&call);
+            turn.fact(Fact::Unqueued { call, queue });
+            self.turn_away(turn, (call, queue), (Away::NoQueue, Instead::Refuse));
+        } else if waits_again {
             let now = turn.now();
             self.line_up(turn, call);
             self.arm_max_wait(turn, call, now);

@@ -177,6 +177,10 @@ impl Queue {
         self.handled.push_back(handling);
     }
 
+    pub fn is_deserted(&self) -> bool {
+        self.door == Door::Onward || self.present == 0
+    }
+
     pub fn rings_all(&self) -> bool {
         self.settings.strategy == Strategy::RingAll
     }

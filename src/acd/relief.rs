@@ -7,7 +7,7 @@
 
 use super::caller::{Caller, Stage};
 use super::desk::Desk;
-use super::{Door, QueueSettings, Ways};
+use super::{QueueSettings, Ways};
 use crate::base::{CallId, Cx, Instant, QueueId, Timer, TrunkId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -158,6 +158,16 @@ impl Relief {
         before.unwrap_or_default() != ways
     }
 
+    /// Trunks are places in the settings, which are new: a way stays with the trunk that it is of.
+    pub fn move_trunks(&mut self, moved: &dyn Fn(TrunkId) -> Option<TrunkId>) {
+        for watch in self.watched.values_mut() {
+            watch.taken.retain_mut(|way| match &mut way.when {
+                When::TrunkDown(trunk) => moved(*trunk).map(|new| *trunk = new).is_some(),
+                When::After(_) | When::Unstaffed | When::WaitOver(_) => true,
+            });
+        }
+    }
+
     /// A queue that is gone.
     pub fn keep_only(&mut self, desk: &Desk) {
         self.said.retain(|queue, _| desk.queues.contains(*queue));
@@ -178,7 +188,7 @@ fn is_due(when: When, desk: &Desk, scene: &Scene, call: CallId, now: Instant) ->
     let Some(caller) = desk.callers.get(&call) else { return false };
     match when {
         When::After(span) => now.since(caller.joined) >= span,
-        When::Unstaffed => !is_staffed(desk, caller.queue),
+        When::Unstaffed => desk.is_deserted(caller.queue),
         When::WaitOver(span) => {
             let first = desk.line(caller.queue).find_map(|call| desk.callers.get(&call));
             let position = desk.position(now, call);
@@ -206,9 +216,4 @@ fn next_look(
         When::WaitOver(_) => now + RINGS,
     };
     left.map(at).min()
-}
-
-/// Somebody who serves it is logged in and can be reached.
-fn is_staffed(desk: &Desk, queue: QueueId) -> bool {
-    desk.door(queue) != Door::Onward && desk.present(queue) > 0
 }

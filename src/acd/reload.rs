@@ -133,6 +133,7 @@ impl Desk {
             let id = known.filter(|&id| self.agents.contains(id)).unwrap_or_else(|| {
                 let id = self.agents.insert(Agent::new(settings));
                 self.agent_names.insert(settings.id.clone(), id);
+                self.fresh.insert(id);
                 id
             });
             let Some(agent) = self.agents.get_mut(id) else { continue };

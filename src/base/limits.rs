@@ -2,6 +2,13 @@
 
 use std::time::Duration;
 
+/// Whoever claims a missed caller has them for so long.
+pub const CLAIM_KEPT: Duration = Duration::from_secs(900);
+
+/// Switches that a caller may have come through, one lending them to the other, as far as the last
+/// is told.
+pub const PLACES_MAX: usize = 8;
+
 /// Agents, queues, lines and trunks in one configuration.
 pub const AGENTS_MAX: usize = 20_000;
 pub const QUEUES_MAX: usize = 1_000;

@@ -34,9 +34,10 @@ pub enum Effect {
         queue: QueueId,
         arrived: Instant,
     },
-    /// Wait no more.
+    /// Wait no more: they hung up, or somebody else serves them.
     Leave {
         call: CallId,
+        hung_up: bool,
     },
     /// The caller who waits has said that it is an emergency.
     Emergency {
@@ -68,9 +69,11 @@ pub enum Effect {
     CutOff {
         origin: Box<Origin>,
     },
-    /// An agent has called this number by themselves, and reached it: nobody else need.
+    /// An agent has called this number by themselves, and reached it; or somebody has answered who
+    /// called from it on this line: nobody else need call them.
     TalkedWith {
         number: String,
+        line: Option<String>,
     },
     /// A call back has ended, however.
     BackOver {

@@ -131,7 +131,7 @@ impl Calls {
     pub fn promised(&mut self, io: &mut Io, id: CallId) {
         let Some(call) = self.table.get_mut(id) else { return };
         if let Goal::Queue(_) = std::mem::replace(&mut call.goal, Goal::Goodbye) {
-            io.out.push(Effect::Leave { call: id });
+            io.out.push(Effect::Leave { call: id, hung_up: false });
         }
         self.farewell(io, id, Phrase::CallbackPromised);
     }
@@ -294,18 +294,21 @@ impl Calls {
         }
     }
 
-    /// Whoever was to be called back calls by themselves, for this queue, or was called by an
-    /// agent: nobody is to be called any more. The place of the first arrival is theirs; `None`
-    /// where they wait for somebody else, or talk.
+    /// Whoever was to be called back calls by themselves, on the same line or for this queue, or
+    /// was called by an agent: nobody is to be called any more. The place of the first arrival is
+    /// theirs; `None` where they wait for somebody else, or talk.
     pub fn came_back(
         &mut self,
         io: &mut Io,
         id: CallId,
-        queue: Option<QueueId>,
+        (queue, line): (Option<QueueId>, Option<&str>),
     ) -> Option<Instant> {
         let call = self.table.get(id).filter(|call| call.back.is_some() && !call.was_connected)?;
+        let same_line = line.is_some_and(|line| !line.is_empty() && call.line == line);
+        let any = queue.is_none() && line.is_none();
+        let is_for = |own: QueueId| any || same_line || queue == Some(own);
         let waits = match call.goal {
-            Goal::Queue(own) | Goal::Later { queue: own } => queue.is_none_or(|queue| own == queue),
+            Goal::Queue(own) | Goal::Later { queue: own } => is_for(own),
             Goal::Served { .. }
             | Goal::Menu { .. }
             | Goal::Goodbye

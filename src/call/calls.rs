@@ -218,7 +218,7 @@ impl Calls {
             });
         }
         match call.goal {
-            Goal::Queue(_) => io.out.push(Effect::Leave { call: id }),
+            Goal::Queue(_) => io.out.push(Effect::Leave { call: id, hung_up: true }),
             Goal::Menu { .. } | Goal::Goodbye => io.cx.timers.cancel(Timer::Menu(id)),
             Goal::Dial(_) | Goal::Served { .. } | Goal::Later { .. } | Goal::Placed => {}
         }

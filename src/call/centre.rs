@@ -13,11 +13,8 @@ use crate::base::{CallId, Instant, LegId, QueueId, Timer, TrunkId};
 use crate::sip::{Act, Cause, Dial, Party, Target};
 use std::time::Duration;
 
-/// How long a centre is rung. An unanswered call is cut after 30 s on mobiles. After so long a
-/// caller whom a centre keeps in its line waits in ours as well.
-const RING_FOR: Duration = Duration::from_secs(28);
 /// A centre that keeps somebody in its line says so every minute (RFC 3261 section 13.3.1.1).
-const SAYS_SO_WITHIN: Duration = Duration::from_secs(150);
+pub(super) const SAYS_SO_WITHIN: Duration = Duration::from_secs(150);
 
 impl Calls {
     /// A trunk answers, or has stopped answering.
@@ -36,6 +33,11 @@ impl Calls {
     fn line_is_cut(&mut self, io: &mut Io, trunk: TrunkId) {
         let settings = io.settings;
         let waits = |call: &Call| call.centre == Some(trunk) && call.waits_at_peer(settings);
+        let named = |call: &Call| call.handover.as_ref().is_some_and(|o| o.peer == Some(trunk));
+        let named = self.table.iter().filter(|(_, call)| named(call)).map(|(id, _)| id);
+        for id in named.collect::<Vec<CallId>>() {
+            self.handover_timeout(io, id);
+        }
         let lent = |call: &Call| call.is_lent() && call.came_by() == Some(trunk);
         let cut = self.table.iter().filter(|(_, call)| waits(call) || lent(call));
         for id in cut.map(|(id, _)| id).collect::<Vec<CallId>>() {
@@ -61,6 +63,7 @@ impl Calls {
             call.trunk = call.trunk.and_then(moved);
             call.centre = call.centre.and_then(moved);
             if let Some(over) = &mut call.handover {
+                over.peer = over.peer.and_then(moved);
                 over.next.retain_mut(|next| next.move_trunk(moved));
             }
         }
@@ -95,7 +98,7 @@ impl Calls {
         call.rung = Some(number.clone());
         (call.centre, call.centre_since) = (Some(trunk), io.cx.now.instant);
         let host = io.host.to_string();
-        let headers = call.told_to_centre(io.settings, &target, io.cx.now.instant);
+        let headers = call.lent_to_centre(io.settings, &target, io.cx.now.instant);
         let dial = Dial {
             target,
             from: call.shown.clone(),
@@ -107,7 +110,7 @@ impl Calls {
             offer,
         };
         // Until somebody's phone rings there nobody knows of the caller.
-        let span = io.settings.rings_within(trunk).min(RING_FOR);
+        let span = io.settings.rings_within(trunk).min(io.settings.out.ring_mobile);
         io.cx.timers.set(Timer::DialTimeout(id), io.cx.now.instant + span);
         io.out.push(Effect::Dial { call: id, role: Role::Target, side, dial: Box::new(dial) });
     }
@@ -116,7 +119,10 @@ impl Calls {
     pub(super) fn centre_rings(&mut self, io: &mut Io, id: CallId, first: bool) {
         let Some(call) = self.table.get_mut(id) else { return };
         if first {
-            io.cx.timers.set(Timer::DialTimeout(id), call.centre_since + RING_FOR);
+            // What rings there may be a mobile. After so long a caller whom a centre keeps in its
+            // line waits in ours as well.
+            let ring_for = io.settings.out.ring_mobile;
+            io.cx.timers.set(Timer::DialTimeout(id), call.centre_since + ring_for);
         }
         if call.waits_at_peer(io.settings) {
             call.centre_since = io.cx.now.instant;
@@ -130,7 +136,7 @@ impl Calls {
         let Some(call) = self.table.get_mut(id) else { return };
         if let Goal::Queue(queue) = call.goal {
             call.goal = Goal::Served { queue };
-            io.out.push(Effect::Leave { call: id });
+            io.out.push(Effect::Leave { call: id, hung_up: false });
         }
         let talk = vec![call.caller.id, leg];
         self.set_talk(io, id, talk);
@@ -166,7 +172,7 @@ impl Calls {
         let now = io.cx.now.instant;
         let Some(call) = self.table.get_mut(id) else { return };
         if call.waits_at_peer(io.settings) && now.since(call.centre_since) < SAYS_SO_WITHIN {
-            io.cx.timers.set(Timer::DialTimeout(id), now + RING_FOR);
+            io.cx.timers.set(Timer::DialTimeout(id), now + io.settings.out.ring_mobile);
             if let Goal::Served { queue } = call.goal {
                 call.goal = Goal::Queue(queue);
                 io.out.push(Effect::Join { call: id, queue, arrived: call.arrived });
@@ -195,15 +201,20 @@ impl Calls {
     }
 
     /// Whether a queue may send the caller there: to another queue once, so that nobody goes round
-    /// in circles; to a centre that can be had, one at a time, and not back to the one that they
-    /// came from; but whoever is lent goes there alone.
-    pub fn may_overflow(&self, id: CallId, to: Centre) -> bool {
+    /// in circles, but once more (`returns`) where everybody has left the one that they are in; to
+    /// a centre that can be had, one at a time, and not back to the one that they came from; but
+    /// whoever is lent goes there alone. A centre is rung for who is on the line.
+    pub fn may_overflow(&self, id: CallId, to: Centre, returns: bool) -> bool {
         let Some(call) = self.table.get(id) else { return false };
         match to {
-            Centre::Queue(queue) => !call.been.contains(&queue),
+            Centre::Queue(queue) => returns || !call.been.contains(&queue),
+            Centre::Trunk(trunk) if call.is_lent() => {
+                call.came_by() == Some(trunk) && !self.is_down(trunk)
+            }
             Centre::Trunk(trunk) => {
                 let is_back = call.came_by() == Some(trunk);
-                is_back == call.is_lent() && !call.rings_centre() && !self.is_down(trunk)
+                let rings = call.rings_centre() || !call.is_caller_up();
+                !is_back && !rings && !self.is_down(trunk)
             }
         }
     }
@@ -229,6 +240,14 @@ impl Calls {
             call.goal = Goal::Served { queue };
             call.sent_out = true;
             self.ring_centre(io, id, trunk);
+        }
+    }
+
+    /// Everybody has left the queue in which a caller waits: whoever is lent is given back at once.
+    pub fn give_back(&mut self, io: &mut Io, id: CallId) {
+        if let Some(call) = self.table.get(id).filter(|call| call.is_lent()) {
+            let end = call.given_back();
+            self.finish(io, id, end, None);
         }
     }
 

@@ -91,6 +91,8 @@ pub struct Call {
     pub centre_since: Instant,
     /// They came from a switch that keeps their place until they are answered.
     pub lent: bool,
+    /// What the call was called wherever they were before.
+    pub passed: Vec<String>,
     /// A queue that did not keep them has sent them to a centre; once is enough.
     pub sent_out: bool,
     /// A queue did not keep them, which they are told just now, and how the call ends then.
@@ -126,6 +128,7 @@ impl Call {
             line: arrival.line.clone(),
             emergency: told.emergency,
             lent: told.lent,
+            passed: told.passed,
             told: told.noticed,
             arrived: io.cx.now.instant - told.waited,
             shown: routing::shown(io.settings, invited, io.host),
@@ -178,6 +181,7 @@ impl Call {
             centre: None,
             centre_since: now,
             lent: false,
+            passed: Vec::new(),
             sent_out: false,
             away: None,
             been: BTreeSet::new(),

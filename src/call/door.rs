@@ -19,6 +19,12 @@ impl Calls {
             return self.seize(io, leg, &invited, wanted);
         }
         let dialled = routing::dialled(io.book(), &invited);
+        if Told::by(io.settings, &invited).is_some_and(|told| self.has_had(&told)) {
+            // RFC 3261 section 21.4.22: "The server has detected a loop".
+            let cause = Some(Cause { q850: Some(25), ..Cause::default() });
+            let act = Act::Refuse { status: 482, cause, retry_after: None };
+            return io.out.push(Effect::Act { leg, act });
+        }
         let known = &self.choices;
         let (book, now) = (io.book(), io.cx.now);
         let mut arrival = routing::arrival(book, &invited, &dialled, known, now, io.cx.rng);
@@ -38,6 +44,11 @@ impl Calls {
             return io.out.push(Effect::Begin(Box::new(Begun { leg, invited, arrival })));
         }
         self.admitted(io, leg, invited, arrival, None);
+    }
+
+    /// Whether a caller comes round: they are on the line here already, and were sent on.
+    fn has_had(&self, told: &Told) -> bool {
+        told.passed.iter().any(|call| self.named(call).is_some())
     }
 
     /// Why a caller may not come in, on a line that keeps nuisances out.
@@ -101,7 +112,9 @@ impl Calls {
         first: Option<Body>,
     ) -> CallId {
         let told = Told::by(io.settings, &invited).unwrap_or_default();
-        let asks = !line.menu.is_empty() && told.call.is_empty();
+        // Nobody is asked what is known: by a peer everything, by a number or an earlier choice the
+        // district.
+        let asks = told.call.is_empty() && line.asks(&arrival.district);
         let (goal, centre) = match (&line.goal, asks) {
             (&Goal::Queue(queue), true) => (Goal::Menu { queue }, None),
             _ => self.goal(io.book(), line, &arrival.district, arrival.trunk),

@@ -340,7 +340,10 @@ impl Call {
     /// Whether this agent is in the call beside the queues: their own phone placed it, was called
     /// by it, or hears it.
     pub fn keeps_from_callers(&self, agent: AgentId) -> bool {
-        let own = self.own.as_ref().is_some_and(|own| own.agents.contains(&agent));
+        let own = self
+            .own
+            .as_ref()
+            .is_some_and(|own| own.agents.contains(&agent) || own.second_of == Some(agent));
         own || self.watcher(agent).is_some()
     }
 

@@ -3,23 +3,23 @@
 //! hears music, and whatever fails, the caller is somewhere afterwards.
 
 use super::calls::{Calls, Io};
+use super::centre::SAYS_SO_WITHIN;
 use super::conversation::Call;
 use super::out::{self, Who};
 use super::own::lasts_until;
 use super::side::Side;
 use super::target::Try;
+use super::waiting::answered_elsewhere;
 use super::{Effect, EndedBy, Fact, Goal, Missed, Role, routing};
-use crate::base::{AgentId, CallId, LegId, Timer};
+use crate::base::{AgentId, CallId, LegId, Timer, TrunkId};
 use crate::media::control::Music;
 use crate::sip::{Act, Cause, Dial, Party, Target};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How long an agent who was asked for by name is rung, ...
+/// How long an agent who was asked for by name is rung.
 pub(super) const RING_AGENT: Duration = Duration::from_secs(20);
-/// ... and a number outside: an unanswered call is cut after 30 s on mobiles.
-const RING_NUMBER: Duration = Duration::from_secs(28);
 
 /// Somebody was named who is to have the call, or to be asked about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,9 @@ pub struct Handover {
     pub next: VecDeque<Try>,
     /// The agent who rings, where it is one.
     pub asked: Option<AgentId>,
+    /// The switch of ours that is rung, where it is one: it has the caller on loan until somebody
+    /// there answers.
+    pub peer: Option<TrunkId>,
     /// Who was asked first, and answered.
     pub consulted: Option<LegId>,
     /// What whoever asks hears until then, and from when on.
@@ -80,6 +83,7 @@ impl Handover {
             reports: false,
             next,
             asked: None,
+            peer: None,
             consulted: None,
             tone: None,
             longest: Duration::ZERO,
@@ -99,7 +103,7 @@ impl Calls {
         let Some(call) = self.table.get_mut(id) else { return };
         let queue = call.queue();
         let Some(over) = call.handover.as_mut().filter(|over| over.rings()) else { return };
-        (over.asked, over.longest) = (None, Duration::ZERO);
+        (over.asked, over.peer, over.longest) = (None, None, Duration::ZERO);
         match over.next.pop_front() {
             Some(Try::Agent(agent)) => io.out.push(Effect::Claim { call: id, agent, queue }),
             Some(Try::AnyOf(queue)) => io.out.push(Effect::ClaimAny { call: id, queue }),
@@ -163,8 +167,21 @@ impl Calls {
             Some(user) => Party { user, ..call.shown.clone() },
             None => call.shown.clone(),
         };
-        let ring_for = outside.map_or(RING_NUMBER, |way| way.ring_for);
-        let headers = call.told_to_peer(io.settings, &target, io.cx.now.instant);
+        // Another switch of ours answers when an agent there does, and gives back whom it cannot
+        // serve: as it does with whoever comes to it out of a queue.
+        let peer = match &target {
+            Target::Trunk { trunk, .. } if io.settings.is_peer(*trunk) => Some(*trunk),
+            Target::Trunk { .. } | Target::Uri(_) | Target::Contact(_) => None,
+        };
+        let ring_for = match peer {
+            Some(trunk) => io.settings.rings_within(trunk),
+            None => outside.map_or(io.settings.out.ring_mobile, |way| way.ring_for),
+        };
+        let now = io.cx.now.instant;
+        let headers = match peer {
+            Some(_) => call.told_to_centre(io.settings, &target, now),
+            None => call.told_to_peer(io.settings, &target, now),
+        };
         let dial = Dial {
             target,
             from,
@@ -175,8 +192,19 @@ impl Calls {
             brief: false,
             offer,
         };
-        io.cx.timers.set(Timer::DialTimeout(id), io.cx.now.instant + ring_for);
+        if let Some(over) = self.table.get_mut(id).and_then(|call| call.handover.as_mut()) {
+            over.peer = peer;
+        }
+        io.cx.timers.set(Timer::DialTimeout(id), now + ring_for);
         io.out.push(Effect::Dial { call: id, role: Role::Target, side, dial: Box::new(dial) });
+    }
+
+    /// They are in the line of another switch, which says so every minute.
+    pub(super) fn peer_rings(&mut self, io: &mut Io, id: CallId) {
+        let over = self.table.get(id).and_then(|call| call.handover.as_deref());
+        if over.is_some_and(|over| over.peer.is_some() && over.rings()) {
+            io.cx.timers.set(Timer::DialTimeout(id), io.cx.now.instant + SAYS_SO_WITHIN);
+        }
     }
 
     /// A number outside rings for the handover: on the account of whoever sends the caller there.
@@ -202,11 +230,14 @@ impl Calls {
         io.cx.timers.cancel(Timer::DialTimeout(id));
         let Some(call) = self.table.get(id) else { return };
         let Some(over) = call.handover.as_ref().filter(|over| over.rings()) else { return };
-        let asked = over.asked;
+        let (asked, at_peer) = (over.asked, over.peer.is_some());
         let rings = |leg: &&super::Leg| !call.needs(leg.id);
         let ringing: Vec<LegId> = call.others.iter().filter(rings).map(|leg| leg.id).collect();
         for leg in ringing {
-            let cause = Cause { q850: missed.map(|_| 19), ..Cause::default() };
+            let cause = match missed {
+                None if at_peer => answered_elsewhere(),
+                Some(_) | None => Cause { q850: missed.map(|_| 19), ..Cause::default() },
+            };
             let gone = self.table.get_mut(id).and_then(|call| call.take_other(leg));
             let Some(gone) = gone else { continue };
             io.out.push(gone.hang_up(cause.clone()));
@@ -318,10 +349,12 @@ impl Calls {
         }
     }
 
-    /// The caller waits again, at the old place; where there is no queue for them, that is the end.
+    /// The caller waits again, at the old place. Somebody whom an agent has called has none: they
+    /// wait as whoever calls the helpline does. Where there is no queue at all, that is the end.
     pub(super) fn back_to_queue(&mut self, io: &mut Io, id: CallId) {
         let Some(call) = self.table.get_mut(id) else { return };
-        match call.queue() {
+        let of_all = || io.settings.anybodys_line().and_then(|line| line.goal.queue());
+        match call.queue().or_else(|| of_all().filter(|_| call.was_connected)) {
             Some(queue) => {
                 call.goal = Goal::Queue(queue);
                 io.out.push(Effect::Join { call: id, queue, arrived: call.arrived });

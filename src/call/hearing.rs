@@ -55,8 +55,12 @@ impl Calls {
         let number = reached.clone().unwrap_or_else(|| call.number.clone());
         io.fact(Fact::Connected { call: id, agent });
         self.missed.close(io, &number, MissedNews::Served);
-        if let Some(number) = reached {
-            io.out.push(Effect::TalkedWith { number });
+        let Some(call) = self.table.get(id) else { return };
+        if reached.is_some() {
+            io.out.push(Effect::TalkedWith { number, line: None });
+        } else if call.back.is_none() && call.own.is_none() && !number.is_empty() {
+            let line = Some(call.line.clone());
+            io.out.push(Effect::TalkedWith { number, line });
         }
     }
 

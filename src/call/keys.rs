@@ -235,6 +235,14 @@ impl Calls {
         }
     }
 
+    /// It was one when they called before.
+    pub fn is_urgent_still(&mut self, io: &mut Io, id: CallId) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        if !std::mem::replace(&mut call.emergency, true) {
+            io.fact(Fact::Emergency { call: id });
+        }
+    }
+
     fn emergency(&mut self, io: &mut Io, id: CallId) {
         let Some(call) = self.table.get_mut(id) else { return };
         let known = std::mem::replace(&mut call.emergency, true);

@@ -23,8 +23,9 @@ pub struct Person {
     since: Instant,
     /// Calls in which they were not answered.
     pub times: u32,
-    /// Who has taken it on; empty: nobody.
+    /// Who has taken it on, ever since when; empty: nobody.
     pub claimed_by: String,
+    claimed_at: Instant,
     /// The call that calls them back just now, or will.
     pub calling: Option<CallId>,
 }
@@ -59,7 +60,9 @@ impl Missed {
             }
             None => {
                 let claimed_by = String::new();
-                let person = Person { origin, since: now, times: 1, claimed_by, calling: None };
+                let (since, claimed_at) = (now, now);
+                let person =
+                    Person { origin, since, times: 1, claimed_by, claimed_at, calling: None };
                 self.people.insert(number.clone(), person);
                 self.by_age.insert((now, number.clone()));
             }
@@ -72,13 +75,24 @@ impl Missed {
         }
     }
 
-    /// Somebody takes it on. The error says who has it already.
-    pub fn claim(&mut self, io: &mut Io, number: &str, by: &str) -> Result<(), String> {
-        let person = self.people.get_mut(number).ok_or_else(|| unknown(number))?;
-        if !person.claimed_by.is_empty() && person.claimed_by != by {
+    /// Whether this is nobody else's: the error says who has it. Whoever has had it for a while
+    /// has let go of it.
+    pub fn may_be_done(&self, now: Instant, number: &str, by: &str) -> Result<(), String> {
+        let person = self.people.get(number).ok_or_else(|| unknown(number))?;
+        let is_kept = now.since(person.claimed_at) < limits::CLAIM_KEPT;
+        if is_kept && !person.claimed_by.is_empty() && person.claimed_by != by {
             return Err(format!("{number} is claimed by {}", person.claimed_by));
         }
-        person.claimed_by = by.into();
+        Ok(())
+    }
+
+    /// Somebody takes it on.
+    pub fn claim(&mut self, io: &mut Io, number: &str, by: &str) -> Result<(), String> {
+        let now = io.cx.now.instant;
+        self.may_be_done(now, number, by)?;
+        if let Some(person) = self.people.get_mut(number) {
+            (person.claimed_by, person.claimed_at) = (by.into(), now);
+        }
         tell(io, number, MissedNews::Claimed { by: by.into() });
         Ok(())
     }

@@ -69,8 +69,11 @@ impl Calls {
         if first {
             other.stage = Stage::Ringing;
         }
-        if centre && other.role == Role::Target {
-            self.centre_rings(io, id, first);
+        if other.role == Role::Target {
+            match centre {
+                true => self.centre_rings(io, id, first),
+                false => self.peer_rings(io, id),
+            }
         }
         let Some(call) = self.table.get_mut(id) else { return };
         let Some(other) = call.leg(leg) else { return };
@@ -213,7 +216,8 @@ impl Calls {
         }
         match gone.role {
             Role::Caller => {
-                let by = if silent { gone.lost_as(EndedBy::Lost) } else { EndedBy::Caller };
+                let lost = silent || q850.is_some_and(is_failure);
+                let by = if lost { gone.lost_as(EndedBy::Lost) } else { EndedBy::Caller };
                 if call.partners().count() > 1 {
                     return self.caller_left(io, id, by, cause);
                 }
@@ -384,4 +388,10 @@ fn missed(status: u16, stage: Stage) -> Missed {
         408 if stage != Stage::Trying => Missed::NoAnswer,
         _ => Missed::Unreachable,
     }
+}
+
+/// Whether a network that hangs up for somebody says that it has lost them (ITU-T Q.850): out of
+/// order, out of order for now or for longer, congestion, a timer that ran out, a protocol error.
+fn is_failure(cause: u8) -> bool {
+    matches!(cause, 27 | 38 | 41 | 42 | 102 | 111)
 }

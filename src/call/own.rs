@@ -39,6 +39,8 @@ pub struct AtPhone {
 pub struct Extension {
     pub agent: AgentId,
     pub free: bool,
+    /// Has a call in hand, and may be told of a second one.
+    pub waits: bool,
     pub phones: Vec<Target>,
 }
 
@@ -47,6 +49,8 @@ pub struct Extension {
 pub struct Own {
     /// Agents whom it keeps from callers.
     pub agents: Vec<AgentId>,
+    /// To whom it came as a second call, which keeps them when the first is over.
+    pub second_of: Option<AgentId>,
     /// On whose account it is.
     pub account: String,
     pub kind: Kind,
@@ -93,7 +97,8 @@ impl AtPhone {
     }
 
     pub(super) fn own(&self, kind: Kind) -> Option<Box<Own>> {
-        Some(Box::new(Own { agents: self.kept(), account: self.account.clone(), kind }))
+        let (agents, account) = (self.kept(), self.account.clone());
+        Some(Box::new(Own { agents, second_of: None, account, kind }))
     }
 }
 
@@ -141,10 +146,10 @@ impl Calls {
         at: &AtPhone,
         extension: Extension,
     ) -> Option<(CallId, Vec<AgentId>)> {
-        let Extension { agent, free, phones } = extension;
+        let Extension { agent, free, waits, phones } = extension;
         let refusal = match () {
             () if at.offered || at.agent == Some(agent) => Some(Refusal::Engaged),
-            () if !free => Some(Refusal::AgentEngaged),
+            () if !free && !waits => Some(Refusal::AgentEngaged),
             () if phones.is_empty() => Some(Refusal::AgentAway),
             () => None,
         };
@@ -152,7 +157,10 @@ impl Calls {
             return refuse(io, begun, refusal);
         }
         let (mut own, kept) = (at.own(Kind::Colleague), at.kept());
-        own.iter_mut().for_each(|own| own.agents.push(agent));
+        own.iter_mut().for_each(|own| match free {
+            true => own.agents.push(agent),
+            false => own.second_of = Some(agent),
+        });
         let id = self.place(io, begun, own)?;
         let shown = self.table.get(id).map(|call| call.shown.clone()).unwrap_or_default();
         let to = Party { host: io.host.to_string(), ..Party::default() };
@@ -160,7 +168,7 @@ impl Calls {
             let (from, to) = (shown.clone(), to.clone());
             self.ring_target(io, id, Ring { target, from, to, asserted: None }, RING_COLLEAGUE);
         }
-        Some((id, kept.into_iter().chain([agent]).collect()))
+        Some((id, kept.into_iter().chain(free.then_some(agent)).collect()))
     }
 
     fn call_outside(
@@ -341,11 +349,11 @@ impl Calls {
     pub(super) fn own_over(&mut self, io: &mut Io, id: CallId, call: &Call) {
         io.cx.timers.cancel(Timer::CallOver(id));
         io.cx.timers.cancel(Timer::Code(id));
-        if let Some(own) = &call.own
-            && !own.agents.is_empty()
-        {
+        let Some(own) = &call.own else { return };
+        let agents: Vec<AgentId> = own.agents.iter().copied().chain(own.second_of).collect();
+        if !agents.is_empty() {
             let noted = matches!(own.kind, Kind::Outside { .. }) && call.was_connected;
-            io.out.push(Effect::OwnOver { call: id, agents: own.agents.clone(), noted });
+            io.out.push(Effect::OwnOver { call: id, agents, noted });
         }
     }
 }
@@ -359,10 +367,10 @@ pub(super) struct Ring {
 }
 
 impl Call {
-    /// The agent whom a phone of ours called.
+    /// The agent whom a phone of ours called, and whom nothing but this call keeps.
     pub(super) fn colleague(&self) -> Option<AgentId> {
         let own = self.own.as_ref().filter(|own| own.kind == Kind::Colleague)?;
-        own.agents.last().copied()
+        own.agents.last().copied().filter(|_| own.second_of.is_none())
     }
 
     /// How the number outside was reached that a phone of ours called.

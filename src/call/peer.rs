@@ -25,8 +25,11 @@ const GIVEN: &str = "given";
 /// They have a place there as well: a final refusal, whatever it is, gives them back.
 const PLACE: &str = "X-Pukar-Place";
 const KEPT_THERE: &str = "kept";
-/// Characters of one value.
+/// The ids of the call at every switch that has lent the caller on, the first of them first.
+const PASSED: &str = "X-Pukar-Passed";
+/// Characters of one value, and of all the ids.
 const KEPT: usize = 64;
+const PASSED_KEPT: usize = 27 * limits::PLACES_MAX;
 
 /// What another switch says of a caller.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,6 +42,7 @@ pub(super) struct Told {
     pub emergency: bool,
     pub noticed: bool,
     pub lent: bool,
+    pub passed: Vec<String>,
 }
 
 impl Told {
@@ -48,10 +52,12 @@ impl Told {
         if !settings.is_peer(trunk) {
             return None;
         }
-        let value = |name: &str| {
+        let bounded = |name: &str, kept: usize| {
             let found = invited.told.iter().find(|(own, _)| own.eq_ignore_ascii_case(name));
-            found.map_or(String::new(), |(_, value)| clean(value, KEPT))
+            found.map_or(String::new(), |(_, value)| clean(value, kept))
         };
+        let value = |name: &str| bounded(name, KEPT);
+        let passed = bounded(PASSED, PASSED_KEPT);
         Some(Self {
             call: value(CALL),
             waited: span(&value(WAIT)).unwrap_or_default().min(limits::PEER_WAIT_MAX),
@@ -60,6 +66,7 @@ impl Told {
             emergency: value(KIND) == EMERGENCY,
             noticed: value(NOTICE) == GIVEN,
             lent: value(PLACE) == KEPT_THERE,
+            passed: passed.split(' ').filter(|id| !id.is_empty()).map(String::from).collect(),
         })
     }
 }
@@ -116,6 +123,24 @@ impl Call {
         ];
         let told = fields.into_iter().filter(|(_, value)| !value.is_empty());
         told.map(|(name, value)| (name.to_string(), clean(value, KEPT))).collect()
+    }
+
+    /// The same to a centre, to which the switch sends the caller by itself: it refuses whom it
+    /// has on the line already, and was the one to send on.
+    pub(super) fn lent_to_centre(
+        &self,
+        settings: &Settings,
+        target: &Target,
+        now: Instant,
+    ) -> Vec<(String, String)> {
+        let mut told = self.told_to_centre(settings, target, now);
+        if !told.is_empty() {
+            let known = self.passed.len().saturating_sub(limits::PLACES_MAX - 1);
+            let passed = self.passed[known..].iter().chain([&self.name]);
+            let passed: Vec<&str> = passed.map(String::as_str).collect();
+            told.push((PASSED.into(), passed.join(" ")));
+        }
+        told
     }
 
     /// The same to a centre, which may give the caller back.

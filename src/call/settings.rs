@@ -53,6 +53,14 @@ pub struct Settings {
     pub max_rate: u32,
 }
 
+impl Settings {
+    /// The line of whoever came by none: that of unknown numbers, or else the first.
+    pub fn anybodys_line(&self) -> Option<&Line> {
+        let default = self.default_line.and_then(|at| self.lines.get(at));
+        default.or(self.lines.first())
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -157,6 +165,18 @@ pub struct Line {
     pub menu_prompt: Option<TuneId>,
     /// How long a caller has for choosing, once all has been said.
     pub menu_wait: Duration,
+}
+
+impl Line {
+    /// Whether its menu is put to a caller of this district: not where it asks for that alone, and
+    /// it is known. It is a hint for all that: the queue of the line stands behind it.
+    pub(super) fn asks(&self, district: &str) -> bool {
+        let told = |choice: &Choice| match choice.means {
+            Means::District(_) => !district.is_empty(),
+            Means::Language(_) | Means::Queue(..) => false,
+        };
+        !self.menu.iter().all(told)
+    }
 }
 
 impl Default for Line {
@@ -295,6 +315,8 @@ pub struct Phone {
     pub contact: Option<String>,
     /// The digits by which colleagues dial it; the user where there are none.
     pub extension: String,
+    /// A colleague's call rings while they talk, as the second one; nobody out of a queue does.
+    pub call_waiting: bool,
     /// The one trunk by which an agent at a number outside is reached; `None`: as routes have it.
     pub trunk: Option<TrunkId>,
 }

@@ -139,7 +139,9 @@ impl Calls {
             call.leave_desk();
         }
         match was {
-            Goal::Queue(_) if call.found.is_none() => io.out.push(Effect::Leave { call: id }),
+            Goal::Queue(_) if call.found.is_none() => {
+                io.out.push(Effect::Leave { call: id, hung_up: false });
+            }
             Goal::Menu { .. } => io.cx.timers.cancel(Timer::Menu(id)),
             Goal::Queue(_)
             | Goal::Served { .. }

@@ -38,8 +38,7 @@ impl Calls {
         call.shown = Party { user: number.clone(), host, display: String::new() };
         (call.number, call.dialled) = (number, dialled);
         // They wait as whoever calls the helpline does.
-        let default = io.settings.default_line.and_then(|at| io.settings.lines.get(at));
-        if let Some(line) = default.or(io.settings.lines.first()) {
+        if let Some(line) = io.settings.anybodys_line() {
             call.music = line.music;
             call.languages.clone_from(&line.languages);
         }

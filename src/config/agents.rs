@@ -77,6 +77,7 @@ struct Written {
     skills: Vec<Skill>,
     ready: bool,
     record: bool,
+    call_waiting: bool,
 }
 
 impl Written {
@@ -100,6 +101,7 @@ impl Written {
                 .collect(),
             ready: section.flag("ready").unwrap_or(false),
             record: section.flag("record").unwrap_or(false),
+            call_waiting: section.flag("call_waiting").unwrap_or(false),
             ids,
         };
         let roams = section.has("pin");
@@ -179,7 +181,8 @@ impl Written {
             settings.sip.fixed.push(FixedPhone { name, contact });
         }
         let extension = extension.unwrap_or_default();
-        settings.call.phones.push(Phone { user: id.into(), name, contact, extension, trunk });
+        let (user, call_waiting) = (id.into(), self.call_waiting);
+        settings.call.phones.push(Phone { user, name, contact, extension, call_waiting, trunk });
         settings.pins.push(pin.map(Secret));
         let (name, digest) = (id.into(), self.digest);
         settings.sip.users.extend(secret.map(|it| User { name, secret: Secret(it), digest }));

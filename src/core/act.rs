@@ -202,7 +202,7 @@ impl Switch {
         self.lay_hand(now, id, hand, out);
         Ok(match hand {
             Hand::Door(Door::Onward) => {
-                format!("{queue}: closed; callers take its way out, who waits is served")
+                format!("{queue}: closed; callers take its way out, and so does who waits")
             }
             Hand::Door(Door::Shut) => {
                 format!("{queue}: closed; new callers are turned away, who waits is served")
@@ -257,7 +257,10 @@ impl Switch {
 impl Verb {
     /// Whoever claims, closes or blocks, and names nobody, does it in their own name.
     fn signed(mut self, who: &str) -> Self {
-        if let Self::Missed { act: MissedAct::Claim { by } | MissedAct::Close { by }, .. }
+        if let Self::Missed {
+            act: MissedAct::Claim { by } | MissedAct::Call { by } | MissedAct::Close { by },
+            ..
+        }
         | Self::Block { by, .. }
         | Self::Unblock { by, .. } = &mut self
             && by.is_empty()

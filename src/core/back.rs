@@ -99,24 +99,30 @@ impl Switch {
         Ok(Some(back))
     }
 
-    /// Whoever was to be called back calls by themselves, for the same queue: the promise is void,
-    /// and its place is theirs.
+    /// Whoever was to be called back calls by themselves, on the same line or for the same queue:
+    /// the promise is void, and its place is theirs.
     pub(super) fn take_over(&mut self, now: Now, call: CallId, queue: QueueId) -> Option<CallId> {
-        let number = &self.state.calls.get(call)?.number;
+        let known = self.state.calls.get(call)?;
+        let (number, line) = (&known.number, known.line.clone());
         let back = self.state.callbacks.of(number).filter(|back| *back != call)?;
         let mut arrived = None;
-        self.calls(now, |calls, io| arrived = calls.came_back(io, back, Some(queue)));
+        self.calls(now, |calls, io| {
+            arrived = calls.came_back(io, back, (Some(queue), Some(&line)))
+        });
         let arrived = arrived?;
         self.state.callbacks.over(cx!(self.state, now), back);
         self.state.calls.arrived_earlier(call, arrived);
         Some(back)
     }
 
-    /// An agent has called them by themselves: the promise is kept.
-    pub(super) fn talked_with(&mut self, now: Now, number: &str) {
+    /// An agent has called them by themselves, or somebody has answered them on `line`: the promise
+    /// is kept.
+    pub(super) fn talked_with(&mut self, now: Now, number: &str, line: Option<String>) {
         let Some(back) = self.state.callbacks.of(number) else { return };
         let mut needless = false;
-        self.calls(now, |calls, io| needless = calls.came_back(io, back, None).is_some());
+        self.calls(now, |calls, io| {
+            needless = calls.came_back(io, back, (None, line.as_deref())).is_some();
+        });
         if needless {
             self.state.callbacks.over(cx!(self.state, now), back);
         }
@@ -187,9 +193,7 @@ impl Switch {
             }
             super::MissedAct::Call { by } => {
                 let origin = self.state.calls.missed().wanted(number)?;
-                if !by.is_empty() {
-                    self.calls(now, |calls, io| done = calls.missed_mut().claim(io, number, by));
-                }
+                self.calls(now, |calls, io| done = calls.missed_mut().claim(io, number, by));
                 if done.is_ok() {
                     let placed = self.call_missed(now, origin);
                     done = placed.map_err(|why| format!("{number}: {}", why.words()));
@@ -197,14 +201,9 @@ impl Switch {
                 format!("{number}: is called back")
             }
             super::MissedAct::Close { by } => {
+                self.state.calls.missed().may_be_done(now.instant, number, by)?;
                 let news = MissedNews::Closed { by: by.clone() };
-                let mut closed = false;
-                self.calls(now, |calls, io| {
-                    closed = calls.missed_mut().close(io, number, news);
-                });
-                if !closed {
-                    done = Err(format!("no missed caller {number}: see `pukar missed`"));
-                }
+                self.calls(now, |calls, io| _ = calls.missed_mut().close(io, number, news));
                 format!("{number}: closed")
             }
         };

@@ -2,7 +2,7 @@
 
 use super::ledger::Names;
 use super::{Command, Out, Switch, What};
-use crate::acd::{self, Desk, Join, Miss, Withdrawn};
+use crate::acd::{self, AgentState, Desk, Join, Miss, Withdrawn};
 use crate::base::{AgentId, CallId, Id, Instant, Now, QueueId, TrunkId};
 use crate::call::{self, codes::Code};
 use crate::sip::{self, Notice, Target};
@@ -120,7 +120,17 @@ impl Switch {
             acd::Effect::TurnedAway { call, queue, why, instead } => {
                 self.turned_away(now, (call, queue), (why, instead), out);
             }
-            acd::Effect::Fact(fact) => self.fact(now, What::Desk(fact), out),
+            acd::Effect::Fact(fact) => {
+                let may_desert = matches!(
+                    &fact,
+                    acd::Fact::Agent { state: AgentState::Off | AgentState::Unreachable, .. }
+                        | acd::Fact::Handled { .. }
+                );
+                self.fact(now, What::Desk(fact), out);
+                if may_desert {
+                    self.give_back_lent(now);
+                }
+            }
         }
     }
 
@@ -146,13 +156,10 @@ impl Switch {
             }
             call::Effect::NotReached { call, agent } => self.not_reached(now, call, agent),
             call::Effect::Spared { call, agent } => self.spared(now, call, agent),
-            call::Effect::TalkedWith { number } => self.talked_with(now, &number),
+            call::Effect::TalkedWith { number, line } => self.talked_with(now, &number, line),
             call::Effect::CutOff { origin } => self.cut_off(now, &origin),
             call::Effect::Abandoned { origin } => self.abandoned(now, *origin),
-            call::Effect::Leave { call } => {
-                self.desk(now, |desk, cx, out| desk.leave(cx, call, out));
-                self.relieved(now, call);
-            }
+            call::Effect::Leave { call, hung_up } => self.left(now, call, hung_up),
             call::Effect::Claim { call, agent, queue } => {
                 let claimed = self.desk(now, |desk, cx, out| {
                     desk.claim(cx, call, agent, queue, out).map(|()| agent)
@@ -190,6 +197,15 @@ impl Switch {
             }
             call::Effect::Fact(fact) => self.fact(now, What::Call(fact), out),
         }
+    }
+
+    /// A caller waits no more: whoever hung up may come back to the place.
+    fn left(&mut self, now: Now, call: CallId, hung_up: bool) {
+        self.desk(now, |desk, cx, out| match hung_up {
+            true => desk.leave(cx, call, out),
+            false => desk.take_out(cx, call, out),
+        });
+        self.relieved(now, call);
     }
 
     /// Whoever of the queue is best for this caller, of those who are free.
@@ -238,6 +254,7 @@ impl Switch {
         // Whoever was promised a call had a place in line already.
         let promised = self.take_over(now, call, queue).is_some();
         let is_promise = self.state.callbacks.knows(call);
+        self.is_urgent_still(now, call, queue);
         let Some(known) = self.state.calls.get(call) else { return };
         let join = Join {
             // A call of theirs that came before may have lent them its place.
@@ -251,6 +268,16 @@ impl Switch {
             self.calls(now, |calls, io| calls.waits_in(io, call, queue));
         }
         self.listen(now, call);
+    }
+
+    /// Somebody who comes back to their place, and had said that it is an emergency, need not say
+    /// so again.
+    fn is_urgent_still(&mut self, now: Now, call: CallId, queue: QueueId) {
+        let Some(known) = self.state.calls.get(call) else { return };
+        let desk = &self.state.desk;
+        if desk.comes_back_urgent(now.instant, (call, queue), (&known.number, &known.line)) {
+            self.calls(now, |calls, io| calls.is_urgent_still(io, call));
+        }
     }
 
     fn carry_over(
@@ -270,7 +297,8 @@ impl Switch {
 
     /// Somebody who was talked with may come back to their place.
     fn cut_off(&mut self, now: Now, lost: &call::Origin) {
-        self.state.desk.cut_off(now.instant, &lost.number, &lost.line, lost.arrived);
+        let left = (lost.arrived, lost.emergency);
+        self.state.desk.cut_off(now.instant, &lost.number, &lost.line, left);
     }
 
     /// An agent's phone answered: the desk says whether the call is theirs.

@@ -1,9 +1,9 @@
 //! The laws of the switch, asked by the simulator after every event.
 
 use super::Switch;
-use crate::acd::AgentState;
+use crate::acd::{AgentState, Elsewhere, When};
 use crate::base::{AgentId, CallId, Instant, PortId};
-use crate::call::Goal;
+use crate::call::{Centre, Goal};
 use std::collections::BTreeSet;
 
 impl Switch {
@@ -68,6 +68,24 @@ impl Switch {
             }
         }
         self.check_legs()
+    }
+
+    /// Callers who wait in a queue where nobody works, which has a way, for just that, to one where
+    /// somebody does and which takes them. They are to be on it within seconds.
+    pub fn stranded(&self) -> Vec<CallId> {
+        let desk = &self.state.desk;
+        let open = |to: &Elsewhere| match self.centre(to) {
+            Some(Centre::Queue(queue)) => {
+                !desk.is_deserted(queue) && desk.turns_away(queue, false).is_none()
+            }
+            Some(Centre::Trunk(_)) | None => false,
+        };
+        let ways = self.settings.overflows.iter();
+        let leads = ways
+            .filter(|out| out.ways.iter().any(|way| way.when == When::Unstaffed && open(&way.to)));
+        let queues = leads.filter_map(|out| desk.queue_id(&out.queue));
+        let deserted = queues.filter(|queue| desk.is_deserted(*queue));
+        deserted.flat_map(|queue| desk.waiting(queue)).collect()
     }
 
     /// Every phone of an agent that rings or talks does so for the call that the agent is on, and

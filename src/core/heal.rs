@@ -62,13 +62,22 @@ impl Switch {
         self.fact(now, What::Phone { user, contacts, why: why.into() }, out);
     }
 
-    /// After a reload every phone is believed to be there: it may be another.
-    pub(super) fn believe_phones(&mut self, now: Now) {
+    /// After a reload a phone that had fallen silent may be elsewhere: it is asked there, and is
+    /// back as soon as it answers. One that cannot be asked is believed in.
+    pub(super) fn ask_phones_anew(&mut self, now: Now) {
         let desk = &self.state.desk;
         let agents = desk.agents().map(|(agent, _)| agent);
         let silent: Vec<AgentId> = agents.filter(|agent| desk.is_silent(*agent)).collect();
         for agent in silent {
-            self.desk(now, |desk, cx, out| desk.silent(cx, agent, (false, false), out));
+            let name = self.state.desk.agent_name(agent).unwrap_or_default();
+            let phone = self.state.calls.seats.phone_of(name).map(str::to_string);
+            let (targets, _) = self.phones_of(agent);
+            let asked = phone.is_some_and(|phone| {
+                self.sip(now, |ua, cx, out| ua.ask_after(cx, &phone, &targets, out))
+            });
+            if !asked {
+                self.desk(now, |desk, cx, out| desk.silent(cx, agent, (false, false), out));
+            }
         }
     }
 

@@ -33,6 +33,10 @@ impl Switch {
         self.calls(now, |calls, io| kept = calls.begin(io, begun, &at, extension));
         let Some((call, agents)) = kept else { return };
         self.will_reconcile(now);
+        let own = self.state.calls.get(call).and_then(|call| call.own.as_deref());
+        if let Some(agent) = own.and_then(|own| own.second_of) {
+            self.state.desk.wait_beside(agent, call);
+        }
         for agent in agents {
             self.desk(now, |desk, cx, out| desk.occupy(cx, agent, call, out));
         }
@@ -62,8 +66,10 @@ impl Switch {
             Standing::Off | Standing::Free => true,
             Standing::WrapUp | Standing::Offered | Standing::InCall => false,
         };
-        let (phones, _) = self.phones_of(agent);
-        Some(Extension { agent, free, phones })
+        let (phones, own) = self.phones_of(agent);
+        let own = own.and_then(|at| self.settings.call.phones.get(at));
+        let waits = own.is_some_and(|phone| phone.call_waiting) && desk.may_wait_beside(agent);
+        Some(Extension { agent, free, waits, phones })
     }
 
     fn begin_code(&mut self, now: Now, phone: &str, begun: Begun, code: Code, out: &mut Out) {

@@ -5,7 +5,7 @@
 use super::{State, Switch, What};
 use crate::acd::{Desk, Elsewhere, Overflow, Relief, Scene};
 use crate::base::{CallId, Cx, Now, QueueId, TrunkId};
-use crate::call::Centre;
+use crate::call::{Call, Centre};
 use crate::config::Settings;
 
 impl Switch {
@@ -15,8 +15,12 @@ impl Switch {
         let State { rng, timers, relief, calls, desk, .. } = &mut self.state;
         let (desk, calls, settings) = (&*desk, &*calls, &self.settings);
         let is_down = |trunk: TrunkId| calls.is_down(trunk);
+        let own = desk.queue_of(call);
         let is_open = |to: &Elsewhere| match centre(desk, settings, to) {
-            Some(to) => calls.may_overflow(call, to) && takes(desk, to, sure),
+            Some(to) => {
+                let returns = is_better(desk, own, to);
+                calls.may_overflow(call, to, returns) && takes(desk, (own, to), sure)
+            }
             None => false,
         };
         let scene = Scene { ways: &settings.overflows, is_down: &is_down, is_open: &is_open };
@@ -27,14 +31,19 @@ impl Switch {
         self.overflow(now, call, from, way, out);
     }
 
-    /// The first way out of a queue, which does not keep the caller, that is open to them.
+    /// The first way out of a queue, which does not keep the caller, that is open to them: where
+    /// somebody works, or else where they may wait.
     pub(super) fn way_out(&self, call: CallId, queue: QueueId) -> Option<Overflow> {
+        self.way_from(call, Some(queue), queue).or_else(|| self.way_from(call, None, queue))
+    }
+
+    fn way_from(&self, call: CallId, own: Option<QueueId>, queue: QueueId) -> Option<Overflow> {
         let State { calls, desk, .. } = &self.state;
         let (sure, may_ring) = (self.is_sure(call), calls.may_be_sent_out(call));
         let is_down = |trunk: TrunkId| calls.is_down(trunk);
         let is_open = |to: &Elsewhere| match centre(desk, &self.settings, to) {
             Some(Centre::Trunk(_)) if !may_ring => false,
-            Some(to) => calls.may_overflow(call, to) && takes(desk, to, sure),
+            Some(to) => calls.may_overflow(call, to, false) && takes(desk, (own, to), sure),
             None => false,
         };
         let ways = &self.settings.overflows;
@@ -111,6 +120,18 @@ impl Switch {
         }
     }
 
+    /// Somebody has left: whoever is lent, and waits where nobody is any more, goes back to the
+    /// switch that has their place.
+    pub(super) fn give_back_lent(&mut self, now: Now) {
+        let State { desk, calls, .. } = &self.state;
+        let deserted = desk.queues().filter(|queue| desk.is_deserted(*queue));
+        let is_lent = |call: &CallId| calls.get(*call).is_some_and(Call::is_lent);
+        let lent: Vec<CallId> = deserted.flat_map(|q| desk.line(q)).filter(is_lent).collect();
+        for call in lent {
+            self.calls(now, |calls, io| calls.give_back(io, call));
+        }
+    }
+
     pub(super) fn relieved(&mut self, now: Now, call: CallId) {
         let state = &mut self.state;
         let cx = cx!(state, now);
@@ -126,11 +147,17 @@ fn centre(desk: &Desk, settings: &Settings, to: &Elsewhere) -> Option<Centre> {
     }
 }
 
-fn takes(desk: &Desk, to: Centre, sure: bool) -> bool {
-    match to {
-        Centre::Queue(queue) => desk.turns_away(queue, sure).is_none(),
-        Centre::Trunk(_) => true,
-    }
+/// Whether they may go there. Nobody is sent from where somebody works to where nobody does.
+fn takes(desk: &Desk, (own, to): (Option<QueueId>, Centre), sure: bool) -> bool {
+    let Centre::Queue(queue) = to else { return true };
+    let is_worse = desk.is_deserted(queue) && own.is_some_and(|own| !desk.is_deserted(own));
+    desk.turns_away(queue, sure).is_none() && !is_worse
+}
+
+/// Whether somebody works there, and nobody where they wait.
+fn is_better(desk: &Desk, own: Option<QueueId>, to: Centre) -> bool {
+    let Centre::Queue(queue) = to else { return false };
+    !desk.is_deserted(queue) && own.is_some_and(|own| desk.is_deserted(own))
 }
 
 pub(super) fn name(to: &Elsewhere) -> String {

@@ -236,6 +236,7 @@ impl Switch {
         self.index();
         let places = sip::places(&before, &self.settings.sip.trunks);
         self.state.calls.move_trunks(&|trunk| places.of(trunk));
+        self.state.relief.move_trunks(&|trunk| places.of(trunk));
         let settings = self.settings.sip.clone();
         self.sip(now, |ua, cx, _| ua.reload(cx, settings));
         let settings = self.settings.acd.clone();
@@ -246,7 +247,7 @@ impl Switch {
         self.rename_queues();
         self.tidy_seats(now);
         self.find_phones(now);
-        self.believe_phones(now);
+        self.ask_phones_anew(now);
         self.look_at_roster(now, out);
         self.relieve_everybody(now, out);
         self.listen_to_everybody(now);

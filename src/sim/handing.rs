@@ -48,7 +48,10 @@ impl World {
 
     fn somebody(&mut self) -> String {
         let agent = self.rng.below(self.plan.agents.len() as u64) as u16;
-        match self.rng.below(10) {
+        match self.rng.below(13) {
+            10 => "district:alirajpur".into(),
+            11 => "district:shivpuri".into(),
+            12 => "9826012345".into(),
             0 => "queue:general".into(),
             1 => "181".into(),
             2 => "nobody".into(),

@@ -5,8 +5,9 @@ use super::fairness::Fairness;
 use super::plan::{agent_address, agent_number};
 use super::ports::Ports;
 use super::region::DISTRICT_QUEUE;
+use super::rostered::Rostered;
 use super::world::{Verdict, World};
-use crate::base::{AgentId, CallId, Now, Wall};
+use crate::base::{AgentId, CallId, Instant, Now, Wall};
 use crate::call::{self, Direction, Outcome};
 use crate::config::Settings;
 use crate::core::{AgentStateRow, CallRecord, Command, Event, Fact, Out, Row, State, What};
@@ -14,6 +15,7 @@ use crate::sip::Hop;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
 
 #[derive(Debug, Default)]
 pub struct Laws {
@@ -26,6 +28,9 @@ pub struct Laws {
     talked: BTreeMap<String, String>,
     talked_before: BTreeMap<String, String>,
     fairness: Fairness,
+    rostered: Rostered,
+    /// Who has waited where nobody works, with a way to where somebody does, and since when.
+    stranded: BTreeMap<CallId, Instant>,
     /// Agents who were connected by the last event.
     connected: Vec<String>,
     names: BTreeMap<String, ()>,
@@ -37,6 +42,9 @@ pub struct Laws {
     pub story: Option<Story>,
     log: DefaultHasher,
 }
+
+/// A queue is looked at every five seconds for what nobody tells.
+const STRANDED_MAX: Duration = Duration::from_secs(6);
 
 /// What a story may ask for afterwards.
 #[derive(Debug, Default)]
@@ -89,6 +97,7 @@ impl Laws {
             }
             format!("{:?}", fact.what).hash(&mut self.log);
             self.fairness.note(fact, settings, state)?;
+            self.rostered.note(fact, settings, state)?;
             if let What::Call(what) = &fact.what {
                 self.note_call(what, state)?;
             }
@@ -157,6 +166,18 @@ impl Laws {
     /// What was said to be connected is not looked at: the process died before it could be.
     pub fn forget_connected(&mut self) {
         self.connected.clear();
+    }
+
+    /// Nobody is left where nobody works while the way to somebody is open.
+    pub fn check_stranded(&mut self, now: Instant, stranded: &[CallId]) -> Result<(), String> {
+        self.stranded.retain(|call, _| stranded.contains(call));
+        for call in stranded {
+            let since = *self.stranded.entry(*call).or_insert(now);
+            if now.since(since) > STRANDED_MAX {
+                return Err(format!("{call:?} waits where nobody works, since {since:?}"));
+            }
+        }
+        Ok(())
     }
 
     /// Whoever is said to be connected has a bridged port.

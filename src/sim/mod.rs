@@ -20,6 +20,7 @@ mod plan;
 mod ports;
 mod queues;
 mod region;
+mod rostered;
 mod session;
 mod signup;
 mod story;

@@ -132,7 +132,11 @@ impl Plan {
             },
             WaysOut {
                 queue: "general".into(),
-                ways: vec![way(after(40), Elsewhere::District("alirajpur".into()))],
+                ways: vec![
+                    way(When::Unstaffed, Elsewhere::District("shivpuri".into())),
+                    way(after(40), Elsewhere::District("alirajpur".into())),
+                    way(after(60), Elsewhere::Queue(DISTRICT_QUEUE.into())),
+                ],
             },
         ];
     }

@@ -22,6 +22,8 @@
 //! | a fork's second 2xx is not acknowledged, or not hung up | a phone's protest; rest |
 //! | a reliable response is not acknowledged | a phone's protest |
 //! | a pick forgets a priority, or a language | who is passed over is named, and why |
+//! | a new configuration makes ready who is not on shift | nobody is rung outside a shift |
+//! | callers are sent on by the time alone | nobody is left where nobody works |
 //!
 //! Not killed, because something else makes up for them: `too_late` not called (the leg is gone by
 //! then), a ring timeout left running (it means nothing any more), figures that never come (the
@@ -348,6 +350,7 @@ impl World {
         self.ports.check_tracks()?;
         self.switch.state().check_ears(&|ear, mouth| self.ports.goes_to(ear, mouth))?;
         self.switch.check()?;
+        self.laws.check_stranded(self.now, &self.switch.stranded())?;
         self.diary.turn(&self.switch, now)?;
         self.strike()?;
         self.wake_later();

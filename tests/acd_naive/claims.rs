@@ -1,7 +1,7 @@
 //! Agents asked for by name, agents' own calls, and conversations that become others', naively.
 
 use super::{AgentState, Busy, Model};
-use pukar::acd::{Claim, Effect, Fact, Join, MissedBecause, Unfree, Withdrawn};
+use pukar::acd::{Away, Claim, Effect, Fact, Instead, Join, MissedBecause, Unfree, Withdrawn};
 use pukar::base::{AgentId, CallId, Instant, QueueId};
 use std::time::Duration;
 
@@ -17,15 +17,17 @@ impl Model {
         let i = i.ok_or(Unfree::UnknownAgent)?;
         let who = &self.agents[i];
         match (who.busy, &who.duty) {
-            (Some(Busy::WrapsUp(_)), _) => return Err(Unfree::WrapsUp),
-            (Some(_), _) => return Err(Unfree::Engaged),
-            (None, _) if who.stopping.is_some() => return Err(Unfree::Engaged),
-            (None, AgentState::Off) => return Err(Unfree::LoggedOut),
-            (None, AgentState::Paused { reason }) => {
+            (Some(Busy::WrapsUp(own)), _) if own != call || who.stopping.is_some() => {
+                return Err(Unfree::WrapsUp);
+            }
+            (Some(busy), _) if busy != Busy::WrapsUp(call) => return Err(Unfree::Engaged),
+            (_, _) if who.stopping.is_some() => return Err(Unfree::Engaged),
+            (_, AgentState::Off) => return Err(Unfree::LoggedOut),
+            (_, AgentState::Paused { reason }) => {
                 return Err(Unfree::Paused { reason: reason.clone() });
             }
-            (None, _) if !who.has_phone() => return Err(Unfree::Unreachable),
-            (None, _) => {}
+            (_, _) if !who.has_phone() => return Err(Unfree::Unreachable),
+            (_, _) => {}
         }
         self.begin_claim(i, call, queue);
         self.finish(now);
@@ -164,7 +166,18 @@ impl Model {
         self.finish(now);
     }
 
+    pub fn wait_beside(&mut self, agent: AgentId, call: CallId) {
+        for a in self.agents.iter_mut().filter(|a| a.id == agent && a.beside.is_none()) {
+            if matches!(a.busy, Some(Busy::Talks(_) | Busy::Serves(..) | Busy::Own(_))) {
+                a.beside = Some(call);
+            }
+        }
+    }
+
     pub fn own_over(&mut self, now: Instant, agent: AgentId, call: CallId, span: Duration) {
+        for a in self.agents.iter_mut().filter(|a| a.id == agent && a.beside == Some(call)) {
+            a.beside = None;
+        }
         let own = Some(Busy::Own(call));
         if let Some(i) = self.agents.iter().position(|a| a.id == agent && a.busy == own) {
             self.wrap_up(now, i, call, span);
@@ -202,9 +215,16 @@ impl Model {
             let rings = |a: &super::Agent| a.rings_for(call);
             let (talked, rang) = (busy == Busy::Talks(call), busy == Busy::Rings(call));
             if let Some(c) = known.filter(|_| talked || rang && !self.agents.iter().any(rings)) {
+                let queue = self.calls[c].queue;
                 self.calls[c].talks = None;
-                self.bound_wait(call, now);
-                self.look(now, call);
+                if self.queue(queue).is_none() {
+                    self.calls.remove(c);
+                    self.out.push(Effect::Fact(Fact::Unqueued { call, queue }));
+                    self.turn_away(call, queue, Away::NoQueue, Instead::Refuse);
+                } else {
+                    self.bound_wait(call, now);
+                    self.look(now, call);
+                }
             }
         }
         self.finish(now);

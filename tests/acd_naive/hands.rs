@@ -77,6 +77,7 @@ impl Model {
                 moved: Vec::new(),
                 duty: if new.ready { AgentState::Ready } else { AgentState::Off },
                 busy: None,
+                beside: None,
                 asked_by: None,
                 until: now,
                 rest: None,

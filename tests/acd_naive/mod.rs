@@ -1,60 +1,22 @@
 //! The desk once more, as naively as it can be said: lists, no indexes, and a search through all
 //! pairs for every single offer. Slow, and short enough to be seen to be right.
 
+mod agents;
 mod claims;
 mod hands;
 mod matching;
 mod memory;
 mod phones;
 
+pub use agents::{Agent, Busy};
 use memory::Gone;
 
 use pukar::acd::{
-    AgentSettings, AgentState, Away, Door, Effect, Fact, Instead, Join, Miss, MissedBecause,
-    QueueSettings, Wish, Withdrawn,
+    AgentState, Away, Door, Effect, Fact, Instead, Join, Miss, MissedBecause, QueueSettings, Wish,
+    Withdrawn,
 };
 use pukar::base::{AgentId, CallId, Instant, QueueId, Rng, Timer};
 use std::time::Duration;
-
-pub struct Agent {
-    pub id: AgentId,
-    settings: AgentSettings,
-    gone: bool,
-    registered: bool,
-    silent: bool,
-    elsewhere: bool,
-    /// Lent to these queues (true), or taken from them.
-    moved: Vec<(String, bool)>,
-    /// `Ready`, `Off` or `Paused`.
-    duty: AgentState,
-    busy: Option<Busy>,
-    /// Who asked for them by name.
-    asked_by: Option<String>,
-    /// When ringing or wrap-up ends.
-    until: Instant,
-    rest: Option<Instant>,
-    /// The phone has been told to stop ringing for this call, and has not.
-    stopping: Option<CallId>,
-    idle: Instant,
-    misses: u32,
-    last: AgentState,
-    order: usize,
-    calls: u64,
-    talked: Duration,
-}
-
-/// What an agent does.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Busy {
-    Rings(CallId),
-    Talks(CallId),
-    /// Rings for somebody who asked for them by name, with the wrap-up to come.
-    Asked(CallId, Duration),
-    /// Talks in it, since then.
-    Serves(CallId, Duration, Instant),
-    WrapsUp(CallId),
-    Own(CallId),
-}
 
 pub struct Call {
     pub id: CallId,
@@ -95,85 +57,6 @@ pub struct Model {
     pub out: Vec<Effect>,
 }
 
-impl Busy {
-    pub fn call(self) -> CallId {
-        match self {
-            Busy::Rings(call)
-            | Busy::Talks(call)
-            | Busy::Asked(call, _)
-            | Busy::Serves(call, ..)
-            | Busy::WrapsUp(call)
-            | Busy::Own(call) => call,
-        }
-    }
-
-    fn state(self) -> AgentState {
-        match self {
-            Busy::Rings(call) | Busy::Asked(call, _) => AgentState::Offered { call },
-            Busy::Talks(call) | Busy::Serves(call, ..) => AgentState::Talking { call },
-            Busy::WrapsUp(call) => AgentState::WrapUp { call },
-            Busy::Own(call) => AgentState::OwnCall { call },
-        }
-    }
-}
-
-impl Agent {
-    pub fn state(&self) -> AgentState {
-        if let Some(busy) = self.busy {
-            busy.state()
-        } else if self.gone {
-            AgentState::Off
-        } else if self.duty != AgentState::Ready {
-            self.duty.clone()
-        } else if !self.has_phone() {
-            AgentState::Unreachable
-        } else if self.rest.is_some() {
-            AgentState::Resting
-        } else if let Some(call) = self.stopping {
-            AgentState::Offered { call }
-        } else {
-            AgentState::Ready
-        }
-    }
-
-    fn rings_for(&self, call: CallId) -> bool {
-        self.busy == Some(Busy::Rings(call))
-    }
-
-    fn has_phone(&self) -> bool {
-        !self.silent && (self.settings.fixed && !self.elsewhere || self.registered)
-    }
-
-    fn is_there(&self) -> bool {
-        !self.gone && self.has_phone() && self.duty != AgentState::Off
-    }
-
-    fn on_duty(&self) -> bool {
-        self.is_there() && self.duty == AgentState::Ready
-    }
-
-    fn has(&self, skill: &str, level: u8) -> bool {
-        self.settings.skills.iter().any(|own| own.name == skill && own.level >= level)
-    }
-
-    fn is_able(&self, queue: &QueueSettings, level: u8) -> bool {
-        let moved = self.moved.iter().find(|(name, _)| *name == queue.name);
-        !self.gone && moved.map_or_else(|| self.is_skilled(queue, level), |(_, lent)| *lent)
-    }
-
-    fn is_skilled(&self, queue: &QueueSettings, level: u8) -> bool {
-        queue.skills.iter().all(|skill| self.has(skill, level))
-    }
-
-    fn speaks(&self, languages: &[String]) -> bool {
-        languages.is_empty() || languages.iter().any(|one| self.has(one, 1))
-    }
-
-    fn serves(&self, queue: &QueueSettings) -> bool {
-        self.is_able(queue, lowest_level(queue))
-    }
-}
-
 fn lowest_level(queue: &QueueSettings) -> u8 {
     queue.relax.iter().map(|r| r.level).chain([queue.level]).min().unwrap()
 }
@@ -196,6 +79,10 @@ impl Model {
 
     pub fn call_of(&self, agent: AgentId) -> Option<CallId> {
         self.agents.iter().find(|a| a.id == agent)?.busy.map(Busy::call)
+    }
+
+    pub fn beside_of(&self, agent: AgentId) -> Option<CallId> {
+        self.agents.iter().find(|a| a.id == agent)?.beside
     }
 
     pub fn line(&self, queue: QueueId) -> impl Iterator<Item = CallId> {
@@ -233,7 +120,9 @@ impl Model {
     /// A caller has said more.
     pub fn amend(&mut self, now: Instant, id: CallId, emergency: bool, languages: &[String]) {
         let rings = self.agents.iter().any(|a| a.rings_for(id));
+        let mut urgent = false;
         if let Some(call) = self.calls.iter_mut().find(|c| c.id == id) {
+            urgent = emergency && !call.emergency && call.talks.is_none();
             call.emergency |= emergency;
             if !languages.is_empty() && !rings && call.talks.is_none() {
                 call.languages = languages.iter().map(|l| format!("lang:{l}")).collect();
@@ -241,6 +130,9 @@ impl Model {
             if call.talks.is_none() {
                 self.look(now, id);
             }
+        }
+        if urgent {
+            self.bound_wait(id, now);
         }
         self.finish(now);
     }
@@ -312,7 +204,8 @@ impl Model {
     fn bound_wait(&mut self, id: CallId, soonest: Instant) {
         let c = self.calls.iter().position(|c| c.id == id).unwrap();
         let call = &self.calls[c];
-        let queue = self.queue(call.queue).map_or(Duration::ZERO, |queue| queue.max_wait);
+        let queue = self.queue(call.queue).filter(|_| !call.emergency);
+        let queue = queue.map_or(Duration::ZERO, |queue| queue.max_wait);
         let span = call.keep.unwrap_or(queue);
         let bound = (call.joined + span).max(soonest);
         self.calls[c].max_wait = Some(bound).filter(|_| !span.is_zero());
@@ -589,6 +482,7 @@ impl Model {
     /// What follows from any change: offers to those who may not ring any more are withdrawn, idle
     /// clocks start, the gone go, and everybody who can be served is served.
     fn finish(&mut self, now: Instant) {
+        self.second_calls();
         for i in 0..self.agents.len() {
             let agent = &self.agents[i];
             if let Some(Busy::Asked(call, _)) = agent.busy
@@ -615,6 +509,7 @@ impl Model {
                 self.look(now, self.calls[c].id);
             }
         }
+        self.second_calls();
         self.refresh(now);
         self.agents.retain(|a| !a.gone || a.busy.is_some());
         while let Some((call, agents)) = self.best_offer(now) {
@@ -628,6 +523,13 @@ impl Model {
             }
         }
         self.refresh(now);
+    }
+
+    /// Whoever has a second call in hand is in it when the first is over.
+    fn second_calls(&mut self) {
+        for agent in self.agents.iter_mut().filter(|a| a.busy.is_none()) {
+            agent.busy = agent.beside.take().map(Busy::Own);
+        }
     }
 
     fn refresh(&mut self, now: Instant) {

@@ -12,7 +12,7 @@ use pukar::core::{CallRecord, Command, Event, Fact, Out, Row, Switch, Verb, What
 use pukar::media::control::{self, Figures};
 use pukar::sip::{Hop, Transport};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 const SDP: &str = "v=0\r\no=a 1 1 IN IP4 10.9.9.9\r\ns=-\r\nc=IN IP4 10.9.9.9\r\nt=0 0\r\n\
@@ -79,9 +79,9 @@ pub struct Stage {
     last: BTreeMap<SocketAddr, String>,
     /// Where the switch listens.
     own: SocketAddr,
-    /// Another switch, and what was said to it and not yet taken there.
-    other: Option<SocketAddr>,
-    for_other: Vec<String>,
+    /// Other switches, and what was said to them and not yet taken there.
+    others: BTreeSet<SocketAddr>,
+    for_others: Vec<(SocketAddr, String)>,
     serial: u64,
 }
 
@@ -115,10 +115,15 @@ impl Stage {
     }
 
     fn with(settings: Settings, wall: i64, own: &str) -> Self {
-        let own = own.parse().unwrap();
+        let own: SocketAddr = own.parse().unwrap();
         let now = Now { instant: Instant(1_000_000), wall: Wall(wall) };
         let mut out = Out::default();
-        let switch = Switch::new(settings.clone(), 1, now, &mut out);
+        // Two switches have other dice.
+        let seed = match own.ip() {
+            IpAddr::V4(ip) => 1 + u64::from(ip.octets()[1]),
+            IpAddr::V6(_) => 1,
+        };
+        let switch = Switch::new(settings.clone(), seed, now, &mut out);
         let mut stage = Self {
             switch,
             settings,
@@ -137,8 +142,8 @@ impl Stage {
             deaf: BTreeSet::new(),
             last: BTreeMap::new(),
             own,
-            other: None,
-            for_other: Vec::new(),
+            others: BTreeSet::new(),
+            for_others: Vec::new(),
             serial: 0,
         };
         stage.take(out);
@@ -250,9 +255,14 @@ impl Stage {
     }
 
     pub fn hang_up(&mut self, name: &str) {
+        self.hang_up_with(name, "");
+    }
+
+    /// With these further header lines.
+    pub fn hang_up_with(&mut self, name: &str, more: &str) {
         let answer = self.answers[name].clone();
         let text = within("BYE", 2, &answer);
-        self.say(BSNL, text);
+        self.say(BSNL, text.replacen("Max-Forwards", &format!("{more}Max-Forwards"), 1));
     }
 
     /// The phone or centre at `address` hangs up the call that it was rung for last, after a word
@@ -326,11 +336,15 @@ impl Stage {
 
     /// What is said to this address is kept for the test to carry.
     pub fn beyond(&mut self, other: &str) {
-        self.other = Some(other.parse().unwrap());
+        self.others.insert(other.parse().unwrap());
     }
 
     pub fn for_beyond(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.for_other)
+        self.for_each_beyond().into_iter().map(|(_, text)| text).collect()
+    }
+
+    pub fn for_each_beyond(&mut self) -> Vec<(SocketAddr, String)> {
+        std::mem::take(&mut self.for_others)
     }
 
     pub fn say(&mut self, from: &str, text: String) {
@@ -386,11 +400,11 @@ impl Stage {
             events.push(Event::Sip { hop, bytes: Bytes::from(text) });
         };
         self.last.insert(peer, text.to_string());
-        if self.other == Some(peer) {
+        if self.others.contains(&peer) {
             if text.starts_with("INVITE") {
                 self.invites.push((peer, text.to_string()));
             }
-            return self.for_other.push(text.to_string());
+            return self.for_others.push((peer, text.to_string()));
         }
         let start = text.split(' ').next().unwrap_or_default();
         match start {

@@ -13,7 +13,7 @@ pub use settings::{Exception, Holiday, Member, Role, RosterSettings, Shift};
 
 use super::agent::Duty;
 use super::{Desk, Effect, Wish};
-use crate::base::{Cx, Timer, Wall};
+use crate::base::{AgentId, Cx, Timer, Wall};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -25,7 +25,6 @@ const LOOK: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Roster {
-    begun: bool,
     /// Who is on shift.
     on: BTreeMap<String, Stand>,
     running: BTreeSet<String>,
@@ -85,6 +84,7 @@ impl Roster {
         out: &mut Vec<Effect>,
     ) -> Vec<ShiftNews> {
         let mut news = Vec::new();
+        let fresh = std::mem::take(&mut desk.fresh);
         if settings.shifts.is_empty() {
             cx.timers.cancel(Timer::Roster);
             *self = Self::default();
@@ -100,14 +100,13 @@ impl Roster {
                 *due.entry(&member.agent).or_default() |= settings.shifts[turn.shift].auto;
             }
         }
-        self.send_home(cx, settings, &due, desk, out);
+        self.send_home(cx, settings, &due, (desk, &fresh), out);
         for (agent, auto) in due {
             let stand = if auto { Stand::Awaited } else { Stand::Settled };
             self.on.entry(agent.into()).or_insert(stand);
         }
         self.welcome(cx, desk, out);
         self.count(&calendar, settings, &running, now, desk, &mut news);
-        self.begun = true;
         self.arm(cx, &calendar, settings);
         news
     }
@@ -127,23 +126,25 @@ impl Roster {
         self.running = running;
     }
 
-    /// Logs out whose shift is over; and at the start of the switch, whoever is ready by the
-    /// configuration while their shift is not on.
+    /// Logs out whose shift is over; and whoever has just come into the configuration, and is ready
+    /// by it, while their shift is not on.
     fn send_home(
         &mut self,
         cx: &mut Cx,
         settings: &RosterSettings,
         due: &BTreeMap<&str, bool>,
-        desk: &mut Desk,
+        (desk, fresh): (&mut Desk, &BTreeSet<AgentId>),
         out: &mut Vec<Effect>,
     ) {
         let mut going: BTreeSet<String> =
             self.on.keys().filter(|agent| !due.contains_key(agent.as_str())).cloned().collect();
         self.on.retain(|agent, _| due.contains_key(agent.as_str()));
-        if !self.begun {
+        if !fresh.is_empty() {
             let all = settings.shifts.iter().flat_map(|shift| &shift.members);
-            let off = all.filter(|member| !due.contains_key(member.agent.as_str()));
-            going.extend(off.map(|member| member.agent.clone()));
+            let new = |name: &str| desk.agent_id(name).is_some_and(|id| fresh.contains(&id));
+            let off = all.map(|member| &member.agent);
+            let off = off.filter(|name| !due.contains_key(name.as_str()) && new(name));
+            going.extend(off.cloned());
         }
         for name in going {
             let Some(agent) = desk.agent_id(&name) else { continue };
