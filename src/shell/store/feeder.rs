@@ -184,16 +184,19 @@ pub fn feed(shared: &Shared, n: usize, place: &Place, pace: Pace, meters: &Shell
     let mut pause = pace.retry.0;
     let mut tries_left = pace.last_tries;
     let mut bookmark = Bookmark::default();
+    // One that is so slow that a whole batch runs out of time gets there by smaller ones.
+    let mut batch = place.batch;
     loop {
         let (from, end, closing) = shared.wait_for_rows(n);
         if from >= end && closing {
             return;
         }
-        let fed = outbox::read(&shared.dir, from, end, place.batch)
+        let fed = outbox::read(&shared.dir, from, end, batch)
             .map_err(|e| format!("the outbox cannot be read: {e}"))
             .and_then(|(rows, at)| line.write(&rows).map(|()| (rows, at)));
         match fed {
             Ok((rows, at)) => {
+                batch = (batch * 2).min(place.batch);
                 shared.advance(n, at, &mut bookmark);
                 shared.health.stored(n, rows.len() as u64, last_numbers(&rows));
                 meters.rows_stored.increment(rows.len() as u64);
@@ -203,6 +206,7 @@ pub fn feed(shared: &Shared, n: usize, place: &Place, pace: Pace, meters: &Shell
                 pause = pace.retry.0;
             }
             Err(error) => {
+                batch = (batch / 2).max(1);
                 shared.health.failed(n, &error);
                 meters.store_failures.increment(1);
                 tracing::error!(

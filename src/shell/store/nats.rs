@@ -8,7 +8,7 @@ use crate::config::Remote;
 use crate::core::Row;
 use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::pull::OrderedConfig;
-use async_nats::jetstream::stream::{Config, Stream};
+use async_nats::jetstream::stream::{Config, LastRawMessageErrorKind, Stream};
 use async_nats::jetstream::{Context, ContextBuilder, Message};
 use async_nats::{Client, ConnectOptions, HeaderMap};
 use futures_util::StreamExt;
@@ -27,8 +27,7 @@ const IN_FLIGHT: usize = 4_096;
 /// How long the server remembers ids.
 const WINDOW: Duration = Duration::from_secs(2 * 60 * 60);
 const ID: &str = "Nats-Msg-Id";
-/// Newest messages that are looked at when the stream is opened: what may come again is one batch,
-/// and others may write to the stream as well.
+/// Newest rows of this switch that are looked at when the stream is opened, where it has so many.
 const LOOKED_AT: u64 = 8_192;
 
 pub struct Nats {
@@ -156,17 +155,34 @@ pub async fn read_all(at: &Remote, visit: &mut dyn FnMut(&Value)) -> Result<(), 
     if unread == 0 { Ok(()) } else { Err(format!("{unread} messages are no rows")) }
 }
 
-/// The ids of the newest rows.
+/// The ids of the newest rows of this switch, however much others have written since: what may
+/// come again is what its cursor had not seen.
 async fn newest(stream: &Stream, at: &Remote) -> Result<BTreeSet<String>, String> {
-    let last = stream.cached_info().state.last_sequence;
-    let start_sequence = last.saturating_sub(LOOKED_AT).max(1);
-    let mut ids = BTreeSet::new();
-    each(stream, at, DeliverPolicy::ByStartSequence { start_sequence }, &mut |message| {
-        let id = message.headers.as_ref().and_then(|headers| headers.get(ID));
-        ids.extend(id.map(|id| id.as_str().to_string()));
-    })
-    .await?;
-    Ok(ids)
+    let mut last = 0;
+    for subject in subjects(at) {
+        match stream.get_last_raw_message_by_subject(&subject).await {
+            Ok(message) => last = last.max(message.sequence),
+            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => {}
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    let (mut ids, mut span) = (BTreeSet::new(), LOOKED_AT);
+    if last == 0 {
+        return Ok(ids);
+    }
+    loop {
+        let start_sequence = last.saturating_sub(span).max(1);
+        ids.clear();
+        each(stream, at, DeliverPolicy::ByStartSequence { start_sequence }, &mut |message| {
+            let id = message.headers.as_ref().and_then(|headers| headers.get(ID));
+            ids.extend(id.map(|id| id.as_str().to_string()));
+        })
+        .await?;
+        if start_sequence == 1 || ids.len() as u64 >= LOOKED_AT {
+            return Ok(ids);
+        }
+        span = span.saturating_mul(4);
+    }
 }
 
 /// Goes through the messages of this switch, to the last that there is.
