@@ -140,7 +140,11 @@ fn dispatch<L: clap::Args>(cli: Cli<L>, hands: &Hands<L>) -> Result<(), Fault> {
 }
 
 fn replay(journal: &Path) -> Result<(), Fault> {
-    let audit = shell::replay(journal)?;
+    let audit = shell::replay(journal).or_else(|difference| {
+        // It is told with the events, and events hold callers' numbers.
+        shell::note_look(journal, &upkeep::who(), "replay", "")?;
+        Err(difference)
+    })?;
     print(&format!("{audit}\n"))?;
     match audit.incomplete {
         true => Err(Fault::work("the journal is not whole; what is there was gone through")),

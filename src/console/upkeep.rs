@@ -10,6 +10,10 @@ use std::os::unix::fs::MetadataExt;
 pub fn verify(args: &VerifyArgs) -> Result<(), Fault> {
     let settings = read_settings(&args.config, args.data.as_deref())?;
     let verdicts = shell::verify(&settings, &args.store)?;
+    if verdicts.iter().any(|verdict| verdict.wrong > 0) {
+        // What is wrong is told with the rows, and rows hold callers' numbers.
+        shell::note_look(&settings.data.join("journal"), &who(), "verify", &args.store)?;
+    }
     verdicts.iter().try_for_each(|verdict| print(&verdict.to_string()))?;
     match verdicts.iter().map(|verdict| verdict.wrong).sum::<usize>() {
         0 => Ok(()),

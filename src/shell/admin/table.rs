@@ -229,9 +229,12 @@ pub const VERBS: &[Verb] = &[
     )),
     everywhere(only(
         Role::Administrator,
-        look("audit.list", &[], "The last acts: who did what to whom.", |l| {
-            Ok(l.board.audit_list())
-        }),
+        showing(
+            look("audit.list", &[], "The last acts: who did what to whom.", |l| {
+                Ok(l.board.audit_list())
+            }),
+            Shows::Records,
+        ),
     )),
     showing(
         shell(

@@ -444,6 +444,24 @@ fn everybody_sees_what_is_theirs_and_no_number_that_is_not_for_them() {
     assert_eq!(noted[..2], [seen("ali"), seen("collector")], "once, not at every look");
 }
 
+/// A list that is kept open is one look of ten minutes; whoever looks up one caller looks anew.
+#[test]
+fn every_look_at_one_caller_is_on_the_books_with_the_call_it_was_of() {
+    let mut world = with_users("looks");
+    let (seen, ended) = (["calls.why call=01HZ1", "calls.why call=01HZ2"], "calls.list");
+    for call in ["01HZ1", "01HZ2", "01HZ1"] {
+        let _ = world.does("boss", "calls.why", json!({"call": call}));
+    }
+    (0..3).for_each(|_| drop(world.does("boss", "calls.list", json!({}))));
+    let _ = world.does("boss", "audit.list", json!({}));
+    let noted = world.noted().into_iter().filter_map(|(_, act)| match act {
+        Act::Noted { on, .. } => Some(on),
+        _ => None,
+    });
+    let noted: Vec<String> = noted.collect();
+    assert_eq!(noted, [seen[0], seen[1], seen[0], ended, "audit.list"]);
+}
+
 #[test]
 fn a_stream_tells_each_what_is_theirs() {
     let mut world = with_users("stream");

@@ -22,11 +22,12 @@ use tokio::sync::{mpsc, oneshot};
 
 /// How long the core may take to answer. It takes microseconds, unless something is wrong.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long somebody who glanced at callers' numbers may do so before it is noted again.
+/// A list that is looked at again and again is noted when that begins, and after so long how often
+/// it was.
 const GLANCE: Duration = Duration::from_secs(600);
 /// Microseconds of a day.
 const DAY: i64 = 86_400_000_000;
-/// Glances remembered at a time; what is over it is not noted.
+/// Lists that are looked at again and again, at a time; what is over it is noted at every look.
 const GLANCES_MAX: usize = 10_000;
 
 /// Reads the configuration again: the new settings, or every mistake in it.
@@ -48,12 +49,12 @@ pub struct Api {
     pub upgrade: Option<Upgrade>,
     /// Whose the socket is.
     pub owner: u32,
-    /// When who last glanced at callers' numbers, for the books.
+    /// Who keeps an eye on callers' numbers, for the books.
     pub glances: Glances,
 }
 
-/// Who has looked at what, and when that was last noted.
-pub type Glances = Mutex<BTreeMap<(String, &'static str), Instant>>;
+/// Who looks at which list, since when, and how often since then.
+pub type Glances = Mutex<BTreeMap<(String, &'static str), (Instant, u64)>>;
 
 impl Api {
     /// Does it, or says why not.
@@ -153,17 +154,14 @@ impl Api {
     async fn note_reading(&self, who: &Who, verb: &'static Verb, given: &Given) {
         match verb.shows {
             Shows::Nothing => {}
+            // Whoever names what they look at is noted with it, each time.
+            Shows::Numbers if !given.0.is_empty() => {
+                let on = format!("{} {}", verb.name, given.line());
+                self.note(who, Noted::Seen, on).await;
+            }
             Shows::Numbers => {
-                let now = self.board.now().instant;
-                let fresh = {
-                    let mut glances = self.glances.lock().unwrap_or_else(PoisonError::into_inner);
-                    glances.retain(|_, at| now.since(*at) < GLANCE);
-                    let key = (who.name.clone(), verb.name);
-                    let room = glances.len() < GLANCES_MAX;
-                    room && !glances.contains_key(&key) && glances.insert(key, now).is_none()
-                };
-                if fresh {
-                    self.note(who, Noted::Seen, verb.name.into()).await;
+                for (by, on) in self.glance(&who.name, verb.name) {
+                    self.note_of(by, Noted::Seen, on).await;
                 }
             }
             Shows::Records => {
@@ -173,9 +171,37 @@ impl Api {
         }
     }
 
+    /// Somebody looks at a list: what is to be noted, by whom.
+    fn glance(&self, who: &str, verb: &'static str) -> Vec<(String, String)> {
+        let now = self.board.now().instant;
+        let mut glances = self.glances.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut noted = Vec::new();
+        glances.retain(|(by, verb), (since, times)| {
+            let span = now.since(*since);
+            if span >= GLANCE && *times > 1 {
+                noted.push((by.clone(), format!("{verb}, {times} times in {} s", span.as_secs())));
+            }
+            span < GLANCE
+        });
+        let key = (who.to_string(), verb);
+        if let Some((_, times)) = glances.get_mut(&key) {
+            *times += 1;
+            return noted;
+        }
+        if glances.len() < GLANCES_MAX {
+            glances.insert(key, (now, 1));
+        }
+        noted.push((who.into(), verb.into()));
+        noted
+    }
+
     /// Puts on the books what the core has no hand in. Nobody waits for an answer.
     async fn note(&self, who: &Who, verb: Noted, on: String) {
-        let (by, verb) = (who.name.clone(), Act::Noted { verb, on });
+        self.note_of(who.name.clone(), verb, on).await;
+    }
+
+    async fn note_of(&self, by: String, verb: Noted, on: String) {
+        let verb = Act::Noted { verb, on };
         let _ = self.inbox.control(Event::Admin { request: 0, by, verb }).await;
     }
 
