@@ -138,7 +138,7 @@ fn every_number_to_99_lakhs_and_crores_sound_as_they_were_recorded() {
         wanted[id.slot() as usize] = tune;
     }
     let settings = Settings { tunes: wanted, prompts: "/nowhere".into(), ..Settings::default() };
-    let (tunes, complaints) = tunes::load(&settings);
+    let (tunes, complaints) = tunes::load(&settings, &mut tunes::Shelf::default());
     assert_eq!(complaints, [""; 0]);
     let mut engine = Engine::new(1, Arc::new(tunes));
     let (port, mut now, mut out) = (PortId::new(20_000, 1), Instant(0), Vec::new());

@@ -4,7 +4,7 @@
 use super::fact::{Fact, What};
 use super::journal::NoteRef;
 use super::open::Open;
-use super::record::{AgentStateRow, Row};
+use super::record::{AgentStateRow, JOURNAL_GAP, Row};
 use crate::acd::{self, AgentState};
 use crate::base::{AgentId, CallId, Now, QueueId, TrunkId};
 use crate::call;
@@ -21,6 +21,9 @@ pub struct Ledger {
     states_written: u64,
     /// The switch ends: no record waits for the end of a wrap-up.
     closing: bool,
+    /// Events are written nowhere: a process that dies now forgets them, and whoever reads the
+    /// records has to know.
+    gap: bool,
 }
 
 /// What ids are called outside.
@@ -75,9 +78,17 @@ impl Ledger {
         calls.into_iter().for_each(|call| self.close_if_done(call, rows));
     }
 
-    /// Another process goes on.
+    /// Another process goes on, whose journal is whole.
     pub fn go_on(&mut self) {
-        self.closing = false;
+        (self.closing, self.gap) = (false, false);
+    }
+
+    /// From now on events are written nowhere, or are again.
+    pub fn journal_has_gap(&mut self, gap: bool) {
+        self.gap = gap;
+        if gap {
+            self.open.values_mut().for_each(|open| open.flag(JOURNAL_GAP));
+        }
     }
 
     /// The record of a call as it stands, while it is not written.
@@ -104,11 +115,18 @@ impl Ledger {
         use call::Fact;
         let call = match what {
             Fact::Arrived { call, arrival } => {
-                self.open.insert(*call, Open::new(at, arrival, names));
+                let mut open = Open::new(at, arrival, names);
+                if self.gap {
+                    open.flag(JOURNAL_GAP);
+                }
+                self.open.insert(*call, open);
                 return;
             }
             Fact::Refused { arrival, status, why } => {
-                let open = Open::refused(at, arrival, (*status, why), names);
+                let mut open = Open::refused(at, arrival, (*status, why), names);
+                if self.gap {
+                    open.flag(JOURNAL_GAP);
+                }
                 return self.write(open, rows);
             }
             Fact::Missed { .. } => return,

@@ -40,7 +40,9 @@ pub use event::{Event, MissedAct, Noted, Verb};
 pub use fact::{Audit, Fact, What};
 pub use kept::{Homeless, Kept, Wanted};
 pub use names::Names;
-pub use record::{AgentStateRow, CallRecord, LegRow, Row};
+pub use record::{AgentStateRow, CallRecord, JOURNAL_GAP, LegRow, Row};
+#[cfg(test)]
+pub use switch::BREAKS_IN;
 pub use switch::{Snapshot, State, Switch};
 
 use std::time::Duration;

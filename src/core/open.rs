@@ -221,11 +221,8 @@ impl Open {
         }
     }
 
-    fn flag(&mut self, flag: &str) {
-        if !self.record.flags.split(',').any(|known| known == flag) {
-            let comma = if self.record.flags.is_empty() { "" } else { "," };
-            self.record.flags = format!("{}{comma}{flag}", self.record.flags);
-        }
+    pub fn flag(&mut self, flag: &str) {
+        self.record.flag(flag);
     }
 
     /// The file, and behind a semicolon what is wrong with it.

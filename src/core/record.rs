@@ -4,6 +4,10 @@ use crate::base::Wall;
 use crate::call::{Direction, EndedBy, Outcome};
 use serde::{Deserialize, Serialize};
 
+/// The flag of a call that lived while events were written nowhere: what a process that died
+/// meanwhile knew of it is not in its record.
+pub const JOURNAL_GAP: &str = "journal-gap";
+
 /// A finished row. `Call` comes with its legs, in one row, so that a store writes all or nothing.
 // It travels boxed, in `Command::Store`.
 #[allow(clippy::large_enum_variant)]
@@ -39,7 +43,7 @@ pub struct CallRecord {
     #[serde(default)]
     pub parent: String,
     /// `caller-withheld`, `caller-missing`, `caller-odd`, `unknown-number`, `forwarded`,
-    /// `emergency`, with commas between them.
+    /// `emergency`, `journal-gap`, with commas between them.
     #[serde(default)]
     pub flags: String,
     pub recording: String,
@@ -80,6 +84,16 @@ pub struct LegRow {
     /// To the far end and back, where its reports tell.
     #[serde(default)]
     pub round_trip_ms: Option<f64>,
+}
+
+impl CallRecord {
+    /// A flag stands once.
+    pub fn flag(&mut self, flag: &str) {
+        if !self.flags.split(',').any(|known| known == flag) {
+            let comma = if self.flags.is_empty() { "" } else { "," };
+            self.flags = format!("{}{comma}{flag}", self.flags);
+        }
+    }
 }
 
 /// One row for every state of every agent, written when the state ends.

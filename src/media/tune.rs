@@ -41,6 +41,18 @@ impl Tune {
         Self { a, mu, g722: Arc::default(), opus: Arc::default() }
     }
 
+    /// One that was encoded before: what [`Tune::laws`] gave. `None`: it cannot be that.
+    pub fn of(a: &[u8], mu: &[u8]) -> Option<Self> {
+        let is_whole = a.len() == mu.len() && a.len().is_multiple_of(FRAME);
+        let (a, mu) = (a.into(), mu.into());
+        is_whole.then(|| Self { a, mu, g722: Arc::default(), opus: Arc::default() })
+    }
+
+    /// The octets in the two laws.
+    pub fn laws(&self) -> (&[u8], &[u8]) {
+        (&self.a, &self.mu)
+    }
+
     /// The nth frame; there must be one.
     pub fn frame(&self, codec: Codec, n: usize) -> Piece {
         match codec {

@@ -9,6 +9,7 @@ use crate::base::FlowId;
 use crate::core::{Command, Event, Homeless, Out, Row, Switch, Wanted};
 use bytes::Bytes;
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -46,6 +47,7 @@ pub fn begin(
     waiting: Vec<Row>,
     flows: BTreeSet<FlowId>,
 ) -> Result<Begun, String> {
+    ground.lap("stores");
     let dir = ground.settings.data.join("journal");
     let settings = ground.settings.clone();
     let limits = Limits { keep: settings.journal.keep, ..Limits::default() };
@@ -63,9 +65,10 @@ pub fn begin(
             let mut board = Board::new(names(&switch), now);
             first.facts.drain(..).for_each(|fact| board.take(fact));
             let begun = (&switch.memory(now), &board);
-            let mut journal = Writer::begin(&dir, limits, begun, stored, meters)?;
+            let over = stale.is_some().then_some(&waiting[..]);
+            let journal = Writer::begin(&dir, limits, begun, over, stored, meters)?;
             // What was taken over is in this one by now, unless its disk is full.
-            let safe = journal.take_over(now, &waiting, &switch);
+            let safe = journal.is_whole();
             let past = Past(stale.map(|stale| (stale, count, safe)));
             first.commands.extend(waiting);
             return Ok(Begun { switch, board, journal, first, poison: Vec::new(), past });
@@ -79,13 +82,21 @@ pub fn begin(
     journal.append(now, &events);
     for event in events {
         let mut out = Out::default();
-        switch.handle(now, event, &mut out);
+        let handled = catch_unwind(AssertUnwindSafe(|| switch.handle(now, event, &mut out)));
+        if handled.is_err() {
+            // The next start leaves out what that was.
+            journal.break_off(now);
+            return Err("the core broke one of its own rules as it began; the message is above. \
+                        Start again: what it broke in is left out then"
+                .into());
+        }
         journal.follow(&out.commands, &out.facts, &switch);
         board.rename(names(&switch));
         out.facts.drain(..).for_each(|fact| board.take(fact));
         first.commands.append(&mut out.commands);
     }
     journal.commit(now, &switch);
+    ground.lap("switch");
     tracing::info!("the journal was gone through: {} calls go on", board.live());
     Ok(Begun { switch, board, journal, first, poison, past: Past::default() })
 }

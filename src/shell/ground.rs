@@ -1,17 +1,19 @@
 //! What a switch at work stands on: threads, queues, media workers, stores, doors. Each can be had
 //! or is one sentence that says why not.
 
-use super::admin::{self, Api, Door, Glances, Guard};
+use super::admin::{self, Api, Door, Glances, Guard, Reload, Upgrade};
 use super::board::BoardReader;
 use super::clock::Clock;
 use super::core_loop::LoopHandle;
 use super::handover::OpenFlow;
 use super::lane::{self, Inbox, Lane};
+use super::laps::Laps;
 use super::media::{OpenPorts, Setup, Workers};
 use super::meters::{Metrics, ShellMeters};
 use super::outlets::Replies;
 use super::store::{self, Pace, Stores};
 use super::tcp::{Limits, Streams};
+use super::tunes::Shelf;
 use super::{dns, record, tunes};
 use crate::base::FlowId;
 use crate::call::Tape;
@@ -23,7 +25,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -43,10 +45,19 @@ pub struct Ground {
     pub meters: ShellMeters,
     pub seed: u64,
     pub holds: record::Holds,
+    /// Prompts that are encoded.
+    pub shelf: Arc<Mutex<Shelf>>,
+    laps: Mutex<Laps>,
 }
 
 impl Ground {
-    pub fn prepare(settings: Settings, seed: Option<u64>, clock: Clock) -> Result<Self, String> {
+    pub fn prepare(
+        settings: Settings,
+        seed: Option<u64>,
+        clock: Clock,
+        (mut laps, shelf): (Laps, Shelf),
+    ) -> Result<Self, String> {
+        laps.end_of("journal and sockets");
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("io")
@@ -71,7 +82,20 @@ impl Ground {
             meters,
             seed,
             holds,
+            shelf: Arc::new(Mutex::new(shelf)),
+            laps: Mutex::new(laps),
         })
+    }
+
+    /// A part of the start is over.
+    pub fn lap(&self, part: &str) {
+        self.laps.lock().unwrap_or_else(PoisonError::into_inner).end_of(part);
+    }
+
+    /// What the start was made of, in the log.
+    pub fn tell_laps(&self) {
+        let laps = self.laps.lock().unwrap_or_else(PoisonError::into_inner);
+        tracing::info!("started in {laps}");
     }
 
     pub fn start_stores(&self, outbox: &Path) -> Result<(Lane<Row>, Stores), String> {
@@ -107,7 +131,11 @@ impl Ground {
         recorder: record::Inlet,
         inherited: OpenPorts,
     ) -> Result<(Workers, Lane<MediaCommand>), String> {
-        let (tunes, complaints) = tunes::load(&self.settings);
+        self.lap("threads");
+        let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        let (tunes, complaints) = tunes::load(&self.settings, &mut shelf);
+        drop(shelf);
+        self.lap("prompts");
         for complaint in complaints {
             tracing::warn!("{complaint}");
         }
@@ -126,6 +154,7 @@ impl Ground {
             inherited: Arc::new(Mutex::new(inherited)),
         };
         let (workers, handle) = Workers::start(&setup)?;
+        self.lap("media workers");
         Ok((workers, Lane::new("media", Box::new(handle), WAITING_MAX)))
     }
 
@@ -163,7 +192,9 @@ impl Ground {
         board: &BoardReader,
         replies: &Replies,
         stores: Arc<store::Health>,
+        (reload, upgrade): (Option<Reload>, Option<Upgrade>),
     ) -> Result<Api, String> {
+        self.lap("board");
         let own = std::fs::metadata("/proc/self").map_err(|e| format!("/proc/self: {e}"))?;
         Ok(Api {
             board: board.clone(),
@@ -173,8 +204,8 @@ impl Ground {
             meters: self.meters.clone(),
             database: store::Source::of(&self.settings.stores),
             stores,
-            reload: None,
-            upgrade: None,
+            reload,
+            upgrade,
             owner: own.uid(),
             glances: Glances::default(),
         })
@@ -196,6 +227,7 @@ impl Ground {
     ) -> Result<(Guard, Option<SocketAddr>), String> {
         let _inside = self.runtime.enter();
         let guard = admin::start(door, &api);
+        self.lap("doors");
         let Some(listener) = http else { return Ok((guard, None)) };
         let at = listener.local_addr().map_err(|e| format!("http: {e}"))?;
         super::http::start(listener, api)?;

@@ -4,8 +4,10 @@
 //!
 //! In: sockets. Out: a note in memory with their numbers, that the next program reads at its start.
 
+use super::laps::Laps;
 use super::manager;
 use super::sys::inherit;
+use super::tunes::Shelf;
 use crate::base::FlowId;
 use crate::sip::Transport;
 use serde::{Deserialize, Serialize};
@@ -27,6 +29,10 @@ pub struct Handover {
     pub ports: BTreeMap<u32, (OwnedFd, OwnedFd)>,
     /// That of the data folder.
     pub lock: Option<OwnedFd>,
+    /// What has taken how long so far.
+    pub laps: Laps,
+    /// Prompts that are encoded.
+    pub shelf: Option<OwnedFd>,
 }
 
 /// A connection between two messages.
@@ -50,13 +56,23 @@ struct Note {
     ports: Vec<(u32, RawFd, RawFd)>,
     #[serde(default)]
     lock: Option<RawFd>,
+    #[serde(default)]
+    laps: Laps,
+    #[serde(default)]
+    shelf: Option<RawFd>,
 }
 
 impl Handover {
     /// What the program before this one has left open, or the service manager.
     pub fn take() -> Self {
+        let mut open = Self::left();
+        open.laps.end_of("program and configuration");
+        open
+    }
+
+    fn left() -> Self {
         let Some(fd) = std::env::var(VARIABLE).ok().and_then(|text| text.parse().ok()) else {
-            let mut open = Self::default();
+            let mut open = Self { laps: Laps::start(), ..Self::default() };
             manager::sockets(&mut open);
             return open;
         };
@@ -67,7 +83,7 @@ impl Handover {
                     "what the program before this one has left open cannot be read: {error}. \
                      Sockets are opened anew; phones over TCP connect again by themselves"
                 );
-                Self::default()
+                Self { laps: Laps::start(), ..Self::default() }
             }
         }
     }
@@ -78,11 +94,13 @@ impl Handover {
             let taken = inherit::take(fd);
             taken.inspect_err(|e| tracing::error!("a descriptor that was left open: {e}")).ok()
         };
-        let Note { listeners, flows, strangers, ports, lock } = note;
+        let Note { listeners, flows, strangers, ports, lock, laps, shelf } = note;
         let listeners = listeners.into_iter();
         let flows = flows.into_iter();
         let ports = ports.into_iter();
         Self {
+            laps,
+            shelf: shelf.and_then(take),
             lock: lock.and_then(take),
             listeners: listeners.filter_map(|(t, at, fd)| Some((t, at, take(fd)?))).collect(),
             flows: flows
@@ -101,16 +119,19 @@ impl Handover {
     pub fn leave(self) -> io::Result<(&'static str, String)> {
         let mut note = Note::default();
         for (transport, at, fd) in self.listeners {
-            note.listeners.push((transport, at, left(fd)?));
+            note.listeners.push((transport, at, kept_open(fd)?));
         }
         for OpenFlow { id, fd, begun, known } in self.flows {
             note.strangers.extend((!known).then_some(id));
-            note.flows.push((id, left(fd)?, begun));
+            note.flows.push((id, kept_open(fd)?, begun));
         }
         for (number, (rtp, rtcp)) in self.ports {
-            note.ports.push((number, left(rtp)?, left(rtcp)?));
+            note.ports.push((number, kept_open(rtp)?, kept_open(rtcp)?));
         }
-        note.lock = self.lock.map(left).transpose()?;
+        note.lock = self.lock.map(kept_open).transpose()?;
+        note.shelf = self.shelf.map(kept_open).transpose()?;
+        note.laps = self.laps;
+        note.laps.end_of("sockets left open");
         let mut file = inherit::memory_file()?;
         file.write_all(&serde_json::to_vec(&note)?)?;
         inherit::keep(file.as_fd())?;
@@ -121,6 +142,11 @@ impl Handover {
     pub fn listener(&mut self, transport: Transport, at: SocketAddr) -> Option<OwnedFd> {
         let found = self.listeners.iter().position(|(t, a, _)| (*t, *a) == (transport, at))?;
         Some(self.listeners.swap_remove(found).2)
+    }
+
+    /// What the program before this one had encoded.
+    pub fn shelf(&mut self) -> Shelf {
+        self.shelf.take().map_or_else(Shelf::default, |fd| Shelf::read(fd.into()))
     }
 
     pub fn ids(&self) -> BTreeSet<FlowId> {
@@ -137,7 +163,7 @@ fn read(fd: RawFd) -> io::Result<Note> {
 }
 
 /// The number of a descriptor that stays open.
-fn left(fd: OwnedFd) -> io::Result<RawFd> {
+fn kept_open(fd: OwnedFd) -> io::Result<RawFd> {
     inherit::keep(fd.as_fd())?;
     Ok(fd.into_raw_fd())
 }

@@ -19,6 +19,7 @@ mod handover;
 mod http;
 mod journal;
 mod lane;
+mod laps;
 mod lock;
 mod log;
 mod manager;

@@ -1,7 +1,7 @@
 //! A switch at work: everything started in its order, and brought to rest in the reverse one.
 
 use super::access_log::AccessLog;
-use super::admin::{Api, Guard, Reload, Upgrade};
+use super::admin::{Guard, Reload, Upgrade};
 use super::before::{Before, bind, bind_http, look_back, with_own_address};
 use super::begin::{Begun, begin};
 use super::board::{self, Board, BoardReader};
@@ -9,6 +9,7 @@ use super::core_loop::{CoreLoop, LoopHandle, Over, Watch};
 use super::ground::{Ground, no_thread};
 use super::handover::Handover;
 use super::lane::Inbox;
+use super::laps::Laps;
 use super::lock::Lock;
 use super::media::{Jukebox, Workers};
 use super::meters::{Metrics, ShellMeters};
@@ -16,6 +17,7 @@ use super::outlets::{Outlets, Replies};
 use super::shun::Shunned;
 use super::store::{self, Filter, Source, Stores};
 use super::tcp::Streams;
+use super::tunes::Shelf;
 use super::upgrade::Folder;
 use super::{checks, reload, tunes};
 use crate::config::Settings;
@@ -23,6 +25,7 @@ use crate::core::{Event, Out, Switch};
 use crate::sip::Transport;
 use serde_json::Value;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -70,6 +73,7 @@ pub struct Running {
     inbox: Inbox,
     board: BoardReader,
     metrics: Arc<Metrics>,
+    shelf: Arc<Mutex<Shelf>>,
     reload: Option<Reload>,
     listens: Vec<(Transport, SocketAddr)>,
     socket: PathBuf,
@@ -91,13 +95,13 @@ impl Running {
         checks::warn(&settings);
         let (udp, tcp) = bind(&mut settings.sip, &mut open, live)?;
         let http = bind_http(&settings, live)?;
-        let ground = Ground::prepare(with_own_address(settings), options.seed, clock)?;
+        let left = (std::mem::take(&mut open.laps), open.shelf());
+        let ground = Ground::prepare(with_own_address(settings), options.seed, clock, left)?;
         ground.meters.configuration_refused.set(f64::from(u8::from(options.mistakes.is_some())));
-        let (reload, upgrade) = (options.reload, options.upgrade);
         let door = ground.bind_door()?;
         let (tapes, inlet, recorder) = ground.start_recorder().map_err(no_thread)?;
         let (workers, media) = ground.start_media(inlet, std::mem::take(&mut open.ports))?;
-        let reload = reload.map(|read| adopting(read, &ground, workers.jukebox()));
+        let reload = options.reload.map(|read| adopting(read, &ground, workers.jukebox()));
         let flows = open.ids();
         let streams = ground.start_streams(tcp, open.flows)?;
         let (rows, stores) = ground.start_stores(&outbox)?;
@@ -107,11 +111,12 @@ impl Running {
             board::start(board, ground.clock, ground.meters.clone()).map_err(no_thread)?;
         let acts = AccessLog::start(&ground.settings.data, board.clone()).map_err(no_thread)?;
         let replies = Replies::default();
-        let api = ground.api(&board, &replies, stores.health())?;
-        let api = Api { reload: reload.clone(), upgrade, ..api };
+        let more = (reload.clone(), options.upgrade);
+        let api = ground.api(&board, &replies, stores.health(), more)?;
         let (guard, http_at) = ground.open_doors(Arc::new(api), door, http)?;
         ground.keep_meters(&workers);
         let questions = ground.start_questions();
+        ground.tell_laps();
         let core = CoreLoop {
             engine: switch,
             journal: Box::new(journal),
@@ -141,6 +146,7 @@ impl Running {
             inbox: ground.inbox,
             board,
             metrics: ground.metrics,
+            shelf: ground.shelf,
             reload,
             listens: listens(&ground.settings),
             socket: ground.settings.admin.socket.clone(),
@@ -210,11 +216,14 @@ impl Running {
     /// with, what was said is written, and voices are relayed until the last moment. What is left
     /// open, and whether the other program can go on from what was written down.
     pub fn leave(mut self) -> (Handover, bool) {
-        let mut open = Handover::default();
+        let mut open = Handover { laps: Laps::start(), ..Handover::default() };
         let runtime = self.runtime.take().expect("taken only at the end");
         if let Some(stores) = &self.stores {
             stores.hurry();
         }
+        let encoded = self.shelf.lock().unwrap_or_else(PoisonError::into_inner).write();
+        open.shelf = encoded.ok().map(OwnedFd::from);
+        open.laps.end_of("prompts left");
         runtime.block_on(self.streams.pause());
         self.handle.leave();
         let core = self.core.take().and_then(|core| core.join().ok());
@@ -222,15 +231,18 @@ impl Running {
         let intact = *self.over.borrow() != Some(Over::Broken);
         let Some((safe, udp)) = core.map(|core| core.leave(intact)) else { return (open, false) };
         let (tcp, flows) = runtime.block_on(self.streams.leave_all());
+        open.laps.end_of("core at rest");
         open.flows = flows;
         let udp = udp.into_fds().into_iter().map(|(at, fd)| (Transport::Udp, at, fd));
         let tcp = tcp.into_iter().map(|(at, fd)| (Transport::Tcp, at, fd));
         open.listeners = udp.chain(tcp).collect();
         open.ports = self.workers.take().map(Workers::leave).unwrap_or_default();
+        open.laps.end_of("media at rest");
         // Nobody records any more: it writes what it has heard, and ends.
         if let Some(recorder) = self.recorder.take() {
             wait_for(&recorder);
         }
+        open.laps.end_of("recordings");
         open.lock = self.lock.take().map(Lock::into_fd);
         // Feeders go on where their cursors stand; the rest of the threads end with the program.
         std::mem::forget((self, runtime));
@@ -279,6 +291,11 @@ impl Running {
     /// Whether a restart could bring back what is going on now.
     pub(super) fn journal_is_whole(&self) -> bool {
         self.stores.as_ref().is_some_and(|stores| !stores.stored().is_alone())
+    }
+
+    /// Whether rows can be brought to where the next program looks for them.
+    pub(super) fn outbox_takes_rows(&self) -> bool {
+        self.stores.as_ref().is_some_and(|stores| !stores.stored().is_stuck())
     }
 
     /// Where its journal is.
@@ -363,10 +380,12 @@ impl Drop for Running {
 /// are in memory before anybody may ask for them.
 fn adopting(read: Reload, ground: &Ground, jukebox: Jukebox) -> Reload {
     let (running, holds) = (Mutex::new(ground.settings.clone()), ground.holds.clone());
+    let shelf = Arc::clone(&ground.shelf);
     Arc::new(move || {
         let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = reload::adopt(&running, read()?);
-        let (tunes, complaints) = tunes::load(&fresh);
+        let mut shelf = shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        let (tunes, complaints) = tunes::load(&fresh, &mut shelf);
         complaints.iter().for_each(|complaint| tracing::warn!("{complaint}"));
         jukebox.play_from(&Arc::new(tunes));
         running.tunes.clone_from(&fresh.tunes);

@@ -1,21 +1,76 @@
-//! Everything that the settings have played, read once and encoded once.
+//! Everything that the settings have played, read once and encoded once: what lies on the shelf
+//! already is neither read nor encoded again, by a reload or by the next program.
 
-use super::prompts::Prompts;
+use super::prompts::{Found, Prompts, Source, built_in};
+use super::sys::inherit;
 use crate::base::{Id, TuneId};
 use crate::config::Settings;
 use crate::media::{Tune, Tunes};
+use bytes::Bytes;
+use siphasher::sip::SipHasher13;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::hash::Hasher;
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
 
 /// Names in one line of the log.
 const NAMED_MAX: usize = 20;
 
+/// What was encoded already, by what it was made of.
+#[derive(Clone, Debug, Default)]
+pub struct Shelf(BTreeMap<Origin, Tune>);
+
+/// A file, its length and the time of its last change; or a voice of the program and what is in it.
+type Origin = (String, u64, u64);
+
+impl Shelf {
+    /// A file in memory, for the next program.
+    pub fn write(&self) -> io::Result<File> {
+        let octets = |law: &[u8]| Bytes::copy_from_slice(law);
+        let rows = self.0.iter().map(|(origin, tune)| {
+            let (a, mu) = tune.laws();
+            (origin.clone(), octets(a), octets(mu))
+        });
+        let rows: Vec<(Origin, Bytes, Bytes)> = rows.collect();
+        let text = postcard::to_stdvec(&rows).map_err(io::Error::other)?;
+        let mut file = inherit::memory_file()?;
+        file.write_all(&text)?;
+        Ok(file)
+    }
+
+    /// What the program before this one has left. Nothing where that cannot be read: then all is
+    /// encoded anew.
+    pub fn read(mut file: File) -> Self {
+        let mut text = Vec::new();
+        let rows = file
+            .rewind()
+            .and_then(|()| file.read_to_end(&mut text))
+            .ok()
+            .and_then(|_| postcard::from_bytes::<Vec<(Origin, Bytes, Bytes)>>(&text).ok());
+        let rows = rows.into_iter().flatten();
+        Self(rows.filter_map(|(origin, a, mu)| Some((origin, Tune::of(&a, &mu)?))).collect())
+    }
+}
+
 /// Every tune of the settings, and a sentence for each thing that is wrong with them. Where none
 /// can be had a tone takes its place, so that a caller hears that the line is alive; a word that is
-/// recorded in no language is left out of its sentence.
-pub fn load(settings: &Settings) -> (Tunes, Vec<String>) {
+/// recorded in no language is left out of its sentence. The shelf has what was encoded, afterwards.
+pub fn load(settings: &Settings, shelf: &mut Shelf) -> (Tunes, Vec<String>) {
     let prompts = Prompts::of(settings);
+    let before = std::mem::take(shelf);
     let (mut tunes, mut complaints) = (Tunes::default(), Vec::new());
     for (slot, wanted) in settings.tunes.iter().enumerate() {
+        let id = TuneId::new(slot as u32, 0);
         let found = prompts.find(&wanted.name);
+        let origin = found.as_ref().and_then(origin);
+        if let Some(origin) = &origin
+            && let Some(known) = before.0.get(origin)
+        {
+            shelf.0.insert(origin.clone(), known.clone());
+            tunes.insert(id, known.clone());
+            continue;
+        }
         let audio = found.map(|found| prompts.audio(&found)).transpose();
         let samples = audio.unwrap_or_else(|complaint| {
             complaints.push(format!("{complaint}. Callers hear a tone in its place"));
@@ -24,11 +79,33 @@ pub fn load(settings: &Settings) -> (Tunes, Vec<String>) {
         if samples.is_none() && wanted.speech {
             continue;
         }
-        let samples = samples.unwrap_or_else(|| stand_in(&prompts));
-        tunes.insert(TuneId::new(slot as u32, 0), Tune::new(&samples));
+        let encoded = samples.as_ref().map(|samples| Tune::new(samples));
+        if let (Some(origin), Some(tune)) = (origin, &encoded) {
+            shelf.0.insert(origin, tune.clone());
+        }
+        tunes.insert(id, encoded.unwrap_or_else(|| Tune::new(&stand_in(&prompts))));
     }
     complaints.extend(missing(settings, &prompts));
     (tunes, complaints)
+}
+
+/// `None`: it is made without reading anything.
+fn origin(found: &Found) -> Option<Origin> {
+    match &found.source {
+        Source::File(path) => {
+            let about = std::fs::metadata(path).ok()?;
+            let changed = (about.mtime() as u64).wrapping_mul(1_000_000_000);
+            let changed = changed.wrapping_add(about.mtime_nsec() as u64);
+            Some((path.display().to_string(), about.len(), changed))
+        }
+        Source::BuiltIn => {
+            let octets = built_in(&found.name);
+            let mut hasher = SipHasher13::new();
+            hasher.write(octets);
+            Some((format!("built in: {}", found.name), octets.len() as u64, hasher.finish()))
+        }
+        Source::Nothing | Source::Tone => None,
+    }
 }
 
 /// What is not recorded, in one sentence: a tone stands in for it, or another language.
@@ -75,6 +152,9 @@ fn stand_in(prompts: &Prompts) -> Vec<i16> {
 mod tests {
     use super::*;
     use crate::config;
+    use crate::shell::store::tests::Folder;
+    use crate::wire::g711::Law;
+    use crate::wire::wav;
 
     #[test]
     fn a_prompt_that_is_missing_is_named_and_replaced_by_the_tone() {
@@ -85,7 +165,7 @@ mod tests {
             prompts: "/nowhere".into(),
             ..Settings::default()
         };
-        let (tunes, complaints) = load(&settings);
+        let (tunes, complaints) = load(&settings, &mut Shelf::default());
         let said = "prompts that are missing, callers hear a tone in their place: hi/anthem; \
                     words that are missing, they are left out: hi/nobody-said; \
                     prompts that are missing, another language stands in: bhili/n/5 (hi/n/5). \
@@ -96,5 +176,28 @@ mod tests {
         }
         assert!(tunes.find(TuneId::new(2, 0)).unwrap().frames() < 75, "a word, not the tone");
         assert_eq!(tunes.find(TuneId::new(3, 0)), None);
+    }
+
+    #[test]
+    fn what_was_encoded_before_is_taken_from_the_shelf_unless_its_file_is_another() {
+        let folder = Folder::new("shelf");
+        let wave = |samples: usize| wav::g711(Law::A, 1, 8_000, &vec![0x35; samples]);
+        std::fs::write(folder.0.join("music.wav"), wave(1_600)).unwrap();
+        let tune = |name: &str| config::Tune { name: name.into(), ..config::Tune::default() };
+        let tunes = vec![tune("music"), tune("hi/next")];
+        let settings = Settings { prompts: folder.0.clone(), tunes, ..Settings::default() };
+        let mut shelf = Shelf::default();
+        let music = |tunes: &Tunes| tunes.find(TuneId::new(0, 0)).unwrap().clone();
+        let place = |tune: &Tune| tune.laws().0.as_ptr();
+        let first = music(&load(&settings, &mut shelf).0);
+        let again = music(&load(&settings, &mut shelf).0);
+        assert_eq!(place(&first), place(&again), "nothing is encoded twice");
+        let mut handed = Shelf::read(shelf.write().unwrap());
+        assert_eq!(handed.0, shelf.0, "the next program has all of it");
+        assert_eq!(handed.0.len(), 2);
+        std::fs::write(folder.0.join("music.wav"), wave(3_200)).unwrap();
+        assert_eq!(music(&load(&settings, &mut handed).0).frames(), 2 * first.frames());
+        let nothing = inherit::memory_file().unwrap();
+        assert!(Shelf::read(nothing).0.is_empty(), "and what cannot be read is encoded anew");
     }
 }

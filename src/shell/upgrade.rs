@@ -45,6 +45,11 @@ impl Program {
                     .into(),
             );
         }
+        if !running.outbox_takes_rows() {
+            return Err("the outbox takes no records, so another program could not be given all \
+                        that this one knows: see the log for why, and free some room on its disk"
+                .into());
+        }
         let answer = self.ask(&["shape".as_ref()]).await?;
         let said = String::from_utf8_lossy(&answer.stdout);
         if said.trim() != journal::shape().to_string() {

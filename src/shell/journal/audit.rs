@@ -5,10 +5,11 @@
 //! live switch did is thereby proven to follow from what came in.
 
 use super::files;
-use super::poison::{self, Broken, Position, leaving_out};
+use super::poison::{self, Broken, Poison, Position, leaving_out};
 use super::recover::open;
+use super::walk::{follows, memory};
 use crate::base::Now;
-use crate::core::journal::{self, Kind, Made, Maker, Memory, Note};
+use crate::core::journal::{self, Kind, Made, Maker, Note};
 use crate::core::{Command, Event, Out, Row, Switch};
 use crate::shell::stamp::rfc3339;
 use std::collections::VecDeque;
@@ -61,9 +62,8 @@ pub fn audit(path: &Path) -> Result<Audit, String> {
     let numbers: Vec<u64> = segments.into_iter().filter(begins).collect();
     let done = leaving_out(|poisoned| through_all(dir, &numbers, &snapshots, poisoned));
     let (mut audit, poisoned) = done?;
-    audit.notes.extend(poisoned.into_iter().map(|(segment, entry, _)| {
-        format!("segment {segment}, entry {entry}: the core breaks its own rules, left out")
-    }));
+    let left_out = |poison| format!("{poison}: the core breaks its own rules, left out");
+    audit.notes.extend(poisoned.iter().map(left_out));
     Ok(audit)
 }
 
@@ -72,7 +72,7 @@ fn through_all(
     dir: &Path,
     numbers: &[u64],
     snapshots: &[u64],
-    poisoned: &[Position],
+    poisoned: &[Poison],
 ) -> Result<Audit, Broken> {
     let mut why = format!("{}: there is no segment here with its snapshot", dir.display());
     let mut audit = Audit::default();
@@ -130,12 +130,6 @@ fn through_all(
     Ok(audit)
 }
 
-/// Whether a segment goes on where the one before it ended.
-fn follows(dir: &Path, number: u64) -> bool {
-    open(&files::segment(dir, number))
-        .is_ok_and(|loaded| loaded.header.is_ok_and(|header| header.follows))
-}
-
 fn number_of(path: &Path) -> Result<u64, String> {
     let stem = path.file_stem().and_then(|stem| stem.to_str());
     let number = stem.and_then(|stem| stem.parse().ok());
@@ -147,7 +141,7 @@ struct Pair<'a> {
     switches: [Switch; 2],
     /// Rows that came out and are yet to be compared with what was noted.
     rows: VecDeque<Row>,
-    poisoned: &'a [Position],
+    poisoned: &'a [Poison],
     batch: Batch,
     /// There was an event. Rows noted before it were taken over from another journal.
     begun: bool,
@@ -172,7 +166,7 @@ impl<'a> Pair<'a> {
     fn load(
         dir: &Path,
         number: u64,
-        poisoned: &'a [Position],
+        poisoned: &'a [Poison],
         audit: Audit,
     ) -> Result<Self, (Audit, String)> {
         let both = memory(dir, number).and_then(|one| Ok([one, memory(dir, number)?]));
@@ -189,7 +183,8 @@ impl<'a> Pair<'a> {
 
     fn through(&mut self, dir: &Path, number: u64, is_last: bool) -> Result<(), Broken> {
         let path = files::segment(dir, number);
-        let loaded = open(&path).map_err(|broken| format!("segment {number} {broken}"))?;
+        let loaded =
+            open(&path).map_err(|broken| format!("segment {number} {}", String::from(broken)))?;
         self.audit.segments += 1;
         self.goes_on = loaded.header.is_ok_and(|header| !header.gap);
         let mut entries = loaded.entries(number);
@@ -205,7 +200,7 @@ impl<'a> Pair<'a> {
                         let position = (number, entry, nth);
                         self.handle(now, event, position).map_err(|broken| match broken {
                             Broken::Said(what) => Broken::Said(format!("{}: {what}", place())),
-                            Broken::At(position) => Broken::At(position),
+                            broken => broken,
                         })?;
                     }
                 }
@@ -235,19 +230,17 @@ impl<'a> Pair<'a> {
     }
 
     fn handle(&mut self, now: Now, event: Event, position: Position) -> Result<(), Broken> {
-        if self.poisoned.contains(&position) {
-            self.batch.partial = true;
-            return Ok(());
-        }
         let mut outs = [Out::default(), Out::default()];
         for (switch, out) in self.switches.iter_mut().zip(&mut outs) {
-            poison::handle(switch, now, event.clone(), position, out)?;
+            let whole = (position, self.poisoned);
+            let whole = poison::handle(switch, now, event.clone(), whole, out)?;
+            self.batch.partial |= !whole;
         }
         let [one, other] = outs;
         if one != other {
             return Err(first_difference(&event, &one, &other).into());
         }
-        self.audit.events += 1;
+        self.audit.events += u64::from(!self.batch.partial);
         self.audit.commands += one.commands.len() as u64;
         self.audit.facts += one.facts.len() as u64;
         self.rows.extend(one.commands.iter().filter_map(|command| match command {
@@ -309,14 +302,6 @@ fn name_of(row: &Row) -> (bool, u64) {
         Row::Call(call) => (true, call.seq),
         Row::AgentState(state) => (false, state.seq),
     }
-}
-
-pub(super) fn memory(dir: &Path, number: u64) -> Result<Memory, String> {
-    let loaded = open(&files::snapshot(dir, number));
-    let loaded = loaded.map_err(|broken| format!("snapshot {number} {broken}"))?;
-    let found = loaded.entries(number).find(|(kind, _)| *kind == Kind::Memory);
-    let memory = found.and_then(|(_, payload)| journal::read(payload));
-    memory.ok_or_else(|| format!("snapshot {number} is damaged"))
 }
 
 fn first_difference(event: &Event, one: &Out, other: &Out) -> String {

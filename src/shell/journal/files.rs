@@ -64,17 +64,17 @@ pub fn list_whole(dir: &Path) -> io::Result<(Vec<u64>, Vec<u64>)> {
 }
 
 /// The same for a start, which clears away what was only begun when the process died or the power
-/// went. Where a snapshot leads to it, the segment is begun anew.
+/// went. Where a snapshot leads to it, the segment is begun anew: a snapshot may be written before.
 pub fn list_settled(dir: &Path) -> io::Result<(Vec<u64>, Vec<u64>)> {
     let (mut segments, snapshots) = list(dir)?;
     while let Some(last) = segments.pop_if(|last| is_stub(&segment(dir, *last))) {
         tracing::warn!("segment {last} of the journal was only begun");
-        let path = segment(dir, last);
-        fs::remove_file(&path)?;
-        if snapshots.contains(&last) && create(&path, &Header::new(last, false)).is_ok() {
-            segments.push(last);
-            break;
-        }
+        fs::remove_file(segment(dir, last))?;
+    }
+    if let Some(&led) = snapshots.last().filter(|led| segments.last().is_none_or(|at| at < *led)) {
+        tracing::warn!("the journal goes on from snapshot {led}, whose segment is not there");
+        create(&segment(dir, led), &Header::new(led, false))?;
+        segments.push(led);
     }
     Ok((segments, snapshots))
 }

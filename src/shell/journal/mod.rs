@@ -17,6 +17,7 @@ mod salvage;
 mod tell;
 #[cfg(test)]
 mod tests;
+mod walk;
 mod writer;
 
 pub use audit::{Audit, audit};

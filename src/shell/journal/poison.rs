@@ -1,8 +1,10 @@
-//! Events that the core cannot handle: one must not cost everybody's calls, nor keep anybody from
-//! looking back. It is left out, as if the network had lost it, and all else is gone through again.
+//! What the core cannot handle: an event, or one of the timers that were due at one. It must not
+//! cost everybody's calls, nor keep anybody from looking back. It is left out, as if the network
+//! had lost it or the clock had never been set, and all else is gone through again.
 
-use crate::base::Now;
+use crate::base::{Now, Timer};
 use crate::core::{Event, Out, Switch};
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// An event: its segment, its entry, its place in that.
@@ -11,12 +13,32 @@ pub type Position = (u64, usize, usize);
 /// How many are left out at most.
 const POISONED_MAX: usize = 8;
 
+/// What is left out: the event, or a timer that was due there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Poison {
+    pub at: Position,
+    pub timer: Option<Timer>,
+}
+
+impl fmt::Display for Poison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (segment, entry, _) = self.at;
+        match self.timer {
+            None => write!(f, "segment {segment}, entry {entry}"),
+            Some(timer) => write!(f, "segment {segment}, entry {entry} ({timer:?} was due)"),
+        }
+    }
+}
+
 /// Why it cannot be gone on with.
 pub enum Broken {
     /// A sentence.
     Said(String),
-    /// The core breaks one of its own rules at this event: the one that the process died of.
-    At(Position),
+    /// The core breaks one of its own rules in this: what the process died of.
+    At(Poison),
+    /// The machine has no file or no memory for it just now, or a file is not ours to read: what
+    /// is in the journal may be whole. A sentence.
+    World(String),
 }
 
 impl From<String> for Broken {
@@ -33,22 +55,28 @@ impl From<&str> for Broken {
 
 /// Tries with more and more left out; what came of it, and what was left out.
 pub fn leaving_out<T>(
-    mut attempt: impl FnMut(&[Position]) -> Result<T, Broken>,
-) -> Result<(T, Vec<Position>), String> {
+    mut attempt: impl FnMut(&[Poison]) -> Result<T, Broken>,
+) -> Result<(T, Vec<Poison>), Broken> {
     let mut poisoned = Vec::new();
     loop {
         match attempt(&poisoned) {
             Ok(done) => return Ok((done, poisoned)),
-            Err(Broken::At(position)) if poisoned.len() < POISONED_MAX => {
-                let (segment, entry, _) = position;
-                tracing::error!(
-                    "the core broke one of its own rules at entry {entry} of segment {segment}: \
-                     that event is left out"
-                );
-                poisoned.push(position);
+            Err(Broken::At(poison)) if poisoned.len() < POISONED_MAX => {
+                tracing::error!("{poison}: the core broke one of its own rules, that is left out");
+                poisoned.push(poison);
             }
             Err(Broken::At(_)) => return Err("the core breaks its own rules in it".into()),
-            Err(Broken::Said(why)) => return Err(why),
+            Err(other) => return Err(other),
+        }
+    }
+}
+
+/// The sentence, for whoever only looks back.
+impl From<Broken> for String {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Said(why) | Broken::World(why) => why,
+            Broken::At(poison) => format!("{poison}: the core breaks its own rules"),
         }
     }
 }
@@ -63,18 +91,29 @@ pub fn break_at(event: &Event) {
     assert!(!planted, "a planted bug");
 }
 
-/// Has the switch handle an event that may break it. Where it does, the switch is good for nothing.
+/// Has the switch handle an event that may break it; whether all of it was handled. Where it
+/// breaks, the switch is good for nothing.
 pub fn handle(
     switch: &mut Switch,
     now: Now,
     event: Event,
-    position: Position,
+    (at, poisoned): (Position, &[Poison]),
     out: &mut Out,
-) -> Result<(), Broken> {
+) -> Result<bool, Broken> {
+    let here = || poisoned.iter().filter(|poison| poison.at == at);
+    if here().any(|poison| poison.timer.is_none()) {
+        return Ok(false);
+    }
+    let timers: Vec<Timer> = here().filter_map(|poison| poison.timer).collect();
+    let whole = timers.is_empty();
+    switch.leave_out(timers);
     let handle = || {
         #[cfg(test)]
         break_at(&event);
         switch.handle(now, event, out);
     };
-    catch_unwind(AssertUnwindSafe(handle)).map_err(|_| Broken::At(position))
+    match catch_unwind(AssertUnwindSafe(handle)) {
+        Ok(()) => Ok(whole),
+        Err(_) => Err(Broken::At(Poison { at, timer: switch.expiring() })),
+    }
 }

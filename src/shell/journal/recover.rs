@@ -3,7 +3,7 @@
 //! starts empty, and the calls that were alive are closed in the records.
 
 use super::files::{self, Loaded};
-use super::poison::{self, Broken, Position, leaving_out};
+use super::poison::{self, Broken, Poison, Position, leaving_out};
 use super::salvage::{self, Salvaged};
 use super::writer::cannot_write;
 use super::{Limits, Writer};
@@ -16,6 +16,7 @@ use crate::shell::meters::ShellMeters;
 use crate::shell::store::{self, Outbox, Stored};
 use bytes::Bytes;
 use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -48,6 +49,8 @@ pub struct Again {
     pub last: Now,
     /// Messages that a process died of. Whoever sent one will send it again.
     pub poison: Vec<Bytes>,
+    /// Something was left out: as soon as the switch is at work it wants a snapshot without.
+    pub left_out: bool,
     /// `None`: a new segment begins, since the last one is another build's.
     tail: Option<Tail>,
 }
@@ -80,13 +83,19 @@ pub fn recover(dir: &Path, outbox: &mut Outbox) -> Result<Found, String> {
         return Ok(Found { begin, rows: Vec::new() });
     }
     match leaving_out(|poisoned| replay_without(poisoned, dir, &segments, &snapshots)) {
-        Ok(((again, rows), _)) => {
+        Ok(((again, rows), poisoned)) => {
+            let again = Again { left_out: !poisoned.is_empty(), ..again };
             let written = again.switch.state().rows_written();
             let rows = missing(outbox, rows, written);
             let rows = to_outbox(outbox, rows);
             Ok(Found { begin: Begin::Again(again), rows })
         }
-        Err(why) => {
+        Err(Broken::World(why)) => Err(format!(
+            "the journal in {} is kept as it is, with its calls, for another start: {why}",
+            dir.display()
+        )),
+        Err(broken) => {
+            let why = String::from(broken);
             tracing::error!("the journal in {} cannot be gone on with: {why}", dir.display());
             close_the_books(dir, &segments, &snapshots, outbox)
         }
@@ -94,7 +103,7 @@ pub fn recover(dir: &Path, outbox: &mut Outbox) -> Result<Found, String> {
 }
 
 fn replay_without(
-    poisoned: &[Position],
+    poisoned: &[Poison],
     dir: &Path,
     segments: &[u64],
     snapshots: &[u64],
@@ -103,8 +112,9 @@ fn replay_without(
     for &number in snapshots.iter().rev() {
         let start = match Start::load(dir, number) {
             Ok(start) => Start { poisoned: poisoned.into(), ..start },
+            Err(broken @ Broken::World(_)) => return Err(broken),
             Err(broken) => {
-                why = format!("snapshot {number} {broken}");
+                why = format!("snapshot {number} {}", String::from(broken));
                 tracing::error!("{why}; an older one is tried");
                 continue;
             }
@@ -123,7 +133,7 @@ struct Start {
     foreign: bool,
     rows: Vec<Row>,
     out: Out,
-    poisoned: Vec<Position>,
+    poisoned: Vec<Poison>,
     poison: Vec<Bytes>,
     /// What comes of a batch now, and whether some of it was left out.
     maker: Maker,
@@ -133,12 +143,11 @@ struct Start {
 }
 
 impl Start {
-    fn load(dir: &Path, number: u64) -> Result<Self, String> {
-        let loaded = Loaded::open(&files::snapshot(dir, number));
-        let loaded = loaded.map_err(|e| format!("cannot be read: {e}"))?;
+    fn load(dir: &Path, number: u64) -> Result<Self, Broken> {
+        let loaded = load(&files::snapshot(dir, number))?;
         let foreign = loaded.header.map_err(told)?.check_build().is_err();
         if foreign && shape_of(&loaded, number) != Some(journal::shape()) {
-            return Err(told(Unreadable::Build));
+            return Err(told(Unreadable::Build).into());
         }
         let (mut memory, mut board) = (None::<Memory>, None::<Board>);
         let mut entries = loaded.entries(number);
@@ -188,8 +197,8 @@ impl Start {
             let path = files::segment(dir, number);
             let is_last = number == newest;
             let loaded = self.open(&path);
-            let loaded = loaded.map_err(|broken| format!("segment {number} {broken}"))?;
-            let header = loaded.header.map_err(|why| told(why).to_string())?;
+            let loaded = loaded.map_err(|broken| of_segment(number, broken))?;
+            let header = loaded.header.map_err(told)?;
             if number > first && !header.follows {
                 return Err(format!("something is missing before segment {number}").into());
             }
@@ -207,14 +216,14 @@ impl Start {
         Err("it has no segment".into())
     }
 
-    fn open(&self, path: &Path) -> Result<Loaded, String> {
+    fn open(&self, path: &Path) -> Result<Loaded, Broken> {
         if !self.foreign {
             return open(path);
         }
-        let loaded = Loaded::open(path).map_err(|e| format!("cannot be read: {e}"))?;
+        let loaded = load(path)?;
         let number = loaded.header.map_err(told)?.number;
         let is_empty = loaded.entries(number).all(|(kind, _)| kind != Kind::Batch);
-        if is_empty { Ok(loaded) } else { Err(told(Unreadable::Build)) }
+        if is_empty { Ok(loaded) } else { Err(told(Unreadable::Build).into()) }
     }
 
     /// Handles what one segment holds; where its last good entry ended.
@@ -263,15 +272,16 @@ impl Start {
     }
 
     fn handle(&mut self, now: Now, event: Event, position: Position) -> Result<(), Broken> {
-        if self.poisoned.contains(&position) {
-            self.left_out = true;
-            if let Event::Sip { bytes, .. } = event {
-                self.poison.push(bytes);
-            }
-            return Ok(());
-        }
+        let message = match &event {
+            Event::Sip { bytes, .. } => Some(bytes.clone()),
+            _ => None,
+        };
         let reloads = matches!(event, Event::Reload(_));
-        poison::handle(&mut self.switch, now, event, position, &mut self.out)?;
+        let at = (position, &self.poisoned[..]);
+        if !poison::handle(&mut self.switch, now, event, at, &mut self.out)? {
+            self.left_out = true;
+            self.poison.extend(message.filter(|_| self.is_left_out(position)));
+        }
         self.maker.follow(&self.out.commands, &self.out.facts);
         if reloads {
             self.board.rename(Names::of(self.switch.settings(), self.switch.names()));
@@ -284,6 +294,11 @@ impl Start {
         Ok(())
     }
 
+    /// Whether it is the event that is left out, and not a timer.
+    fn is_left_out(&self, position: Position) -> bool {
+        self.poisoned.contains(&Poison { at: position, timer: None })
+    }
+
     fn at_the_end(
         self,
         path: &Path,
@@ -293,18 +308,24 @@ impl Start {
         len: usize,
     ) -> Result<(Again, Vec<Row>), Broken> {
         let file = OpenOptions::new().read(true).write(true).open(path);
-        let file = file.map_err(|e| format!("segment {number} cannot be written: {e}"))?;
-        if end < len {
+        let file = file.inspect_err(|error| {
+            tracing::warn!("segment {number} cannot be written on: {error}. Another one begins");
+        });
+        if end < len && file.is_ok() {
             tracing::warn!(
                 "the last entry of segment {number} was never finished: {} octets are cut off",
                 len - end
             );
-            file.set_len(end as u64).map_err(|e| e.to_string())?;
         }
-        let tail = Tail { number, follows, len: end as u64, file };
-        let tail = (!self.foreign).then_some(tail);
+        let tail = file.and_then(|file| {
+            if end < len {
+                file.set_len(end as u64)?;
+            }
+            Ok(Tail { number, follows, len: end as u64, file })
+        });
+        let tail = tail.ok().filter(|_| !self.foreign);
         let Self { switch, board, last, rows, poison, .. } = self;
-        Ok((Again { switch, board, last, poison, tail }, rows))
+        Ok((Again { switch, board, last, poison, left_out: false, tail }, rows))
     }
 }
 
@@ -319,11 +340,15 @@ impl Again {
     ) -> Result<(Switch, Board, Writer), String> {
         let Some(Tail { number, follows, len, file }) = self.tail else {
             let first = (&self.switch.memory(self.last), &self.board);
-            let writer = Writer::begin(dir, limits, first, stored, meters)?;
+            let writer = Writer::begin(dir, limits, first, None, stored, meters)?;
             return Ok((self.switch, self.board, writer));
         };
         let writer = Writer::go_on(dir, limits, (number, follows, file, len), stored, meters);
-        Ok((self.switch, self.board, writer.map_err(|e| cannot_write(dir, &e))?))
+        let mut writer = writer.map_err(|e| cannot_write(dir, &e))?;
+        if self.left_out {
+            writer.wants_snapshot();
+        }
+        Ok((self.switch, self.board, writer))
     }
 
     /// The settings that were in force.
@@ -342,10 +367,28 @@ impl Again {
     }
 }
 
-pub(super) fn open(path: &Path) -> Result<Loaded, String> {
-    let loaded = Loaded::open(path).map_err(|e| format!("cannot be read: {e}"))?;
+pub(super) fn open(path: &Path) -> Result<Loaded, Broken> {
+    let loaded = load(path)?;
     loaded.header.and_then(|header| header.check_build()).map_err(told)?;
     Ok(loaded)
+}
+
+/// What is not there is damage. Whatever else keeps a file from being read may pass, or be mended.
+fn load(path: &Path) -> Result<Loaded, Broken> {
+    Loaded::open(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Broken::Said(format!("cannot be read: {error}")),
+        _ => Broken::World(format!(
+            "{}: {error}. Mend that, or move the file away to do without what is in it",
+            path.display()
+        )),
+    })
+}
+
+fn of_segment(number: u64, broken: Broken) -> Broken {
+    match broken {
+        Broken::Said(why) => Broken::Said(format!("segment {number} {why}")),
+        broken => broken,
+    }
 }
 
 fn shape_of(loaded: &Loaded, number: u64) -> Option<u64> {

@@ -4,7 +4,7 @@ use super::files::{self, Loaded};
 use crate::base::Now;
 use crate::call::{EndedBy, Outcome};
 use crate::core::journal::{self, Kind, Note, Numbers, Over};
-use crate::core::{CallRecord, Kept, Row, Wanted};
+use crate::core::{CallRecord, JOURNAL_GAP, Kept, Row, Wanted};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -36,6 +36,8 @@ struct Books {
     /// The same, and which was noted first.
     wanted: BTreeMap<String, (usize, Wanted)>,
     noted: usize,
+    /// Since the last whole snapshot something was written nowhere.
+    gap: bool,
 }
 
 /// `known`: the newest rows of the outbox, and the last numbers in it.
@@ -59,9 +61,13 @@ pub fn salvage(
                 books.live.clear();
                 books.blocks.clear();
                 books.wanted.clear();
+                books.gap = false;
                 books.read(&loaded, number);
             }
-            Ok(loaded) => books.read(&loaded, number),
+            Ok(loaded) => {
+                books.gap |= loaded.header.is_ok_and(|header| header.gap);
+                books.read(&loaded, number);
+            }
             Err(error) => tracing::error!("{} cannot be read: {error}", path.display()),
         }
     }
@@ -146,7 +152,10 @@ impl Books {
         for (record, ended) in self.live.into_values() {
             seq += 1;
             recovered += usize::from(!ended);
-            let record = if ended { record } else { close(record, self.numbers.at) };
+            let mut record = if ended { record } else { close(record, self.numbers.at) };
+            if self.gap {
+                record.flag(JOURNAL_GAP);
+            }
             rows.push(Row::Call(CallRecord { seq, ..record }));
         }
         let facts = self.numbers.facts + FACTS_SKIPPED;

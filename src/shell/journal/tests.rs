@@ -1,6 +1,7 @@
 //! Journals on disk: whole, torn, spoiled, foreign, with a gap, read-only, turned over and cleared.
 
 mod back;
+mod faults;
 mod kept;
 mod stubs;
 mod versions;
@@ -71,6 +72,7 @@ impl Place {
     fn try_start(&self) -> Result<Process, String> {
         let mut outbox = self.outbox();
         let Found { begin, rows } = recover(&self.dir(), &mut outbox)?;
+        let closed = rows.clone();
         assert_eq!(to_outbox(&mut outbox, rows), [], "the outbox has room");
         let (stored, meters) = (Arc::<Stored>::default(), Metrics::new().for_shell());
         stored.add(outbox.last());
@@ -85,7 +87,10 @@ impl Place {
                 out.facts.iter().for_each(|fact| board.take(fact.clone()));
                 let first = (&switch.memory(now), &board);
                 let stored = Arc::clone(&stored);
-                let writer = Writer::begin(&self.dir(), self.limits, first, stored, meters)?;
+                let rows = closed.into_iter().map(|row| Command::Store(Box::new(row)));
+                let rows: Vec<Command> = rows.collect();
+                let over = stale.is_some().then_some(&rows[..]);
+                let writer = Writer::begin(&self.dir(), self.limits, first, over, stored, meters)?;
                 stale.into_iter().for_each(|stale| stale.put_aside(&self.dir(), count, true));
                 (switch, board, writer, now)
             }

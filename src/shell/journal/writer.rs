@@ -14,7 +14,8 @@ use crate::shell::engine::{Engine, Journal};
 use crate::shell::meters::ShellMeters;
 use crate::shell::store::Stored;
 use crossbeam_channel::Receiver;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -47,6 +48,8 @@ pub struct Writer {
     news: Option<Option<String>>,
     /// No new segment before then.
     next_turn: Instant,
+    /// A segment is wanted that begins behind what the core breaks in.
+    due: bool,
     keeper: Keeper,
     stored: Arc<Stored>,
     meters: ShellMeters,
@@ -59,11 +62,13 @@ struct Gap {
 
 impl Writer {
     /// Begins a journal with a switch that nobody knew before. On a disk that is full it begins
-    /// with a gap, which is no reason to answer nobody.
+    /// with a gap, which is no reason to answer nobody. `over`: rows of calls that end with the
+    /// journal before this one.
     pub fn begin(
         dir: &Path,
         limits: Limits,
         first: (&Memory, &Board),
+        over: Option<&[Command]>,
         stored: Arc<Stored>,
         meters: ShellMeters,
     ) -> Result<Self, String> {
@@ -72,9 +77,13 @@ impl Writer {
         let last = segments.into_iter().chain(snapshots).max().unwrap_or(0);
         let number = last + 1;
         let snapshot = keeper::encode(number, first.0, Some(first.1))?;
-        match first_files(dir, number, &snapshot) {
-            Ok(file) => {
-                let tail = (number, false, file, HEADER_LEN as u64);
+        let begun = match over {
+            None => first_files(dir, number, &snapshot),
+            Some(rows) => closing_files(dir, number, &snapshot, &notes_of(number, rows, first.0)),
+        };
+        match begun {
+            Ok((file, len)) => {
+                let tail = (number, false, file, len);
                 Self::go_on(dir, limits, tail, stored, meters).map_err(sentence)
             }
             Err(error) if is_full(&error) => {
@@ -87,11 +96,9 @@ impl Writer {
         }
     }
 
-    /// Notes rows that were in a journal before this one; whether they are on the disk.
-    pub fn take_over(&mut self, now: Now, rows: &[Command], engine: &dyn Engine) -> bool {
-        self.follow(rows, &[], engine);
-        self.commit(now, engine);
-        self.is_whole() && self.segment.file.sync_data().is_ok()
+    /// A snapshot is wanted as soon as the switch is at work.
+    pub fn wants_snapshot(&mut self) {
+        self.due = true;
     }
 
     /// Nothing goes into a journal yet; what one before this holds is not all from now on.
@@ -128,6 +135,7 @@ impl Writer {
             healing: None,
             news: None,
             next_turn: Instant(0),
+            due: false,
             keeper: Keeper::start(dir, limits, Arc::clone(&stored))?,
             stored,
             meters,
@@ -260,7 +268,8 @@ impl Journal for Writer {
         if self.len > self.limits.stuck && !self.keeper.is_free() {
             self.keeper.press();
         }
-        let wanted = self.len > self.limits.segment || self.gap.is_some() || self.healing.is_some();
+        let is_long = self.len > self.limits.segment;
+        let wanted = is_long || self.due || self.gap.is_some() || self.healing.is_some();
         wanted && self.next_turn <= now.instant && self.keeper.is_free()
     }
 
@@ -275,7 +284,10 @@ impl Journal for Writer {
     fn snapshot(&mut self, memory: Memory, board: Receiver<Board>) {
         let at = memory.now.instant;
         match self.turn(memory, board) {
-            Ok(()) => self.healing = self.gap.take().or(self.healing.take()),
+            Ok(()) => {
+                self.healing = self.gap.take().or(self.healing.take());
+                self.due = false;
+            }
             // The segment goes on, or the gap does.
             Err(error) if self.gap.is_none() => {
                 tracing::error!("the journal cannot begin another segment: {error}");
@@ -293,15 +305,47 @@ impl Journal for Writer {
     }
 }
 
-/// The first snapshot, and the segment that follows it.
-fn first_files(dir: &Path, number: u64, snapshot: &[u8]) -> io::Result<std::fs::File> {
+/// The first snapshot, and the segment that follows it: a start that finds the snapshot alone
+/// begins the segment.
+fn first_files(dir: &Path, number: u64, snapshot: &[u8]) -> io::Result<(File, u64)> {
     let path = files::snapshot(dir, number);
     files::publish(&path, snapshot)?;
     let begun = files::create(&files::segment(dir, number), &Header::new(number, false));
-    // Without its segment it would be taken for a journal that has lost one.
+    // Whoever goes on with the journal before needs it to be the last.
     let file = begun.inspect_err(|_| drop(std::fs::remove_file(&path)))?;
     files::sync_folder(dir)?;
-    Ok(file)
+    Ok((file, HEADER_LEN as u64))
+}
+
+/// The other way round: a switch that knows nothing of calls may be gone on with only when the
+/// rows of those that ended with the journal before are safe. A start that finds the segment alone
+/// closes the books once more, and finds these rows closed.
+fn closing_files(
+    dir: &Path,
+    number: u64,
+    snapshot: &[u8],
+    notes: &[u8],
+) -> io::Result<(File, u64)> {
+    let path = files::segment(dir, number);
+    let mut file = files::create(&path, &Header::new(number, false))?;
+    let written = file.write_all(notes).and_then(|()| file.sync_data());
+    let published = written.and_then(|()| files::publish(&files::snapshot(dir, number), snapshot));
+    published.inspect_err(|_| drop(std::fs::remove_file(&path)))?;
+    Ok((file, (HEADER_LEN + notes.len()) as u64))
+}
+
+/// Rows, and how far numbers have come, as notes of a segment that has no events yet.
+fn notes_of(number: u64, rows: &[Command], memory: &Memory) -> Vec<u8> {
+    let mut notes = Vec::new();
+    for command in rows {
+        noted::of_command(command, &mut |note| {
+            let _ = journal::put_note(&mut notes, number, note);
+        });
+    }
+    for note in memory.state.notes(memory.now) {
+        let _ = journal::put_note(&mut notes, number, &note);
+    }
+    notes
 }
 
 fn is_full(error: &io::Error) -> bool {

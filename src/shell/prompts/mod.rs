@@ -184,6 +184,11 @@ impl Prompts {
     }
 }
 
+/// A shipped voice as it lies in the program.
+pub fn built_in(name: &str) -> &'static [u8] {
+    shipped(name).unwrap_or_default()
+}
+
 fn shipped(name: &str) -> Option<&'static [u8]> {
     let at = shipped::AUDIO.binary_search_by_key(&name, |(name, _)| *name).ok()?;
     Some(shipped::AUDIO[at].1)

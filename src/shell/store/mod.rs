@@ -163,6 +163,8 @@ pub struct Stored {
     states: AtomicU64,
     /// The journal has a gap: rows that come now are in no other place.
     alone: AtomicBool,
+    /// The outbox takes no rows just now.
+    stuck: AtomicBool,
     /// The segment that is written, where some of it may not have reached the disk.
     unsafe_yet: Mutex<Option<Arc<File>>>,
 }
@@ -186,6 +188,11 @@ impl Stored {
     /// Whether rows are in no other place, since the journal has a gap.
     pub fn is_alone(&self) -> bool {
         self.alone.load(Ordering::SeqCst)
+    }
+
+    /// Whether rows wait in memory since the outbox takes none.
+    pub fn is_stuck(&self) -> bool {
+        self.stuck.load(Ordering::SeqCst)
     }
 
     fn wrote(&self, file: Arc<File>) {
@@ -250,6 +257,7 @@ fn append_all(
         let (mut pause, mut tries_left) = (pace.retry.0, pace.last_tries);
         let mut try_once = || bound.hold(shared, log).and_then(|()| append(log, &batch, stored));
         while let Err(error) = try_once() {
+            stored.stuck.store(true, Ordering::SeqCst);
             tracing::error!(
                 rows = batch.len(),
                 "call records cannot be written to {}: {error}. They are kept in memory and tried \
@@ -263,6 +271,7 @@ fn append_all(
             }
             pause = (pause * 2).min(pace.retry.1);
         }
+        stored.stuck.store(false, Ordering::SeqCst);
         meters.rows.increment(batch.len() as u64);
         shared.appended(log.end(), batch.len() as u64);
     }

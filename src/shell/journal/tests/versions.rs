@@ -3,7 +3,7 @@
 use super::*;
 
 /// Makes files of another version of what lies in the journal.
-fn rewrite(place: &Place, change: impl Fn(Vec<u8>) -> Vec<u8>) {
+pub fn rewrite(place: &Place, change: impl Fn(Vec<u8>) -> Vec<u8>) {
     for entry in std::fs::read_dir(place.dir()).unwrap() {
         let path = entry.unwrap().path();
         std::fs::write(&path, change(std::fs::read(&path).unwrap())).unwrap();
