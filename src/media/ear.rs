@@ -129,6 +129,11 @@ impl Ear {
 
     /// Samples while nothing is here; false in a pause.
     fn make_up(&mut self, missing: usize) -> bool {
+        if let Some(noise) = self.noise {
+            self.jitter.rest();
+            self.hiss(noise, missing);
+            return true;
+        }
         let opus = matches!(self.decoder, Some((Codec::Opus, _)));
         let dozes = opus && (1..OPUS_PAUSE).contains(&self.jitter.starved());
         if dozes || !self.jitter.pauses() {
@@ -136,18 +141,18 @@ impl Ear {
             self.jitter.starve(self.ticks(missing));
             return true;
         }
-        let Some(noise) = self.noise else {
-            let rest = !self.ready.is_empty();
-            self.ready.resize(self.ready.len() + if rest { missing } else { 0 }, 0);
-            return rest;
-        };
-        for _ in 0..missing {
+        let rest = !self.ready.is_empty();
+        self.ready.resize(self.ready.len() + if rest { missing } else { 0 }, 0);
+        rest
+    }
+
+    fn hiss(&mut self, loudness: f32, samples: usize) {
+        for _ in 0..samples {
             // Even odds from -1 to 1 have a power of a third.
             self.dice = self.dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let odds = (self.dice >> 8) as f32 / (1 << 23) as f32 - 1.0;
-            self.ready.push((odds * noise * 3f32.sqrt()) as i16);
+            self.ready.push((odds * loudness * 3f32.sqrt()) as i16);
         }
-        true
     }
 
     /// Samples of the room for ticks of the codec's clock, and the other way round.

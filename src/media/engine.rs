@@ -146,13 +146,9 @@ impl Engine {
                     }
                     return None;
                 };
-                let peer = self.table.get_mut(peer)?;
-                let said = peer.say(content, &mut rtp);
-                if let (Content::Event { key: Some(key), .. }, None) = (content, &said)
-                    && peer.wants_tones()
-                {
-                    let peer = peer.id;
-                    self.pass_key(now, peer, key.char());
+                let said = self.table.get_mut(peer)?.say(content, &mut rtp);
+                if said.is_none() {
+                    self.tell_otherwise(now, (port, peer), content, &rtp, out);
                 }
                 said
             }

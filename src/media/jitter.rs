@@ -189,6 +189,12 @@ impl Jitter {
         self.least = (u32::MAX, 0);
     }
 
+    /// The sender has said that it pauses: nothing is late.
+    pub fn rest(&mut self) {
+        self.starved = self.starved.max(PAUSE * self.ms);
+        self.least = (u32::MAX, 0);
+    }
+
     /// Nothing has come for so long that it is no lost packet.
     pub fn pauses(&self) -> bool {
         self.next.is_none() || self.starved >= PAUSE * self.ms
@@ -309,6 +315,17 @@ mod tests {
         put(&mut jitter, 40);
         assert!(!jitter.pauses());
         assert!(turns(&mut jitter, 3).ends_with('0'), "no 39 packets were lost");
+    }
+
+    #[test]
+    fn a_pause_that_was_told_of_makes_nothing_later() {
+        let mut jitter = Jitter::default();
+        for talk in 0..12 {
+            let first = talk * 20;
+            (first..first + 3).for_each(|n| put(&mut jitter, n));
+            assert_eq!(turns(&mut jitter, 4), "e012", "talk {talk}");
+            jitter.rest();
+        }
     }
 
     #[test]

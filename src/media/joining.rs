@@ -6,15 +6,21 @@
 use super::control::{Far, Seat};
 use super::effect::Effect;
 use super::engine::{Engine, PRESSES, ROOMS, index};
-use super::port::Port;
+use super::port::{Content, Port};
 use super::press::Presses;
 use super::room::{self, Mix, Room};
 use crate::base::limits::ROOM_MAX;
 use crate::base::{Instant, PortId};
+use crate::wire::rtp::Rtp;
 
-/// Whether what one sends the other can hear, if need be after a conversion in place.
-fn alike(a: &Far, b: &Far) -> bool {
-    a.codec == b.codec || a.codec.law().is_some() && b.codec.law().is_some()
+/// Whether what one sends the other can hear, if need be after a conversion in place. Before
+/// anything is agreed, that is so.
+fn alike(a: &Port, b: &Port) -> bool {
+    let Some((one, other)) = a.far.zip(b.far) else { return true };
+    let codecs = one.codec == other.codec || one.codec.law().and(other.codec.law()).is_some();
+    // Somebody has to make the noise for whoever does not know what it is.
+    let noise = |noisy: bool, far: &Far| noisy && far.comfort.is_none();
+    codecs && !noise(a.noisy, &other) && !noise(b.noisy, &one)
 }
 
 impl Engine {
@@ -34,9 +40,8 @@ impl Engine {
 
     /// Has two partners hear each other in whichever way is the cheapest.
     fn join(&mut self, now: Instant, a: PortId, b: PortId, out: &mut Vec<Effect>) {
-        let far = |port: PortId| self.table.get(port).and_then(|port| port.far);
-        let relayed = far(a).zip(far(b)).is_none_or(|(a, b)| alike(&a, &b));
-        if !relayed {
+        let both = self.table.get(a).zip(self.table.get(b));
+        if !both.is_none_or(|(a, b)| alike(a, b)) {
             return self.enter(now, vec![a, b], vec![2, 1], out);
         }
         for (one, other) in [(a, b), (b, a)] {
@@ -48,12 +53,12 @@ impl Engine {
         }
     }
 
-    /// What a far end has agreed to may have changed how it is joined with its partner.
+    /// What a far end has agreed to, or sends, may have changed how it is joined with its partner.
     pub(super) fn rejoin(&mut self, now: Instant, port: PortId, out: &mut Vec<Effect>) {
         let Some(near) = self.table.get(port) else { return };
         let (Some(partner), relayed) = (near.partner, near.peer.is_some()) else { return };
-        let fars = near.far.zip(self.table.get(partner).and_then(|other| other.far));
-        if fars.is_none_or(|(a, b)| alike(&a, &b)) != relayed {
+        let other = self.table.get(partner);
+        if other.is_none_or(|other| alike(near, other)) != relayed {
             self.sever(port);
             self.sever(partner);
             self.join(now, port, partner, out);
@@ -152,6 +157,33 @@ impl Engine {
             other.partner = None;
         }
         Some(partner)
+    }
+
+    /// What the peer of a port cannot be told as it came: keys become tones, and from the first
+    /// comfort noise on the two are a room.
+    #[cold]
+    pub(super) fn tell_otherwise(
+        &mut self,
+        now: Instant,
+        (port, peer): (PortId, PortId),
+        content: Content,
+        rtp: &Rtp,
+        out: &mut Vec<Effect>,
+    ) {
+        match content {
+            Content::Event { key: Some(key), .. } => {
+                if self.table.get(peer).is_some_and(Port::wants_tones) {
+                    self.pass_key(now, peer, key.char());
+                }
+            }
+            Content::Comfort => {
+                self.rejoin(now, port, out);
+                if let Some(near) = self.table.get_mut(port) {
+                    near.say_in_room(content, rtp);
+                }
+            }
+            Content::Audio(_) | Content::Event { key: None, .. } | Content::Code => {}
+        }
     }
 
     /// A key of one party of a room of two, or one that the other takes only as a tone.

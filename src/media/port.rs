@@ -4,6 +4,7 @@
 //! goes. Knows no other port but its peer's id. May import: base, wire.
 
 mod rtcp;
+mod sound;
 
 use super::control::{Event, Far, Figures};
 use super::ear::Ear;
@@ -33,8 +34,8 @@ const EVENT: u8 = 101;
 const COMFORT: u8 = 13;
 /// Below this a watch for silence needs every packet.
 const THIN_WATCH: Duration = Duration::from_secs(3);
-/// Whoever may be silent in their pauses is silent after this at the earliest: four reports (RFC
-/// 3550 section 6.2), any of which shows that they are there.
+/// Whoever has told of a pause is silent after this at the earliest: four reports (RFC 3550 section
+/// 6.2), any of which shows that they are there.
 const PAUSE_MAX: Duration = Duration::from_secs(20);
 /// The clock of telephone-event beside Opus.
 const WIDE_CLOCK: u32 = 48_000;
@@ -78,6 +79,10 @@ pub struct Port {
     voice: Voice,
     heard: Instant,
     silent: bool,
+    /// Comfort noise was the last that came: it may say nothing for a while.
+    pauses: bool,
+    /// It has sent comfort noise at all.
+    pub(super) noisy: bool,
     thin: Option<u8>,
 }
 
@@ -116,6 +121,8 @@ pub(super) enum Content {
         wide: bool,
     },
     Comfort,
+    /// A key of a code: for nobody's ears.
+    Code,
 }
 
 impl Port {
@@ -152,6 +159,8 @@ impl Port {
             voice: Voice::new(dice),
             heard: now,
             silent: false,
+            pauses: false,
+            noisy: false,
             thin: None,
         }
     }
@@ -201,8 +210,7 @@ impl Port {
     /// Tells of silence once. A far end that has said it will not speak is not silent.
     pub(super) fn review(&mut self, now: Instant, out: &mut Vec<Effect>) {
         let expected = self.far.is_none_or(|far| far.speaks);
-        let pauses = self.far.is_some_and(|far| far.comfort.is_some());
-        let allowed = if pauses { PAUSE_MAX } else { Duration::ZERO };
+        let allowed = if self.pauses { PAUSE_MAX } else { Duration::ZERO };
         let over =
             self.silence.is_some_and(|silence| now.since(self.heard) >= silence.max(allowed));
         if over && expected && !self.silent {
@@ -237,6 +245,7 @@ impl Port {
         }
         self.hearing.packet(rtp.ssrc(), rtp.sequence(), self.thin.is_some());
         self.heard = now;
+        self.pauses = content == Content::Comfort;
         if self.silent {
             self.silent = false;
             out.push(Effect::Tell(Event::Heard { port: self.id }));
@@ -257,10 +266,11 @@ impl Port {
                     Heard::Nothing => {}
                 }
             }
-            Content::Comfort => {}
+            Content::Comfort => self.noisy = true,
+            Content::Code => {}
         }
         if self.codes == Codes::Read && matches!(content, Content::Event { .. }) {
-            return None;
+            content = Content::Code;
         }
         self.far.as_ref().filter(|far| far.speaks).map(|_| content)
     }
@@ -300,28 +310,17 @@ impl Port {
     }
 
     /// Makes the peer's packet one of this port's, in place, and says where it goes. The header
-    /// stays as it is but for the payload type, and the number where another stream went before,
-    /// so that RTCP stays true but for the highest number received.
+    /// stays as it is but for the payload type, and the number where another stream went before or
+    /// something was kept back, so that RTCP stays true but for the highest number received.
     #[inline]
     pub(super) fn say(&mut self, content: Content, rtp: &mut Rtp) -> Option<Relay> {
         let far = self.far.as_ref().filter(|_| !self.closed)?;
         let to = self.listens()?;
-        match content {
-            Content::Audio(codec) => {
-                if codec != far.codec {
-                    codec.law().filter(|_| far.codec.law().is_some())?.convert(rtp.payload_mut());
-                }
-                rtp.set_payload_type(far.payload);
-            }
-            Content::Event { wide, .. } => {
-                let clock = if wide { WIDE_CLOCK } else { 8_000 };
-                rtp.set_payload_type(far.event?);
-                if clock != far.event_clock {
-                    dtmf::scale(rtp.payload_mut(), clock, far.event_clock);
-                }
-            }
-            Content::Comfort => rtp.set_payload_type(far.comfort?),
-        }
+        let Some(payload_type) = translate(content, far, rtp) else {
+            self.voice.keep_back(rtp);
+            return None;
+        };
+        rtp.set_payload_type(payload_type);
         rtp.set_sequence(self.voice.follow(rtp));
         self.sent += 1;
         Some(Relay { port: self.id, to })
@@ -371,111 +370,9 @@ impl Port {
         self.sent += (out.len() - before) as u64;
     }
 
-    /// 20 ms of the sound of a room in the codec of the far end.
-    pub(super) fn encode(&mut self, codec: Codec, rate: u32, samples: &[i16]) -> Arc<[u8]> {
-        self.voice.encode(codec, rate, samples)
-    }
-
-    /// Whether keys can be pressed for it at all.
-    pub(super) fn takes_keys(&self) -> bool {
-        self.far.is_some_and(|far| far.event.is_some()) || self.wants_tones()
-    }
-
-    /// Keys are tones in its sound.
-    pub(super) fn wants_tones(&self) -> bool {
-        self.far.is_some_and(|far| far.inband && far.event.is_none())
-    }
-
-    fn plays_tones(&self) -> bool {
-        self.presses.is_some() && self.wants_tones()
-    }
-
-    /// 20 ms of the keys that we press; false when all have been.
-    pub(super) fn press(&mut self, round: u64, out: &mut Vec<Effect>) -> bool {
-        let Some((far, presses)) = self.far.zip(self.presses.as_mut()) else { return false };
-        let ticks = far.event_clock / 50;
-        let way = match far.event {
-            Some(_) => Way::Events { ticks, stream: self.voice.now() },
-            None => Way::Tones,
-        };
-        match presses.turn(way) {
-            Due::Over => return false,
-            Due::Pause => {}
-            Due::Tone(samples) => {
-                let audio = self.encode(far.codec, NARROW, &*samples);
-                self.frame(round, (&audio, 0, audio.len()), out);
-            }
-            Due::Event { payload, timestamp, first } => {
-                if let Some((to, event)) = self.listens().zip(far.event) {
-                    let packet = (event, timestamp, first);
-                    out.push(self.voice.event((self.id, to), packet, &payload));
-                    self.sent += 1;
-                }
-            }
-        }
-        true
-    }
-
     /// Keys are passed on again, until a code begins.
     pub(super) fn read_codes(&mut self) {
         self.codes = Codes::Looked;
-    }
-
-    /// What the far end says goes into the room that it is in.
-    pub(super) fn say_in_room(&mut self, content: Content, rtp: &Rtp) {
-        if self.room.is_none() {
-            return;
-        }
-        let ear = self.ear.get_or_insert_with(|| Box::new(Ear::new(NARROW)));
-        match content {
-            Content::Audio(codec) => {
-                ear.put((rtp.ssrc(), rtp.timestamp()), codec, rtp.payload());
-            }
-            Content::Comfort => ear.put_noise(rtp.payload()),
-            Content::Event { .. } => {}
-        }
-    }
-
-    /// The next 20 ms of what it says; false where it says nothing.
-    pub(super) fn take_said(&mut self, rate: u32, frame: &mut [i16]) -> bool {
-        let Some(ear) = &mut self.ear else { return false };
-        if ear.rate() != rate {
-            **ear = Ear::new(rate);
-        }
-        ear.take(frame)
-    }
-
-    pub(super) fn leave_room(&mut self) -> Option<u32> {
-        self.ear = None;
-        self.room.take()
-    }
-
-    /// The codec that it hears, unless it hears something else just now.
-    pub(super) fn codec(&self) -> Option<Codec> {
-        self.far.filter(|_| !self.closed).map(|far| far.codec)
-    }
-
-    /// Its codec tells more than the telephone does.
-    pub(super) fn is_wide(&self) -> bool {
-        self.far.is_some_and(|far| far.codec.rate() > NARROW)
-    }
-
-    /// Looks for keys in the sound, where they are told of in no other way.
-    #[cold]
-    pub(super) fn listen_in(
-        &mut self,
-        now: Instant,
-        content: Content,
-        rtp: &Rtp,
-        out: &mut Vec<Effect>,
-    ) {
-        let (Some(tones), Content::Audio(codec)) = (&mut self.tones, content) else { return };
-        let Some(law) = codec.law() else { return };
-        let mut keys = Vec::new();
-        tones.hear(rtp.payload().iter().map(|octet| law.decode(*octet)), &mut keys);
-        let port = self.id;
-        keys.retain(|_| self.keys.is_one_more(now));
-        out.extend(keys.into_iter().map(|key| Effect::Tell(Event::Key { port, key })));
     }
 
     /// Whether what it plays has come to its end.
@@ -493,5 +390,27 @@ impl Port {
     pub(super) fn figures(&self) -> Figures {
         let round_trip = self.reports.round_trip();
         Figures { round_trip, ..self.hearing.figures(self.sent, self.refused) }
+    }
+}
+
+/// Has a packet hold what a far end understands; the payload type that it is then. `None`: it
+/// cannot be told.
+#[inline]
+fn translate(content: Content, far: &Far, rtp: &mut Rtp) -> Option<u8> {
+    match content {
+        Content::Audio(codec) if codec == far.codec => Some(far.payload),
+        Content::Audio(codec) => {
+            codec.law().filter(|_| far.codec.law().is_some())?.convert(rtp.payload_mut());
+            Some(far.payload)
+        }
+        Content::Event { wide, .. } => {
+            let clock = if wide { WIDE_CLOCK } else { 8_000 };
+            if far.event.is_some() && clock != far.event_clock {
+                dtmf::scale(rtp.payload_mut(), clock, far.event_clock);
+            }
+            far.event
+        }
+        Content::Comfort => far.comfort,
+        Content::Code => None,
     }
 }

@@ -73,6 +73,18 @@ impl Voice {
         shifted
     }
 
+    /// One that is not passed on: what comes behind it closes up.
+    pub fn keep_back(&mut self, rtp: &Rtp) {
+        let Some((_, shift)) = self.source.as_mut().filter(|(ssrc, _)| *ssrc == rtp.ssrc()) else {
+            return;
+        };
+        let before = rtp.sequence().wrapping_add(*shift).wrapping_sub(1);
+        if before.wrapping_sub(self.sequence) < 0x8000 {
+            self.sequence = before;
+            *shift = shift.wrapping_sub(1);
+        }
+    }
+
     /// Whom it passes on now, and by how much their numbers are shifted.
     pub fn source(&self) -> Option<(u32, u16)> {
         self.source

@@ -23,7 +23,8 @@ impl Port {
             return None;
         };
         self.reports.heard(now, &told);
-        if self.far.is_some_and(|far| far.comfort.is_some()) {
+        // In a pause that was told of nothing else shows that somebody is there.
+        if self.pauses {
             self.heard = now;
         }
         Some(told).filter(|_| self.reports.hands_on(now))

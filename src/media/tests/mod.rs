@@ -1,6 +1,7 @@
 //! The data plane as its users and its enemies see it.
 
 mod codecs;
+mod comfort;
 mod far_end;
 mod playing;
 mod recording;

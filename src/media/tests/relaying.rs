@@ -148,7 +148,7 @@ fn wrong_empty_huge_and_broken_packets_are_harmless() {
     }
     assert_eq!(world.figures(NEAR()).refused, 5);
     assert!(world.rtp(NEAR(), A, &mut packet(8, 4, &[])).is_some());
-    assert_eq!(world.rtp(NEAR(), A, &mut packet(13, 5, &[70])), None);
+    assert_eq!(world.rtp(NEAR(), A, &mut packet(77, 5, &[70])), None);
     assert_eq!(world.stream(NEAR(), A, 40_000, 10), 10);
     assert_eq!(world.figures(NEAR()).lost, 0);
 }

@@ -105,6 +105,22 @@ fn a_beep_is_heard_alone_and_the_room_goes_on_after_it() {
 }
 
 #[test]
+fn nothing_is_encoded_for_whoever_does_not_hear() {
+    let held = Far { hears: false, ..far(FAR[1]) };
+    let mut world = room(&[far(FAR[0]), held, far(FAR[2])]);
+    world.command(Command::Play { port: port(30_004), piece: 0, tunes: vec![PROMPT], then: None });
+    let codecs = |world: &World| {
+        ports(3).into_iter().map(|port| world.engine.table.get(port).unwrap().codec()).collect()
+    };
+    let hearing: Vec<Option<Codec>> = codecs(&world);
+    assert_eq!(hearing, [Some(Codec::Pcma), None, None], "on hold, and played something");
+    world.command(Command::Agree { port: port(30_002), far: far(FAR[1]) });
+    world.command(Command::Stop { port: port(30_004) });
+    let hearing: Vec<Option<Codec>> = codecs(&world);
+    assert_eq!(hearing, [Some(Codec::Pcma); 3]);
+}
+
+#[test]
 fn keys_of_a_code_do_not_reach_the_other_party_and_others_do() {
     use crate::wire::dtmf::Press;
     let (near, peer) = (port(30_000), port(30_002));

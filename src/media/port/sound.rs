@@ -1,0 +1,114 @@
+//! What of a port is decoded or encoded: what it says in a room and hears there, keys that are
+//! pressed for it, and tones that are looked for in its sound. May import: base, wire.
+
+use super::*;
+
+impl Port {
+    /// 20 ms of the sound of a room in the codec of the far end.
+    pub(in crate::media) fn encode(
+        &mut self,
+        codec: Codec,
+        rate: u32,
+        samples: &[i16],
+    ) -> Arc<[u8]> {
+        self.voice.encode(codec, rate, samples)
+    }
+
+    /// Whether keys can be pressed for it at all.
+    pub(in crate::media) fn takes_keys(&self) -> bool {
+        self.far.is_some_and(|far| far.event.is_some()) || self.wants_tones()
+    }
+
+    /// Keys are tones in its sound.
+    pub(in crate::media) fn wants_tones(&self) -> bool {
+        self.far.is_some_and(|far| far.inband && far.event.is_none())
+    }
+
+    pub(super) fn plays_tones(&self) -> bool {
+        self.presses.is_some() && self.wants_tones()
+    }
+
+    /// 20 ms of the keys that we press; false when all have been.
+    pub(in crate::media) fn press(&mut self, round: u64, out: &mut Vec<Effect>) -> bool {
+        let Some((far, presses)) = self.far.zip(self.presses.as_mut()) else { return false };
+        let ticks = far.event_clock / 50;
+        let way = match far.event {
+            Some(_) => Way::Events { ticks, stream: self.voice.now() },
+            None => Way::Tones,
+        };
+        match presses.turn(way) {
+            Due::Over => return false,
+            Due::Pause => {}
+            Due::Tone(samples) => {
+                let audio = self.encode(far.codec, NARROW, &*samples);
+                self.frame(round, (&audio, 0, audio.len()), out);
+            }
+            Due::Event { payload, timestamp, first } => {
+                if let Some((to, event)) = self.listens().zip(far.event) {
+                    let packet = (event, timestamp, first);
+                    out.push(self.voice.event((self.id, to), packet, &payload));
+                    self.sent += 1;
+                }
+            }
+        }
+        true
+    }
+
+    /// What the far end says goes into the room that it is in.
+    pub(in crate::media) fn say_in_room(&mut self, content: Content, rtp: &Rtp) {
+        if self.room.is_none() {
+            return;
+        }
+        let ear = self.ear.get_or_insert_with(|| Box::new(Ear::new(NARROW)));
+        match content {
+            Content::Audio(codec) => {
+                ear.put((rtp.ssrc(), rtp.timestamp()), codec, rtp.payload());
+            }
+            Content::Comfort => ear.put_noise(rtp.payload()),
+            Content::Event { .. } | Content::Code => {}
+        }
+    }
+
+    /// The next 20 ms of what it says; false where it says nothing.
+    pub(in crate::media) fn take_said(&mut self, rate: u32, frame: &mut [i16]) -> bool {
+        let Some(ear) = &mut self.ear else { return false };
+        if ear.rate() != rate {
+            **ear = Ear::new(rate);
+        }
+        ear.take(frame)
+    }
+
+    pub(in crate::media) fn leave_room(&mut self) -> Option<u32> {
+        self.ear = None;
+        self.room.take()
+    }
+
+    /// The codec that it hears a room in. `None`: it hears something else just now, or nothing.
+    pub(in crate::media) fn codec(&self) -> Option<Codec> {
+        let hears = !self.closed && self.listens().is_some();
+        self.far.filter(|_| hears).map(|far| far.codec)
+    }
+
+    /// Its codec tells more than the telephone does.
+    pub(in crate::media) fn is_wide(&self) -> bool {
+        self.far.is_some_and(|far| far.codec.rate() > NARROW)
+    }
+
+    /// Looks for keys in the sound, where they are told of in no other way.
+    #[cold]
+    pub(in crate::media) fn listen_in(
+        &mut self,
+        now: Instant,
+        content: Content,
+        rtp: &Rtp,
+        out: &mut Vec<Effect>,
+    ) {
+        let (Some(tones), Content::Audio(codec)) = (&mut self.tones, content) else { return };
+        let Some(law) = codec.law() else { return };
+        let mut keys = Vec::new();
+        tones.hear(rtp.payload().iter().map(|octet| law.decode(*octet)), &mut keys);
+        let port = self.id;
+        keys.retain(|_| self.keys.is_one_more(now));
+        out.extend(keys.into_iter().map(|key| Effect::Tell(Event::Key { port, key })));
+    }
+}
