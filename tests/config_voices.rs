@@ -2,7 +2,7 @@
 
 use pukar::base::{AgentId, QueueId};
 use pukar::call::MediaIo;
-use pukar::config::{Mistake, Settings, parse};
+use pukar::config::{Country, Mistake, Settings, parse};
 use std::path::Path;
 use std::time::Duration;
 
@@ -41,6 +41,19 @@ fn packets_are_moved_by_epoll_unless_something_else_is_said() {
     one(
         "[media]\nio = \"epol\"",
         "2: io \"epol\" is no way to move packets; did you mean \"epoll\"?",
+    );
+}
+
+#[test]
+fn tones_are_those_of_a_country() {
+    assert_eq!(read("").unwrap().country, Country::India);
+    for country in Country::ALL {
+        let settings = read(&format!("[media]\ncountry = \"{}\"", country.name())).unwrap();
+        assert_eq!(settings.country, country);
+    }
+    one(
+        "[media]\ncountry = \"uk\"",
+        "2: country \"uk\" is no country whose tones we know; did you mean \"us\"?",
     );
 }
 

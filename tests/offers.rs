@@ -289,3 +289,32 @@ fn whoever_is_silent_is_not_heard_because_of_an_offer() {
         .any(|fact| matches!(fact.what, What::Call(call::Fact::LegClosed { .. })));
     assert!(ended, "offers do not make a call last for ever");
 }
+
+/// What the caller is answered with before anybody knows the agent's phone is not the last word.
+#[test]
+fn a_caller_who_knows_the_codec_of_the_agents_phone_is_asked_for_it_once() {
+    let centre =
+        CENTRE.replacen("skills = [\"operator\"]\nready", "skills = [\"other\"]\nready", 1);
+    let centre = centre.replace("skills = [\"health\"]", "skills = [\"operator\"]");
+    for (offered, answered, asked) in
+        [("8 9", "9", Some("9 8")), ("8 9", "8", None), ("8", "9", None)]
+    {
+        let mut stage = Stage::new(&centre);
+        stage.habit(OP2, desk_world::Habit::Rings);
+        let call = op1_dials(&mut stage, "181", &four(offered));
+        assert!(media_lines(&stage.answers[call])[0].contains("RTP/AVP 8"));
+        answers(&mut stage, OP2, "200 OK", &four(answered));
+        let to_caller = |stage: &Stage| -> Vec<String> {
+            let op1 = OP1.parse().unwrap();
+            let all = stage.invites.iter().filter(|(at, _)| *at == op1);
+            all.map(|(_, invite)| media_lines(invite)[0].to_string()).collect()
+        };
+        let invites = to_caller(&stage);
+        assert_eq!(invites.len(), usize::from(asked.is_some()), "{offered} {answered}");
+        if let Some(asked) = asked {
+            assert!(invites[0].contains(&format!("RTP/AVP {asked}")), "{invites:?}");
+        }
+        stage.wait(secs(3));
+        assert_eq!(to_caller(&stage).len(), invites.len(), "once");
+    }
+}

@@ -1,11 +1,12 @@
 //! What waiting callers hear and press, as stories of the whole switch: announcements, keys, the
 //! menu, and what the agent's phone is told before anybody answers.
 
-use pukar::base::{Instant, QueueId};
+use pukar::base::{Instant, QueueId, TuneId};
 use pukar::call::{self, Choice, EndedBy, Means, Outcome};
 use pukar::config::Settings;
 use pukar::core::{Event, Fact, Verb, What};
 use pukar::sim::{Habits, Plan, Reach, World, agent_address, caller_address, number_of};
+use std::sync::Arc;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -320,4 +321,73 @@ fn a_supervisors_message_is_heard_at_once_and_for_its_time_by_whoever_comes() {
     let refused = "no message \"nonsense\"; there are flood";
     let (say, hush) = (("queues.say", ""), ("queues.hush", ""));
     assert_eq!(acts.collect::<Vec<_>>(), [("queues.say", refused), say, hush, say]);
+}
+
+fn put(world: &mut World, message: &str, minutes: u64) {
+    let (queue, message) = ("general".into(), message.into());
+    let verb = Verb::PutMessage { queue, message, minutes };
+    world.tell(Event::Admin { request: 1, by: "asha".into(), verb });
+}
+
+fn heard(world: &World) -> Vec<String> {
+    announced(world).into_iter().map(|(_, words)| words).collect()
+}
+
+#[test]
+fn a_message_may_be_put_together_of_words_times_and_numbers() {
+    let mut world = world_with(1, 0, |settings| {
+        settings.call.messages = vec!["flood".into()];
+        let words = ["hi/parked", "hi/tomorrow"].map(|word| (word.to_string(), TuneId(6)));
+        settings.call.prompts = Arc::new(words.into());
+    });
+    world.dial(0);
+    world.wait(12 * SECOND);
+    put(&mut world, "flood tomorrow 9:30 45m #17", 0);
+    put(&mut world, "flood someday", 0);
+    let composed = "flood tomorrow morning n/half n/9 oclock n/45 minute n/1 n/7";
+    assert_eq!(heard(&world)[1..], [composed]);
+    let refused = world.facts().iter().find_map(|fact| match &fact.what {
+        What::Audit(act) if !act.refused.is_empty() => Some(act.refused.clone()),
+        _ => None,
+    });
+    assert_eq!(refused.unwrap(), "no message \"someday\"; there are flood");
+}
+
+#[test]
+fn where_nothing_else_is_told_a_message_is_told_to_whoever_waits_and_whoever_comes_once() {
+    let mut world = world_with(2, 0, |settings| {
+        settings.call.messages = vec!["flood".into()];
+        settings.acd.queues[0].announce.every = Duration::ZERO;
+    });
+    world.dial(0);
+    world.wait(60 * SECOND);
+    assert_eq!(heard(&world), [""; 0]);
+    put(&mut world, "flood", 10);
+    assert_eq!(heard(&world), ["flood"]);
+    world.dial(1);
+    world.wait(120 * SECOND);
+    assert_eq!(heard(&world), ["flood"; 2]);
+    put(&mut world, "flood", 1);
+    world.wait(120 * SECOND);
+    assert_eq!(heard(&world), ["flood"; 4], "who waits hears it again");
+}
+
+#[test]
+fn messages_that_come_while_something_is_said_displace_nothing() {
+    let mut world = world_with(1, 0, |settings| {
+        settings.call.messages = vec!["flood".into(), "power".into()];
+        let words = ["busy", "next", "flood", "power"];
+        let words = words.map(|word| (format!("hi/{word}"), TuneId(6)));
+        settings.call.prompts = Arc::new(words.into());
+    });
+    world.dial(0);
+    // The first words of all begin after 10 s.
+    world.wait_until(15 * SECOND, |world| !announced(world).is_empty());
+    put(&mut world, "flood", 0);
+    put(&mut world, "power", 0);
+    put(&mut world, "flood", 0);
+    world.wait(20 * SECOND);
+    let said = heard(&world)[1..].join(" ");
+    assert_eq!(said.matches("flood").count(), 1, "{said}");
+    assert_eq!(said.matches("power").count(), 1, "{said}");
 }

@@ -82,11 +82,29 @@ struct Listener {
 impl Announcer {
     /// Something may have changed for this caller: they have begun to wait, or wait no more.
     pub fn look(&mut self, cx: &mut Cx, desk: &Desk, call: CallId) {
-        let Some(announce) = announce(desk, call) else { return self.forget(cx, call) };
+        // Where nothing else is told, a message is told to whoever comes.
+        let message = self.message(cx.now.instant, desk, call).map(|_| Duration::ZERO);
+        let first = announce(desk, call).map(|announce| announce.first).or(message);
+        let Some(first) = first else { return self.forget(cx, call) };
         if let Entry::Vacant(place) = self.listeners.entry(call) {
             place.insert(Listener::default());
-            cx.timers.set(Timer::Announce(call), cx.now.instant + announce.first);
+            cx.timers.set(Timer::Announce(call), cx.now.instant + first);
         }
+    }
+
+    /// The message was told to this caller already. Where more is told, it comes again with that.
+    pub fn has_heard(&mut self, cx: &mut Cx, desk: &Desk, call: CallId) {
+        let message = self.message(cx.now.instant, desk, call).map(|message| message.until);
+        if let (None, Some(until)) = (announce(desk, call), message) {
+            self.listeners.entry(call).or_default();
+            cx.timers.set(Timer::Announce(call), until);
+        }
+    }
+
+    /// What a supervisor has put into the queue that the caller waits in.
+    fn message(&self, now: Instant, desk: &Desk, call: CallId) -> Option<&Message> {
+        let queue = queue_of_waiting(desk, call)?;
+        self.messages.get(&queue).filter(|message| now < message.until)
     }
 
     /// Whoever waits in the queue hears this with all that they are told, until then.
@@ -118,12 +136,20 @@ impl Announcer {
         call: CallId,
         offers: &[Offer],
     ) -> Option<Announcement> {
+        let now = cx.now.instant;
+        let message = self.message(now, desk, call).cloned();
         let announce = announce(desk, call);
+        if let (None, Some(message), true) =
+            (announce, &message, self.listeners.contains_key(&call))
+        {
+            cx.timers.set(Timer::Announce(call), message.until);
+            let message = Some(message.name.clone());
+            return Some(Announcement { message, ..Announcement::default() });
+        }
         let Some((announce, listener)) = announce.zip(self.listeners.get_mut(&call)) else {
             self.forget(cx, call);
             return None;
         };
-        let now = cx.now.instant;
         cx.timers.set(Timer::Announce(call), now + announce.every);
         let outlook = desk.outlook(now, call)?;
         let told = match outlook.position {
@@ -132,10 +158,8 @@ impl Announcer {
             n => Told::Position(n),
         };
         let wait = outlook.wait.filter(|_| announce.wait);
-        let queue = desk.queue_of(call)?;
-        let message = self.messages.get(&queue).filter(|message| now < message.until);
         let said = Announcement {
-            message: message.map(|message| message.name.clone()),
+            message: message.map(|message| message.name),
             busy: listener.times == 0,
             place: Some(told).filter(|_| announce.position),
             wait: wait.filter(|wait| listener.promise(now, *wait)),
@@ -178,10 +202,14 @@ impl Listener {
 }
 
 fn announce(desk: &Desk, call: CallId) -> Option<Announce> {
+    let announce = desk.queue_settings(queue_of_waiting(desk, call)?)?.announce;
+    (!announce.every.is_zero()).then_some(announce)
+}
+
+fn queue_of_waiting(desk: &Desk, call: CallId) -> Option<QueueId> {
     let waits = desk.stage(call).filter(|stage| !matches!(stage, Stage::Talking { .. }));
     let queue = waits.and_then(|_| desk.queue_of(call))?;
-    let announce = desk.queue_settings(queue)?.announce;
     // Nobody hears it who is still to be called.
     let is_there = desk.callers.get(&call)?.keep.is_none();
-    (is_there && !announce.every.is_zero()).then_some(announce)
+    is_there.then_some(queue)
 }

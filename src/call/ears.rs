@@ -385,11 +385,12 @@ impl Call {
             let heard = watchers.iter().enumerate().filter(|(_, (ears, _))| ears.is_heard_by(ours));
             heard.fold(all, |mask, (n, _)| mask | 1 << (talkers.len() + n))
         };
-        let seat = |port: PortId, hears: u16| Seat { port, hears };
+        let seat = |port: PortId, hears: u16, keys: bool| Seat { port, hears, keys };
         let of_talkers =
-            talkers.iter().map(|leg| seat(leg.side.port, heard_by(self.is_ours(leg.id))));
-        // Of two supervisors each hears the one who speaks with all.
-        let of_watchers = watchers.iter().map(|(_, leg)| seat(leg.side.port, heard_by(false)));
+            talkers.iter().map(|leg| seat(leg.side.port, heard_by(self.is_ours(leg.id)), true));
+        // Of two supervisors each hears the one who speaks with all. Their keys are for us.
+        let of_watchers =
+            watchers.iter().map(|(_, leg)| seat(leg.side.port, heard_by(false), false));
         of_talkers.chain(of_watchers).collect()
     }
 }

@@ -331,12 +331,12 @@ impl Calls {
         match (over.way, over.by) {
             (Way::Join, by) => {
                 if let Some(by) = by {
-                    self.beep(io, id, by, io.settings.signals.refused);
+                    self.beep(io, id, by, io.settings.signals.of_status(status));
                 }
             }
             (Way::Consult, Some(by)) => {
                 self.set_talk(io, id, vec![caller, by]);
-                self.beep(io, id, by, io.settings.signals.refused);
+                self.beep(io, id, by, io.settings.signals.of_status(status));
             }
             (Way::Blind | Way::Recall, Some(by)) => {
                 self.set_talk(io, id, vec![caller, by]);

@@ -7,6 +7,7 @@ use super::leg::{Leg, Stage};
 use super::{Effect, Fact, MissedNews, Role};
 use crate::base::{CallId, LegId, PortId, Timer, TuneId};
 use crate::media::control::Command;
+use crate::sip::Act;
 use std::time::Duration;
 
 /// Whoever waits and sends nothing for so long is asked whether they are there.
@@ -37,6 +38,7 @@ impl Calls {
         }
         stop_music(io, call);
         connect(io, call);
+        align(io, call);
         for leg in call.talk.clone() {
             watch(io, call, id, leg);
         }
@@ -134,6 +136,23 @@ pub(super) fn connect(io: &mut Io, call: &Call) {
         [a, b] if watched.is_empty() => io.media(Command::Bridge { a, b }),
         _ if watched.is_empty() => io.media(Command::gather(&ports)),
         _ => io.media(Command::Gather { seats: call.seats() }),
+    }
+}
+
+/// Of two who speak unlike codecs, one who knows the other's is asked to speak that: then nothing
+/// has to be converted. The wider one is tried first.
+fn align(io: &mut Io, call: &mut Call) {
+    let [one, other] = call.talk[..] else { return };
+    let spoken = |leg: LegId| call.leg(leg).and_then(|leg| leg.side.spoken());
+    let Some((a, b)) = spoken(one).zip(spoken(other)) else { return };
+    let mut ways = [(one, b), (other, a)];
+    ways.sort_by_key(|(_, like)| std::cmp::Reverse(like.codec.rate()));
+    for (leg, like) in ways {
+        let Some(leg) = call.leg_mut(leg).filter(|leg| leg.stage == Stage::Up) else { continue };
+        if leg.side.could_speak(&io.settings.media, like) {
+            let body = leg.side.offer(&io.settings.media, Some(like));
+            return io.out.push(leg.act(Act::Offer { body }));
+        }
     }
 }
 

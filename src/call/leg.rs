@@ -102,7 +102,7 @@ impl Leg {
 
     /// A later offer: the same codec, on whatever port the leg has now.
     pub fn offer_again(&mut self, media: &MediaSettings) -> Effect {
-        let body = self.side.offer(media, self.side.spoken());
+        let body = self.side.offer_again(media);
         self.act(Act::Offer { body })
     }
 

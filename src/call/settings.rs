@@ -266,12 +266,28 @@ impl Goal {
 pub struct Signals {
     pub done: Option<TuneId>,
     pub refused: Option<TuneId>,
+    /// Whoever was dialled is busy, cannot be reached just now, or is nobody.
+    pub busy: Option<TuneId>,
+    pub congested: Option<TuneId>,
+    pub unobtainable: Option<TuneId>,
     /// Key in the rest.
     pub go_on: Option<TuneId>,
     /// Somebody who is to be asked about a call is rung.
     pub ring: Option<TuneId>,
     /// Press 1 to have the caller.
     pub accept: Option<TuneId>,
+}
+
+impl Signals {
+    /// What says why a party could not be reached: the tone that any exchange would have given.
+    pub fn of_status(&self, status: u16) -> Option<TuneId> {
+        match status {
+            486 | 600 => self.busy,
+            404 | 410 | 484 | 485 | 604 => self.unobtainable,
+            408 | 430 | 500..=599 => self.congested,
+            _ => self.refused,
+        }
+    }
 }
 
 /// In which header fields a trunk's numbers are.
@@ -367,5 +383,25 @@ impl Default for MediaSettings {
             dscp: 46,
             io: MediaIo::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tone_says_why_nobody_was_reached() {
+        let tune = |n| Some(TuneId(n));
+        let signals = Signals {
+            refused: tune(1),
+            busy: tune(2),
+            congested: tune(3),
+            unobtainable: tune(4),
+            ..Signals::default()
+        };
+        let tones =
+            [486, 600, 404, 484, 503, 408, 480, 603].map(|status| signals.of_status(status));
+        assert_eq!(tones, [2, 2, 4, 4, 3, 3, 1, 1].map(tune));
     }
 }

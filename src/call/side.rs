@@ -9,6 +9,7 @@ use crate::base::{PortId, Rng};
 use crate::media::control::{Command, Far};
 use crate::sip::Body;
 use crate::wire::codec::Codec;
+use crate::wire::opus::Terms;
 use crate::wire::sdp::{Audio, Direction, Events, Format, Ours, Session};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -42,6 +43,14 @@ pub struct Side {
     theirs: Option<(Box<Session>, usize)>,
     /// What their first offer was answered with before the call was.
     early: Option<Body>,
+    /// Our first offer had RTCP go with RTP, and has no answer yet.
+    offers_mux: bool,
+    /// What the other party wants to be sent: what the far end says may reach them as it is.
+    wanted: Option<Wants>,
+    /// Every codec that the far end's last description has.
+    knows: Vec<Codec>,
+    /// It was asked to speak what the other party speaks.
+    was_asked: bool,
 }
 
 /// What one party speaks, as far as the other's description should be like it.
@@ -50,6 +59,16 @@ pub struct Spoken {
     pub codec: Codec,
     /// It may be silent in its pauses.
     pub comfort: bool,
+    /// What it wants to be sent, where it is somebody else who is to send it.
+    pub wants: Option<Wants>,
+}
+
+/// How a party wants sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wants {
+    pub opus: Terms,
+    /// Milliseconds of it in a packet.
+    pub ptime: u8,
 }
 
 impl Side {
@@ -69,16 +88,27 @@ impl Side {
             inband: false,
             theirs: None,
             early: None,
+            offers_mux: false,
+            wanted: None,
+            knows: Vec::new(),
+            was_asked: false,
         }
+    }
+
+    /// A later offer of what is spoken.
+    pub fn offer_again(&mut self, media: &MediaSettings) -> Body {
+        let own = self.spoken().map(|own| Spoken { wants: None, ..own });
+        self.offer(media, own)
     }
 
     /// Our offer: every codec that we know, that of the other party before the others.
     pub fn offer(&mut self, media: &MediaSettings, other: Option<Spoken>) -> Body {
-        let mut codecs = media.codecs.clone();
-        codecs.sort_by_key(|codec| other.is_none_or(|other| *codec != other.codec));
-        let formats = codecs.iter().map(|&codec| Format { codec, payload: self.number(codec) });
-        let formats: Vec<Format> = formats.collect();
-        let events = self.events(&formats);
+        self.wanted = other.and_then(|other| other.wants).or(self.wanted);
+        // RFC 5761 section 5.1.1: whoever knows nothing of it answers without, and is sent RTCP at
+        // the port after RTP's as ever.
+        self.offers_mux = self.far.is_none();
+        let (mut formats, events) = self.offered(media);
+        formats.sort_by_key(|format| other.is_none_or(|other| format.codec != other.codec));
         let comfort = other.filter(|other| other.comfort).map(|_| COMFORT);
         let ours = self.ours(media, formats, (events, comfort), Direction::SendRecv);
         let session = match &self.theirs {
@@ -133,10 +163,13 @@ impl Side {
         other: Option<Spoken>,
     ) -> Result<Body, u16> {
         let like = self.spoken().or(other).map(|spoken| spoken.codec);
+        self.wanted = other.and_then(|other| other.wants).or(self.wanted);
         let (theirs, audio) = read(media, offer)?;
         let of = |codec: &Codec| audio.format(*codec);
-        let liked = like.filter(|like| media.codecs.contains(like)).and_then(|like| of(&like));
-        let format = liked.or_else(|| media.codecs.iter().find_map(of)).ok_or(NOT_ACCEPTABLE)?;
+        let own = self.codecs(media, audio.events != Events::default());
+        let liked = like.filter(|like| own.contains(like)).and_then(|like| of(&like));
+        let any = || own.iter().chain(&media.codecs).find_map(of);
+        let format = liked.or_else(any).ok_or(NOT_ACCEPTABLE)?;
         // An answer has the numbers of the offer.
         self.agree(&theirs, &audio, format, (format.payload, audio.events));
         let direction = audio.direction.reversed();
@@ -160,13 +193,42 @@ impl Side {
         if audio.rtcp == audio.rtp && !self.is_muxed() {
             audio.rtcp.set_port(audio.rtp.port().saturating_add(1));
         }
-        // What we have offered; nothing has changed since.
-        let ours = Format { codec: format.codec, payload: self.number(format.codec) };
-        let formats =
-            media.codecs.iter().map(|&codec| Format { codec, payload: self.number(codec) });
-        let events = self.events(&formats.collect::<Vec<Format>>());
-        self.agree(&theirs, &audio, format, (ours.payload, events));
+        // Nothing has changed since.
+        let (formats, events) = self.offered(media);
+        let ours = |codec: Codec| formats.iter().find(|ours| ours.codec == codec);
+        let number = ours(format.codec).unwrap_or(&format).payload;
+        let too = format.codec != Codec::Opus && audio.format(Codec::Opus).is_some();
+        let opus_too = ours(Codec::Opus).filter(|_| too).map(|ours| ours.payload);
+        self.agree(&theirs, &audio, format, (number, events));
+        self.far.iter_mut().for_each(|far| far.opus_too = opus_too);
         Ok(())
+    }
+
+    /// The codecs of the configuration. Where keys are tones in the sound, only those that let them
+    /// through as they are.
+    fn codecs(&self, media: &MediaSettings, has_events: bool) -> Vec<Codec> {
+        let laws: Vec<Codec> =
+            media.codecs.iter().copied().filter(|codec| codec.law().is_some()).collect();
+        let only = self.inband && !has_events && !laws.is_empty();
+        if only { laws } else { media.codecs.clone() }
+    }
+
+    /// Whether to ask the far end, which knows the codec of the other party, to speak it as well:
+    /// once, and where what they speak now would have to be converted.
+    pub fn could_speak(&mut self, media: &MediaSettings, like: Spoken) -> bool {
+        let Some(far) = self.far else { return false };
+        let alike = far.codec == like.codec || far.codec.law().and(like.codec.law()).is_some();
+        let can =
+            self.knows.contains(&like.codec) && self.codecs(media, false).contains(&like.codec);
+        !alike && can && !std::mem::replace(&mut self.was_asked, true)
+    }
+
+    /// What an offer of ours names, in our own order.
+    fn offered(&self, media: &MediaSettings) -> (Vec<Format>, Events) {
+        let format = |codec: &Codec| Format { codec: *codec, payload: self.number(*codec) };
+        let formats: Vec<Format> = self.codecs(media, false).iter().map(format).collect();
+        let events = self.events(&formats);
+        (formats, events)
     }
 
     /// The same session on another port, after the system took the first away.
@@ -181,7 +243,11 @@ impl Side {
 
     /// What the far end speaks, once it has agreed.
     pub fn spoken(&self) -> Option<Spoken> {
-        self.far.map(|far| Spoken { codec: far.codec, comfort: far.comfort.is_some() })
+        self.far.map(|far| Spoken {
+            codec: far.codec,
+            comfort: far.comfort.is_some(),
+            wants: Some(Wants { opus: far.opus, ptime: far.ptime }),
+        })
     }
 
     /// Whether the far end has put us on hold.
@@ -197,6 +263,8 @@ impl Side {
         Format { codec, payload }: Format,
         ours: (u8, Events),
     ) {
+        self.offers_mux = false;
+        self.knows = audio.formats.iter().map(|format| format.codec).collect();
         self.theirs = (theirs.media.len() > 1).then(|| (Box::new(theirs.clone()), audio.line));
         let event = audio.events.beside(codec);
         let our_event = event.and_then(|(_, clock)| ours.1.at(clock));
@@ -211,29 +279,34 @@ impl Side {
             our_event,
             event_clock: event.map_or(codec.clock(), |(_, clock)| clock),
             // RFC 3389 section 4: at the clock of the codec, and Opus has its own.
+            opus_too: None,
             comfort: audio.comfort.filter(|_| codec.clock() == 8_000),
             ptime: audio.ptime.unwrap_or(PTIME).clamp(10, 60) as u8,
+            opus: audio.opus,
             inband: self.inband && event.is_none(),
             hears: audio.direction.receives(),
             speaks: audio.direction.sends(),
         });
     }
 
-    /// Whether RTCP goes with RTP, as it does where the far end has offered it.
+    /// Whether RTCP goes with RTP, as it does where both have said so, or as we have offered.
     fn is_muxed(&self) -> bool {
-        self.far.is_some_and(|far| far.rtcp == far.rtp)
+        self.offers_mux || self.far.is_some_and(|far| far.rtcp == far.rtp)
     }
 
     /// Under which payload type we offer a codec. RFC 3264 section 8.3.2: a number keeps its
     /// meaning for as long as the session lasts.
     fn number(&self, codec: Codec) -> u8 {
-        let before = self.far.filter(|far| far.codec == codec).map(|far| far.ours);
+        let own = |far: Far| if far.codec == codec { Some(far.ours) } else { None };
+        let too = |far: Far| far.opus_too.filter(|_| codec == Codec::Opus);
+        let before = self.far.and_then(|far| own(far).or(too(far)));
         before.unwrap_or_else(|| free(codec.our_payload(), &self.taken()))
     }
 
     /// Payload types that mean something already.
     fn taken(&self) -> Vec<u8> {
-        let all = |far: Far| [Some(far.payload), Some(far.ours), far.event, far.our_event];
+        let all =
+            |far: Far| [Some(far.payload), Some(far.ours), far.event, far.our_event, far.opus_too];
         self.far.map(all).into_iter().flatten().flatten().collect()
     }
 
@@ -258,6 +331,7 @@ impl Side {
         direction: Direction,
     ) -> Ours {
         self.version += 1;
+        let own = self.far.map_or(PTIME, |far| u16::from(far.ptime));
         Ours {
             id: self.id,
             version: self.version,
@@ -267,7 +341,8 @@ impl Side {
             formats,
             events,
             comfort,
-            ptime: self.far.map_or(PTIME, |far| u16::from(far.ptime)),
+            ptime: self.wanted.map(|wants| wants.ptime).map_or(own, u16::from),
+            opus: self.wanted.map_or_else(Terms::default, |wants| wants.opus),
             direction,
         }
     }
@@ -292,138 +367,4 @@ fn body(session: &Session) -> Body {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MU: Option<Spoken> = Some(Spoken { codec: Codec::Pcmu, comfort: false });
-
-    fn offer(port: u16) -> Body {
-        let text = format!("v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio {port} RTP/AVP 8\r\n");
-        Body { kind: SDP.into(), bytes: text.into_bytes().into() }
-    }
-
-    fn said(body: &Body) -> String {
-        String::from_utf8(body.bytes.to_vec()).unwrap()
-    }
-
-    fn described(formats: &str, maps: &str) -> Body {
-        let text = format!(
-            "v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 4000 RTP/AVP {formats}\r\n{maps}a=ptime:40\r\n"
-        );
-        Body { kind: SDP.into(), bytes: text.into_bytes().into() }
-    }
-
-    const WIDE: &str = "a=rtpmap:111 opus/48000/2\r\na=rtpmap:96 telephone-event/48000\r\n\
-                        a=rtpmap:97 telephone-event/8000\r\n";
-
-    #[test]
-    fn a_caller_is_answered_with_what_the_phones_have_and_a_phone_with_what_the_caller_speaks() {
-        let media = MediaSettings::default();
-        let caller = || Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
-        let offer = described("111 9 0 8 13 96 97", WIDE);
-        let mut side = caller();
-        let answer = said(&side.answer(&media, &offer).unwrap());
-        assert!(
-            answer.contains("RTP/AVP 8 13 97\r\n") && answer.contains("a=ptime:40"),
-            "{answer}"
-        );
-        let like = |codec| Some(Spoken { codec, comfort: true });
-        let mut side = caller();
-        let answer = said(&side.answer_early(&media, &offer, like(Codec::Opus)).unwrap());
-        assert!(answer.contains("RTP/AVP 111 96\r\n"), "{answer}");
-        let far = side.far.unwrap();
-        assert_eq!(
-            (far.event, far.event_clock, far.comfort, far.ptime),
-            (Some(96), 48_000, None, 40)
-        );
-        let ours = said(&caller().offer(&media, like(Codec::G722)));
-        assert!(ours.contains("RTP/AVP 9 8 0 96 13 101 102\r\n"), "{ours}");
-        let again = said(&side.offer(&media, None));
-        assert!(
-            again.contains("111") && again.contains("a=rtpmap:96 telephone-event/48000"),
-            "{again}"
-        );
-        let one = MediaSettings { codecs: vec![Codec::G722], ..MediaSettings::default() };
-        assert_eq!(caller().answer(&one, &described("0 8", "")), Err(NOT_ACCEPTABLE));
-    }
-
-    /// The payload types of the audio line.
-    fn numbers(body: &Body) -> Vec<u8> {
-        let said = said(body);
-        let line = said.lines().find(|line| line.starts_with("m=audio")).unwrap();
-        line.split(' ').skip(3).map(|number| number.parse().unwrap()).collect()
-    }
-
-    /// RFC 3264 section 8.3.2.
-    #[test]
-    fn a_later_offer_names_no_payload_type_twice_and_none_for_something_else() {
-        let media = MediaSettings::default();
-        for (formats, maps) in [
-            ("8 96", "a=rtpmap:96 telephone-event/8000\r\n"),
-            ("8 102", "a=rtpmap:102 telephone-event/8000\r\n"),
-            ("101", "a=rtpmap:101 opus/48000/2\r\n"),
-            ("102 101", "a=rtpmap:102 opus/48000/2\r\na=rtpmap:101 telephone-event/48000\r\n"),
-        ] {
-            let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
-            side.answer(&media, &described(formats, maps)).unwrap();
-            let again = side.offer(&media, None);
-            let mut once = numbers(&again);
-            once.sort_unstable();
-            once.dedup();
-            assert_eq!(once.len(), numbers(&again).len(), "{formats}: {}", said(&again));
-            for map in maps.lines() {
-                assert!(said(&again).contains(map), "{map}: {}", said(&again));
-            }
-        }
-    }
-
-    /// RFC 3264 section 6.1: the number of an answer is where the far end listens, and what we have
-    /// offered is where it speaks.
-    #[test]
-    fn an_answer_may_name_a_codec_by_another_number() {
-        let media = MediaSettings::default();
-        let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
-        assert_eq!(numbers(&side.offer(&media, None)), [8, 0, 9, 96, 101, 102]);
-        let maps = "a=rtpmap:111 opus/48000/2\r\na=rtpmap:112 telephone-event/48000\r\n";
-        side.accept(&media, &described("111 112", maps)).unwrap();
-        let far = side.far.unwrap();
-        assert_eq!((far.payload, far.ours), (111, 96));
-        assert_eq!((far.event, far.our_event), (Some(112), Some(102)));
-    }
-
-    #[test]
-    fn what_was_agreed_last_before_the_answer_stands() {
-        let media = MediaSettings::default();
-        let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
-        let early = side.answer_early(&media, &offer(4_000), None).unwrap();
-        assert_eq!(side.answer_early(&media, &offer(4_000), MU).unwrap(), early);
-        let later = side.answer(&media, &offer(5_000)).unwrap();
-        assert_ne!(later, early);
-        let (last, said) = side.answer_at_last(&media, &offer(4_000), None);
-        assert_eq!((last.unwrap(), said), (later, true));
-        assert_eq!(side.far.unwrap().rtp.port(), 5_000);
-    }
-
-    #[test]
-    fn rtcp_goes_with_rtp_where_the_far_end_offers_it_and_nowhere_else() {
-        let media = MediaSettings::default();
-        let said = |body: &Body| String::from_utf8_lossy(&body.bytes).contains("a=rtcp-mux\r\n");
-        let with = |body: Body| Body {
-            bytes: [&body.bytes[..], b"a=rtcp-mux\r\na=rtcp:4001\r\n"].concat().into(),
-            ..body
-        };
-        let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
-        assert!(!said(&side.answer(&media, &offer(4_000)).unwrap()));
-        assert_eq!(side.far.unwrap().rtcp.port(), 4_001);
-        assert!(said(&side.answer(&media, &with(offer(4_000))).unwrap()));
-        assert_eq!(side.far.unwrap().rtcp.port(), 4_000);
-        // A later offer of ours keeps it, until an answer has it no more.
-        assert!(said(&side.offer(&media, None)));
-        side.accept(&media, &offer(4_000)).unwrap();
-        assert_eq!(side.far.unwrap().rtcp.port(), 4_001);
-        // Nobody may answer with what was not offered.
-        assert!(!said(&side.offer(&media, None)));
-        side.accept(&media, &with(offer(4_000))).unwrap();
-        assert_eq!(side.far.unwrap().rtcp.port(), 4_001);
-    }
-}
+mod tests;

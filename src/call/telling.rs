@@ -9,6 +9,9 @@ use crate::base::{CallId, LegId, TuneId};
 use crate::media::control::Command;
 use crate::say::{self, Phrase};
 
+/// Messages that wait to be said to one caller.
+const MESSAGES_MAX: usize = 4;
+
 impl Calls {
     /// Says this to a waiting caller: at once, or after what is being said.
     pub fn announce(&mut self, io: &mut Io, id: CallId, phrases: Vec<Phrase>) {
@@ -17,8 +20,7 @@ impl Calls {
             return;
         }
         if !call.says.is_empty() {
-            call.later = phrases;
-            return;
+            return call.say_later(phrases);
         }
         let names = call.say(io.settings, &phrases);
         let tunes = io.settings.tunes_of(&names);
@@ -69,6 +71,20 @@ impl Calls {
 }
 
 impl Call {
+    /// After what is being said. A place in the line is said as it is when it was found last; of
+    /// messages none is lost, and each is said once.
+    fn say_later(&mut self, phrases: Vec<Phrase>) {
+        let is_message = |phrase: &Phrase| matches!(phrase, Phrase::Message(_));
+        if !phrases.iter().all(is_message) {
+            self.later.retain(is_message);
+        }
+        self.later.retain(|phrase| !phrases.contains(phrase));
+        let (mut messages, others): (Vec<Phrase>, Vec<Phrase>) =
+            std::mem::take(&mut self.later).into_iter().chain(phrases).partition(is_message);
+        messages.truncate(MESSAGES_MAX);
+        self.later = messages.into_iter().chain(others).collect();
+    }
+
     /// The names of the prompts that say this in the caller's language, or in the one that all
     /// understand where nothing of the caller's was recorded.
     pub(super) fn say(&self, settings: &Settings, phrases: &[Phrase]) -> Vec<String> {

@@ -14,6 +14,9 @@ use std::collections::BTreeMap;
 /// Tunes that need no file.
 pub const DONE: &str = "tone/done";
 pub const REFUSED: &str = "tone/refused";
+pub const BUSY: &str = "tone/busy";
+pub const CONGESTED: &str = "tone/congested";
+pub const UNOBTAINABLE: &str = "tone/unobtainable";
 pub const GO_ON: &str = "tone/beep";
 pub const RING: &str = "tone/ring";
 pub const ACCEPT: &str = "tone/accept";
@@ -151,6 +154,9 @@ pub fn signals(settings: &mut Settings) {
     settings.call.signals = Signals {
         done: built_in(DONE),
         refused: built_in(REFUSED),
+        busy: built_in(BUSY),
+        congested: built_in(CONGESTED),
+        unobtainable: built_in(UNOBTAINABLE),
         go_on: built_in(GO_ON),
         ring: built_in(RING),
         accept: built_in(ACCEPT),

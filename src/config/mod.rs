@@ -31,7 +31,7 @@ mod tree;
 mod users;
 mod value;
 
-pub use codes::{ACCEPT, DONE, GO_ON, REFUSED, RING};
+pub use codes::{ACCEPT, BUSY, CONGESTED, DONE, GO_ON, REFUSED, RING, UNOBTAINABLE};
 pub use mistake::Mistake;
 pub use settings::*;
 

@@ -28,6 +28,8 @@ pub struct Settings {
     pub roster: acd::RosterSettings,
     /// CSV files with the rows of `call.directory`; whoever reads the configuration reads them.
     pub directory_files: Vec<PathBuf>,
+    /// Whose tones are heard.
+    pub country: Country,
     /// The folder of prompts, `<language>/<name>.wav`.
     pub prompts: PathBuf,
     /// Whose prompts are played where a language has none of its own.
@@ -60,6 +62,7 @@ impl Default for Settings {
             overflows: Vec::new(),
             roster: acd::RosterSettings::default(),
             directory_files: Vec::new(),
+            country: Country::default(),
             prompts: "prompts".into(),
             prompt_fallback: BTreeMap::new(),
             callbacks: acd::CallbackPolicy::default(),
@@ -71,6 +74,31 @@ impl Default for Settings {
             journal: Journal::default(),
             reports: Reports::default(),
             pins: Vec::new(),
+        }
+    }
+}
+
+/// Whose telephones the tones are known from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Country {
+    #[default]
+    India,
+    /// Nobody's: what ITU-T E.180 recommends to all.
+    Itu,
+    Britain,
+    America,
+}
+
+impl Country {
+    pub const ALL: [Self; 4] = [Self::India, Self::Itu, Self::Britain, Self::America];
+
+    /// As the configuration has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::India => "in",
+            Self::Itu => "itu",
+            Self::Britain => "gb",
+            Self::America => "us",
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::settings::{Settings, Tune};
 use crate::base::TuneId;
 use crate::call::{Goal, Means};
-use crate::say::{Thing, vocabulary};
+use crate::say::{Thing, vocabulary, words};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -33,7 +33,8 @@ pub fn prompts(settings: &mut Settings) {
     let mut prompts = BTreeMap::new();
     let messages = settings.call.messages.clone();
     let names = languages.iter().flat_map(|language| {
-        let messages = messages.iter().map(move |message| format!("{language}/{message}"));
+        let words = messages.iter().flat_map(|message| words(message));
+        let messages = words.map(move |word| format!("{language}/{word}"));
         vocabulary(language, &things).into_iter().chain(messages)
     });
     for name in names {

@@ -2,12 +2,12 @@
 //! `[numbers]`, `[directory]`.
 
 use super::menus;
-use super::mistake::{Log, Wrong, choose};
+use super::mistake::{Log, Wrong, choose, wrong};
 use super::section::{At, Section};
-use super::settings::{Level, Settings, Store};
+use super::settings::{Country, Level, Settings, Store};
 use super::tree::{Table, Value};
 use super::value;
-use crate::base::limits;
+use crate::base::{limits, text};
 use crate::call::{Codec, MediaIo, MediaSettings};
 use crate::sip::Listener;
 use jiff::tz::TimeZoneDatabase;
@@ -156,8 +156,11 @@ pub fn media(
     if let Some(prompts) = section.text("prompts", |raw| Ok(raw.to_string())) {
         settings.prompts = prompts.it.into();
     }
+    if let Some(country) = section.text("country", country) {
+        settings.country = country.it;
+    }
     settings.prompt_fallback = fallback(&mut section);
-    let messages = section.texts_or_none("messages", value::prompt).unwrap_or_default();
+    let messages = section.texts_or_none("messages", message).unwrap_or_default();
     settings.call.messages = messages.into_iter().map(|at| at.it).collect();
     if let Some(language) = section.text("language", menus::language) {
         settings.call.language = language.it;
@@ -167,6 +170,21 @@ pub fn media(
     section.done();
     let music = music.map_or(Some("tone".into()), |at| at.map(|at| at.it));
     [music, welcome.flatten().map(|at| at.it)]
+}
+
+/// Its words are prompts; what is composed needs none.
+fn message(raw: &str) -> Result<String, Wrong> {
+    crate::say::words(raw).try_for_each(|word| value::prompt(word).map(|_| ()))?;
+    match raw.trim() {
+        "" => wrong("says nothing", "write words such as \"flood\" or \"closed tomorrow 9:30\""),
+        message => Ok(text::name(message)),
+    }
+}
+
+fn country(raw: &str) -> Result<Country, Wrong> {
+    let names = Country::ALL.map(Country::name);
+    let known = Country::ALL.into_iter().find(|country| country.name() == raw);
+    known.ok_or_else(|| unknown("is no country whose tones we know", raw, &names, "countries"))
 }
 
 fn io(raw: &str) -> Result<MediaIo, Wrong> {
@@ -245,7 +263,7 @@ pub fn admin(table: &Table, settings: &mut Settings, log: &mut Log) {
     // A Unix socket's path has 108 octets on Linux, the last of them zero.
     let socket = section.text("socket", |raw| match raw.len() {
         0..108 => Ok(raw.to_string()),
-        _ => super::mistake::wrong("is too long for a socket", "write a path below 108 octets"),
+        _ => wrong("is too long for a socket", "write a path below 108 octets"),
     });
     if let Some(socket) = socket {
         settings.admin.socket = socket.it.into();
@@ -298,7 +316,7 @@ pub fn directory(table: &Table, settings: &mut Settings, log: &mut Log) {
     let mut section = Section::new(table, "[directory]", log);
     let files = section.texts_or_none("files", |raw| match raw.ends_with(".csv") {
         true => Ok(raw.to_string()),
-        false => super::mistake::wrong("is no CSV file", "name one that ends in .csv"),
+        false => wrong("is no CSV file", "name one that ends in .csv"),
     });
     settings.directory_files =
         files.unwrap_or_default().into_iter().map(|at| at.it.into()).collect();

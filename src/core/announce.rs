@@ -6,7 +6,7 @@ use crate::acd::{Announcement, Fact, Offer, Told, Wait};
 use crate::base::limits::MESSAGE_MINUTES_MAX;
 use crate::base::{CallId, Now};
 use crate::call::Call;
-use crate::say::{self, Phrase};
+use crate::say::{self, Phrase, words};
 use std::time::Duration;
 
 impl Switch {
@@ -38,15 +38,7 @@ impl Switch {
         out: &mut Out,
     ) -> Result<String, String> {
         let id = self.queue(&queue)?;
-        let known = &self.settings.call.messages;
-        if !known.contains(&message) {
-            return Err(match known.is_empty() {
-                true => {
-                    "there are no messages; [media] messages names those that may be said".into()
-                }
-                false => format!("no message \"{message}\"; there are {}", known.join(", ")),
-            });
-        }
+        self.can_be_said(&message)?;
         if minutes > MESSAGE_MINUTES_MAX {
             return Err(format!("a message is said for {MESSAGE_MINUTES_MAX} minutes at most"));
         }
@@ -61,6 +53,9 @@ impl Switch {
         for call in &waiting {
             let told = vec![Phrase::Message(message.clone())];
             self.calls(now, |calls, io| calls.announce(io, *call, told));
+            let state = &mut self.state;
+            let cx = cx!(state, now);
+            state.announcer.has_heard(cx, &state.desk, *call);
         }
         let told = format!("{queue}: {message}, to {} who wait", waiting.len());
         self.fact(now, What::Desk(Fact::Message { queue: id, message, minutes }), out);
@@ -68,6 +63,29 @@ impl Switch {
             0 => told,
             _ => format!("{told} and whoever waits in the next {minutes} min"),
         })
+    }
+
+    /// Every word of the message is one that the configuration names, or one of the switch's own.
+    fn can_be_said(&self, message: &str) -> Result<(), String> {
+        let settings = &self.settings.call;
+        let own =
+            |word: &str| settings.prompts.contains_key(&format!("{}/{word}", settings.language));
+        let named =
+            |word: &str| settings.messages.iter().any(|m| m == word || words(m).any(|w| w == word));
+        let is_known = |word: &str| own(word) || named(word);
+        if settings.messages.iter().any(|known| known == message) {
+            return Ok(());
+        }
+        match words(message).find(|word| !is_known(word)) {
+            Some(word) => Err(match settings.messages.is_empty() {
+                true => format!("no message \"{word}\"; [media] messages names those of your own"),
+                false => {
+                    format!("no message \"{word}\"; there are {}", settings.messages.join(", "))
+                }
+            }),
+            None if message.trim().is_empty() => Err("there is nothing to say".into()),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn hush(&mut self, now: Now, queue: &str, out: &mut Out) -> Result<String, String> {

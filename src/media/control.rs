@@ -4,6 +4,7 @@
 use super::tape::Track;
 use crate::base::{Instant, PortId, TuneId};
 use crate::wire::codec::Codec;
+use crate::wire::opus::Terms;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -80,6 +81,8 @@ pub struct Seat {
     pub port: PortId,
     /// Whom this party hears: bit n stands for the nth seat. Nobody hears themselves.
     pub hears: u16,
+    /// Its keys are for whoever hears it.
+    pub keys: bool,
 }
 
 /// A tune that repeats.
@@ -131,10 +134,16 @@ pub struct Far {
     pub our_event: Option<u8>,
     /// Ticks a second of its durations: 8,000, or 48,000 beside Opus.
     pub event_clock: u32,
+    /// Payload type under which it may speak Opus, although another codec comes first: RFC 3264
+    /// section 6.1, whoever names several in an answer may send any of them. Those that have a
+    /// number for ever are known by that.
+    pub opus_too: Option<u8>,
     /// Payload type of comfort noise (RFC 3389), where both may be silent in their pauses.
     pub comfort: Option<u8>,
     /// Milliseconds of audio that it wants in a packet of ours, 10 to 60.
     pub ptime: u8,
+    /// Which Opus it wants.
+    pub opus: Terms,
     /// Its keys come as tones in the sound, and go there as tones.
     pub inband: bool,
     /// Whether the far end wants to hear (RFC 3264: it said `sendrecv` or `recvonly`).
@@ -191,8 +200,10 @@ impl Far {
             event: Some(101),
             our_event: Some(101),
             event_clock: 8_000,
+            opus_too: None,
             comfort: None,
             ptime: 20,
+            opus: Terms::default(),
             inband: false,
             hears: true,
             speaks: true,
@@ -203,7 +214,8 @@ impl Far {
 impl Command {
     /// A room in which all of these hear one another.
     pub fn gather(ports: &[PortId]) -> Self {
-        let seats = ports.iter().map(|port| Seat { port: *port, hears: u16::MAX }).collect();
+        let seats =
+            ports.iter().map(|port| Seat { port: *port, hears: u16::MAX, keys: true }).collect();
         Self::Gather { seats }
     }
 

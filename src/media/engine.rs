@@ -120,10 +120,11 @@ impl Engine {
                     return None;
                 };
                 let content = near.hear(now, from, &rtp, out)?;
-                if near.tapped {
+                let near = if near.tapped {
                     if near.tones.is_some() {
-                        near.listen_in(now, content, &rtp, out);
+                        self.look_for_keys(now, port, content, &mut rtp, out);
                     }
+                    let near = self.table.get_mut(port)?;
                     if let (Some(track), Content::Audio(codec)) = (near.track, content) {
                         let full = self.tape.push(&Heard {
                             track,
@@ -136,13 +137,14 @@ impl Engine {
                         });
                         out.extend(full.map(Effect::Recorded));
                     }
-                }
+                    near
+                } else {
+                    near
+                };
                 let Some(peer) = near.peer else {
                     near.say_in_room(content, &rtp);
-                    if let (Content::Event { key: Some(key), .. }, Some(partner)) =
-                        (content, near.partner)
-                    {
-                        self.pass_key(now, partner, key.char());
+                    if let Content::Event { key: Some(key), .. } = content {
+                        self.pass_key(now, port, key.char());
                     }
                     return None;
                 };
@@ -184,6 +186,9 @@ impl Engine {
                 };
                 port.turn(turn.round, out);
                 let (id, told) = (port.id, port.played());
+                if port.ended() {
+                    port.flush(out);
+                }
                 out.extend(port.report(now));
                 out.extend(told.map(Effect::Tell));
                 if port.ended() {
@@ -200,7 +205,10 @@ impl Engine {
         }
         if self.watched > 0 && now >= self.review {
             self.review = now + REVIEW;
-            self.table.iter_mut().for_each(|port| port.review(now, out));
+            self.table.iter_mut().for_each(|port| {
+                port.review(now, out);
+                out.extend(port.report_for_peer(now));
+            });
         }
     }
 

@@ -17,7 +17,11 @@ use crate::wire::rtp::Rtp;
 /// anything is agreed, that is so.
 fn alike(a: &Port, b: &Port) -> bool {
     let Some((one, other)) = a.far.zip(b.far) else { return true };
-    let codecs = one.codec == other.codec || one.codec.law().and(other.codec.law()).is_some();
+    let understood = |from: &Port, own: &Far, far: &Far| {
+        let codec = from.strays.unwrap_or(own.codec);
+        codec == far.codec || codec.law().and(far.codec.law()).is_some()
+    };
+    let codecs = understood(a, &one, &other) && understood(b, &other, &one);
     // Somebody has to make the noise for whoever does not know what it is.
     let noise = |noisy: bool, far: &Far| noisy && far.comfort.is_none();
     codecs && !noise(a.noisy, &other) && !noise(b.noisy, &one)
@@ -42,7 +46,7 @@ impl Engine {
     fn join(&mut self, now: Instant, a: PortId, b: PortId, out: &mut Vec<Effect>) {
         let both = self.table.get(a).zip(self.table.get(b));
         if !both.is_none_or(|(a, b)| alike(a, b)) {
-            return self.enter(now, vec![a, b], vec![2, 1], out);
+            return self.enter(now, vec![a, b], (vec![2, 1], 3), out);
         }
         for (one, other) in [(a, b), (b, a)] {
             if let Some(port) = self.table.get_mut(one) {
@@ -77,6 +81,9 @@ impl Engine {
         let open = |port: &PortId| self.table.get(*port).is_some();
         let members: Vec<PortId> = seats.iter().map(|seat| seat.port).filter(open).collect();
         let hears: Vec<u16> = members.iter().map(|port| hears(seats, &members, *port)).collect();
+        let keys = seats.iter().filter(|seat| seat.keys && open(&seat.port)).map(|seat| seat.port);
+        let keys = keys.filter_map(|port| members.iter().position(|member| *member == port));
+        let keys = keys.fold(0, |mask, at| mask | 1 << at);
         let before = members.iter().find_map(|port| self.table.get(*port)?.room);
         let before = before.and_then(|room| self.rooms.get_mut(room));
         let left = before.map_or(Vec::new(), |room| room.members.clone());
@@ -87,7 +94,7 @@ impl Engine {
             self.unbridge(*port, out);
         }
         if !members.is_empty() {
-            self.enter(now, members, hears, out);
+            self.enter(now, members, (hears, keys), out);
         }
     }
 
@@ -95,7 +102,7 @@ impl Engine {
         &mut self,
         now: Instant,
         members: Vec<PortId>,
-        hears: Vec<u16>,
+        (hears, keys): (Vec<u16>, u16),
         out: &mut Vec<Effect>,
     ) {
         let number = self.rooms.free();
@@ -107,7 +114,7 @@ impl Engine {
             self.guard(*port);
         }
         let slot = self.wheel.add(now, ROOMS + number);
-        self.rooms.put(number, Room { members, hears, slot });
+        self.rooms.put(number, Room { members, hears, keys, slot });
     }
 
     /// 20 ms of a room.
@@ -160,7 +167,7 @@ impl Engine {
     }
 
     /// What the peer of a port cannot be told as it came: keys become tones, and from the first
-    /// comfort noise on the two are a room.
+    /// comfort noise on, or the first packet of another codec, the two are a room.
     #[cold]
     pub(super) fn tell_otherwise(
         &mut self,
@@ -173,23 +180,52 @@ impl Engine {
         match content {
             Content::Event { key: Some(key), .. } => {
                 if self.table.get(peer).is_some_and(Port::wants_tones) {
-                    self.pass_key(now, peer, key.char());
+                    self.pass_key(now, port, key.char());
                 }
             }
-            Content::Comfort => {
+            Content::Comfort | Content::Audio(_) => {
+                if let (Content::Audio(codec), Some(near)) = (content, self.table.get_mut(port)) {
+                    near.strays = Some(codec);
+                }
                 self.rejoin(now, port, out);
                 if let Some(near) = self.table.get_mut(port) {
                     near.say_in_room(content, rtp);
                 }
             }
-            Content::Audio(_) | Content::Event { key: None, .. } | Content::Code => {}
+            Content::Event { key: None, .. } | Content::Code => {}
         }
     }
 
-    /// A key of one party of a room of two, or one that the other takes only as a tone.
+    /// Looks for keys in the sound of a port. Whoever has them as tones too hears those.
     #[cold]
-    pub(super) fn pass_key(&mut self, now: Instant, partner: PortId, key: char) {
-        self.press(now, partner, key.encode_utf8(&mut [0; 4]));
+    pub(super) fn look_for_keys(
+        &mut self,
+        now: Instant,
+        port: PortId,
+        content: Content,
+        rtp: &mut Rtp,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(near) = self.table.get(port) else { return };
+        let partner = near.partner.and_then(|partner| self.table.get(partner));
+        let as_tones = partner.is_some_and(Port::wants_tones);
+        let Some(near) = self.table.get_mut(port) else { return };
+        let keys = near.find_keys(now, (content, as_tones), rtp, out);
+        keys.into_iter().for_each(|key| self.pass_key(now, port, key));
+    }
+
+    /// A key of a port, for its partner, or for whoever hears it in a room.
+    #[cold]
+    pub(super) fn pass_key(&mut self, now: Instant, port: PortId, key: char) {
+        let Some(near) = self.table.get(port) else { return };
+        let room = near.room.and_then(|room| self.rooms.get_mut(room));
+        let to = match room {
+            Some(room) => room.hearers(port),
+            None => near.partner.into_iter().collect(),
+        };
+        let mut room = [0; 4];
+        let keys = key.encode_utf8(&mut room);
+        to.into_iter().for_each(|to| self.press(now, to, keys));
     }
 
     pub(super) fn press(&mut self, now: Instant, port: PortId, keys: &str) {

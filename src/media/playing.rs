@@ -1,10 +1,10 @@
 //! What is played to a port, and how far it has come: a list of tunes once, then music for ever.
 //!
-//! In: the rounds of the wheel, 20 ms apart. Out: the frame that is due. May import: base, wire.
+//! In: the rounds of the wheel, 20 ms apart. Out: the frame that is due. May import: base.
 
+use super::control::Far;
 use super::tune::{Piece, Tune};
 use crate::base::Instant;
-use crate::wire::codec::Codec;
 
 /// Microseconds from one round to the next.
 const ROUND: u64 = 20_000;
@@ -32,9 +32,9 @@ impl Playing {
     }
 
     /// The frame of this round. `None`: it is over.
-    pub fn next(&mut self, codec: Codec, round: u64) -> Option<Piece> {
+    pub fn next(&mut self, far: &Far, round: u64) -> Option<Piece> {
         if let Some(tune) = self.list.get(self.at) {
-            let piece = tune.frame(codec, self.frame);
+            let piece = tune.frame(far.codec, &far.opus, self.frame);
             self.frame += 1;
             if self.frame >= tune.frames() {
                 (self.at, self.frame) = (self.at + 1, 0);
@@ -43,7 +43,7 @@ impl Playing {
         }
         let (tune, since) = self.music.as_ref()?;
         let frame = round.saturating_sub(*since) % tune.frames() as u64;
-        Some(tune.frame(codec, frame as usize))
+        Some(tune.frame(far.codec, &far.opus, frame as usize))
     }
 
     /// The list has just come to its end. True once.

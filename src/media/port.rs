@@ -83,6 +83,8 @@ pub struct Port {
     pauses: bool,
     /// It has sent comfort noise at all.
     pub(super) noisy: bool,
+    /// What it speaks, where that is not what was agreed first.
+    pub(super) strays: Option<Codec>,
     thin: Option<u8>,
 }
 
@@ -95,6 +97,14 @@ enum Codes {
     Looked,
     /// One has begun: it is not for the other party.
     Read,
+}
+
+impl Codes {
+    fn read(&mut self, key: char) {
+        if key == '*' && *self == Self::Looked {
+            *self = Self::Read;
+        }
+    }
 }
 
 /// A key that was heard, small enough for the way of a packet.
@@ -161,6 +171,7 @@ impl Port {
             silent: false,
             pauses: false,
             noisy: false,
+            strays: None,
             thin: None,
         }
     }
@@ -178,6 +189,7 @@ impl Port {
             self.heard = now;
         }
         self.far = Some(far);
+        self.strays = None;
         self.tones = far.inband.then(|| self.tones.take().unwrap_or_default());
         self.tap();
     }
@@ -256,9 +268,7 @@ impl Port {
                 let press = (rtp.ssrc(), rtp.timestamp());
                 match self.keys.heard(now, press, rtp.payload()) {
                     Heard::Key(key) => {
-                        if key == '*' && self.codes == Codes::Looked {
-                            self.codes = Codes::Read;
-                        }
+                        self.codes.read(key);
                         *told = Key::new(key);
                         out.push(Effect::Tell(Event::Key { port: self.id, key }));
                     }
@@ -300,6 +310,9 @@ impl Port {
         }
         if Some(payload_type) == far.comfort {
             return Some(Content::Comfort);
+        }
+        if Some(payload_type) == far.opus_too {
+            return Some(Content::Audio(Codec::Opus));
         }
         // Whoever offered or was offered both laws may change from one to the other at will.
         match payload_type {
@@ -351,9 +364,18 @@ impl Port {
     /// agreed the tunes wait. Whether that was the last one is for [`Port::ended`].
     pub(super) fn turn(&mut self, round: u64, out: &mut Vec<Effect>) {
         let Some(far) = self.far else { return };
-        let piece = self.playing.as_mut().and_then(|playing| playing.next(far.codec, round));
+        let piece = self.playing.as_mut().and_then(|playing| playing.next(&far, round));
         if let Some((audio, at, length)) = piece.filter(|_| !self.plays_tones()) {
             self.frame(round, (&audio, at, length), out);
+        }
+    }
+
+    /// The last of what it is played, where its packet is not full.
+    pub(super) fn flush(&mut self, out: &mut Vec<Effect>) {
+        if let Some((far, to)) = self.far.zip(self.listens()) {
+            let before = out.len();
+            self.voice.flush((self.id, to), &far, out);
+            self.sent += (out.len() - before) as u64;
         }
     }
 

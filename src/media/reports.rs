@@ -39,6 +39,8 @@ struct Asked {
     ssrc: u32,
     middle: u32,
     went: Instant,
+    /// The source itself knows nothing of it.
+    ours: bool,
 }
 
 /// What a report says of the sender reports that went to the far end.
@@ -100,10 +102,20 @@ impl Reports {
         told.about.iter().for_each(|report| self.measure(now, report));
     }
 
-    /// A sender report that goes to the far end.
+    /// A sender report of another goes to the far end, which needs none of ours for a while.
     pub fn went(&mut self, now: Instant, ssrc: u32, sent: &Sent) {
-        self.asked[self.next] = Some(Asked { ssrc, middle: middle(sent.ntp), went: now });
+        self.due = Some(now + EVERY + EVERY);
+        self.ask(Asked { ssrc, middle: middle(sent.ntp), went: now, ours: false });
+    }
+
+    fn ask(&mut self, asked: Asked) {
+        self.asked[self.next] = Some(asked);
         self.next = (self.next + 1) % ASKED;
+    }
+
+    /// Whether this answers a report that its source has not sent.
+    pub fn is_ours(&self, report: &Report) -> bool {
+        self.asked(report).is_some_and(|asked| asked.ours)
     }
 
     /// Whether this answers something that only the far end was told. The first that it says of a
@@ -128,17 +140,17 @@ impl Reports {
         due
     }
 
-    /// When the sender report went that this one has heard last.
-    fn asked(&self, report: &Report) -> Option<Instant> {
+    /// The sender report that this one has heard last.
+    fn asked(&self, report: &Report) -> Option<&Asked> {
         let answers = |asked: &&Asked| {
             (asked.ssrc, asked.middle) == (report.ssrc, report.last_sr) && asked.middle != 0
         };
-        self.asked.iter().flatten().find(answers).map(|asked| asked.went)
+        self.asked.iter().flatten().find(answers)
     }
 
     /// RFC 3550 section 6.4.1: now, less the delay since the last SR, less when that went.
     fn measure(&mut self, now: Instant, report: &Report) {
-        let Some(went) = self.asked(report) else { return };
+        let Some(went) = self.asked(report).map(|asked| asked.went) else { return };
         let kept = Duration::from_micros(u64::from(report.delay) * 1_000_000 / 65_536);
         if let Some(took) = now.since(went).checked_sub(kept).filter(|t| *t <= ROUND_TRIP_MAX) {
             self.round_trip = Some(took);
@@ -164,7 +176,7 @@ impl Reports {
         let Ours { timestamp, packets, octets, .. } = *ours;
         let sent = Sent { ntp, timestamp, packets, octets };
         let about = self.about(now, hearing);
-        self.went(now, ours.ssrc, &sent);
+        self.ask(Asked { ssrc: ours.ssrc, middle: middle(ntp), went: now, ours: true });
         Some(Told { ssrc: ours.ssrc, sent: Some(sent), about: about.into_iter().collect() }.bytes())
     }
 

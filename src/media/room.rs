@@ -21,6 +21,8 @@ pub(super) struct Room {
     pub members: Vec<PortId>,
     /// Whom each of them hears, as bits by place.
     pub hears: Vec<u16>,
+    /// Whose keys are for those who hear them, as bits by place.
+    pub keys: u16,
     /// In the wheel.
     pub slot: usize,
 }
@@ -31,7 +33,16 @@ impl Room {
         self.members.remove(at);
         self.hears.remove(at);
         let (below, above) = ((1u16 << at) - 1, u16::MAX << at);
-        self.hears.iter_mut().for_each(|mask| *mask = *mask & below | *mask >> 1 & above);
+        let masks = self.hears.iter_mut().chain([&mut self.keys]);
+        masks.for_each(|mask| *mask = *mask & below | *mask >> 1 & above);
+    }
+
+    /// Who is to be told of the keys of this one.
+    pub fn hearers(&self, port: PortId) -> Vec<PortId> {
+        let at = self.members.iter().position(|member| *member == port);
+        let Some(at) = at.filter(|at| self.keys >> at & 1 != 0) else { return Vec::new() };
+        let hears = self.members.iter().zip(&self.hears).filter(|(_, hears)| *hears >> at & 1 != 0);
+        hears.map(|(member, _)| *member).collect()
     }
 }
 
@@ -76,7 +87,7 @@ impl Mix {
             Some((_, _, audio)) => Arc::clone(audio),
             None => {
                 let sum = self.sum(who);
-                let audio = port.encode(codec, self.rate, &sum[..self.samples()]);
+                let Some(audio) = port.encode(self.rate, &sum[..self.samples()]) else { return };
                 self.known.extend(shared.map(|law| (who, law, Arc::clone(&audio))));
                 audio
             }

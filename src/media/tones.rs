@@ -13,8 +13,9 @@ const RATE: f32 = 8_000.0;
 /// Samples that are looked at together: 12.75 ms tell the tones apart, and Q.24 wants a key of
 /// 40 ms to be found, which holds two whole blocks wherever it begins.
 const BLOCK: usize = 102;
-/// Mean power of a block below which nothing is a key: -36 dBm0 for each tone.
-const FAINT: f32 = 60.0 * 60.0;
+/// Mean power of a tone that is too faint: 39 dB below 0 dBm0, which is a root mean square of
+/// 16,140. Q.24 has the faintest that must be heard well above it.
+const FAINT: f32 = 181.0 * 181.0;
 /// The two tones are this part of all power; a voice is elsewhere too.
 const PURE: f32 = 0.75;
 /// The louder is at most so many times as powerful: 8 dB (Q.24's twist).
@@ -23,8 +24,8 @@ const TWIST: f32 = 6.3;
 const ALONE: f32 = 4.0;
 /// Blocks without it until a key is up: Q.24 forbids that a gap of 10 ms make two of one.
 const UP: u8 = 3;
-/// Amplitude of a tone of ours: -8 dBm0 each.
-const LOUD: f32 = 6_500.0;
+/// Amplitude of a tone of ours: -10 dBm0 each, as presses in packets say of theirs.
+const LOUD: f32 = 7_220.0;
 
 /// 20 ms of a key, `since` samples after it went down. Silence for what is no key.
 pub fn tone(key: char, since: u32) -> [i16; 160] {
@@ -58,6 +59,11 @@ impl Tones {
                 keys.extend(self.judge(key));
             }
         }
+    }
+
+    /// A key that was told has not come up yet.
+    pub fn is_down(&self) -> bool {
+        self.told
     }
 
     /// A key is believed in its second block.
@@ -146,6 +152,27 @@ mod tests {
         assert_eq!(heard([faint, vec![0; 300]].concat()), ['9']);
         let only: Vec<i16> = (0..80_000).map(|_| noise(8_000.0, &mut dice)).collect();
         assert!(heard(only).is_empty());
+    }
+
+    #[test]
+    fn a_key_is_as_loud_as_its_packets_say_and_one_that_is_too_faint_is_none() {
+        for (row, low) in LOW.into_iter().enumerate() {
+            for (column, high) in HIGH.into_iter().enumerate() {
+                let sound = key(KEYS[row][column], 200);
+                for hertz in [low, high] {
+                    // A tone of amplitude A has a power of (A n / 2)² here, and one of 0 dBm0 an
+                    // amplitude of 22,827.
+                    let amplitude = 2.0 * goertzel(&sound, hertz).sqrt() / sound.len() as f32;
+                    let level = 20.0 * (amplitude / 22_827.0).log10();
+                    assert!((level + 10.0).abs() < 0.2, "{hertz} Hz: {level} dBm0");
+                }
+            }
+        }
+        let at = |level: f32| {
+            let part = 10f32.powf((level + 10.0) / 20.0);
+            heard(key('4', 200).iter().map(|s| (f32::from(*s) * part) as i16).chain([0; 400]))
+        };
+        assert_eq!((at(-37.0), at(-41.0)), (vec!['4'], vec![]));
     }
 
     #[test]

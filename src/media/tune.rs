@@ -6,6 +6,7 @@ use super::sound::{Encoder, NARROW};
 use crate::base::{Id, TuneId};
 use crate::wire::codec::Codec;
 use crate::wire::g711::Law;
+use crate::wire::opus::Terms;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Octets in 20 ms of G.711.
@@ -14,13 +15,17 @@ pub const FRAME: usize = 160;
 /// the oldest gives way, and where it was is a seam.
 const HEADS_MAX: usize = 8;
 
+/// Bits a second of Opus that a tune is encoded with, for whoever takes as many. Every packet is as
+/// long as the others, which is right for all, and none repairs another.
+const BITS: [u32; 3] = [24_000, 12_000, 6_000];
+
 /// A piece of audio in every codec, in whole frames.
 #[derive(Clone, Debug)]
 pub struct Tune {
     a: Arc<[u8]>,
     mu: Arc<[u8]>,
     g722: Arc<OnceLock<Lazy>>,
-    opus: Arc<OnceLock<Lazy>>,
+    opus: Arc<[OnceLock<Lazy>; BITS.len()]>,
 }
 
 impl PartialEq for Tune {
@@ -54,18 +59,22 @@ impl Tune {
     }
 
     /// The nth frame; there must be one.
-    pub fn frame(&self, codec: Codec, n: usize) -> Piece {
+    pub fn frame(&self, codec: Codec, terms: &Terms, n: usize) -> Piece {
         match codec {
             Codec::Pcma => (Arc::clone(&self.a), n * FRAME, FRAME),
             Codec::Pcmu => (Arc::clone(&self.mu), n * FRAME, FRAME),
-            Codec::G722 => self.encoded(&self.g722, codec, n),
-            Codec::Opus => self.encoded(&self.opus, codec, n),
+            Codec::G722 => self.encoded(&self.g722, (codec, 0), n),
+            Codec::Opus => {
+                let most = BITS.iter().position(|bits| *bits <= terms.bits);
+                let at = most.unwrap_or(BITS.len() - 1);
+                self.encoded(&self.opus[at], (codec, BITS[at]), n)
+            }
         }
     }
 
-    fn encoded(&self, lazy: &OnceLock<Lazy>, codec: Codec, n: usize) -> Piece {
+    fn encoded(&self, lazy: &OnceLock<Lazy>, how: (Codec, u32), n: usize) -> Piece {
         let lazy = lazy.get_or_init(|| Lazy::new(self.frames()));
-        let audio = lazy.frame(n, codec, &self.a[n * FRAME..(n + 1) * FRAME]);
+        let audio = lazy.frame(n, how, &self.a[n * FRAME..(n + 1) * FRAME]);
         let length = audio.len();
         (audio, 0, length)
     }
@@ -89,14 +98,17 @@ impl Lazy {
         Self { frames, heads: Mutex::default() }
     }
 
-    fn frame(&self, n: usize, codec: Codec, octets: &[u8]) -> Arc<[u8]> {
+    fn frame(&self, n: usize, (codec, bits): (Codec, u32), octets: &[u8]) -> Arc<[u8]> {
         if let Some(known) = self.frames[n].get() {
             return Arc::clone(known);
         }
         let mut heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
         let mut encoder = match heads.iter().position(|(next, _)| *next == n) {
             Some(at) => heads.remove(at).1,
-            None => Encoder::new(codec, NARROW),
+            None => {
+                let terms = Terms { bits, cbr: true, ..Terms::default() };
+                Encoder::with(codec, NARROW, &terms)
+            }
         };
         let samples: Vec<i16> = octets.iter().map(|octet| Law::A.decode(*octet)).collect();
         let mut audio = Vec::new();
@@ -147,9 +159,10 @@ mod tests {
         let tune =
             Tune::new(&(0..160 * 20).map(|n| (n % 40 * 400 - 7_800) as i16).collect::<Vec<i16>>());
         for codec in [Codec::G722, Codec::Opus] {
-            let once: Vec<Arc<[u8]>> = (0..20).map(|n| tune.frame(codec, n).0).collect();
+            let any = Terms::default();
+            let once: Vec<Arc<[u8]>> = (0..20).map(|n| tune.frame(codec, &any, n).0).collect();
             let again = tune.clone();
-            let same = |n: usize| Arc::ptr_eq(&once[n], &again.frame(codec, n).0);
+            let same = |n: usize| Arc::ptr_eq(&once[n], &again.frame(codec, &any, n).0);
             assert!((0..20).all(same));
             let (mut decoder, mut heard) = (Decoder::new(codec, NARROW), Vec::new());
             once.iter().for_each(|frame| decoder.decode(frame, &mut heard));
@@ -161,11 +174,24 @@ mod tests {
     }
 
     #[test]
+    fn whoever_takes_few_bits_is_sent_no_more() {
+        let tune =
+            Tune::new(&(0..160 * 20).map(|n| (n % 40 * 400 - 7_800) as i16).collect::<Vec<_>>());
+        for (bits, octets) in [(510_000, 60), (24_000, 60), (23_999, 30), (8_000, 15), (6_000, 15)]
+        {
+            let terms = Terms { bits, ..Terms::default() };
+            let longest = (0..20).map(|n| tune.frame(Codec::Opus, &terms, n).2).max();
+            assert_eq!(longest, Some(octets), "{bits}");
+        }
+    }
+
+    #[test]
     fn listeners_at_many_places_have_few_encoders_and_every_frame() {
         let tune = Tune::new(&[1_000; 160 * 60]);
         for step in 0..60 {
             for listener in 0..20 {
-                assert_eq!(tune.frame(Codec::G722, (step + 3 * listener) % 60).2, FRAME);
+                let at = (step + 3 * listener) % 60;
+                assert_eq!(tune.frame(Codec::G722, &Terms::default(), at).2, FRAME);
                 let heads = tune.g722.get().unwrap().heads.lock().unwrap().len();
                 assert!(heads <= HEADS_MAX);
             }

@@ -9,6 +9,7 @@ use super::reports::Ours;
 use super::sound::Encoder;
 use crate::base::PortId;
 use crate::wire::codec::Codec;
+use crate::wire::opus::Terms;
 use crate::wire::rtp::{Header, Rtp};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,13 +26,15 @@ pub struct Voice {
     octets: u32,
     /// Whom it passes on now, and by how much their numbers are shifted.
     source: Option<(u32, u16)>,
-    /// The timestamp of what was passed on last.
+    /// The timestamp of what was passed on last, and packets and octets of its source.
     passed: u32,
+    relayed: (u32, u32),
     /// Where packets are not 20 ms long, what waits for its packet to be full.
     pack: Vec<u8>,
     /// In which codec that is.
     packed: Option<Codec>,
-    encoder: Option<(Codec, u32, Box<Encoder>)>,
+    /// Of which codec, from which rate, as who wants it.
+    encoder: Option<((Codec, u32, Terms), Box<Encoder>)>,
 }
 
 impl Voice {
@@ -46,6 +49,7 @@ impl Voice {
             octets: 0,
             source: None,
             passed: 0,
+            relayed: (0, 0),
             pack: Vec::new(),
             packed: None,
             encoder: None,
@@ -66,6 +70,9 @@ impl Voice {
         };
         self.source = Some((ssrc, shift));
         self.passed = rtp.timestamp();
+        let (packets, octets) = if known { self.relayed } else { (0, 0) };
+        let length = rtp.payload().len() as u32;
+        self.relayed = (packets.wrapping_add(1), octets.wrapping_add(length));
         let shifted = sequence.wrapping_add(shift);
         if !known || shifted.wrapping_sub(self.sequence) < 0x8000 {
             self.sequence = shifted;
@@ -90,12 +97,13 @@ impl Voice {
         self.source
     }
 
-    /// 20 ms of `samples` in a codec; what it becomes depends on what went before.
-    pub fn encode(&mut self, codec: Codec, rate: u32, samples: &[i16]) -> Arc<[u8]> {
-        let known = self.encoder.take().filter(|(c, r, _)| (*c, *r) == (codec, rate));
-        let (_, _, encoder) = self
-            .encoder
-            .insert(known.unwrap_or_else(|| (codec, rate, Box::new(Encoder::new(codec, rate)))));
+    /// 20 ms of `samples` for a far end; what it becomes depends on what went before.
+    pub fn encode(&mut self, far: &Far, rate: u32, samples: &[i16]) -> Arc<[u8]> {
+        let wanted = (far.codec, rate, far.opus);
+        let known = self.encoder.take().filter(|(known, _)| *known == wanted);
+        let (_, encoder) = self.encoder.insert(
+            known.unwrap_or_else(|| (wanted, Box::new(Encoder::with(far.codec, rate, &far.opus)))),
+        );
         let mut audio = Vec::with_capacity(samples.len());
         encoder.encode(samples, &mut audio);
         audio.into()
@@ -140,6 +148,18 @@ impl Voice {
         }
     }
 
+    /// What waits for its packet to be full goes as it is: nothing more comes.
+    pub fn flush(&mut self, at: (PortId, SocketAddr), far: &Far, out: &mut Vec<Effect>) {
+        let length = self.pack.len();
+        if length > 0 && self.packed == Some(far.codec) {
+            let end = self.timestamp.wrapping_add(far.codec.clock() / 50);
+            let stamp = end.wrapping_sub(length as u32);
+            let payload: Arc<[u8]> = self.pack.drain(..).collect();
+            let header = self.header(far.payload, stamp, false);
+            out.push(self.packet(at, header, (payload, 0, length)));
+        }
+    }
+
     /// A packet of telephone-event amid the stream, ours or another's.
     pub fn event(
         &mut self,
@@ -162,6 +182,12 @@ impl Voice {
 
     pub fn speaks(&self) -> bool {
         self.round.is_some()
+    }
+
+    /// What is passed on, as a report tells of it.
+    pub fn others(&self) -> Option<Ours> {
+        let (timestamp, (packets, octets)) = (self.passed, self.relayed);
+        self.source.map(|(ssrc, _)| Ours { ssrc, timestamp, packets, octets })
     }
 
     pub fn ours(&self) -> Ours {

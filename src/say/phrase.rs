@@ -1,5 +1,6 @@
 //! Whole phrases of the switch, and every word that they may need.
 
+use super::message;
 use super::number;
 use super::sentence::{Grammar, Sentence};
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,7 @@ use std::collections::BTreeSet;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phrase {
-    /// What the configuration calls a message.
+    /// What a supervisor has to say: words of ours or theirs, and what is composed of them.
     Message(String),
     /// All operators are on other calls.
     Busy,
@@ -67,8 +68,11 @@ pub fn say(language: &str, phrases: &[Phrase]) -> Vec<String> {
 }
 
 fn one(say: &mut Sentence, phrase: &Phrase) {
+    if let Phrase::Message(text) = phrase {
+        return message::compose(say, text);
+    }
     match phrase {
-        Phrase::Message(name) => say.word(name),
+        Phrase::Message(_) => say,
         Phrase::Busy => say.word("busy"),
         Phrase::Next => say.word("next"),
         Phrase::Position(n) => say.word("pos").number(*n).is(),
@@ -138,6 +142,12 @@ impl Thing {
     }
 }
 
+/// What a message may have besides words of its own: times and spans of every form, days, and what
+/// goes before a number.
+const COMPOSED: &str = "0:00 5:05 9:30 13:30 14:30 17:15 1s 2s 1m 2m 1h 2h 1h30m 2h30m 3h30m today \
+                        tomorrow monday tuesday wednesday thursday friday saturday sunday ticket \
+                        transfer transfer_end closed thanks";
+
 /// Every prompt that [`say`] may name in this language, with these choices in its menus.
 pub fn vocabulary(language: &str, choices: &[Thing]) -> Vec<String> {
     let waits = [Wait::Under(1), Wait::Between(1, 2), Wait::Over(10)].map(Phrase::Wait);
@@ -151,6 +161,7 @@ pub fn vocabulary(language: &str, choices: &[Thing]) -> Vec<String> {
         Phrase::Closed,
         Phrase::Full,
         Phrase::Failed,
+        Phrase::Message(COMPOSED.into()),
         Phrase::CallingBack("9999999999".into()),
         Phrase::Parked(99),
     ];

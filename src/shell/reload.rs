@@ -114,7 +114,11 @@ fn rename(fresh: &mut Settings, wanted: &[Tune], before: &Settings) {
         find(&mut line.menu_prompt, old.and_then(|old| old.menu_prompt));
     }
     let old = &before.call.signals;
-    let call::Signals { done, refused, go_on, ring, accept } = &mut fresh.call.signals;
+    let call::Signals { done, refused, busy, congested, unobtainable, go_on, ring, accept } =
+        &mut fresh.call.signals;
+    find(busy, old.busy);
+    find(congested, old.congested);
+    find(unobtainable, old.unobtainable);
     find(done, old.done);
     find(refused, old.refused);
     find(go_on, old.go_on);

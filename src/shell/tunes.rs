@@ -62,28 +62,31 @@ pub fn load(settings: &Settings, shelf: &mut Shelf) -> (Tunes, Vec<String>) {
     let (mut tunes, mut complaints) = (Tunes::default(), Vec::new());
     for (slot, wanted) in settings.tunes.iter().enumerate() {
         let id = TuneId::new(slot as u32, 0);
-        let found = prompts.find(&wanted.name);
-        let origin = found.as_ref().and_then(origin);
-        if let Some(origin) = &origin
-            && let Some(known) = before.0.get(origin)
+        let first = prompts.find(&wanted.name);
+        if let Some(origin) = first.as_ref().and_then(origin)
+            && let Some(known) = before.0.get(&origin)
         {
-            shelf.0.insert(origin.clone(), known.clone());
             tunes.insert(id, known.clone());
+            shelf.0.insert(origin, known.clone());
             continue;
         }
-        let audio = found.map(|found| prompts.audio(&found)).transpose();
-        let samples = audio.unwrap_or_else(|complaint| {
-            complaints.push(format!("{complaint}. Callers hear a tone in its place"));
-            None
-        });
-        if samples.is_none() && wanted.speech {
-            continue;
+        let (best, wrong) = prompts.best(&wanted.name);
+        complaints.extend(wrong.into_iter().map(|why| match &best {
+            Some((found, _)) => format!("{why}. Callers hear {} in its place", source(found)),
+            None if wanted.speech => format!("{why}. It is left out"),
+            None => format!("{why}. Callers hear a tone in its place"),
+        }));
+        match best {
+            Some((found, samples)) => {
+                let tune = Tune::new(&samples);
+                if let Some(origin) = origin(&found) {
+                    shelf.0.insert(origin, tune.clone());
+                }
+                tunes.insert(id, tune);
+            }
+            None if wanted.speech => {}
+            None => drop(tunes.insert(id, Tune::new(&stand_in(&prompts)))),
         }
-        let encoded = samples.as_ref().map(|samples| Tune::new(samples));
-        if let (Some(origin), Some(tune)) = (origin, &encoded) {
-            shelf.0.insert(origin, tune.clone());
-        }
-        tunes.insert(id, encoded.unwrap_or_else(|| Tune::new(&stand_in(&prompts))));
     }
     complaints.extend(missing(settings, &prompts));
     (tunes, complaints)
@@ -144,6 +147,15 @@ pub fn missing(settings: &Settings, prompts: &Prompts) -> Option<String> {
     })
 }
 
+fn source(found: &Found) -> String {
+    match &found.source {
+        Source::File(path) => path.display().to_string(),
+        Source::BuiltIn => format!("the built-in {}", found.name),
+        Source::Nothing => "nothing".into(),
+        Source::Tone => "a tone".into(),
+    }
+}
+
 fn stand_in(prompts: &Prompts) -> Vec<i16> {
     prompts.find("tone").and_then(|tone| prompts.audio(&tone).ok()).unwrap_or_default()
 }
@@ -155,6 +167,7 @@ mod tests {
     use crate::shell::store::tests::Folder;
     use crate::wire::g711::Law;
     use crate::wire::wav;
+    use std::fs;
 
     #[test]
     fn a_prompt_that_is_missing_is_named_and_replaced_by_the_tone() {
@@ -199,5 +212,44 @@ mod tests {
         assert_eq!(music(&load(&settings, &mut handed).0).frames(), 2 * first.frames());
         let nothing = inherit::memory_file().unwrap();
         assert!(Shelf::read(nothing).0.is_empty(), "and what cannot be read is encoded anew");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_played_is_named_and_what_is_behind_it_speaks_on() {
+        let folder = std::env::temp_dir().join(format!("pukar-tunes-{}", std::process::id()));
+        fs::create_dir_all(folder.join("hi/n")).unwrap();
+        fs::create_dir_all(folder.join("bhili/n")).unwrap();
+        let put = |name: &str, bytes: &[u8]| fs::write(folder.join(name), bytes).unwrap();
+        put("hi/n/5.wav", b"ID3, an mp3 by another name");
+        put("bhili/n/5.wav", b"");
+        put("bhili/own.wav", b"RIFF");
+        put("song.wav", &wav::g711(Law::A, 3, wav::RATE, &[0; 30]));
+        let huge = fs::File::create(folder.join("hi/pos.wav")).unwrap();
+        huge.set_len(wav::FILE_MAX as u64 + 1).unwrap();
+        let tune = |name: &str, speech| config::Tune { name: name.into(), speech, file: None };
+        let words = ["hi/n/5", "bhili/n/5", "bhili/own", "hi/pos"].map(|name| tune(name, true));
+        let settings = Settings {
+            tunes: words.into_iter().chain([tune("song", false)]).collect(),
+            prompts: folder.clone(),
+            ..Settings::default()
+        };
+        let (tunes, complaints) = load(&settings, &mut Shelf::default());
+        let at = |name: &str| folder.join(name).display().to_string();
+        let expected = [
+            (at("hi/n/5.wav"), "not a sound WAV file", "Callers hear the built-in hi/n/5 in"),
+            (at("bhili/n/5.wav"), "not a sound WAV file", "Callers hear the built-in hi/n/5 in"),
+            (at("hi/n/5.wav"), "not a sound WAV file", "Callers hear the built-in hi/n/5 in"),
+            (at("bhili/own.wav"), "not a sound WAV file", "It is left out"),
+            (at("hi/pos.wav"), "longer than 1800 s", "Callers hear the built-in hi/pos in"),
+            (at("song.wav"), "3 channels is not supported", "Callers hear a tone in its place"),
+        ];
+        assert_eq!(complaints.len(), expected.len(), "{complaints:#?}");
+        for ((file, why, heard), said) in expected.iter().zip(&complaints) {
+            assert!(said.starts_with(file) && said.contains(why) && said.contains(heard), "{said}");
+        }
+        let frames = |slot| tunes.find(TuneId::new(slot, 0)).map(Tune::frames);
+        assert!(frames(0).is_some_and(|frames| (10..75).contains(&frames)));
+        assert_eq!((frames(0), frames(2), frames(4)), (frames(1), None, Some(150)));
+        let _ = fs::remove_dir_all(folder);
     }
 }

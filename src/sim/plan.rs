@@ -239,7 +239,7 @@ impl Plan {
             refused: Some(TuneId(3)),
             go_on: Some(TuneId(4)),
             ring: Some(TuneId(5)),
-            accept: None,
+            ..Signals::default()
         };
         settings.call.prompts = Arc::new([("hi/parked".into(), TuneId(6))].into());
         settings.call.max_calls = self.max_calls;

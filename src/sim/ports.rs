@@ -127,7 +127,7 @@ impl Ports {
             return Err(format!("{command:?} is no room"));
         }
         self.rooms += 1;
-        for &Seat { port, hears } in seats {
+        for &Seat { port, hears, .. } in seats {
             self.part(port);
             let room = self.rooms;
             let others = seats

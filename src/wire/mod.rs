@@ -6,6 +6,7 @@
 pub mod codec;
 pub mod dtmf;
 pub mod g711;
+pub mod opus;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;

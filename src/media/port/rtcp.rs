@@ -78,6 +78,9 @@ impl Port {
             let shift = source.map_or(0, |(_, shift)| shift);
             let number = (report.highest as u16).wrapping_sub(shift);
             report.highest = report.highest & 0xffff_0000 | u32::from(number);
+            if self.reports.is_ours(report) {
+                (report.last_sr, report.delay) = (0, 0);
+            }
         }
         told
     }
@@ -119,8 +122,18 @@ impl Port {
         Some(self.rtcp.unwrap_or(if behind_nat { guess } else { far.rtcp }))
     }
 
-    /// A report to a far end that hears a tune or a room, where one is due. Whoever is bridged has
-    /// those of the other far end.
+    /// A report to a far end that is bridged, where the other one has sent none for a while: of
+    /// what it hears, in the name of that one, and of what is heard of itself.
+    pub(in crate::media) fn report_for_peer(&mut self, now: Instant) -> Option<Effect> {
+        if self.peer.is_none() || self.reports.wait(now) {
+            return None;
+        }
+        let (others, to) = (self.voice.others()?, self.rtcp_to()?);
+        let bytes = self.reports.due(now, &others, &self.hearing)?;
+        Some(Effect::Report { port: self.id, channel: self.rtcp_channel(), to, bytes })
+    }
+
+    /// A report to a far end that hears a tune or a room, where one is due.
     pub(in crate::media) fn report(&mut self, now: Instant) -> Option<Effect> {
         if self.reports.wait(now) {
             return None;

@@ -4,14 +4,9 @@
 use super::*;
 
 impl Port {
-    /// 20 ms of the sound of a room in the codec of the far end.
-    pub(in crate::media) fn encode(
-        &mut self,
-        codec: Codec,
-        rate: u32,
-        samples: &[i16],
-    ) -> Arc<[u8]> {
-        self.voice.encode(codec, rate, samples)
+    /// 20 ms of the sound of a room as the far end wants it.
+    pub(in crate::media) fn encode(&mut self, rate: u32, samples: &[i16]) -> Option<Arc<[u8]>> {
+        Some(self.voice.encode(self.far.as_ref()?, rate, samples))
     }
 
     /// Whether keys can be pressed for it at all.
@@ -40,7 +35,7 @@ impl Port {
             Due::Over => return false,
             Due::Pause => {}
             Due::Tone(samples) => {
-                let audio = self.encode(far.codec, NARROW, &*samples);
+                let audio = self.voice.encode(&far, NARROW, &*samples);
                 self.frame(round, (&audio, 0, audio.len()), out);
             }
             Due::Event { payload, timestamp, first } => {
@@ -94,21 +89,27 @@ impl Port {
         self.far.is_some_and(|far| far.codec.rate() > NARROW)
     }
 
-    /// Looks for keys in the sound, where they are told of in no other way.
-    #[cold]
-    pub(in crate::media) fn listen_in(
+    /// Looks for keys in the sound, where they are told of in no other way. Those that are returned
+    /// are for whoever hears this one, who then hears no more of their tones.
+    pub(in crate::media) fn find_keys(
         &mut self,
         now: Instant,
-        content: Content,
-        rtp: &Rtp,
+        (content, as_tones): (Content, bool),
+        rtp: &mut Rtp,
         out: &mut Vec<Effect>,
-    ) {
-        let (Some(tones), Content::Audio(codec)) = (&mut self.tones, content) else { return };
-        let Some(law) = codec.law() else { return };
+    ) -> Vec<char> {
         let mut keys = Vec::new();
+        let (Some(tones), Content::Audio(codec)) = (&mut self.tones, content) else { return keys };
+        let Some(law) = codec.law() else { return keys };
         tones.hear(rtp.payload().iter().map(|octet| law.decode(*octet)), &mut keys);
+        if tones.is_down() && !as_tones {
+            rtp.payload_mut().fill(law.silence());
+        }
         let port = self.id;
         keys.retain(|_| self.keys.is_one_more(now));
-        out.extend(keys.into_iter().map(|key| Effect::Tell(Event::Key { port, key })));
+        keys.iter().for_each(|key| self.codes.read(*key));
+        out.extend(keys.iter().map(|key| Effect::Tell(Event::Key { port, key: *key })));
+        keys.retain(|_| !as_tones && self.codes != Codes::Read);
+        keys
     }
 }

@@ -12,6 +12,7 @@ pub use opus::duration;
 
 use crate::wire::codec::Codec;
 use crate::wire::g711::Law;
+use crate::wire::opus::Terms;
 use resample::{Down, Up};
 
 /// Samples a second in a room: the telephone's, or twice as many where more than one party could
@@ -100,12 +101,17 @@ enum Outward {
 impl Encoder {
     /// `rate`: [`NARROW`] or [`WIDE`].
     pub fn new(codec: Codec, rate: u32) -> Self {
+        Self::with(codec, rate, &Terms::default())
+    }
+
+    /// The same as a far end wants it, where that is Opus.
+    pub fn with(codec: Codec, rate: u32, terms: &Terms) -> Self {
         let (wide, scratch) = (rate > NARROW, Vec::new());
         Self(match codec {
             Codec::Pcma => Outward::Law(Law::A, wide.then(Down::default), scratch),
             Codec::Pcmu => Outward::Law(Law::Mu, wide.then(Down::default), scratch),
             Codec::G722 => Outward::G722(Box::default(), (!wide).then(Up::default), scratch),
-            Codec::Opus => opus::Encoder::new(rate).map_or(Outward::Nothing, Outward::Opus),
+            Codec::Opus => opus::Encoder::new(rate, terms).map_or(Outward::Nothing, Outward::Opus),
         })
     }
 

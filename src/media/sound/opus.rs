@@ -1,8 +1,9 @@
 //! Opus (RFC 6716), one channel, by its reference code.
 //!
 //! In: samples or packets. Out: the other. The coder resamples by itself, so that a stream at 8,000
-//! or 16,000 Hz costs no filter of ours. May import: nothing.
+//! or 16,000 Hz costs no filter of ours. May import: wire.
 
+use crate::wire::opus::Terms;
 use opus as lib;
 
 /// Octets of a packet of one frame at most (RFC 6716 section 3.2.1).
@@ -14,6 +15,9 @@ const COMPLEXITY: i32 = 5;
 /// Bits a second: speech is transparent at 24,000 in 8 kHz and at 32,000 in 16 kHz.
 const NARROW_BITS: i32 = 24_000;
 const WIDE_BITS: i32 = 32_000;
+/// Packets of a hundred that the encoder expects to be lost where the far end can repair them: what
+/// is told twice takes its bits from what is told once.
+const LOST: i32 = 10;
 
 /// How long a packet is, in ticks of 48,000 Hz (RFC 6716 sections 3.1 and 3.2). `None`: it is none.
 pub fn duration(packet: &[u8]) -> Option<u32> {
@@ -36,12 +40,21 @@ pub struct Encoder(lib::Encoder);
 
 impl Encoder {
     /// `rate`: 8,000 or 16,000 samples a second. `None`: there is no memory for it.
-    pub fn new(rate: u32) -> Option<Self> {
+    pub fn new(rate: u32, terms: &Terms) -> Option<Self> {
         let made = lib::Encoder::new(rate, lib::Channels::Mono, lib::Application::Voip);
         let mut encoder = made.ok()?;
-        let bits = if rate > 8_000 { WIDE_BITS } else { NARROW_BITS };
-        encoder.set_bitrate(lib::Bitrate::Bits(bits)).ok()?;
+        let bits = if rate.min(terms.rate) > 8_000 { WIDE_BITS } else { NARROW_BITS };
+        encoder.set_bitrate(lib::Bitrate::Bits(bits.min(terms.bits as i32))).ok()?;
         encoder.set_complexity(COMPLEXITY).ok()?;
+        encoder.set_vbr(!terms.cbr).ok()?;
+        encoder.set_inband_fec(terms.fec).ok()?;
+        encoder.set_packet_loss_perc(if terms.fec { LOST } else { 0 }).ok()?;
+        let widest = match terms.rate {
+            0..12_000 => lib::Bandwidth::Narrowband,
+            12_000..16_000 => lib::Bandwidth::Mediumband,
+            _ => lib::Bandwidth::Wideband,
+        };
+        encoder.set_max_bandwidth(widest).ok()?;
         Some(Self(encoder))
     }
 

@@ -219,6 +219,28 @@ fn keys_are_pressed_anew_for_the_other_party_of_a_room_of_two() {
     assert!(sent[0].header[1] & 0x80 != 0 && sent[1].header[1] & 0x80 == 0);
 }
 
+/// RFC 3264 section 6.1: whoever names several codecs in an answer may speak any of them.
+#[test]
+fn whoever_speaks_another_codec_than_the_first_is_heard_all_the_same() {
+    for (agreed, spoken, too) in [
+        (Codec::Pcma, Codec::G722, None),
+        (Codec::G722, Codec::Pcma, None),
+        (Codec::Pcma, Codec::Opus, Some(96)),
+    ] {
+        let mut phones = [Phone::new(0, spoken, 500.0), Phone::new(1, agreed, 1_300.0)];
+        let far = Far { opus_too: too, ..with(FAR[0], agreed) };
+        let mut world =
+            World::with(&[(phones[0].port, far), (phones[1].port, with(FAR[1], agreed))]);
+        world.bridge(phones[0].port, phones[1].port);
+        phones[0].decoder = Decoder::new(agreed, WIDE);
+        talk(&mut world, &mut phones, 60, |_, _| false);
+        for (at, others) in [(0, 1_300.0), (1, 500.0)] {
+            let heard = phones[at].hears(others);
+            assert!((4_800.0..6_800.0).contains(&heard), "{agreed:?} {spoken:?} {at}: {heard}");
+        }
+    }
+}
+
 #[test]
 fn keys_are_pressed_amid_a_relay_without_a_gap_in_its_numbers() {
     let mut phones = [Phone::new(0, Codec::G722, 500.0), Phone::new(1, Codec::G722, 1_300.0)];
@@ -248,17 +270,31 @@ fn a_trunk_that_has_keys_in_its_sound_alone_is_understood_and_answered_so() {
     let [near, peer, _] = ports();
     let mut world = World::with(&[(near, trunk), (peer, with(FAR[1], Codec::Pcmu))]);
     world.bridge(near, peer);
-    let mut stamp = 0;
+    let (mut stamp, mut loud) = (0, 0);
     for step in 0..10 {
         let samples = if step < 4 { crate::media::tones::tone('8', step * 160) } else { [0; 160] };
         let payload = samples.map(|sample| crate::wire::g711::Law::A.encode(sample));
         stamp += 1;
         world.pass(20);
-        assert!(world.rtp(near, FAR[0], &mut packet(8, stamp, &payload)).is_some());
+        let mut bytes = packet(8, stamp, &payload);
+        assert!(world.rtp(near, FAR[0], &mut bytes).is_some());
+        let is_loud = |octet: &u8| Law::Mu.decode(*octet).unsigned_abs() > 100;
+        loud += u32::from(bytes[12..].iter().any(is_loud));
     }
-    let told: Vec<Event> =
-        world.events().into_iter().filter(|event| matches!(event, Event::Key { .. })).collect();
-    assert_eq!(told, [Event::Key { port: near, key: '8' }]);
+    let keys = |effect: &Effect| matches!(effect, Effect::Tell(Event::Key { .. }));
+    let told: Vec<Effect> = world.out.iter().filter(|effect| keys(effect)).cloned().collect();
+    assert_eq!(told, [Effect::Tell(Event::Key { port: near, key: '8' })]);
+    // The other party is told of it in its own way, and hears no more of the tone than it took to
+    // find it.
+    world.pass(100);
+    let presses: Vec<Press> = world
+        .frames()
+        .iter()
+        .filter(|frame| frame.header[1] & 0x7f == 101)
+        .map(|frame| Press::parse(frame.payload()).unwrap())
+        .collect();
+    assert!(presses.len() == 7 && presses.iter().all(|press| press.key == '8'), "{presses:?}");
+    assert!((1..=2).contains(&loud), "{loud} packets of the tone");
     // The other party's telephone tells of its key beside the sound.
     let payload = Press { key: '3', end: true, volume: 10, duration: 800 }.bytes().unwrap();
     world.rtp(peer, FAR[1], &mut packet(101, 1, &payload));
@@ -365,7 +401,8 @@ fn a_seat_hears_whom_it_is_to_hear() {
     let mut world = bridged(&mut phones);
     // A supervisor whispers: the caller hears the agent alone.
     let seats = [0b010, 0b101, 0b011];
-    let seats = ports().into_iter().zip(seats).map(|(port, hears)| control::Seat { port, hears });
+    let seat = |(port, hears)| control::Seat { port, hears, keys: true };
+    let seats = ports().into_iter().zip(seats).map(seat);
     world.command(Command::Gather { seats: seats.collect() });
     talk(&mut world, &mut phones, 60, |_, _| false);
     assert!(phones[0].hears(1_300.0) > 5_000.0 && phones[0].hears(2_100.0) < 300.0);

@@ -57,6 +57,26 @@ fn a_prompt_ends_with_its_last_frame_and_says_so() {
 }
 
 #[test]
+fn the_end_of_a_prompt_is_heard_however_long_packets_are() {
+    for (ptime, lengths) in
+        [(30, &[240, 240, 240, 80][..]), (40, &[320, 320, 160]), (60, &[480, 320])]
+    {
+        for codec in [Codec::Pcma, Codec::G722] {
+            let mut world = listening(Far { ptime, ..Far::at(address(A), codec) }, PROMPT, false);
+            world.pass(1_000);
+            let frames = world.frames();
+            let sent: Vec<usize> = frames.iter().map(|frame| frame.payload().len()).collect();
+            assert_eq!(sent, lengths, "{ptime} ms");
+            let mut at = head(&frames[0]).2;
+            for frame in &frames {
+                assert_eq!(head(frame).2, at);
+                at = at.wrapping_add(frame.payload().len() as u32);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_second_tune_goes_on_in_the_same_stream() {
     let mut world = listening(far(A), PROMPT, false);
     world.pass(1_000);

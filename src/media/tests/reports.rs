@@ -221,3 +221,51 @@ fn where_it_was_agreed_reports_come_and_go_beside_the_sound() {
     world.rtcp(NEAR(), A_RTCP, &mut everything(77, &[]));
     assert_eq!(world.figures(NEAR()).refused, refused + 2);
 }
+
+/// Most gateways send no reports. The telephone beyond is told how it is heard all the same, and
+/// measured by what it answers; and what it answers to us is not said to have been asked by others.
+#[test]
+fn whoever_talks_with_one_who_never_reports_is_reported_to_and_measured() {
+    let peer = port(30_002);
+    let mut world = World::with(&[(NEAR(), far(A)), (peer, far(B))]);
+    world.bridge(NEAR(), peer);
+    for port in [NEAR(), peer] {
+        world.command(Command::Watch { port, silence: Some(Duration::from_secs(3)) });
+    }
+    let (mut told, mut count) = (Vec::new(), 0);
+    for n in 1..=800u16 {
+        world.stream(NEAR(), A, n, 1);
+        world.rtp(peer, B, &mut voice(n));
+        for effect in world.out.drain(..) {
+            if let Effect::Report { port, to, bytes, .. } = effect {
+                count += 1;
+                if port == NEAR() {
+                    told.push((world.now, to, parse(&bytes).unwrap().remove(0)));
+                }
+            }
+        }
+    }
+    assert!((2..=3).contains(&told.len()) && count == 2 * told.len(), "{} of {count}", told.len());
+    let (went, to, Part::Sender { ssrc, sent, reports }) = told.last().unwrap() else {
+        panic!("{told:?}")
+    };
+    assert_eq!((*ssrc, *to), (77, address(A_RTCP)));
+    assert!(sent.packets.abs_diff(n_at(*went)) <= 1 && sent.octets == 160 * sent.packets);
+    assert_eq!((reports[0].ssrc, reports[0].lost), (77, 0));
+    world.pass(40);
+    let asked = (sent.ntp >> 16) as u32;
+    let since = world.now.since(*went);
+    let about = Report { ssrc: 77, last_sr: asked, delay: 65_536 / 50, ..Report::default() };
+    let (_, handed) =
+        world.rtcp_in_our_words(NEAR(), A_RTCP, &mut build(77, None, &[about], "a")).unwrap();
+    let took = world.figures(NEAR()).round_trip.unwrap();
+    let right = since - Duration::from_millis(20);
+    assert!(took.abs_diff(right) < Duration::from_millis(2), "{took:?} {right:?}");
+    let Part::Receiver { reports, .. } = parse(&handed).unwrap().remove(0) else { panic!() };
+    assert_eq!((reports[0].last_sr, reports[0].delay), (0, 0));
+}
+
+/// Packets that were said by then, one every 20 ms.
+fn n_at(now: Instant) -> u32 {
+    (now.since(Instant(1_000_000)).as_millis() / 20) as u32
+}

@@ -144,3 +144,36 @@ fn keys_of_a_code_do_not_reach_the_other_party_and_others_do() {
     let keys = world.events().into_iter().filter(|event| matches!(event, Event::Key { .. }));
     assert_eq!(keys.count(), 5, "each is told");
 }
+
+/// A supervisor who listens changes nothing: an agent in a bank's menu still presses keys.
+#[test]
+fn keys_of_a_party_of_a_room_reach_those_who_hear_it_and_a_supervisors_nobody() {
+    use crate::wire::dtmf::Press;
+    let fars = [far(FAR[0]), far(FAR[1]), far(FAR[2])];
+    let mut world = room(&fars);
+    let ports = ports(3);
+    // The third listens, and speaks to the second alone.
+    let seats = [(0b010, true), (0b101, true), (0b011, false)];
+    let seats = ports.iter().zip(seats);
+    let seats = seats.map(|(port, (hears, keys))| control::Seat { port: *port, hears, keys });
+    world.command(Command::Gather { seats: seats.collect() });
+    let mut pressed = 0;
+    let mut told = |world: &mut World, by: usize| {
+        pressed += 20;
+        let bytes = Press { key: '5', end: true, volume: 10, duration: 800 }.bytes().unwrap();
+        world.rtp(ports[by], FAR[by], &mut packet(101, pressed, &bytes));
+        world.pass(300);
+        let frames = world.frames();
+        let pressed = |port: &&PortId| {
+            frames.iter().any(|frame| frame.port == **port && frame.header[1] & 0x7f == 101)
+        };
+        let told: Vec<usize> =
+            ports.iter().filter(pressed).map(|port| port.slot() as usize / 2 - 15_000).collect();
+        told
+    };
+    assert_eq!(told(&mut world, 0), [1, 2]);
+    assert_eq!(told(&mut world, 1), [0, 2]);
+    assert_eq!(told(&mut world, 2), [0; 0]);
+    world.command(Command::Unbridge { port: ports[0] });
+    assert_eq!(told(&mut world, 1), [2], "whoever has left is told nothing");
+}

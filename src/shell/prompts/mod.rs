@@ -9,7 +9,7 @@ mod tones;
 pub use text::{Text, text};
 
 use crate::base::text::name;
-use crate::config::Settings;
+use crate::config::{Country, Settings};
 use crate::wire::wav;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +46,8 @@ pub struct Found {
 #[derive(Clone, Debug, Default)]
 pub struct Prompts {
     folder: PathBuf,
+    /// Whose tones they are.
+    country: Country,
     files: BTreeMap<String, PathBuf>,
     texts: BTreeMap<String, Text>,
     fallback: BTreeMap<String, String>,
@@ -55,6 +57,7 @@ impl Prompts {
     pub fn of(settings: &Settings) -> Self {
         let mut prompts = Self {
             folder: settings.prompts.clone(),
+            country: settings.country,
             fallback: settings.prompt_fallback.clone(),
             ..Self::default()
         };
@@ -92,30 +95,45 @@ impl Prompts {
     /// The one that is played under this name. `None`: nobody has recorded it in any language that
     /// speaks for its own.
     pub fn find(&self, wanted: &str) -> Option<Found> {
-        let wanted = name(wanted);
-        if let Some(source) = self.source(&wanted) {
-            return Some(Found { name: wanted, source });
-        }
-        let (language, rest) = wanted.split_once('/')?;
-        self.speakers(language).into_iter().skip(1).find_map(|other| {
-            let name = format!("{other}/{rest}");
-            self.source(&name).map(|source| Found { name, source })
-        })
+        self.all(wanted).into_iter().next()
     }
 
-    fn source(&self, name: &str) -> Option<Source> {
-        if let Some(path) = self.files.get(name) {
-            return Some(Source::File(path.clone()));
+    /// The audio that is played under this name, and what is wrong with each file that should have
+    /// been heard before it: what is behind that speaks on.
+    pub fn best(&self, wanted: &str) -> (Option<(Found, Vec<i16>)>, Vec<String>) {
+        let mut wrong = Vec::new();
+        for found in self.all(wanted) {
+            match self.audio(&found) {
+                Ok(audio) => return (Some((found, audio)), wrong),
+                Err(why) => wrong.push(why),
+            }
         }
-        if shipped(name).is_some() {
-            return Some(Source::BuiltIn);
-        }
-        if tones::tone(name).is_some() {
-            return Some(Source::Tone);
-        }
-        let (language, rest) = name.split_once('/')?;
-        let silent = self.texts.get(language)?.said(rest).is_some_and(str::is_empty);
-        silent.then_some(Source::Nothing)
+        (None, wrong)
+    }
+
+    /// All that could be played under this name, the dearest first.
+    fn all(&self, wanted: &str) -> Vec<Found> {
+        let wanted = name(wanted);
+        let others = wanted.split_once('/').map_or(Vec::new(), |(language, rest)| {
+            let others = self.speakers(language).into_iter().skip(1);
+            others.map(|other| format!("{other}/{rest}")).collect()
+        });
+        let names = std::iter::once(wanted).chain(others);
+        let found = |name: String| {
+            let sources = self.sources(&name);
+            sources.map(move |source| Found { name: name.clone(), source })
+        };
+        names.flat_map(found).collect()
+    }
+
+    fn sources(&self, name: &str) -> impl Iterator<Item = Source> + use<> {
+        let file = self.files.get(name).map(|path| Source::File(path.clone()));
+        let built_in = shipped(name).map(|_| Source::BuiltIn);
+        let tone = tones::is_tone(name).then_some(Source::Tone);
+        let text = name.split_once('/').and_then(|(language, rest)| {
+            self.texts.get(language)?.said(rest).filter(|said| said.is_empty())
+        });
+        [file, built_in, tone, text.map(|_| Source::Nothing)].into_iter().flatten()
     }
 
     /// A language, and those that speak for it, in order: as configured, and else Hindi for all,
@@ -137,7 +155,7 @@ impl Prompts {
     pub fn audio(&self, found: &Found) -> Result<Vec<i16>, String> {
         let bytes: Cow<[u8]> = match &found.source {
             Source::Nothing => return Ok(Vec::new()),
-            Source::Tone => return Ok(tones::tone(&found.name).unwrap_or_default()),
+            Source::Tone => return Ok(tones::tone(self.country, &found.name).unwrap_or_default()),
             Source::BuiltIn => Cow::Borrowed(shipped(&found.name).unwrap_or_default()),
             Source::File(path) => {
                 Cow::Owned(read(path).map_err(|why| format!("{}: {why}", path.display()))?)

@@ -3,6 +3,7 @@
 
 use super::{Direction, Media, Place, Session};
 use crate::wire::codec::Codec;
+use crate::wire::opus::Terms;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 
@@ -23,9 +24,14 @@ pub struct Audio {
     /// As the far end sees it: `SendOnly` puts us on hold, and so does 0.0.0.0 (RFC 2543), which
     /// reads here as a far end that does not receive.
     pub direction: Direction,
-    /// Milliseconds of audio that it wants in a packet.
+    /// Milliseconds of audio that it wants in a packet: no more than it takes (`a=maxptime`).
     pub ptime: Option<u16>,
+    /// Which Opus it wants, where that is one of the formats.
+    pub opus: Terms,
 }
+
+/// RFC 3551 section 4.5: what a packet holds where nothing is said.
+const PTIME: u16 = 20;
 
 /// A codec and its payload type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -145,7 +151,11 @@ impl Session {
             events: media.events(),
             comfort: media.comfort(),
             direction,
-            ptime: media.ptime,
+            ptime: media
+                .maxptime
+                .map(|most| media.ptime.unwrap_or(PTIME).min(most))
+                .or(media.ptime),
+            opus: media.terms(),
         })
     }
 }
@@ -170,6 +180,16 @@ impl Media {
             }
         }
         found
+    }
+
+    /// What it says of Opus.
+    pub fn terms(&self) -> Terms {
+        let opus = self.codecs().into_iter().find(|format| format.codec == Codec::Opus);
+        let said = opus.and_then(|opus| {
+            let number = opus.payload.to_string();
+            self.fmtp.iter().find(|fmtp| fmtp.format == number)
+        });
+        said.map_or_else(Terms::default, |fmtp| Terms::read(&fmtp.parameters))
     }
 
     /// Payload types of telephone-event.

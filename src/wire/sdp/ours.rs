@@ -3,6 +3,7 @@
 
 use super::{Attribute, Direction, Events, Fmtp, Format, Map, Media, Origin, Place, Session};
 use crate::wire::codec::Codec;
+use crate::wire::opus::Terms;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -27,6 +28,8 @@ pub struct Ours {
     pub comfort: Option<u8>,
     /// Milliseconds of audio in the packets that we ask for.
     pub ptime: u16,
+    /// Which Opus we want, where that is one of the formats.
+    pub opus: Terms,
     pub direction: Direction,
 }
 
@@ -73,7 +76,7 @@ impl Ours {
             media.speak(*payload, codec.name(), codec.clock(), codec.channels());
             if *codec == Codec::Opus {
                 // RFC 7587 section 6.1: what repairs a lost packet may stand in the next.
-                media.tell(*payload, "useinbandfec=1");
+                media.tell(*payload, &Terms { fec: true, ..self.opus }.to_string());
             }
         }
         if let Some(comfort) = self.comfort {

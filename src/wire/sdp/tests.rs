@@ -3,6 +3,7 @@
 use super::*;
 use crate::base::limits::{SDP_MAX, SDP_MEDIA_MAX};
 use crate::wire::codec::Codec;
+use crate::wire::opus::Terms;
 use std::net::{Ipv4Addr, SocketAddr};
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
@@ -34,6 +35,7 @@ fn ours() -> Ours {
         events: Events { narrow: Some(101), wide: None },
         comfort: None,
         ptime: 20,
+        opus: Terms::default(),
         direction: Direction::SendRecv,
     }
 }
@@ -81,6 +83,32 @@ fn dynamic_payload_types_are_known_by_their_map() {
     assert_eq!(audio.events, Events { narrow: None, wide: Some(98) });
     assert_eq!(audio.events.beside(Codec::Pcmu), None);
     assert_eq!(audio.rtcp, address("[2001:db8::1]:4001"));
+}
+
+#[test]
+fn what_is_said_of_opus_is_read_and_said() {
+    let text = "v=0\nc=IN IP4 192.0.2.1\nm=audio 4000 RTP/AVP 8 111\na=rtpmap:111 opus/48000/2\n\
+                a=fmtp:8 cbr=1\na=fmtp:111 maxplaybackrate=16000; useinbandfec=1\n";
+    let terms = Terms { rate: 16_000, fec: true, ..Terms::default() };
+    assert_eq!(parse(text).audio(HERE).unwrap().opus, terms);
+    let formats = vec![Format { codec: Codec::Opus, payload: 96 }];
+    let said = Ours { formats, opus: Terms { bits: 20_000, ..Terms::default() }, ..ours() }.offer();
+    assert!(said.to_string().contains("a=fmtp:96 useinbandfec=1;maxaveragebitrate=20000\r\n"));
+    assert_eq!(said.audio(HERE).unwrap().opus.bits, 20_000);
+}
+
+#[test]
+fn no_packet_is_longer_than_the_far_end_takes() {
+    for (said, wanted) in [
+        ("", None),
+        ("a=ptime:30\n", Some(30)),
+        ("a=ptime:30\na=maxptime:10\n", Some(10)),
+        ("a=maxptime:10\n", Some(10)),
+        ("a=maxptime:60\n", Some(20)),
+    ] {
+        let text = format!("v=0\nc=IN IP4 192.0.2.1\nm=audio 4000 RTP/AVP 8\n{said}");
+        assert_eq!(parse(&text).audio(HERE).unwrap().ptime, wanted, "{said}");
+    }
 }
 
 #[test]

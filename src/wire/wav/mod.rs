@@ -11,9 +11,8 @@ pub use level::{level, trim};
 pub use riff::{HEADER, g711, header};
 
 use resample::resample;
-use riff::Companded;
+use riff::{Coding, Found};
 use std::fmt;
-use std::io::Cursor;
 
 /// Samples a second of everything that the switch plays.
 pub const RATE: u32 = 8_000;
@@ -47,39 +46,27 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-impl From<hound::Error> for Error {
-    fn from(error: hound::Error) -> Self {
-        match error {
-            hound::Error::Unsupported => Self::Unsupported("this kind of WAV".into()),
-            other => Self::Malformed(other.to_string()),
-        }
-    }
-}
-
 /// The file's audio at [`RATE`], mono.
 pub fn read(bytes: &[u8]) -> Result<Vec<i16>, Error> {
     if bytes.len() > FILE_MAX {
         return Err(Error::TooLong);
     }
-    if let Some(found) = riff::companded(bytes)? {
-        return companded(&found);
-    }
-    let reader = hound::WavReader::new(Cursor::new(bytes))?;
-    let spec = reader.spec();
-    check(spec.sample_rate, spec.channels)?;
-    if reader.duration() == 0 {
+    let found = riff::find(bytes)?;
+    check(found.rate, found.channels)?;
+    let channels = usize::from(found.channels);
+    let frames = found.octets.len() / (channels * found.coding.octets());
+    if frames == 0 {
         return Err(Error::Empty);
     }
-    // The header's word for its length is checked before anything is set aside for it.
-    let octets = u64::from(reader.len()) * u64::from(spec.bits_per_sample.div_ceil(8));
-    if octets > bytes.len() as u64 {
-        return Err(Error::Malformed("its length is longer than the file".into()));
-    }
-    if reader.duration() / spec.sample_rate >= SECONDS_MAX {
+    if frames as u64 >= u64::from(SECONDS_MAX) * u64::from(found.rate) {
         return Err(Error::TooLong);
     }
-    let mono = mono(samples(reader)?, usize::from(spec.channels));
-    Ok(resample(&mono, spec.sample_rate).into_iter().map(to_i16).collect())
+    // What is in the telephone's own code already, if it has its rate, is not touched.
+    if let (Coding::Law(law), RATE, 1) = (found.coding, found.rate, channels) {
+        return Ok(found.octets.iter().map(|octet| law.decode(*octet)).collect());
+    }
+    let mono = mono(samples(&found), channels);
+    Ok(resample(&mono, found.rate).into_iter().map(to_i16).collect())
 }
 
 fn check(rate: u32, channels: u16) -> Result<(), Error> {
@@ -92,41 +79,30 @@ fn check(rate: u32, channels: u16) -> Result<(), Error> {
     Ok(())
 }
 
-/// What is in the telephone's own code already, if it has its rate, is not touched.
-fn companded(found: &Companded) -> Result<Vec<i16>, Error> {
-    check(found.rate, found.channels)?;
-    let channels = usize::from(found.channels);
-    let frames = found.octets.len() / channels;
-    if frames == 0 {
-        return Err(Error::Empty);
+/// All channels, as numbers from -1 to 1.
+fn samples(found: &Found) -> Vec<f32> {
+    let whole = found.octets.chunks_exact(found.coding.octets());
+    match found.coding {
+        Coding::Law(law) => whole.map(|one| f32::from(law.decode(one[0])) / 32_768.0).collect(),
+        Coding::Linear(8) => whole.map(|one| (f32::from(one[0]) - 128.0) / 128.0).collect(),
+        // In the upper octets of four, whatever there are: the sign is where it belongs.
+        Coding::Linear(_) => whole
+            .map(|one| {
+                let mut four = [0; 4];
+                four[4 - one.len()..].copy_from_slice(one);
+                i32::from_le_bytes(four) as f32 / 2_147_483_648.0
+            })
+            .collect(),
+        // A number that is none is silence, not an infinite echo of it in the filter.
+        Coding::Float(_) => whole.map(float).map(|s| if s.is_finite() { s } else { 0.0 }).collect(),
     }
-    if frames as u64 >= u64::from(SECONDS_MAX) * u64::from(found.rate) {
-        return Err(Error::TooLong);
-    }
-    let samples = found.octets.iter().map(|octet| found.law.decode(*octet));
-    if found.rate == RATE && channels == 1 {
-        return Ok(samples.collect());
-    }
-    let mono = mono(samples.map(|s| f32::from(s) / 32_768.0).collect(), channels);
-    Ok(resample(&mono, found.rate).into_iter().map(to_i16).collect())
 }
 
-/// All channels, as numbers from -1 to 1.
-fn samples(mut reader: hound::WavReader<Cursor<&[u8]>>) -> Result<Vec<f32>, Error> {
-    let spec = reader.spec();
-    match (spec.sample_format, spec.bits_per_sample) {
-        (hound::SampleFormat::Int, bits @ (8 | 16 | 24 | 32)) => {
-            let scale = 1.0 / (1u64 << (bits - 1)) as f32;
-            let read = reader.samples::<i32>().map(|s| Ok(s? as f32 * scale));
-            read.collect()
-        }
-        (hound::SampleFormat::Float, 32) => {
-            // A number that is none is silence, not an infinite echo of it in the filter.
-            let read = reader.samples::<f32>().map(|s| Ok(s?));
-            read.map(|s: Result<f32, Error>| s.map(|s| if s.is_finite() { s } else { 0.0 }))
-                .collect()
-        }
-        (_, bits) => Err(Error::Unsupported(format!("{bits} bits"))),
+fn float(octets: &[u8]) -> f32 {
+    match *octets {
+        [a, b, c, d] => f32::from_le_bytes([a, b, c, d]),
+        [a, b, c, d, e, f, g, h] => f64::from_le_bytes([a, b, c, d, e, f, g, h]) as f32,
+        _ => 0.0,
     }
 }
 
@@ -150,6 +126,7 @@ mod tests {
     use crate::wire::g711::Law;
     use hound::{SampleFormat, WavSpec, WavWriter};
     use std::f64::consts::PI;
+    use std::io::Cursor;
 
     fn spec(channels: u16, sample_rate: u32, bits: u16) -> WavSpec {
         let sample_format = if bits == 32 { SampleFormat::Float } else { SampleFormat::Int };
@@ -234,9 +211,94 @@ mod tests {
         }
     }
 
+    /// A file of these chunks, each on an even octet.
+    fn riff(chunks: &[(&[u8; 4], Vec<u8>)]) -> Vec<u8> {
+        let mut file = b"RIFF....WAVE".to_vec();
+        for (name, body) in chunks {
+            file.extend(*name);
+            file.extend((body.len() as u32).to_le_bytes());
+            file.extend(body);
+            file.resize(file.len().next_multiple_of(2), 0);
+        }
+        let length = file.len() as u32 - 8;
+        file[4..8].copy_from_slice(&length.to_le_bytes());
+        file
+    }
+
+    /// The format of one channel at 8,000 Hz, in the extension of WAVE_FORMAT_EXTENSIBLE or not.
+    fn format(tag: u16, bits: u16, extended: bool) -> Vec<u8> {
+        let octets = bits / 8;
+        let own = if extended { 0xfffe } else { tag };
+        let plain = [own, 1, 8_000, 0, 8_000 * octets, 0, octets, bits];
+        let extension = [22, bits, 4, 0, tag, 0, 0, 0x10, 0x80, 0xaa00, 0x3800, 0x719b];
+        let extension = &extension[..if extended { extension.len() } else { 0 }];
+        plain.iter().chain(extension).flat_map(|word: &u16| word.to_le_bytes()).collect()
+    }
+
+    /// A second of a tone at half of full scale, as each sample becomes octets.
+    fn second(octets: impl Fn(f64) -> Vec<u8>) -> Vec<u8> {
+        let sample = |n: u32| 0.5 * (2.0 * PI * 1_000.0 * f64::from(n) / 8_000.0).sin();
+        (0..8_000).flat_map(|n| octets(sample(n))).collect()
+    }
+
+    #[test]
+    fn files_of_any_depth_and_any_order_of_chunks_are_read() {
+        let whole = |value: f64, bits: u32| (value * f64::from(1u32 << (bits - 1))) as i32;
+        let int = |bits: u32| {
+            move |value: f64| whole(value, bits).to_le_bytes()[..bits as usize / 8].to_vec()
+        };
+        let eight = |value: f64| vec![(whole(value, 8) + 128) as u8];
+        let float = |value: f64| (value as f32).to_le_bytes().to_vec();
+        let law = |law: Law| move |value: f64| vec![law.encode((value * 32_768.0) as i16)];
+        let wide = |value: f64| ((value * f64::from(i32::MAX)) as i32).to_le_bytes().to_vec();
+        for (what, tag, bits, octets) in [
+            ("8 bits", 1, 8, second(eight)),
+            ("16 bits", 1, 16, second(int(16))),
+            ("24 bits", 1, 24, second(int(24))),
+            ("32 bits", 1, 32, second(wide)),
+            ("float", 3, 32, second(float)),
+            ("double", 3, 64, second(|value| value.to_le_bytes().to_vec())),
+            ("A-law", 6, 8, second(law(Law::A))),
+            ("mu-law", 7, 8, second(law(Law::Mu))),
+        ] {
+            let list = |length: usize| (b"LIST", vec![7; length]);
+            for extended in [false, true] {
+                let (format, data) =
+                    ((b"fmt ", format(tag, bits, extended)), (b"data", octets.clone()));
+                for chunks in [
+                    vec![format.clone(), data.clone()],
+                    vec![list(9), format.clone(), list(30), data.clone(), list(5)],
+                    vec![data, list(1), format],
+                ] {
+                    let samples = read(&riff(&chunks));
+                    let samples = samples.unwrap_or_else(|why| panic!("{what} {extended}: {why}"));
+                    assert_eq!(samples.len(), 8_000, "{what} {extended}");
+                    let off = loudness(&samples) - 0.5 / 2f64.sqrt();
+                    assert!(off.abs() < 0.01, "{what} {extended}: {off}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_for_anybody_is_not_read() {
+        let hour = g711(Law::A, 1, RATE, &vec![0xd5; 8_000 * SECONDS_MAX as usize]);
+        assert_eq!(read(&hour), Err(Error::TooLong));
+        let shorter = g711(Law::A, 1, RATE, &vec![0xd5; 8_000 * SECONDS_MAX as usize - 1]);
+        assert!(read(&shorter).is_ok());
+    }
+
     #[test]
     fn what_is_no_wav_says_so() {
         assert!(matches!(read(b""), Err(Error::Malformed(_))));
+        let strange = riff(&[(b"fmt ", format(0x55, 16, false)), (b"data", vec![0; 90])]);
+        assert_eq!(read(&strange), Err(Error::Unsupported("WAV of the kind 0x0055".into())));
+        let odd = riff(&[(b"fmt ", format(1, 12, false)), (b"data", vec![0; 90])]);
+        assert_eq!(read(&odd), Err(Error::Unsupported("12 bits".into())));
+        let bare = riff(&[(b"data", vec![0; 90])]);
+        assert_eq!(read(&bare), Err(Error::Malformed("it has no format".into())));
+        let brief = riff(&[(b"fmt ", vec![1, 0, 1, 0]), (b"data", vec![0; 90])]);
+        assert_eq!(read(&brief), Err(Error::Malformed("its format is cut short".into())));
         assert!(matches!(read(b"ID3 this is an mp3, really"), Err(Error::Malformed(_))));
         let whole = tone(spec(1, 8_000, 16), 400.0);
         assert!(matches!(read(&whole[..whole.len() - 100]), Err(Error::Malformed(_))));

@@ -1,0 +1,216 @@
+//! Offers and answers as telephones and carriers make them.
+
+use super::*;
+
+const MU: Option<Spoken> = Some(Spoken { codec: Codec::Pcmu, comfort: false, wants: None });
+
+fn offer(port: u16) -> Body {
+    let text = format!("v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio {port} RTP/AVP 8\r\n");
+    Body { kind: SDP.into(), bytes: text.into_bytes().into() }
+}
+
+fn said(body: &Body) -> String {
+    String::from_utf8(body.bytes.to_vec()).unwrap()
+}
+
+fn described(formats: &str, maps: &str) -> Body {
+    let text = format!(
+        "v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 4000 RTP/AVP {formats}\r\n{maps}a=ptime:40\r\n"
+    );
+    Body { kind: SDP.into(), bytes: text.into_bytes().into() }
+}
+
+const WIDE: &str = "a=rtpmap:111 opus/48000/2\r\na=rtpmap:96 telephone-event/48000\r\n\
+                    a=rtpmap:97 telephone-event/8000\r\n";
+
+#[test]
+fn a_caller_is_answered_with_what_the_phones_have_and_a_phone_with_what_the_caller_speaks() {
+    let media = MediaSettings::default();
+    let caller = || Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+    let offer = described("111 9 0 8 13 96 97", WIDE);
+    let mut side = caller();
+    let answer = said(&side.answer(&media, &offer).unwrap());
+    assert!(answer.contains("RTP/AVP 8 13 97\r\n") && answer.contains("a=ptime:40"), "{answer}");
+    let like = |codec| Some(Spoken { codec, comfort: true, wants: None });
+    let mut side = caller();
+    let answer = said(&side.answer_early(&media, &offer, like(Codec::Opus)).unwrap());
+    assert!(answer.contains("RTP/AVP 111 96\r\n"), "{answer}");
+    let far = side.far.unwrap();
+    assert_eq!((far.event, far.event_clock, far.comfort, far.ptime), (Some(96), 48_000, None, 40));
+    let ours = said(&caller().offer(&media, like(Codec::G722)));
+    assert!(ours.contains("RTP/AVP 9 8 0 96 13 101 102\r\n"), "{ours}");
+    let again = said(&side.offer(&media, None));
+    assert!(
+        again.contains("111") && again.contains("a=rtpmap:96 telephone-event/48000"),
+        "{again}"
+    );
+    let one = MediaSettings { codecs: vec![Codec::G722], ..MediaSettings::default() };
+    assert_eq!(caller().answer(&one, &described("0 8", "")), Err(NOT_ACCEPTABLE));
+}
+
+/// The payload types of the audio line.
+fn numbers(body: &Body) -> Vec<u8> {
+    let said = said(body);
+    let line = said.lines().find(|line| line.starts_with("m=audio")).unwrap();
+    line.split(' ').skip(3).map(|number| number.parse().unwrap()).collect()
+}
+
+/// RFC 3264 section 8.3.2.
+#[test]
+fn a_later_offer_names_no_payload_type_twice_and_none_for_something_else() {
+    let media = MediaSettings::default();
+    for (formats, maps) in [
+        ("8 96", "a=rtpmap:96 telephone-event/8000\r\n"),
+        ("8 102", "a=rtpmap:102 telephone-event/8000\r\n"),
+        ("101", "a=rtpmap:101 opus/48000/2\r\n"),
+        ("102 101", "a=rtpmap:102 opus/48000/2\r\na=rtpmap:101 telephone-event/48000\r\n"),
+    ] {
+        let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+        side.answer(&media, &described(formats, maps)).unwrap();
+        let again = side.offer(&media, None);
+        let mut once = numbers(&again);
+        once.sort_unstable();
+        once.dedup();
+        assert_eq!(once.len(), numbers(&again).len(), "{formats}: {}", said(&again));
+        for map in maps.lines() {
+            assert!(said(&again).contains(map), "{map}: {}", said(&again));
+        }
+    }
+}
+
+/// RFC 3264 section 6.1: the number of an answer is where the far end listens, and what we have
+/// offered is where it speaks.
+#[test]
+fn an_answer_may_name_a_codec_by_another_number() {
+    let media = MediaSettings::default();
+    let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+    assert_eq!(numbers(&side.offer(&media, None)), [8, 0, 9, 96, 101, 102]);
+    let maps = "a=rtpmap:111 opus/48000/2\r\na=rtpmap:112 telephone-event/48000\r\n";
+    side.accept(&media, &described("111 112", maps)).unwrap();
+    let far = side.far.unwrap();
+    assert_eq!((far.payload, far.ours), (111, 96));
+    assert_eq!((far.event, far.our_event), (Some(112), Some(102)));
+}
+
+#[test]
+fn an_answer_with_opus_behind_another_codec_may_be_followed_by_either() {
+    let media = MediaSettings::default();
+    let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+    side.offer(&media, None);
+    let maps = "a=rtpmap:111 opus/48000/2\r\n";
+    side.accept(&media, &described("8 111", maps)).unwrap();
+    let far = side.far.unwrap();
+    assert_eq!((far.codec, far.ours, far.opus_too), (Codec::Pcma, 8, Some(96)));
+    assert_eq!(numbers(&side.offer(&media, None)), [8, 0, 9, 96, 101, 102]);
+    side.answer(&media, &described("8 111", maps)).unwrap();
+    assert_eq!(side.far.unwrap().opus_too, None, "we answer with one, and have what we said");
+}
+
+#[test]
+fn what_was_agreed_last_before_the_answer_stands() {
+    let media = MediaSettings::default();
+    let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+    let early = side.answer_early(&media, &offer(4_000), None).unwrap();
+    assert_eq!(side.answer_early(&media, &offer(4_000), MU).unwrap(), early);
+    let later = side.answer(&media, &offer(5_000)).unwrap();
+    assert_ne!(later, early);
+    let (last, said) = side.answer_at_last(&media, &offer(4_000), None);
+    assert_eq!((last.unwrap(), said), (later, true));
+    assert_eq!(side.far.unwrap().rtp.port(), 5_000);
+}
+
+#[test]
+fn rtcp_goes_with_rtp_where_the_far_end_offers_it_and_nowhere_else() {
+    let media = MediaSettings::default();
+    let said = |body: &Body| String::from_utf8_lossy(&body.bytes).contains("a=rtcp-mux\r\n");
+    let with = |body: Body| Body {
+        bytes: [&body.bytes[..], b"a=rtcp-mux\r\na=rtcp:4001\r\n"].concat().into(),
+        ..body
+    };
+    let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+    assert!(!said(&side.answer(&media, &offer(4_000)).unwrap()));
+    assert_eq!(side.far.unwrap().rtcp.port(), 4_001);
+    assert!(said(&side.answer(&media, &with(offer(4_000))).unwrap()));
+    assert_eq!(side.far.unwrap().rtcp.port(), 4_000);
+    // A later offer of ours keeps it, until an answer has it no more.
+    assert!(said(&side.offer(&media, None)));
+    side.accept(&media, &offer(4_000)).unwrap();
+    assert_eq!(side.far.unwrap().rtcp.port(), 4_001);
+    // Nobody may answer with what was not offered.
+    assert!(!said(&side.offer(&media, None)));
+    side.accept(&media, &with(offer(4_000))).unwrap();
+    assert_eq!(side.far.unwrap().rtcp.port(), 4_001);
+}
+
+#[test]
+fn a_first_offer_has_rtcp_go_with_rtp_and_an_answer_may_be_without() {
+    let media = MediaSettings::default();
+    let said = |body: &Body| String::from_utf8_lossy(&body.bytes).contains("a=rtcp-mux\r\n");
+    let with =
+        |body: Body| Body { bytes: [&body.bytes[..], b"a=rtcp-mux\r\n"].concat().into(), ..body };
+    for (answer, port) in [(offer(4_000), 4_001), (with(offer(4_000)), 4_000)] {
+        let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+        assert!(said(&side.offer(&media, None)));
+        side.accept(&media, &answer).unwrap();
+        assert_eq!(side.far.unwrap().rtcp.port(), port);
+        assert_eq!(said(&side.offer_again(&media)), port == 4_000);
+    }
+    // Their own offer comes first where both are under way: it alone counts.
+    let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+    side.offer(&media, None);
+    assert!(!said(&side.answer(&media, &offer(4_000)).unwrap()));
+}
+
+/// What one far end says of Opus reaches the other, for the packets go on as they are.
+#[test]
+fn the_opus_that_a_party_wants_is_asked_of_the_other() {
+    let media = MediaSettings::default();
+    let mut caller = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+    let wants = "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 maxaveragebitrate=16000\r\n";
+    caller.answer(&media, &described("111", wants)).unwrap();
+    assert_eq!(caller.far.unwrap().opus.bits, 16_000);
+    let mut agent = Side::new(PortId::new(20_002, 0), &mut Rng::new(2));
+    let asked = "a=fmtp:96 useinbandfec=1;maxaveragebitrate=16000\r\n";
+    assert!(said(&agent.offer(&media, caller.spoken())).contains(asked));
+    agent.accept(&media, &described("96", "a=rtpmap:96 opus/48000/2\r\n")).unwrap();
+    assert_eq!(agent.far.unwrap().opus, Terms::default());
+    assert!(said(&agent.offer_again(&media)).contains(asked), "as before");
+    assert!(!said(&caller.offer_again(&media)).contains("maxaverage"), "its own is not ours");
+    assert!(said(&agent.offer_again(&media)).contains("a=ptime:40"), "so long are its packets");
+}
+
+#[test]
+fn where_keys_are_tones_only_what_lets_them_through_is_spoken() {
+    let media = MediaSettings::default();
+    let side = || {
+        let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+        side.inband = true;
+        side
+    };
+    assert_eq!(numbers(&side().offer(&media, None)), [8, 0, 101]);
+    let mut trunk = side();
+    trunk.answer_early(&media, &described("9 8", ""), Some(G722)).unwrap();
+    assert_eq!(trunk.far.map(|far| (far.codec, far.inband)), Some((Codec::Pcma, true)));
+    let events = "a=rtpmap:101 telephone-event/8000\r\n";
+    let mut modern = side();
+    modern.answer_early(&media, &described("9 8 101", events), Some(G722)).unwrap();
+    assert_eq!(modern.far.map(|far| (far.codec, far.inband)), Some((Codec::G722, false)));
+    let mut alone = side();
+    alone.answer(&media, &described("9", "")).unwrap();
+    assert_eq!(alone.far.unwrap().codec, Codec::G722, "better than nothing");
+}
+
+const G722: Spoken = Spoken { codec: Codec::G722, comfort: false, wants: None };
+
+#[test]
+fn whoever_knows_the_others_codec_is_asked_for_it_once() {
+    let media = MediaSettings::default();
+    let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+    side.answer(&media, &described("8 9", "")).unwrap();
+    let opus = Spoken { codec: Codec::Opus, ..G722 };
+    assert!(!side.could_speak(&media, MU.unwrap()) && !side.could_speak(&media, opus));
+    let laws = MediaSettings { codecs: vec![Codec::Pcma], ..MediaSettings::default() };
+    assert!(!side.could_speak(&laws, G722));
+    assert!(side.could_speak(&media, G722) && !side.could_speak(&media, G722));
+    assert_eq!(numbers(&side.offer(&media, Some(G722)))[..2], [9, 8]);
+}
