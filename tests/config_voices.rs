@@ -67,7 +67,7 @@ fn recordings_are_asked_for_by_line_queue_and_agent() {
     let settings = read(text).unwrap();
     let rules = &settings.call.recording;
     assert_eq!((&rules.queues[..], &rules.agents[..]), (&[QueueId(1)][..], &[AgentId(0)][..]));
-    assert!(rules.sealed && settings.call.lines[0].record && !rules.all);
+    assert!(rules.form.sealed && !rules.form.opus && settings.call.lines[0].record && !rules.all);
     let notice = settings.tune(rules.notice.unwrap()).unwrap();
     assert_eq!(notice.name, "hi/rec");
     assert_eq!(settings.recording.keep, Some(Duration::from_secs(90 * 86_400)));
@@ -97,5 +97,15 @@ fn an_age_of_hours_is_a_slip() {
     one(
         "[recording]\nkeep = \"3h\"",
         "2: keep \"3h\" is less than a day; write \"90d\", or \"0s\" for ever",
+    );
+}
+
+#[test]
+fn recordings_are_wav_unless_opus_is_asked_for() {
+    assert!(!read("").unwrap().call.recording.form.opus);
+    assert!(read("[recording]\nformat = \"opus\"").unwrap().call.recording.form.opus);
+    one(
+        "[recording]\nformat = \"mp3\"",
+        "2: format \"mp3\" is no format of recordings; the formats are wav, opus",
     );
 }

@@ -5,7 +5,7 @@
 use pukar::config;
 use pukar::shell::{Options, Running};
 use pukar::wire::g711::Law;
-use pukar::wire::wav;
+use pukar::wire::{ogg, wav};
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -113,7 +113,11 @@ impl Stage {
              record = true\n\
              [[agent]]\nid = \"op1\"\ncontact = \"sip:op1@127.0.0.1:{phone}\"\n\
              skills = [\"operator\"]\nready = true\n",
-            if name == "sealed" { "43000-43099" } else { "43100-43199" }
+            match name {
+                "sealed" => "43000-43099",
+                "opus" => "43200-43299",
+                _ => "43100-43199",
+            }
         );
         let key = |name: &str| (name == "REC_KEY").then(|| "correct horse battery".to_string());
         let mut settings = config::parse(&[("test".into(), text)], &key)
@@ -217,22 +221,40 @@ fn purity(samples: &[i16], hertz: f64) -> f64 {
     tone / all
 }
 
-fn check(wav: &[u8], length: u64, packets: u32) {
+/// Left and right of a WAV file.
+fn of_wav(wav: &[u8]) -> [Vec<i16>; 2] {
     let sound = &wav[wav::HEADER..];
     assert_eq!(wav[..wav::HEADER], wav::header(Law::A, 2, 8_000, sound.len() as u32));
-    let side = |lane: usize| -> Vec<i16> {
-        sound.chunks(2).map(|frame| Law::A.decode(frame[lane])).collect()
-    };
-    let millis = sound.len() as u64 / 16;
+    [0, 1].map(|lane| sound.chunks(2).map(|frame| Law::A.decode(frame[lane])).collect())
+}
+
+/// Left and right of an Ogg file, as a player has them (RFC 7845 section 4).
+fn of_opus(file: &[u8]) -> [Vec<i16>; 2] {
+    let packets = ogg::packets(file).expect("every page is whole, and follows the one before");
+    let (head, last) = (&packets[0].0, packets.last().unwrap().1);
+    assert!(head.starts_with(b"OpusHead\x01\x02") && last.ends());
+    let mut decoder = opus::Decoder::new(8_000, opus::Channels::Stereo).unwrap();
+    let (mut samples, mut room) = (Vec::new(), [0; 320]);
+    for (packet, _) in &packets[2..] {
+        let count = decoder.decode(packet, &mut room, false).unwrap();
+        samples.extend_from_slice(&room[..2 * count]);
+    }
+    let skip = usize::from(u16::from_le_bytes([head[10], head[11]])) / 6;
+    let heard = &samples[2 * skip..2 * (last.granule as usize / 6)];
+    [0, 1].map(|lane| heard.iter().skip(lane).step_by(2).copied().collect())
+}
+
+fn check(sides: &[Vec<i16>; 2], length: u64, packets: u32) {
+    let millis = sides[0].len() as u64 / 8;
     // What this machine does between our look at the clock and the switch's is not the switch's.
     assert!(millis.abs_diff(length) <= 60, "{millis} ms are recorded of {length}");
     // A seventh of the packets was lost, one at a time, and is made up for, nearly as loud.
     for (lane, hertz, other) in [(0, 437.0, 709.0), (1, 709.0, 437.0)] {
-        let samples = side(lane);
+        let samples = &sides[lane];
         let sounding = samples.iter().filter(|s| s.abs() > 100).count() as u32;
         let all = packets * 160 * 99 / 100;
         assert!(sounding.abs_diff(all) < packets * 8, "side {lane}: {sounding} of {all} samples");
-        let (own, foreign) = (purity(&samples, hertz), purity(&samples, other));
+        let (own, foreign) = (purity(samples, hertz), purity(samples, other));
         assert!(own > 0.8 && foreign < 0.05, "side {lane}: {own} of its own, {foreign} of another");
     }
 }
@@ -242,7 +264,7 @@ fn q40_two_who_talk_through_the_switch_are_recorded_each_on_their_side() {
     let stage = Stage::new("plain", "");
     let length = stage.call(150);
     let path = stage.file("wav");
-    check(&std::fs::read(&path).unwrap(), length, 150);
+    check(&of_wav(&std::fs::read(&path).unwrap()), length, 150);
     let until = Instant::now() + LONG;
     while stage.running.records() == Ok(0) && Instant::now() < until {
         std::thread::park_timeout(Duration::from_millis(20));
@@ -260,5 +282,15 @@ fn a_recording_is_sealed_where_there_is_a_key() {
     let path = stage.file("sealed");
     let (wav, finished) = pukar::shell::record::open(&path, Some("correct horse battery")).unwrap();
     assert!(finished);
-    check(&wav, length, 100);
+    check(&of_wav(&wav), length, 100);
+}
+
+#[test]
+fn q40_a_recording_is_ogg_opus_where_it_is_wanted() {
+    let stage = Stage::new("opus", "[recording]\nformat = \"opus\"\n");
+    let length = stage.call(150);
+    let path = stage.file("opus");
+    let (file, finished) = pukar::shell::record::open(&path, None).unwrap();
+    assert!(finished && pukar::shell::record::is_opus(&path));
+    check(&of_opus(&file), length, 150);
 }

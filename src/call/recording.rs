@@ -20,10 +20,18 @@ pub struct Rules {
     pub all: bool,
     pub queues: Vec<QueueId>,
     pub agents: Vec<AgentId>,
-    /// Files are sealed with a key.
-    pub sealed: bool,
+    pub form: Form,
     /// What tells callers of it, after the welcome.
     pub notice: Option<TuneId>,
+}
+
+/// What a recording is as a file. Its name says so, whatever the settings are by then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Form {
+    /// Ogg Opus, and not WAV.
+    pub opus: bool,
+    /// Encrypted with a key.
+    pub sealed: bool,
 }
 
 /// What whoever writes recordings is told.
@@ -76,6 +84,40 @@ struct Recording {
     paused: bool,
     /// The disk would not have it; nothing is tried again in this call.
     failed: bool,
+}
+
+impl Form {
+    const ALL: [Self; 4] = [
+        Self { opus: false, sealed: false },
+        Self { opus: true, sealed: false },
+        Self { opus: false, sealed: true },
+        Self { opus: true, sealed: true },
+    ];
+
+    fn end(self) -> &'static str {
+        match (self.opus, self.sealed) {
+            (false, false) => ".wav",
+            (true, false) => ".opus",
+            (false, true) => ".sealed",
+            (true, true) => ".opus.sealed",
+        }
+    }
+
+    /// What a file is, by its name. `None`: none of ours.
+    pub fn of(file: &str) -> Option<Self> {
+        let fits = Self::ALL.into_iter().filter(|form| file.ends_with(form.end()));
+        fits.max_by_key(|form| form.end().len())
+    }
+
+    /// The file of a call.
+    pub fn name(self, call: &str) -> String {
+        format!("{call}{}", self.end())
+    }
+
+    /// The files that a call may have.
+    pub fn names(call: &str) -> impl Iterator<Item = String> {
+        Self::ALL.into_iter().map(move |form| form.name(call))
+    }
 }
 
 impl Rules {
@@ -176,9 +218,9 @@ impl Calls {
             failed: false,
         });
         if recording.file.is_empty() && !heard.is_empty() {
-            let end = if io.settings.recording.sealed { "sealed" } else { "wav" };
+            let name = io.settings.recording.form.name(&call.name.to_string());
             recording.began = io.cx.now.instant;
-            recording.file = format!("{}/{}.{end}", day(io.cx.now.wall), call.name);
+            recording.file = format!("{}/{name}", day(io.cx.now.wall));
             let (file, at) = (recording.file.clone(), recording.began);
             io.fact(Fact::Recording { call: id, what: Recorded::Started { file: file.clone() } });
             io.out.push(Effect::Tape(Tape::Begin { call: id, file, at }));

@@ -1,9 +1,10 @@
 //! `[recording]`: whose calls are recorded, where, for how long, and under which key.
 
 use super::Env;
-use super::mistake::Log;
+use super::mistake::{Log, Wrong};
 use super::section::Section;
 use super::settings::Settings;
+use super::switch::unknown;
 use super::tree::Table;
 use super::{secret, value};
 
@@ -21,6 +22,7 @@ pub fn recording(
     let mut section = Section::new(table, "[recording]", log);
     let rules = &mut settings.call.recording;
     rules.all = section.flag("all").unwrap_or(false);
+    rules.form.opus = section.text("format", format).is_some_and(|at| at.it);
     settings.recording.folder = match section.text("folder", |raw| Ok(raw.to_string())) {
         Some(folder) => folder.it.into(),
         None => settings.data.join("recordings"),
@@ -37,10 +39,18 @@ pub fn recording(
             .map_err(|w| section.log.add(raw.place, format!("key {}", w.what), w.instead))
             .ok()
     });
-    rules.sealed = settings.recording.key.is_some();
+    rules.form.sealed = settings.recording.key.is_some();
     let notice = section.text_or_none("notice", value::prompt);
     section.done();
     notice.map_or(Some(NOTICE.into()), |at| at.map(|at| at.it))
+}
+
+/// Whether it is Opus.
+fn format(raw: &str) -> Result<bool, Wrong> {
+    match raw {
+        "wav" | "opus" => Ok(raw == "opus"),
+        _ => Err(unknown("is no format of recordings", raw, &["wav", "opus"], "formats")),
+    }
 }
 
 /// What callers are told, where some of them may be recorded.

@@ -46,7 +46,7 @@ pub fn switch(table: &Table, settings: &mut Settings, log: &mut Log) {
     settings.admin.socket = settings.data.join("pukar.sock");
 }
 
-fn unknown(what: &str, raw: &str, known: &[&str], kind: &str) -> Wrong {
+pub(super) fn unknown(what: &str, raw: &str, known: &[&str], kind: &str) -> Wrong {
     Wrong { what: what.into(), instead: choose(raw, known, kind) }
 }
 

@@ -1,5 +1,5 @@
-//! `pukar recording open`: a finished one as WAV. That somebody opens it is on the switch's books
-//! first.
+//! `pukar recording open`: a finished one as WAV or Ogg Opus. That somebody opens it is on the
+//! switch's books first.
 
 use super::args::RecordingAct;
 use super::client::Client;
@@ -22,7 +22,8 @@ fn open(client: &Client, call: &str, config: &Path) -> Result<(), Fault> {
         Fault::work(format!("no finished recording of call {call} under {folder}"))
     })?;
     if io::stdout().is_terminal() {
-        let line = format!("sound is no text: pukar recording open {call} > {call}.wav");
+        let end = if record::is_opus(&path) { "opus" } else { "wav" };
+        let line = format!("sound is no text: pukar recording open {call} > {call}.{end}");
         return Err(Fault::usage(line));
     }
     client.call("recordings.open", json!({"call": call}))?;

@@ -44,7 +44,7 @@ pub fn adopt(running: &Settings, mut fresh: Settings) -> Settings {
     fresh.admin.http = running.admin.http;
     fresh.journal = running.journal;
     fresh.recording.clone_from(&running.recording);
-    fresh.call.recording.sealed = running.call.recording.sealed;
+    fresh.call.recording.form.sealed = running.call.recording.form.sealed;
     fresh.data.clone_from(&running.data);
     with_what_stays(running, fresh)
 }

@@ -1,4 +1,4 @@
-//! Bytes to values and back: SIP, SDP, RTP, RTCP, codecs, telephone-event, G.711, WAV.
+//! Bytes to values and back: SIP, SDP, RTP, RTCP, codecs, telephone-event, G.711, WAV, Ogg.
 //!
 //! In: octets. Out: values that borrow from them, and octets again. No state, no time.
 //! May import: base.
@@ -6,6 +6,7 @@
 pub mod codec;
 pub mod dtmf;
 pub mod g711;
+pub mod ogg;
 pub mod opus;
 pub mod rtcp;
 pub mod rtp;

@@ -1,134 +1,19 @@
-//! A recording on the disk: a WAV file, or a sealed one. While it grows its name ends in `.part`;
-//! what a dead process has left so is gone on with, or mended and given its name.
+//! Recordings in their folder: what a dead process was writing is mended and given its name, what
+//! is old is forgotten, what is finished is found and opened.
+//!
+//! In: paths. Out: files, and their sound. May import: config, wire.
 
-use super::seal::{self, CHUNK, SALT, Seal};
+use super::growing::{Growing, NO_KEY, PART, RATE, form};
+use super::seal;
 use super::timeline::FRAME;
+use crate::call::Form;
 use crate::config::Hold;
 use crate::wire::g711::Law;
-use crate::wire::wav;
+use crate::wire::{ogg, wav};
 use jiff::civil::Date;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-
-const RATE: u32 = super::timeline::RATE as u32;
-pub const PLAIN: &str = "wav";
-pub const SEALED: &str = "sealed";
-const PART: &str = "part";
-const NO_KEY: &str = "it is sealed, and the configuration has no [recording] key";
-
-pub struct Growing {
-    file: File,
-    path: PathBuf,
-    /// Octets of sound in it, or on their way into it.
-    sound: u64,
-    sealed: Option<Sealed>,
-}
-
-struct Sealed {
-    seal: Seal,
-    key: String,
-    number: u64,
-    /// Less than a chunk.
-    rest: Vec<u8>,
-}
-
-impl Growing {
-    /// Begins `path`, or goes on with what a dead process left of it. Its name says whether it is
-    /// sealed: a call that outlives a change of the configuration stays as it began.
-    ///
-    /// # Errors
-    /// Those of the disk; and that the key is missing, or another: then the file stays as it is.
-    pub fn open(path: &Path, key: Option<&str>) -> io::Result<Self> {
-        let key = match path.extension().is_some_and(|end| end == SEALED) {
-            true => Some(key.ok_or_else(|| io::Error::other(NO_KEY))?),
-            false => None,
-        };
-        if let Some(folder) = path.parent() {
-            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        }
-        let part = part_of(path);
-        let length = fs::metadata(&part).map_or(0, |data| data.len());
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&part)?;
-        let path = path.to_path_buf();
-        let Some(key) = key else {
-            if length < wav::HEADER as u64 {
-                file.set_len(0)?;
-                file.write_all(&wav::header(Law::A, FRAME as u16, RATE, 0))?;
-                return Ok(Self { file, path, sound: 0, sealed: None });
-            }
-            let sound = (length - wav::HEADER as u64) / FRAME as u64 * FRAME as u64;
-            file.set_len(wav::HEADER as u64 + sound)?;
-            file.seek(SeekFrom::End(0))?;
-            return Ok(Self { file, path, sound, sealed: None });
-        };
-        let whole = seal::whole(&mut file)?;
-        let (seal, header) = match &whole {
-            Some(whole) => Seal::again(key, whole, salt()?).map_err(io::Error::other)?,
-            None => Seal::fresh(key, salt()?),
-        };
-        let whole = whole.unwrap_or_default();
-        file.set_len(whole.end)?;
-        file.seek(SeekFrom::End(0))?;
-        file.write_all(&header)?;
-        let (key, rest) = (key.into(), Vec::with_capacity(CHUNK));
-        let sealed = Some(Sealed { seal, key, number: whole.chunks, rest });
-        Ok(Self { file, path, sound: whole.sound, sealed })
-    }
-
-    /// Frames that are in it.
-    pub fn frames(&self) -> u64 {
-        self.sound / FRAME as u64
-    }
-
-    pub fn append(&mut self, sound: &[u8]) -> io::Result<()> {
-        self.sound += sound.len() as u64;
-        let Some(sealed) = &mut self.sealed else { return self.file.write_all(sound) };
-        sealed.rest.extend_from_slice(sound);
-        while sealed.rest.len() >= CHUNK {
-            let rest = sealed.rest.split_off(CHUNK);
-            let chunk = std::mem::replace(&mut sealed.rest, rest);
-            self.file.write_all(&sealed.seal.seal(sealed.number, false, &chunk))?;
-            sealed.number += 1;
-        }
-        Ok(())
-    }
-
-    /// Whole, with a true header, and under its name.
-    pub fn finish(mut self) -> io::Result<()> {
-        match &mut self.sealed {
-            Some(sealed) => {
-                self.file.write_all(&sealed.seal.seal(sealed.number, true, &sealed.rest))?;
-            }
-            None => self.write_header()?,
-        }
-        fs::rename(part_of(&self.path), &self.path)
-    }
-
-    /// All that is known is on the disk, for the next process to go on with.
-    pub fn leave(mut self) -> io::Result<()> {
-        match &self.sealed {
-            Some(sealed) if !sealed.rest.is_empty() => {
-                let Sealed { seal, key, number, rest } = sealed;
-                self.file.write_all(&seal.seal_short(key, *number, rest))
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    fn write_header(&mut self) -> io::Result<()> {
-        let length = u32::try_from(self.sound).unwrap_or(u32::MAX);
-        self.file.rewind()?;
-        self.file.write_all(&wav::header(Law::A, FRAME as u16, RATE, length))
-    }
-}
 
 /// Files that a dead process was writing.
 pub fn left_behind(folder: &Path) -> Vec<PathBuf> {
@@ -146,17 +31,35 @@ pub fn left_behind(folder: &Path) -> Vec<PathBuf> {
 /// A sealed one needs no key: it is read as far as it goes.
 pub fn mend(part: &Path) -> io::Result<()> {
     let path = part.with_extension("");
-    if path.extension().is_some_and(|end| end == SEALED) {
-        let mut file = OpenOptions::new().read(true).write(true).open(part)?;
-        let whole = seal::whole(&mut file)?.filter(|whole| whole.chunks > 0);
-        let Some(whole) = whole else { return fs::remove_file(part) };
-        file.set_len(whole.end)?;
-        return fs::rename(part, path);
-    }
-    if fs::metadata(part)?.len() <= wav::HEADER as u64 {
-        return fs::remove_file(part);
-    }
-    Growing::open(&path, None)?.finish()
+    let mut file = OpenOptions::new().read(true).write(true).open(part)?;
+    let is_sound = match form(&path) {
+        Form { sealed: true, .. } => {
+            let whole = seal::whole(&mut file)?.filter(|whole| whole.chunks > 0);
+            whole.as_ref().map(|whole| file.set_len(whole.end)).transpose()?.is_some()
+        }
+        Form { opus: true, .. } => close(&mut file)?,
+        Form { .. } if file.metadata()?.len() > wav::HEADER as u64 => {
+            return Growing::open(&path, None)?.finish();
+        }
+        Form { .. } => false,
+    };
+    if is_sound { fs::rename(part, path) } else { fs::remove_file(part) }
+}
+
+/// Cuts an Ogg file behind its last whole page, which is marked as the last. False: there is none.
+fn close(file: &mut File) -> io::Result<bool> {
+    let mut end = Vec::new();
+    let length = file.metadata()?.len();
+    let start = length.saturating_sub(2 * ogg::PAGE_MAX as u64);
+    file.seek(SeekFrom::Start(start))?;
+    file.read_to_end(&mut end)?;
+    let Some((at, page)) = ogg::last(&end) else { return Ok(false) };
+    let last = &mut end[at..at + page.size];
+    ogg::close(last);
+    file.seek(SeekFrom::Start(start + at as u64))?;
+    file.write_all(last)?;
+    file.set_len(start + (at + page.size) as u64)?;
+    Ok(true)
 }
 
 /// Deletes folders of days before `first`, `YYYY-MM-DD`, with all that is in them, but for those in
@@ -181,9 +84,7 @@ fn may_concern(hold: &Hold, day: &Path, name: &str) -> bool {
     let from = read(&hold.from).map(|from| from.yesterday().unwrap_or(from));
     let until = read(&hold.until).map(|until| until.tomorrow().unwrap_or(until));
     let within = from.is_none_or(|from| date >= from) && until.is_none_or(|until| date <= until);
-    let has = |call: &String| {
-        [PLAIN, SEALED].iter().any(|end| day.join(format!("{call}.{end}")).is_file())
-    };
+    let has = |call: &String| named(day, call).is_some();
     within && hold.call.as_ref().is_none_or(has)
 }
 
@@ -207,32 +108,34 @@ pub fn find(folder: &Path, id: &str) -> Option<PathBuf> {
     if !id.chars().all(|c| c.is_ascii_alphanumeric()) || id.is_empty() {
         return None;
     }
-    days(folder).into_iter().rev().find_map(|day| {
-        [PLAIN, SEALED].iter().map(|end| day.join(format!("{id}.{end}"))).find(|p| p.is_file())
-    })
+    days(folder).into_iter().rev().find_map(|day| named(&day, id))
 }
 
-/// A finished file as WAV, and whether it was finished by its writer.
+fn named(day: &Path, call: &str) -> Option<PathBuf> {
+    Form::names(call).map(|name| day.join(name)).find(|path| path.is_file())
+}
+
+/// Whether [`open`] makes an Ogg file of it, and no WAV.
+pub fn is_opus(path: &Path) -> bool {
+    form(path).opus
+}
+
+/// A finished file as a WAV or an Ogg one, and whether it was finished by its writer.
 pub fn open(path: &Path, key: Option<&str>) -> Result<(Vec<u8>, bool), String> {
     let why = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
     let bytes = fs::read(path).map_err(|e| why(&e))?;
-    if path.extension().is_some_and(|end| end == PLAIN) {
+    let form = form(path);
+    if !form.sealed {
         return Ok((bytes, true));
     }
     let key = key.ok_or_else(|| why(&NO_KEY))?;
-    let (sound, finished) = seal::open(key, &bytes).map_err(|e| why(&e))?;
-    Ok((wav::g711(Law::A, FRAME as u16, RATE, &sound), finished))
-}
-
-fn part_of(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(PART);
-    name.into()
-}
-
-fn salt() -> io::Result<[u8; SALT]> {
-    let mut salt = [0; SALT];
-    File::open("/dev/urandom")?.read_exact(&mut salt)?;
-    Ok(salt)
+    let (mut sound, finished) = seal::open(key, &bytes).map_err(|e| why(&e))?;
+    if !form.opus {
+        return Ok((wav::g711(Law::A, FRAME as u16, RATE, &sound), finished));
+    }
+    if !finished && let Some((at, page)) = ogg::last(&sound) {
+        sound.truncate(at + page.size);
+        ogg::close(&mut sound[at..]);
+    }
+    Ok((sound, finished))
 }

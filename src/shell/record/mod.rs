@@ -5,11 +5,13 @@
 //! core, media, wire.
 
 mod file;
+mod growing;
+mod opus;
 mod seal;
 mod timeline;
 mod writer;
 
-pub use file::{find, open};
+pub use file::{find, is_opus, open};
 
 use super::clock::Clock;
 use super::meters::ShellMeters;

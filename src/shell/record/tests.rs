@@ -1,5 +1,7 @@
 //! Recordings on a real disk: whole, mended, sealed, and without one.
 
+mod opus;
+
 use super::*;
 use crate::base::{CallId, Instant, Now};
 use crate::call::TapeEvent;

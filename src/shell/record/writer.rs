@@ -1,7 +1,8 @@
 //! The thread that writes recordings down, away from the media workers: a disk that is slow or full
 //! costs recordings and never a call.
 
-use super::file::{self, Growing};
+use super::file;
+use super::growing::Growing;
 use super::timeline::{BEHIND, RATE, Timeline};
 use super::{Recorder, Shared};
 use crate::base::{CallId, Instant};

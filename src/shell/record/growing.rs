@@ -1,0 +1,241 @@
+//! One recording while it grows: its sound becomes WAV or Ogg Opus, which goes to the disk plain or
+//! sealed. Its name ends in `.part` until it is whole; what a dead process has left so is gone on
+//! with.
+//!
+//! In: frames of A-law, left and right by turns. Out: octets on the disk. May import: call, wire.
+
+use super::opus::Coder;
+use super::seal::{self, CHUNK, SALT, Seal};
+use super::timeline::FRAME;
+use crate::call::Form;
+use crate::wire::g711::Law;
+use crate::wire::{ogg, wav};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+pub const RATE: u32 = super::timeline::RATE as u32;
+pub const PART: &str = "part";
+pub const NO_KEY: &str = "it is sealed, and the configuration has no [recording] key";
+
+pub struct Growing {
+    disk: Disk,
+    path: PathBuf,
+    /// Frames that are in it, or on their way into it.
+    frames: u64,
+    /// `None`: a WAV file, whose header has to be made true at the end, or the sound of one.
+    coder: Option<Coder>,
+    /// What waits for nothing but to be written.
+    out: Vec<u8>,
+}
+
+impl Growing {
+    /// Begins `path`, or goes on with what a dead process left of it. Its name says what it is: a
+    /// call that outlives a change of the configuration stays as it began.
+    ///
+    /// # Errors
+    /// Those of the disk; and that the key is missing, or another: then the file stays as it is.
+    pub fn open(path: &Path, key: Option<&str>) -> io::Result<Self> {
+        let form = form(path);
+        let key = match form.sealed {
+            true => Some(key.ok_or_else(|| io::Error::other(NO_KEY))?),
+            false => None,
+        };
+        if let Some(folder) = path.parent() {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        }
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(part_of(path))?;
+        let (coder, sound) = match (form.opus, key) {
+            (true, _) => {
+                let (coder, frames) = go_on(&mut file, key)?;
+                (Some(coder), frames * FRAME as u64)
+            }
+            (false, None) => (None, open_wav(&mut file)?),
+            (false, Some(_)) => (None, seal::whole(&mut file)?.map_or(0, |whole| whole.sound)),
+        };
+        let sealed = key.map(|key| Sealed::open(&mut file, key)).transpose()?;
+        let (path, frames) = (path.to_path_buf(), sound / FRAME as u64);
+        Ok(Self { disk: Disk { file, sealed }, path, frames, coder, out: Vec::new() })
+    }
+
+    pub fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    pub fn append(&mut self, sound: &[u8]) -> io::Result<()> {
+        self.frames += (sound.len() / FRAME) as u64;
+        let Some(coder) = &mut self.coder else { return self.disk.append(sound) };
+        coder.put(sound, &mut self.out);
+        self.settle()
+    }
+
+    /// Whole, and under its name.
+    pub fn finish(mut self) -> io::Result<()> {
+        if let Some(coder) = &mut self.coder {
+            coder.end(&mut self.out);
+            self.disk.append(&self.out)?;
+        }
+        let header = match &self.coder {
+            Some(_) => None,
+            None => Some(header(u32::try_from(self.frames * FRAME as u64).unwrap_or(u32::MAX))),
+        };
+        self.disk.finish(header)?;
+        fs::rename(part_of(&self.path), &self.path)
+    }
+
+    /// All that is known is on the disk, for the next process to go on with.
+    pub fn leave(mut self) -> io::Result<()> {
+        if let Some(coder) = &mut self.coder {
+            coder.leave(&mut self.out);
+        }
+        self.settle()
+    }
+
+    /// A page is whole, and is not kept from the disk by others that are to come.
+    fn settle(&mut self) -> io::Result<()> {
+        self.disk.append(&self.out)?;
+        self.out.clear();
+        self.disk.settle()
+    }
+}
+
+/// Cuts a WAV file, a new one too, behind its last whole frame; the octets of sound in it.
+fn open_wav(file: &mut File) -> io::Result<u64> {
+    const HEADER: u64 = wav::HEADER as u64;
+    let length = file.metadata()?.len();
+    if length < HEADER {
+        file.set_len(0)?;
+        file.write_all(&header(0))?;
+        return Ok(0);
+    }
+    let sound = (length - HEADER) / FRAME as u64 * FRAME as u64;
+    file.set_len(HEADER + sound)?;
+    file.seek(SeekFrom::End(0))?;
+    Ok(sound)
+}
+
+fn header(sound: u32) -> [u8; wav::HEADER] {
+    wav::header(Law::A, FRAME as u16, RATE, sound)
+}
+
+/// Whoever goes on behind the last whole page, and the frames that are before it.
+fn go_on(file: &mut File, key: Option<&str>) -> io::Result<(Coder, u64)> {
+    let mut all = Vec::new();
+    let length = file.metadata()?.len();
+    let skipped = if key.is_some() { 0 } else { length.saturating_sub(2 * ogg::PAGE_MAX as u64) };
+    file.seek(SeekFrom::Start(skipped))?;
+    file.read_to_end(&mut all)?;
+    if let Some(key) = key.filter(|_| !all.is_empty()) {
+        // All that can be read is whole pages.
+        all = seal::open(key, &all).map_err(io::Error::other)?.0;
+    }
+    let last = match ogg::last(&all) {
+        // It was being finished.
+        Some((at, page)) if page.ends() => ogg::last(&all[..at]),
+        last => last,
+    };
+    // Headers alone are begun anew.
+    let last = last.filter(|(_, page)| page.granule > 0);
+    if key.is_none() {
+        file.set_len(last.map_or(0, |(at, page)| skipped + (at + page.size) as u64))?;
+        file.seek(SeekFrom::End(0))?;
+    }
+    match last {
+        Some((_, page)) => Coder::after(&page),
+        None => Coder::new(u32::from_le_bytes(random()?)),
+    }
+}
+
+struct Disk {
+    file: File,
+    sealed: Option<Sealed>,
+}
+
+struct Sealed {
+    seal: Seal,
+    key: String,
+    number: u64,
+    /// Less than a chunk.
+    rest: Vec<u8>,
+}
+
+impl Sealed {
+    /// Behind the last whole chunk of a file, or at the beginning of a new one.
+    fn open(file: &mut File, key: &str) -> io::Result<Self> {
+        let whole = seal::whole(file)?;
+        let (seal, header) = match &whole {
+            Some(whole) => Seal::again(key, whole, random::<SALT>()?).map_err(io::Error::other)?,
+            None => Seal::fresh(key, random::<SALT>()?),
+        };
+        let whole = whole.unwrap_or_default();
+        file.set_len(whole.end)?;
+        file.seek(SeekFrom::End(0))?;
+        file.write_all(&header)?;
+        let (key, rest) = (key.into(), Vec::with_capacity(CHUNK));
+        Ok(Self { seal, key, number: whole.chunks, rest })
+    }
+}
+
+impl Disk {
+    fn append(&mut self, octets: &[u8]) -> io::Result<()> {
+        let Some(sealed) = &mut self.sealed else { return self.file.write_all(octets) };
+        sealed.rest.extend_from_slice(octets);
+        while sealed.rest.len() >= CHUNK {
+            let rest = sealed.rest.split_off(CHUNK);
+            let chunk = std::mem::replace(&mut sealed.rest, rest);
+            self.file.write_all(&sealed.seal.seal(sealed.number, false, &chunk))?;
+            sealed.number += 1;
+        }
+        Ok(())
+    }
+
+    /// Nothing waits for more.
+    fn settle(&mut self) -> io::Result<()> {
+        let Some(Sealed { seal, key, number, rest }) = &mut self.sealed else { return Ok(()) };
+        if !rest.is_empty() {
+            self.file.write_all(&seal.seal_short(key, *number, rest))?;
+            rest.clear();
+            *number += 1;
+        }
+        Ok(())
+    }
+
+    /// `header`: what a plain file is to begin with.
+    fn finish(&mut self, header: Option<[u8; wav::HEADER]>) -> io::Result<()> {
+        match (&self.sealed, header) {
+            (Some(sealed), _) => {
+                self.file.write_all(&sealed.seal.seal(sealed.number, true, &sealed.rest))
+            }
+            (None, Some(header)) => {
+                self.file.rewind()?;
+                self.file.write_all(&header)
+            }
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+/// What a file is, by its name.
+pub fn form(path: &Path) -> Form {
+    path.file_name().and_then(|name| Form::of(name.to_str()?)).unwrap_or_default()
+}
+
+fn part_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(PART);
+    name.into()
+}
+
+fn random<const N: usize>() -> io::Result<[u8; N]> {
+    let mut dice = [0; N];
+    File::open("/dev/urandom")?.read_exact(&mut dice)?;
+    Ok(dice)
+}
