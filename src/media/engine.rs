@@ -9,7 +9,7 @@ use super::effect::{Channel, Effect, Relay};
 use super::playing::Playing;
 use super::port::{Content, Port};
 use super::room::Rooms;
-use super::tape::{Batch, Heard, Tape, Track};
+use super::tape::{Admitted, Batch, Heard, Tape, Track};
 use super::tune::{Tune, Tunes};
 use super::wheel::Wheel;
 use crate::base::{Id, Instant, PortId, Rng, TuneId};
@@ -126,7 +126,7 @@ impl Engine {
                     }
                     let near = self.table.get_mut(port)?;
                     if let (Some(track), Content::Audio(codec)) = (near.track, content) {
-                        let full = self.tape.push(&Heard {
+                        let heard = Heard {
                             track,
                             at: now,
                             ssrc: rtp.ssrc(),
@@ -134,8 +134,14 @@ impl Engine {
                             timestamp: rtp.timestamp(),
                             codec,
                             audio: rtp.payload(),
+                        };
+                        out.extend(match near.quota.admit(now, heard.length()) {
+                            Admitted::Yes => self.tape.push(&heard).map(Effect::Recorded),
+                            Admitted::No(0) => None,
+                            Admitted::No(packets) => {
+                                Some(Effect::Untaped { call: track.call, packets })
+                            }
                         });
-                        out.extend(full.map(Effect::Recorded));
                     }
                     near
                 } else {

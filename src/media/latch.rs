@@ -10,14 +10,14 @@
 //!   one can prove anything, but for its neighbours in the pool of one NAT; inside one site, no
 //!   host outside of it.
 //! - It is then taken on trial. During the trial the said address takes over with one packet, a
-//!   likelier source with its run, and any other, if the first has fallen silent. The unlikely stay
-//!   on trial until learning is over: a thief who speaks before the phone does loses to the phone.
-//! - After that nobody else is heard until another address is agreed.
-//! - A third host of the same site is only borne: a phone may send from another address than it
-//!   says, and so may anybody. It is heard after half a second, but what is said to the phone goes
-//!   where the phone said that it listens, and the host keeps its place only until a better claim
-//!   comes. Whoever reports on what was sent there (RTCP) has heard it, and so is the far end; who
-//!   guesses has soon guessed too often.
+//!   likelier source with its run, and any other, if the first has fallen silent.
+//! - After that nobody else is heard until another address is agreed, or the far end has fallen
+//!   silent: then whoever is likely may take its place, and it takes it back with one packet.
+//! - The unlikely are only borne: a neighbour, a third host of the same site. A phone may send from
+//!   another address than it says, and so may anybody. They are heard after half a second, but what
+//!   is said to the phone goes where the phone said that it listens, and they keep their place only
+//!   until a better claim comes, whenever that is. Whoever reports on what was sent there (RTCP)
+//!   has heard it, and so is the far end; who guesses has soon guessed too often.
 //! - A less likely source that was there long before anything was agreed is nobody's phone.
 //!
 //! May import: base.
@@ -26,9 +26,9 @@ use crate::base::Instant;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// Learning ends this long after the first packet from anywhere.
+/// The unlikely are learned for so long after the first packet from anywhere, ...
 const LEARN_FOR: Duration = Duration::from_secs(30);
-/// ... or, for the unlikely, after this many of their packets.
+/// ... or until so many of their packets have come.
 const LEARN_PACKETS: u16 = 1_000;
 /// How long a source that is not the said one, and likely, is on trial.
 const TRIAL: Duration = Duration::from_secs(2);
@@ -58,6 +58,8 @@ pub struct Latch {
     strangers: u16,
     /// Who sent before anything was agreed, and since when.
     early: [Option<(SocketAddr, Instant)>; CANDIDATES],
+    /// Where the far end was when it fell silent.
+    doubted: Option<SocketAddr>,
     /// The host that has heard us.
     proven: Option<IpAddr>,
     /// Hosts that have claimed so wrongly, and how often.
@@ -86,7 +88,7 @@ enum State {
 struct Claim {
     /// Packets of one stream.
     run: u8,
-    /// Nobody else has a better one, and it is where the far end listens too.
+    /// Where it is likely, or proven, it is where the far end listens too.
     firm: bool,
     /// The address says so itself.
     likely: bool,
@@ -114,8 +116,12 @@ impl Latch {
     /// The address of a new agreement. 0.0.0.0 (hold, RFC 2543) says nothing about where the far
     /// end is. Returns whether learning starts anew.
     pub fn agree(&mut self, now: Instant, said: SocketAddr, signalled: Option<IpAddr>) -> bool {
-        self.signalled = signalled.filter(|host| !host.is_unspecified());
-        if said.ip().is_unspecified() || said.port() == 0 || self.said == Some(said) {
+        let signalled = signalled.filter(|host| !host.is_unspecified());
+        let before = std::mem::replace(&mut self.signalled, signalled);
+        // A NAT that has another address by now is signalled from there.
+        let moved = before.is_some() && signalled.is_some() && before != signalled;
+        let same = self.said == Some(said) && !moved;
+        if said.ip().is_unspecified() || said.port() == 0 || same {
             return false;
         }
         for early in self.early.iter_mut().filter(|e| e.is_some_and(|e| now.since(e.1) < EARLY)) {
@@ -124,10 +130,10 @@ impl Latch {
         // The far end may have announced the very address that it had been learned at.
         if self.state.settled() == Some(said) {
             self.said = Some(said);
-            self.state = State::Settled { at: said, firm: true };
+            self.settle(said, true);
             return false;
         }
-        let (signalled, early) = (self.signalled, self.early);
+        let early = self.early;
         *self = Self { said: Some(said), signalled, early, ..Self::default() };
         true
     }
@@ -144,6 +150,16 @@ impl Latch {
 
     pub fn settled(&self) -> Option<SocketAddr> {
         self.state.settled()
+    }
+
+    /// The far end has fallen silent: it, or its NAT, may have another port by now. True where
+    /// others are listened to from now on.
+    pub fn doubt(&mut self) -> bool {
+        let firm = matches!(self.state, State::Settled { firm: true, .. });
+        if firm {
+            self.doubted = self.state.settled();
+        }
+        firm
     }
 
     /// Whether nobody but the said address can take its place any more.
@@ -212,11 +228,14 @@ impl Latch {
 
     /// A well-formed packet of an agreed payload type.
     pub fn packet(&mut self, now: Instant, from: SocketAddr, ssrc: u32, sequence: u16) -> Source {
-        let said = self.said == Some(from);
+        let known = self.said == Some(from) || self.doubted == Some(from);
         match &mut self.state {
-            State::Settled { at, .. } if *at == from => Source::Far,
-            State::Settled { firm: true, .. } => Source::Stranger,
-            _ if said => self.settle(from, true),
+            State::Settled { at, .. } if *at == from => {
+                self.doubted = None;
+                Source::Far
+            }
+            State::Settled { firm: true, .. } if self.doubted.is_none() => Source::Stranger,
+            _ if known => self.settle(from, true),
             State::Trial { at, until, firm, .. } if *at == from && now >= *until => {
                 let firm = *firm;
                 self.settle(from, firm)
@@ -233,6 +252,7 @@ impl Latch {
 
     fn settle(&mut self, at: SocketAddr, firm: bool) -> Source {
         self.state = State::Settled { at, firm };
+        self.doubted = None;
         self.candidates = [None; CANDIDATES];
         Source::Settled
     }
@@ -243,7 +263,7 @@ impl Latch {
             return Source::Stranger;
         };
         let over = *self.since.get_or_insert(now) + LEARN_FOR;
-        if now > over || !claim.likely && self.strangers >= LEARN_PACKETS {
+        if !claim.likely && (now > over || self.strangers >= LEARN_PACKETS) {
             return Source::Stranger;
         }
         self.strangers += u16::from(!claim.likely);
@@ -254,7 +274,7 @@ impl Latch {
         if self.proven == Some(from.ip()) {
             return self.settle(from, firm);
         }
-        let until = if likely { now + TRIAL } else { over };
+        let (until, firm) = if likely { (now + TRIAL, firm) } else { (over, false) };
         self.state = State::Trial { at: from, firm, likely, until, heard: now };
         Source::Far
     }
@@ -268,7 +288,8 @@ impl Latch {
             State::Trial { heard, likely, .. } => {
                 now.since(heard) >= FALTER || !likely && claim.likely
             }
-            State::Settled { firm, .. } => !firm && claim.firm && claim.likely && !self.is_firm(),
+            State::Settled { .. } if self.doubted.is_some() => claim.likely,
+            State::Settled { firm, .. } => !firm && claim.likely && !self.is_firm(),
         };
         !early && !disproven && beside
     }

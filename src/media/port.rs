@@ -16,7 +16,7 @@ use super::playing::Playing;
 use super::press::{Due, Presses, Way};
 use super::reports::{Answer, Ours, Reports, Told};
 use super::sound::NARROW;
-use super::tape::Track;
+use super::tape::{Quota, Track};
 use super::tones::Tones;
 use super::voice::Voice;
 use crate::base::{Instant, PortId};
@@ -60,6 +60,7 @@ pub struct Port {
     pub(super) silence: Option<Duration>,
     /// Where what is heard here is recorded.
     pub(super) track: Option<Track>,
+    pub(super) quota: Quota,
     /// Where its keys are looked for in the sound.
     pub(super) tones: Option<Box<Tones>>,
     /// What is heard here is for others than its peer too.
@@ -155,6 +156,7 @@ impl Port {
             presses: None,
             silence: None,
             track: None,
+            quota: Quota::default(),
             tones: None,
             tapped: false,
             closed: false,
@@ -228,6 +230,10 @@ impl Port {
         if over && expected && !self.silent {
             self.silent = true;
             out.push(Effect::Tell(Event::Silent { port: self.id }));
+            if self.latch.doubt() {
+                self.rtcp = None;
+                out.push(Effect::Connect { port: self.id, peer: None });
+            }
         }
     }
 
@@ -247,7 +253,8 @@ impl Port {
             self.refused += 1;
             return None;
         };
-        match self.latch.packet(now, from, rtp.ssrc(), rtp.sequence()) {
+        let source = self.latch.packet(now, from, rtp.ssrc(), rtp.sequence());
+        match source {
             Source::Far => {}
             Source::Settled => self.settled(from, out),
             Source::Stranger => {
@@ -261,6 +268,9 @@ impl Port {
         if self.silent {
             self.silent = false;
             out.push(Effect::Tell(Event::Heard { port: self.id }));
+            if source == Source::Far && self.latch.settled() == self.latch.far() {
+                out.push(Effect::Connect { port: self.id, peer: Some(from) });
+            }
         }
         match &mut content {
             Content::Audio(codec) => self.hearing.arrived(now, rtp.timestamp(), codec.clock()),

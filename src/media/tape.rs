@@ -4,6 +4,7 @@
 //! In: a packet, when it came, whose it is. Out: a [`Batch`]. A packet costs one copy and no
 //! allocation; a buffer comes back when it has been read. May import: base, wire.
 
+use super::sound::ticks;
 use crate::base::{CallId, Instant};
 use crate::wire::codec::Codec;
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,15 @@ pub struct Heard<'a> {
     pub timestamp: u32,
     pub codec: Codec,
     pub audio: &'a [u8],
+}
+
+impl Heard<'_> {
+    /// How long it is heard; nothing where that cannot be told.
+    #[inline]
+    pub fn length(&self) -> Duration {
+        let ticks = ticks(self.codec, self.audio).unwrap_or_default();
+        Duration::from_millis(u64::from(ticks / (self.codec.clock() / 1_000)))
+    }
 }
 
 impl std::fmt::Debug for Batch {
@@ -104,6 +114,49 @@ fn read(bytes: &[u8]) -> Option<(Heard<'_>, &[u8])> {
 
 fn word(head: &[u8; HEAD], at: usize) -> u32 {
     u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]])
+}
+
+/// What one port may put on tape in a second: twice what is said in one, in packets of 10 ms. There
+/// is one writer for all, and who sends more than any telephone is not to keep it busy.
+const SECOND: Duration = Duration::from_secs(1);
+const PACKETS: u32 = 200;
+const SOUND: Duration = Duration::from_secs(2);
+
+/// What of it a port has used.
+#[derive(Debug, Default)]
+pub struct Quota {
+    since: Instant,
+    packets: u32,
+    sound: Duration,
+    /// Packets that were over it and have not been told of.
+    over: u64,
+}
+
+/// Whether a packet goes on tape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admitted {
+    Yes,
+    /// It does not; so many are to be told of now.
+    No(u64),
+}
+
+impl Quota {
+    /// `sound`: how long the packet is.
+    #[inline]
+    pub fn admit(&mut self, now: Instant, sound: Duration) -> Admitted {
+        let fresh = now.since(self.since) >= SECOND;
+        if fresh {
+            (self.since, self.packets, self.sound) = (now, 0, Duration::ZERO);
+        }
+        if self.packets < PACKETS && self.sound + sound <= SOUND {
+            (self.packets, self.sound) = (self.packets + 1, self.sound + sound);
+            return Admitted::Yes;
+        }
+        self.over += 1;
+        // Once a second, however many they are.
+        let first = std::mem::replace(&mut self.packets, PACKETS + 1) <= PACKETS;
+        Admitted::No(if first { std::mem::take(&mut self.over) } else { 0 })
+    }
 }
 
 /// The buffer of one engine.

@@ -201,6 +201,7 @@ impl<I: Io> Worker<I> {
             }
             Effect::Tell(event) => self.tell(event),
             Effect::Recorded(batch) => self.recorder.put(batch),
+            Effect::Untaped { call, packets } => self.recorder.spilt([call], packets),
             Effect::Bind { port, address } => match self.open(port, address) {
                 Ok(pair) => self.keep(Box::new(pair)),
                 Err(error) => self.broken(port, &error),

@@ -69,6 +69,11 @@ impl Growing {
         self.frames
     }
 
+    /// Where it is while it grows.
+    pub fn part(&self) -> PathBuf {
+        part_of(&self.path)
+    }
+
     pub fn append(&mut self, sound: &[u8]) -> io::Result<()> {
         self.frames += (sound.len() / FRAME) as u64;
         let Some(coder) = &mut self.coder else { return self.disk.append(sound) };
@@ -87,7 +92,7 @@ impl Growing {
             None => Some(header(u32::try_from(self.frames * FRAME as u64).unwrap_or(u32::MAX))),
         };
         self.disk.finish(header)?;
-        fs::rename(part_of(&self.path), &self.path)
+        fs::rename(self.part(), &self.path)
     }
 
     /// All that is known is on the disk, for the next process to go on with.

@@ -77,6 +77,11 @@ struct Shared {
 }
 
 impl Shared {
+    /// Whether sound of this call was lost since this was asked the last time.
+    fn is_loser(&self, call: CallId) -> bool {
+        self.of.lock().unwrap_or_else(PoisonError::into_inner).remove(&call)
+    }
+
     /// Whose sound was lost since this was asked the last time.
     fn losers(&self) -> BTreeSet<CallId> {
         std::mem::take(&mut *self.of.lock().unwrap_or_else(PoisonError::into_inner))
@@ -97,11 +102,15 @@ impl Inlet {
         if let Err(refused) = sound.try_send(batch) {
             let batch = refused.into_inner();
             let calls = batch.iter().map(|heard| heard.track.call);
-            // Held for a moment by whoever looks, and only where sound was lost.
-            self.shared.of.lock().unwrap_or_else(PoisonError::into_inner).extend(calls);
-            let packets = batch.iter().count() as u64;
-            self.shared.lost.fetch_add(packets, Ordering::Relaxed);
+            self.spilt(calls, batch.iter().count() as u64);
         }
+    }
+
+    /// So many packets of these calls are not written.
+    pub fn spilt(&self, calls: impl IntoIterator<Item = CallId>, packets: u64) {
+        // Held for a moment by whoever looks, and only where sound was lost.
+        self.shared.of.lock().unwrap_or_else(PoisonError::into_inner).extend(calls);
+        self.shared.lost.fetch_add(packets, Ordering::Relaxed);
     }
 
     /// A buffer that has been read, if there is one.

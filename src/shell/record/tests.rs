@@ -1,5 +1,6 @@
 //! Recordings on a real disk: whole, mended, sealed, and without one.
 
+mod full;
 mod opus;
 
 use super::*;
@@ -34,6 +35,16 @@ fn folder(name: &str) -> PathBuf {
 
 impl Bench {
     fn start(folder: &Path, key: Option<&str>, clock: Clock) -> Self {
+        Self::with(folder, key, clock, |_, _| {})
+    }
+
+    /// `told`: what else happens on the writer's own thread when it tells something.
+    fn with(
+        folder: &Path,
+        key: Option<&str>,
+        clock: Clock,
+        told: impl Fn(&TapeEvent, Instant) + Send + Sync + 'static,
+    ) -> Self {
         let (sender, news) = channel::unbounded();
         let metrics = Metrics::new();
         let recorder = Recorder {
@@ -44,6 +55,7 @@ impl Bench {
             clock,
             news: Arc::new(move |event| {
                 if let Event::Recording(event) = event {
+                    told(&event, clock.instant());
                     let _ = sender.send(event);
                 }
             }),
@@ -84,11 +96,15 @@ impl Bench {
 
 /// Packets of both sides, each 20 ms after the other.
 fn said(began: Instant, packets: std::ops::Range<u32>) -> Batch {
+    said_by(CALL, began, packets)
+}
+
+fn said_by(call: CallId, began: Instant, packets: std::ops::Range<u32>) -> Batch {
     let mut batch = Batch::default();
     for n in packets {
         for (side, law, octet) in [(Side::Left, Law::A, 0x2a), (Side::Right, Law::Mu, 0x80)] {
             batch.push(&Heard {
-                track: Track { call: CALL, side },
+                track: Track { call, side },
                 at: began + Duration::from_millis(20 * (u64::from(n) + 1)),
                 ssrc: 7,
                 sequence: n as u16,
@@ -246,23 +262,47 @@ fn q40_a_disk_that_cannot_be_written_costs_the_recording_and_says_so() {
 
 #[test]
 fn q40_a_stalled_disk_is_waited_for_by_nobody_and_the_length_stays_right() {
-    let (sound, sound_end) = channel::bounded(1);
-    let inlet = Inlet { sound: Some(sound), ..Inlet::default() };
-    let folder = folder("stalled");
-    let bench = Bench::start(&folder, None, Clock::start());
+    let (hangs, is_hanging) = channel::bounded(1);
+    let (go, gone) = channel::bounded::<()>(0);
+    let bench = Bench::with(&folder("stalled"), None, Clock::start(), move |event, _| {
+        if matches!(event, TapeEvent::Failed { .. }) {
+            let _ = hangs.send(());
+            let _ = gone.recv_timeout(LONG);
+        }
+    });
     let began = bench.clock.instant();
     bench.begin("2026-11-25/G.wav", began);
     bench.say(began, 0..50);
-    // The writer hangs: one batch has room, the next one is lost, and the worker goes on at once.
-    inlet.put(said(began, 50..75));
-    inlet.put(said(began, 75..100));
-    assert_eq!(inlet.lost(), 50);
-    // It comes back with what had room.
-    bench.inlet.put(sound_end.recv().unwrap());
+    bench.order(Tape::Begin { call: CallId(77), file: "/dev/null/J.wav".into(), at: began });
+    is_hanging.recv_timeout(LONG).unwrap();
+    // The writer hangs. As much has room as there is, the rest is lost, and no worker waits.
+    let room = BATCHES - bench.inlet.sound.as_ref().unwrap().len();
+    (0..room as u32).for_each(|_| bench.say(began, 50..51));
+    assert_eq!(bench.inlet.lost(), 0);
+    bench.say(began, 51..101);
+    assert_eq!(bench.inlet.lost(), 100);
     bench.end(began + Duration::from_secs(3));
+    drop(go);
+    let TapeEvent::Failed { call: CallId(77), .. } = bench.told() else { panic!("it failed") };
+    assert_eq!(bench.told(), TapeEvent::Gaps { call: CALL });
     assert_eq!(bench.told(), TapeEvent::Finished { call: CALL, millis: 3_000 });
-    let (left, _) = sides(&fs::read(find(&folder, "G").unwrap()).unwrap());
-    assert_eq!(left.len(), 24_000);
+    let (left, _) = sides(&fs::read(find(&bench.folder, "G").unwrap()).unwrap());
+    assert!(left.len() == 24_000 && left[..51 * 160].iter().all(|o| *o == 0x2a));
+}
+
+#[test]
+fn whoever_lost_sound_at_the_end_of_a_call_is_told_before_it_is_finished() {
+    let bench = Bench::start(&folder("late-gaps"), None, Clock::start());
+    let (began, other) = (bench.clock.instant(), CallId(77));
+    bench.begin("2026-11-25/M.wav", began);
+    bench.order(Tape::Begin { call: other, file: "2026-11-25/N.wav".into(), at: began });
+    bench.inlet.spilt([CALL], 5);
+    assert_eq!(bench.told(), TapeEvent::Gaps { call: CALL });
+    // Losses are told every ten seconds; this call is over sooner.
+    bench.inlet.spilt([other], 5);
+    bench.order(Tape::End { call: other, at: began });
+    assert_eq!(bench.told(), TapeEvent::Gaps { call: other });
+    assert_eq!(bench.told(), TapeEvent::Finished { call: other, millis: 0 });
 }
 
 #[test]

@@ -87,9 +87,11 @@ impl Writer {
             // The workers are gone; the core will follow.
             self.obey(order);
         }
-        let over = self.obey_all();
+        let mut over = self.obey_all();
         first.into_iter().for_each(|batch| self.listen(batch));
         while let Ok(batch) = self.sound.try_recv() {
+            // What it is about may have been ordered while others were written.
+            over |= self.obey_all();
             self.listen(batch);
         }
         over && is_quiet
@@ -178,6 +180,9 @@ impl Writer {
     /// The process ends, and the calls may not.
     fn leave(&mut self) {
         for (call, live) in std::mem::take(&mut self.live) {
+            if self.shared.is_loser(call) {
+                self.tell(TapeEvent::Gaps { call });
+            }
             if let Err(error) = live.file.leave() {
                 self.failed(call, &error.to_string());
             }
@@ -186,6 +191,9 @@ impl Writer {
 
     fn finish(&mut self, call: CallId) {
         let Some(live) = self.live.remove(&call) else { return };
+        if self.shared.is_loser(call) {
+            self.tell(TapeEvent::Gaps { call });
+        }
         let millis = live.file.frames() * 1_000 / RATE;
         match live.file.finish() {
             Ok(()) => self.tell(TapeEvent::Finished { call, millis }),
@@ -193,11 +201,10 @@ impl Writer {
         }
     }
 
-    /// What is there may still be worth something: it keeps its name and gets a true header, where
-    /// the disk lets it.
+    /// What is there may still be worth something: it is mended as if the process had died.
     fn broken(&mut self, call: CallId, error: &std::io::Error) {
         if let Some(live) = self.live.remove(&call) {
-            let _ = live.file.finish();
+            let _ = file::mend(&live.file.part());
             self.failed(call, &error.to_string());
         }
     }
@@ -210,7 +217,8 @@ impl Writer {
 
     fn tell_lost(&mut self, packets: u64) {
         tracing::error!(
-            "recordings have gaps: the disk is too slow, {packets} packets were not written"
+            "recordings have gaps: {packets} packets were not written, since the disk is too slow \
+             or somebody sends more than any telephone"
         );
         let losers = self.shared.losers().into_iter();
         losers
