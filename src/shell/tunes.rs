@@ -85,7 +85,7 @@ pub fn load(settings: &Settings, shelf: &mut Shelf) -> (Tunes, Vec<String>) {
                 tunes.insert(id, tune);
             }
             None if wanted.speech => {}
-            None => drop(tunes.insert(id, Tune::new(&stand_in(&prompts)))),
+            None => tunes.insert(id, Tune::new(&stand_in(&prompts))),
         }
     }
     complaints.extend(missing(settings, &prompts));
