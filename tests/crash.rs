@@ -9,12 +9,13 @@ use pukar::wire::g711::Law;
 use pukar::wire::wav;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use support::facts::Admin;
 use support::raw::{Tcp, options, status};
 use support::sipp::{self, Sipp};
-use support::street::{CALLER, PHONE};
+use support::street::{CALLER, PHONE, SWITCH};
 use support::switch::{HELPLINE, Switch};
 use support::{Deadline, PATIENCE};
 
@@ -128,6 +129,27 @@ fn a_connection_and_half_a_message_on_it_outlive_an_upgrade() {
     phone.send(rest);
     let answer = phone.receive_within(PATIENCE).expect("an answer on the same connection");
     assert!(answer.contains(&id) && status(&answer) == Some(200), "{answer}");
+}
+
+#[test]
+fn the_wallboard_refuses_no_browser_during_an_upgrade() {
+    let mut switch = Switch::start(&[HELPLINE, ONE]);
+    let at = SocketAddr::from((switch.street.ip(SWITCH), 8080));
+    switch.configure(|text| text.replace("[admin]\n", &format!("[admin]\nhttp = \"{at}\"\n")));
+    switch.crash();
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let browser = std::thread::spawn(move || {
+        let mut visits = 0;
+        while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+            TcpStream::connect(at).unwrap_or_else(|error| panic!("visit {visits}: {error}"));
+            visits += 1;
+            std::thread::park_timeout(Duration::from_millis(2));
+        }
+        visits
+    });
+    (0..3).for_each(|_| switch.upgrade());
+    drop(stop);
+    assert!(browser.join().unwrap() > 20);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod support;
 use pukar::core::journal::{HEADER_LEN, Header};
 use serde_json::{Value, json};
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use support::sipp::{Plan, Sipp};
@@ -93,7 +94,8 @@ fn an_upgrade_does_not_happen_while_the_configuration_has_mistakes() {
 }
 
 #[test]
-fn an_upgrade_into_another_data_folder_does_not_happen_since_the_calls_are_not_there() {
+fn an_upgrade_into_another_data_folder_does_not_happen_and_a_crash_finds_the_calls_in_the_old_one()
+{
     let mut switch = Switch::start(&[HELPLINE, ONE]);
     let (caller, call) = with_a_caller(&mut switch);
     let (own, other) = (switch.data(), switch.street.folder("elsewhere"));
@@ -104,11 +106,14 @@ fn an_upgrade_into_another_data_folder_does_not_happen_since_the_calls_are_not_t
     assert!(output.status.code() == Some(1) && said.contains("[switch] data says"), "{said}");
     assert!(said.contains(&own.display().to_string()), "{said}");
     switch.program().signal(libc::SIGHUP);
-    switch.program().line_with("a switch that dies finds none of its calls there");
+    switch.program().line_with("a note in the new folder has the next start find its calls");
+    switch.program().line_with("the new configuration is in force");
+    switch.crash();
     assert_eq!(live(&mut switch), call);
     switch.configure(|text| text.replace(&line(&other), &line(&own)));
     switch.upgrade();
     assert_eq!(live(&mut switch), call);
+    assert!(!own.join("is-to-be-left-for").exists(), "it was edited back");
     is_served(&mut switch, caller);
 }
 
@@ -136,6 +141,34 @@ fn a_start_of_another_version_that_fails_leaves_the_calls_to_the_one_before() {
     assert_eq!(live(&mut switch), call);
     is_served(&mut switch, caller);
     assert_eq!(switch.records().len(), 1, "nobody was closed as recovered");
+}
+
+#[test]
+fn a_crash_after_another_version_was_installed_is_gone_on_with_by_the_one_that_has_the_calls() {
+    let mut switch = Switch::start(&[HELPLINE, ONE]);
+    let (caller, id) = with_a_caller(&mut switch);
+    let journal = switch.data().join("journal");
+    let kept = journal.join("program");
+    switch.program().until(|| kept.is_file(), "kept itself beside its journal");
+    switch.program().signal(libc::SIGKILL);
+    switch.program().end(PATIENCE);
+    // To the program that is started now the journal is another version's, and this is that one.
+    as_by_another_build(&journal);
+    let said = switch.street.dir().join("said");
+    let script = format!("#!/bin/sh\necho \"$PUKAR_STARTED $*\" > {}\n", said.display());
+    std::fs::remove_file(&kept).unwrap();
+    std::fs::write(&kept, script).unwrap();
+    std::fs::set_permissions(&kept, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let output = switch.start_another();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = std::fs::read_to_string(said).unwrap();
+    assert!(said.contains("/pukar run --config "), "{said}");
+    // Nothing was given up meanwhile: the version that it was goes on with the call.
+    as_by_another_build(&journal);
+    std::fs::remove_file(&kept).unwrap();
+    switch.restart();
+    assert_eq!(live(&mut switch), id);
+    is_served(&mut switch, caller);
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub struct Settings {
     pub country: Country,
     /// The folder of prompts, `<language>/<name>.wav`.
     pub prompts: PathBuf,
+    /// What SIP over TLS needs.
+    pub tls: Tls,
     /// Whose prompts are played where a language has none of its own.
     pub prompt_fallback: BTreeMap<String, String>,
     /// Who is called back, how often.
@@ -46,6 +48,15 @@ pub struct Settings {
     pub reports: Reports,
     /// What an agent keys in to log in, in the order of the agents' ids.
     pub pins: Vec<Option<sip::Secret>>,
+}
+
+/// SIP over TLS: files in PEM, which are read at the start and by every reload.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tls {
+    /// Ours, with the chain below it; and its key.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Who vouches for those that we connect to. `None`: whom this machine trusts.
+    pub ca: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -64,6 +75,7 @@ impl Default for Settings {
             directory_files: Vec::new(),
             country: Country::default(),
             prompts: "prompts".into(),
+            tls: Tls::default(),
             prompt_fallback: BTreeMap::new(),
             callbacks: acd::CallbackPolicy::default(),
             tunes: Vec::new(),

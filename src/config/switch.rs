@@ -4,15 +4,16 @@
 use super::menus;
 use super::mistake::{Log, Wrong, choose, wrong};
 use super::section::{At, Section};
-use super::settings::{Country, Level, Settings, Store};
+use super::settings::{Country, Level, Settings, Store, Tls};
 use super::tree::{Table, Value};
 use super::value;
 use crate::base::{limits, text};
 use crate::call::{Codec, MediaIo, MediaSettings};
-use crate::sip::Listener;
+use crate::sip::{Listener, Transport};
 use jiff::tz::TimeZoneDatabase;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 const IO: [(&str, MediaIo); 3] =
@@ -72,7 +73,7 @@ pub fn sip(table: &Table, settings: &mut Settings, log: &mut Log) -> Option<IpAd
     let listen = section.texts("listen", value::listener);
     if listen.is_none() {
         let bind = SocketAddr::from(([0, 0, 0, 0], 5_060));
-        sip.listen = [crate::sip::Transport::Udp, crate::sip::Transport::Tcp]
+        sip.listen = [Transport::Udp, Transport::Tcp]
             .map(|transport| Listener { transport, bind, advertise })
             .into();
     }
@@ -92,8 +93,30 @@ pub fn sip(table: &Table, settings: &mut Settings, log: &mut Log) -> Option<IpAd
     timers(&mut section, sip);
     sip.lock_after = section.number("lock_after", 1..=1_000).unwrap_or(sip.lock_after);
     sip.dscp = section.number("dscp", 0..=63).map_or(sip.dscp, |n| n as u8);
+    let tls_at = sip.listen.iter().any(|listener| listener.transport == Transport::Tls);
+    settings.tls = tls(&mut section);
+    if tls_at && settings.tls.certificate.is_none() {
+        let place = section.place_of("listen");
+        let instead = "write tls = { certificate = \"tls/cert.pem\", key = \"tls/key.pem\" }";
+        section.log.add(place, "listen has tls:, and there is no certificate", instead);
+    }
     section.done();
     advertise
+}
+
+/// `tls = { certificate = "…", key = "…", ca = "…" }`: files, which are read at the start.
+fn tls(section: &mut Section) -> Tls {
+    const EXAMPLE: &str = "{ certificate = \"tls/cert.pem\", key = \"tls/key.pem\" }";
+    let Some(table) = section.table("tls", EXAMPLE) else { return Tls::default() };
+    let mut inner = Section::new(table, "[sip.tls]", section.log);
+    let mut file = |key| inner.text(key, |raw| Ok(PathBuf::from(raw))).map(|at| at.it);
+    let (certificate, key, ca) = (file("certificate"), file("key"), file("ca"));
+    if certificate.is_some() != key.is_some() {
+        let lacking = if key.is_some() { "certificate" } else { "key" };
+        inner.missing(lacking, "\"tls/….pem\"");
+    }
+    inner.done();
+    Tls { certificate: certificate.zip(key), ca }
 }
 
 fn timers(section: &mut Section, sip: &mut crate::sip::Settings) {

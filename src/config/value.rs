@@ -115,14 +115,15 @@ pub fn listener(raw: &str) -> Result<(Transport, SocketAddr), Wrong> {
     let transport = match scheme {
         "udp" => Transport::Udp,
         "tcp" => Transport::Tcp,
-        "tls" | "ws" | "wss" => {
-            return wrong("is not supported yet", "listen on udp: or tcp: for now");
+        "tls" => Transport::Tls,
+        "ws" | "wss" => {
+            return wrong("is not supported yet", "listen on udp:, tcp: or tls: for now");
         }
         _ if scheme.parse::<IpAddr>().is_ok() => {
             return wrong("has no transport", format!("write \"udp:{raw}\" or \"tcp:{raw}\""));
         }
         _ => {
-            let meant = choose(scheme, &["udp", "tcp"], "transports");
+            let meant = choose(scheme, &["udp", "tcp", "tls"], "transports");
             return wrong("has an unknown transport", meant);
         }
     };
@@ -203,14 +204,15 @@ fn host_port(raw: &str) -> bool {
         })
 }
 
-/// A peer of a trunk: `host`, `host:port`, `udp:host:port`, `tcp:host:port`.
+/// A peer of a trunk: `host`, `host:port`, `udp:host:port`, `tcp:host:port`, `tls:host`.
 pub fn peer(raw: &str) -> Result<String, Wrong> {
-    let bare = raw.strip_prefix("udp:").or(raw.strip_prefix("tcp:")).unwrap_or(raw);
+    let named = ["udp:", "tcp:", "tls:"].iter().find_map(|scheme| raw.strip_prefix(scheme));
+    let bare = named.unwrap_or(raw);
     if host_port(bare) {
         return Ok(raw.into());
     }
-    if ["tls:", "ws:", "wss:"].iter().any(|scheme| raw.starts_with(scheme)) {
-        return wrong("is not supported yet", "use udp: or tcp: for now");
+    if ["ws:", "wss:"].iter().any(|scheme| raw.starts_with(scheme)) {
+        return wrong("is not supported yet", "use udp:, tcp: or tls: for now");
     }
     let example = "write a host, \"host:port\" or \"tcp:host:port\", such as \"10.0.0.9:5060\"";
     wrong("is no address", example)
@@ -308,7 +310,7 @@ mod tests {
             ("udp:127.0.0.1:70000", "65535"),
             ("udp:localhost:5060", "numbers only"),
             ("udp:127.0.0.1:0", "fixed port"),
-            ("tls:0.0.0.0:5061", "udp: or tcp:"),
+            ("wss:0.0.0.0:5061", "udp:, tcp: or tls:"),
         ] {
             let wrong = listener(text).unwrap_err();
             assert!(wrong.instead.contains(instead), "{text}: {}", wrong.instead);

@@ -3,6 +3,7 @@
 use super::{Fault, print};
 use crate::call::Directory;
 use crate::config::{self, Mistake, Settings};
+use crate::shell;
 use crate::shell::prompts::Prompts;
 use std::collections::BTreeMap;
 use std::fs;
@@ -48,6 +49,7 @@ pub fn check(path: &Path) -> Result<(), Fault> {
     for row in &directory.refused {
         let _ = writeln!(std::io::stderr(), "warning: {}:{}: {}", row.file, row.line, row.why);
     }
+    shell::check_keys(&settings.tls).map_err(Fault::usage)?;
     check_prompts(&settings)?;
     print(&format!(
         "{}: no mistakes; {} lines, {} queues, {} agents, {} trunks, {} districts, {} shifts, {} \

@@ -7,13 +7,14 @@
 use super::clock::Clock;
 use super::handover::Handover;
 use super::journal::{self, Begin, Found};
+use super::tcp::Keys;
 use super::udp::Udp;
 use super::{checks, http, reload, store, tcp};
-use crate::config::Settings;
+use crate::config::{Settings, Tls};
 use crate::core::Row;
 use crate::sip::{Listener, Transport};
 use std::net::TcpListener;
-use std::path::Path;
+use std::sync::Arc;
 
 /// What the last process left behind.
 pub struct Before {
@@ -27,9 +28,9 @@ pub struct Before {
     pub live: bool,
 }
 
-pub fn look_back(fresh: Settings, mistakes: Option<&str>, outbox: &Path) -> Result<Before, String> {
-    let dir = fresh.data.join("journal");
-    let Found { begin, rows } = journal::recover(&dir, &mut store::open(outbox)?)?;
+pub fn look_back(fresh: Settings, mistakes: Option<&str>) -> Result<Before, String> {
+    let (dir, outbox) = (fresh.data.join("journal"), fresh.data.join("outbox"));
+    let Found { begin, rows } = journal::recover(&dir, &mut store::open(&outbox)?)?;
     let Begin::Again(again) = &begin else {
         let clock = Clock::start();
         clock.note(&fresh.data);
@@ -59,15 +60,15 @@ pub fn bind(
     sip: &mut crate::sip::Settings,
     open: &mut Handover,
     live: bool,
-) -> Result<(Udp, Vec<TcpListener>), String> {
+) -> Result<(Udp, Vec<(Transport, TcpListener)>), String> {
     let (mut udp, mut tcp, mut refused) = (Udp::default(), Vec::new(), None);
     let mut bound = Vec::new();
     for listener in std::mem::take(&mut sip.listen) {
         let had = match listener.transport {
             Transport::Udp => udp.bind(listener.bind, sip.dscp, open),
-            Transport::Tcp => tcp::bind(listener.bind, sip.dscp, open).and_then(|listener| {
-                let at = listener.local_addr().map_err(|e| format!("tcp: {e}"))?;
-                tcp.push(listener);
+            transport => tcp::bind(transport, listener.bind, sip.dscp, open).and_then(|bound| {
+                let at = bound.local_addr().map_err(|e| format!("tcp: {e}"))?;
+                tcp.push((transport, bound));
                 Ok(at)
             }),
         };
@@ -87,9 +88,29 @@ pub fn bind(
     }
 }
 
+/// What connections are secured with. No certificate is worth a call.
+pub fn keys(settings: &Settings, live: bool) -> Result<Arc<Keys>, String> {
+    let keys = Keys::load(&settings.tls).or_else(|why| match live {
+        true => {
+            tracing::error!("{why}. Nobody is heard over TLS until a reload; calls go on");
+            Keys::load(&Tls::default())
+        }
+        false => Err(why),
+    });
+    keys.map(Arc::new)
+}
+
 /// No wallboard is worth a call.
-pub fn bind_http(settings: &Settings, live: bool) -> Result<Option<TcpListener>, String> {
-    let bound = settings.admin.http.map(http::bind).transpose();
+pub fn bind_http(
+    settings: &Settings,
+    open: &mut Handover,
+    live: bool,
+) -> Result<Option<TcpListener>, String> {
+    let bind = |at| match open.listener(Transport::Tcp, at) {
+        Some(left) => Ok(TcpListener::from(left)),
+        None => http::bind(at),
+    };
+    let bound = settings.admin.http.map(bind).transpose();
     bound.or_else(|why| match live {
         true => {
             tracing::error!("{why}. There is no wallboard until the next start; calls go on");

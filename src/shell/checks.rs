@@ -3,7 +3,6 @@
 use super::sys::resources;
 use super::tcp;
 use crate::config::Settings;
-use crate::sip::Transport;
 use std::fs::DirBuilder;
 use std::net::{IpAddr, UdpSocket};
 use std::os::unix::fs::DirBuilderExt;
@@ -18,7 +17,7 @@ fn files(settings: &Settings) -> u64 {
     let ports = u64::from(last.saturating_sub(first)) + 1;
     // A call has four ports, and one file where it is recorded.
     let recordings = if settings.call.records() { ports / 4 } else { 0 };
-    let streams = settings.sip.listen.iter().any(|l| l.transport == Transport::Tcp);
+    let streams = settings.sip.listen.iter().any(|l| l.transport.is_stream());
     let streams = if streams { tcp::Limits::default().connections as u64 } else { 0 };
     ports + recordings + streams + OTHER_FILES
 }
@@ -104,7 +103,7 @@ pub fn own_address() -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sip::Listener;
+    use crate::sip::{Listener, Transport};
 
     #[test]
     fn a_data_folder_that_cannot_be_is_named_with_what_to_do() {

@@ -355,7 +355,7 @@ impl<E: Engine + 'static> CoreLoop<E> {
                         self.udp.put(hop, bytes);
                         datagrams += 1;
                     }
-                    Transport::Tcp => self.outlets.streams.send(hop, bytes),
+                    Transport::Tcp | Transport::Tls => self.outlets.streams.send(hop, bytes),
                 },
                 Command::Close { flow } => self.outlets.streams.close(flow),
                 Command::Keep { flow } => self.outlets.streams.keep(flow),

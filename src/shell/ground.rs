@@ -12,7 +12,7 @@ use super::media::{OpenPorts, Setup, Workers};
 use super::meters::{Metrics, ShellMeters};
 use super::outlets::Replies;
 use super::store::{self, Pace, Stores};
-use super::tcp::{Limits, Streams};
+use super::tcp::{Keys, Limits, Streams};
 use super::tunes::Shelf;
 use super::{dns, record, tunes};
 use crate::base::FlowId;
@@ -20,10 +20,10 @@ use crate::call::Tape;
 use crate::config::Settings;
 use crate::core::{Event, Row};
 use crate::media::control::{Command as MediaCommand, Event as MediaEvent};
+use crate::sip::Transport;
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -45,6 +45,8 @@ pub struct Ground {
     pub meters: ShellMeters,
     pub seed: u64,
     pub holds: record::Holds,
+    /// What connections are secured with.
+    pub keys: Arc<Keys>,
     /// Prompts that are encoded.
     pub shelf: Arc<Mutex<Shelf>>,
     laps: Mutex<Laps>,
@@ -56,6 +58,7 @@ impl Ground {
         seed: Option<u64>,
         clock: Clock,
         (mut laps, shelf): (Laps, Shelf),
+        keys: Arc<Keys>,
     ) -> Result<Self, String> {
         laps.end_of("journal and sockets");
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -82,6 +85,7 @@ impl Ground {
             meters,
             seed,
             holds,
+            keys,
             shelf: Arc::new(Mutex::new(shelf)),
             laps: Mutex::new(laps),
         })
@@ -93,12 +97,13 @@ impl Ground {
     }
 
     /// What the start was made of, in the log.
-    pub fn tell_laps(&self) {
+    fn tell_laps(&self) {
         let laps = self.laps.lock().unwrap_or_else(PoisonError::into_inner);
         tracing::info!("started in {laps}");
     }
 
-    pub fn start_stores(&self, outbox: &Path) -> Result<(Lane<Row>, Stores), String> {
+    pub fn start_stores(&self) -> Result<(Lane<Row>, Stores), String> {
+        let outbox = &self.settings.data.join("outbox");
         let places = store::places(&self.settings, outbox)?;
         let pace = Pace { most: self.settings.journal.outbox, ..Pace::default() };
         store::start(outbox, places, pace, &self.metrics, self.alarm())
@@ -160,17 +165,18 @@ impl Ground {
 
     pub fn start_streams(
         &self,
-        listeners: Vec<TcpListener>,
+        listeners: Vec<(Transport, TcpListener)>,
         flows: Vec<OpenFlow>,
     ) -> Result<Streams, String> {
         let (inbox, runtime) = (self.inbox.clone(), self.runtime.handle().clone());
         // Time never goes back, and no two connections come in one microsecond for long.
         let first = FlowId(self.clock.instant().0);
         let (dscp, meters) = (self.settings.sip.dscp, self.meters.clone());
-        let streams = Streams::new(Limits::default(), first, inbox, runtime, dscp, meters);
+        let keys = Arc::clone(&self.keys);
+        let streams = Streams::new(Limits::default(), first, (inbox, runtime), dscp, keys, meters);
         let inside = self.runtime.enter();
-        for listener in listeners {
-            streams.listen(listener).map_err(|e| format!("tcp: {e}"))?;
+        for (transport, listener) in listeners {
+            streams.listen(transport, listener).map_err(|e| format!("tcp: {e}"))?;
         }
         let mut lost = Vec::new();
         for flow in flows {
@@ -224,14 +230,16 @@ impl Ground {
         api: Arc<Api>,
         door: Door,
         http: Option<TcpListener>,
-    ) -> Result<(Guard, Option<SocketAddr>), String> {
+    ) -> Result<(Guard, Option<(SocketAddr, TcpListener)>), String> {
         let _inside = self.runtime.enter();
         let guard = admin::start(door, &api);
         self.lap("doors");
+        self.tell_laps();
         let Some(listener) = http else { return Ok((guard, None)) };
         let at = listener.local_addr().map_err(|e| format!("http: {e}"))?;
+        let kept = listener.try_clone().map_err(|e| format!("http: {e}"))?;
         super::http::start(listener, api)?;
-        Ok((guard, Some(at)))
+        Ok((guard, Some((at, kept))))
     }
 
     /// Has it among the facts when a store goes away and when it is back.

@@ -138,15 +138,19 @@ impl Handover {
         Ok((VARIABLE, file.into_raw_fd().to_string()))
     }
 
-    /// The listener at this address, if it was left.
+    /// The listener at this address, if it was left. What a service manager has opened for
+    /// connections may be for TLS: it does not know.
     pub fn listener(&mut self, transport: Transport, at: SocketAddr) -> Option<OwnedFd> {
-        let found = self.listeners.iter().position(|(t, a, _)| (*t, *a) == (transport, at))?;
+        let found = self.listeners.iter().position(|(known, place, _)| {
+            *place == at && known.is_stream() == transport.is_stream()
+        })?;
         Some(self.listeners.swap_remove(found).2)
     }
 
-    /// What the program before this one had encoded.
-    pub fn shelf(&mut self) -> Shelf {
-        self.shelf.take().map_or_else(Shelf::default, |fd| Shelf::read(fd.into()))
+    /// What the program before this one has told: how long things took, and what it had encoded.
+    pub fn told(&mut self) -> (Laps, Shelf) {
+        let shelf = self.shelf.take().map_or_else(Shelf::default, |fd| Shelf::read(fd.into()));
+        (std::mem::take(&mut self.laps), shelf)
     }
 
     pub fn ids(&self) -> BTreeSet<FlowId> {

@@ -24,8 +24,9 @@ pub fn adopt(running: &Settings, mut fresh: Settings) -> Settings {
     }
     if running.data != fresh.data {
         tracing::error!(
-            "[switch] data says {} now, and everything is in {}: a switch that dies finds none of \
-             its calls there. Put it back until this one has ended in order (SIGTERM)",
+            "[switch] data says {} now, and everything is in {}, where it stays until this switch \
+             has ended in order (SIGTERM); a note in the new folder has the next start find its \
+             calls",
             fresh.data.display(),
             running.data.display()
         );

@@ -1,11 +1,12 @@
 //! The switch in the foreground: signals and log.
 
 use super::core_loop::Over;
+use super::journal::keep_program;
 use super::log;
 use super::manager::{self, Told};
 use super::running::{Options, Running};
 use super::sys::signals;
-use super::upgrade::Program;
+use super::upgrade::{self, Program};
 use crate::config::Settings;
 use crate::core::Event;
 use std::task::{Context, Waker};
@@ -32,6 +33,7 @@ pub fn run(settings: Settings, options: Options) -> Result<(), String> {
     if let Err(error) = signals::ignore(libc::SIGXFSZ) {
         tracing::warn!("a limit of file sizes would end the switch: {error}");
     }
+    upgrade::go_back(&settings.data);
     let program = Program::own(options.config.clone(), options.folder.clone());
     let (wish, mut wishes) = mpsc::channel(1);
     let options = Options { upgrade: Some(wish), ..options };
@@ -47,6 +49,8 @@ pub fn run(settings: Settings, options: Options) -> Result<(), String> {
     }
     manager::tell(Told::Ready);
     running.runtime().spawn(manager::watch(running.core()));
+    let journal = running.data().join("journal");
+    running.runtime().spawn_blocking(move || keep_program(&journal));
     match signals {
         Ok(mut signals) => {
             let obeyed = signals.obey(&running, &program, &mut wishes);

@@ -2,7 +2,7 @@
 
 use super::access_log::AccessLog;
 use super::admin::{Guard, Reload, Upgrade};
-use super::before::{Before, bind, bind_http, look_back, with_own_address};
+use super::before::{Before, bind, bind_http, keys, look_back, with_own_address};
 use super::begin::{Begun, begin};
 use super::board::{self, Board, BoardReader};
 use super::core_loop::{CoreLoop, LoopHandle, Over, Watch};
@@ -19,12 +19,12 @@ use super::store::{self, Filter, Source, Stores};
 use super::tcp::Streams;
 use super::tunes::Shelf;
 use super::upgrade::Folder;
-use super::{checks, reload, tunes};
+use super::{checks, moved, reload, tunes};
 use crate::config::Settings;
 use crate::core::{Event, Out, Switch};
 use crate::sip::Transport;
 use serde_json::Value;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,8 +33,9 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-/// How long the recorder has to write what it has heard, before another program goes on.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long the recorder has to write what it has heard, before another program goes on. Nobody is
+/// heard meanwhile: what a disk that hangs has not taken by then is missing in recordings.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_millis(2);
 
 /// What a start may bring besides the settings.
@@ -77,7 +78,8 @@ pub struct Running {
     reload: Option<Reload>,
     listens: Vec<(Transport, SocketAddr)>,
     socket: PathBuf,
-    http_at: Option<SocketAddr>,
+    /// Where the wallboard is, and its listener for the program that comes after this one.
+    http: Option<(SocketAddr, TcpListener)>,
     database: Option<Source>,
     data: PathBuf,
     drain_within: Duration,
@@ -86,17 +88,16 @@ pub struct Running {
 impl Running {
     /// Starts a switch, or says in one sentence why there can be none.
     pub fn start(settings: Settings, options: Options) -> Result<Self, String> {
-        checks::data_folder(&settings.data)?;
+        let settings = moved::follow(settings)?;
         let mut open = Handover::take();
         let lock = Some(Lock::take(&settings.data, open.lock.take())?);
-        let outbox = settings.data.join("outbox");
         let Before { begin: found, rows: waiting, mut settings, clock, live } =
-            look_back(settings, options.mistakes.as_deref(), &outbox)?;
+            look_back(settings, options.mistakes.as_deref())?;
         checks::warn(&settings);
         let (udp, tcp) = bind(&mut settings.sip, &mut open, live)?;
-        let http = bind_http(&settings, live)?;
-        let left = (std::mem::take(&mut open.laps), open.shelf());
-        let ground = Ground::prepare(with_own_address(settings), options.seed, clock, left)?;
+        let (http, keys) = (bind_http(&settings, &mut open, live)?, keys(&settings, live)?);
+        let (settings, left) = (with_own_address(settings), open.told());
+        let ground = Ground::prepare(settings, options.seed, clock, left, keys)?;
         ground.meters.configuration_refused.set(f64::from(u8::from(options.mistakes.is_some())));
         let door = ground.bind_door()?;
         let (tapes, inlet, recorder) = ground.start_recorder().map_err(no_thread)?;
@@ -104,7 +105,7 @@ impl Running {
         let reload = options.reload.map(|read| adopting(read, &ground, workers.jukebox()));
         let flows = open.ids();
         let streams = ground.start_streams(tcp, open.flows)?;
-        let (rows, stores) = ground.start_stores(&outbox)?;
+        let (rows, stores) = ground.start_stores()?;
         let Begun { switch, board, journal, first, poison, past } =
             begin(found, &ground, stores.stored(), waiting, flows)?;
         let (news, board, board_thread) =
@@ -113,10 +114,9 @@ impl Running {
         let replies = Replies::default();
         let more = (reload.clone(), options.upgrade);
         let api = ground.api(&board, &replies, stores.health(), more)?;
-        let (guard, http_at) = ground.open_doors(Arc::new(api), door, http)?;
+        let (guard, http) = ground.open_doors(Arc::new(api), door, http)?;
         ground.keep_meters(&workers);
         let questions = ground.start_questions();
-        ground.tell_laps();
         let core = CoreLoop {
             engine: switch,
             journal: Box::new(journal),
@@ -150,7 +150,7 @@ impl Running {
             reload,
             listens: listens(&ground.settings),
             socket: ground.settings.admin.socket.clone(),
-            http_at,
+            http,
             database: Source::of(&ground.settings.stores),
             data: ground.settings.data.clone(),
             drain_within: ground.settings.drain,
@@ -168,7 +168,7 @@ impl Running {
 
     /// Where the wallboard is, with the port that was chosen.
     pub fn http(&self) -> Option<SocketAddr> {
-        self.http_at
+        self.http.as_ref().map(|(at, _)| *at)
     }
 
     /// The database file that records can be read from, where there is one.
@@ -234,8 +234,8 @@ impl Running {
         open.laps.end_of("core at rest");
         open.flows = flows;
         let udp = udp.into_fds().into_iter().map(|(at, fd)| (Transport::Udp, at, fd));
-        let tcp = tcp.into_iter().map(|(at, fd)| (Transport::Tcp, at, fd));
-        open.listeners = udp.chain(tcp).collect();
+        let http = self.http.take().map(|(at, listener)| (Transport::Tcp, at, listener.into()));
+        open.listeners = udp.chain(tcp).chain(http).collect();
         open.ports = self.workers.take().map(Workers::leave).unwrap_or_default();
         open.laps.end_of("media at rest");
         // Nobody records any more: it writes what it has heard, and ends.
@@ -313,6 +313,9 @@ impl Running {
         if let (Ok(core), Some(Over::Drained | Over::Stopped)) = (core, *self.over.borrow()) {
             self.write_down(core);
         }
+        if *self.over.borrow() == Some(Over::Drained) {
+            moved::settled(&self.data).unwrap_or_else(|why| tracing::error!("{why}"));
+        }
         drop(self.workers.take());
         if let Some(recorder) = self.recorder.take() {
             let _ = recorder.join();
@@ -380,10 +383,15 @@ impl Drop for Running {
 /// are in memory before anybody may ask for them.
 fn adopting(read: Reload, ground: &Ground, jukebox: Jukebox) -> Reload {
     let (running, holds) = (Mutex::new(ground.settings.clone()), ground.holds.clone());
-    let shelf = Arc::clone(&ground.shelf);
+    let (shelf, keys) = (Arc::clone(&ground.shelf), Arc::clone(&ground.keys));
     Arc::new(move || {
         let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = reload::adopt(&running, read()?);
+        let fresh = read()?;
+        keys.renew(&fresh.tls)?;
+        if let Err(why) = moved::note(&fresh.data, &running.data) {
+            tracing::error!("a start would not find the calls: {why}");
+        }
+        let fresh = reload::adopt(&running, fresh);
         let mut shelf = shelf.lock().unwrap_or_else(PoisonError::into_inner);
         let (tunes, complaints) = tunes::load(&fresh, &mut shelf);
         complaints.iter().for_each(|complaint| tracing::warn!("{complaint}"));

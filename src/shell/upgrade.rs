@@ -2,6 +2,7 @@
 //! place in the same process (execve(2)). It is asked first whether it can read what this one
 //! remembers, and the configuration as it is now; where it cannot, nothing happens.
 
+use super::journal::that_can_go_on;
 use super::running::Running;
 use crate::core::journal;
 use std::ffi::{OsStr, OsString};
@@ -16,6 +17,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// This program, whatever lies in its place by now.
 const SELF: &str = "/proc/self/exe";
 
+/// Names the program that was started, where another one goes on in its place; see [`go_back`].
+const STARTED: &str = "PUKAR_STARTED";
+
 /// What was started, and how.
 pub struct Program {
     path: PathBuf,
@@ -28,10 +32,31 @@ pub struct Program {
 /// there is for the other program to understand.
 pub type Folder = Arc<dyn Fn() -> PathBuf + Send + Sync>;
 
+/// Another program was put where the last one lay, and the last one died before it was told to hand
+/// over: only it can handle the events after its last snapshot, so it goes on, and `pukar upgrade`
+/// brings this one in. Returns where there is nothing to go back to.
+pub fn go_back(data: &Path) {
+    if std::env::var_os(STARTED).is_some() {
+        return;
+    }
+    let Some(kept) = that_can_go_on(data) else { return };
+    let own = std::env::current_exe().unwrap_or_else(|_| SELF.into());
+    tracing::error!(
+        "the switch that died was another version, and only that one can go on with its calls: {} \
+         takes over. `pukar upgrade` brings this one in, with the calls",
+        kept.display()
+    );
+    let mut program = Command::new(&kept);
+    let error = program.args(std::env::args_os().skip(1)).env(STARTED, own).exec();
+    tracing::error!("{} cannot be started: {error}", kept.display());
+}
+
 impl Program {
     /// `config`: what it will read, and which data folder that names.
     pub fn own(config: Option<PathBuf>, folder: Option<Folder>) -> Self {
-        let path = std::env::current_exe().unwrap_or_else(|_| SELF.into());
+        let started = std::env::var_os(STARTED).map(PathBuf::from);
+        let own = || std::env::current_exe().unwrap_or_else(|_| SELF.into());
+        let path = started.unwrap_or_else(own);
         Self { path, arguments: std::env::args_os().skip(1).collect(), config, folder }
     }
 

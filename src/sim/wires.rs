@@ -26,7 +26,7 @@ impl World {
                     self.at(at, Work::Arrive { hop, bytes: bytes.clone() });
                 }
             }
-            Transport::Tcp => {
+            Transport::Tcp | Transport::Tls => {
                 let flow = self.streams.of(phone);
                 let Some(hop) = self.streams.hop(flow) else { return };
                 let at = self.stream_pause(phone);
@@ -46,14 +46,14 @@ impl World {
                     self.at(at, Work::Deliver { hop, phone, bytes: bytes.clone() });
                 }
             }
-            (Transport::Tcp, Some((flow, phone))) => {
+            (Transport::Tcp | Transport::Tls, Some((flow, phone))) => {
                 let hop = Hop { flow: Some(flow), ..hop };
                 let at = self.stream_pause(phone);
                 let at = self.streams.in_order(flow, Way::Down, at);
                 self.at(at, Work::Deliver { hop, phone, bytes });
             }
             // Phones listen on no port: a connection to one is refused.
-            (Transport::Tcp, None) => {
+            (Transport::Tcp | Transport::Tls, None) => {
                 let after = self.network.pause(&mut self.rng);
                 self.at(self.now + after, Work::Tell(Event::Unreachable { hop }));
             }

@@ -6,6 +6,7 @@
 //! refreshes, glare, forks and authentication stay inside. Bodies are carried, never read.
 
 use crate::base::{FlowId, LegId, QueryId, TrunkId};
+use crate::wire::sip::Uri;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use std::net::SocketAddr;
 pub enum Transport {
     Udp,
     Tcp,
+    Tls,
 }
 
 impl Transport {
@@ -22,7 +24,21 @@ impl Transport {
         match name {
             _ if name.eq_ignore_ascii_case("udp") => Some(Self::Udp),
             _ if name.eq_ignore_ascii_case("tcp") => Some(Self::Tcp),
+            _ if name.eq_ignore_ascii_case("tls") => Some(Self::Tls),
             _ => None,
+        }
+    }
+
+    /// Whether messages come by a connection: nothing is lost on it, or all is.
+    pub fn is_stream(self) -> bool {
+        self != Self::Udp
+    }
+
+    /// RFC 3261 section 19.1.2.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => 5_060,
+            Self::Tls => 5_061,
         }
     }
 }
@@ -36,6 +52,13 @@ pub struct Hop {
     pub local: SocketAddr,
     pub peer: SocketAddr,
     pub flow: Option<FlowId>,
+}
+
+impl Hop {
+    /// Whether a URI that came over it can be followed: one that asks for TLS, where there is.
+    pub fn leads_to(&self, uri: &Uri) -> bool {
+        uri.is_clear() || uri.is_sip() && self.transport == Transport::Tls
+    }
 }
 
 /// Everything the layer asks of the world. Timers are set on the clock that it is handed.

@@ -114,12 +114,15 @@ pub fn route(writer: &mut Writer, route: Aimed) {
     };
 }
 
-/// Contact of a dialog on this hop.
-pub fn contact(settings: &Settings, hop: &Hop) -> String {
+/// Contact of a dialog on this hop. `secure`: the peer's is a SIPS URI, and so ours has to be (RFC
+/// 3261 section 12.1.1).
+pub fn contact(settings: &Settings, hop: &Hop, secure: bool) -> String {
     let here = advertised(settings, hop);
     match hop.transport {
         Transport::Udp => format!("<sip:{here}>"),
         Transport::Tcp => format!("<sip:{here};transport=tcp>"),
+        Transport::Tls if secure => format!("<sips:{here}>"),
+        Transport::Tls => format!("<sip:{here};transport=tls>"),
     }
 }
 
@@ -144,6 +147,7 @@ pub fn name(transport: Transport) -> &'static str {
     match transport {
         Transport::Udp => "UDP",
         Transport::Tcp => "TCP",
+        Transport::Tls => "TLS",
     }
 }
 

@@ -126,7 +126,9 @@ impl UserAgent {
         let Some(settings) = self.net.trunk(trunk) else { return (String::new(), Aim::Nowhere) };
         let first = settings.hosts.first().map(String::as_str);
         let name = trunks::domain(settings);
-        let fixed = first.is_some_and(|host| host.starts_with("udp:") || host.starts_with("tcp:"));
+        let fixed = first.is_some_and(|host| {
+            ["udp:", "tcp:", "tls:"].iter().any(|named| host.starts_with(named))
+        });
         let number = percent(number);
         let (servers, brief) = self.worth_trying(self.trunks.servers(trunk));
         let ways = servers.into_iter().filter_map(|server| {

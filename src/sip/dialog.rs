@@ -3,7 +3,7 @@
 //! In: the headers that open or refresh a dialog. Out: what the next request in it looks like.
 //! Knows no transaction, no bodies. May import: wire and base.
 
-use super::Hop;
+use super::{Hop, Settings, compose};
 use crate::wire::sip::{Message, Name, Uri, text};
 use serde::{Deserialize, Serialize};
 
@@ -74,9 +74,14 @@ impl Dialog {
         self.remote_tag = response.to.tag().unwrap_or_default().into();
         self.routes = record_route(response);
         self.routes.reverse();
-        if let Some(contact) = response.contact().filter(|c| c.uri.is_clear()) {
+        if let Some(contact) = response.contact().filter(|c| self.hop.leads_to(&c.uri)) {
             self.target = contact.uri.raw.into();
         }
+    }
+
+    /// What we are called in it.
+    pub fn contact(&self, settings: &Settings) -> String {
+        compose::contact(settings, &self.hop, self.target.starts_with("sips:"))
     }
 
     /// The URI that a request is sent to: the nearest route, or the target.

@@ -154,11 +154,11 @@ fn nearness(ours: IpAddr, peer: IpAddr) -> u32 {
 /// Where a response goes, RFC 3261 section 18.2.2 and RFC 3581 section 4, and where a new stream
 /// would have to be opened to.
 pub fn back(via: &Via, hop: &Hop) -> (Hop, SocketAddr) {
-    let sent_by = SocketAddr::new(hop.peer.ip(), via.port.unwrap_or(5060));
+    let sent_by = SocketAddr::new(hop.peer.ip(), via.port.unwrap_or(hop.transport.default_port()));
     let to = match (hop.transport, via.rport()) {
         // "If the sent-protocol is a reliable transport protocol ... the response MUST be sent
         // using the existing connection".
-        (Transport::Tcp, _) | (Transport::Udp, Some(_)) => hop.peer,
+        (Transport::Tcp | Transport::Tls, _) | (Transport::Udp, Some(_)) => hop.peer,
         // "Otherwise ... if the top Via has a received parameter, the response MUST be sent to the
         // address in the received parameter, using the port indicated in the sent-by value".
         (Transport::Udp, None) => sent_by,

@@ -7,7 +7,7 @@ use super::agent::UserAgent;
 use super::leg::{Leg, Phase};
 use super::transaction::table::{Machine, Purpose, Told, Transaction, User};
 use super::transaction::{ClientInput, ServerInput, server, server_invite};
-use super::{Cause, Effect, Hop, Replaced, Transport};
+use super::{Cause, Effect, Hop, Replaced};
 use super::{compose, derive, net, stray, tag};
 use crate::base::{Cx, LegId, TransactionId, limits};
 use crate::wire::sip::{Message, Method, Name, Rejected, Writer};
@@ -148,7 +148,7 @@ impl UserAgent {
         let (to, sent_by) = net::back(&message.via, &hop);
         let mut transaction = Transaction::client(machine, to, Bytes::new(), user, 0);
         transaction.source = hop;
-        transaction.fallback = (hop.transport == Transport::Tcp).then_some(sent_by);
+        transaction.fallback = hop.transport.is_stream().then_some(sent_by);
         transaction.request = Bytes::copy_from_slice(message.raw());
         transaction.keys.own = key;
         if message.to.tag().is_none() {

@@ -52,12 +52,14 @@ impl UserAgent {
             Method::Invite | Method::Options | Method::Register => {}
         }
         // Section 8.2.2.1: "If the Request-URI uses a scheme not supported by the UAS, it SHOULD
-        // reject the request with a 416". There is no TLS here: a promise of secrecy is not given,
-        // neither to whoever calls us so nor to whoever wants to be answered so.
+        // reject the request with a 416". A promise of secrecy is given over TLS alone, both to
+        // whoever calls us so and to whoever wants to be answered so.
         let secret =
             |contact: Contact| contact.address().is_some_and(|a| a.uri.scheme == Scheme::Sips);
-        let unserved = matches!(uri.scheme, Scheme::Sips | Scheme::Other(_));
-        if unserved || message.contacts().any(secret) {
+        let open = hop.transport != Transport::Tls;
+        let unserved = matches!(uri.scheme, Scheme::Other(_));
+        let promised = uri.scheme == Scheme::Sips || message.contacts().any(secret);
+        if unserved || open && promised {
             return self.answer(hop, message, 416, |_| {}, out);
         }
         // Section 8.2.2.2: the same request came by another path.
@@ -275,7 +277,7 @@ impl UserAgent {
         offered: bool,
     ) -> Leg {
         let field = |name| text(message.header(name).unwrap_or_default());
-        let contact = message.contact().filter(|c| c.uri.is_clear());
+        let contact = message.contact().filter(|c| hop.leads_to(&c.uri));
         let (fixed, trunk, user) = match source {
             Source::Trunk(trunk) => (false, Some(*trunk), None),
             Source::User(user) => (true, None, hop.flow.map(|_| user.as_str().into())),

@@ -10,7 +10,7 @@ use super::receive::Sent;
 use super::resolve::{Server, trunks};
 use super::transaction::client;
 use super::transaction::table::{Machine, Transaction, User};
-use super::{Effect, Hop, Notice, Trunk, digest, tag};
+use super::{Effect, Hop, Notice, Transport, Trunk, digest, tag};
 use crate::base::{Cx, Id, LegId, Timer, TransactionId, TrunkId};
 use crate::wire::sip::{Message, Method, Name, text};
 use serde::{Deserialize, Serialize};
@@ -168,8 +168,17 @@ impl UserAgent {
         }
     }
 
+    /// Over TLS a trunk has to prove its name, so it is called by that.
+    fn trunk_uri(&self, id: TrunkId, hop: &Hop) -> String {
+        let name = self.net.trunk(id).and_then(trunks::domain);
+        match name.filter(|_| hop.transport == Transport::Tls) {
+            Some(name) => format!("sip:{name}:{};transport=tls", hop.peer.port()),
+            None => format!("sip:{}", hop.peer),
+        }
+    }
+
     fn ask_trunk(&mut self, cx: &mut Cx, id: TrunkId, hop: Hop, out: &mut Vec<Effect>) {
-        let uri = format!("sip:{}", hop.peer);
+        let uri = self.trunk_uri(id, &hop);
         let from = format!("<sip:{}>", compose::advertised(&self.net.settings, &hop));
         let call_id = format!("{:x}{:x}", cx.rng.bits(), cx.rng.bits());
         let to = (Method::Options, uri.as_str(), from.as_str(), call_id.as_str(), 1);
@@ -279,7 +288,7 @@ impl UserAgent {
         let (call_id, seq) = (format!("{:x}", watch.call_id), watch.seq);
         let uri = format!("sip:{domain}");
         let own = format!("<sip:{}@{domain}>", crate::wire::sip::percent(&login.user));
-        let contact = compose::contact(&self.net.settings, &hop);
+        let contact = compose::contact(&self.net.settings, &hop, false);
         let to = (Method::Register, uri.as_str(), own.as_str(), call_id.as_str(), seq);
         let contact = Some((contact.as_str(), expires));
         Some(self.send_outside(cx, to, hop, User::Register(id), contact, out))

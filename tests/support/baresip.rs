@@ -1,6 +1,7 @@
 //! baresip (package baresip-core): a telephone that plays one tone and records what it hears,
 //! driven through its own control socket.
 
+use super::certs::authority;
 use super::program::Program;
 use super::street::Street;
 use super::{Deadline, PATIENCE, tone};
@@ -93,6 +94,11 @@ impl Baresip {
             .replace("RATE", &rate.to_string())
             .replace("DIR", &dir.to_string_lossy())
             .replace("MODULES", &modules());
+        let authority = authority(street);
+        let config = match authority.exists() {
+            true => format!("{config}sip_cafile {}\n", authority.display()),
+            false => config,
+        };
         fs::write(dir.join("config"), config).unwrap();
         fs::write(dir.join("accounts"), format!("{}\n", street.address(account))).unwrap();
         fs::write(dir.join("contacts"), "").unwrap();

@@ -78,6 +78,19 @@ impl Switch {
         Self::start_on(street, own(), false, &COMMON.replace(STORES, &stores), parts)
     }
 
+    /// The same, where it is reached over TLS as well, with the certificate in the street's folder.
+    pub fn secured(street: Street, parts: &[&str]) -> Self {
+        let dir = street.dir().display();
+        let common = COMMON.replace(
+            "listen = [",
+            &format!(
+                "tls = {{ certificate = \"{dir}/server.pem\", key = \"{dir}/server.key\" }}\n\
+                 listen = [\"tls:NET.1:5061\", "
+            ),
+        );
+        Self::start_on(street, own(), false, &common, parts)
+    }
+
     /// The same, from a copy of the program in the street's folder, for tests that replace it.
     pub fn start_from_a_copy(parts: &[&str]) -> Self {
         let street = Street::new();

@@ -11,6 +11,7 @@ mod files;
 mod keeper;
 mod noted;
 mod poison;
+mod program;
 mod recover;
 mod rows;
 mod salvage;
@@ -25,6 +26,7 @@ pub use explain::explain;
 pub use files::is_begun;
 #[cfg(test)]
 pub use poison::break_at;
+pub use program::{keep as keep_program, that_can_go_on};
 #[cfg(test)]
 use recover::to_outbox;
 pub use recover::{Begin, Found, Stale, recover};

@@ -200,6 +200,15 @@ impl Process {
         self.tell(Event::Media(control::Event::Closed { port, figures }));
     }
 
+    /// Ends in order; what was known then.
+    fn leaves(self) -> Switch {
+        let Process { switch, board, writer, now, .. } = self;
+        let (sender, receiver) = channel::bounded(1);
+        sender.send(board).unwrap();
+        assert!(Box::new(writer).leave(switch.memory(now), receiver));
+        switch
+    }
+
     fn is_same(&self, other: &Self) {
         assert!(self.switch.state() == other.switch.state(), "another switch");
         assert!(self.board == other.board, "another board");

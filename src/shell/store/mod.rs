@@ -23,7 +23,7 @@ mod query;
 #[cfg(test)]
 mod rude;
 mod sqlite;
-mod tls;
+pub mod tls;
 mod verify;
 mod webhook;
 

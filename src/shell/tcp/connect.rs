@@ -1,18 +1,19 @@
 //! Connections that we open. The flow exists, and can be written to, before it is connected.
 
-use super::{By, FlowEnd, Full, Gone, Parcel, Streams, connection};
+use super::wire::Wire;
+use super::{By, FlowEnd, Full, Gone, Keys, Parcel, Streams, connection};
 use crate::core::Event;
 use crate::shell::sys::mark;
-use crate::sip::Hop;
+use crate::sip::{Hop, Transport};
 use socket2::SockRef;
 use std::io;
 use std::net::SocketAddr;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpSocket;
 
 /// Opens a connection to the peer of `hop` and sends `first` on it.
 pub(super) fn start(streams: &Streams, hop: Hop, first: Parcel) {
     let shared = &streams.0;
-    let mut end = match streams.admit(hop.peer, By::Us) {
+    let mut end = match streams.admit(hop.transport, hop.peer, By::Us) {
         Ok(end) => FlowEnd { opened_for: Some(hop), ..end },
         Err(full) => {
             let limit = match full {
@@ -23,15 +24,17 @@ pub(super) fn start(streams: &Streams, hop: Hop, first: Parcel) {
             return shared.tell(Event::Unreachable { hop });
         }
     };
+    let message = first.bytes.clone();
     if let Err(back) = shared.put(end.id, first) {
         shared.tell(Event::Unreachable { hop: back.hop.unwrap_or(hop) });
     }
     let streams = streams.clone();
     shared.runtime.spawn(async move {
         let (within, dscp) = (streams.0.limits.connect_within, streams.0.dscp);
-        let connected = tokio::time::timeout(within, open(hop.local, hop.peer, dscp)).await;
+        let connected = tokio::time::timeout(within, open(&streams.0.keys, hop, dscp, &message));
+        let connected = connected.await;
         match connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-            Ok(stream) => connection::run(streams, end, stream, Vec::new()).await,
+            Ok(wire) => connection::run(streams, end, wire, Vec::new()).await,
             Err(error) => {
                 tracing::info!(peer = %hop.peer, "not connected: {error}");
                 // Closed first, so that nothing more is queued for it.
@@ -48,11 +51,16 @@ pub(super) fn start(streams: &Streams, hop: Hop, first: Parcel) {
 }
 
 /// From the address that the core wants to be seen, where it names one.
-async fn open(local: SocketAddr, peer: SocketAddr, dscp: u8) -> io::Result<TcpStream> {
+async fn open(keys: &Keys, hop: Hop, dscp: u8, message: &[u8]) -> io::Result<Wire> {
+    let Hop { local, peer, .. } = hop;
     let socket = if peer.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     mark(&SockRef::from(&socket), peer.is_ipv4(), dscp)?;
     if !local.ip().is_unspecified() && local.is_ipv4() == peer.is_ipv4() {
         socket.bind(SocketAddr::new(local.ip(), 0))?;
     }
-    socket.connect(peer).await
+    let stream = socket.connect(peer).await?;
+    match hop.transport {
+        Transport::Udp | Transport::Tcp => Ok(Wire::Plain(stream)),
+        Transport::Tls => keys.connect(stream, message).await,
+    }
 }

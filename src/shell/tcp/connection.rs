@@ -1,10 +1,11 @@
 //! One connection: octets in, whole messages out, and back. Two tasks, so that a peer that does not
 //! read cannot keep its own messages from us, nor the other way round.
 
+use super::wire::Wire;
 use super::{By, FlowEnd, Gone, Limits, Parcel, Shared, Stage, Streams};
 use crate::base::FlowId;
 use crate::core::Event;
-use crate::sip::{Hop, Transport};
+use crate::sip::Hop;
 use crate::wire::sip::{Frame, Framer, PONG};
 use bytes::{Bytes, BytesMut};
 use std::io;
@@ -13,9 +14,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Sleep, sleep, timeout};
 
@@ -37,12 +37,12 @@ enum Why {
 
 /// Serves a connection until it ends, and tells the core that it did. `begun` is what came of a
 /// message that has not ended yet.
-pub(super) async fn run(streams: Streams, end: FlowEnd, stream: TcpStream, begun: Vec<u8>) {
-    let FlowEnd { id, peer, queue, octets, mut gone, known, by, opened_for } = end;
-    prepare(&stream);
-    let local = stream.local_addr().unwrap_or(peer);
-    let hop = Hop { transport: Transport::Tcp, local, peer, flow: Some(id) };
-    let (mut read, write) = stream.into_split();
+pub(super) async fn run(streams: Streams, end: FlowEnd, wire: Wire, begun: Vec<u8>) {
+    let FlowEnd { id, transport, peer, queue, octets, mut gone, known, by, opened_for } = end;
+    prepare(wire.tcp());
+    let local = wire.tcp().local_addr().unwrap_or(peer);
+    let hop = Hop { transport, local, peer, flow: Some(id) };
+    let (mut read, write) = tokio::io::split(wire);
     let shared = Arc::clone(&streams.0);
     let writer = tokio::spawn(write_all(Arc::clone(&shared), id, write, queue, octets));
     let mut framer = Framer::default();
@@ -65,14 +65,14 @@ pub(super) async fn run(streams: Streams, end: FlowEnd, stream: TcpStream, begun
     // has failed by the address that it was opened for (RFC 3261 section 18.4).
     let in_vain = opened_for.filter(|_| !patience.heard && !matches!(why, Why::Ours));
     if let Some(hop) = in_vain {
-        shared.unlist(id, peer);
+        shared.unlist(id, (transport, peer));
         let _ = shared.inbox.stream(Event::Unreachable { hop }).await;
     }
     let told = matches!(why, Why::Peer);
     if told {
         // The peer says no more, but it may still listen (RFC 9293 section 3.6, "half-closed"): the
         // core closes the flow when it has answered all that came before.
-        shared.unlist(id, peer);
+        shared.unlist(id, (transport, peer));
         let _ = shared.inbox.stream(Event::FlowClosed { flow: id }).await;
         let _ = timeout(shared.limits.farewell, gone).await;
     }
@@ -97,7 +97,7 @@ fn prepare(stream: &TcpStream) {
 async fn read_all(
     shared: &Shared,
     hop: Hop,
-    (read, framer): (&mut OwnedReadHalf, &mut Framer),
+    (read, framer): (&mut ReadHalf<Wire>, &mut Framer),
     gone: &mut oneshot::Receiver<()>,
     patience: &mut Patience,
 ) -> Why {
@@ -211,13 +211,18 @@ impl Patience {
 async fn write_all(
     shared: Arc<Shared>,
     id: FlowId,
-    mut write: OwnedWriteHalf,
+    mut write: WriteHalf<Wire>,
     mut queue: mpsc::Receiver<Parcel>,
     octets: Arc<AtomicUsize>,
-) -> (Vec<Parcel>, OwnedWriteHalf) {
+) -> (Vec<Parcel>, WriteHalf<Wire>) {
     let within = shared.limits.write_within;
     while let Some(parcel) = queue.recv().await {
-        let written = timeout(within, write.write_all(&parcel.bytes)).await;
+        let write_it = async {
+            write.write_all(&parcel.bytes).await?;
+            // TLS keeps octets back until it is told that there are no more.
+            write.flush().await
+        };
+        let written = timeout(within, write_it).await;
         octets.fetch_sub(parcel.bytes.len(), Ordering::Relaxed);
         if !matches!(written, Ok(Ok(()))) {
             shared.drop_flow(id);

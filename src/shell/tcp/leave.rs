@@ -1,16 +1,18 @@
 //! Connections go to another program and stay open: first nothing more is read, then the core deals
 //! with all that was, then what it said is written, and then they are left.
 
+use super::wire::Wire;
 use super::{By, Left, Stage, Streams, connection};
 use crate::base::FlowId;
 use crate::shell::handover::OpenFlow;
+use crate::sip::Transport;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
@@ -26,10 +28,10 @@ impl Streams {
     }
 
     /// Writes what is queued and lets go of every connection.
-    pub async fn leave_all(&self) -> (Vec<(SocketAddr, OwnedFd)>, Vec<OpenFlow>) {
+    pub async fn leave_all(&self) -> (Vec<(Transport, SocketAddr, OwnedFd)>, Vec<OpenFlow>) {
         let all = self.0.paused.load(Ordering::SeqCst);
         self.0.stage.send_replace(Stage::Leaving);
-        self.until(|| self.left().flows.len() >= all).await;
+        self.until(|| self.left().flows.len() + self.left().closed >= all).await;
         let left = std::mem::take(&mut *self.left());
         (left.listeners, left.flows)
     }
@@ -41,33 +43,37 @@ impl Streams {
         let peer = stream.peer_addr()?;
         let stream = TcpStream::from_std(stream)?;
         let full = |full| io::Error::other(format!("no room for it: {full:?}"));
-        let end = self.admit_as(flow.id, peer, By::Before).map_err(full)?;
+        let end = self.admit_as(flow.id, (Transport::Tcp, peer), By::Before).map_err(full)?;
         if !flow.known {
             end.known.store(false, Ordering::Relaxed);
             self.0.add_stranger(flow.id);
         }
-        self.0.runtime.spawn(connection::run(self.clone(), end, stream, flow.begun));
+        self.0.runtime.spawn(connection::run(self.clone(), end, Wire::Plain(stream), flow.begun));
         Ok(())
     }
 
     pub(super) fn leave(
         &self,
         id: FlowId,
-        read: OwnedReadHalf,
-        write: OwnedWriteHalf,
+        read: ReadHalf<Wire>,
+        write: WriteHalf<Wire>,
         begun: Vec<u8>,
     ) {
-        let whole = read.reunite(write).ok().and_then(|stream| stream.into_std().ok());
-        if let Some(stream) = whole {
-            let known = !self.0.strangers().contains(&id);
-            self.left().flows.push(OpenFlow { id, fd: stream.into(), begun, known });
+        let whole = read.unsplit(write).into_plain().and_then(|stream| stream.into_std().ok());
+        match whole {
+            Some(stream) => {
+                let known = !self.0.strangers().contains(&id);
+                self.left().flows.push(OpenFlow { id, fd: stream.into(), begun, known });
+            }
+            // Its keys end with this program: the phone connects again.
+            None => self.left().closed += 1,
         }
         self.0.at_rest.notify_one();
     }
 
-    pub(super) fn leave_listener(&self, listener: TcpListener) {
+    pub(super) fn leave_listener(&self, transport: Transport, listener: TcpListener) {
         if let (Ok(at), Ok(listener)) = (listener.local_addr(), listener.into_std()) {
-            self.left().listeners.push((at, listener.into()));
+            self.left().listeners.push((transport, at, listener.into()));
         }
     }
 

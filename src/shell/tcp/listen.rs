@@ -1,6 +1,7 @@
 //! Connections that others open.
 
-use super::{By, Full, Stage, Streams, connection};
+use super::wire::Wire;
+use super::{By, FlowEnd, Full, Gone, Stage, Streams, connection};
 use crate::shell::accept;
 use crate::shell::handover::Handover;
 use crate::shell::sys::mark;
@@ -8,17 +9,25 @@ use crate::shell::udp::listen_sentence;
 use crate::sip::Transport;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 /// Connections that the kernel keeps until they are accepted.
 const BACKLOG: i32 = 1_024;
 
 /// A bound listener, or a sentence that says why there is none. One that the program before this
 /// one has had open is gone on with. Connections that come in there are marked alike.
-pub fn bind(at: SocketAddr, dscp: u8, open: &mut Handover) -> Result<TcpListener, String> {
-    if let Some(left) = open.listener(Transport::Tcp, at) {
+pub fn bind(
+    transport: Transport,
+    at: SocketAddr,
+    dscp: u8,
+    open: &mut Handover,
+) -> Result<TcpListener, String> {
+    let name = if transport == Transport::Tls { "tls" } else { "tcp" };
+    if let Some(left) = open.listener(transport, at) {
         let listener = TcpListener::from(left);
         let ready = listener.set_nonblocking(true);
-        return ready.map(|()| listener).map_err(|e| listen_sentence("tcp", at, &e));
+        return ready.map(|()| listener).map_err(|e| listen_sentence(name, at, &e));
     }
     let bound = || {
         use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -34,12 +43,12 @@ pub fn bind(at: SocketAddr, dscp: u8, open: &mut Handover) -> Result<TcpListener
         socket.set_nonblocking(true)?;
         Ok(TcpListener::from(socket))
     };
-    bound().map_err(|e: io::Error| listen_sentence("tcp", at, &e))
+    bound().map_err(|e: io::Error| listen_sentence(name, at, &e))
 }
 
 impl Streams {
     /// Accepts connections until the runtime ends. Called inside the runtime.
-    pub fn listen(&self, listener: TcpListener) -> io::Result<()> {
+    pub fn listen(&self, transport: Transport, listener: TcpListener) -> io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let streams = self.clone();
         tokio::spawn(async move {
@@ -47,14 +56,12 @@ impl Streams {
                 let accepted = tokio::select! {
                     accepted = listener.accept() => accepted,
                     () = streams.0.reaches(Stage::Deaf) => {
-                        return streams.leave_listener(listener);
+                        return streams.leave_listener(transport, listener);
                     }
                 };
                 match accepted {
-                    Ok((stream, peer)) => match streams.admit(peer, By::Peer) {
-                        Ok(end) => {
-                            tokio::spawn(connection::run(streams.clone(), end, stream, Vec::new()));
-                        }
+                    Ok((stream, peer)) => match streams.admit(transport, peer, By::Peer) {
+                        Ok(end) => drop(tokio::spawn(welcome(streams.clone(), end, stream))),
                         Err(Full::All) => connection::refuse(&streams.0, peer, "no room"),
                         Err(Full::Source) => {
                             connection::refuse(&streams.0, peer, "too many from this address");
@@ -65,5 +72,32 @@ impl Streams {
             }
         });
         Ok(())
+    }
+}
+
+/// Over TLS the handshake comes first: it has the time of a first message, and whoever is told to
+/// give way to others meanwhile does.
+async fn welcome(streams: Streams, mut end: FlowEnd, stream: TcpStream) {
+    let wire = match end.transport {
+        Transport::Udp | Transport::Tcp => Ok(Wire::Plain(stream)),
+        Transport::Tls => {
+            let within = streams.0.limits.message_within;
+            tokio::select! {
+                secured = timeout(within, streams.0.keys.accept(stream)) => {
+                    secured.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+                }
+                _ = &mut end.gone => Err(io::ErrorKind::ConnectionAborted.into()),
+                () = streams.0.reaches(Stage::Deaf) => Err(io::ErrorKind::ConnectionAborted.into()),
+            }
+        }
+    };
+    match wire {
+        Ok(wire) => connection::run(streams, end, wire, Vec::new()).await,
+        Err(error) => {
+            connection::refuse(&streams.0, end.peer, &format!("no handshake: {error}"));
+            streams
+                .release(Gone { id: end.id, peer: end.peer, by: end.by }, Vec::new(), false)
+                .await;
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! SIP over TCP (RFC 3261 section 18): who is connected, and how a message finds its connection.
+//! SIP over TCP and TLS (RFC 3261 section 18): who is connected, and how a message finds its
+//! connection.
 //!
 //! In: messages from the core, connections from the world. Out: whole messages and closed flows, as
 //! events. A peer that sends half a message, sends nothing, or does not read is closed; it never
@@ -8,15 +9,18 @@ mod connect;
 mod connection;
 mod leave;
 mod listen;
+mod secure;
+mod wire;
 
 pub use listen::bind;
+pub use secure::{Keys, check as check_keys};
 
 use super::handover::OpenFlow;
 use super::lane::Inbox;
 use super::meters::ShellMeters;
 use crate::base::FlowId;
 use crate::core::Event;
-use crate::sip::{Hop, access};
+use crate::sip::{Hop, Transport, access};
 use bytes::Bytes;
 use dashmap::DashMap;
 use std::collections::BTreeSet;
@@ -80,7 +84,7 @@ pub struct Streams(Arc<Shared>);
 
 struct Shared {
     flows: DashMap<FlowId, Flow>,
-    by_peer: DashMap<SocketAddr, FlowId>,
+    by_peer: DashMap<(Transport, SocketAddr), FlowId>,
     per_source: DashMap<IpAddr, usize>,
     /// The id of the next connection.
     next: AtomicU64,
@@ -99,13 +103,14 @@ struct Shared {
     runtime: Handle,
     /// The code point that what we send is marked with.
     dscp: u8,
+    keys: Arc<Keys>,
     meters: ShellMeters,
 }
 
 /// One connection, open or being opened. Dropping it closes the connection when what is queued has
 /// been written.
 struct Flow {
-    peer: SocketAddr,
+    peer: (Transport, SocketAddr),
     queue: mpsc::Sender<Parcel>,
     octets: Arc<AtomicUsize>,
     known: Arc<AtomicBool>,
@@ -121,6 +126,7 @@ struct Parcel {
 /// The connection's own end of its [`Flow`].
 struct FlowEnd {
     id: FlowId,
+    transport: Transport,
     peer: SocketAddr,
     queue: mpsc::Receiver<Parcel>,
     octets: Arc<AtomicUsize>,
@@ -151,8 +157,10 @@ enum By {
 /// What another program goes on with.
 #[derive(Default)]
 struct Left {
-    listeners: Vec<(SocketAddr, OwnedFd)>,
+    listeners: Vec<(Transport, SocketAddr, OwnedFd)>,
     flows: Vec<OpenFlow>,
+    /// Connections that nobody can go on with.
+    closed: usize,
 }
 
 /// On the way to another program.
@@ -177,9 +185,9 @@ impl Streams {
     pub fn new(
         limits: Limits,
         first: FlowId,
-        inbox: Inbox,
-        runtime: Handle,
+        (inbox, runtime): (Inbox, Handle),
         dscp: u8,
+        keys: Arc<Keys>,
         meters: ShellMeters,
     ) -> Self {
         Self(Arc::new(Shared {
@@ -197,6 +205,7 @@ impl Streams {
             inbox,
             runtime,
             dscp,
+            keys,
             meters,
         }))
     }
@@ -206,7 +215,7 @@ impl Streams {
     pub fn send(&self, hop: Hop, bytes: Bytes) {
         let shared = &self.0;
         let mut parcel = Parcel { hop: Some(hop), bytes };
-        let by_peer = || shared.by_peer.get(&hop.peer).map(|entry| *entry);
+        let by_peer = || shared.by_peer.get(&(hop.transport, hop.peer)).map(|entry| *entry);
         for flow in [hop.flow, by_peer()].into_iter().flatten() {
             match shared.put(flow, parcel) {
                 Ok(()) => return,
@@ -237,12 +246,17 @@ impl Streams {
     }
 
     /// Makes room for one more connection with `peer`.
-    fn admit(&self, peer: SocketAddr, by: By) -> Result<FlowEnd, Full> {
+    fn admit(&self, transport: Transport, peer: SocketAddr, by: By) -> Result<FlowEnd, Full> {
         let id = FlowId(self.0.next.fetch_add(1, Ordering::Relaxed));
-        self.admit_as(id, peer, by)
+        self.admit_as(id, (transport, peer), by)
     }
 
-    fn admit_as(&self, id: FlowId, peer: SocketAddr, by: By) -> Result<FlowEnd, Full> {
+    fn admit_as(
+        &self,
+        id: FlowId,
+        (transport, peer): (Transport, SocketAddr),
+        by: By,
+    ) -> Result<FlowEnd, Full> {
         let shared = &self.0;
         shared.take_room(peer, by)?;
         shared.meters.connections.increment(1.0);
@@ -251,18 +265,19 @@ impl Streams {
         let octets = Arc::new(AtomicUsize::new(0));
         let known = Arc::new(AtomicBool::new(by != By::Peer));
         let flow = Flow {
-            peer,
+            peer: (transport, peer),
             queue,
             octets: Arc::clone(&octets),
             known: Arc::clone(&known),
             _alive: alive,
         };
         shared.flows.insert(id, flow);
-        shared.by_peer.insert(peer, id);
+        shared.by_peer.insert((transport, peer), id);
         if by == By::Peer {
             shared.add_stranger(id);
         }
-        Ok(FlowEnd { id, peer, queue: queue_end, octets, gone, known, by, opened_for: None })
+        let (queue, opened_for) = (queue_end, None);
+        Ok(FlowEnd { id, transport, peer, queue, octets, gone, known, by, opened_for })
     }
 
     /// The connection is over, or never was. What was queued and not written comes back as
@@ -279,6 +294,7 @@ impl Streams {
             let _ = shared.inbox.stream(Event::Unreachable { hop }).await;
         }
         shared.give_room_back(gone);
+        shared.at_rest.notify_one();
     }
 }
 
@@ -348,7 +364,7 @@ impl Shared {
                 }
             }
         };
-        let peer = entry.peer;
+        let (_, peer) = entry.peer;
         drop(entry);
         tracing::warn!(%peer, "this peer does not read what it is sent: its connection is closed");
         self.drop_flow(flow);
@@ -365,7 +381,7 @@ impl Shared {
     }
 
     /// Nothing finds the connection by its peer any more, only by its id.
-    fn unlist(&self, flow: FlowId, peer: SocketAddr) {
+    fn unlist(&self, flow: FlowId, peer: (Transport, SocketAddr)) {
         self.by_peer.remove_if(&peer, |_, current| *current == flow);
     }
 

@@ -1,6 +1,7 @@
 //! Connections over loopback: limits, slow peers, deaf peers, reuse.
 
 use super::*;
+use crate::config::Tls;
 use crate::shell::handover::Handover;
 use crate::shell::lane::{InboxEnd, inbox};
 use crate::shell::meters::Metrics;
@@ -32,10 +33,13 @@ impl World {
         let waker = Arc::new(Waker::new().unwrap());
         let (inbox, end) = inbox(Arc::clone(&waker));
         let meters = Metrics::new().for_shell();
-        let streams = Streams::new(limits, FlowId(0), inbox, runtime.handle().clone(), 24, meters);
-        let listener = bind("127.0.0.1:0".parse().unwrap(), 24, &mut Handover::default()).unwrap();
+        let keys = Arc::new(Keys::load(&Tls::default()).unwrap());
+        let ways = (inbox, runtime.handle().clone());
+        let streams = Streams::new(limits, FlowId(0), ways, 24, keys, meters);
+        let at = "127.0.0.1:0".parse().unwrap();
+        let listener = bind(Transport::Tcp, at, 24, &mut Handover::default()).unwrap();
         let at = listener.local_addr().unwrap();
-        runtime.block_on(async { streams.listen(listener) }).unwrap();
+        runtime.block_on(async { streams.listen(Transport::Tcp, listener) }).unwrap();
         let poller = Poller::new().unwrap();
         poller.add_waker(&waker, 0).unwrap();
         let seen = std::collections::VecDeque::new();
@@ -121,7 +125,10 @@ fn who_has_said_the_last_word_still_gets_the_answer_and_then_the_end() {
     assert_eq!(world.event(), Event::FlowClosed { flow });
     // What the core does about a message, and then about the end.
     world.streams.send(hop, Bytes::from_static(b"SIP/2.0 200 OK\r\n\r\n"));
-    assert!(!world.streams.0.by_peer.contains_key(&hop.peer), "nothing else goes this way");
+    assert!(
+        !world.streams.0.by_peer.contains_key(&(hop.transport, hop.peer)),
+        "nothing else goes this way"
+    );
     world.streams.close(flow);
     let mut all = String::new();
     phone.read_to_string(&mut all).unwrap();
@@ -262,7 +269,9 @@ fn who_has_been_a_stranger_for_longest_gives_way_and_some_room_is_left_for_us() 
 #[test]
 fn a_host_has_one_share_however_many_addresses_it_has() {
     let streams = World::new(Limits { per_source: 2, ..Limits::default() }).streams;
-    let from = |host: &str| streams.admit(format!("[{host}]:4000").parse().unwrap(), By::Peer);
+    let from = |host: &str| {
+        streams.admit(Transport::Tcp, format!("[{host}]:4000").parse().unwrap(), By::Peer)
+    };
     let _kept = [from("2001:db8::1").ok().unwrap(), from("2001:db8::2").ok().unwrap()];
     assert!(matches!(from("2001:db8::3"), Err(Full::Source)));
     assert!(from("2001:db8:0:1::1").is_ok(), "another network");

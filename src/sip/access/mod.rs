@@ -56,7 +56,7 @@ impl Rules {
         let home = self.fixed.get(name).filter(|_| !self.has_user(name));
         home.is_some_and(|home| match transport {
             Transport::Udp => home.ip() == peer.ip().to_canonical() && home.port() == peer.port(),
-            Transport::Tcp => home.ip() == peer.ip().to_canonical(),
+            Transport::Tcp | Transport::Tls => home.ip() == peer.ip().to_canonical(),
         })
     }
 

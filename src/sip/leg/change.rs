@@ -52,7 +52,7 @@ impl Leg {
             Refresh::Invite => Method::Invite,
             Refresh::Update => Method::Update,
         };
-        let contact = compose::contact(&desk.net.settings, &self.dialog.hop);
+        let contact = self.dialog.contact(&desk.net.settings);
         let (session, min_se) = (self.asked_for(desk), self.min_se);
         let refresher = self.session.map(|s| s.refresher);
         let seq = self.dialog.next_seq();

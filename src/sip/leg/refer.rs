@@ -6,7 +6,7 @@ use crate::base::TransactionId;
 use crate::sip::desk::{Desk, Wanted};
 use crate::sip::request::{party_of, replaced};
 use crate::sip::transaction::table::Purpose;
-use crate::sip::{Body, Notice, Refer, compose, tag};
+use crate::sip::{Body, Notice, Refer, tag};
 use crate::wire::sip::{Message, Method, Name, Writer, phrase, unpercent};
 use serde::{Deserialize, Serialize};
 
@@ -71,7 +71,7 @@ impl Leg {
         let silent = referral.silent;
         referral.subscribed &= (200..=299).contains(&status);
         let own_tag = tag::tag(desk.id, self.secret);
-        let contact = compose::contact(&desk.net.settings, &self.dialog.hop);
+        let contact = self.dialog.contact(&desk.net.settings);
         let fill = |writer: &mut Writer| {
             writer.header(Name::Contact, &contact);
             if silent {
@@ -97,7 +97,7 @@ impl Leg {
         let line = format!("SIP/2.0 {status} {}\r\n", phrase(status));
         let kind = "message/sipfrag;version=2.0".into();
         let body = Body { kind, bytes: line.into_bytes().into() };
-        let contact = compose::contact(&desk.net.settings, &self.dialog.hop);
+        let contact = self.dialog.contact(&desk.net.settings);
         let seq = self.dialog.next_seq();
         let (method, purpose) = (Method::Notify, Purpose::Notify);
         let wanted = Wanted { method, seq, purpose, body: Some(&body) };

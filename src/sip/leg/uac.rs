@@ -70,7 +70,7 @@ impl Leg {
 
     fn send_invite(&mut self, desk: &mut Desk) {
         let seq = self.dialog.next_seq();
-        let contact = compose::contact(&desk.net.settings, &self.dialog.hop);
+        let contact = self.dialog.contact(&desk.net.settings);
         let (expires, min_se) = (self.asked_for(desk), desk.net.wish().min_se.max(self.min_se));
         let trusted = self.trunk.is_some();
         let Phase::Calling(calling) = &self.phase else { return };

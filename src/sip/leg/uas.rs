@@ -108,7 +108,7 @@ impl Leg {
         fill: impl FnOnce(&mut Writer),
     ) {
         let own_tag = tag::tag(desk.id, self.secret);
-        let contact = compose::contact(&desk.net.settings, &self.dialog.hop);
+        let contact = self.dialog.contact(&desk.net.settings);
         desk.respond(
             transaction,
             status,

@@ -89,7 +89,8 @@ impl Leg {
 
     /// Target refresh, RFC 3261 section 12.2.1.2 and 12.2.2.
     pub(super) fn refresh_target(&mut self, desk: &mut Desk, message: &Message) {
-        let Some(contact) = message.contact().filter(|c| c.uri.is_clear()) else { return };
+        let hop = self.dialog.hop;
+        let Some(contact) = message.contact().filter(|c| hop.leads_to(&c.uri)) else { return };
         if *contact.uri.raw != *self.dialog.target {
             self.dialog.target = contact.uri.raw.into();
             route::aim(desk, &mut self.dialog, self.fixed);

@@ -8,7 +8,7 @@
 
 mod ask;
 
-use super::{Contact, Hop, Rebound, Transport};
+use super::{Contact, Hop, Rebound};
 use crate::base::limits::BINDINGS_PER_AOR_MAX;
 use crate::base::{BindingId, Cx, FlowId, Instant, Slab, Timer};
 use crate::wire::sip::Uri;
@@ -81,7 +81,7 @@ impl Registrar {
         let before = self.contacts(register.user);
         let binds = wishes.iter().flatten().any(Wish::lasts);
         // Over UDP a flow is kept alive with STUN (RFC 5626 section 3.5.2), which we do not answer.
-        let kept_alive = register.hop.transport == Transport::Tcp;
+        let kept_alive = register.hop.transport.is_stream();
         let flows = wishes.iter().flatten().any(|w| w.instance.is_some() && w.lasts());
         let outbound = flows && kept_alive;
         match wishes {

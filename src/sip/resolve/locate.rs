@@ -4,7 +4,7 @@
 //! still open. Asks nobody and remembers nothing.
 
 use super::Question;
-use super::place::{DEFAULT_PORT, Place, Server};
+use super::place::{Place, Server};
 use crate::base::{Rng, limits};
 use crate::sip::{Record, RecordKind, Transport};
 use std::cmp::Reverse;
@@ -22,7 +22,7 @@ pub fn locate<'a>(
     rng: &mut Rng,
 ) -> Step {
     let transport = place.transport.unwrap_or(Transport::Udp);
-    let port = place.port.unwrap_or(DEFAULT_PORT);
+    let port = place.port.unwrap_or(transport.default_port());
     // Section 4.2: "If TARGET is a numeric IP address, the client uses that address."
     if let Some(ip) = place.numeric() {
         return Step::Done(vec![Server { transport, addr: SocketAddr::new(ip, port) }]);
@@ -93,8 +93,8 @@ fn services<'a>(
     Ok(offered.into_iter().map(|(_, _, transport, name)| (transport, name)).collect())
 }
 
-/// "The client discards any records whose services it does not support": TLS, SCTP, and all that
-/// is not SIP.
+/// "The client discards any records whose services it does not support": SCTP, and all that is not
+/// SIP. Over TLS goes what is asked to, and nothing else.
 fn offer(record: &Record) -> Option<(u16, u16, Transport, String)> {
     let Record::Naptr { order, preference, service, replacement } = record else {
         return None;
@@ -111,6 +111,7 @@ fn srv_name(transport: Transport, host: &str) -> String {
     match transport {
         Transport::Udp => format!("_sip._udp.{host}"),
         Transport::Tcp => format!("_sip._tcp.{host}"),
+        Transport::Tls => format!("_sips._tcp.{host}"),
     }
 }
 

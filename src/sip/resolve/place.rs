@@ -7,9 +7,6 @@ use crate::wire::sip::Uri;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 
-/// RFC 3261 section 19.1.2.
-pub const DEFAULT_PORT: u16 = 5_060;
-
 /// What a URI or a setting says about where: of a URI, `maddr` goes before the host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Place {
@@ -20,7 +17,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// `host`, `host:port`, `udp:host:port`, `tcp:[2001:db8::1]:port` and so on.
+    /// `host`, `host:port`, `udp:host:port`, `tls:[2001:db8::1]:port` and so on.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if text.parse::<IpAddr>().is_ok() {
@@ -41,14 +38,21 @@ impl Place {
         (place.numeric().is_some() || is_name(host)).then_some(place)
     }
 
-    /// Where a URI leads. `None`: over TLS, or a transport that there is not.
+    /// Where a URI leads. `None`: a transport that there is not.
     pub fn of(uri: &Uri) -> Option<Self> {
-        let transport = match uri.transport() {
+        let named = match uri.transport() {
             Some(name) => Some(Transport::named(name)?),
             None => None,
         };
+        let transport = match (uri.is_clear(), named) {
+            (true, named) => named,
+            // RFC 3261 section 26.2.2: "the use of ... transport=tls" beside SIPS says what SIPS
+            // says; "transport=tcp" is what TLS runs over.
+            (false, None | Some(Transport::Tcp | Transport::Tls)) => Some(Transport::Tls),
+            (false, Some(Transport::Udp)) => return None,
+        };
         let host = uri.maddr().unwrap_or(uri.host).to_string();
-        uri.is_clear().then_some(Self { host, port: uri.port, transport })
+        uri.is_sip().then_some(Self { host, port: uri.port, transport })
     }
 
     /// What is there, where the host is an address: over UDP, if nothing else is said.
@@ -58,8 +62,8 @@ impl Place {
 
     /// The same at this address.
     pub(super) fn at(&self, ip: IpAddr) -> Server {
-        let port = self.port.unwrap_or(DEFAULT_PORT);
         let transport = self.transport.unwrap_or(Transport::Udp);
+        let port = self.port.unwrap_or(transport.default_port());
         Server { transport, addr: SocketAddr::new(ip, port) }
     }
 
@@ -105,6 +109,7 @@ mod tests {
             ("[2001:db8::1]", "[2001:db8::1]", None, None),
             ("2001:db8::1", "2001:db8::1", None, None),
             ("udp:2001:db8::1", "2001:db8::1", None, Some(Udp)),
+            ("tls:sbc", "sbc", None, Some(Transport::Tls)),
         ] {
             let place = Place { host: host.into(), port, transport };
             assert_eq!(Place::parse(text), Some(place), "{text}");

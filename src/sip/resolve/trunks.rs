@@ -133,7 +133,7 @@ impl Site {
         if here.any(|server| server.addr.port() == peer.port()) {
             return Some(Fit::Exact);
         }
-        (self.place.port.is_none() || transport == Transport::Tcp).then_some(Fit::Host)
+        (self.place.port.is_none() || transport.is_stream()).then_some(Fit::Host)
     }
 }
 

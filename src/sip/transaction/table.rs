@@ -100,7 +100,7 @@ pub struct Table {
 
 impl Settings {
     pub fn timing(&self, transport: Transport) -> Timing {
-        let reliable = transport == Transport::Tcp;
+        let reliable = transport.is_stream();
         Timing { t1: self.t1, t2: self.t2, t4: self.t4, reliable }
     }
 }
@@ -339,7 +339,7 @@ impl Table {
     pub fn flow_closed(&mut self, flow: FlowId) -> Vec<TransactionId> {
         let Some(peer) = self.flows.remove(&flow) else { return Vec::new() };
         self.clients_to(peer, |hop| hop.flow.is_none_or(|own| own == flow))
-            .filter(|&id| self.slab.get(id).is_some_and(|t| t.hop.transport == Transport::Tcp))
+            .filter(|&id| self.slab.get(id).is_some_and(|t| t.hop.transport.is_stream()))
             .collect()
     }
 
@@ -352,7 +352,7 @@ impl Table {
             None => kept.is_empty(),
         };
         let over_streams = |t: &Transaction| {
-            t.hop.transport == Transport::Tcp && t.is_waiting() && has_closed(t.hop.flow)
+            t.hop.transport.is_stream() && t.is_waiting() && has_closed(t.hop.flow)
         };
         let clients = self.by_peer.iter().map(|&(_, id)| id);
         clients.filter(|&id| self.slab.get(id).is_some_and(over_streams)).collect()

@@ -22,6 +22,39 @@ fn whoever_looks_back_leaves_out_the_event_that_broke_the_core() {
     assert!(audit.notes[0].contains("segment 1, entry ") && audit.notes[0].contains("left out"));
 }
 
+/// In the clock of the switch, with a crash in between.
+#[test]
+fn q33_whoever_was_away_for_ten_minutes_gets_every_fact_once_and_the_journal_tells_the_same() {
+    let place = Place::new("journal-away");
+    let mut process = place.start();
+    process.arrives("c0");
+    process.ends_one();
+    let from = process.switch.numbers(process.now).facts + 1;
+    let (left, mut calls) = (process.now.instant, 1);
+    while process.now.instant.since(left) < Duration::from_secs(600) {
+        process.arrives(&format!("c{calls}"));
+        process.ends_one();
+        calls += 1;
+        if calls == 60 {
+            process = place.start();
+        }
+    }
+    let newest = process.switch.numbers(process.now).facts;
+    let told = process.board.facts(from, usize::MAX).unwrap();
+    assert!(calls > 100 && told.len() as u64 == newest + 1 - from, "{} of {calls}", told.len());
+    for (seq, fact) in (from..).zip(&told) {
+        assert!(fact.starts_with(&format!("{{\"seq\":{seq},")), "{seq}: {fact}");
+    }
+    drop(process);
+    let mut again = Vec::new();
+    let mut note = |fact: &str| {
+        again.push(fact.to_string());
+        Ok(())
+    };
+    super::super::tell(&place.dir(), Some(from), &mut note).unwrap();
+    assert!(told.iter().map(|fact| &**fact).eq(again.iter().map(String::as_str)));
+}
+
 #[test]
 fn whoever_looks_back_begins_anew_behind_a_gap_and_says_so() {
     let place = Place::new("journal-gap-back");

@@ -58,10 +58,7 @@ fn a_segment_that_a_snapshot_leads_to_is_begun_anew() {
         let place = Place::new("journal-stub-led");
         let mut process = place.start();
         (0..2).for_each(|n| process.arrives(&format!("c{n}")));
-        let Process { switch, board, writer, now, .. } = process;
-        let (sender, receiver) = channel::bounded(1);
-        sender.send(board).unwrap();
-        assert!(Box::new(writer).leave(switch.memory(now), receiver));
+        let switch = process.leaves();
         match octets {
             Some(octets) => put_stub(&place, 2, octets),
             None => std::fs::remove_file(files::segment(&place.dir(), 2)).unwrap(),

@@ -58,10 +58,7 @@ fn another_build_goes_on_from_the_last_snapshot_of_an_orderly_end() {
     let place = Place::new("journal-orderly");
     let mut process = place.start();
     (0..2).for_each(|n| process.arrives(&format!("c{n}")));
-    let Process { switch, board, writer, now, .. } = process;
-    let (sender, receiver) = channel::bounded(1);
-    sender.send(board).unwrap();
-    assert!(Box::new(writer).leave(switch.memory(now), receiver));
+    let switch = process.leaves();
     rewrite(&place, by_another_build);
     let again = place.start();
     assert!(again.switch.state() == switch.state() && again.board.live() == 2);
@@ -110,10 +107,7 @@ fn a_version_of_another_form_still_knows_whom_to_call_and_whom_not_to_let_in() {
     let (blocks, missed) =
         (process.board.blocks_list(), process.board.missed_list(process.now, &|_, _| true));
     assert_eq!(missed.as_array().map(Vec::len), Some(1), "{missed:#}");
-    let Process { switch, board, writer, now, .. } = process;
-    let (sender, receiver) = channel::bounded(1);
-    sender.send(board).unwrap();
-    assert!(Box::new(writer).leave(switch.memory(now), receiver));
+    process.leaves();
     let later = crate::core::journal::FORMAT + 1;
     rewrite(&place, |bytes| crate::core::journal::in_another_form(&bytes, later, &|note| note));
     let again = place.start();

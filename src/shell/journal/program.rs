@@ -1,0 +1,69 @@
+//! The program that writes a journal, kept beside it. What lies where it was started from may be
+//! replaced at any moment, and only the same build can handle its events: should the switch die
+//! before the new one was told to go on with its calls, a start of the new one hands over to this.
+//!
+//! In: the folder of a journal. Out: the program that can go on with it.
+
+use super::files::{self, Loaded};
+use crate::core::journal::HEADER_LEN;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+const NAME: &str = "program";
+/// This one, whatever lies in its place by now.
+const SELF: &str = "/proc/self/exe";
+
+/// Keeps this program beside its journal. It may take a while: where it cannot be linked it is
+/// copied.
+pub fn keep(dir: &Path) {
+    if let Err(error) = try_keep(dir) {
+        tracing::warn!(
+            "{}: the program cannot be kept beside its journal: {error}. Should another version \
+             lie in its place when it dies, its calls are lost",
+            dir.display()
+        );
+    }
+}
+
+fn try_keep(dir: &Path) -> io::Result<()> {
+    let (path, fresh) = (dir.join(NAME), dir.join(NAME).with_extension("new"));
+    let own = fs::metadata(SELF)?;
+    if is_same(&path, &own) {
+        return Ok(());
+    }
+    let _ = fs::remove_file(&fresh);
+    let linked = std::env::current_exe().and_then(|at| fs::hard_link(at, &fresh));
+    if linked.is_err() || !is_same(&fresh, &own) {
+        let _ = fs::remove_file(&fresh);
+        fs::copy(SELF, &fresh)?;
+    }
+    fs::rename(&fresh, &path)
+}
+
+/// By its place on the disk; of a copy, by its length and by not being older.
+fn is_same(path: &Path, own: &fs::Metadata) -> bool {
+    fs::metadata(path).is_ok_and(|kept| {
+        let same_file = (kept.dev(), kept.ino()) == (own.dev(), own.ino());
+        same_file || kept.len() == own.len() && kept.mtime() >= own.mtime()
+    })
+}
+
+/// The program that can handle what lies in the journal of a data folder, where this one cannot.
+pub fn that_can_go_on(data: &Path) -> Option<PathBuf> {
+    let dir = data.join("journal");
+    let (segments, snapshots) = files::list_whole(&dir).ok()?;
+    let newest = snapshots.last().copied().unwrap_or(0);
+    let is_foreign = |number: &u64| {
+        let loaded = Loaded::open(&files::segment(&dir, *number));
+        loaded.is_ok_and(|loaded| {
+            let foreign = loaded.header.is_ok_and(|header| header.check_build().is_err());
+            foreign && loaded.bytes.len() > HEADER_LEN
+        })
+    };
+    let foreign = segments.iter().filter(|number| **number >= newest).any(is_foreign);
+    let kept = dir.join(NAME);
+    let own = fs::metadata(SELF).ok()?;
+    (foreign && kept.is_file() && !is_same(&kept, &own)).then_some(kept)
+}
