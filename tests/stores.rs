@@ -198,7 +198,8 @@ fn a_purge_of_postgresql_takes_what_is_old_leaves_proof_and_says_what_it_cannot_
     assert_eq!(left().trim(), "1,2,3,4,5,6");
     let said = purge(&[]);
     assert!(said.contains(": 2 calls and 0 states of agents purged; 0 are held"), "{said}");
-    assert!(said.contains("records.jsonl: NOT purged"), "{said}");
+    assert!(said.contains("records.jsonl: 0 calls and 0 states of agents purged"), "{said}");
+    assert!(said.contains("/journal: NOT purged: it holds callers' numbers since 20"), "{said}");
     assert_eq!(left().trim(), "1,3,4,6");
     let legs = postgres.sql("SELECT count(*) FROM legs WHERE call NOT IN (SELECT id FROM calls)");
     assert_eq!(legs.trim(), "0", "legs go with their calls");

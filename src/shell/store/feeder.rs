@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// Batches that a store takes one after the other until it is tried with larger ones.
+const WELL: u32 = 32;
 /// Longer than any switch runs.
 const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 
@@ -185,7 +187,7 @@ pub fn feed(shared: &Shared, n: usize, place: &Place, pace: Pace, meters: &Shell
     let mut tries_left = pace.last_tries;
     let mut bookmark = Bookmark::default();
     // One that is so slow that a whole batch runs out of time gets there by smaller ones.
-    let mut batch = place.batch;
+    let (mut batch, mut well) = (place.batch, 0);
     loop {
         let (from, end, closing) = shared.wait_for_rows(n);
         if from >= end && closing {
@@ -196,7 +198,10 @@ pub fn feed(shared: &Shared, n: usize, place: &Place, pace: Pace, meters: &Shell
             .and_then(|(rows, at)| line.write(&rows).map(|()| (rows, at)));
         match fed {
             Ok((rows, at)) => {
-                batch = (batch * 2).min(place.batch);
+                well += 1;
+                if well == WELL {
+                    (batch, well) = ((batch * 2).min(place.batch), 0);
+                }
                 shared.advance(n, at, &mut bookmark);
                 shared.health.stored(n, rows.len() as u64, last_numbers(&rows));
                 meters.rows_stored.increment(rows.len() as u64);
@@ -206,7 +211,7 @@ pub fn feed(shared: &Shared, n: usize, place: &Place, pace: Pace, meters: &Shell
                 pause = pace.retry.0;
             }
             Err(error) => {
-                batch = (batch / 2).max(1);
+                (batch, well) = ((batch / 2).max(1), 0);
                 shared.health.failed(n, &error);
                 meters.store_failures.increment(1);
                 tracing::error!(

@@ -2,16 +2,21 @@
 //! leaves proof of it: what, how many, by whom, their numbers, and a digest by which whoever has a
 //! copy can show that these were the rows.
 
+mod lines;
 mod postgres;
 mod sqlite;
+
+pub use lines::proofs;
 
 use super::columns::{AGENT_STATES, CALLS, Table};
 use super::verify::{Cells, Ranges};
 use crate::config::{Hold, Settings, Store};
+use crate::shell::lock::Lock;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
 use sha2::{Digest, Sha256};
 use std::fmt;
+use std::path::Path;
 
 /// Rows that go in one transaction, with one row of proof.
 const BATCH: usize = 5_000;
@@ -38,8 +43,8 @@ pub struct Purged {
     /// Old enough, and held.
     pub held: u64,
     pub dry_run: bool,
-    /// No row can be taken out of it here: whoever keeps it has to see to its age.
-    pub not_ours: bool,
+    /// Nothing was taken out of it, and why.
+    pub left: Option<String>,
 }
 
 /// The proof of one transaction.
@@ -71,37 +76,72 @@ pub trait Books {
     ) -> Result<(), String>;
 }
 
-/// Purges every database of the configuration, and names the stores that it cannot purge.
+/// Purges every database and every file of JSON lines of the configuration, and names what else
+/// holds callers' numbers.
 pub fn purge(settings: &Settings, wish: &Wish) -> Result<Vec<Purged>, String> {
     let rules = Rules::new(settings, wish)?;
     let (mut done, mut others) = (Vec::new(), Vec::new());
+    // Held to the end: no switch starts while a file is written anew.
+    let alone = Lock::of_nobody(&settings.data);
     for store in settings.stores.iter().filter(|store| store.place().contains(&wish.store)) {
         let name = store.place();
         let sentence = |e: String| format!("{name}: {e}");
         let mut books: Box<dyn Books> = match store {
             Store::Sqlite { path } => Box::new(sqlite::Database::open(path).map_err(sentence)?),
             Store::Postgres(at) => Box::new(postgres::Database::open(at).map_err(sentence)?),
-            Store::JsonLines { .. } | Store::Csv { .. } | Store::Webhook(_) | Store::Nats(_) => {
-                others.push(Purged::of(name, wish.dry_run, true));
+            Store::JsonLines { .. } if !wish.dry_run && alone.is_err() => {
+                let why = "a switch writes it: purge it when that has stopped";
+                others.push(Purged::left(name, wish.dry_run, why));
+                continue;
+            }
+            Store::JsonLines { path } => Box::new(lines::Lines::open(path).map_err(sentence)?),
+            Store::Csv { .. } | Store::Webhook(_) | Store::Nats(_) => {
+                let why = "no row can be taken out of it: whoever keeps it sees to its age";
+                others.push(Purged::left(name, wish.dry_run, why));
                 continue;
             }
         };
-        let mut purged = Purged::of(name.clone(), wish.dry_run, false);
+        let mut purged = Purged::of(name.clone(), wish.dry_run);
         purged.calls = rules.purge(&mut *books, &CALLS, &mut purged.held).map_err(sentence)?;
         purged.states =
             rules.purge(&mut *books, &AGENT_STATES, &mut purged.held).map_err(sentence)?;
         done.push(purged);
     }
     if done.is_empty() {
-        return Err("there is no SQLite or PostgreSQL database to purge among the stores".into());
+        return Err("there is no SQLite, PostgreSQL or JSON lines to purge among the stores".into());
     }
     done.append(&mut others);
+    done.extend(beside(&settings.data, wish));
     Ok(done)
 }
 
+/// Where callers' numbers are besides: `[journal] keep` and `outbox` bound the first two by their
+/// size, and people see to the others.
+fn beside(data: &Path, wish: &Wish) -> Vec<Purged> {
+    let folders = ["journal", "outbox", "journal/set-aside", "audit"].map(|name| data.join(name));
+    let known = folders.iter().filter_map(|folder| Some((folder, oldest(folder)?)));
+    let purged = known.map(|(folder, day)| {
+        let name = folder.display().to_string();
+        Purged::left(name, wish.dry_run, &format!("it holds callers' numbers since {day}"))
+    });
+    purged.collect()
+}
+
+fn oldest(folder: &Path) -> Option<String> {
+    let files = std::fs::read_dir(folder).ok()?.flatten();
+    let times = files.filter_map(|file| file.metadata().ok().filter(|about| about.is_file()));
+    let oldest = times.filter_map(|about| about.modified().ok()).min()?;
+    let moment = Timestamp::try_from(oldest).ok()?;
+    Some(moment.to_zoned(TimeZone::UTC).date().to_string())
+}
+
 impl Purged {
-    fn of(store: String, dry_run: bool, not_ours: bool) -> Self {
-        Self { store, calls: 0, states: 0, held: 0, dry_run, not_ours }
+    fn of(store: String, dry_run: bool) -> Self {
+        Self { store, calls: 0, states: 0, held: 0, dry_run, left: None }
+    }
+
+    fn left(store: String, dry_run: bool, why: &str) -> Self {
+        Self { left: Some(why.into()), ..Self::of(store, dry_run) }
     }
 }
 
@@ -211,12 +251,9 @@ impl<'s> Rules<'s> {
 
 impl fmt::Display for Purged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { store, calls, states, held, dry_run, not_ours } = self;
-        if *not_ours {
-            return writeln!(
-                f,
-                "{store}: NOT purged: only databases are. Whoever keeps these sees to their age"
-            );
+        let Self { store, calls, states, held, dry_run, left } = self;
+        if let Some(why) = left {
+            return writeln!(f, "{store}: NOT purged: {why}");
         }
         let done = if *dry_run { "would be purged" } else { "purged" };
         writeln!(f, "{store}: {calls} calls and {states} states of agents {done}; {held} are held")

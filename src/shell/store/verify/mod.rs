@@ -6,6 +6,7 @@ mod readers;
 mod seqs;
 mod truth;
 
+pub use readers::object;
 pub use seqs::Ranges;
 pub use truth::Truth;
 

@@ -3,7 +3,7 @@
 use super::{Cells, Ranges};
 use crate::config::{Remote, Store};
 use crate::shell::store::columns::{self, AGENT_STATES, CALLS, LEGS, TABLES, Table};
-use crate::shell::store::{csv, nats, postgres, query, runtime};
+use crate::shell::store::{csv, nats, postgres, purge, query, runtime};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -33,9 +33,8 @@ pub fn purged(store: &Store) -> Result<[Ranges; 3], String> {
     let found = match store {
         Store::Sqlite { path } => query::purged(path)?,
         Store::Postgres(at) => runtime()?.block_on(postgres::purged(at))?,
-        Store::JsonLines { .. } | Store::Csv { .. } | Store::Nats(_) | Store::Webhook(_) => {
-            Vec::new()
-        }
+        Store::JsonLines { path } => purge::proofs(path)?,
+        Store::Csv { .. } | Store::Nats(_) | Store::Webhook(_) => Vec::new(),
     };
     let mut all = [Ranges::default(), Ranges::default(), Ranges::default()];
     for (table, seqs) in found {
@@ -69,7 +68,7 @@ fn json_lines(path: &Path, visit: Visit) -> Result<(), String> {
 }
 
 /// A row as [`columns::json_line`] writes it.
-fn object(row: &Value, visit: Visit) {
+pub fn object(row: &Value, visit: Visit) {
     let cells = |table: &Table, row: &Value| {
         let values = table.columns.iter().map(|(name, _)| row[*name].clone());
         columns::text_of(&values.collect::<Vec<_>>())
