@@ -31,7 +31,8 @@ impl Streams {
     pub async fn leave_all(&self) -> (Vec<(Transport, SocketAddr, OwnedFd)>, Vec<OpenFlow>) {
         let all = self.0.paused.load(Ordering::SeqCst);
         self.0.stage.send_replace(Stage::Leaving);
-        self.until(|| self.left().flows.len() + self.left().closed >= all).await;
+        let come = |left: &Left| left.flows.len() + left.closed >= all;
+        self.until(|| come(&self.left())).await;
         let left = std::mem::take(&mut *self.left());
         (left.listeners, left.flows)
     }
