@@ -4,10 +4,10 @@
 //!
 //! In: the folder of a journal. Out: the program that can go on with it.
 
-use super::files::{self, Loaded};
-use crate::core::journal::HEADER_LEN;
+use super::files;
+use crate::core::journal::{HEADER_LEN, Header};
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -55,15 +55,20 @@ pub fn that_can_go_on(data: &Path) -> Option<PathBuf> {
     let dir = data.join("journal");
     let (segments, snapshots) = files::list_whole(&dir).ok()?;
     let newest = snapshots.last().copied().unwrap_or(0);
-    let is_foreign = |number: &u64| {
-        let loaded = Loaded::open(&files::segment(&dir, *number));
-        loaded.is_ok_and(|loaded| {
-            let foreign = loaded.header.is_ok_and(|header| header.check_build().is_err());
-            foreign && loaded.bytes.len() > HEADER_LEN
-        })
-    };
+    let is_foreign = |number: &u64| has_foreign_events(&files::segment(&dir, *number));
     let foreign = segments.iter().filter(|number| **number >= newest).any(is_foreign);
     let kept = dir.join(NAME);
     let own = fs::metadata(SELF).ok()?;
     (foreign && kept.is_file() && !is_same(&kept, &own)).then_some(kept)
+}
+
+fn has_foreign_events(segment: &Path) -> bool {
+    let mut bytes = [0; HEADER_LEN];
+    let mut read = || -> io::Result<fs::Metadata> {
+        let mut file = fs::File::open(segment)?;
+        file.read_exact(&mut bytes)?;
+        file.metadata()
+    };
+    let has_more = read().is_ok_and(|about| about.len() > HEADER_LEN as u64);
+    has_more && Header::decode(&bytes).is_ok_and(|header| header.check_build().is_err())
 }
