@@ -179,3 +179,36 @@ fn unreadable(path: &Path, what: &str, error: &pem::Error) -> String {
 pub fn check(files: &Tls) -> Result<(), String> {
     Keys::load(files).map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(uri: &str, route: &str) -> Vec<u8> {
+        format!(
+            "OPTIONS {uri} SIP/2.0\r\nVia: SIP/2.0/TLS a;branch=z9hG4bK1\r\n{route}\
+             From: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\
+             Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        )
+        .into_bytes()
+    }
+
+    #[test]
+    fn whoever_is_connected_to_has_to_prove_the_name_of_the_next_hop_or_what_it_proved_before() {
+        for (uri, route, name) in [
+            ("sip:181@sbc.carrier.in", "", "sbc.carrier.in"),
+            ("sip:181@sbc.carrier.in:5061;transport=tls", "", "sbc.carrier.in"),
+            ("sip:181@home.in", "Route: <sip:edge.in;lr>, <sip:far.in;lr>\r\n", "edge.in"),
+            ("sip:181@[2001:db8::1]:5061", "", "2001:db8::1"),
+        ] {
+            assert_eq!(next_hop(&message(uri, route)).as_deref(), Some(name), "{uri}");
+        }
+        let keys = Keys::load(&Tls::default()).unwrap();
+        let (peer, by_number) = ("192.0.2.9:5061".parse().unwrap(), message("sip:192.0.2.9", ""));
+        assert_eq!(keys.name_of(&by_number, peer), "192.0.2.9");
+        keys.names.insert(peer, "sbc.carrier.in".into());
+        assert_eq!(keys.name_of(&by_number, peer), "sbc.carrier.in");
+        let other = message("sip:181@other.in", "");
+        assert_eq!(keys.name_of(&other, peer), "other.in", "a name is never taken for another");
+    }
+}
