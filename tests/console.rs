@@ -194,3 +194,37 @@ fn shifts_and_the_directory_are_screens() {
     let asked = asked.join().unwrap();
     assert_eq!(asked[1], json!(["directory.list", {"address": "ALI/RRT/1"}]));
 }
+
+/// A voice that cannot be heard is told of before anybody calls, each in a sentence.
+#[test]
+fn check_names_every_prompt_that_cannot_be_played_and_why() {
+    let folder = folder("prompts");
+    let put = |name: &str, octets: &[u8]| std::fs::write(folder.join(name), octets).unwrap();
+    put("song.wav", b"ID3, an mp3 by another name");
+    put("hello.wav", b"");
+    let format = [&b"fmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0"[..]].concat();
+    let lying = [&b"RIFF\x30\0\0\0WAVE"[..], &format, b"data\xff\xff\0\0some sound"].concat();
+    put("rain.wav", &lying);
+    let config = folder.join("pukar.toml");
+    let line = |number: u32, music: &str| {
+        format!("[[line]]\nnumbers = [\"{number}\"]\nqueue = \"a\"\nmusic = \"{music}\"\n")
+    };
+    let text = format!(
+        "[media]\nprompts = \"{}\"\nwelcome = \"hello\"\nmusic = \"song\"\n{}{}\
+         [[queue]]\nname = \"a\"\nskills = [\"x\"]\nstaffed = false\n",
+        folder.display(),
+        line(181, "rain"),
+        line(104, "nothing"),
+    );
+    std::fs::write(&config, text).unwrap();
+    let (_, err, exit) = said(&pukar(&["check", "--config", config.to_str().unwrap()]));
+    assert_eq!(exit, 2, "{err}");
+    for (file, why) in [
+        ("hello.wav", "not a sound WAV file: it does not begin with RIFF and WAVE"),
+        ("rain.wav", "not a sound WAV file: its length is longer than the file"),
+        ("nothing.wav", "no such prompt; record it, or take it out"),
+    ] {
+        let line = format!("{}: {why}\n", folder.join(file).display());
+        assert!(err.contains(&line), "{line}{err}");
+    }
+}

@@ -138,6 +138,7 @@ impl Latch {
         true
     }
 
+    #[inline]
     /// Where to send.
     pub fn far(&self) -> Option<SocketAddr> {
         match self.state {
@@ -226,6 +227,7 @@ impl Latch {
         }
     }
 
+    #[inline]
     /// A well-formed packet of an agreed payload type.
     pub fn packet(&mut self, now: Instant, from: SocketAddr, ssrc: u32, sequence: u16) -> Source {
         let known = self.said == Some(from) || self.doubted == Some(from);

@@ -70,8 +70,9 @@ pub struct Port {
     /// Its far end is one of our own ports: what is sent there would come back for ever.
     pub(super) looped: bool,
     latch: Latch,
-    /// Where RTCP was first heard from.
+    /// Where RTCP was first heard from, and whether it goes with RTP.
     rtcp: Option<SocketAddr>,
+    muxed: bool,
     reports: Reports,
     hearing: Hearing,
     keys: Keys,
@@ -163,6 +164,7 @@ impl Port {
             looped: false,
             latch: Latch::default(),
             rtcp: None,
+            muxed: false,
             reports: Reports::default(),
             hearing: Hearing::default(),
             keys: Keys::default(),
@@ -191,6 +193,7 @@ impl Port {
             self.heard = now;
         }
         self.far = Some(far);
+        self.muxed = far.rtcp == far.rtp;
         self.strays = None;
         self.tones = far.inband.then(|| self.tones.take().unwrap_or_default());
         self.tap();

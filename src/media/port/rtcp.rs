@@ -103,8 +103,9 @@ impl Port {
     }
 
     /// Whether RTCP goes with RTP (RFC 5761), as it was agreed.
+    #[inline]
     pub(in crate::media) fn is_muxed(&self) -> bool {
-        self.far.is_some_and(|far| far.rtcp == far.rtp)
+        self.muxed
     }
 
     fn rtcp_channel(&self) -> Channel {
