@@ -233,6 +233,10 @@ fn the_vocabulary_of_a_language_holds_every_prompt_that_may_be_said() {
         phrases.extend([Phrase::Busy, Phrase::Next, Phrase::PositionOver(20)]);
         phrases.extend([Phrase::CallbackPromised, Phrase::CallingBack("+917552551181".into())]);
         phrases.push(Phrase::Choice(things[1].clone(), '9'));
+        let times = (0..24 * 60).map(|n| format!("{}:{:02}", n / 60, n % 60));
+        let spans = (1..2_000).map(|n| format!("{}s", n * 37));
+        let others = ["tomorrow sunday", "ticket #9876543210 118 1234567"].map(String::from);
+        phrases.extend(times.chain(spans).chain(others).map(Phrase::Message));
         for name in say(language, &phrases) {
             assert!(known.contains(name.as_str()), "{name}");
         }

@@ -86,6 +86,8 @@ pub const PROMISES_MAX: usize = 10_000;
 pub const MISSED_MAX: usize = 10_000;
 /// How long a supervisor's message may be said in a queue.
 pub const MESSAGE_MINUTES_MAX: u64 = 24 * 60;
+/// Words, numbers and times of such a message.
+pub const MESSAGE_PARTS_MAX: usize = 30;
 /// Past calls whose story is kept, and steps of one story.
 pub const STORIES_KEPT: usize = 1_000;
 pub const STORY_STEPS_MAX: usize = 200;

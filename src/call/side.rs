@@ -172,6 +172,8 @@ impl Side {
         let format = liked.or_else(any).ok_or(NOT_ACCEPTABLE)?;
         // An answer has the numbers of the offer.
         self.agree(&theirs, &audio, format, (format.payload, audio.events));
+        let named = |codec: Codec| of(&codec).filter(|_| own.contains(&codec)).map(|f| f.payload);
+        self.far.iter_mut().for_each(|far| far.named = Codec::ALL.map(named));
         let direction = audio.direction.reversed();
         let events = audio.events.only_beside(format.codec);
         let comfort = self.far.and_then(|far| far.comfort);
@@ -195,12 +197,14 @@ impl Side {
         }
         // Nothing has changed since.
         let (formats, events) = self.offered(media);
-        let ours = |codec: Codec| formats.iter().find(|ours| ours.codec == codec);
-        let number = ours(format.codec).unwrap_or(&format).payload;
-        let too = format.codec != Codec::Opus && audio.format(Codec::Opus).is_some();
-        let opus_too = ours(Codec::Opus).filter(|_| too).map(|ours| ours.payload);
+        // Under our numbers, which it must send by.
+        let named = |codec: Codec| {
+            let ours = formats.iter().find(|ours| ours.codec == codec);
+            ours.filter(|_| audio.format(codec).is_some()).map(|ours| ours.payload)
+        };
+        let number = named(format.codec).unwrap_or(format.payload);
         self.agree(&theirs, &audio, format, (number, events));
-        self.far.iter_mut().for_each(|far| far.opus_too = opus_too);
+        self.far.iter_mut().for_each(|far| far.named = Codec::ALL.map(named));
         Ok(())
     }
 
@@ -279,7 +283,7 @@ impl Side {
             our_event,
             event_clock: event.map_or(codec.clock(), |(_, clock)| clock),
             // RFC 3389 section 4: at the clock of the codec, and Opus has its own.
-            opus_too: None,
+            named: [None; Codec::ALL.len()],
             comfort: audio.comfort.filter(|_| codec.clock() == 8_000),
             ptime: audio.ptime.unwrap_or(PTIME).clamp(10, 60) as u8,
             opus: audio.opus,
@@ -298,16 +302,18 @@ impl Side {
     /// meaning for as long as the session lasts.
     fn number(&self, codec: Codec) -> u8 {
         let own = |far: Far| if far.codec == codec { Some(far.ours) } else { None };
-        let too = |far: Far| far.opus_too.filter(|_| codec == Codec::Opus);
-        let before = self.far.and_then(|far| own(far).or(too(far)));
+        let named = |far: Far| far.named[codec as usize];
+        let before = self.far.and_then(|far| own(far).or(named(far)));
         before.unwrap_or_else(|| free(codec.our_payload(), &self.taken()))
     }
 
     /// Payload types that mean something already.
     fn taken(&self) -> Vec<u8> {
-        let all =
-            |far: Far| [Some(far.payload), Some(far.ours), far.event, far.our_event, far.opus_too];
-        self.far.map(all).into_iter().flatten().flatten().collect()
+        let all = |far: Far| {
+            let own = [Some(far.payload), Some(far.ours), far.event, far.our_event];
+            own.into_iter().chain(far.named).flatten()
+        };
+        self.far.into_iter().flat_map(all).collect()
     }
 
     /// Those of our offer.

@@ -3,7 +3,7 @@
 
 use super::{Out, Switch, What};
 use crate::acd::{Announcement, Fact, Offer, Told, Wait};
-use crate::base::limits::MESSAGE_MINUTES_MAX;
+use crate::base::limits::{MESSAGE_MINUTES_MAX, MESSAGE_PARTS_MAX};
 use crate::base::{CallId, Now};
 use crate::call::Call;
 use crate::say::{self, Phrase, words};
@@ -68,23 +68,20 @@ impl Switch {
     /// Every word of the message is one that the configuration names, or one of the switch's own.
     fn can_be_said(&self, message: &str) -> Result<(), String> {
         let settings = &self.settings.call;
-        let own =
-            |word: &str| settings.prompts.contains_key(&format!("{}/{word}", settings.language));
-        let named =
-            |word: &str| settings.messages.iter().any(|m| m == word || words(m).any(|w| w == word));
-        let is_known = |word: &str| own(word) || named(word);
-        if settings.messages.iter().any(|known| known == message) {
-            return Ok(());
-        }
-        match words(message).find(|word| !is_known(word)) {
-            Some(word) => Err(match settings.messages.is_empty() {
-                true => format!("no message \"{word}\"; [media] messages names those of your own"),
-                false => {
-                    format!("no message \"{word}\"; there are {}", settings.messages.join(", "))
-                }
-            }),
-            None if message.trim().is_empty() => Err("there is nothing to say".into()),
-            None => Ok(()),
+        let name = |word: &str| format!("{}/{word}", settings.language);
+        let own = |word: &str| settings.prompts.contains_key(&name(word));
+        let named = |word: &str| settings.messages.iter().flat_map(|m| words(m)).any(|w| w == word);
+        let unknown = words(message).find(|word| !own(word) && !named(word));
+        let parts = message.split_whitespace().count();
+        match unknown {
+            Some(word) if settings.messages.is_empty() => {
+                Err(format!("no message \"{word}\"; [media] messages names those of your own"))
+            }
+            Some(word) => {
+                Err(format!("no message \"{word}\"; there are {}", settings.messages.join(", ")))
+            }
+            None if (1..=MESSAGE_PARTS_MAX).contains(&parts) => Ok(()),
+            None => Err(format!("a message has 1 to {MESSAGE_PARTS_MAX} words")),
         }
     }
 

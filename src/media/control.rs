@@ -134,10 +134,9 @@ pub struct Far {
     pub our_event: Option<u8>,
     /// Ticks a second of its durations: 8,000, or 48,000 beside Opus.
     pub event_clock: u32,
-    /// Payload type under which it may speak Opus, although another codec comes first: RFC 3264
-    /// section 6.1, whoever names several in an answer may send any of them. Those that have a
-    /// number for ever are known by that.
-    pub opus_too: Option<u8>,
+    /// The codecs that it has named, in the order of [`Codec::ALL`], each by the payload type that
+    /// it has here: RFC 3264 section 6.1, whoever names several may send any of them.
+    pub named: [Option<u8>; Codec::ALL.len()],
     /// Payload type of comfort noise (RFC 3389), where both may be silent in their pauses.
     pub comfort: Option<u8>,
     /// Milliseconds of audio that it wants in a packet of ours, 10 to 60.
@@ -200,7 +199,7 @@ impl Far {
             event: Some(101),
             our_event: Some(101),
             event_clock: 8_000,
-            opus_too: None,
+            named: [None; Codec::ALL.len()],
             comfort: None,
             ptime: 20,
             opus: Terms::default(),

@@ -138,15 +138,16 @@ impl Latch {
         true
     }
 
-    #[inline]
     /// Where to send.
+    #[inline]
     pub fn far(&self) -> Option<SocketAddr> {
-        match self.state {
+        let at = match &self.state {
             State::Trial { at, firm: true, .. } | State::Settled { at, firm: true } => Some(at),
             State::Learning
             | State::Trial { firm: false, .. }
-            | State::Settled { firm: false, .. } => self.said,
-        }
+            | State::Settled { firm: false, .. } => self.said.as_ref(),
+        };
+        at.copied()
     }
 
     pub fn settled(&self) -> Option<SocketAddr> {
@@ -227,15 +228,21 @@ impl Latch {
         }
     }
 
+    /// A well-formed packet of an agreed payload type. Nearly all are from where the last one was.
     #[inline]
-    /// A well-formed packet of an agreed payload type.
-    pub fn packet(&mut self, now: Instant, from: SocketAddr, ssrc: u32, sequence: u16) -> Source {
+    pub fn packet(&mut self, now: Instant, from: &SocketAddr, ssrc: u32, sequence: u16) -> Source {
+        if let State::Settled { at, .. } = &self.state
+            && at == from
+        {
+            self.doubted = None;
+            return Source::Far;
+        }
+        self.weigh(now, *from, ssrc, sequence)
+    }
+
+    fn weigh(&mut self, now: Instant, from: SocketAddr, ssrc: u32, sequence: u16) -> Source {
         let known = self.said == Some(from) || self.doubted == Some(from);
         match &mut self.state {
-            State::Settled { at, .. } if *at == from => {
-                self.doubted = None;
-                Source::Far
-            }
             State::Settled { firm: true, .. } if self.doubted.is_none() => Source::Stranger,
             _ if known => self.settle(from, true),
             State::Trial { at, until, firm, .. } if *at == from && now >= *until => {

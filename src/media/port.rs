@@ -256,7 +256,7 @@ impl Port {
             self.refused += 1;
             return None;
         };
-        let source = self.latch.packet(now, from, rtp.ssrc(), rtp.sequence());
+        let source = self.latch.packet(now, &from, rtp.ssrc(), rtp.sequence());
         match source {
             Source::Far => {}
             Source::Settled => self.settled(from, out),
@@ -289,7 +289,7 @@ impl Port {
                     Heard::Nothing => {}
                 }
             }
-            Content::Comfort => self.noisy = true,
+            Content::Comfort => self.noisy = self.far.is_some_and(|far| far.comfort.is_some()),
             Content::Code => {}
         }
         if self.codes == Codes::Read && matches!(content, Content::Event { .. }) {
@@ -324,14 +324,16 @@ impl Port {
         if Some(payload_type) == far.comfort {
             return Some(Content::Comfort);
         }
-        if Some(payload_type) == far.opus_too {
-            return Some(Content::Audio(Codec::Opus));
+        if let Some(at) = far.named.iter().position(|number| *number == Some(payload_type)) {
+            return Some(Content::Audio(Codec::ALL[at]));
         }
-        // Whoever offered or was offered both laws may change from one to the other at will.
+        // Whoever speaks one law may change to the other at will. Nothing else is heard of what was
+        // not named.
+        let law = |codec: &Codec| codec.law().and(far.codec.law()).is_some();
         match payload_type {
             COMFORT => Some(Content::Comfort),
             EVENT => Some(event),
-            _ => Codec::of_static(payload_type).map(Content::Audio),
+            _ => Codec::of_static(payload_type).filter(law).map(Content::Audio),
         }
     }
 

@@ -33,7 +33,7 @@ pub fn words(message: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-pub(super) fn compose(say: &mut Sentence, message: &str) {
+pub(super) fn compose<'s>(say: &'s mut Sentence, message: &str) -> &'s mut Sentence {
     for part in parts(message) {
         match part {
             Part::Word(word) => say.word(word),
@@ -43,6 +43,7 @@ pub(super) fn compose(say: &mut Sentence, message: &str) {
             Part::Span(seconds) => say.span(seconds),
         };
     }
+    say
 }
 
 fn parts(message: &str) -> impl Iterator<Item = Part<'_>> {

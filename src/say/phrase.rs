@@ -68,11 +68,8 @@ pub fn say(language: &str, phrases: &[Phrase]) -> Vec<String> {
 }
 
 fn one(say: &mut Sentence, phrase: &Phrase) {
-    if let Phrase::Message(text) = phrase {
-        return message::compose(say, text);
-    }
     match phrase {
-        Phrase::Message(_) => say,
+        Phrase::Message(text) => message::compose(say, text),
         Phrase::Busy => say.word("busy"),
         Phrase::Next => say.word("next"),
         Phrase::Position(n) => say.word("pos").number(*n).is(),
@@ -144,9 +141,9 @@ impl Thing {
 
 /// What a message may have besides words of its own: times and spans of every form, days, and what
 /// goes before a number.
-const COMPOSED: &str = "0:00 5:05 9:30 13:30 14:30 17:15 1s 2s 1m 2m 1h 2h 1h30m 2h30m 3h30m today \
-                        tomorrow monday tuesday wednesday thursday friday saturday sunday ticket \
-                        transfer transfer_end closed thanks";
+const COMPOSED: &str = "101 0:00 5:05 9:30 13:30 14:30 17:15 1s 2s 1m 2m 1h 2h 1h30m 2h30m 3h30m \
+                        today tomorrow monday tuesday wednesday thursday friday saturday sunday \
+                        ticket transfer transfer_end closed thanks";
 
 /// Every prompt that [`say`] may name in this language, with these choices in its menus.
 pub fn vocabulary(language: &str, choices: &[Thing]) -> Vec<String> {

@@ -100,10 +100,11 @@ fn an_answer_with_opus_behind_another_codec_may_be_followed_by_either() {
     let maps = "a=rtpmap:111 opus/48000/2\r\n";
     side.accept(&media, &described("8 111", maps)).unwrap();
     let far = side.far.unwrap();
-    assert_eq!((far.codec, far.ours, far.opus_too), (Codec::Pcma, 8, Some(96)));
+    assert_eq!((far.codec, far.ours), (Codec::Pcma, 8));
+    assert_eq!(far.named, [Some(8), None, None, Some(96)], "by the numbers that we gave");
     assert_eq!(numbers(&side.offer(&media, None)), [8, 0, 9, 96, 101, 102]);
     side.answer(&media, &described("8 111", maps)).unwrap();
-    assert_eq!(side.far.unwrap().opus_too, None, "we answer with one, and have what we said");
+    assert_eq!(side.far.unwrap().named, [Some(8), None, None, Some(111)], "and by its own");
 }
 
 #[test]
