@@ -4,6 +4,9 @@
 
 mod support;
 
+use async_nats::ConnectOptions;
+use async_nats::jetstream::stream::{Config, DiscardPolicy};
+use async_nats::jetstream::{self, Context};
 use pukar::load::{self, Span};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -132,6 +135,93 @@ fn stores_that_are_slow_delay_only_themselves_and_end_up_with_every_row_once() {
     let text = verify(&config, "").expect("nothing is wrong");
     let whole = format!("calls: {CALLERS} rows, numbers 1 to {CALLERS}, {CALLERS} compared");
     assert_eq!(text.matches(&whole).count(), 3, "{text}");
+}
+
+/// What the server of streams does for whoever asks it by hand.
+fn by_hand<T>(nats: &Nats, work: impl AsyncFnOnce(Context) -> T) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let store = nats.store();
+    let ip = store.split(['@', '/']).nth(3).unwrap();
+    runtime.block_on(async {
+        let options = ConnectOptions::with_user_and_password("pukar".into(), PASSWORD.into());
+        let client = options.connect(format!("nats://{ip}:4222")).await.unwrap();
+        work(jetstream::new(client)).await
+    })
+}
+
+fn small_stream() -> Config {
+    Config {
+        name: "helpline".into(),
+        subjects: vec!["helpline.>".into()],
+        duplicate_window: Duration::from_millis(100),
+        ..Config::default()
+    }
+}
+
+#[test]
+fn a_stream_that_is_full_has_every_row_once_when_there_is_room_again() {
+    let street = Street::new();
+    let nats = Nats::start(&street, None);
+    let full = Config { max_bytes: 32 << 10, discard: DiscardPolicy::New, ..small_stream() };
+    by_hand(&nats, async |context| drop(context.create_stream(full).await.unwrap()));
+    let stores = ["sqlite:DATA/records.db".to_string(), nats.store()];
+    let mut switch = Switch::storing(street, &stores, &[HELPLINE, &agents()]);
+    let plan = callers(&switch, 3, 47_000);
+    let phones = std::thread::spawn(move || load::run(&plan, &mut |_| {}).unwrap());
+    until(&mut switch, "the stream is full", |list| list[1]["up"] == false);
+    let list = switch.ask("stores.list");
+    assert!(list[1]["error"].as_str().unwrap().contains("maximum bytes"), "{list:#}");
+    let report = phones.join().unwrap();
+    assert_eq!(report.calls.answered, u64::from(CALLERS), "{report}");
+    until(&mut switch, "it delays itself alone", |list| {
+        list[0]["last_call"] == CALLERS && list[1]["up"] == false
+    });
+    by_hand(&nats, async |context| drop(context.update_stream(small_stream()).await.unwrap()));
+    let all = |store: &Value| store["up"] == true && store["behind"].as_u64() < Some(50);
+    until(&mut switch, "it has what it missed", |list| list.iter().all(all));
+    let list = switch.ask("stores.list");
+    assert_eq!(list[1]["refused"], 0, "no row was at fault: {list:#}");
+    let config = switch.street.dir().join("helpline.toml");
+    switch.stop();
+    let text = verify(&config, "").expect("nothing is wrong");
+    let whole = format!("calls: {CALLERS} rows, numbers 1 to {CALLERS}, {CALLERS} compared");
+    assert_eq!(text.matches(&whole).count(), 2, "{text}");
+}
+
+#[test]
+fn rows_that_come_again_are_known_in_a_stream_that_others_have_filled_meanwhile() {
+    let street = Street::new();
+    let nats = Nats::start(&street, None);
+    by_hand(&nats, async |context| drop(context.create_stream(small_stream()).await.unwrap()));
+    let mut switch = Switch::storing(street, &[nats.store()], &[HELPLINE, &agents()]);
+    let plan = load::Plan { callers: 6, ..callers(&switch, 1, 47_500) };
+    let report = load::run(&plan, &mut |_| {}).unwrap();
+    assert_eq!(report.calls.answered, 6, "{report}");
+    until(&mut switch, "calls are stored", |list| list[0]["last_call"] == 6);
+    switch.stop();
+    by_hand(&nats, async |context| {
+        let mut acks = Vec::new();
+        for _ in 0..9_000 {
+            acks.push(context.publish("helpline.b.calls", "{}".into()).await.unwrap());
+        }
+        for ack in acks {
+            ack.await.unwrap();
+        }
+    });
+    // How far the store has come is forgotten: it is fed from the oldest row on.
+    let outbox = std::fs::read_dir(switch.data().join("outbox")).unwrap().flatten();
+    let cursor = |path: &std::path::PathBuf| path.extension().is_some_and(|end| end == "cursor");
+    let cursors: Vec<_> = outbox.map(|entry| entry.path()).filter(cursor).collect();
+    assert_eq!(cursors.len(), 1);
+    std::fs::remove_file(&cursors[0]).unwrap();
+    switch.restart();
+    until(&mut switch, "it has got everything again", |list| {
+        list[0]["last_call"] == 6 && list[0]["behind"] == 0
+    });
+    let config = switch.street.dir().join("helpline.toml");
+    switch.stop();
+    let text = verify(&config, "").expect("nothing is there twice");
+    assert!(text.contains("calls: 6 rows, numbers 1 to 6, 6 compared"), "{text}");
 }
 
 #[test]

@@ -91,6 +91,9 @@ pub const MESSAGE_PARTS_MAX: usize = 30;
 /// Past calls whose story is kept, and steps of one story.
 pub const STORIES_KEPT: usize = 1_000;
 pub const STORY_STEPS_MAX: usize = 200;
+/// Legs of one record: the first and the last of them stay, and as many again of those that
+/// answered.
+pub const LEGS_KEPT: usize = 100;
 /// Acts of people that are shown; older ones are in the stream of facts.
 pub const AUDITS_KEPT: usize = 1_000;
 /// People who may use the admin socket or HTTP.

@@ -12,8 +12,8 @@
 //!   missed, queues}]`
 //! - `audit.list`: `[{at, by, verb, on, refused}]`
 //! - `trunks.list`: `[{name, up, calls}]`
-//! - `stores.list`: `[{name, up, behind, stored, last_call, last_state, away_since, failures,
-//!   error, error_at}]`
+//! - `stores.list`: `[{name, up, behind, stored, last_call, last_state, let_go, refused,
+//!   away_since, failures, error, error_at}]`
 //! - `shifts.list`: `[{name, hours, on, starts_at, ends_at, minimum, present, members: [{agent,
 //!   name, role, state}]}]`
 //! - `directory.list`: `{entries: [{kind, district, name, number, priority, valid_from, valid_to,
@@ -191,6 +191,7 @@ fn stores(rows: &Value) -> String {
         ("STORE", "/name", As::Text),
         ("IS", "/up", As::UpDown),
         ("ROWS BEHIND", "/behind", As::Count),
+        ("REFUSED", "/refused", As::Count),
         ("LAST CALL", "/last_call", As::Count),
         ("AWAY SINCE", "/away_since", As::Text),
         ("LAST ERROR", "/error", As::Text),

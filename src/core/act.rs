@@ -329,7 +329,7 @@ impl Verb {
 }
 
 impl super::event::Noted {
-    fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Seen => "numbers.seen",
             Self::Exported => "records.exported",

@@ -3,7 +3,7 @@
 use super::journal::NoteRef;
 use super::ledger::Names;
 use super::record::{CallRecord, LegRow};
-use crate::base::{AgentId, Instant, LegId, Now, Wall};
+use crate::base::{AgentId, Instant, LegId, Now, Wall, limits};
 use crate::call::{Arrival, End, EndedBy, Fact, Flag, Outcome, Recorded, Role};
 use crate::media::control::Figures;
 use serde::{Deserialize, Serialize};
@@ -166,6 +166,25 @@ impl Open {
         if row.role == "caller" {
             self.stop_talking(at);
             add(&mut self.record.wait_ms, self.waiting_since.take(), at);
+        }
+        self.leave_out_legs();
+    }
+
+    /// A caller may be offered to phones that fail for hours, and a record that grows for ever is
+    /// one that no store takes. `offers` says how many there were.
+    fn leave_out_legs(&mut self) {
+        let (kept, legs) = (limits::LEGS_KEPT, &self.record.legs);
+        if legs.len() <= kept {
+            return;
+        }
+        let closed = |n: &usize| legs[*n].closed_at.is_some();
+        let nobody = |n: &usize| closed(n) && legs[*n].answered_at.is_none();
+        let mut between = kept / 2..legs.len() - kept / 2;
+        let answered = between.clone().find(|n| legs.len() > 2 * kept && closed(n));
+        if let Some(n) = between.find(nobody).or(answered) {
+            self.record.legs.remove(n);
+            self.legs.remove(n);
+            self.flag("legs-left-out");
         }
     }
 
@@ -334,5 +353,90 @@ fn blank(arrived_at: Wall, arrival: &Arrival, trunk: String) -> CallRecord {
         offers: 0,
         transfers: 0,
         legs: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{CallId, QueueId, TrunkId};
+    use crate::call::Direction;
+    use crate::sip::Cause;
+
+    struct Known;
+
+    impl Names for Known {
+        fn agent(&self, agent: AgentId) -> String {
+            format!("op{}", agent.0)
+        }
+
+        fn queue(&self, _: QueueId) -> String {
+            String::new()
+        }
+
+        fn trunk(&self, _: TrunkId) -> String {
+            String::new()
+        }
+    }
+
+    fn arrival() -> Arrival {
+        Arrival {
+            id: "01HZ".into(),
+            direction: Direction::In,
+            line: "181".into(),
+            trunk: None,
+            user: None,
+            agent: String::new(),
+            caller: String::new(),
+            caller_raw: String::new(),
+            dialled: "181".into(),
+            dialled_raw: "181".into(),
+            forwarded_by: String::new(),
+            district: String::new(),
+            parent: String::new(),
+            flags: Vec::new(),
+        }
+    }
+
+    fn told(open: &mut Open, leg: u64, answers: bool) {
+        let (call, at, role) = (CallId(1), Now::default(), Role::Agent(AgentId(leg)));
+        let leg = LegId(leg);
+        open.fold_call(at, &Fact::LegOpened { call, leg, role }, &Known);
+        if answers {
+            open.fold_call(at, &Fact::LegAnswered { call, leg }, &Known);
+        }
+        let cause = Cause::default();
+        open.fold_call(at, &Fact::LegClosed { call, leg, role, status: 486, cause }, &Known);
+        let figures = Figures::default();
+        open.fold_call(at, &Fact::Measured { call, leg, figures }, &Known);
+    }
+
+    #[test]
+    fn a_call_that_was_offered_to_thousands_has_the_first_legs_the_last_and_whoever_answered() {
+        let mut open = Open::new(Now::default(), &arrival(), &Known);
+        (0..5_000).for_each(|leg| told(&mut open, leg, leg == 1_000));
+        let agents: Vec<_> = open.record.legs.iter().map(|row| row.agent.as_str()).collect();
+        assert_eq!(agents.len(), limits::LEGS_KEPT + 1);
+        assert_eq!((agents[0], agents[49], agents[50]), ("op0", "op49", "op1000"));
+        assert_eq!((agents[51], agents[100]), ("op4950", "op4999"));
+        let ids: Vec<u64> = open.legs.iter().map(|leg| leg.id.0).collect();
+        assert_eq!(ids[49..52], [49, 1_000, 4_950], "both lists are of the same legs");
+        assert_eq!(open.record.flags, "legs-left-out");
+        let end = End { outcome: Outcome::Abandoned, by: EndedBy::Caller, status: 0, q850: None };
+        open.fold_call(Now::default(), &Fact::Ended { call: CallId(1), end }, &Known);
+        assert!(open.is_done(), "nothing is waited for of legs that were left out");
+    }
+
+    #[test]
+    fn whoever_rings_is_never_left_out_and_phones_that_answer_for_ever_have_a_limit_too() {
+        let mut open = Open::new(Now::default(), &arrival(), &Known);
+        for leg in 0..300 {
+            let (call, role) = (CallId(1), Role::Agent(AgentId(leg)));
+            let opened = Fact::LegOpened { call, leg: LegId(leg), role };
+            open.fold_call(Now::default(), &opened, &Known);
+        }
+        assert_eq!(open.record.legs.len(), 300);
+        (300..5_000).for_each(|leg| told(&mut open, leg, true));
+        assert_eq!(open.record.legs.len(), 350, "those that ring, and the last");
     }
 }

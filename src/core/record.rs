@@ -43,7 +43,7 @@ pub struct CallRecord {
     #[serde(default)]
     pub parent: String,
     /// `caller-withheld`, `caller-missing`, `caller-odd`, `unknown-number`, `forwarded`,
-    /// `emergency`, `journal-gap`, with commas between them.
+    /// `emergency`, `journal-gap`, `legs-left-out`, with commas between them.
     #[serde(default)]
     pub flags: String,
     pub recording: String,

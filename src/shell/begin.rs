@@ -27,12 +27,12 @@ pub struct Begun {
 
 /// A journal that is not gone on with, and is put aside when nothing can come between any more.
 #[derive(Default)]
-pub struct Past(Option<(Stale, usize, bool)>);
+pub struct Past(Option<(Stale, usize, bool, u64)>);
 
 impl Past {
     pub fn put_aside(self, data: &Path) {
-        if let Some((stale, kept, safe)) = self.0 {
-            stale.put_aside(&data.join("journal"), kept, safe);
+        if let Some((stale, kept, safe, keep)) = self.0 {
+            stale.put_aside(&data.join("journal"), kept, safe, keep);
         }
     }
 }
@@ -69,7 +69,7 @@ pub fn begin(
             let journal = Writer::begin(&dir, limits, begun, over, stored, meters)?;
             // What was taken over is in this one by now, unless its disk is full.
             let safe = journal.is_whole();
-            let past = Past(stale.map(|stale| (stale, count, safe)));
+            let past = Past(stale.map(|stale| (stale, count, safe, limits.keep)));
             first.commands.extend(waiting);
             return Ok(Begun { switch, board, journal, first, poison: Vec::new(), past });
         }

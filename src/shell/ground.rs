@@ -247,7 +247,7 @@ impl Ground {
         let inbox = self.inbox.clone();
         Box::new(move |store, trouble| {
             let trouble = trouble.map(str::to_string);
-            inbox.alarm(Event::Store { name: store.into(), trouble });
+            inbox.alarm(Event::Store { name: store.into(), trouble })
         })
     }
 

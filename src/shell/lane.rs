@@ -65,11 +65,13 @@ impl Inbox {
         Ok(())
     }
 
-    /// From whoever must not wait and has told it elsewhere too: what does not fit is left out.
-    pub fn alarm(&self, event: Event) {
-        if self.control.try_send(event).is_ok() {
+    /// From whoever must not wait, and tells it again later: false where it does not fit.
+    pub fn alarm(&self, event: Event) -> bool {
+        let fits = self.control.try_send(event).is_ok();
+        if fits {
             self.waker.wake();
         }
+        fits
     }
 
     /// From a media worker, which must not wait: what does not fit comes back.

@@ -71,6 +71,8 @@ pub struct StoreMeters {
     pub up: Gauge,
     /// Rows that it never gets, since the outbox was full of them.
     pub let_go: Counter,
+    /// Rows that lie aside since the store has refused them, each alone.
+    pub refused: Gauge,
 }
 
 impl Metrics {
@@ -129,7 +131,8 @@ impl Metrics {
         metrics::with_local_recorder(&self.recorder, || StoreMeters {
             behind: metrics::gauge!("pukar_store_rows_behind", "store" => label.clone()),
             up: metrics::gauge!("pukar_store_up", "store" => label.clone()),
-            let_go: metrics::counter!("pukar_store_rows_let_go_total", "store" => label),
+            let_go: metrics::counter!("pukar_store_rows_let_go_total", "store" => label.clone()),
+            refused: metrics::gauge!("pukar_store_rows_refused", "store" => label),
         })
     }
 

@@ -11,7 +11,7 @@ use crate::base::Now;
 use crate::config::{Role, User};
 use crate::shell::board::{Board, Party, Sight};
 use crate::shell::store::Within;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
 /// As the system, or a token, says.
@@ -251,10 +251,9 @@ pub fn mask(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(mask),
         Value::Object(fields) => {
-            let outwards = fields.get("direction").is_some_and(|way| way == "out");
+            let outwards = is_outwards(fields);
             for (key, value) in fields {
-                let hidden = NUMBERS.contains(&key.as_str())
-                    || (outwards && DIALLED.contains(&key.as_str()));
+                let hidden = holds_numbers(key, outwards);
                 match value {
                     Value::String(text) if hidden => *text = masked(text),
                     Value::Array(items) if hidden => items.iter_mut().for_each(mask_all),
@@ -264,6 +263,33 @@ pub fn mask(value: &mut Value) {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
+}
+
+/// Visits every text that [`mask`] would change, with the row that it stands in.
+pub fn numbers_in<'v>(value: &'v Value, visit: &mut dyn FnMut(&'v Map<String, Value>, &'v str)) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| numbers_in(item, visit)),
+        Value::Object(fields) => {
+            let outwards = is_outwards(fields);
+            for (key, value) in fields {
+                let items = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+                let texts = items.iter().filter_map(Value::as_str);
+                texts
+                    .filter(|text| holds_numbers(key, outwards) && masked(text) != **text)
+                    .for_each(|text| visit(fields, text));
+                numbers_in(value, visit);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn is_outwards(row: &Map<String, Value>) -> bool {
+    row.get("direction").is_some_and(|way| way == "out")
+}
+
+fn holds_numbers(key: &str, outwards: bool) -> bool {
+    NUMBERS.contains(&key) || (outwards && DIALLED.contains(&key))
 }
 
 /// An item under a key that holds numbers.

@@ -7,6 +7,7 @@
 mod access;
 mod client;
 mod given;
+mod glances;
 mod rpc;
 mod socket;
 mod stream;
@@ -14,11 +15,12 @@ mod table;
 mod verbs;
 
 pub use access::Peer;
+pub use glances::Glances;
 pub use rpc::Fault;
 pub use socket::Guard;
 pub use stream::{Facts, begin as follow};
 pub use table::{AGENT_STATES, Kind, Verb, acts};
-pub use verbs::{Api, Glances, Reload, Upgrade};
+pub use verbs::{Api, Reload, Upgrade};
 
 use super::accept;
 use std::path::Path;

@@ -31,8 +31,10 @@ pub struct Verb {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shows {
     Nothing,
-    /// A glance is noted once in a while.
+    /// Of a list, which may be looked at every second, each call is noted when it comes into sight.
     Numbers,
+    /// What is asked for by name is noted each time.
+    One,
     /// What leaves the switch is noted each time.
     Records,
 }
@@ -174,7 +176,7 @@ pub const VERBS: &[Verb] = &[
         look("calls.why", &[CALL], "Why this caller waited, and what was decided.", |l| {
             l.board.why(l.given.text("call"), l.now)
         }),
-        Shows::Numbers,
+        Shows::One,
     ),
     look("queues.list", &[], "Queues, who waits in them, how well they are served.", |l| {
         Ok(kept(l.board.queues_list(l.now), |row| l.who.sees_queue(text(row, "name"))))

@@ -24,6 +24,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 
 mod ground;
+mod looks;
 
 pub struct World {
     pub runtime: Runtime,
@@ -71,7 +72,7 @@ impl World {
         let (news, board, _) = board::start(board, Clock::start(), meters.clone()).unwrap();
         let (inbox, core) = lane::inbox(Arc::new(Waker::new().unwrap()));
         let replies = Replies::default();
-        let stores = Arc::new(Health::new(&[], &metrics, Box::new(|_, _| {})));
+        let stores = Arc::new(Health::new(&[], &metrics, Box::new(|_, _| true)));
         let api = Arc::new(Api {
             stores,
             board: board.clone(),
@@ -438,28 +439,12 @@ fn everybody_sees_what_is_theirs_and_no_number_that_is_not_for_them() {
         assert_eq!(names, own, "{verb}");
         assert_eq!(named(world.does("boss", verb, json!({})).unwrap()).len(), all, "{verb}");
     }
-    let seen =
-        |who: &str| (who.to_string(), Act::Noted { verb: Noted::Seen, on: "calls.list".into() });
     let noted = world.noted();
-    assert_eq!(noted[..2], [seen("ali"), seen("collector")], "once, not at every look");
-}
-
-/// A list that is kept open is one look of ten minutes; whoever looks up one caller looks anew.
-#[test]
-fn every_look_at_one_caller_is_on_the_books_with_the_call_it_was_of() {
-    let mut world = with_users("looks");
-    let (seen, ended) = (["calls.why call=01HZ1", "calls.why call=01HZ2"], "calls.list");
-    for call in ["01HZ1", "01HZ2", "01HZ1"] {
-        let _ = world.does("boss", "calls.why", json!({"call": call}));
-    }
-    (0..3).for_each(|_| drop(world.does("boss", "calls.list", json!({}))));
-    let _ = world.does("boss", "audit.list", json!({}));
-    let noted = world.noted().into_iter().filter_map(|(_, act)| match act {
-        Act::Noted { on, .. } => Some(on),
-        _ => None,
-    });
-    let noted: Vec<String> = noted.collect();
-    assert_eq!(noted, [seen[0], seen[1], seen[0], ended, "audit.list"]);
+    let seen = |who: &str, on: &str| {
+        (who.to_string(), Act::Noted { verb: Noted::Seen, on: format!("calls.list {on}") })
+    };
+    let looks = [seen("ali", "01HZ3"), seen("collector", "01HZ1 01HZ3")];
+    assert_eq!(noted, looks, "each call once, not at every look, and nothing where none is shown");
 }
 
 #[test]

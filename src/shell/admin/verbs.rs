@@ -2,9 +2,10 @@
 
 use super::access::{Peer, Who};
 use super::given::Given;
+use super::glances::Glances;
 use super::rpc::Fault;
 use super::table::{self, How, Look, Shell, Shows, VERBS, Verb};
-use crate::base::{Instant, Wall};
+use crate::base::Wall;
 use crate::config::Settings;
 use crate::core::{Event, Noted, Verb as Act};
 use crate::shell::board::{Board, BoardReader};
@@ -15,20 +16,16 @@ use crate::shell::report;
 use crate::shell::stamp::rfc3339;
 use crate::shell::store::{self, Filter, Health, Source};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// How long the core may take to answer. It takes microseconds, unless something is wrong.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// A list that is looked at again and again is noted when that begins, and after so long how often
-/// it was.
-const GLANCE: Duration = Duration::from_secs(600);
 /// Microseconds of a day.
 const DAY: i64 = 86_400_000_000;
-/// Lists that are looked at again and again, at a time; what is over it is noted at every look.
-const GLANCES_MAX: usize = 10_000;
+/// Calls that are named in one line of the books.
+const NAMED: usize = 50;
 
 /// Reads the configuration again: the new settings, or every mistake in it.
 pub type Reload = Arc<dyn Fn() -> Result<Settings, String> + Send + Sync>;
@@ -49,12 +46,9 @@ pub struct Api {
     pub upgrade: Option<Upgrade>,
     /// Whose the socket is.
     pub owner: u32,
-    /// Who keeps an eye on callers' numbers, for the books.
+    /// Who has which callers' numbers before their eyes, for the books.
     pub glances: Glances,
 }
-
-/// Who looks at which list, since when, and how often since then.
-pub type Glances = Mutex<BTreeMap<(String, &'static str), (Instant, u64)>>;
 
 impl Api {
     /// Does it, or says why not.
@@ -90,6 +84,12 @@ impl Api {
                 Err(Fault::refused("a stream of facts needs a connection of its own"))
             }
         };
+        if let Ok(answer) = &answer
+            && who.numbers
+            && verb.shows == Shows::Numbers
+        {
+            self.note_glance(&who, verb, answer).await;
+        }
         who.veil(answer)
     }
 
@@ -151,57 +151,28 @@ impl Api {
         found.map_err(Fault::refused)
     }
 
+    /// What is asked for is noted before it is shown.
     async fn note_reading(&self, who: &Who, verb: &'static Verb, given: &Given) {
-        match verb.shows {
-            Shows::Nothing => {}
-            // Whoever names what they look at is noted with it, each time.
-            Shows::Numbers if !given.0.is_empty() => {
-                let on = format!("{} {}", verb.name, given.line());
-                self.note(who, Noted::Seen, on).await;
-            }
-            Shows::Numbers => {
-                for (by, on) in self.glance(&who.name, verb.name) {
-                    self.note_of(by, Noted::Seen, on).await;
-                }
-            }
-            Shows::Records => {
-                let on = format!("{} {}", verb.name, given.line());
-                self.note(who, Noted::Exported, on.trim_end().into()).await;
-            }
-        }
+        let what = match verb.shows {
+            Shows::Nothing | Shows::Numbers => return,
+            Shows::One => Noted::Seen,
+            Shows::Records => Noted::Exported,
+        };
+        let on = format!("{} {}", verb.name, given.line());
+        self.note(who, what, on.trim_end().into()).await;
     }
 
-    /// Somebody looks at a list: what is to be noted, by whom.
-    fn glance(&self, who: &str, verb: &'static str) -> Vec<(String, String)> {
+    /// Of a list it is known only now what is in it.
+    async fn note_glance(&self, who: &Who, verb: &'static Verb, answer: &Value) {
         let now = self.board.now().instant;
-        let mut glances = self.glances.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut noted = Vec::new();
-        glances.retain(|(by, verb), (since, times)| {
-            let span = now.since(*since);
-            if span >= GLANCE && *times > 1 {
-                noted.push((by.clone(), format!("{verb}, {times} times in {} s", span.as_secs())));
-            }
-            span < GLANCE
-        });
-        let key = (who.to_string(), verb);
-        if let Some((_, times)) = glances.get_mut(&key) {
-            *times += 1;
-            return noted;
+        for calls in self.glances.news(&who.name, verb.name, now, answer).chunks(NAMED) {
+            self.note(who, Noted::Seen, format!("{} {}", verb.name, calls.join(" "))).await;
         }
-        if glances.len() < GLANCES_MAX {
-            glances.insert(key, (now, 1));
-        }
-        noted.push((who.into(), verb.into()));
-        noted
     }
 
     /// Puts on the books what the core has no hand in. Nobody waits for an answer.
     async fn note(&self, who: &Who, verb: Noted, on: String) {
-        self.note_of(who.name.clone(), verb, on).await;
-    }
-
-    async fn note_of(&self, by: String, verb: Noted, on: String) {
-        let verb = Act::Noted { verb, on };
+        let (by, verb) = (who.name.clone(), Act::Noted { verb, on });
         let _ = self.inbox.control(Event::Admin { request: 0, by, verb }).await;
     }
 

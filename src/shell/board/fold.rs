@@ -10,7 +10,7 @@ use super::wall::{Minutes, Short};
 use crate::acd::{self, AgentState, Door, Hand, Ways};
 use crate::base::{AgentId, CallId, Id, Now, QueueId, Wall, limits};
 use crate::call::{self, Arrival, Direction, Ears, Failures, MissedNews, Outcome};
-use crate::core::{Audit, Fact, What};
+use crate::core::{Audit, Fact, Noted, What};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -261,6 +261,8 @@ impl Board {
                 self.journal_gap = None;
                 (self.restarted, self.draining) = (Some(fact.at), false);
             }
+            // Whoever looks at a screen would crowd out what others did; the access log has both.
+            What::Audit(act) if act.verb == Noted::Seen.name() => {}
             What::Audit(act) => {
                 self.audits.push_back((fact.at.wall, Audit::clone(act)));
                 if self.audits.len() > limits::AUDITS_KEPT {

@@ -1,13 +1,12 @@
 //! The files of a journal: names, rights, and what is there.
 
 use crate::core::journal::{Entries, HEADER_LEN, Header, Unreadable};
-use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// What a start could not use; the next such start takes its place.
+/// What starts could not use: a folder each, called after its first segment.
 const ASIDE: &str = "set-aside";
 
 /// Files that are being written, and are not yet what they will be called.
@@ -165,20 +164,65 @@ pub fn retain(dir: &Path, before: u64, keep: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Puts everything up to a segment aside, where no start looks for it and people still can.
-pub fn set_aside(dir: &Path, last: u64) -> io::Result<PathBuf> {
-    let aside = dir.join(ASIDE);
-    let _ = fs::remove_dir_all(&aside);
-    prepare(&aside)?;
-    let is_old = |name: &OsStr| {
-        let number = Path::new(name).file_stem().and_then(|stem| stem.to_str()?.parse().ok());
-        number.is_some_and(|number: u64| number <= last)
-    };
-    for path in fs::read_dir(dir)?.flatten().map(|entry| entry.path()) {
-        if let Some(name) = path.file_name().filter(|name| path.is_file() && is_old(name)) {
-            fs::rename(&path, aside.join(name))?;
+/// Puts everything up to a segment aside, where no start looks for it and people still can. What
+/// was put there before stays, down to `keep` octets: in it may be calls that nobody has told yet.
+pub fn set_aside(dir: &Path, last: u64, keep: u64) -> io::Result<PathBuf> {
+    let root = dir.join(ASIDE);
+    prepare(&root)?;
+    // An older version has put it there without a folder.
+    shelve(&numbered(&root, u64::MAX)?, &root)?;
+    let aside = shelve(&numbered(dir, last)?, &root)?;
+    sync_folder(dir)?;
+    let mut kept = 0;
+    for shelf in shelves(&root)?.into_iter().rev() {
+        let files = fs::read_dir(&shelf)?.flatten().filter_map(|file| file.metadata().ok());
+        kept += files.map(|about| about.len()).sum::<u64>();
+        if kept > keep && shelf != aside {
+            tracing::warn!(
+                "{} is removed: what was put aside before it is more than [journal] keep",
+                shelf.display()
+            );
+            fs::remove_dir_all(shelf)?;
         }
     }
-    sync_folder(dir)?;
     Ok(aside)
+}
+
+/// The folders of what was put aside from the journal in `dir`, the oldest first.
+pub fn asides(dir: &Path) -> Vec<PathBuf> {
+    let root = dir.join(ASIDE);
+    let shelves = shelves(&root).unwrap_or_default();
+    std::iter::once(root).chain(shelves).collect()
+}
+
+fn shelves(root: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(root)?.flatten().map(|entry| entry.path());
+    let mut shelves: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+    shelves.sort();
+    Ok(shelves)
+}
+
+/// Moves files into a folder that is called after the first of them.
+fn shelve(files: &[(u64, PathBuf)], root: &Path) -> io::Result<PathBuf> {
+    let Some(first) = files.iter().map(|(number, _)| *number).min() else {
+        return Ok(root.to_path_buf());
+    };
+    let shelf = root.join(format!("{first:012}"));
+    prepare(&shelf)?;
+    for (_, path) in files {
+        if let Some(name) = path.file_name() {
+            fs::rename(path, shelf.join(name))?;
+        }
+    }
+    sync_folder(&shelf)?;
+    Ok(shelf)
+}
+
+/// The files of a journal up to a number.
+fn numbered(dir: &Path, last: u64) -> io::Result<Vec<(u64, PathBuf)>> {
+    let files = fs::read_dir(dir)?.flatten().map(|entry| entry.path());
+    let number = |path: &Path| path.file_stem()?.to_str()?.parse::<u64>().ok();
+    let files = files.filter(|path| path.is_file());
+    let files = files.filter_map(|path| Some((number(&path).filter(|n| *n <= last)?, path)));
+    Ok(files.collect())
 }

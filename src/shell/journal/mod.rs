@@ -23,7 +23,7 @@ mod writer;
 
 pub use audit::{Audit, audit};
 pub use explain::explain;
-pub use files::is_begun;
+pub use files::{asides, is_begun};
 #[cfg(test)]
 pub use poison::break_at;
 pub use program::{keep as keep_program, that_can_go_on};

@@ -3,6 +3,8 @@
 //!
 //! In: facts and commands. Out: notes. The core is asked for what a fact does not say.
 
+use crate::acd;
+use crate::base::CallId;
 use crate::call::{self, MissedNews};
 use crate::core::journal::{NoteRef, Over};
 use crate::core::{Command, Fact, Kept, What};
@@ -10,21 +12,37 @@ use crate::shell::engine::Engine;
 
 type Put<'a> = &'a mut dyn FnMut(&NoteRef<'_>);
 
-pub fn of_fact(fact: &Fact, engine: &dyn Engine, put: Put<'_>) {
+/// Of one event. A record is noted as it stands behind it, whatever was told of the call.
+pub fn of_facts(facts: &[Fact], engine: &dyn Engine, put: Put<'_>) {
+    let mut noted: Vec<CallId> = Vec::new();
+    for fact in facts {
+        let call = call_of(fact).filter(|call| !noted.contains(call));
+        noted.extend(call);
+        of_fact(fact, call, engine, put);
+    }
+}
+
+/// The call in whose record something stands now that nobody could tell later.
+fn call_of(fact: &Fact) -> Option<CallId> {
     match &fact.what {
         What::Call(
             call::Fact::Arrived { call, .. }
             | call::Fact::Connected { call, .. }
+            | call::Fact::District { call, .. }
+            | call::Fact::Category { call, .. }
+            | call::Fact::Transferred { call, .. }
             | call::Fact::Ended { call, .. },
-        ) => {
-            let Some(note) = engine.draft(*call) else { return };
-            put(&note);
-            // Whoever is owed a call has a call of their own in the books, which ends with it.
-            let (NoteRef::Live(record) | NoteRef::Ended(record)) = note else { return };
-            if !record.parent.is_empty() && record.direction == call::Direction::Out {
-                of_wanted(&record.dialled, engine, put);
-            }
-        }
+        )
+        | What::Desk(acd::Fact::Queued { call, .. }) => Some(*call),
+        _ => None,
+    }
+}
+
+fn of_fact(fact: &Fact, call: Option<CallId>, engine: &dyn Engine, put: Put<'_>) {
+    if let Some(call) = call {
+        of_call(call, engine, put);
+    }
+    match &fact.what {
         What::Call(call::Fact::Missed { number, news }) => match news {
             MissedNews::Abandoned { .. } | MissedNews::Served | MissedNews::Closed { .. } => {
                 of_wanted(number, engine, put);
@@ -37,6 +55,16 @@ pub fn of_fact(fact: &Fact, engine: &dyn Engine, put: Put<'_>) {
         }
         What::Unblocked { number, .. } => put(&NoteRef::Over(&Over::Block(number.clone()))),
         _ => {}
+    }
+}
+
+fn of_call(call: CallId, engine: &dyn Engine, put: Put<'_>) {
+    let Some(note) = engine.draft(call) else { return };
+    put(&note);
+    // Whoever is owed a call has a call of their own in the books, which ends with it.
+    let (NoteRef::Live(record) | NoteRef::Ended(record)) = note else { return };
+    if !record.parent.is_empty() && record.direction == call::Direction::Out {
+        of_wanted(&record.dialled, engine, put);
     }
 }
 

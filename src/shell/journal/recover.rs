@@ -455,9 +455,10 @@ fn close_the_books(
 impl Stale {
     /// The start is certain. `safe`: what was in it is in another place by now; where not, the
     /// files stay where the next start finds them.
-    pub fn put_aside(self, dir: &Path, kept: usize, safe: bool) {
+    /// `keep`: octets of what was put aside before that stay.
+    pub fn put_aside(self, dir: &Path, kept: usize, safe: bool, keep: u64) {
         let aside = match safe {
-            true => files::set_aside(dir, self.last),
+            true => files::set_aside(dir, self.last, keep),
             false => Ok(dir.to_path_buf()),
         };
         let lies = match aside {

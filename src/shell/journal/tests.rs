@@ -31,7 +31,8 @@ const CALLER: &str = "10.0.0.2:5060";
 fn settings() -> Settings {
     let text = "[sip]\nlisten = [\"udp:10.0.0.1:5060\"]\n[[trunk]]\nname = \"bsnl\"\n\
         hosts = [\"10.0.0.2:5060\"]\nping = \"0s\"\n[[line]]\nnumbers = [\"181\"]\n\
-        queue = \"general\"\n[[queue]]\nname = \"general\"\nstaffed = false\n";
+        queue = \"general\"\n[[queue]]\nname = \"general\"\nstaffed = false\n\
+        [[district]]\nname = \"guna\"\nqueue = \"general\"\n";
     crate::config::parse(&[("test".into(), text.into())], &|_| None).unwrap()
 }
 
@@ -91,7 +92,8 @@ impl Place {
                 let rows: Vec<Command> = rows.collect();
                 let over = stale.is_some().then_some(&rows[..]);
                 let writer = Writer::begin(&self.dir(), self.limits, first, over, stored, meters)?;
-                stale.into_iter().for_each(|stale| stale.put_aside(&self.dir(), count, true));
+                let (dir, keep) = (self.dir(), self.limits.keep);
+                stale.into_iter().for_each(|stale| stale.put_aside(&dir, count, true, keep));
                 (switch, board, writer, now)
             }
             Begin::Again(again) => {

@@ -221,7 +221,7 @@ impl Journal for Writer {
             let _ = journal::put_note(&mut self.buffer, number, note);
             self.noted = true;
         };
-        facts.iter().for_each(|fact| noted::of_fact(fact, engine, &mut put));
+        noted::of_facts(facts, engine, &mut put);
         commands.iter().for_each(|command| noted::of_command(command, &mut put));
     }
 

@@ -1,8 +1,8 @@
 //! Rows as CSV (RFC 4180) for spreadsheets: UTF-8 with a byte order mark, so that Hindi is shown as
 //! Hindi; a file a day and table, such as `calls-2026-11-22.csv`, by the day on which a row ended.
 
-use super::Store;
 use super::columns::{self, AGENT_STATES, CALLS, LEGS, Table};
+use super::{Store, Trouble};
 use crate::base::Wall;
 use crate::core::Row;
 use jiff::tz::TimeZone;
@@ -89,7 +89,7 @@ impl Csv {
 }
 
 impl Store for Csv {
-    fn write(&mut self, rows: &[Row]) -> Result<(), String> {
+    fn write(&mut self, rows: &[Row]) -> Result<(), Trouble> {
         for (name, page) in self.pages(rows) {
             let written = self.sheet(&name, page.table).and_then(|sheet| sheet.append(page.rows));
             written.map_err(|e| format!("{}: {e}", self.folder.join(&name).display()))?;

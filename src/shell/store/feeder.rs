@@ -1,17 +1,22 @@
 //! One store and its thread: reads the outbox from the store's cursor on, writes in batches, and
-//! tries again, less and less often, while the store is away.
+//! tries again with less and less, and less and less often, while the store takes nothing.
 
+use super::batch::Batch;
 use super::bound::Oldest;
+use super::columns::{self, key_of};
 use super::outbox::{self, Bookmark, Outbox, Position};
-use super::{Health, Pace, Place, Store, columns, places};
+use super::{Health, Pace, Place, Store, Trouble, places, refused};
 use crate::core::Row;
+use crate::shell::clock::Clock;
 use crate::shell::meters::ShellMeters;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Batches that a store takes one after the other until it is tried with larger ones.
-const WELL: u32 = 32;
+/// How often a row is refused alone until it is put aside, and how many may lie there: a store that
+/// refuses everything is a store that is away.
+const TRIES: u32 = 3;
+const REFUSED_MAX: usize = 1_000;
 /// Longer than any switch runs.
 const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 
@@ -181,60 +186,142 @@ impl Shared {
 /// Feeds one store until the end.
 pub fn feed(shared: &Shared, n: usize, place: &Place, pace: Pace, meters: &ShellMeters) {
     shared.count_what_waits(n);
-    let mut line = Line { place, store: None, proven: false };
-    open_before_it_is_needed(shared, n, &mut line, pace);
-    let mut pause = pace.retry.0;
-    let mut tries_left = pace.last_tries;
-    let mut bookmark = Bookmark::default();
-    // One that is so slow that a whole batch runs out of time gets there by smaller ones.
-    let (mut batch, mut well) = (place.batch, 0);
+    let line = Line { place, store: None, proven: false };
+    let (batch, clock) = (Batch::new(place.batch), Clock::start());
+    let (alone, bookmark) = (Alone::default(), Bookmark::default());
+    let mut feeder = Feeder { shared, n, line, batch, clock, alone, bookmark, meters };
+    open_before_it_is_needed(shared, n, &mut feeder.line, pace);
+    feeder.offer_what_was_refused();
+    let (mut pause, mut tries_left) = (pace.retry.0, pace.last_tries);
     loop {
         let (from, end, closing) = shared.wait_for_rows(n);
         if from >= end && closing {
             return;
         }
-        let fed = outbox::read(&shared.dir, from, end, batch)
-            .map_err(|e| format!("the outbox cannot be read: {e}"))
-            .and_then(|(rows, at)| line.write(&rows).map(|()| (rows, at)));
-        match fed {
-            Ok((rows, at)) => {
-                well += 1;
-                if well == WELL {
-                    (batch, well) = ((batch * 2).min(place.batch), 0);
-                }
-                shared.advance(n, at, &mut bookmark);
-                shared.health.stored(n, rows.len() as u64, last_numbers(&rows));
-                meters.rows_stored.increment(rows.len() as u64);
-                if pause > pace.retry.0 {
-                    tracing::warn!(store = place.name, "the store is back and gets what it missed");
-                }
-                pause = pace.retry.0;
+        let Err(error) = feeder.bring(from, end) else {
+            if pause > pace.retry.0 {
+                tracing::warn!(store = place.name, "the store is back and gets what it missed");
             }
-            Err(error) => {
-                (batch, well) = ((batch / 2).max(1), 0);
-                shared.health.failed(n, &error);
-                meters.store_failures.increment(1);
-                tracing::error!(
-                    store = place.name,
-                    "call records cannot be stored: {error}. They wait in {} and are tried again \
-                     in {} ms; calls go on",
-                    shared.dir.display(),
-                    pause.as_millis()
-                );
-                let was_away = pause > pace.retry.0;
-                let stopping = shared.pause(pause);
-                pause = (pause * 2).min(pace.retry.1);
-                tries_left -= u32::from(stopping);
-                // What has long been away is not waited for at the end.
-                if tries_left == 0 || stopping && was_away {
-                    tracing::error!(
-                        store = place.name,
-                        "the switch stops before this store has everything; it gets the rest at \
-                         the next start"
-                    );
-                    return;
+            pause = pace.retry.0;
+            continue;
+        };
+        shared.health.failed(n, &error);
+        meters.store_failures.increment(1);
+        tracing::error!(
+            store = place.name,
+            "call records cannot be stored: {error}. They wait in {} and are tried again in {} ms; \
+             calls go on",
+            shared.dir.display(),
+            pause.as_millis()
+        );
+        let was_away = pause > pace.retry.0;
+        let stopping = shared.pause(pause);
+        // Less may be taken at once. Where it is not even one row, more time may help.
+        if feeder.batch.rows() == 1 {
+            pause = (pause * 2).min(pace.retry.1);
+        }
+        tries_left -= u32::from(stopping);
+        // What has long been away is not waited for at the end.
+        if tries_left == 0 || stopping && was_away {
+            tracing::error!(
+                store = place.name,
+                "the switch stops before this store has everything; it gets the rest at the next \
+                 start"
+            );
+            return;
+        }
+    }
+}
+
+/// One store, and what has become of what it was given.
+struct Feeder<'a> {
+    shared: &'a Shared,
+    n: usize,
+    line: Line<'a>,
+    batch: Batch,
+    clock: Clock,
+    alone: Alone,
+    bookmark: Bookmark,
+    meters: &'a ShellMeters,
+}
+
+/// The row that was last refused alone, and how often.
+#[derive(Default)]
+struct Alone {
+    key: String,
+    tries: u32,
+}
+
+impl Feeder<'_> {
+    /// Writes the rows that come next, as many as the store takes at once.
+    fn bring(&mut self, from: Position, end: Position) -> Result<(), String> {
+        let read = outbox::read(&self.shared.dir, from, end, self.batch.rows());
+        let (mut rows, at) = read.map_err(|e| format!("the outbox cannot be read: {e}"))?;
+        let began = self.clock.instant();
+        match self.line.write(&rows) {
+            Ok(()) => {
+                self.batch.taken(rows.len(), self.clock.instant().since(began));
+                self.alone = Alone::default();
+                self.has(&rows, at);
+                Ok(())
+            }
+            Err(Trouble { why, of_the_rows }) => {
+                self.batch.failed(rows.len());
+                let alone = rows.pop().filter(|_| of_the_rows && rows.is_empty());
+                match alone.filter(|row| self.is_refused(row)) {
+                    Some(row) => self.pass_over(row, at, why),
+                    None => Err(why),
                 }
             }
+        }
+    }
+
+    fn has(&mut self, rows: &[Row], at: Position) {
+        self.shared.advance(self.n, at, &mut self.bookmark);
+        self.shared.health.stored(self.n, rows.len() as u64, last_numbers(rows));
+        self.meters.rows_stored.increment(rows.len() as u64);
+    }
+
+    /// Whether the store has refused this row often enough.
+    fn is_refused(&mut self, row: &Row) -> bool {
+        if self.alone.key != key_of(row) {
+            self.alone = Alone { key: key_of(row), tries: 0 };
+        }
+        self.alone.tries += 1;
+        self.alone.tries >= TRIES
+    }
+
+    /// Puts a row aside, so that all others get on.
+    fn pass_over(&mut self, row: Row, at: Position, why: String) -> Result<(), String> {
+        let (dir, name) = (&self.shared.dir, &self.shared.names[self.n]);
+        let told = refused::named(&row);
+        refused::put(dir, name, row, REFUSED_MAX)
+            .map_err(|e| format!("{why}; {told} cannot be put aside: {e}"))?;
+        tracing::error!(
+            store = self.line.place.name,
+            "{told} is refused: {why}. It lies in {}/refused/{name}.rows and is tried again at the \
+             next start",
+            dir.display()
+        );
+        self.alone = Alone::default();
+        self.shared.health.passed_over(self.n);
+        self.has(&[], at);
+        Ok(())
+    }
+
+    /// What was mended meanwhile is taken now.
+    fn offer_what_was_refused(&mut self) {
+        let (dir, name) = (&self.shared.dir, &self.shared.names[self.n]);
+        let tried = refused::rows(dir, name).and_then(|mut rows| {
+            let before = rows.len();
+            if before > 0 && self.line.open().is_ok() {
+                rows.retain(|row| self.line.write(std::slice::from_ref(row)).is_err());
+            }
+            self.shared.health.refused(self.n, rows.len() as u64);
+            if rows.len() < before { refused::keep(dir, name, &rows) } else { Ok(()) }
+        });
+        if let Err(error) = tried {
+            tracing::error!("{}: refused rows cannot be read or written: {error}", dir.display());
         }
     }
 }
@@ -286,7 +373,7 @@ impl Line<'_> {
 
     /// The other side may have closed at leisure what was open: one that has worked is opened anew
     /// before anybody is alarmed.
-    fn write(&mut self, rows: &[Row]) -> Result<(), String> {
+    fn write(&mut self, rows: &[Row]) -> Result<(), Trouble> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -297,8 +384,8 @@ impl Line<'_> {
         }
     }
 
-    fn try_write(&mut self, rows: &[Row]) -> Result<(), String> {
-        let written = self.open().and_then(|store| store.write(rows));
+    fn try_write(&mut self, rows: &[Row]) -> Result<(), Trouble> {
+        let written = self.open().map_err(Trouble::from).and_then(|store| store.write(rows));
         self.proven = written.is_ok();
         if written.is_err() {
             self.store = None;

@@ -1,8 +1,8 @@
 //! Rows as JSON, one a line, with the names of the columns as keys and the table's name as
 //! `"table"`; a call has its legs with it.
 
-use super::Store;
 use super::columns::json_line;
+use super::{Store, Trouble};
 use crate::core::Row;
 use serde_json::Value;
 use std::collections::{BTreeSet, VecDeque};
@@ -78,7 +78,7 @@ impl JsonLines {
 }
 
 impl Store for JsonLines {
-    fn write(&mut self, rows: &[Row]) -> Result<(), String> {
+    fn write(&mut self, rows: &[Row]) -> Result<(), Trouble> {
         let mut text = String::new();
         let (mut keys, mut written) = (BTreeSet::new(), Vec::new());
         for row in rows.iter().map(json_line) {

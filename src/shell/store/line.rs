@@ -43,8 +43,8 @@ pub fn recall(outbox: &Path, line: &[u8]) -> Option<Row> {
             found = Some(row);
         }
     };
-    let journal = outbox.with_file_name("journal");
-    for dir in [journal.join("set-aside"), journal] {
+    let own = outbox.with_file_name("journal");
+    for dir in journal::asides(&own).into_iter().chain([own]) {
         let _ = journal::rows(&dir, &mut look);
     }
     found

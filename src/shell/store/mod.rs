@@ -5,6 +5,7 @@
 //! store that is slow or away costs disk, not memory and not calls; what it has is remembered by a
 //! cursor, and a row that comes twice is told by its key.
 
+mod batch;
 mod bound;
 mod briefs;
 mod columns;
@@ -20,6 +21,7 @@ mod places;
 mod postgres;
 mod purge;
 mod query;
+mod refused;
 #[cfg(test)]
 mod rude;
 mod sqlite;
@@ -68,7 +70,21 @@ const LOOK: Duration = Duration::from_millis(250);
 /// A place where rows end up.
 pub trait Store: Send {
     /// Writes all of `rows`, or none. A row that it has already is not written again.
-    fn write(&mut self, rows: &[Row]) -> Result<(), String>;
+    fn write(&mut self, rows: &[Row]) -> Result<(), Trouble>;
+}
+
+/// Why rows were not written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    pub why: String,
+    /// The store is well, and would not take these whenever they come.
+    pub of_the_rows: bool,
+}
+
+impl From<String> for Trouble {
+    fn from(why: String) -> Self {
+        Self { why, of_the_rows: false }
+    }
 }
 
 /// Opens a store; called again whenever a write has failed.

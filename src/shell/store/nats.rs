@@ -1,13 +1,14 @@
 //! Rows as messages in a JetStream stream, `STREAM.SWITCH.calls` and `STREAM.SWITCH.agent_states`.
 //! A row counts as stored when the server has acknowledged it. One that comes twice is told by its
-//! `Nats-Msg-Id`: by the server for some hours, and by us, who look at the newest messages first.
+//! `Nats-Msg-Id`: by the server for some hours, and by us, who look for what may come again.
 
-use super::columns::{json_line, key_of};
-use super::{Store, tls};
+use super::columns::{json_line, key_of, number_of};
+use super::{Store, Trouble, tls};
 use crate::config::Remote;
 use crate::core::Row;
 use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::pull::OrderedConfig;
+use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::{Config, LastRawMessageErrorKind, Stream};
 use async_nats::jetstream::{Context, ContextBuilder, Message};
 use async_nats::{Client, ConnectOptions, HeaderMap};
@@ -27,45 +28,79 @@ const IN_FLIGHT: usize = 4_096;
 /// How long the server remembers ids.
 const WINDOW: Duration = Duration::from_secs(2 * 60 * 60);
 const ID: &str = "Nats-Msg-Id";
-/// Newest rows of this switch that are looked at when the stream is opened, where it has so many.
-const LOOKED_AT: u64 = 8_192;
+/// Rows stand in the stream in the order of their numbers; but of a batch that was taken in part,
+/// the rest comes behind. Two batches are more than that.
+const OUT_OF_ORDER: u64 = 2_000;
+/// Messages from which on it is looked for a place no closer.
+const CLOSE: u64 = 1_000;
+/// Octets of a message beside its row: the id, its name and the subject are far less.
+const BESIDE: usize = 512;
 
 pub struct Nats {
     runtime: Runtime,
     context: Context,
+    stream: Stream,
     origin: String,
     /// For calls and for agents' states.
     subjects: [String; 2],
-    /// Ids of the newest rows that were there when it was opened.
-    known: BTreeSet<String>,
+    /// Of each, the ids from the first row on that came since it was opened; `None` before that.
+    known: [Option<BTreeSet<String>>; 2],
 }
 
 impl Nats {
     pub fn open(at: &Remote, origin: &str) -> Result<Self, String> {
         let runtime = super::runtime()?;
-        let (context, known) = runtime.block_on(async {
-            let (context, stream) = connect(at, true).await?;
-            let known = newest(&stream, at).await?;
-            Ok::<_, String>((context, known))
-        })?;
-        Ok(Self { runtime, context, origin: origin.into(), subjects: subjects(at), known })
+        let (context, stream) = runtime.block_on(connect(at, true))?;
+        let (subjects, known) = (subjects(at), [None, None]);
+        Ok(Self { runtime, context, stream, origin: origin.into(), subjects, known })
+    }
+
+    /// Has it known what the stream has of these rows and of those that come after them.
+    fn look_for(&mut self, rows: &[Row]) -> Result<(), String> {
+        for (table, known) in self.known.iter_mut().enumerate().filter(|(_, known)| known.is_none())
+        {
+            let numbers = rows.iter().filter(|row| table_of(row) == table).map(number_of);
+            if let Some(first) = numbers.min() {
+                let there = there(&self.stream, &self.subjects[table], first);
+                *known = Some(self.runtime.block_on(there)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is to be published of these rows: to which table, with which id.
+    fn messages(&self, rows: &[Row]) -> Result<Vec<(usize, String, String)>, Trouble> {
+        let own = self.stream.cached_info().config.max_message_size;
+        let own = usize::try_from(own).ok().filter(|most| *most > 0).unwrap_or(usize::MAX);
+        let most = self.context.client().max_payload().min(own);
+        let mut messages = Vec::new();
+        for row in rows {
+            let (table, id) = (table_of(row), format!("{}/{}", self.origin, key_of(row)));
+            if self.known[table].as_ref().is_some_and(|known| known.contains(&id)) {
+                continue;
+            }
+            let body = json_line(row).to_string();
+            if body.len() + BESIDE > most {
+                let why = format!("the server takes {most} octets, and a row has {}", body.len());
+                return Err(Trouble { why, of_the_rows: true });
+            }
+            messages.push((table, id, body));
+        }
+        Ok(messages)
     }
 }
 
 impl Store for Nats {
-    fn write(&mut self, rows: &[Row]) -> Result<(), String> {
-        let Self { runtime, context, origin, subjects, known } = self;
+    fn write(&mut self, rows: &[Row]) -> Result<(), Trouble> {
+        self.look_for(rows)?;
+        let messages = self.messages(rows)?;
+        let Self { runtime, context, subjects, .. } = self;
         let publish = async {
             let mut acks = Vec::new();
-            for row in rows {
-                let id = format!("{origin}/{}", key_of(row));
-                if known.contains(&id) {
-                    continue;
-                }
+            for (table, id, body) in messages {
                 let mut headers = HeaderMap::new();
                 headers.insert(ID, id);
-                let subject = subjects[usize::from(matches!(row, Row::AgentState(_)))].clone();
-                let body = json_line(row).to_string();
+                let subject = subjects[table].clone();
                 let sent = context.publish_with_headers(subject, headers, body.into()).await;
                 acks.push(sent.map_err(|e| e.to_string())?);
             }
@@ -74,8 +109,13 @@ impl Store for Nats {
             }
             Ok(())
         };
-        runtime.block_on(within(BATCH_WITHIN, publish))
+        Ok(runtime.block_on(within(BATCH_WITHIN, publish))?)
     }
+}
+
+/// Where among [`Nats::subjects`].
+fn table_of(row: &Row) -> usize {
+    usize::from(matches!(row, Row::AgentState(_)))
 }
 
 fn subjects(at: &Remote) -> [String; 2] {
@@ -145,9 +185,13 @@ pub async fn within<T>(
 pub async fn read_all(at: &Remote, visit: &mut dyn FnMut(&Value)) -> Result<(), String> {
     let (_, stream) = connect(at, false).await?;
     let mut unread = 0;
-    each(&stream, at, DeliverPolicy::All, &mut |message| match serde_json::from_slice(
-        &message.payload,
-    ) {
+    let filter_subject = format!("{}.{}.>", at.path, at.switch);
+    let all = OrderedConfig {
+        filter_subject,
+        deliver_policy: DeliverPolicy::All,
+        ..OrderedConfig::default()
+    };
+    each(&stream, all, &mut |message| match serde_json::from_slice(&message.payload) {
         Ok(row) => visit(&row),
         Err(_) => unread += 1,
     })
@@ -155,45 +199,54 @@ pub async fn read_all(at: &Remote, visit: &mut dyn FnMut(&Value)) -> Result<(), 
     if unread == 0 { Ok(()) } else { Err(format!("{unread} messages are no rows")) }
 }
 
-/// The ids of the newest rows of this switch, however much others have written since: what may
-/// come again is what its cursor had not seen.
-async fn newest(stream: &Stream, at: &Remote) -> Result<BTreeSet<String>, String> {
-    let mut last = 0;
-    for subject in subjects(at) {
-        match stream.get_last_raw_message_by_subject(&subject).await {
-            Ok(message) => last = last.max(message.sequence),
-            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => {}
-            Err(error) => return Err(error.to_string()),
-        }
-    }
-    let (mut ids, mut span) = (BTreeSet::new(), LOOKED_AT);
-    if last == 0 {
+/// The ids of the rows from number `first` on that the stream has of one table. Others may have
+/// written much more to it since: only what is under this subject is looked at.
+async fn there(stream: &Stream, subject: &str, first: u64) -> Result<BTreeSet<String>, String> {
+    let mut ids = BTreeSet::new();
+    let last = match stream.get_last_raw_message_by_subject(subject).await {
+        Ok(message) => message,
+        Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => return Ok(ids),
+        Err(error) => return Err(error.to_string()),
+    };
+    if number_in(&last).is_some_and(|number| number < first) {
         return Ok(ids);
     }
-    loop {
-        let start_sequence = last.saturating_sub(span).max(1);
-        ids.clear();
-        each(stream, at, DeliverPolicy::ByStartSequence { start_sequence }, &mut |message| {
-            let id = message.headers.as_ref().and_then(|headers| headers.get(ID));
-            ids.extend(id.map(|id| id.as_str().to_string()));
-        })
-        .await?;
-        if start_sequence == 1 || ids.len() as u64 >= LOOKED_AT {
-            return Ok(ids);
+    let wanted = first.saturating_sub(OUT_OF_ORDER);
+    let (mut low, mut high) = (1, last.sequence);
+    while high.saturating_sub(low) > CLOSE {
+        let middle = low.midpoint(high);
+        let found = stream.get_first_raw_message_by_subject(subject, middle).await;
+        let found = found.map_err(|e| e.to_string())?;
+        match number_in(&found).is_some_and(|number| number >= wanted) {
+            true => high = middle,
+            false => low = middle,
         }
-        span = span.saturating_mul(4);
     }
+    let from_there = OrderedConfig {
+        filter_subject: subject.into(),
+        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: low },
+        headers_only: true,
+        ..OrderedConfig::default()
+    };
+    each(stream, from_there, &mut |message| {
+        let id = message.headers.as_ref().and_then(|headers| headers.get(ID));
+        ids.extend(id.map(|id| id.as_str().to_string()));
+    })
+    .await?;
+    Ok(ids)
 }
 
-/// Goes through the messages of this switch, to the last that there is.
+/// The number of the row that a message is.
+fn number_in(message: &StreamMessage) -> Option<u64> {
+    serde_json::from_slice::<Value>(&message.payload).ok()?["seq"].as_u64()
+}
+
+/// Goes through messages, to the last that there is.
 async fn each(
     stream: &Stream,
-    at: &Remote,
-    deliver_policy: DeliverPolicy,
+    config: OrderedConfig,
     visit: &mut dyn FnMut(&Message),
 ) -> Result<(), String> {
-    let filter_subject = format!("{}.{}.>", at.path, at.switch);
-    let config = OrderedConfig { filter_subject, deliver_policy, ..OrderedConfig::default() };
     let consumer = stream.create_consumer(config).await.map_err(|e| e.to_string())?;
     if consumer.cached_info().num_pending == 0 {
         return Ok(());

@@ -1,7 +1,7 @@
 //! Rows in an SQLite database: one transaction a batch, keys that make a repeat harmless.
 
-use super::Store;
 use super::columns::{self, SCHEMA, TABLES, Table};
+use super::{Store, Trouble};
 use crate::core::Row;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params_from_iter};
@@ -38,7 +38,7 @@ impl Sqlite {
 }
 
 impl Store for Sqlite {
-    fn write(&mut self, rows: &[Row]) -> Result<(), String> {
+    fn write(&mut self, rows: &[Row]) -> Result<(), Trouble> {
         let [calls, legs, agent_states] = &*INSERTS;
         let mut all = || {
             let transaction = self.connection.transaction()?;
@@ -57,8 +57,18 @@ impl Store for Sqlite {
             }
             transaction.commit()
         };
-        all().map_err(|e: rusqlite::Error| e.to_string())
+        all().map_err(|e: rusqlite::Error| Trouble {
+            why: e.to_string(),
+            of_the_rows: of_the_rows(&e),
+        })
     }
+}
+
+/// Nothing that waiting or room would mend.
+fn of_the_rows(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{ConstraintViolation, TooBig, TypeMismatch};
+    let code = error.sqlite_error_code();
+    code.is_some_and(|code| matches!(code, ConstraintViolation | TooBig | TypeMismatch))
 }
 
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {

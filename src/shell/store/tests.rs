@@ -1,6 +1,7 @@
 //! Rows on their way: batches, failures, recovery, restarts, repeats.
 
 mod bound;
+mod refusing;
 mod whole;
 
 use super::rude::{self, Mood};
@@ -124,8 +125,10 @@ fn run_and_hear(
 ) -> Vec<Option<String>> {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let ear = Arc::clone(&heard);
-    let alarm: Alarm =
-        Box::new(move |_, trouble| ear.lock().unwrap().push(trouble.map(str::to_string)));
+    let alarm: Alarm = Box::new(move |_, trouble| {
+        ear.lock().unwrap().push(trouble.map(str::to_string));
+        true
+    });
     let outbox = folder.0.join("outbox");
     let (mut lane, stores) = start(&outbox, places, pace(), &Metrics::new(), alarm).unwrap();
     rows.for_each(|row| lane.put(row));
@@ -147,10 +150,10 @@ struct Moody {
 }
 
 impl Store for Moody {
-    fn write(&mut self, rows: &[Row]) -> Result<(), String> {
+    fn write(&mut self, rows: &[Row]) -> Result<(), Trouble> {
         let failing = |left: usize| left.checked_sub(1);
         if self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, failing).is_ok() {
-            return Err("the disk is full".into());
+            return Err("the disk is full".to_string().into());
         }
         self.kept.lock().unwrap().extend_from_slice(rows);
         Ok(())
@@ -195,7 +198,7 @@ fn rows_wait_for_company_only_while_the_journal_has_them_too() {
     let open: Opener = Box::new(move || Ok(Box::new(Telling(sender.clone()))));
     let places = vec![Place { name: "telling".into(), batch: 1_000, open }];
     let pace = Pace { gather: Duration::from_secs(3_600), ..pace() };
-    let (outbox, alarm): (_, Alarm) = (folder.0.join("outbox"), Box::new(|_, _| {}));
+    let (outbox, alarm): (_, Alarm) = (folder.0.join("outbox"), Box::new(|_, _| true));
     let (mut lane, stores) = start(&outbox, places, pace, &Metrics::new(), alarm).unwrap();
     lane.put(call(1));
     stores.stored().stand_alone(true);
@@ -214,8 +217,8 @@ fn rows_wait_for_company_only_while_the_journal_has_them_too() {
 struct Telling(channel::Sender<Vec<u64>>);
 
 impl Store for Telling {
-    fn write(&mut self, rows: &[Row]) -> Result<(), String> {
-        self.0.send(numbers(rows)).map_err(|e| e.to_string())
+    fn write(&mut self, rows: &[Row]) -> Result<(), Trouble> {
+        self.0.send(numbers(rows)).map_err(|e| e.to_string().into())
     }
 }
 
@@ -419,7 +422,7 @@ fn how_far_a_store_is_behind_is_known_across_restarts() {
     let (broken, _) = moody(usize::MAX);
     let outbox = folder.0.join("outbox");
     let metrics = Metrics::new();
-    let alarm: Alarm = Box::new(|_, _| {});
+    let alarm: Alarm = Box::new(|_, _| true);
     let (mut lane, stores) = start(&outbox, vec![broken], pace(), &metrics, alarm).unwrap();
     lane.put(call(8));
     drop(lane);

@@ -3,7 +3,7 @@
 //! request an `Idempotency-Key`; whoever receives must keep a row of a known key once.
 
 use super::columns::{json_line, key_of};
-use super::{Store, tls};
+use super::{Store, Trouble, tls};
 use crate::config::Remote;
 use crate::core::Row;
 use serde_json::json;
@@ -49,7 +49,7 @@ impl Webhook {
 }
 
 impl Store for Webhook {
-    fn write(&mut self, rows: &[Row]) -> Result<(), String> {
+    fn write(&mut self, rows: &[Row]) -> Result<(), Trouble> {
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(()) };
         let mut body = String::new();
         for row in rows {
@@ -71,9 +71,12 @@ impl Store for Webhook {
         match response.status() {
             status if status.is_success() => Ok(()),
             status => {
+                // RFC 9110, sections 15.5.14 and 15.5.21: too long, or understood and not wanted.
+                let of_the_rows = matches!(status.as_u16(), 413 | 422);
                 let answer = answer.unwrap_or_default();
                 let said = answer.chars().map(|c| if c.is_control() { ' ' } else { c });
-                Err(format!("the server says {status}: {}", said.take(SHOWN).collect::<String>()))
+                let said = said.take(SHOWN).collect::<String>();
+                Err(Trouble { why: format!("the server says {status}: {said}"), of_the_rows })
             }
         }
     }

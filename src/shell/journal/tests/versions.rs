@@ -4,8 +4,8 @@ use super::*;
 
 /// Makes files of another version of what lies in the journal.
 pub fn rewrite(place: &Place, change: impl Fn(Vec<u8>) -> Vec<u8>) {
-    for entry in std::fs::read_dir(place.dir()).unwrap() {
-        let path = entry.unwrap().path();
+    let paths = std::fs::read_dir(place.dir()).unwrap().map(|entry| entry.unwrap().path());
+    for path in paths.filter(|path| path.is_file()) {
         std::fs::write(&path, change(std::fs::read(&path).unwrap())).unwrap();
     }
 }
@@ -273,4 +273,49 @@ fn what_is_closed_in_the_records_is_in_the_new_journal_before_the_old_one_goes()
     let mut seqs: Vec<u64> = place.records().iter().map(|record| record.seq).collect();
     seqs.sort_unstable();
     assert_eq!(seqs, [2, 3]);
+}
+
+#[test]
+fn what_was_put_aside_once_is_still_there_when_more_is_put_aside() {
+    let mut place = Place::new("journal-aside");
+    place.limits = Limits { keep: 1 << 20, ..Limits::default() };
+    let aside = |place: &Place, first: u64| place.dir().join(format!("set-aside/{first:012}"));
+    let firsts: Vec<u64> = (0..3)
+        .map(|n| {
+            place.limits.keep = if n < 2 { 1 << 20 } else { 1 };
+            let first = files::list(&place.dir()).map_or(1, |(segments, _)| segments[0]);
+            three_calls_one_over(&place);
+            rewrite(&place, by_another_build);
+            drop(place.start());
+            if n == 1 {
+                // Both have their rows for whoever compares, each in its folder.
+                let mut rows = 0;
+                for dir in asides(&place.dir()) {
+                    super::super::rows(&dir, &mut |_| rows += 1).unwrap();
+                }
+                assert!(rows >= 2, "{rows}");
+                assert!(aside(&place, 1).is_dir() && aside(&place, first).is_dir(), "{first}");
+            }
+            first
+        })
+        .collect();
+    assert!(firsts[0] < firsts[1] && firsts[1] < firsts[2], "{firsts:?}");
+    let left = firsts.iter().map(|first| aside(&place, *first).is_dir());
+    assert!(left.eq([false, false, true]), "the last one stays, however little is to be kept");
+}
+
+#[test]
+fn what_became_of_a_call_between_two_records_is_in_the_record_of_the_version_that_closes_it() {
+    let place = Place::new("journal-between");
+    let mut process = place.start();
+    process.arrives("c0");
+    let call = process.board.call_ids()[0].clone();
+    let chosen = crate::core::Verb::ChooseDistrict { call, district: "guna".into() };
+    process.tell(Event::Admin { request: 1, by: "ali".into(), verb: chosen });
+    drop(process);
+    rewrite(&place, by_another_build);
+    drop(place.start());
+    let records = place.records();
+    assert_eq!((records.len(), records[0].ended_by), (1, EndedBy::Recovered));
+    assert_eq!((&*records[0].queue, &*records[0].district), ("general", "guna"));
 }

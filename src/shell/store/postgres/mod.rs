@@ -15,13 +15,13 @@ use schema::{kind, quoted};
 
 use super::columns::{self, AGENT_STATES, CALLS, LEGS, TABLES, Table};
 use super::nats::within;
-use super::{Store, runtime};
+use super::{Store, Trouble, runtime};
 use crate::config::Remote;
 use crate::core::Row;
 use serde_json::Value;
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use tokio_postgres::{Client, Statement};
+use tokio_postgres::{Client, Error, Statement};
 
 /// A whole batch, or a whole look at the schema.
 const WITHIN: Duration = Duration::from_secs(20);
@@ -52,7 +52,7 @@ impl Postgres {
 }
 
 impl Store for Postgres {
-    fn write(&mut self, rows: &[Row]) -> Result<(), String> {
+    fn write(&mut self, rows: &[Row]) -> Result<(), Trouble> {
         let texts = [objects(rows, &CALLS), objects(rows, &LEGS), objects(rows, &AGENT_STATES)];
         let Self { runtime, client, inserts, switch } = self;
         let write = async {
@@ -65,8 +65,16 @@ impl Store for Postgres {
             }
             transaction.commit().await
         };
-        runtime.block_on(within(WITHIN, async { write.await.map_err(|e| sentence(&e)) }))
+        let written = runtime.block_on(within(WITHIN, async { Ok(write.await) }))?;
+        written.map_err(|e| Trouble { why: sentence(&e), of_the_rows: of_the_rows(&e) })
     }
+}
+
+/// Data that it cannot take, a rule of the table, a limit, a trigger's own words: nothing that
+/// waiting or room would mend.
+fn of_the_rows(error: &Error) -> bool {
+    let code = error.as_db_error().map_or("", |said| said.code().code());
+    ["22", "23", "54", "P0001"].iter().any(|class| code.starts_with(class))
 }
 
 /// The rows of one table in a batch.

@@ -11,6 +11,7 @@ pub use lines::proofs;
 use super::columns::{AGENT_STATES, CALLS, Table};
 use super::verify::{Cells, Ranges};
 use crate::config::{Hold, Settings, Store};
+use crate::shell::journal;
 use crate::shell::lock::Lock;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
@@ -118,7 +119,8 @@ pub fn purge(settings: &Settings, wish: &Wish) -> Result<Vec<Purged>, String> {
 /// Where callers' numbers are besides: `[journal] keep` and `outbox` bound the first two by their
 /// size, and people see to the others.
 fn beside(data: &Path, wish: &Wish) -> Vec<Purged> {
-    let folders = ["journal", "outbox", "journal/set-aside", "audit"].map(|name| data.join(name));
+    let own = ["journal", "outbox", "outbox/refused", "audit"].map(|name| data.join(name));
+    let folders: Vec<_> = own.iter().cloned().chain(journal::asides(&own[0])).collect();
     let known = folders.iter().filter_map(|folder| Some((folder, oldest(folder)?)));
     let purged = known.map(|(folder, day)| {
         let name = folder.display().to_string();

@@ -20,7 +20,7 @@ fn store(name: &str, failures: &Arc<AtomicUsize>) -> (Place, Arc<Mutex<Vec<Row>>
     (Place { name: name.into(), batch: 7, open }, kept)
 }
 
-fn until(what: &str, is_so: impl Fn() -> bool) {
+pub fn until(what: &str, is_so: impl Fn() -> bool) {
     for _ in 0..30_000 {
         if is_so() {
             return;
@@ -37,6 +37,7 @@ fn begin(folder: &Folder, places: Vec<Place>) -> (Lane<Row>, Stores, Heard) {
     let ear = Arc::clone(&heard);
     let alarm: Alarm = Box::new(move |store, trouble| {
         ear.lock().unwrap().push((store.into(), trouble.map(str::to_string)));
+        true
     });
     let outbox = folder.0.join("outbox");
     let (lane, stores) = start(&outbox, places, small(), &Metrics::new(), alarm).unwrap();

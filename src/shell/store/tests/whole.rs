@@ -130,9 +130,9 @@ fn a_store_that_has_lost_its_beginning_is_found_out_when_no_log_goes_back_so_far
 struct Slow(Arc<Mutex<Vec<Row>>>);
 
 impl Store for Slow {
-    fn write(&mut self, rows: &[Row]) -> Result<(), String> {
+    fn write(&mut self, rows: &[Row]) -> Result<(), Trouble> {
         if rows.len() > 3 {
-            return Err("the server took longer than 20 s".into());
+            return Err("the server took longer than 20 s".to_string().into());
         }
         self.0.lock().unwrap().extend_from_slice(rows);
         Ok(())
@@ -147,7 +147,7 @@ fn a_store_that_never_gets_through_a_whole_batch_in_time_gets_every_row_by_small
     let open: Opener = Box::new(move || Ok(Box::new(Slow(Arc::clone(&copy)))));
     let place = Place { name: "slow".into(), batch: 1_000, open };
     let outbox = folder.0.join("outbox");
-    let alarm: Alarm = Box::new(|_, _| {});
+    let alarm: Alarm = Box::new(|_, _| true);
     let (mut lane, stores) = start(&outbox, vec![place], pace(), &Metrics::new(), alarm).unwrap();
     (1..=500).for_each(|n| lane.put(call(n)));
     // However slow the machine is, it is done long before that.

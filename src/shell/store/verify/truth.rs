@@ -42,7 +42,8 @@ impl Truth {
         let tables = [Rows::default(), Rows::default(), Rows::default()];
         let (outbox_at, last, flaws) = (outbox.clone(), (0, 0), Vec::new());
         let mut truth = Self { tables, outbox: outbox_at, end, last, flaws, cursors, began };
-        for dir in [data.join("journal/set-aside"), data.join("journal")] {
+        let own = data.join("journal");
+        for dir in journal::asides(&own).into_iter().chain([own]) {
             journal::rows(&dir, &mut |row| truth.add(&row))
                 .map_err(|e| format!("{}: {e}", dir.display()))?;
         }

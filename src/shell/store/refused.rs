@@ -1,0 +1,63 @@
+//! Rows that one store refuses for good, each alone. One of them must not keep all others away: it
+//! is put aside, in `refused/` of the outbox, a file a store, and tried again whenever the switch
+//! starts.
+
+use super::columns::{key_of, number_of};
+use super::line;
+use crate::core::Row;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// The rows that this store has refused; `name`: as its cursor is called.
+pub fn rows(outbox: &Path, name: &str) -> io::Result<Vec<Row>> {
+    let text = match fs::read(path(outbox, name)) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    // A line that was left unfinished was not counted as put aside.
+    let lines = text.split_inclusive(|octet| *octet == b'\n');
+    Ok(lines.filter_map(|text| line::read(text).ok()).collect())
+}
+
+/// Puts one more aside, but not more than so many; it is on the disk when this returns.
+pub fn put(outbox: &Path, name: &str, row: Row, most: usize) -> io::Result<()> {
+    let mut all = rows(outbox, name)?;
+    all.retain(|known| key_of(known) != key_of(&row));
+    if all.len() >= most {
+        return Err(io::Error::other(format!("{} rows lie there already", all.len())));
+    }
+    all.push(row);
+    keep(outbox, name, &all)
+}
+
+/// From now on these are all.
+pub fn keep(outbox: &Path, name: &str, rows: &[Row]) -> io::Result<()> {
+    let path = path(outbox, name);
+    if rows.is_empty() {
+        return fs::remove_file(path);
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(outbox.join(FOLDER))?;
+    let mut text = Vec::new();
+    rows.iter().try_for_each(|row| line::write(&mut text, row))?;
+    let fresh = path.with_extension("new");
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+    file.write_all(&text)?;
+    file.sync_data()?;
+    fs::rename(fresh, path)
+}
+
+/// `call 17 (01HZ...)`.
+pub fn named(row: &Row) -> String {
+    let kind = if matches!(row, Row::Call(_)) { "call" } else { "agents' state" };
+    format!("{kind} {} ({})", number_of(row), key_of(row))
+}
+
+const FOLDER: &str = "refused";
+
+fn path(outbox: &Path, name: &str) -> PathBuf {
+    outbox.join(FOLDER).join(format!("{name}.rows"))
+}
