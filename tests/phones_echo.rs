@@ -22,9 +22,9 @@ const PACE: Duration = Duration::from_millis(20);
 const PACKETS: usize = 300;
 const TRIES: usize = 4;
 /// What an echo may take, there and back. Packets that are only relayed wait for nothing; a room
-/// has a jitter buffer in each direction, which on a busy machine is deep.
+/// has a jitter buffer in each direction, which on a busy machine is deep: 80 to 140 ms are usual.
 const RELAYED_MS: f64 = 60.0;
-const DECODED_MS: f64 = 400.0;
+const DECODED_MS: f64 = 250.0;
 
 /// A conversation with the echo: what was said and heard, and when.
 struct Echo {

@@ -27,8 +27,8 @@ pub struct Score {
     pub at: usize,
 }
 
-/// Copies that are looked at.
-const COPIES: usize = 6;
+/// Copies that are looked at, before and behind the best of them: those of half a minute.
+const COPIES: usize = 13;
 
 /// Finds the copies of `said` in `heard` and judges them all: the score is that of the median.
 /// `None`: there is none.

@@ -279,6 +279,7 @@ impl Drop for Workers {
 
 impl Handle {
     /// Gives it back where a worker's queue is full. The worker need not be awake: see `wake`.
+    #[allow(clippy::result_large_err)] // It goes back to whoever has it already.
     pub fn put(&self, command: Command) -> Result<(), Command> {
         if let Command::Bridge { a, b } = command
             && !self.bring_together(a, b)
@@ -348,6 +349,7 @@ impl Handle {
         taken
     }
 
+    #[allow(clippy::result_large_err)]
     fn order(&self, worker: usize, order: Order) -> Result<(), Order> {
         self.lines[worker].orders.try_send(order).map_err(channel::TrySendError::into_inner)?;
         self.owed.borrow_mut()[worker] = true;

@@ -12,6 +12,9 @@ use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+/// Is shown a line and the row that it holds, and says whether to go on.
+type Visit<'a> = &'a mut dyn FnMut(&[u8], Option<Value>) -> io::Result<bool>;
+
 pub struct Lines {
     path: PathBuf,
 }
@@ -25,10 +28,7 @@ impl Lines {
     }
 
     /// Every line, and the row that it holds, if it does.
-    fn each(
-        &self,
-        visit: &mut dyn FnMut(&[u8], Option<Value>) -> io::Result<bool>,
-    ) -> io::Result<()> {
+    fn each(&self, visit: Visit<'_>) -> io::Result<()> {
         let mut lines = BufReader::new(File::open(&self.path)?);
         let mut line = Vec::new();
         while lines.read_until(b'\n', &mut line)? > 0 {
