@@ -251,3 +251,26 @@ fn a_shift_whose_people_have_not_logged_in_is_short_though_their_phones_are_alwa
     stage.wait(secs(3_600));
     assert_eq!(news(&stage).last().unwrap(), "evening began");
 }
+
+#[test]
+fn a_shift_whose_phones_at_fixed_addresses_are_dead_is_reported_before_it_starts() {
+    let text =
+        TWO.replace("agents = [\"op2\", \"op3\"]\nminimum = 2", "agents = [\"op2\"]\nminimum = 1");
+    let mut stage = Stage::at(&text, MIDNIGHT + 13 * HOUR);
+    stage.deaf("10.2.0.2:5060");
+    stage.wait(secs(29 * 60));
+    assert_eq!(news(&stage), ["morning began"], "nobody has looked yet");
+    stage.kill();
+    stage.wait(secs(70));
+    assert_eq!(news(&stage)[1..], ["evening short: 0 of 1"], "half an hour before");
+    stage.hears_again("10.2.0.2:5060");
+    stage.wait(secs(60));
+    assert_eq!(news(&stage)[2..], ["evening filled: 1 of 1"]);
+    stage.wait(secs(29 * 60));
+    assert_eq!(states(&stage)[..2], ["off", "ready"]);
+    // A phone that is there is asked in silence.
+    let mut stage = Stage::at(&text, MIDNIGHT + 13 * HOUR);
+    stage.wait(secs(59 * 60));
+    assert_eq!(news(&stage), ["morning began"]);
+    assert!(stage.facts.iter().all(|fact| !matches!(fact.what, What::Phone { .. })));
+}

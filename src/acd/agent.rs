@@ -132,6 +132,12 @@ impl Agent {
         !self.silent && (self.fixed && !self.elsewhere || self.registered)
     }
 
+    /// Nobody has seen of late whether their phone is there: it has a fixed address, and they are
+    /// logged out.
+    pub fn is_believed_in(&self) -> bool {
+        self.fixed && !self.elsewhere && !self.silent && self.duty == Duty::Off
+    }
+
     /// May not be rung just now, whatever the task.
     pub fn withheld(&self) -> bool {
         self.retired || self.duty != Duty::On || !self.reachable()

@@ -56,6 +56,7 @@ impl Calls {
             | Notice::Stopped { .. }
             | Notice::Bound { .. }
             | Notice::PhoneBack { .. }
+            | Notice::PhoneGone { .. }
             | Notice::TrunkUp { .. }
             | Notice::Locked { .. } => {}
         }

@@ -73,6 +73,7 @@ pub(super) fn is_last(notice: &Notice) -> bool {
         | Notice::Key { .. }
         | Notice::Bound { .. }
         | Notice::PhoneBack { .. }
+        | Notice::PhoneGone { .. }
         | Notice::TrunkUp { .. }
         | Notice::Locked { .. } => false,
     }

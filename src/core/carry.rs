@@ -63,6 +63,7 @@ impl Switch {
                 self.fact(now, What::Phone { user, contacts, why }, out);
             }
             Notice::PhoneBack { user, proven } => self.phone_back(now, user, proven, out),
+            Notice::PhoneGone { user } => self.phone_gone(now, user, out),
             Notice::TrunkUp { trunk, up } => {
                 self.fact(now, What::Trunk { trunk, up }, out);
                 self.calls(now, |calls, io| calls.trunk(io, trunk, up));
@@ -123,8 +124,12 @@ impl Switch {
             acd::Effect::Fact(fact) => {
                 let may_desert = matches!(
                     &fact,
-                    acd::Fact::Agent { state: AgentState::Off | AgentState::Unreachable, .. }
-                        | acd::Fact::Handled { .. }
+                    acd::Fact::Agent {
+                        state: AgentState::Off
+                            | AgentState::Unreachable
+                            | AgentState::Paused { .. },
+                        ..
+                    } | acd::Fact::Handled { .. }
                 );
                 self.fact(now, What::Desk(fact), out);
                 if may_desert {

@@ -14,6 +14,9 @@ impl Switch {
         }
         self.work.extend(effects.into_iter().map(super::carry::Work::Desk));
         self.tidy_seats(now);
+        for name in self.state.roster.to_ask() {
+            self.ask_whether_there(now, &name);
+        }
     }
 
     /// A phone came: it may be one that its shift waits for.

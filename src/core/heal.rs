@@ -48,6 +48,24 @@ impl Switch {
         }
     }
 
+    /// Whether the phone of somebody who is to come is there: nobody else finds out in time.
+    pub(super) fn ask_whether_there(&mut self, now: Now, name: &str) {
+        let Some(agent) = self.state.desk.agent_id(name) else { return };
+        let Some(phone) = self.state.calls.seats.phone_of(name).map(str::to_string) else { return };
+        let (targets, _) = self.phones_of(agent);
+        self.sip(now, |ua, cx, out| ua.ask_whether_there(cx, &phone, &targets, out));
+    }
+
+    /// It is not: as if it had said nothing to a call.
+    pub(super) fn phone_gone(&mut self, now: Now, phone: String, out: &mut Out) {
+        let seated = self.state.calls.seats.agent_at(&phone).map(str::to_string);
+        if let Some(agent) = seated.and_then(|name| self.state.desk.agent_id(&name)) {
+            self.desk(now, |desk, cx, out| desk.silent(cx, agent, (true, false), out));
+        }
+        self.tell_phone(now, phone, "silent", out);
+        self.look_at_roster(now, out);
+    }
+
     /// A phone that had fallen silent is there again; so is whoever sits at it.
     pub(super) fn phone_back(&mut self, now: Now, phone: String, proven: bool, out: &mut Out) {
         let seated = self.state.calls.seats.agent_at(&phone).map(str::to_string);
@@ -55,6 +73,7 @@ impl Switch {
             self.desk(now, |desk, cx, out| desk.silent(cx, agent, (false, proven), out));
         }
         self.tell_phone(now, phone, "heard again", out);
+        self.look_at_roster(now, out);
     }
 
     fn tell_phone(&mut self, now: Now, user: String, why: &str, out: &mut Out) {

@@ -296,6 +296,8 @@ pub enum Notice {
     /// A phone that had fallen silent is heard again: `proven` if it did not answer when it was
     /// asked at once, so that it was away and not only unwilling.
     PhoneBack { user: String, proven: bool },
+    /// A phone that was only asked whether it is there has not answered; it is asked on.
+    PhoneGone { user: String },
     /// A trunk answers, or has stopped answering.
     TrunkUp { trunk: TrunkId, up: bool },
     /// Wrong passwords reached the limit for this user and source.
@@ -321,6 +323,7 @@ impl Notice {
             | Notice::Ended { leg, .. } => Some(leg),
             Notice::Bound { .. }
             | Notice::PhoneBack { .. }
+            | Notice::PhoneGone { .. }
             | Notice::TrunkUp { .. }
             | Notice::Locked { .. } => None,
         }

@@ -21,6 +21,8 @@ pub struct Silent {
     named: Vec<String>,
     /// It did not answer this question either.
     proven: bool,
+    /// It has missed nothing: it is asked beforehand.
+    precaution: bool,
 }
 
 impl UserAgent {
@@ -33,6 +35,30 @@ impl UserAgent {
         targets: &[Target],
         out: &mut Vec<Effect>,
     ) -> bool {
+        self.ask_at(cx, user, (targets, false), out)
+    }
+
+    /// The same of one that has missed nothing so far, and has nobody to tell so: there is a notice
+    /// only if it does not answer, [`Notice::PhoneGone`].
+    pub fn ask_whether_there(
+        &mut self,
+        cx: &mut Cx,
+        user: &str,
+        targets: &[Target],
+        out: &mut Vec<Effect>,
+    ) {
+        if self.asked_for(user).is_none() {
+            self.ask_at(cx, user, (targets, true), out);
+        }
+    }
+
+    fn ask_at(
+        &mut self,
+        cx: &mut Cx,
+        user: &str,
+        (targets, precaution): (&[Target], bool),
+        out: &mut Vec<Effect>,
+    ) -> bool {
         let contacts: Vec<_> = targets.iter().filter_map(|target| self.asked_at(target)).collect();
         let named = targets.iter().filter_map(|target| match target {
             Target::Uri(text) => Some(text.clone()).filter(|text| is_named(text)),
@@ -42,7 +68,7 @@ impl UserAgent {
         if contacts.is_empty() && named.is_empty() {
             return false;
         }
-        let silent = Silent { user: user.into(), contacts, named, proven: false };
+        let silent = Silent { user: user.into(), contacts, named, proven: false, precaution };
         let id = match self.asked_for(user).and_then(|id| Some((id, self.silent.get_mut(id)?))) {
             // It may be elsewhere by now.
             Some((id, known)) => {
@@ -133,10 +159,17 @@ impl UserAgent {
         out: &mut Vec<Effect>,
     ) {
         if !alive {
-            self.silent.get_mut(id).into_iter().for_each(|silent| silent.proven = true);
-        } else if let Some(Silent { user, proven, .. }) = self.silent.remove(id) {
+            let Some(silent) = self.silent.get_mut(id) else { return };
+            silent.proven = true;
+            if std::mem::take(&mut silent.precaution) {
+                let user = silent.user.to_string();
+                out.push(Effect::Notice(Notice::PhoneGone { user }));
+            }
+        } else if let Some(Silent { user, proven, precaution, .. }) = self.silent.remove(id) {
             cx.timers.cancel(Timer::PhoneAsk(id));
-            out.push(Effect::Notice(Notice::PhoneBack { user: user.into(), proven }));
+            if !precaution {
+                out.push(Effect::Notice(Notice::PhoneBack { user: user.into(), proven }));
+            }
         }
     }
 

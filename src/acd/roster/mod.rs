@@ -30,6 +30,10 @@ pub struct Roster {
     running: BTreeSet<String>,
     /// Shifts that were reported short: the name, the start, and whether it had begun.
     reported: BTreeSet<(Wall, String, bool)>,
+    /// Shifts before whose start their phones have been asked whether they are there.
+    asked: BTreeSet<(Wall, String)>,
+    /// Whose phones are to be asked now.
+    ask: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +77,12 @@ impl Roster {
     /// Whether the agent is on a shift that runs.
     pub fn is_on(&self, agent: &str) -> bool {
         self.on.contains_key(agent)
+    }
+
+    /// Who is to come soon, and whose phone has a fixed address: whether anything is there is seen
+    /// only when it is asked.
+    pub fn to_ask(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.ask)
     }
 
     /// Time has passed, the settings are new, or a phone came: everything that follows.
@@ -184,6 +194,13 @@ impl Roster {
         let coming = coming.iter().filter(|turn| turn.starts > now).map(|turn| (turn, false));
         for (turn, begun) in running.iter().map(|turn| (turn, true)).chain(coming) {
             let shift = &settings.shifts[turn.shift];
+            if !begun && self.asked.insert((turn.starts, shift.name.clone())) {
+                let fixed = calendar.members(turn).into_iter().filter(|member| {
+                    let who = desk.agent_id(&member.agent).and_then(|id| desk.agents.get(id));
+                    who.is_some_and(|who| who.is_believed_in())
+                });
+                self.ask.extend(fixed.map(|member| member.agent.clone()));
+            }
             let present = calendar.members(turn).into_iter().filter(|member| {
                 let who = desk.agent_id(&member.agent).and_then(|id| desk.agents.get(id));
                 // A phone that is always there says nothing of whether anybody sits at it.
@@ -203,6 +220,7 @@ impl Roster {
         }
         let old = Wall(now.0.saturating_sub(micros(Duration::from_secs(2 * 86_400))));
         self.reported.retain(|(starts, ..)| *starts > old);
+        self.asked.retain(|(starts, _)| *starts > old);
     }
 
     fn arm(&self, cx: &mut Cx, calendar: &Calendar, settings: &RosterSettings) {
