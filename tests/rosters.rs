@@ -274,3 +274,21 @@ fn a_shift_whose_phones_at_fixed_addresses_are_dead_is_reported_before_it_starts
     assert_eq!(news(&stage), ["morning began"]);
     assert!(stage.facts.iter().all(|fact| !matches!(fact.what, What::Phone { .. })));
 }
+
+#[test]
+fn whoever_comes_into_the_configuration_outside_their_shift_is_not_rung_by_it() {
+    let ready = TWO
+        .replace("contact = \"sip:op2@10.2.0.2\"", "contact = \"sip:op2@10.2.0.2\"\nready = true");
+    let (agent, rest) = ready.split_once("[[agent]]\nid = \"op2\"").unwrap();
+    let (_, rest) = rest.split_once("[[agent]]").unwrap();
+    let without = format!("{agent}[[agent]]{rest}").replace("[\"op2\", \"op3\"]", "[\"op3\"]");
+    let without = without.replace("minimum = 2", "minimum = 1");
+    let mut stage = before_two(&without);
+    stage.set_agent("op1", "pause");
+    stage.dial("9826000001", "181", "");
+    stage.reload(&ready);
+    assert_eq!(states(&stage), ["paused", "off", "off"]);
+    assert!(stage.invites.is_empty(), "{:?}", stage.invites);
+    stage.wait(secs(121));
+    assert_eq!(states(&stage)[1], "talking", "their shift has begun");
+}

@@ -275,7 +275,11 @@ impl Switch {
         self.state.relief.move_trunks(&|trunk| places.of(trunk));
         let settings = self.settings.sip.clone();
         self.sip(now, |ua, cx, _| ua.reload(cx, settings));
-        let settings = self.settings.acd.clone();
+        let mut settings = self.settings.acd.clone();
+        let off = self.settings.roster.off_shift(now.wall);
+        for agent in settings.agents.iter_mut().filter(|agent| off.contains(agent.id.as_str())) {
+            agent.ready = false;
+        }
         self.desk(now, |desk, cx, out| desk.reload(cx, &settings, out));
         self.calls(now, |calls, io| calls.reload(io));
         self.state.relief.keep_only(&self.state.desk);

@@ -68,6 +68,20 @@ pub enum ShiftNews {
     },
 }
 
+impl RosterSettings {
+    /// Members of shifts of whom none runs: what the configuration says of them at the start, that
+    /// they are ready, is not for now.
+    pub fn off_shift(&self, now: Wall) -> BTreeSet<&str> {
+        let calendar = Calendar::new(self);
+        let running = calendar.running(now);
+        let on: BTreeSet<&str> = (running.iter().flat_map(|turn| calendar.members(turn)))
+            .map(|member| member.agent.as_str())
+            .collect();
+        let all = self.shifts.iter().flat_map(|shift| &shift.members);
+        all.map(|member| member.agent.as_str()).filter(|agent| !on.contains(agent)).collect()
+    }
+}
+
 impl Roster {
     /// Whether a phone that has just registered is waited for.
     pub fn awaits(&self, agent: &str) -> bool {
