@@ -315,7 +315,8 @@ struct Survived {
 }
 
 fn survive(day: &Day) -> Survived {
-    let mut switch = Switch::start(&[HELPLINE, &agents(day), "[recording]\nall = true\n"]);
+    let mut switch =
+        Switch::start(&[HELPLINE, &agents(day), "[recording]\nall = true\nnotice = \"\"\n"]);
     let plan = plan(&switch, day);
     let phones = std::thread::spawn(move || load::run(&plan, &mut |_| {}).unwrap());
     let (talking, waiting) = (day.agents, day.callers - day.agents);

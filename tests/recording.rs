@@ -261,7 +261,7 @@ fn check(sides: &[Vec<i16>; 2], length: u64, packets: u32) {
 
 #[test]
 fn q40_two_who_talk_through_the_switch_are_recorded_each_on_their_side() {
-    let stage = Stage::new("plain", "");
+    let stage = Stage::new("plain", "[recording]\nnotice = \"\"\n");
     let length = stage.call(150);
     let path = stage.file("wav");
     check(&of_wav(&std::fs::read(&path).unwrap()), length, 150);
@@ -277,7 +277,7 @@ fn q40_two_who_talk_through_the_switch_are_recorded_each_on_their_side() {
 
 #[test]
 fn a_recording_is_sealed_where_there_is_a_key() {
-    let stage = Stage::new("sealed", "[recording]\nkey = \"env:REC_KEY\"\n");
+    let stage = Stage::new("sealed", "[recording]\nnotice = \"\"\nkey = \"env:REC_KEY\"\n");
     let length = stage.call(100);
     let path = stage.file("sealed");
     let (wav, finished) = pukar::shell::record::open(&path, Some("correct horse battery")).unwrap();
@@ -287,7 +287,7 @@ fn a_recording_is_sealed_where_there_is_a_key() {
 
 #[test]
 fn q40_a_recording_is_ogg_opus_where_it_is_wanted() {
-    let stage = Stage::new("opus", "[recording]\nformat = \"opus\"\n");
+    let stage = Stage::new("opus", "[recording]\nnotice = \"\"\nformat = \"opus\"\n");
     let length = stage.call(150);
     let path = stage.file("opus");
     let (file, finished) = pukar::shell::record::open(&path, None).unwrap();

@@ -159,7 +159,41 @@ fn after_a_restart_the_same_file_is_gone_on_with() {
     assert_eq!(words(&mut stage).len(), 3, "both ports again");
     stage.hang_up(&call);
     stage.wait(secs(10));
-    assert!(stage.records[0].recording.ends_with(".wav"));
+    assert!(stage.records[0].recording.ends_with(".wav; gaps"), "what the dead process had heard");
+}
+
+/// An agent answers sooner than the welcome and the notice are over.
+#[test]
+fn nobody_is_recorded_before_they_have_heard_that_they_are() {
+    let mut stage = stage("record = true", "", "", "");
+    let notice = stage.settings.call.recording.notice.unwrap();
+    let count = |stage: &Stage| stage.played.iter().filter(|tune| **tune == notice).count();
+    stage.is_telling = true;
+    let call = stage.dial("9876543210", "181", "");
+    assert_eq!(count(&stage), 3, "after the welcome, and then again for both who talk");
+    stage.wait(secs(3));
+    assert!(words(&mut stage).is_empty(), "it is not over");
+    stage.tells_to_the_end();
+    assert_eq!(words(&mut stage), ["begin", "left", "right"]);
+    stage.wait(secs(10));
+    stage.hang_up(&call);
+    stage.wait(secs(10));
+    assert_eq!(count(&stage), 3);
+    assert_eq!(words(&mut stage), ["end"]);
+    // Whoever hangs up before is not recorded, and who was told while they waited hears it once.
+    let call = stage.dial("9876543211", "181", "");
+    stage.hang_up(&call);
+    stage.wait(secs(10));
+    assert!(words(&mut stage).is_empty());
+    stage.habit(AGENT, Habit::Rings);
+    stage.played.clear();
+    let call = stage.dial("9876543212", "181", "");
+    stage.tells_to_the_end();
+    stage.habit(AGENT, Habit::Answers);
+    stage.wait(secs(120));
+    assert_eq!(count(&stage), 1);
+    assert_eq!(words(&mut stage), ["begin", "left", "right"]);
+    stage.hang_up(&call);
 }
 
 #[test]
@@ -171,7 +205,10 @@ fn whoever_may_be_recorded_is_told_once() {
         let mut stage = stage(line, "", "", more);
         let notice = stage.settings.call.recording.notice.unwrap();
         let told = |stage: &Stage| stage.played.iter().filter(|tune| **tune == notice).count();
+        stage.habit(AGENT, Habit::Rings);
         let call = stage.dial("9876543210", "181", "");
+        stage.tells_to_the_end();
+        stage.habit(AGENT, Habit::Answers);
         assert_eq!(told(&stage), told_first, "{line}{more}");
         stage.wait(secs(5));
         let name = stage.arrival().id.clone();

@@ -103,7 +103,7 @@ pub struct Call {
     pub back: Option<Box<Origin>>,
     /// Its line says that it is recorded.
     pub recorded: bool,
-    /// The caller was told that it may be.
+    /// Those who talk have heard that it may be.
     pub told: bool,
 }
 

@@ -137,7 +137,6 @@ impl Calls {
             says: line.welcome.into_iter().chain(notice).collect(),
             music: line.music,
             recorded: line.record,
-            told: call.told || notice.is_some() && first.is_some(),
             ..call
         };
         let (arrived, emergency) = (call.arrived, call.emergency);

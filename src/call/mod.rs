@@ -66,7 +66,7 @@ pub use numbers::Numbers;
 pub use own::{AtPhone, Begun, Extension, Keyed, Kind, Own};
 pub use park::Parked;
 pub use people::People;
-pub use recording::{Form, Recorded, Recordings, Rules, Tape, TapeEvent, day};
+pub use recording::{Form, NOTICE, Recorded, Recordings, Rules, Tape, TapeEvent, day};
 pub use routing::code as code_of;
 pub use seats::Seats;
 pub use settings::*;

@@ -2,6 +2,7 @@
 
 use super::calls::{Calls, Io};
 use super::leg::{Leg, Stage};
+use super::recording::NOTICE;
 use super::{Effect, EndedBy, Fact, Missed, Role, stopping};
 use crate::base::limits::PORTS_PER_LEG_MAX;
 use crate::base::{CallId, LegId, PortId};
@@ -260,6 +261,11 @@ impl Calls {
             Event::Heard { port } => {
                 self.is_heard(io, port);
                 self.silence(io, port, false);
+            }
+            Event::Played { port, piece: NOTICE } => {
+                if let Some(&(id, _)) = self.by_port.get(&port) {
+                    self.notice_is_over(io, id, port);
+                }
             }
             Event::Played { port, piece } => {
                 if let Some(&(id, leg)) = self.by_port.get(&port)

@@ -1,6 +1,7 @@
 //! Which calls are recorded, and what of each port goes where: the caller to the left, whoever
 //! talks with them, or about them, to the right. Only what somebody hears is recorded: not a caller
-//! who waits or is on hold, through however many hands the call goes.
+//! who waits or is on hold, through however many hands the call goes; and nobody before they were
+//! told so: whoever talks sooner hears the notice then.
 //!
 //! In: calls as every event leaves them. Out: the start and the end of a recording, and a track for
 //! each port that begins or ceases to be heard. May import: media, base.
@@ -74,12 +75,17 @@ pub enum Recorded {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recordings(BTreeMap<CallId, Recording>);
 
+/// The piece that the notice is in the midst of a talk.
+pub const NOTICE: u32 = u32::MAX;
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Recording {
     /// Empty until somebody is heard.
     file: String,
     began: Instant,
     tracks: BTreeMap<PortId, Side>,
+    /// Those who talk hear the notice just now; when it is over here, the recording begins.
+    telling: Option<PortId>,
     /// Nobody is to hear this part.
     paused: bool,
     /// The disk would not have it; nothing is tried again in this call.
@@ -188,7 +194,7 @@ impl Calls {
         };
         for id in io.out[from..].iter().filter_map(comes).collect::<Vec<CallId>>() {
             let Some(call) = self.table.get_mut(id) else { continue };
-            if call.is_caller_up() && !std::mem::replace(&mut call.told, true) {
+            if call.is_caller_up() && !call.told && !call.says.contains(&notice) {
                 let tunes = call.says.iter().copied().chain([notice]).collect();
                 self.tell(io, id, tunes);
             }
@@ -214,9 +220,18 @@ impl Calls {
             file: String::new(),
             began: io.cx.now.instant,
             tracks: BTreeMap::new(),
+            telling: None,
             paused: false,
             failed: false,
         });
+        let owed = io.settings.recording.notice;
+        let heard = match owed.filter(|_| !call.told && recording.file.is_empty()) {
+            Some(notice) => {
+                recording.tell(io, call, notice, !heard.is_empty());
+                BTreeMap::new()
+            }
+            None => heard,
+        };
         if recording.file.is_empty() && !heard.is_empty() {
             let name = io.settings.recording.form.name(&call.name.to_string());
             recording.began = io.cx.now.instant;
@@ -232,6 +247,17 @@ impl Calls {
         for (port, side) in heard.into_iter().filter(|(port, side)| before.get(port) != Some(side))
         {
             io.media(Command::Record { port, track: Some(Track { call: id, side }) });
+        }
+    }
+
+    /// Those who talk have heard that they are recorded.
+    pub(super) fn notice_is_over(&mut self, io: &mut Io, id: CallId, port: PortId) {
+        let Some(recording) = self.recordings.0.get_mut(&id) else { return };
+        if recording.telling == Some(port)
+            && let Some(call) = self.table.get_mut(id)
+        {
+            (recording.telling, call.told) = (None, true);
+            self.record_call(io, id);
         }
     }
 
@@ -265,7 +291,8 @@ impl Calls {
             None => {
                 let began = io.cx.now.instant;
                 let (file, tracks) = (String::new(), BTreeMap::new());
-                let recording = Recording { file, began, tracks, paused: !on, failed: false };
+                let (telling, paused, failed) = (None, !on, false);
+                let recording = Recording { file, began, tracks, telling, paused, failed };
                 self.recordings.0.insert(id, recording);
                 if !on {
                     io.fact(Fact::Recording { call: id, what: Recorded::Paused });
@@ -302,7 +329,7 @@ impl Calls {
     pub fn check_recordings(&self) -> Result<(), String> {
         for (id, recording) in &self.recordings.0 {
             let call = self.table.get(*id).ok_or_else(|| format!("{id:?} is over and recorded"))?;
-            let off = recording.paused || recording.failed;
+            let off = recording.paused || recording.failed || recording.telling.is_some();
             let heard = if off { BTreeMap::new() } else { heard(call) };
             if heard != recording.tracks {
                 let tracks = &recording.tracks;
@@ -316,9 +343,28 @@ impl Calls {
     pub(super) fn record_again(&mut self, io: &mut Io) {
         for (call, recording) in &mut self.recordings.0 {
             recording.tracks.clear();
+            recording.telling = None;
             if !recording.file.is_empty() && !recording.failed {
                 let (call, file, at) = (*call, recording.file.clone(), recording.began);
                 io.out.push(Effect::Tape(Tape::Begin { call, file, at }));
+                // What the dead process had heard, and what was said since, is not in it.
+                io.fact(Fact::Recording { call, what: Recorded::Gaps });
+            }
+        }
+    }
+}
+
+impl Recording {
+    /// All who talk hear the notice, where anybody does; from its beginning where it was broken
+    /// off.
+    fn tell(&mut self, io: &mut Io, call: &Call, notice: TuneId, talks: bool) {
+        let ports = call.legs().filter(|leg| talks && call.is_heard(leg.id));
+        let ports: Vec<PortId> = ports.map(|leg| leg.side.port).collect();
+        if self.telling != ports.first().copied() {
+            self.telling = ports.first().copied();
+            for port in ports {
+                let tunes = vec![notice];
+                io.media(Command::Play { port, piece: NOTICE, tunes, then: None });
             }
         }
     }
@@ -344,12 +390,9 @@ fn wanted(io: &Io, call: &Call) -> bool {
     let rules = &io.settings.recording;
     let agent = |role: Role| matches!(role, Role::Agent(agent) if rules.agents.contains(&agent));
     let mut own = call.own.iter().flat_map(|own| &own.agents);
-    // Whoever was lent heard what the other switch told them, and nothing else.
-    let told = !call.lent || call.told || rules.notice.is_none();
-    let wanted = rules.all
+    rules.all
         || call.recorded
         || own.any(|agent| rules.agents.contains(agent))
         || rules.queue(&call.goal)
-        || call.partners().any(|leg| agent(leg.role));
-    wanted && told
+        || call.partners().any(|leg| agent(leg.role))
 }

@@ -56,6 +56,8 @@ impl Calls {
         if call.says.is_empty() || call.listener() != leg {
             return;
         }
+        let notice = io.settings.recording.notice;
+        call.told |= notice.is_some_and(|notice| call.says.contains(&notice));
         call.says.clear();
         let music = call.music.is_some();
         if let Some(leg) = call.leg_mut(leg) {

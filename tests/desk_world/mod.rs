@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use pukar::base::{Instant, Now, PortId, Timer, TuneId, Wall, limits};
-use pukar::call;
+use pukar::call::{self, NOTICE};
 use pukar::config::Settings;
 use pukar::core::{CallRecord, Command, Event, Fact, Out, Row, Switch, Verb, What};
 use pukar::media::control::{self, Figures};
@@ -61,6 +61,10 @@ pub struct Stage {
     pub replies: Vec<Result<String, String>>,
     /// What whoever records was told, ports among it.
     pub tapes: Vec<Command>,
+    /// What is said about recording takes its time: until [`Stage::tells_to_the_end`].
+    pub is_telling: bool,
+    /// What each port is played just now, by its piece.
+    playing: BTreeMap<PortId, u32>,
     /// INVITEs that the switch sent: to whom, and the message.
     pub invites: Vec<(SocketAddr, String)>,
     /// The last response to each caller's INVITE.
@@ -132,6 +136,8 @@ impl Stage {
             records: Vec::new(),
             replies: Vec::new(),
             tapes: Vec::new(),
+            is_telling: false,
+            playing: BTreeMap::new(),
             invites: Vec::new(),
             answers: BTreeMap::new(),
             opened: Vec::new(),
@@ -362,6 +368,13 @@ impl Stage {
         }
     }
 
+    /// Everything that is being said has been said.
+    pub fn tells_to_the_end(&mut self) {
+        for (port, piece) in std::mem::take(&mut self.playing) {
+            self.tell(Event::Media(control::Event::Played { port, piece }));
+        }
+    }
+
     fn take(&mut self, out: Out) -> Vec<Event> {
         self.facts.extend(out.facts);
         let mut events = Vec::new();
@@ -372,7 +385,11 @@ impl Stage {
                     self.heard(hop.peer, &text, &mut events);
                 }
                 Command::Media(control::Command::Open { port, .. }) => self.opened.push(port),
-                Command::Media(control::Command::Play { tunes, then, .. }) => {
+                Command::Media(control::Command::Play { port, piece, tunes, then }) => {
+                    if piece == NOTICE && !self.is_telling {
+                        events.push(Event::Media(control::Event::Played { port, piece }));
+                    }
+                    self.playing.insert(port, piece);
                     self.played.extend(tunes);
                     self.music = then.map(|music| music.tune);
                 }
