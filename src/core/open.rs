@@ -294,7 +294,11 @@ fn measure(row: &mut LegRow, figures: &Figures) {
     row.jitter_ms = f64::from(figures.jitter) / 8.0;
     let round_trip = figures.round_trip.map(|t| t.as_micros() as f64 / 1_000.0);
     row.round_trip_ms = round_trip;
-    row.mos = (f64::from(figures.mos) * 100.0).round() / 100.0;
+    let score = |mos: f32| (f64::from(mos) * 100.0).round() / 100.0;
+    row.mos = score(figures.mos);
+    row.far_lost = figures.theirs.map(|theirs| theirs.lost);
+    row.far_jitter_ms = figures.theirs.map(|theirs| f64::from(theirs.jitter) / 8.0);
+    row.far_mos = figures.theirs.map(|theirs| score(theirs.mos));
 }
 
 /// Adds the time from `since` to now, in milliseconds.

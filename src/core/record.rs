@@ -84,6 +84,13 @@ pub struct LegRow {
     /// To the far end and back, where its reports tell.
     #[serde(default)]
     pub round_trip_ms: Option<f64>,
+    /// What the far end says of what it was sent: packets lost, jitter, and what that sounds like.
+    #[serde(default)]
+    pub far_lost: Option<i64>,
+    #[serde(default)]
+    pub far_jitter_ms: Option<f64>,
+    #[serde(default)]
+    pub far_mos: Option<f64>,
 }
 
 impl CallRecord {

@@ -180,10 +180,22 @@ pub struct Figures {
     pub jitter: u32,
     /// Packets refused: from a stranger, malformed, or of an unknown payload type.
     pub refused: u64,
-    /// Mean opinion score estimate, 1.0 to 4.5, by the E-model (ITU-T G.107) from loss and jitter.
+    /// Mean opinion score estimate, 1.0 to 4.5, by the E-model (ITU-T G.107) from loss, jitter and
+    /// half of the round trip, where that is known.
     pub mos: f32,
+    /// What the far end reports of what it was sent.
+    pub theirs: Option<Theirs>,
     /// To the far end and back, as its last report tells; its own delay is not in it.
     pub round_trip: Option<Duration>,
+}
+
+/// How a far end has received us, by its own reports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Theirs {
+    pub lost: i64,
+    /// In units of 1/8000 s, as of its last report.
+    pub jitter: u32,
+    pub mos: f32,
 }
 
 impl Far {

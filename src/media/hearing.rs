@@ -3,6 +3,7 @@
 
 use super::control::Figures;
 use crate::base::Instant;
+use std::time::Duration;
 
 /// Of a thinned stream one packet in this many is handed in: those whose sequence number it
 /// divides.
@@ -119,24 +120,25 @@ impl Hearing {
         })
     }
 
-    pub fn figures(&self, sent: u64, refused: u64) -> Figures {
+    pub fn figures(&self, (sent, refused): (u64, u64), round_trip: Option<Duration>) -> Figures {
         let expected = self.expected + self.expected_before;
         let lost = expected as i64 - self.received as i64;
         let jitter = (self.jitter >> 4) * 8 / self.ms.max(1);
         let loss = if expected == 0 { 0.0 } else { lost.max(0) as f32 / expected as f32 };
-        let mos = mos(loss, jitter);
-        let (received, round_trip) = (self.received, None);
-        Figures { received, sent, lost, jitter, refused, mos, round_trip }
+        let mos = mos(loss, jitter, round_trip);
+        let (received, theirs) = (self.received, None);
+        Figures { received, sent, lost, jitter, refused, mos, theirs, round_trip }
     }
 }
 
 /// The E-model for G.711 with concealment of losses (G.113: Ie 0, Bpl 25.1), over a jitter buffer
-/// of twice the jitter, at least a frame, and with a network that takes no time: what this side of
-/// the call did to the sound, not what the distance did.
-fn mos(loss: f32, jitter: u32) -> f32 {
+/// of twice the jitter, at least a frame, and half of the round trip. `loss`: 0 to 1; `jitter`: in
+/// units of 1/8000 s.
+pub fn mos(loss: f32, jitter: u32, round_trip: Option<Duration>) -> f32 {
     let percent = loss * 100.0;
     let loss_impairment = 95.0 * percent / (percent + 25.1);
-    let delay = 20.0 + (2.0 * jitter as f32 / 8.0).max(20.0);
+    let way = round_trip.unwrap_or_default().as_secs_f32() * 500.0;
+    let delay = way + 20.0 + (2.0 * jitter as f32 / 8.0).max(20.0);
     let delay_impairment = 0.024 * delay + 0.11 * (delay - 177.3).max(0.0);
     let r = (93.2 - loss_impairment - delay_impairment).clamp(0.0, 100.0);
     (1.0 + 0.035 * r + r * (r - 60.0) * (100.0 - r) * 7e-6).clamp(1.0, 4.5)
@@ -149,7 +151,7 @@ mod tests {
     fn hear(numbers: impl IntoIterator<Item = u16>) -> Figures {
         let mut hearing = Hearing::default();
         numbers.into_iter().for_each(|n| hearing.packet(1, n, false));
-        hearing.figures(0, 0)
+        hearing.figures((0, 0), None)
     }
 
     #[test]
@@ -174,7 +176,10 @@ mod tests {
         for (ssrc, n) in [(1, 1), (1, 2), (2, 900), (2, 902)] {
             hearing.packet(ssrc, n, false);
         }
-        assert_eq!((hearing.figures(0, 0).received, hearing.figures(0, 0).lost), (4, 1));
+        assert_eq!(
+            (hearing.figures((0, 0), None).received, hearing.figures((0, 0), None).lost),
+            (4, 1)
+        );
     }
 
     #[test]
@@ -183,11 +188,11 @@ mod tests {
         (10..50).for_each(|n| hearing.packet(1, n, false));
         (50..400).filter(|n| n % THIN == 0).for_each(|n| hearing.packet(1, n, true));
         (400..500).for_each(|n| hearing.packet(1, n, false));
-        let figures = hearing.figures(0, 0);
+        let figures = hearing.figures((0, 0), None);
         assert_eq!((figures.received, figures.lost), (490, 0));
         hearing.packet(1, 512, true);
         hearing.packet(1, 576, true);
-        assert_eq!(hearing.figures(0, 0).lost, 32);
+        assert_eq!(hearing.figures((0, 0), None).lost, 32);
     }
 
     #[test]
@@ -197,16 +202,16 @@ mod tests {
             let late = if n % 2 == 0 { 0 } else { 5_000 };
             hearing.arrived(Instant(n * 20_000 + late), n as u32 * 160, 8_000);
         }
-        let jitter = hearing.figures(0, 0).jitter;
+        let jitter = hearing.figures((0, 0), None).jitter;
         assert!((38..=40).contains(&jitter), "{jitter}");
     }
 
     #[test]
     fn opinion_falls_with_loss_and_jitter() {
-        assert!(mos(0.0, 0) > 4.35);
-        assert!(mos(0.05, 0) < 4.1 && mos(0.05, 0) > 3.3, "{}", mos(0.05, 0));
-        assert!(mos(0.2, 0) < 2.6, "{}", mos(0.2, 0));
-        assert!(mos(0.0, 2_000) < 3.9, "{}", mos(0.0, 2_000));
-        assert_eq!(mos(1.0, 80_000), 1.0);
+        assert!(mos(0.0, 0, None) > 4.35);
+        assert!(mos(0.05, 0, None) < 4.1 && mos(0.05, 0, None) > 3.3, "{}", mos(0.05, 0, None));
+        assert!(mos(0.2, 0, None) < 2.6, "{}", mos(0.2, 0, None));
+        assert!(mos(0.0, 2_000, None) < 3.9, "{}", mos(0.0, 2_000, None));
+        assert_eq!(mos(1.0, 80_000, None), 1.0);
     }
 }

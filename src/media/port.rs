@@ -6,10 +6,10 @@
 mod rtcp;
 mod sound;
 
-use super::control::{Event, Far, Figures};
+use super::control::{Event, Far, Figures, Theirs};
 use super::ear::Ear;
 use super::effect::{Channel, Effect, Relay};
-use super::hearing::Hearing;
+use super::hearing::{Hearing, mos};
 use super::keys::{Heard, Keys};
 use super::latch::{Latch, Source};
 use super::playing::Playing;
@@ -426,7 +426,12 @@ impl Port {
 
     pub(super) fn figures(&self) -> Figures {
         let round_trip = self.reports.round_trip();
-        Figures { round_trip, ..self.hearing.figures(self.sent, self.refused) }
+        let theirs = self.reports.theirs().map(|(lost, jitter)| {
+            let jitter = jitter / (self.far.map_or(8_000, |far| far.codec.clock()) / 8_000);
+            let loss = (lost.max(0) as f32 / self.sent.max(1) as f32).min(1.0);
+            Theirs { lost, jitter, mos: mos(loss, jitter, round_trip) }
+        });
+        Figures { theirs, ..self.hearing.figures((self.sent, self.refused), round_trip) }
     }
 }
 

@@ -27,6 +27,9 @@ pub struct Reports {
     /// The far end's own last one, and when it came.
     told: Option<(u32, Instant)>,
     round_trip: Option<Duration>,
+    /// What it says of the stream that it hears, and what it lost of those before.
+    received: Option<Report>,
+    lost_before: i64,
     /// What was expected and received when we last reported.
     before: (u64, u64),
     /// When the far end's own was last handed on.
@@ -94,8 +97,17 @@ impl Reports {
         self.round_trip
     }
 
-    /// RTCP from the far end, which is believed.
-    pub fn heard(&mut self, now: Instant, told: &Told) {
+    /// Packets that the far end has lost, and its last jitter, in ticks of the stream's clock.
+    pub fn theirs(&self) -> Option<(i64, u32)> {
+        self.received.map(|last| (self.lost_before + i64::from(last.lost), last.jitter))
+    }
+
+    /// RTCP from the far end, which is believed. `hears`: the streams that go there.
+    pub fn heard(&mut self, now: Instant, told: &Told, hears: [Option<u32>; 2]) {
+        if let Some(report) = told.about.iter().find(|r| hears.contains(&Some(r.ssrc))) {
+            let before = self.received.replace(*report).filter(|b| b.ssrc != report.ssrc);
+            self.lost_before += before.map_or(0, |before| i64::from(before.lost));
+        }
         if let Some(sent) = told.sent {
             self.told = Some((middle(sent.ntp), now));
         }

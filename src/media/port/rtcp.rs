@@ -22,7 +22,8 @@ impl Port {
             self.refused += 1;
             return None;
         };
-        self.reports.heard(now, &told);
+        let hears = [self.voice.source().map(|(ssrc, _)| ssrc), Some(self.voice.ours().ssrc)];
+        self.reports.heard(now, &told, hears);
         // In a pause that was told of nothing else shows that somebody is there.
         if self.pauses {
             self.heard = now;

@@ -269,3 +269,48 @@ fn whoever_talks_with_one_who_never_reports_is_reported_to_and_measured() {
 fn n_at(now: Instant) -> u32 {
     (now.since(Instant(1_000_000)).as_millis() / 20) as u32
 }
+
+#[test]
+fn what_the_far_end_lost_of_us_is_known_as_well_as_what_we_lost_of_it() {
+    let peer = port(30_002);
+    let mut world = World::with(&[(NEAR(), far(A)), (peer, far(B))]);
+    world.bridge(NEAR(), peer);
+    world.stream(NEAR(), A, 1, 2);
+    world.stream(peer, B, 1, 100);
+    assert_eq!(world.figures(NEAR()).theirs, None, "it has told nothing");
+    let mut tell = |from: &str, ssrc, lost, jitter| {
+        let about = Report { ssrc, lost, jitter, ..Report::default() };
+        world.rtcp(NEAR(), from, &mut build(77, None, &[about], "a"));
+        world.pass(1_100);
+        world.figures(NEAR()).theirs
+    };
+    assert_eq!(tell(A_RTCP, 77, 10, 80).map(|t| (t.lost, t.jitter)), Some((10, 80)));
+    let some = tell(A_RTCP, 77, 25, 160).unwrap();
+    assert_eq!((some.lost, some.jitter), (25, 160), "it counts from the beginning");
+    assert_eq!(tell("198.51.100.66:6667", 77, 90, 9), Some(some), "a stranger");
+    assert_eq!(tell(A_RTCP, 4_711, 90, 9), Some(some), "a stream that it never had of us");
+    let figures = world.figures(NEAR());
+    assert!(some.mos > 1.0 && some.mos < 3.0 && figures.mos > 4.0, "{some:?} {figures:?}");
+    assert_eq!(world.figures(peer).theirs, None);
+    // The other party begins anew, as another source.
+    let header = Header { marker: false, payload_type: 8, sequence: 7, timestamp: 9, ssrc: 99 };
+    let mut bytes = [&header.bytes()[..], &[0xd5; 160]].concat();
+    assert!(world.rtp(peer, B, &mut bytes).is_some());
+    let about = Report { ssrc: 99, lost: 3, jitter: 8, ..Report::default() };
+    world.rtcp(NEAR(), A_RTCP, &mut build(77, None, &[about], "a"));
+    assert_eq!(world.figures(NEAR()).theirs.map(|t| (t.lost, t.jitter)), Some((28, 8)));
+}
+
+#[test]
+fn a_long_way_is_heard_in_the_score() {
+    let mut world = waiting();
+    let near = world.figures(NEAR()).mos;
+    let (_, _, part) = reports(&mut world, 6_000).remove(0);
+    let Part::Sender { ssrc, sent, .. } = part else { panic!("{part:?}") };
+    world.pass(800);
+    let last_sr = (sent.ntp >> 16) as u32;
+    let about = Report { ssrc, last_sr, ..Report::default() };
+    world.rtcp(NEAR(), A_RTCP, &mut build(77, None, &[about], "x"));
+    let far = world.figures(NEAR());
+    assert!(far.mos < near - 0.5, "{near} {far:?}");
+}

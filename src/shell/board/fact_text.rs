@@ -146,7 +146,10 @@ fn of_figures(call: &str, leg: LegId, figures: &Figures) -> Value {
     json!({"call": call, "leg": format!("{leg:?}"), "received": figures.received,
            "sent": figures.sent, "lost": figures.lost,
            "jitter_ms": f64::from(figures.jitter) / 8.0, "mos": figures.mos,
-           "round_trip_ms": figures.round_trip.map(|t| t.as_secs_f64() * 1_000.0)})
+           "round_trip_ms": figures.round_trip.map(|t| t.as_secs_f64() * 1_000.0),
+           "far_lost": figures.theirs.map(|theirs| theirs.lost),
+           "far_jitter_ms": figures.theirs.map(|theirs| f64::from(theirs.jitter) / 8.0),
+           "far_mos": figures.theirs.map(|theirs| theirs.mos)})
 }
 
 fn of_refusal(board: &Board, arrival: &Arrival, (status, why): (u16, &str)) -> Value {

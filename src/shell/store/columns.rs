@@ -19,7 +19,7 @@ pub struct Table {
 
 /// The form of the tables. A change of any of them is another form: the databases that are there
 /// are brought up to it, column by column.
-pub const SCHEMA: i32 = 3;
+pub const SCHEMA: i32 = 4;
 
 /// A batch is written in this order.
 pub const TABLES: [&Table; 3] = [&CALLS, &LEGS, &AGENT_STATES];
@@ -88,6 +88,9 @@ pub const LEGS: Table = Table {
         ("jitter_ms", "REAL NOT NULL"),
         ("mos", "REAL NOT NULL"),
         ("round_trip_ms", "REAL"),
+        ("far_lost", "INTEGER"),
+        ("far_jitter_ms", "REAL"),
+        ("far_mos", "REAL"),
     ],
     key: "call, n",
     time: "opened_at",
@@ -167,6 +170,9 @@ pub fn of_leg(call: &str, n: usize, row: &LegRow) -> Vec<Value> {
         json!(finite(row.jitter_ms)),
         json!(finite(row.mos)),
         json!(row.round_trip_ms.map(finite)),
+        json!(row.far_lost),
+        json!(row.far_jitter_ms.map(finite)),
+        json!(row.far_mos.map(finite)),
     ]
 }
 
@@ -286,7 +292,7 @@ mod tests {
         for table in TABLES {
             (table.name, table.columns, table.key).hash(&mut hasher);
         }
-        let known = (3, 6_019_924_541_316_638_757);
+        let known = (4, 9_151_089_574_580_871_180);
         let now = (SCHEMA, hasher.finish());
         assert_eq!(now, known, "raise SCHEMA, so that databases are brought up to it, then this");
     }
