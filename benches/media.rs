@@ -44,7 +44,7 @@ fn engine_alone() {
     for (name, law, recorded) in ways {
         let mut engine = Engine::new(1, Arc::new(tunes()));
         let mut out = Vec::new();
-        let now = Instant(0);
+        let mut now = Instant(0);
         let ports = 1_000u32;
         let phone = |n: u32| SocketAddr::new(HERE, 40_000 + n as u16);
         for n in 0..ports {
@@ -66,6 +66,7 @@ fn engine_alone() {
         let rounds = 2_000u16;
         let (before, mut relayed) = (clock_ns(libc::CLOCK_THREAD_CPUTIME_ID), 0u64);
         for sequence in 0..rounds {
+            now = Instant(u64::from(sequence) * 20_000);
             for n in (0..ports).step_by(2) {
                 let mut bytes = packet(sequence);
                 let from = phone(n);

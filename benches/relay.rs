@@ -10,9 +10,15 @@ mod crowd;
 mod rtpengine;
 
 use crowd::*;
-use pukar::base::Id;
-use pukar::call::MediaIo;
+use pukar::base::{CallId, Id};
+use pukar::call::{Form, MediaIo, Tape, TapeEvent};
+use pukar::core::Event;
+use pukar::media::control::Command;
+use pukar::media::{Side, Track};
+use pukar::shell::clock::Clock;
 use pukar::shell::media::has_uring;
+use pukar::shell::meters::Metrics;
+use pukar::shell::record::{self, Holds, Recorder};
 use rtpengine::Rtpengine;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
@@ -27,6 +33,7 @@ enum Way {
     Bare,
     Connected,
     Pukar(MediaIo),
+    Recorded(MediaIo, Form),
     Rtpengine,
 }
 
@@ -66,6 +73,15 @@ fn main() {
     for calls in [100, 500] {
         compare(&ways, calls, 50, (seconds, rounds));
     }
+    let io = if has_uring() { MediaIo::Uring } else { MediaIo::Epoll };
+    let form = |opus, sealed| Way::Recorded(io, Form { opus, sealed });
+    let taped = [
+        (Way::Pukar(io), "relayed"),
+        (form(false, false), "and recorded as WAV, to the file"),
+        (form(false, true), "and sealed"),
+        (form(true, false), "and recorded as Ogg Opus"),
+    ];
+    compare(&taped, 100, 50, (seconds.max(5), rounds));
     // Without rtpengine, which takes its own time over a flood.
     ways.retain(|(way, _)| *way != Way::Rtpengine);
     compare(&ways, 32, 0, (seconds, rounds));
@@ -82,6 +98,7 @@ fn compare(ways: &[(Way, &str)], calls: usize, rate: u32, (seconds, rounds): (u6
                 Way::Bare => bare(&crowd, rate, seconds, false),
                 Way::Connected => bare(&crowd, rate, seconds, true),
                 Way::Pukar(io) => relay(&crowd, rate, seconds, *io),
+                Way::Recorded(io, form) => recorded(&crowd, rate, seconds, (*io, *form)),
                 Way::Rtpengine => Rtpengine::start().relay(&crowd, rate, seconds),
             });
         }
@@ -113,6 +130,47 @@ fn relay(crowd: &Crowd, rate: u32, seconds: u64, io: MediaIo) -> Cost {
     let before = thread_ns(WORKER);
     let (sent, came) = crowd.stream(rate, seconds);
     Cost { sent, came, cpu_ns: thread_ns(WORKER) - before }
+}
+
+/// Every call with both its sides, to the disk: what the worker and the writer cost together.
+fn recorded(crowd: &Crowd, rate: u32, seconds: u64, (io, form): (MediaIo, Form)) -> Cost {
+    let folder = std::env::temp_dir().join(format!("pukar-bench-{}", std::process::id()));
+    let clock = Clock::start();
+    let (orders, inlet, thread) = record::start(Recorder {
+        folder: folder.clone(),
+        key: form.sealed.then(|| "correct horse battery staple".into()),
+        keep: None,
+        holds: Holds::default(),
+        clock,
+        news: Arc::new(|event| match event {
+            Event::Recording(TapeEvent::Failed { why, .. }) => panic!("{why}"),
+            _ => {}
+        }),
+        meters: Metrics::new().for_shell(),
+    })
+    .unwrap();
+    let (workers, handle) = start_taped(io, inlet);
+    crowd.open(&handle);
+    crowd.bridge(&handle);
+    for n in 0..crowd.phones.len() as u32 {
+        let call = CallId(u64::from(n / 2));
+        let side = if n % 2 == 0 { Side::Left } else { Side::Right };
+        if side == Side::Left {
+            let file = format!("2026-11-25/{}", form.name(&format!("CALL{n}")));
+            orders.send(Tape::Begin { call, file, at: clock.instant() }).unwrap();
+        }
+        handle.put(Command::Record { port: port(n), track: Some(Track { call, side }) }).unwrap();
+        handle.wake();
+    }
+    crowd.stream(rate, 3);
+    let cpu = || thread_ns(WORKER) + thread_ns("recorder");
+    let before = cpu();
+    let (sent, came) = crowd.stream(rate, seconds);
+    let cpu_ns = cpu() - before;
+    drop((workers, handle, orders));
+    thread.join().unwrap();
+    std::fs::remove_dir_all(folder).unwrap();
+    Cost { sent, came, cpu_ns }
 }
 
 /// The same system calls and nothing else: receive on one socket, send from its neighbour.

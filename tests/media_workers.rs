@@ -1,7 +1,7 @@
 //! Media workers whose core is late, or that cannot go on.
 
 use crossbeam_channel::bounded;
-use pukar::base::{Id, PortId, TuneId};
+use pukar::base::{Id, Instant, PortId, TuneId};
 use pukar::call::MediaIo;
 use pukar::media::Tunes;
 use pukar::media::control::{Command, Event, Far};
@@ -12,6 +12,7 @@ use pukar::wire::g711::Law;
 use pukar::wire::rtp::Header;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -149,4 +150,76 @@ fn moves_with_all_that_it_has_heard(io: MediaIo, host: u8) {
         }
     };
     assert_eq!((figures.received, figures.lost, figures.refused), (81, 0, 0));
+}
+
+/// `PUKAR_ROUNDS=300` for a machine that has nothing else to do.
+#[test]
+fn workers_that_are_stopped_in_the_midst_of_a_flood_end_and_their_ports_are_free_again() {
+    let rounds = std::env::var("PUKAR_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
+    for _ in 0..rounds.unwrap_or(5) {
+        stopped_in_a_flood(MediaIo::Epoll, 1);
+        if has_uring() {
+            stopped_in_a_flood(MediaIo::Uring, 2);
+        }
+    }
+}
+
+fn stopped_in_a_flood(io: MediaIo, host: u8) {
+    const PORTS: u32 = 40;
+    let here = IpAddr::V4(Ipv4Addr::new(127, 61, 2, host));
+    let port = |n: u32| PortId::new(23_000 + 2 * n, 1);
+    let died = Arc::new(|| panic!("a worker died"));
+    let (workers, handle) = workers(2, io, Arc::new(|_| Ok(())), died);
+    let phones: Vec<UdpSocket> = (0..PORTS)
+        .map(|n| {
+            let phone = UdpSocket::bind((here, 0)).unwrap();
+            put(&handle, Command::Open { port: port(n), address: here });
+            let far = Far::at(phone.local_addr().unwrap(), Law::A.into());
+            put(&handle, Command::Agree { port: port(n), far });
+            phone
+        })
+        .collect();
+    for n in (0..PORTS).step_by(2) {
+        put(&handle, Command::Bridge { a: port(n), b: port(n + 1) });
+    }
+    let (over, counters) = (AtomicBool::new(false), workers.counters());
+    std::thread::scope(|scope| {
+        for half in phones.chunks(PORTS as usize / 2) {
+            scope.spawn(|| {
+                for sequence in (0..=u16::MAX).cycle() {
+                    let timestamp = u32::from(sequence) * 160;
+                    let header =
+                        Header { marker: false, payload_type: 8, sequence, timestamp, ssrc: 5 };
+                    let packet = [&header.bytes()[..], &[0xd5; 160]].concat();
+                    for (n, phone) in phones.iter().enumerate() {
+                        if half.as_ptr_range().contains(&std::ptr::from_ref(phone)) {
+                            let _ = phone.send_to(&packet, (here, port(n as u32).slot() as u16));
+                        }
+                    }
+                    if over.load(Ordering::Relaxed) {
+                        return;
+                    }
+                }
+            });
+        }
+        let clock = Clock::start();
+        while counters.sent.load(Ordering::Relaxed) < 2_000 {
+            assert!(clock.instant() < Instant(30_000_000), "nothing is relayed");
+            std::thread::yield_now();
+        }
+        // Some are closed at the last moment.
+        (0..PORTS / 4).for_each(|n| put(&handle, Command::Close { port: port(n) }));
+        let (sender, ended) = bounded(1);
+        std::thread::spawn(move || {
+            drop((handle, workers));
+            sender.send(()).unwrap();
+        });
+        let ended = ended.recv_timeout(Duration::from_secs(10));
+        over.store(true, Ordering::Relaxed);
+        ended.expect("they end within seconds");
+    });
+    for number in (0..PORTS).map(|n| port(n).slot() as u16) {
+        UdpSocket::bind((here, number)).unwrap();
+        UdpSocket::bind((here, number + 1)).unwrap();
+    }
 }

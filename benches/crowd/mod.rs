@@ -145,13 +145,18 @@ pub fn wait_until(clock: &Clock, at: Instant) {
 }
 
 pub fn start(io: MediaIo) -> (Workers, Handle) {
+    start_taped(io, Inlet::default())
+}
+
+/// One that hands on what it hears of recorded ports.
+pub fn start_taped(io: MediaIo, recorder: Inlet) -> (Workers, Handle) {
     let setup = Setup {
         count: 1,
         io,
         tunes: Arc::new(tunes()),
         seed: 1,
         clock: Clock::start(),
-        recorder: Inlet::default(),
+        recorder,
         dscp: 46,
         sink: Arc::new(|_| Ok(())),
         died: Arc::new(|| panic!("a worker died")),
@@ -179,6 +184,14 @@ pub fn packet(sequence: u16) -> [u8; 172] {
     let header = Header { marker: false, payload_type: 8, sequence, timestamp, ssrc: 9 };
     let mut bytes = [0; 172];
     bytes[..12].copy_from_slice(&header.bytes());
+    // Something like a voice, for whoever listens.
+    for (n, octet) in (0..).zip(&mut bytes[12..]) {
+        let at = f64::from(timestamp + n) / 8_000.0;
+        let phase = std::f64::consts::TAU * (140.0 * at + 5.0 * (9.0 * at).sin());
+        let loud = 3_000.0 * (0.6 + 0.4 * (5.0 * at).sin());
+        let sample = (1..9).map(|k| (f64::from(k) * phase).sin() / f64::from(k)).sum::<f64>();
+        *octet = Law::A.encode((loud * sample) as i16);
+    }
     bytes
 }
 

@@ -24,7 +24,7 @@ mod lock;
 mod log;
 mod manager;
 pub mod media;
-mod meters;
+pub mod meters;
 mod moved;
 mod outlets;
 pub mod prompts;

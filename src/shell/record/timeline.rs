@@ -43,12 +43,18 @@ pub struct Timeline {
 /// The longest loss that is made up, in frames.
 const MADE_UP: i64 = (LONGEST * RATE as usize / 1_000) as i64;
 
+/// Octets of a law that are kept to make up from: more than is looked at.
+const PAST: usize = 50 * RATE as usize / 1_000;
+
 /// One source of one side.
 struct Stream {
     side: Side,
     /// Of a codec that has a memory.
     decoder: Option<(Codec, Decoder)>,
     conceal: Conceal,
+    /// What has come of a law since, and is looked at only where something is lost behind it.
+    past: Vec<u8>,
+    law: Law,
     ssrc: u32,
     /// Where the timestamp `zero` is.
     base: i64,
@@ -97,11 +103,18 @@ impl Timeline {
             self.write_to((end - WINDOW as i64) as u64, out);
         }
         let lane = usize::from(heard.track.side == Side::Right);
-        for (n, octet) in (from..).zip(octets) {
-            // Before the beginning, or written already.
-            let Some(n) = u64::try_from(n).ok().filter(|n| *n >= self.done) else { continue };
-            let kept = &mut self.window[n as usize % WINDOW * FRAME + lane];
-            *kept = if together && *kept != SILENCE { mixed(*kept, octet) } else { octet };
+        // What is before the beginning, or written already, is left out.
+        let late = (self.done as i64 - from).clamp(0, octets.len() as i64);
+        let mut rest = &octets[late as usize..];
+        let mut at = (from + late) as usize % WINDOW;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(WINDOW - at));
+            let frames = self.window[at * FRAME..].chunks_exact_mut(FRAME);
+            for (frame, octet) in frames.zip(now) {
+                let kept = &mut frame[lane];
+                *kept = if together && *kept != SILENCE { mixed(*kept, *octet) } else { *octet };
+            }
+            (rest, at) = (later, 0);
         }
     }
 
@@ -130,6 +143,8 @@ impl Timeline {
             side: heard.track.side,
             decoder: None,
             conceal: Conceal::new(NARROW),
+            past: Vec::new(),
+            law: Law::A,
             ssrc: heard.ssrc,
             base: came,
             zero: heard.timestamp,
@@ -146,9 +161,14 @@ impl Timeline {
 impl Stream {
     /// The sound of a packet as A-law, with what was lost before it made up, and where it begins.
     fn octets(&mut self, heard: &Heard, place: i64) -> (i64, Vec<u8>) {
-        let mut samples = Vec::new();
         let lost = place - self.last;
         let lost = if (1..=MADE_UP).contains(&lost) && self.spoke { lost } else { 0 };
+        if let (Some(law), 0) = (heard.codec.law(), lost) {
+            self.spoke = true;
+            return (place, self.unharmed(law, heard.audio));
+        }
+        self.recall();
+        let mut samples = Vec::new();
         let known = self.decoder.take().filter(|(codec, _)| *codec == heard.codec);
         let (_, decoder) = self
             .decoder
@@ -167,6 +187,29 @@ impl Stream {
         self.conceal.came(&mut own);
         self.spoke = true;
         (place - lost, samples.into_iter().map(|sample| Law::A.encode(sample)).collect())
+    }
+
+    /// What follows what has come needs no decoding.
+    fn unharmed(&mut self, law: Law, audio: &[u8]) -> Vec<u8> {
+        if law != self.law {
+            self.recall();
+            self.law = law;
+        }
+        if self.past.len() + audio.len() > 2 * PAST {
+            self.past.drain(..self.past.len().saturating_sub(PAST));
+        }
+        self.past.extend_from_slice(&audio[audio.len().saturating_sub(PAST)..]);
+        let mut octets = audio.to_vec();
+        if law == Law::Mu {
+            law.convert(&mut octets);
+        }
+        octets
+    }
+
+    fn recall(&mut self) {
+        let law = self.law;
+        let mut samples: Vec<i16> = self.past.drain(..).map(|octet| law.decode(octet)).collect();
+        self.conceal.came(&mut samples);
     }
 
     /// Where a packet belongs. `None`: it has come before.
