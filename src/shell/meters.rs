@@ -75,6 +75,12 @@ pub struct StoreMeters {
     pub refused: Gauge,
 }
 
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Metrics {
     pub fn new() -> Self {
         let recorder = PrometheusBuilder::new()
