@@ -142,9 +142,10 @@ fn recorded(crowd: &Crowd, rate: u32, seconds: u64, (io, form): (MediaIo, Form))
         keep: None,
         holds: Holds::default(),
         clock,
-        news: Arc::new(|event| match event {
-            Event::Recording(TapeEvent::Failed { why, .. }) => panic!("{why}"),
-            _ => {}
+        news: Arc::new(|event| {
+            if let Event::Recording(TapeEvent::Failed { why, .. }) = event {
+                panic!("{why}");
+            }
         }),
         meters: Metrics::new().for_shell(),
     })
