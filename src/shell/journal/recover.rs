@@ -16,7 +16,6 @@ use crate::shell::meters::ShellMeters;
 use crate::shell::store::{self, Outbox, Stored};
 use bytes::Bytes;
 use std::fs::{File, OpenOptions};
-use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -373,14 +372,12 @@ pub(super) fn open(path: &Path) -> Result<Loaded, Broken> {
     Ok(loaded)
 }
 
-/// What is not there is damage. Whatever else keeps a file from being read may pass, or be mended.
+/// What is not there, or lies where the disk is broken, is damage. Whatever else keeps a file from
+/// being read may pass, or be mended.
 fn load(path: &Path) -> Result<Loaded, Broken> {
-    Loaded::open(path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => Broken::Said(format!("cannot be read: {error}")),
-        _ => Broken::World(format!(
-            "{}: {error}. Mend that, or move the file away to do without what is in it",
-            path.display()
-        )),
+    Loaded::open(path).map_err(|error| match error.raw_os_error() {
+        Some(libc::ENOENT | libc::EIO) => Broken::Said(format!("cannot be read: {error}")),
+        _ => Broken::World(format!("{}: {error}. Mend that, and start again", path.display())),
     })
 }
 

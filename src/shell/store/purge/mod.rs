@@ -82,15 +82,16 @@ pub trait Books {
 pub fn purge(settings: &Settings, wish: &Wish) -> Result<Vec<Purged>, String> {
     let rules = Rules::new(settings, wish)?;
     let (mut done, mut others) = (Vec::new(), Vec::new());
-    // Held to the end: no switch starts while a file is written anew.
-    let alone = Lock::of_nobody(&settings.data);
     for store in settings.stores.iter().filter(|store| store.place().contains(&wish.store)) {
         let name = store.place();
         let sentence = |e: String| format!("{name}: {e}");
+        // No switch starts while a file is written anew; a database is purged beside it.
+        let rewrites = matches!(store, Store::JsonLines { .. }) && !wish.dry_run;
+        let alone = if rewrites { Lock::of_nobody(&settings.data) } else { Ok(None) };
         let mut books: Box<dyn Books> = match store {
             Store::Sqlite { path } => Box::new(sqlite::Database::open(path).map_err(sentence)?),
             Store::Postgres(at) => Box::new(postgres::Database::open(at).map_err(sentence)?),
-            Store::JsonLines { .. } if !wish.dry_run && alone.is_err() => {
+            Store::JsonLines { .. } if alone.is_err() => {
                 let why = "a switch writes it: purge it when that has stopped";
                 others.push(Purged::left(name, wish.dry_run, why));
                 continue;
@@ -107,6 +108,7 @@ pub fn purge(settings: &Settings, wish: &Wish) -> Result<Vec<Purged>, String> {
         purged.states =
             rules.purge(&mut *books, &AGENT_STATES, &mut purged.held).map_err(sentence)?;
         done.push(purged);
+        drop(alone);
     }
     if done.is_empty() {
         return Err("there is no SQLite, PostgreSQL or JSON lines to purge among the stores".into());
