@@ -51,6 +51,9 @@ pub struct Side {
     knows: Vec<Codec>,
     /// It was asked to speak what the other party speaks.
     was_asked: bool,
+    /// Payload types from 96 on that the far end has given a meaning, as bits: whatever it was,
+    /// they have no other as long as the session lasts.
+    dynamic: u32,
 }
 
 /// What one party speaks, as far as the other's description should be like it.
@@ -92,6 +95,7 @@ impl Side {
             wanted: None,
             knows: Vec::new(),
             was_asked: false,
+            dynamic: 0,
         }
     }
 
@@ -268,6 +272,9 @@ impl Side {
         ours: (u8, Events),
     ) {
         self.offers_mux = false;
+        let numbers = theirs.media.get(audio.line).into_iter().flat_map(|media| &media.formats);
+        let numbers = numbers.filter_map(|number| number.parse().ok()).filter_map(in_order);
+        self.dynamic = numbers.fold(self.dynamic, |mask, at| mask | 1 << at);
         self.knows = audio.formats.iter().map(|format| format.codec).collect();
         self.theirs = (theirs.media.len() > 1).then(|| (Box::new(theirs.clone()), audio.line));
         let event = audio.events.beside(codec);
@@ -282,8 +289,8 @@ impl Side {
             event: event.map(|(payload, _)| payload),
             our_event,
             event_clock: event.map_or(codec.clock(), |(_, clock)| clock),
-            // RFC 3389 section 4: at the clock of the codec, and Opus has its own.
             named: [None; Codec::ALL.len()],
+            // RFC 3389 section 4: at the clock of the codec, and Opus has its own.
             comfort: audio.comfort.filter(|_| codec.clock() == 8_000),
             ptime: audio.ptime.unwrap_or(PTIME).clamp(10, 60) as u8,
             opus: audio.opus,
@@ -313,7 +320,9 @@ impl Side {
             let own = [Some(far.payload), Some(far.ours), far.event, far.our_event];
             own.into_iter().chain(far.named).flatten()
         };
-        self.far.into_iter().flat_map(all).collect()
+        let theirs = (DYNAMIC..=127)
+            .filter(|number| in_order(*number).is_some_and(|at| self.dynamic >> at & 1 != 0));
+        self.far.into_iter().flat_map(all).chain(theirs).collect()
     }
 
     /// Those of our offer.
@@ -354,10 +363,17 @@ impl Side {
     }
 }
 
-/// A payload type that means nothing yet, this one if it can be. RFC 3551 section 3: those from 96
-/// on are nobody's.
+/// RFC 3551 section 3: payload types from this one on are nobody's, until somebody says so.
+const DYNAMIC: u8 = 96;
+
+/// How manieth of those that are nobody's it is.
+fn in_order(number: u8) -> Option<u8> {
+    number.checked_sub(DYNAMIC).filter(|at| *at < 32)
+}
+
+/// A payload type that means nothing yet, this one if it can be.
 fn free(dear: u8, taken: &[u8]) -> u8 {
-    let mut all = std::iter::once(dear).chain(96..=127);
+    let mut all = std::iter::once(dear).chain(DYNAMIC..=127);
     all.find(|number| !taken.contains(number)).unwrap_or(dear)
 }
 

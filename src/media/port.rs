@@ -195,6 +195,7 @@ impl Port {
         self.far = Some(far);
         self.muxed = far.rtcp == far.rtp;
         self.strays = None;
+        self.noisy &= far.comfort.is_some();
         self.tones = far.inband.then(|| self.tones.take().unwrap_or_default());
         self.tap();
     }

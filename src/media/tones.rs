@@ -47,11 +47,20 @@ pub struct Tones {
     told: bool,
     /// Blocks since it was there.
     up: u8,
+    /// Samples that are passed over.
+    deaf: usize,
 }
+
+/// The echo of a tone of ours may be on its way for so long: 300 ms.
+const ECHO: usize = 2_400;
 
 impl Tones {
     pub fn hear(&mut self, samples: impl IntoIterator<Item = i16>, keys: &mut Vec<char>) {
         for sample in samples {
+            if self.deaf > 0 {
+                self.deaf -= 1;
+                continue;
+            }
             self.block.push(sample);
             if self.block.len() == BLOCK {
                 let key = find(&self.block);
@@ -59,6 +68,11 @@ impl Tones {
                 keys.extend(self.judge(key));
             }
         }
+    }
+
+    /// We press a key ourselves: what comes now, and for a while, is its echo.
+    pub fn overhear(&mut self) {
+        *self = Self { deaf: ECHO, ..Self::default() };
     }
 
     /// A key that was told has not come up yet.

@@ -14,6 +14,9 @@ use crate::wire::rtp::{Header, Rtp};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+/// A packet that comes later than so many after it is lost.
+const LATE: u16 = 100;
+
 #[derive(Debug)]
 pub struct Voice {
     ssrc: u32,
@@ -26,6 +29,9 @@ pub struct Voice {
     octets: u32,
     /// Whom it passes on now, and by how much their numbers are shifted.
     source: Option<(u32, u16)>,
+    /// Before this number of theirs the shift was another one: this. And our own number as it was
+    /// when that changed.
+    before: Option<(u16, u16, u16)>,
     /// The timestamp of what was passed on last, and packets and octets of its source.
     passed: u32,
     relayed: (u32, u32),
@@ -48,6 +54,7 @@ impl Voice {
             packets: 0,
             octets: 0,
             source: None,
+            before: None,
             passed: 0,
             relayed: (0, 0),
             pack: Vec::new(),
@@ -69,26 +76,52 @@ impl Voice {
             Some(_) | None => (self.sequence.wrapping_add(1).wrapping_sub(sequence), false),
         };
         self.source = Some((ssrc, shift));
+        if !known {
+            self.before = None;
+        }
         self.passed = rtp.timestamp();
         let (packets, octets) = if known { self.relayed } else { (0, 0) };
         let length = rtp.payload().len() as u32;
         self.relayed = (packets.wrapping_add(1), octets.wrapping_add(length));
-        let shifted = sequence.wrapping_add(shift);
+        let shifted = sequence.wrapping_add(self.shift_then(sequence, shift));
         if !known || shifted.wrapping_sub(self.sequence) < 0x8000 {
             self.sequence = shifted;
         }
         shifted
     }
 
+    /// One that was overtaken by a change of the shift still has the number that it was to have.
+    #[inline]
+    fn shift_then(&mut self, sequence: u16, shift: u16) -> u16 {
+        let Some((first, before, _)) = self.before else { return shift };
+        if (1..=LATE).contains(&first.wrapping_sub(sequence)) {
+            return before;
+        }
+        if (LATE..0x8000).contains(&sequence.wrapping_sub(first)) {
+            self.before = None;
+        }
+        shift
+    }
+
+    /// Theirs have another shift from this number on. One change after the other, with nothing
+    /// between them, is one.
+    fn reshift(&mut self, first: u16, (before, after): (u16, u16), ours: (u16, u16)) {
+        let (ssrc, _) = self.source.unwrap_or_default();
+        self.source = Some((ssrc, after));
+        let goes_on = self.before.filter(|(.., at)| *at == ours.0);
+        self.before = Some(match goes_on {
+            Some((first, before, _)) => (first, before, ours.1),
+            None => (first, before, ours.1),
+        });
+    }
+
     /// One that is not passed on: what comes behind it closes up.
     pub fn keep_back(&mut self, rtp: &Rtp) {
-        let Some((_, shift)) = self.source.as_mut().filter(|(ssrc, _)| *ssrc == rtp.ssrc()) else {
-            return;
-        };
-        let before = rtp.sequence().wrapping_add(*shift).wrapping_sub(1);
+        let Some((_, shift)) = self.source.filter(|(ssrc, _)| *ssrc == rtp.ssrc()) else { return };
+        let before = rtp.sequence().wrapping_add(shift).wrapping_sub(1);
         if before.wrapping_sub(self.sequence) < 0x8000 {
             self.sequence = before;
-            *shift = shift.wrapping_sub(1);
+            self.reshift(rtp.sequence(), (shift, shift.wrapping_sub(1)), (before, before));
         }
     }
 
@@ -168,9 +201,10 @@ impl Voice {
         payload: &[u8],
     ) -> Effect {
         let mut header = self.header(event, timestamp, first);
-        if let Some((ssrc, shift)) = &mut self.source {
-            header.ssrc = *ssrc;
-            *shift = shift.wrapping_add(1);
+        if let Some((ssrc, shift)) = self.source {
+            header.ssrc = ssrc;
+            let (first, ours) = (self.sequence.wrapping_sub(shift), self.sequence);
+            self.reshift(first, (shift, shift.wrapping_add(1)), (ours.wrapping_sub(1), ours));
         }
         self.packet(at, header, (payload.into(), 0, payload.len()))
     }

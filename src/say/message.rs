@@ -20,6 +20,8 @@ enum Part<'a> {
     Span(u64),
 }
 
+/// Digits that are said one by one: those of any telephone number, and a few more.
+const DIGITS_MAX: usize = 20;
 /// Digits of a number that is said as one: below a hundred crores.
 const NUMBER_DIGITS: usize = 9;
 /// Spans are below this: a thousand hours.
@@ -58,7 +60,8 @@ fn is_number(text: &str) -> bool {
 }
 
 fn digits(text: &str) -> Option<Part<'_>> {
-    text.strip_prefix('#').filter(|digits| is_number(digits)).map(Part::Digits)
+    let digits = text.strip_prefix('#').filter(|digits| is_number(digits))?;
+    (digits.len() <= DIGITS_MAX).then_some(Part::Digits(digits))
 }
 
 fn number(text: &str) -> Option<Part<'_>> {
@@ -117,6 +120,9 @@ mod tests {
         for word in ["25:00", "9:3", ":", "#", "#12a", "h", "5x", "1h2", "0s", "1234567890", "m5"] {
             assert_eq!(words(word).collect::<Vec<_>>(), [word]);
         }
+        let many = format!("#{}", "1".repeat(21));
+        assert_eq!(words(&many).collect::<Vec<_>>(), [many.as_str()]);
+        assert_eq!(words(&many[..21]).count(), 0, "twenty digits are no word");
         for composed in ["0:00", "23:59", "0", "999999999", "999h", "#0"] {
             assert_eq!(words(composed).count(), 0, "{composed}");
         }

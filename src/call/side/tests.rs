@@ -215,3 +215,14 @@ fn whoever_knows_the_others_codec_is_asked_for_it_once() {
     assert!(side.could_speak(&media, G722) && !side.could_speak(&media, G722));
     assert_eq!(numbers(&side.offer(&media, Some(G722)))[..2], [9, 8]);
 }
+
+#[test]
+fn a_number_that_meant_something_that_we_do_not_speak_means_nothing_else_later() {
+    let media = MediaSettings::default();
+    let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+    let strange = "a=rtpmap:96 SILK/16000\r\na=rtpmap:102 iLBC/8000\r\n";
+    side.answer(&media, &described("96 102 8 101", strange)).unwrap();
+    assert_eq!(numbers(&side.offer(&media, None)), [8, 0, 9, 97, 98, 99]);
+    side.accept(&media, &described("8", "")).unwrap();
+    assert_eq!(numbers(&side.offer_again(&media))[..4], [8, 0, 9, 97], "not even much later");
+}

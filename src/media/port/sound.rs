@@ -99,8 +99,12 @@ impl Port {
         out: &mut Vec<Effect>,
     ) -> Vec<char> {
         let mut keys = Vec::new();
+        let presses = self.plays_tones();
         let (Some(tones), Content::Audio(codec)) = (&mut self.tones, content) else { return keys };
         let Some(law) = codec.law() else { return keys };
+        if presses {
+            tones.overhear();
+        }
         tones.hear(rtp.payload().iter().map(|octet| law.decode(*octet)), &mut keys);
         if tones.is_down() && !as_tones {
             rtp.payload_mut().fill(law.silence());

@@ -325,6 +325,40 @@ fn a_trunk_that_has_keys_in_its_sound_alone_is_understood_and_answered_so() {
     assert_eq!(keys, ['3']);
 }
 
+/// Where two wires become four, a part of what is said comes back.
+#[test]
+fn the_echo_of_a_key_that_we_press_is_no_key() {
+    let trunk = Far { inband: true, event: None, ..with(FAR[0], Codec::Pcma) };
+    let [near, peer, _] = ports();
+    let mut world = World::with(&[(near, trunk), (peer, with(FAR[1], Codec::Pcmu))]);
+    world.bridge(near, peer);
+    world.command(Command::Press { port: near, keys: "57".into() });
+    let law = crate::wire::g711::Law::A;
+    let (mut echo, mut told, mut stamp) = ([0i16; 160], Vec::new(), 0);
+    let mut say = |world: &mut World, samples: &[i16; 160]| {
+        stamp += 1;
+        world.rtp(near, FAR[0], &mut packet(8, stamp, &samples.map(|s| law.encode(s))));
+    };
+    for _ in 0..40 {
+        world.pass(20);
+        say(&mut world, &echo);
+        let out: Vec<Effect> = world.out.drain(..).collect();
+        let tone = out.iter().rev().find_map(|effect| match effect {
+            Effect::Send(frame) if frame.port == near => Some(frame.payload().to_vec()),
+            _ => None,
+        });
+        // 20 dB fainter, and 20 ms later.
+        echo = tone.map_or([0; 160], |tone| std::array::from_fn(|n| law.decode(tone[n]) / 10));
+        told.extend(out.into_iter().filter(|e| matches!(e, Effect::Tell(Event::Key { .. }))));
+    }
+    assert_eq!(told, []);
+    for step in 0..4 {
+        world.pass(20);
+        say(&mut world, &crate::media::tones::tone('3', step * 160));
+    }
+    assert!(world.events().contains(&Event::Key { port: near, key: '3' }), "and a key is one");
+}
+
 #[test]
 fn packets_of_ours_are_as_long_as_the_far_end_wants() {
     for (ptime, packets) in [(10, 100), (20, 50), (30, 33), (40, 25), (60, 16)] {

@@ -123,26 +123,50 @@ fn comfort_noise_becomes_noise_for_whoever_has_not_agreed_to_it() {
 fn what_is_kept_back_leaves_no_gap_in_the_numbers() {
     let mut world = talking(far(A), far(B));
     world.command(Command::Codes { port: NEAR() });
-    let mut numbers = Vec::new();
-    let mut say = |world: &mut World, n: u16, key: Option<char>| {
-        let press = key.map(|key| Press { key, end: false, volume: 10, duration: 160 });
-        let mut bytes = match press.and_then(|press| press.bytes()) {
-            Some(payload) => packet(101, n, &payload),
-            None => voice(n),
-        };
-        world.pass(20);
-        let said = world.rtp(NEAR(), A, &mut bytes).is_some();
-        numbers.extend(said.then(|| number(&bytes)));
+    let say = |world: &mut World, packets: &[(u16, Option<char>)]| -> Vec<u16> {
+        let mut numbers = Vec::new();
+        for (n, key) in packets {
+            let press = key.map(|key| Press { key, end: false, volume: 10, duration: 160 });
+            let mut bytes = match press.and_then(|press| press.bytes()) {
+                Some(payload) => packet(101, *n, &payload),
+                None => voice(*n),
+            };
+            world.pass(20);
+            let said = world.rtp(NEAR(), A, &mut bytes).is_some();
+            numbers.extend(said.then(|| number(&bytes)));
+        }
+        numbers
     };
-    say(&mut world, 11, None);
-    for n in 12..16 {
-        say(&mut world, n, Some('*'));
-    }
-    // A key whose packet was lost, or comes twice.
-    say(&mut world, 17, Some('5'));
-    say(&mut world, 17, Some('5'));
-    for n in 18..22 {
-        say(&mut world, n, None);
-    }
-    assert_eq!(numbers, [11, 13, 14, 15, 16], "one was lost, five were kept back");
+    let code = (12..16).map(|n| (n, Some('*')));
+    // One whose packet before it was lost, and comes twice.
+    let more = [(17, Some('5')), (17, Some('5'))];
+    let voices = (18..22).map(|n| (n, None));
+    let all: Vec<(u16, Option<char>)> =
+        [(11, None)].into_iter().chain(code).chain(more).chain(voices).collect();
+    assert_eq!(say(&mut world, &all), [11, 13, 14, 15, 16], "one was lost, five were kept back");
+    // Overtaken by keys that are kept back: 24 comes after 25 and 26.
+    let overtaken = [(22, None), (25, Some('7')), (26, Some('7')), (24, None), (27, None)];
+    let numbers = say(&mut world, &overtaken);
+    assert_eq!(numbers, [17, 19, 20], "18 was lost, and no number comes twice");
+}
+
+#[test]
+fn a_packet_that_a_key_of_ours_overtook_keeps_its_number() {
+    let mut world = talking(far(A), far(B));
+    let mut numbers = Vec::new();
+    let mut say = |world: &mut World, n: u16| {
+        let mut bytes = voice(n);
+        assert!(world.rtp(NEAR(), A, &mut bytes).is_some());
+        numbers.push(number(&bytes));
+    };
+    say(&mut world, 11);
+    world.out.clear();
+    world.command(Command::Press { port: PEER(), keys: "5".into() });
+    say(&mut world, 13);
+    world.pass(40);
+    let pressed: Vec<u16> = world.frames().iter().map(|frame| number(&frame.header)).collect();
+    assert_eq!(pressed, [14, 15]);
+    say(&mut world, 12);
+    say(&mut world, 14);
+    assert_eq!(numbers, [11, 13, 12, 16]);
 }
