@@ -171,9 +171,21 @@ fn keys_that_nobody_knows_are_set_right() {
 #[test]
 fn what_belongs_to_a_later_step_is_refused_not_ignored() {
     one(
-        "[sip]\nlisten = [\"tls:0.0.0.0:5061\"]\n",
-        "2: listen \"tls:0.0.0.0:5061\" is not supported yet; listen on udp: or tcp: for now",
+        "[sip]\nlisten = [\"wss:0.0.0.0:5061\"]\n",
+        "2: listen \"wss:0.0.0.0:5061\" is not supported yet; listen on udp:, tcp: or tls: for now",
     );
+}
+
+#[test]
+fn tls_needs_a_certificate_and_its_key() {
+    one(
+        "[sip]\nlisten = [\"tls:0.0.0.0:5061\"]\n",
+        "2: listen has tls:, and there is no certificate; \
+         write tls = { certificate = \"tls/cert.pem\", key = \"tls/key.pem\" }",
+    );
+    let text = "[sip]\nlisten = [\"tls:0.0.0.0:5061\"]\n\
+                tls = { certificate = \"a.pem\", key = \"a.key\" }\n";
+    assert!(read(&[("f.toml", text)]).is_ok(), "files are looked at by a start and by `check`");
 }
 
 #[test]

@@ -7,13 +7,14 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 use support::agents::{OLD_PHONE, READY, REGISTERS, SECRET, agent};
 use support::baresip::Baresip;
 use support::certs::{self, Certs};
 use support::digest::{Login, authorization};
 use support::program::text_of;
-use support::raw::{Request, header};
-use support::street::{PHONE, SWITCH, Street};
+use support::raw::{Request, Tcp, header};
+use support::street::{CALLER, PHONE, SWITCH, Street};
 use support::switch::{HELPLINE, Switch};
 use support::talk::{self, AGENT_TONE};
 use support::{Deadline, PATIENCE};
@@ -65,7 +66,7 @@ fn until_reachable(switch: &mut Switch) {
     let deadline = Deadline::after(PATIENCE);
     while switch.ask("agents.list")[0]["contacts"] != 1 {
         assert!(deadline.left().is_some(), "{:#}", switch.ask("agents.list"));
-        std::thread::park_timeout(std::time::Duration::from_millis(20));
+        std::thread::park_timeout(Duration::from_millis(20));
     }
 }
 
@@ -162,15 +163,18 @@ fn authority(street: &Street) -> RootCertStore {
 }
 
 fn connect(switch: &Switch) -> StreamOwned<ClientConnection, TcpStream> {
+    let at = SocketAddr::from((switch.street.ip(SWITCH), 5061));
+    secured(switch, TcpStream::connect(at).unwrap())
+}
+
+fn secured(switch: &Switch, stream: TcpStream) -> StreamOwned<ClientConnection, TcpStream> {
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(authority(&switch.street))
         .with_no_client_auth();
-    let at = SocketAddr::from((switch.street.ip(SWITCH), 5061));
     let name = ServerName::from(std::net::IpAddr::from(switch.street.ip(SWITCH)));
     let client = ClientConnection::new(Arc::new(config), name).unwrap();
-    let stream = TcpStream::connect(at).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     StreamOwned::new(client, stream)
 }
@@ -202,12 +206,17 @@ fn over_tls_a_promise_of_secrecy_is_given_pings_are_answered_and_strangers_time_
     let street = Street::new();
     certs::issue(&street, &[SWITCH]);
     let switch = Switch::secured(street, &[HELPLINE, &op1()]);
-    // Nobody waits for whoever connects and never begins to speak.
-    let _silent = TcpStream::connect((switch.street.ip(SWITCH), 5061)).unwrap();
+    // Nobody waits for those who connect and never begin to speak.
+    let at = SocketAddr::from((switch.street.ip(SWITCH), 5061));
+    let silent = (0..100).map(|_| Tcp::new(switch.street.ip(CALLER), at));
+    let _silent: Vec<Tcp> = silent.collect();
     let mut phone = connect(&switch);
+    // Those have three seconds.
+    phone.sock.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
     phone.write_all(b"\r\n\r\n").unwrap();
     let mut pong = [0; 2];
-    phone.read_exact(&mut pong).unwrap();
+    phone.read_exact(&mut pong).expect("a pong before the silent have had their time");
+    phone.sock.set_read_timeout(Some(PATIENCE)).unwrap();
     assert_eq!(&pong, b"\r\n");
     let at = phone.sock.local_addr().unwrap();
     let ask = |scheme: &str| {
@@ -275,6 +284,29 @@ fn a_trunk_over_tls_is_asked_whether_it_lives_where_it_proves_its_name_and_nowhe
         }
         switch.records();
     }
+}
+
+/// It has come to us, from the very address that the trunk has, and has proved nothing.
+#[test]
+fn what_is_for_a_trunk_goes_to_nobody_who_has_not_proved_to_be_it() {
+    let street = Street::new();
+    certs::issue(&street, &[SWITCH]);
+    let mut switch = Switch::secured(street, &[HELPLINE, &op1(), &trunk("NET.6")]);
+    let thief = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    thief.bind(&SocketAddr::from((switch.street.ip(CARRIER), 5061)).into()).unwrap();
+    thief.connect(&SocketAddr::from((switch.street.ip(SWITCH), 5061)).into()).unwrap();
+    let mut thief = secured(&switch, thief.into());
+    thief.write_all(b"\r\n\r\n").unwrap();
+    let mut pong = [0; 2];
+    thief.read_exact(&mut pong).unwrap();
+    // From here on the trunk is asked, once a second, and is not there.
+    for _ in 0..3 {
+        switch.program().line_with("not connected");
+    }
+    thief.sock.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+    let mut octet = [0];
+    thief.read_exact(&mut octet).expect_err("the trunk's message is not for a stranger");
+    switch.records();
 }
 
 #[test]

@@ -163,12 +163,36 @@ fn a_crash_after_another_version_was_installed_is_gone_on_with_by_the_one_that_h
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let said = std::fs::read_to_string(said).unwrap();
     assert!(said.contains("/pukar run --config "), "{said}");
+    // It has come to nothing: whoever starts the new version again gets the new version.
+    std::fs::write(&kept, "#!/bin/sh\nexit 1\n").unwrap();
+    assert!(journal.join("program.tried").exists());
     // Nothing was given up meanwhile: the version that it was goes on with the call.
     as_by_another_build(&journal);
-    std::fs::remove_file(&kept).unwrap();
     switch.restart();
     assert_eq!(live(&mut switch), id);
+    let tried = journal.join("program.tried");
+    switch.program().until(|| !tried.exists(), "is at work");
     is_served(&mut switch, caller);
+}
+
+/// Otherwise a version that dies at every start could never be replaced.
+#[test]
+fn a_kept_version_that_dies_as_well_is_not_handed_over_to_again() {
+    let mut switch = Switch::start(&[HELPLINE, ONE]);
+    let (caller, _) = with_a_caller(&mut switch);
+    drop(caller);
+    let journal = switch.data().join("journal");
+    let kept = journal.join("program");
+    switch.program().until(|| kept.is_file(), "kept itself beside its journal");
+    switch.program().signal(libc::SIGKILL);
+    switch.program().end(PATIENCE);
+    as_by_another_build(&journal);
+    std::fs::remove_file(&kept).unwrap();
+    std::fs::write(&kept, "#!/bin/sh\nexit 1\n").unwrap();
+    std::fs::set_permissions(&kept, std::fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(switch.start_another().status.code(), Some(1), "the kept one was tried");
+    switch.restart();
+    assert_eq!(switch.status()["calls"]["live"], 0, "new callers are served");
 }
 
 #[test]

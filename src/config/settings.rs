@@ -357,6 +357,27 @@ impl Settings {
         self
     }
 
+    /// The same for a folder that has moved: what is named elsewhere stays there.
+    pub fn with_data_at(mut self, dir: &Path) -> Self {
+        let old = std::mem::replace(&mut self.data, dir.to_path_buf());
+        let moved = |path: &mut PathBuf| {
+            if let Ok(rest) = path.strip_prefix(&old) {
+                *path = dir.join(rest);
+            }
+        };
+        for store in &mut self.stores {
+            match store {
+                Store::Sqlite { path }
+                | Store::JsonLines { path }
+                | Store::Csv { folder: path } => moved(path),
+                Store::Postgres(_) | Store::Webhook(_) | Store::Nats(_) => {}
+            }
+        }
+        moved(&mut self.recording.folder);
+        moved(&mut self.admin.socket);
+        self
+    }
+
     /// Puts `found`, the address that the rest of the network knows this machine by, wherever the
     /// configuration says "auto" and listens on every interface. Only the shell can find it out.
     pub fn with_address(mut self, found: IpAddr) -> Self {

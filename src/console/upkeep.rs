@@ -12,7 +12,7 @@ pub fn verify(args: &VerifyArgs) -> Result<(), Fault> {
     let verdicts = shell::verify(&settings, &args.store)?;
     if verdicts.iter().any(|verdict| verdict.wrong > 0) {
         // What is wrong is told with the rows, and rows hold callers' numbers.
-        shell::note_look(&settings.data.join("journal"), &who(), "verify", &args.store)?;
+        shell::note_look_in(&settings.data, &who(), "verify", &args.store)?;
     }
     verdicts.iter().try_for_each(|verdict| print(&verdict.to_string()))?;
     match verdicts.iter().map(|verdict| verdict.wrong).sum::<usize>() {

@@ -143,6 +143,11 @@ pub fn note_look(journal: &Path, by: &str, verb: &str, on: &str) -> Result<(), S
     let journal = journal.canonicalize().map_err(|e| format!("{}: {e}", journal.display()))?;
     let own = journal.ancestors().find(|dir| dir.file_name().is_some_and(|name| name == "journal"));
     let data = own.unwrap_or(&journal).parent().unwrap_or(&journal);
+    note_look_in(data, by, verb, on)
+}
+
+/// The same, of what is in a data folder.
+pub fn note_look_in(data: &Path, by: &str, verb: &str, on: &str) -> Result<(), String> {
     let dir = data.join("audit");
     let at = rfc3339(Clock::start().now().wall);
     let line = json!({"at": at, "kind": "audit", "by": by, "verb": verb, "on": on});

@@ -88,12 +88,16 @@ pub fn bind(
     }
 }
 
-/// What connections are secured with. No certificate is worth a call.
+/// What connections are secured with. No certificate is worth a call; files that are right count
+/// all the same.
 pub fn keys(settings: &Settings, live: bool) -> Result<Arc<Keys>, String> {
+    let Tls { certificate, ca } = settings.tls.clone();
     let keys = Keys::load(&settings.tls).or_else(|why| match live {
         true => {
-            tracing::error!("{why}. Nobody is heard over TLS until a reload; calls go on");
-            Keys::load(&Tls::default())
+            tracing::error!("{why}. Calls go on; it is tried again by a reload");
+            let authorities = Keys::load(&Tls { certificate: None, ca });
+            let own = || Keys::load(&Tls { certificate, ca: None });
+            authorities.or_else(|_| own()).or_else(|_| Keys::load(&Tls::default()))
         }
         false => Err(why),
     });

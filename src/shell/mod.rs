@@ -44,7 +44,7 @@ mod udp;
 mod upgrade;
 
 pub use crate::core::journal::shape;
-pub use access_log::note_look;
+pub use access_log::{note_look, note_look_in};
 pub use admin::Reload;
 pub use core_loop::Over;
 pub use journal::{Audit, audit as replay, explain, is_begun as has_journal, tell as facts_of};

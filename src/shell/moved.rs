@@ -57,7 +57,12 @@ pub fn follow(settings: Settings) -> Result<Settings, String> {
         calls.display()
     );
     checks::data_folder(&calls)?;
-    Ok(settings.with_data(&calls))
+    Ok(settings.with_data_at(&calls))
+}
+
+/// Where a start would go, to look there first.
+pub fn calls_of(named: &Path) -> PathBuf {
+    left_behind(named).unwrap_or_else(|| named.into())
 }
 
 /// Where the calls are, where both notes say so and they are there.

@@ -1,9 +1,10 @@
 //! The switch in the foreground: signals and log.
 
 use super::core_loop::Over;
-use super::journal::keep_program;
+use super::journal::{keep_program, stands};
 use super::log;
 use super::manager::{self, Told};
+use super::moved;
 use super::running::{Options, Running};
 use super::sys::signals;
 use super::upgrade::{self, Program};
@@ -33,7 +34,7 @@ pub fn run(settings: Settings, options: Options) -> Result<(), String> {
     if let Err(error) = signals::ignore(libc::SIGXFSZ) {
         tracing::warn!("a limit of file sizes would end the switch: {error}");
     }
-    upgrade::go_back(&settings.data);
+    upgrade::go_back(&moved::calls_of(&settings.data));
     let program = Program::own(options.config.clone(), options.folder.clone());
     let (wish, mut wishes) = mpsc::channel(1);
     let options = Options { upgrade: Some(wish), ..options };
@@ -50,7 +51,11 @@ pub fn run(settings: Settings, options: Options) -> Result<(), String> {
     manager::tell(Told::Ready);
     running.runtime().spawn(manager::watch(running.core()));
     let journal = running.data().join("journal");
-    running.runtime().spawn_blocking(move || keep_program(&journal));
+    running.runtime().spawn(async move {
+        tokio::time::sleep(upgrade::proves_itself_in()).await;
+        stands(&journal);
+        keep_program(&journal);
+    });
     match signals {
         Ok(mut signals) => {
             let obeyed = signals.obey(&running, &program, &mut wishes);

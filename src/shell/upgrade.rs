@@ -2,7 +2,7 @@
 //! place in the same process (execve(2)). It is asked first whether it can read what this one
 //! remembers, and the configuration as it is now; where it cannot, nothing happens.
 
-use super::journal::that_can_go_on;
+use super::journal::{that_can_go_on, try_once};
 use super::running::Running;
 use crate::core::journal;
 use std::ffi::{OsStr, OsString};
@@ -17,6 +17,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// This program, whatever lies in its place by now.
 const SELF: &str = "/proc/self/exe";
 
+/// Longer than a start that comes to nothing.
+const PROVEN: Duration = Duration::from_secs(60);
 /// Names the program that was started, where another one goes on in its place; see [`go_back`].
 const STARTED: &str = "PUKAR_STARTED";
 
@@ -40,6 +42,13 @@ pub fn go_back(data: &Path) {
         return;
     }
     let Some(kept) = that_can_go_on(data) else { return };
+    if !try_once(data) {
+        return tracing::error!(
+            "the switch that died was another version, {} took over, and died as well: this \
+             one goes on without its calls",
+            kept.display()
+        );
+    }
     let own = std::env::current_exe().unwrap_or_else(|_| SELF.into());
     tracing::error!(
         "the switch that died was another version, and only that one can go on with its calls: {} \
@@ -49,6 +58,14 @@ pub fn go_back(data: &Path) {
     let mut program = Command::new(&kept);
     let error = program.args(std::env::args_os().skip(1)).env(STARTED, own).exec();
     tracing::error!("{} cannot be started: {error}", kept.display());
+}
+
+/// How long a program that was gone back to has to be at work until it is believed to stay so.
+pub fn proves_itself_in() -> Duration {
+    match std::env::var_os(STARTED) {
+        Some(_) => PROVEN,
+        None => Duration::ZERO,
+    }
 }
 
 impl Program {

@@ -133,7 +133,12 @@ impl UserAgent {
         let (servers, brief) = self.worth_trying(self.trunks.servers(trunk));
         let ways = servers.into_iter().filter_map(|server| {
             let hop = self.net.way(server.transport, server.addr)?;
-            let host = name.clone().unwrap_or_else(|| server.addr.to_string());
+            let name = match server.transport {
+                // Each server has to prove the name that it was found by.
+                Transport::Tls => self.trunks.name_of(trunk, server),
+                Transport::Udp | Transport::Tcp => name.clone(),
+            };
+            let host = name.unwrap_or_else(|| server.addr.to_string());
             let uri = Some(format!("sip:{number}@{host}"));
             Some(Way { hop, free: !fixed && server.transport == Transport::Udp, brief, uri })
         });

@@ -170,7 +170,8 @@ impl UserAgent {
 
     /// Over TLS a trunk has to prove its name, so it is called by that.
     fn trunk_uri(&self, id: TrunkId, hop: &Hop) -> String {
-        let name = self.net.trunk(id).and_then(trunks::domain);
+        let server = Server { transport: hop.transport, addr: hop.peer };
+        let name = self.trunks.name_of(id, server);
         match name.filter(|_| hop.transport == Transport::Tls) {
             Some(name) => format!("sip:{name}:{};transport=tls", hop.peer.port()),
             None => format!("sip:{}", hop.peer),

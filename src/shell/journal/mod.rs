@@ -26,7 +26,7 @@ pub use explain::explain;
 pub use files::{asides, is_begun};
 #[cfg(test)]
 pub use poison::break_at;
-pub use program::{keep as keep_program, that_can_go_on};
+pub use program::{keep as keep_program, stands, that_can_go_on, try_once};
 #[cfg(test)]
 use recover::to_outbox;
 pub use recover::{Begin, Found, Stale, recover};

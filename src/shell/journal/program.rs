@@ -12,19 +12,34 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 const NAME: &str = "program";
+/// It was handed over to, and has not been at work for long since.
+const TRIED: &str = "program.tried";
 /// This one, whatever lies in its place by now.
 const SELF: &str = "/proc/self/exe";
 
-/// Keeps this program beside its journal. It may take a while: where it cannot be linked it is
-/// copied.
+/// Keeps this program beside its journal: another name for the same file, which takes no room and
+/// is no other by mistake.
 pub fn keep(dir: &Path) {
     if let Err(error) = try_keep(dir) {
-        tracing::warn!(
-            "{}: the program cannot be kept beside its journal: {error}. Should another version \
-             lie in its place when it dies, its calls are lost",
+        tracing::info!(
+            "{}: the program cannot be kept beside its journal: {error}. After another version \
+             was put in its place, `pukar upgrade` at once: should this one die before, its calls \
+             are lost",
             dir.display()
         );
     }
+}
+
+/// It was handed over to: should it die, the next start goes on without it. False: that was so, and
+/// it has died.
+pub fn try_once(data: &Path) -> bool {
+    let tried = data.join("journal").join(TRIED);
+    !tried.exists() && fs::write(tried, b"").is_ok()
+}
+
+/// Whoever is at work now does not die of what lies there.
+pub fn stands(dir: &Path) {
+    let _ = fs::remove_file(dir.join(TRIED));
 }
 
 fn try_keep(dir: &Path) -> io::Result<()> {
@@ -34,20 +49,16 @@ fn try_keep(dir: &Path) -> io::Result<()> {
         return Ok(());
     }
     let _ = fs::remove_file(&fresh);
-    let linked = std::env::current_exe().and_then(|at| fs::hard_link(at, &fresh));
-    if linked.is_err() || !is_same(&fresh, &own) {
-        let _ = fs::remove_file(&fresh);
-        fs::copy(SELF, &fresh)?;
+    fs::hard_link(std::env::current_exe()?, &fresh)?;
+    if !is_same(&fresh, &own) {
+        fs::remove_file(&fresh)?;
+        return Err(io::Error::other("another lies in its place already"));
     }
     fs::rename(&fresh, &path)
 }
 
-/// By its place on the disk; of a copy, by its length and by not being older.
 fn is_same(path: &Path, own: &fs::Metadata) -> bool {
-    fs::metadata(path).is_ok_and(|kept| {
-        let same_file = (kept.dev(), kept.ino()) == (own.dev(), own.ino());
-        same_file || kept.len() == own.len() && kept.mtime() >= own.mtime()
-    })
+    fs::metadata(path).is_ok_and(|kept| (kept.dev(), kept.ino()) == (own.dev(), own.ino()))
 }
 
 /// The program that can handle what lies in the journal of a data folder, where this one cannot.

@@ -1,19 +1,19 @@
 //! Connections that we open. The flow exists, and can be written to, before it is connected.
 
 use super::wire::Wire;
-use super::{By, FlowEnd, Full, Gone, Keys, Parcel, Streams, connection};
+use super::{By, FlowEnd, Full, Gone, Keys, Parcel, Streams, Way, connection};
 use crate::core::Event;
 use crate::shell::sys::mark;
-use crate::sip::{Hop, Transport};
+use crate::sip::Hop;
 use socket2::SockRef;
 use std::io;
 use std::net::SocketAddr;
 use tokio::net::TcpSocket;
 
 /// Opens a connection to the peer of `hop` and sends `first` on it.
-pub(super) fn start(streams: &Streams, hop: Hop, first: Parcel) {
+pub(super) fn start(streams: &Streams, (way, hop): (Way, Hop), first: Parcel) {
     let shared = &streams.0;
-    let mut end = match streams.admit(hop.transport, hop.peer, By::Us) {
+    let mut end = match streams.admit(way.clone(), By::Us) {
         Ok(end) => FlowEnd { opened_for: Some(hop), ..end },
         Err(full) => {
             let limit = match full {
@@ -24,14 +24,13 @@ pub(super) fn start(streams: &Streams, hop: Hop, first: Parcel) {
             return shared.tell(Event::Unreachable { hop });
         }
     };
-    let message = first.bytes.clone();
     if let Err(back) = shared.put(end.id, first) {
         shared.tell(Event::Unreachable { hop: back.hop.unwrap_or(hop) });
     }
     let streams = streams.clone();
     shared.runtime.spawn(async move {
         let (within, dscp) = (streams.0.limits.connect_within, streams.0.dscp);
-        let connected = tokio::time::timeout(within, open(&streams.0.keys, hop, dscp, &message));
+        let connected = tokio::time::timeout(within, open(&streams.0.keys, hop, dscp, way.name));
         let connected = connected.await;
         match connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             Ok(wire) => connection::run(streams, end, wire, Vec::new()).await,
@@ -43,15 +42,15 @@ pub(super) fn start(streams: &Streams, hop: Hop, first: Parcel) {
                 while let Some(parcel) = end.queue.recv().await {
                     unsent.push(parcel);
                 }
-                let FlowEnd { id, peer, by, .. } = end;
-                streams.release(Gone { id, peer, by }, unsent, false).await;
+                let FlowEnd { id, way, by, .. } = end;
+                streams.release(Gone { id, peer: way.peer, by }, unsent, false).await;
             }
         }
     });
 }
 
 /// From the address that the core wants to be seen, where it names one.
-async fn open(keys: &Keys, hop: Hop, dscp: u8, message: &[u8]) -> io::Result<Wire> {
+async fn open(keys: &Keys, hop: Hop, dscp: u8, name: Option<String>) -> io::Result<Wire> {
     let Hop { local, peer, .. } = hop;
     let socket = if peer.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     mark(&SockRef::from(&socket), peer.is_ipv4(), dscp)?;
@@ -59,8 +58,8 @@ async fn open(keys: &Keys, hop: Hop, dscp: u8, message: &[u8]) -> io::Result<Wir
         socket.bind(SocketAddr::new(local.ip(), 0))?;
     }
     let stream = socket.connect(peer).await?;
-    match hop.transport {
-        Transport::Udp | Transport::Tcp => Ok(Wire::Plain(stream)),
-        Transport::Tls => keys.connect(stream, message).await,
+    match name {
+        None => Ok(Wire::Plain(stream)),
+        Some(name) => keys.connect(stream, name).await,
     }
 }

@@ -38,10 +38,11 @@ enum Why {
 /// Serves a connection until it ends, and tells the core that it did. `begun` is what came of a
 /// message that has not ended yet.
 pub(super) async fn run(streams: Streams, end: FlowEnd, wire: Wire, begun: Vec<u8>) {
-    let FlowEnd { id, transport, peer, queue, octets, mut gone, known, by, opened_for } = end;
+    let FlowEnd { id, way, queue, octets, mut gone, known, by, opened_for } = end;
+    let peer = way.peer;
     prepare(wire.tcp());
     let local = wire.tcp().local_addr().unwrap_or(peer);
-    let hop = Hop { transport, local, peer, flow: Some(id) };
+    let hop = Hop { transport: way.transport, local, peer, flow: Some(id) };
     let (mut read, write) = tokio::io::split(wire);
     let shared = Arc::clone(&streams.0);
     let writer = tokio::spawn(write_all(Arc::clone(&shared), id, write, queue, octets));
@@ -65,14 +66,14 @@ pub(super) async fn run(streams: Streams, end: FlowEnd, wire: Wire, begun: Vec<u
     // has failed by the address that it was opened for (RFC 3261 section 18.4).
     let in_vain = opened_for.filter(|_| !patience.heard && !matches!(why, Why::Ours));
     if let Some(hop) = in_vain {
-        shared.unlist(id, (transport, peer));
+        shared.unlist(id, &way);
         let _ = shared.inbox.stream(Event::Unreachable { hop }).await;
     }
     let told = matches!(why, Why::Peer);
     if told {
         // The peer says no more, but it may still listen (RFC 9293 section 3.6, "half-closed"): the
         // core closes the flow when it has answered all that came before.
-        shared.unlist(id, (transport, peer));
+        shared.unlist(id, &way);
         let _ = shared.inbox.stream(Event::FlowClosed { flow: id }).await;
         let _ = timeout(shared.limits.farewell, gone).await;
     }

@@ -2,7 +2,7 @@
 //! with all that was, then what it said is written, and then they are left.
 
 use super::wire::Wire;
-use super::{By, Left, Stage, Streams, connection};
+use super::{By, Left, Stage, Streams, Way, connection};
 use crate::base::FlowId;
 use crate::shell::handover::OpenFlow;
 use crate::sip::Transport;
@@ -44,7 +44,8 @@ impl Streams {
         let peer = stream.peer_addr()?;
         let stream = TcpStream::from_std(stream)?;
         let full = |full| io::Error::other(format!("no room for it: {full:?}"));
-        let end = self.admit_as(flow.id, (Transport::Tcp, peer), By::Before).map_err(full)?;
+        let way = Way::of_stranger(Transport::Tcp, peer);
+        let end = self.admit_as(flow.id, way, By::Before).map_err(full)?;
         if !flow.known {
             end.known.store(false, Ordering::Relaxed);
             self.0.add_stranger(flow.id);

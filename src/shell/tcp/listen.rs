@@ -1,7 +1,7 @@
 //! Connections that others open.
 
 use super::wire::Wire;
-use super::{By, FlowEnd, Full, Gone, Stage, Streams, connection};
+use super::{By, FlowEnd, Full, Gone, Stage, Streams, Way, connection};
 use crate::shell::accept;
 use crate::shell::handover::Handover;
 use crate::shell::sys::mark;
@@ -60,13 +60,15 @@ impl Streams {
                     }
                 };
                 match accepted {
-                    Ok((stream, peer)) => match streams.admit(transport, peer, By::Peer) {
-                        Ok(end) => drop(tokio::spawn(welcome(streams.clone(), end, stream))),
-                        Err(Full::All) => connection::refuse(&streams.0, peer, "no room"),
-                        Err(Full::Source) => {
-                            connection::refuse(&streams.0, peer, "too many from this address");
+                    Ok((stream, peer)) => {
+                        match streams.admit(Way::of_stranger(transport, peer), By::Peer) {
+                            Ok(end) => drop(tokio::spawn(welcome(streams.clone(), end, stream))),
+                            Err(Full::All) => connection::refuse(&streams.0, peer, "no room"),
+                            Err(Full::Source) => {
+                                connection::refuse(&streams.0, peer, "too many from this address");
+                            }
                         }
-                    },
+                    }
                     Err(error) => accept::failed("the SIP port", &error).await,
                 }
             }
@@ -75,15 +77,15 @@ impl Streams {
     }
 }
 
-/// Over TLS the handshake comes first: it has the time of a first message, and whoever is told to
-/// give way to others meanwhile does.
+/// Over TLS the handshake comes first, and whoever is told to give way to others meanwhile does.
 async fn welcome(streams: Streams, mut end: FlowEnd, stream: TcpStream) {
-    let wire = match end.transport {
+    let peer = end.way.peer;
+    let wire = match end.way.transport {
         Transport::Udp | Transport::Tcp => Ok(Wire::Plain(stream)),
         Transport::Tls => {
-            let within = streams.0.limits.message_within;
+            let within = streams.0.limits.handshake_within;
             tokio::select! {
-                secured = timeout(within, streams.0.keys.accept(stream)) => {
+                secured = timeout(within, streams.0.keys.accept(stream, peer)) => {
                     secured.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
                 }
                 _ = &mut end.gone => Err(io::ErrorKind::ConnectionAborted.into()),
@@ -94,10 +96,8 @@ async fn welcome(streams: Streams, mut end: FlowEnd, stream: TcpStream) {
     match wire {
         Ok(wire) => connection::run(streams, end, wire, Vec::new()).await,
         Err(error) => {
-            connection::refuse(&streams.0, end.peer, &format!("no handshake: {error}"));
-            streams
-                .release(Gone { id: end.id, peer: end.peer, by: end.by }, Vec::new(), false)
-                .await;
+            connection::refuse(&streams.0, peer, &format!("no handshake: {error}"));
+            streams.release(Gone { id: end.id, peer, by: end.by }, Vec::new(), false).await;
         }
     }
 }

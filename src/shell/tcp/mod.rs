@@ -48,6 +48,8 @@ pub struct Limits {
     pub queued_octets: usize,
     /// From the first octet of a message to its last, and from connecting to the first message.
     pub message_within: Duration,
+    /// From connecting to the end of a handshake, where there is one.
+    pub handshake_within: Duration,
     /// Of a known peer, without a message or a ping. Longer than any registration that is granted.
     pub idle: Duration,
     /// Of a stranger, without a message: a ping says nothing of who it is.
@@ -69,6 +71,7 @@ impl Default for Limits {
             queued: 256,
             queued_octets: 1 << 20,
             message_within: Duration::from_secs(10),
+            handshake_within: Duration::from_secs(3),
             idle: Duration::from_secs(7_500),
             stranger_idle: Duration::from_secs(30),
             write_within: Duration::from_secs(10),
@@ -84,7 +87,8 @@ pub struct Streams(Arc<Shared>);
 
 struct Shared {
     flows: DashMap<FlowId, Flow>,
-    by_peer: DashMap<(Transport, SocketAddr), FlowId>,
+    /// Whoever we may speak to over a connection that is there.
+    by_peer: DashMap<Way, FlowId>,
     per_source: DashMap<IpAddr, usize>,
     /// The id of the next connection.
     next: AtomicU64,
@@ -107,10 +111,30 @@ struct Shared {
     meters: ShellMeters,
 }
 
+/// Whom a connection leads to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Way {
+    transport: Transport,
+    peer: SocketAddr,
+    /// Over TLS, the name that the peer has proved, or will before a word is said. `None`: it has
+    /// come to us and has proved none (RFC 5922 section 4), so nobody finds it by its address.
+    name: Option<String>,
+}
+
+impl Way {
+    fn of_stranger(transport: Transport, peer: SocketAddr) -> Self {
+        Self { transport, peer, name: None }
+    }
+
+    fn may_be_found(&self) -> bool {
+        self.transport != Transport::Tls || self.name.is_some()
+    }
+}
+
 /// One connection, open or being opened. Dropping it closes the connection when what is queued has
 /// been written.
 struct Flow {
-    peer: (Transport, SocketAddr),
+    way: Way,
     queue: mpsc::Sender<Parcel>,
     octets: Arc<AtomicUsize>,
     known: Arc<AtomicBool>,
@@ -126,8 +150,7 @@ struct Parcel {
 /// The connection's own end of its [`Flow`].
 struct FlowEnd {
     id: FlowId,
-    transport: Transport,
-    peer: SocketAddr,
+    way: Way,
     queue: mpsc::Receiver<Parcel>,
     octets: Arc<AtomicUsize>,
     gone: oneshot::Receiver<()>,
@@ -215,14 +238,21 @@ impl Streams {
     pub fn send(&self, hop: Hop, bytes: Bytes) {
         let shared = &self.0;
         let mut parcel = Parcel { hop: Some(hop), bytes };
-        let by_peer = || shared.by_peer.get(&(hop.transport, hop.peer)).map(|entry| *entry);
-        for flow in [hop.flow, by_peer()].into_iter().flatten() {
+        if let Some(flow) = hop.flow {
             match shared.put(flow, parcel) {
                 Ok(()) => return,
                 Err(back) => parcel = back,
             }
         }
-        connect::start(self, hop, parcel);
+        let way = shared.way(hop, &parcel.bytes);
+        let known = shared.by_peer.get(&way).map(|entry| *entry);
+        if let Some(flow) = known {
+            match shared.put(flow, parcel) {
+                Ok(()) => return,
+                Err(back) => parcel = back,
+            }
+        }
+        connect::start(self, (way, hop), parcel);
     }
 
     /// Closes a connection, after what is queued for it has been written. Called too when the core
@@ -246,38 +276,35 @@ impl Streams {
     }
 
     /// Makes room for one more connection with `peer`.
-    fn admit(&self, transport: Transport, peer: SocketAddr, by: By) -> Result<FlowEnd, Full> {
+    fn admit(&self, way: Way, by: By) -> Result<FlowEnd, Full> {
         let id = FlowId(self.0.next.fetch_add(1, Ordering::Relaxed));
-        self.admit_as(id, (transport, peer), by)
+        self.admit_as(id, way, by)
     }
 
-    fn admit_as(
-        &self,
-        id: FlowId,
-        (transport, peer): (Transport, SocketAddr),
-        by: By,
-    ) -> Result<FlowEnd, Full> {
+    fn admit_as(&self, id: FlowId, way: Way, by: By) -> Result<FlowEnd, Full> {
         let shared = &self.0;
-        shared.take_room(peer, by)?;
+        shared.take_room(way.peer, by)?;
         shared.meters.connections.increment(1.0);
         let (queue, queue_end) = mpsc::channel(shared.limits.queued);
         let (alive, gone) = oneshot::channel();
         let octets = Arc::new(AtomicUsize::new(0));
         let known = Arc::new(AtomicBool::new(by != By::Peer));
         let flow = Flow {
-            peer: (transport, peer),
+            way: way.clone(),
             queue,
             octets: Arc::clone(&octets),
             known: Arc::clone(&known),
             _alive: alive,
         };
         shared.flows.insert(id, flow);
-        shared.by_peer.insert((transport, peer), id);
+        if way.may_be_found() {
+            shared.by_peer.insert(way.clone(), id);
+        }
         if by == By::Peer {
             shared.add_stranger(id);
         }
         let (queue, opened_for) = (queue_end, None);
-        Ok(FlowEnd { id, transport, peer, queue, octets, gone, known, by, opened_for })
+        Ok(FlowEnd { id, way, queue, octets, gone, known, by, opened_for })
     }
 
     /// The connection is over, or never was. What was queued and not written comes back as
@@ -364,7 +391,7 @@ impl Shared {
                 }
             }
         };
-        let (_, peer) = entry.peer;
+        let peer = entry.way.peer;
         drop(entry);
         tracing::warn!(%peer, "this peer does not read what it is sent: its connection is closed");
         self.drop_flow(flow);
@@ -376,13 +403,20 @@ impl Shared {
 
     fn drop_flow(&self, flow: FlowId) {
         if let Some((_, dropped)) = self.flows.remove(&flow) {
-            self.unlist(flow, dropped.peer);
+            self.unlist(flow, &dropped.way);
         }
     }
 
     /// Nothing finds the connection by its peer any more, only by its id.
-    fn unlist(&self, flow: FlowId, peer: (Transport, SocketAddr)) {
-        self.by_peer.remove_if(&peer, |_, current| *current == flow);
+    fn unlist(&self, flow: FlowId, way: &Way) {
+        self.by_peer.remove_if(way, |_, current| *current == flow);
+    }
+
+    /// Whom a message of ours is for.
+    fn way(&self, hop: Hop, message: &[u8]) -> Way {
+        let Hop { transport, peer, .. } = hop;
+        let is_tls = transport == Transport::Tls;
+        Way { transport, peer, name: is_tls.then(|| self.keys.name_of(message, peer)) }
     }
 
     async fn reaches(&self, stage: Stage) {

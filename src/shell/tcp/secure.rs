@@ -6,21 +6,23 @@
 use super::wire::Wire;
 use crate::config::Tls;
 use crate::shell::store::tls::{self, provider};
+use crate::sip::access;
 use crate::wire::sip::{Message, Name, Uri, text};
 use dashmap::DashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
-/// Handshakes at a time: each costs as much as some hundred messages.
-const HANDSHAKES_MAX: usize = 64;
+/// Handshakes of one source at a time, each of which costs as much as some hundred messages: who
+/// has more of them under way waits for itself, and nobody for others.
+const HANDSHAKES_MAX: usize = 16;
 /// Addresses whose name is remembered; far more than there are trunks.
 const NAMES_MAX: usize = 1_024;
 
@@ -28,7 +30,7 @@ const NAMES_MAX: usize = 1_024;
 #[derive(Debug)]
 pub struct Keys {
     current: Mutex<Arc<Current>>,
-    handshakes: Semaphore,
+    handshakes: DashMap<IpAddr, Arc<Semaphore>>,
     /// What an address has proved to be called: within a call it is often named by its number.
     names: DashMap<SocketAddr, String>,
 }
@@ -36,6 +38,8 @@ pub struct Keys {
 #[derive(Debug, Default)]
 struct Current {
     server: Option<Arc<ServerConfig>>,
+    /// Ours, for whoever we connect to and who asks for it.
+    identity: Option<Identity>,
     ca: Option<Vec<CertificateDer<'static>>>,
     /// Made when it is needed first: most switches have no trunk over TLS.
     client: OnceLock<Result<Arc<ClientConfig>, String>>,
@@ -45,7 +49,7 @@ impl Keys {
     /// Reads the files. An error is one sentence: which file, what is wrong, what to do.
     pub fn load(files: &Tls) -> Result<Self, String> {
         let current = Mutex::new(Arc::new(Current::load(files)?));
-        Ok(Self { current, handshakes: Semaphore::new(HANDSHAKES_MAX), names: DashMap::new() })
+        Ok(Self { current, handshakes: DashMap::new(), names: DashMap::new() })
     }
 
     /// For connections from now on. Those that are open go on as they are.
@@ -60,20 +64,28 @@ impl Keys {
     }
 
     /// Somebody has connected. The caller bounds the time.
-    pub async fn accept(&self, stream: TcpStream) -> io::Result<Wire> {
+    pub async fn accept(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<Wire> {
         let config = self.current().server.clone();
         let config = config.ok_or_else(|| io::Error::other("there is no certificate"))?;
-        // Whoever finds no place waits, within the same time.
-        let _place = self.handshakes.acquire().await.map_err(io::Error::other)?;
+        let source = access::source(peer.ip());
+        let _place = self.place(source).await?;
         let secured = TlsAcceptor::from(config).accept(stream).await?;
         Ok(Wire::Secure(Box::new(TlsStream::Server(secured))))
     }
 
-    /// We have connected, to send `message`: whoever is there has to prove the name that it is
-    /// meant for (RFC 5922 section 4).
-    pub async fn connect(&self, stream: TcpStream, message: &[u8]) -> io::Result<Wire> {
+    /// A place among the handshakes of a source; whoever finds none waits.
+    async fn place(&self, source: IpAddr) -> io::Result<Place<'_>> {
+        let all = || Arc::new(Semaphore::new(HANDSHAKES_MAX));
+        // The entry is let go of before anybody waits.
+        let gate = Arc::clone(&*self.handshakes.entry(source).or_insert_with(all));
+        let place = Place { keys: self, source, permit: None };
+        let permit = gate.acquire_owned().await.map_err(io::Error::other)?;
+        Ok(place.with(permit))
+    }
+
+    /// We have connected: whoever is there has to prove its name (RFC 5922 section 4).
+    pub async fn connect(&self, stream: TcpStream, name: String) -> io::Result<Wire> {
         let peer = stream.peer_addr()?;
-        let name = self.name_of(message, peer);
         let config = self.current().client().map_err(io::Error::other)?;
         let server = ServerName::try_from(name.clone()).map_err(io::Error::other)?;
         let secured = TlsConnector::from(config).connect(server, stream).await;
@@ -86,12 +98,34 @@ impl Keys {
 
     /// The domain that a message is for; where it names an address alone, what that has proved to
     /// be called before.
-    fn name_of(&self, message: &[u8], peer: SocketAddr) -> String {
+    pub fn name_of(&self, message: &[u8], peer: SocketAddr) -> String {
         let meant = next_hop(message).unwrap_or_else(|| peer.ip().to_string());
         if meant.parse::<IpAddr>().is_err() {
             return meant;
         }
         self.names.get(&peer).map_or(meant, |known| known.clone())
+    }
+}
+
+/// Held as long as a handshake takes.
+struct Place<'k> {
+    keys: &'k Keys,
+    source: IpAddr,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Place<'_> {
+    fn with(mut self, permit: OwnedSemaphorePermit) -> Self {
+        self.permit = Some(permit);
+        self
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.permit = None;
+        // The table has one, and whoever waits has others.
+        self.keys.handshakes.remove_if(&self.source, |_, gate| Arc::strong_count(gate) == 1);
     }
 }
 
@@ -109,43 +143,77 @@ fn next_hop(message: &[u8]) -> Option<String> {
 
 impl Current {
     fn load(files: &Tls) -> Result<Self, String> {
-        let server = match &files.certificate {
-            Some((certificate, key)) => Some(Arc::new(server(certificate, key)?)),
-            None => None,
-        };
+        let identity = files.certificate.as_ref().map(Identity::read).transpose()?;
+        let server = identity.as_ref().map(Identity::server).transpose()?.map(Arc::new);
         let ca = files.ca.as_deref().map(certificates).transpose()?;
-        Ok(Self { server, ca, client: OnceLock::new() })
+        let current = Self { server, identity, ca, client: OnceLock::new() };
+        if current.ca.is_some() {
+            // What nobody could be believed by is no file of authorities.
+            current.client()?;
+        }
+        Ok(current)
     }
 
     fn client(&self) -> Result<Arc<ClientConfig>, String> {
-        self.client.get_or_init(|| client(self.ca.clone()).map(Arc::new)).clone()
+        let make = || client(self.ca.clone(), self.identity.as_ref()).map(Arc::new);
+        self.client.get_or_init(make).clone()
     }
 }
 
-fn server(certificate: &Path, key: &Path) -> Result<ServerConfig, String> {
-    let chain = certificates(certificate)?;
-    let secret = PrivateKeyDer::from_pem_file(key).map_err(|e| unreadable(key, "key", &e))?;
-    let config = ServerConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .map_err(|e| e.to_string())?;
-    config.with_no_client_auth().with_single_cert(chain, secret).map_err(|e| {
-        format!(
-            "[sip.tls] {} and {} do not go together: {e}. Name the certificate and the key that \
-             it was issued for",
-            certificate.display(),
-            key.display()
-        )
-    })
+/// A certificate with the chain below it, and its key.
+#[derive(Debug)]
+struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    /// Both files, for people.
+    from: String,
 }
 
-fn client(ca: Option<Vec<CertificateDer<'static>>>) -> Result<ClientConfig, String> {
-    let Some(ca) = ca else { return tls::client() };
+impl Identity {
+    fn read((certificate, key): &(PathBuf, PathBuf)) -> Result<Self, String> {
+        let from = format!("{} and {}", certificate.display(), key.display());
+        let chain = certificates(certificate)?;
+        let key = PrivateKeyDer::from_pem_file(key).map_err(|e| unreadable(key, "key", &e))?;
+        Ok(Self { chain, key, from })
+    }
+
+    fn server(&self) -> Result<ServerConfig, String> {
+        let config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(|e| e.to_string())?;
+        let config = config.with_no_client_auth();
+        config.with_single_cert(self.chain.clone(), self.key.clone_key()).map_err(|e| {
+            format!(
+                "[sip.tls] {} do not go together: {e}. Name the certificate and the key that it \
+                 was issued for",
+                self.from
+            )
+        })
+    }
+}
+
+/// Shows our certificate to whoever wants to see it, as carriers do.
+fn client(
+    ca: Option<Vec<CertificateDer<'static>>>,
+    identity: Option<&Identity>,
+) -> Result<ClientConfig, String> {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(ca);
+    let (usable, _) = roots.add_parsable_certificates(ca.map_or_else(tls::authorities, Ok)?);
+    if usable == 0 {
+        return Err(
+            "[sip.tls] ca: no certificate in it can be used; name those of authorities".into()
+        );
+    }
     let config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
-        .map_err(|e| e.to_string())?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
+        .map_err(|e| e.to_string())?
+        .with_root_certificates(roots);
+    match identity {
+        None => Ok(config.with_no_client_auth()),
+        Some(own) => config
+            .with_client_auth_cert(own.chain.clone(), own.key.clone_key())
+            .map_err(|e| format!("[sip.tls] {}: {e}", own.from)),
+    }
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {

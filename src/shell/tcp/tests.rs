@@ -126,7 +126,7 @@ fn who_has_said_the_last_word_still_gets_the_answer_and_then_the_end() {
     // What the core does about a message, and then about the end.
     world.streams.send(hop, Bytes::from_static(b"SIP/2.0 200 OK\r\n\r\n"));
     assert!(
-        !world.streams.0.by_peer.contains_key(&(hop.transport, hop.peer)),
+        !world.streams.0.by_peer.contains_key(&Way::of_stranger(hop.transport, hop.peer)),
         "nothing else goes this way"
     );
     world.streams.close(flow);
@@ -270,7 +270,10 @@ fn who_has_been_a_stranger_for_longest_gives_way_and_some_room_is_left_for_us() 
 fn a_host_has_one_share_however_many_addresses_it_has() {
     let streams = World::new(Limits { per_source: 2, ..Limits::default() }).streams;
     let from = |host: &str| {
-        streams.admit(Transport::Tcp, format!("[{host}]:4000").parse().unwrap(), By::Peer)
+        streams.admit(
+            Way::of_stranger(Transport::Tcp, format!("[{host}]:4000").parse().unwrap()),
+            By::Peer,
+        )
     };
     let _kept = [from("2001:db8::1").ok().unwrap(), from("2001:db8::2").ok().unwrap()];
     assert!(matches!(from("2001:db8::3"), Err(Full::Source)));

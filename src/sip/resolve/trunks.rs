@@ -104,6 +104,16 @@ impl Trunks {
     }
 }
 
+impl Trunks {
+    /// The name that a server of a trunk was found by, where that is one: over TLS it has to prove
+    /// that, and no other (RFC 5922 section 4).
+    pub fn name_of(&self, trunk: TrunkId, server: Server) -> Option<String> {
+        let mut sites = self.sites.iter().filter(|site| site.host.trunk == trunk);
+        let site = sites.find(|site| site.servers.contains(&server))?;
+        site.place.numeric().is_none().then(|| site.place.host.clone())
+    }
+}
+
 /// The name that a trunk is known by, where it is not known by an address.
 pub fn domain(trunk: &Trunk) -> Option<String> {
     let place = trunk.hosts.first().and_then(|host| Place::parse(host))?;
@@ -231,5 +241,8 @@ mod tests {
         assert_eq!(udp(&trunks, "192.0.2.9:1024"), Some(0));
         assert_eq!(trunks.servers(TrunkId(0)).len(), 2);
         assert_eq!(trunks.servers(TrunkId(0))[1], server);
+        assert_eq!(trunks.name_of(TrunkId(0), server).as_deref(), Some("sbc.carrier.in"));
+        let by_number = trunks.servers(TrunkId(0))[0];
+        assert_eq!(trunks.name_of(TrunkId(0), by_number), None);
     }
 }

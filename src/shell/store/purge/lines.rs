@@ -12,8 +12,8 @@ use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// Is shown a line and the row that it holds, and says whether to go on.
-type Visit<'a> = &'a mut dyn FnMut(&[u8], Option<Value>) -> io::Result<bool>;
+/// A line, and the row that it holds, if it does; whether to go on.
+type Visit<'v> = &'v mut dyn FnMut(&[u8], Option<Value>) -> io::Result<bool>;
 
 pub struct Lines {
     path: PathBuf,
