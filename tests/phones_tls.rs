@@ -348,6 +348,30 @@ fn files_that_will_not_do_for_tls_are_named_with_what_to_do_and_no_key_is_told()
     assert!(said.contains("it is not in PEM"), "{said}");
 }
 
+#[test]
+fn a_reload_brings_another_certificate_and_one_that_is_spoilt_changes_nothing() {
+    let street = Street::new();
+    certs::issue(&street, &[SWITCH]);
+    let mut switch = Switch::secured(street, &[HELPLINE, &op1()]);
+    let is_reached = |switch: &Switch| {
+        let mut phone = connect(switch);
+        let mut pong = [0; 2];
+        phone.write_all(b"\r\n\r\n").and_then(|()| phone.read_exact(&mut pong)).is_ok()
+    };
+    assert!(is_reached(&switch));
+    // Another authority, and another certificate from it.
+    certs::issue(&switch.street, &[SWITCH]);
+    assert!(!is_reached(&switch), "the old one is none of the new authority's");
+    switch.program().signal(libc::SIGHUP);
+    switch.program().line_with("the new configuration is in force");
+    assert!(is_reached(&switch));
+    std::fs::write(switch.street.dir().join("server.key"), "no key").unwrap();
+    switch.program().signal(libc::SIGHUP);
+    switch.program().line_with("the key cannot be read");
+    assert!(is_reached(&switch), "the one before is in force");
+    switch.records();
+}
+
 /// The second opinion: another implementation, and the older version.
 #[test]
 fn openssl_finds_the_chain_in_order_with_tls_1_2_and_1_3() {
