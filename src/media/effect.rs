@@ -26,44 +26,25 @@ pub struct Relay {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Bind both sockets. Whoever cannot says so with `Engine::broken`.
-    Bind {
-        port: PortId,
-        address: IpAddr,
-    },
+    Bind { port: PortId, address: IpAddr },
     /// Close both sockets.
-    Unbind {
-        port: PortId,
-    },
+    Unbind { port: PortId },
     /// Tell the core.
     Tell(Event),
+    /// So many packets of a recorded call were more than one port may have written.
+    Untaped { call: CallId, packets: u64 },
     /// Write down what was heard at recorded ports, and give the buffer back to
     /// [`super::Engine::reuse`].
-    /// So many packets of a recorded call were more than one port may have written.
-    Untaped {
-        call: CallId,
-        packets: u64,
-    },
     Recorded(Batch),
     /// Send a report, ours or another far end's in our words.
-    Report {
-        port: PortId,
-        channel: Channel,
-        to: SocketAddr,
-        bytes: Vec<u8>,
-    },
+    Report { port: PortId, channel: Channel, to: SocketAddr, bytes: Vec<u8> },
     /// Send a packet of ours.
     Send(Frame),
     /// `Some`: the RTP socket need take nothing that is not from there. `None`: from anywhere.
-    Connect {
-        port: PortId,
-        peer: Option<SocketAddr>,
-    },
+    Connect { port: PortId, peer: Option<SocketAddr> },
     /// `Some`: of RTP, hand in only this payload type, and of the rest every [`super::THIN`]th
     /// sequence number; skip the others as cheaply as can be. `None`: hand in all.
-    Thin {
-        port: PortId,
-        event: Option<u8>,
-    },
+    Thin { port: PortId, event: Option<u8> },
 }
 
 /// One packet of ours: a header of its own before audio that all listeners share.

@@ -296,7 +296,8 @@ impl Engine {
 
     fn close(&mut self, port: PortId, out: &mut Vec<Effect>) {
         let peer = self.table.get(port).and_then(|port| port.partner);
-        if self.table.get(port).is_some_and(|port| port.track.is_some()) {
+        if let Some(near) = self.table.get_mut(port).filter(|port| port.track.is_some()) {
+            out.extend(near.untaped());
             self.hand_on(out);
         }
         if let Some(closed) = self.release(port) {
@@ -354,6 +355,7 @@ impl Engine {
 
     fn record(&mut self, port: PortId, track: Option<Track>, out: &mut Vec<Effect>) {
         let Some(near) = self.table.get_mut(port) else { return };
+        out.extend(near.untaped());
         let before = near.record(track);
         near.rethin(out);
         if before.is_some() && before != track {

@@ -12,7 +12,9 @@
 //! - It is then taken on trial. During the trial the said address takes over with one packet, a
 //!   likelier source with its run, and any other, if the first has fallen silent.
 //! - After that nobody else is heard until another address is agreed, or the far end has fallen
-//!   silent: then whoever is likely may take its place, and it takes it back with one packet.
+//!   silent: then whoever is likely may be heard in its place, which it takes back with one packet,
+//!   however late. Only its signalling, while it is heard there, makes the new place the far end's:
+//!   behind a carrier's NAT thousands are as likely.
 //! - The unlikely are only borne: a neighbour, a third host of the same site. A phone may send from
 //!   another address than it says, and so may anybody. They are heard after half a second, but what
 //!   is said to the phone goes where the phone said that it listens, and they keep their place only
@@ -58,7 +60,7 @@ pub struct Latch {
     strangers: u16,
     /// Who sent before anything was agreed, and since when.
     early: [Option<(SocketAddr, Instant)>; CANDIDATES],
-    /// Where the far end was when it fell silent.
+    /// Where the far end was when it fell silent, and is sent to still.
     doubted: Option<SocketAddr>,
     /// The host that has heard us.
     proven: Option<IpAddr>,
@@ -121,6 +123,12 @@ impl Latch {
         // A NAT that has another address by now is signalled from there.
         let moved = before.is_some() && signalled.is_some() && before != signalled;
         let same = self.said == Some(said) && !moved;
+        if let State::Trial { .. } = self.state
+            && same
+        {
+            // Whoever is heard where a far end fell silent is it: it goes on with the call.
+            self.doubted = None;
+        }
         if said.ip().is_unspecified() || said.port() == 0 || same {
             return false;
         }
@@ -141,6 +149,9 @@ impl Latch {
     /// Where to send.
     #[inline]
     pub fn far(&self) -> Option<SocketAddr> {
+        if self.doubted.is_some() {
+            return self.doubted;
+        }
         let at = match &self.state {
             State::Trial { at, firm: true, .. } | State::Settled { at, firm: true } => Some(at),
             State::Learning
@@ -162,6 +173,10 @@ impl Latch {
             self.doubted = self.state.settled();
         }
         firm
+    }
+
+    pub fn is_in_doubt(&self) -> bool {
+        self.doubted.is_some()
     }
 
     /// Whether nobody but the said address can take its place any more.
@@ -191,7 +206,8 @@ impl Latch {
             // So many hosts guess that the next one does too.
             None => self.wrong.iter().all(Option::is_some),
         };
-        let open = !doubted && !self.is_firm() && self.proven.is_none();
+        // A phone that is muted reports all the same, and so may whoever is heard in its place.
+        let open = !doubted && !self.is_firm() && self.proven.is_none() && self.doubted.is_none();
         self.said.filter(|_| open).and_then(|said| claim(said, self.signalled, host))
     }
 
@@ -245,7 +261,9 @@ impl Latch {
         match &mut self.state {
             State::Settled { firm: true, .. } if self.doubted.is_none() => Source::Stranger,
             _ if known => self.settle(from, true),
-            State::Trial { at, until, firm, .. } if *at == from && now >= *until => {
+            State::Trial { at, until, firm, .. }
+                if *at == from && now >= *until && self.doubted.is_none() =>
+            {
                 let firm = *firm;
                 self.settle(from, firm)
             }

@@ -206,6 +206,13 @@ impl Port {
         before
     }
 
+    /// What was not taped, and has not been told.
+    pub(super) fn untaped(&mut self) -> Option<Effect> {
+        let call = self.track?.call;
+        let packets = self.quota.rest();
+        (packets > 0).then_some(Effect::Untaped { call, packets })
+    }
+
     fn tap(&mut self) {
         self.tapped = self.track.is_some() || self.tones.is_some();
     }
@@ -235,8 +242,8 @@ impl Port {
             self.silent = true;
             out.push(Effect::Tell(Event::Silent { port: self.id }));
             if self.latch.doubt() {
-                self.rtcp = None;
                 out.push(Effect::Connect { port: self.id, peer: None });
+                self.rethin(out);
             }
         }
     }
@@ -274,6 +281,7 @@ impl Port {
             out.push(Effect::Tell(Event::Heard { port: self.id }));
             if source == Source::Far && self.latch.settled() == self.latch.far() {
                 out.push(Effect::Connect { port: self.id, peer: Some(from) });
+                self.rethin(out);
             }
         }
         match &mut content {
@@ -367,7 +375,8 @@ impl Port {
         let patient = self.silence.is_none_or(|silence| silence >= THIN_WATCH);
         let unheard = self.peer.is_none() && self.room.is_none() && !self.tapped;
         let waits = self.playing.is_some() && unheard && patient;
-        let settled = self.latch.settled().is_some();
+        // Of whoever may have moved every packet counts.
+        let settled = self.latch.settled().is_some() && !self.latch.is_in_doubt();
         let event = self.far.map(|far| far.event.unwrap_or(EVENT));
         let thin = event.filter(|_| waits && settled);
         if thin != self.thin {

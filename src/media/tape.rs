@@ -116,20 +116,23 @@ fn word(head: &[u8; HEAD], at: usize) -> u32 {
     u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]])
 }
 
-/// What one port may put on tape in a second: twice what is said in one, in packets of 10 ms. There
-/// is one writer for all, and who sends more than any telephone is not to keep it busy.
-const SECOND: Duration = Duration::from_secs(1);
-const PACKETS: u32 = 200;
-const SOUND: Duration = Duration::from_secs(2);
+/// What one port may put on tape, above twice what is said and in packets of more than 5 ms: what a
+/// link that stalled delivers at once. There is one writer for all, and who sends more than any
+/// telephone is not to keep it busy.
+const BURST: Duration = Duration::from_secs(2);
+const PACKET: Duration = Duration::from_millis(5);
+/// Losses are told this often at most, however many they are.
+const TELL: Duration = Duration::from_secs(1);
 
-/// What of it a port has used.
+/// What is left of it to a port: so much time's worth.
 #[derive(Debug, Default)]
 pub struct Quota {
-    since: Instant,
-    packets: u32,
+    at: Instant,
+    packets: Duration,
     sound: Duration,
-    /// Packets that were over it and have not been told of.
+    /// Packets that were over it and have not been told of, and when that was done last.
     over: u64,
+    told: Instant,
 }
 
 /// Whether a packet goes on tape.
@@ -141,21 +144,30 @@ pub enum Admitted {
 }
 
 impl Quota {
-    /// `sound`: how long the packet is.
+    /// `length`: how long the packet is heard.
     #[inline]
-    pub fn admit(&mut self, now: Instant, sound: Duration) -> Admitted {
-        let fresh = now.since(self.since) >= SECOND;
-        if fresh {
-            (self.since, self.packets, self.sound) = (now, 0, Duration::ZERO);
-        }
-        if self.packets < PACKETS && self.sound + sound <= SOUND {
-            (self.packets, self.sound) = (self.packets + 1, self.sound + sound);
+    pub fn admit(&mut self, now: Instant, length: Duration) -> Admitted {
+        let gone = now.since(self.at);
+        self.at = now;
+        self.packets = (self.packets + gone).min(BURST);
+        self.sound = (self.sound + gone).min(BURST);
+        let half = length / 2;
+        if self.packets >= PACKET && self.sound >= half {
+            self.packets -= PACKET;
+            self.sound -= half;
             return Admitted::Yes;
         }
         self.over += 1;
-        // Once a second, however many they are.
-        let first = std::mem::replace(&mut self.packets, PACKETS + 1) <= PACKETS;
-        Admitted::No(if first { std::mem::take(&mut self.over) } else { 0 })
+        if now.since(self.told) < TELL {
+            return Admitted::No(0);
+        }
+        self.told = now;
+        Admitted::No(self.rest())
+    }
+
+    /// Packets that nobody was told of.
+    pub fn rest(&mut self) -> u64 {
+        std::mem::take(&mut self.over)
     }
 }
 

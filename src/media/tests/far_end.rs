@@ -150,43 +150,81 @@ fn q41_a_thief_next_door_is_never_sent_anything_and_the_phone_is_heard_at_last()
     }
 }
 
-/// A router that begins anew, a mobile network: the phone does not even know.
-#[test]
-fn q41_a_phone_whose_nat_gives_it_another_port_in_mid_call_is_heard_after_three_seconds() {
+const HOME: &str = "203.0.113.9:61000";
+
+/// A phone behind a NAT, in a talk, that has been silent for three seconds.
+fn fallen_silent() -> World {
     let near = port(30_000);
-    let talk = || {
-        let mut world = bridged(behind("192.168.1.7:4000", "203.0.113.9"));
-        world.command(Command::Watch { port: near, silence: Some(Duration::from_secs(3)) });
-        world.stream(near, "203.0.113.9:61000", 1, 200);
-        assert_eq!(world.stream(near, "203.0.113.9:61999", 201, 5), 0, "while it is heard");
-        world.out.clear();
-        world
-    };
-    let mut world = talk();
+    let mut world = bridged(behind("192.168.1.7:4000", "203.0.113.9"));
+    world.command(Command::Watch { port: near, silence: Some(Duration::from_secs(3)) });
+    world.stream(near, HOME, 1, 200);
+    assert_eq!(world.stream(near, "203.0.113.9:61999", 201, 5), 0, "while it is heard");
+    world.out.clear();
     world.pass(3_300);
     assert!(world.out.contains(&Effect::Connect { port: near, peer: None }));
     assert_eq!(world.events(), [Event::Silent { port: near }]);
+    world
+}
+
+/// A router that begins anew, a mobile network: the phone does not even know.
+#[test]
+fn q41_a_phone_whose_nat_gives_it_another_port_in_mid_call_is_heard_after_three_seconds() {
+    let (near, new) = (port(30_000), "203.0.113.9:61999");
+    let mut world = fallen_silent();
     assert_eq!(world.stream(near, "203.0.113.77:6666", 1, 50), 0, "who is unlikely is not");
-    assert_eq!(world.stream(near, "203.0.113.9:61999", 300, 200), 198);
-    assert!(is_shut(&world, "203.0.113.9:61999"));
-    let heard = world.events();
-    assert_eq!(heard, [Event::Heard { port: near }, latched("203.0.113.9:61999")]);
-    assert_eq!(goes_to(&mut world), address("203.0.113.9:61999"));
-    // One who was only muted has its place back with the first word, and whoever took it is out.
-    let mut world = talk();
-    world.pass(3_300);
-    assert_eq!(goes_to(&mut world), address("203.0.113.9:61000"));
-    assert_eq!(world.stream(near, "203.0.113.9:7777", 1, 20), 18);
-    world.out.clear();
-    assert_eq!(world.stream(near, "203.0.113.9:61000", 201, 10), 10);
-    assert!(is_shut(&world, "203.0.113.9:61000"));
-    assert_eq!(world.stream(near, "203.0.113.9:7777", 21, 50), 0);
-    let mut world = talk();
-    world.pass(3_300);
-    world.out.clear();
-    assert_eq!(world.stream(near, "203.0.113.9:61000", 201, 10), 10);
-    assert!(is_shut(&world, "203.0.113.9:61000"));
-    assert_eq!(world.stream(near, "203.0.113.9:7777", 21, 50), 0);
+    assert_eq!(world.stream(near, new, 300, 200), 198);
+    assert!(!is_shut(&world, new), "it is not certain");
+    assert_eq!(world.events(), [Event::Heard { port: near }]);
+    // It goes on with the call, and speaks: that is the one.
+    world.command(Command::Agree { port: near, far: behind("192.168.1.7:4000", "203.0.113.9") });
+    assert_eq!(goes_to(&mut world), address(new));
+    assert_eq!(world.stream(near, new, 500, 10), 10);
+    assert!(is_shut(&world, new));
+    assert_eq!(world.stream(near, HOME, 201, 50), 0);
+}
+
+/// Thousands are behind a carrier's NAT, and each of them is as likely as a phone that is muted.
+#[test]
+fn q41_whoever_shares_a_silent_phones_address_is_sent_nothing_and_loses_to_its_first_word() {
+    let near = port(30_000);
+    for count in [0, 20, 150, 3_000] {
+        let mut world = fallen_silent();
+        let thief = "203.0.113.9:7777";
+        world.stream(near, thief, 1, count);
+        assert_eq!(goes_to(&mut world), address(HOME), "after {count}");
+        assert!(!is_shut(&world, thief));
+        // Its reports are no proof of anybody but itself.
+        has_been_told(&mut world);
+        world.rtcp(near, "203.0.113.9:61001", &mut answer(77, TOLD));
+        world.stream(near, thief, count + 1, 10);
+        assert_eq!(goes_to(&mut world), address(HOME), "after {count} and a report");
+        world.out.clear();
+        assert_eq!(world.stream(near, HOME, 201, 10), 10, "after {count}");
+        assert!(is_shut(&world, HOME));
+        assert_eq!(world.stream(near, thief, count + 11, 50), 0);
+    }
+}
+
+/// Of a caller who waits the kernel passes every 32nd packet: not while they may have moved.
+#[test]
+fn every_packet_of_a_waiting_caller_who_has_fallen_silent_is_looked_at() {
+    let near = port(30_000);
+    let mut world = World::with(&[(near, behind("192.168.1.7:4000", "203.0.113.9"))]);
+    world.command(Command::Watch { port: near, silence: Some(Duration::from_secs(10)) });
+    world.command(Command::music(near, MUSIC, Instant(0)));
+    world.stream(near, HOME, 1, 200);
+    let thinned = |world: &mut World| {
+        let mut thin = world.out.drain(..).filter_map(|effect| match effect {
+            Effect::Thin { event, .. } => Some(event.is_some()),
+            _ => None,
+        });
+        thin.next_back()
+    };
+    assert_eq!(thinned(&mut world), Some(true));
+    world.pass(10_500);
+    assert_eq!(thinned(&mut world), Some(false));
+    world.stream(near, HOME, 201, 1);
+    assert_eq!(thinned(&mut world), Some(true));
 }
 
 #[test]
