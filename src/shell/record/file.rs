@@ -53,7 +53,9 @@ fn close(file: &mut File) -> io::Result<bool> {
     let start = length.saturating_sub(2 * ogg::PAGE_MAX as u64);
     file.seek(SeekFrom::Start(start))?;
     file.read_to_end(&mut end)?;
-    let Some((at, page)) = ogg::last(&end) else { return Ok(false) };
+    let Some((at, page)) = ogg::last(&end).filter(|(_, page)| page.granule > 0) else {
+        return Ok(false);
+    };
     let last = &mut end[at..at + page.size];
     ogg::close(last);
     file.seek(SeekFrom::Start(start + at as u64))?;

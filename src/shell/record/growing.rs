@@ -133,13 +133,17 @@ fn header(sound: u32) -> [u8; wav::HEADER] {
 /// Whoever goes on behind the last whole page, and the frames that are before it.
 fn go_on(file: &mut File, key: Option<&str>) -> io::Result<(Coder, u64)> {
     let mut all = Vec::new();
-    let length = file.metadata()?.len();
-    let skipped = if key.is_some() { 0 } else { length.saturating_sub(2 * ogg::PAGE_MAX as u64) };
-    file.seek(SeekFrom::Start(skipped))?;
-    file.read_to_end(&mut all)?;
-    if let Some(key) = key.filter(|_| !all.is_empty()) {
-        // All that can be read is whole pages.
-        all = seal::open(key, &all).map_err(io::Error::other)?.0;
+    let skipped = file.metadata()?.len().saturating_sub(2 * ogg::PAGE_MAX as u64);
+    match key {
+        Some(key) => {
+            if let Some(whole) = seal::whole(file)? {
+                all = seal::end(key, file, &whole)?;
+            }
+        }
+        None => {
+            file.seek(SeekFrom::Start(skipped))?;
+            file.read_to_end(&mut all)?;
+        }
     }
     let last = match ogg::last(&all) {
         // It was being finished.

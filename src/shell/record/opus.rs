@@ -40,6 +40,7 @@ pub struct Coder {
     heard: u64,
     /// Ticks that come out before what went in.
     skip: u64,
+    begun: bool,
 }
 
 impl Coder {
@@ -56,8 +57,17 @@ impl Coder {
 
     fn with(pager: Pager, ticks: u64) -> io::Result<(Self, u64)> {
         let encoder = encoder().map_err(io::Error::other)?;
-        let mut coder =
-            Self { encoder, pager, paged: ticks, rest: Vec::new(), ticks, heard: ticks, skip: 0 };
+        let rest = Vec::with_capacity(SAMPLES);
+        let mut coder = Self {
+            encoder,
+            pager,
+            paged: ticks,
+            rest,
+            ticks,
+            heard: ticks,
+            skip: 0,
+            begun: ticks > 0,
+        };
         let ahead = coder.encoder.get_lookahead().map_err(io::Error::other)?;
         coder.skip = u64::from(ahead.unsigned_abs()) * TICKS;
         Ok((coder, ticks / TICKS))
@@ -65,9 +75,7 @@ impl Coder {
 
     /// Frames, of which whole packets leave as a page.
     pub fn put(&mut self, sound: &[u8], out: &mut Vec<u8>) {
-        if self.heard == 0 {
-            self.begin(out);
-        }
+        self.begin(out);
         self.heard += (sound.len() / FRAME) as u64 * TICKS;
         for part in sound.chunks(SAMPLES) {
             let room = SAMPLES - self.rest.len();
@@ -85,9 +93,7 @@ impl Coder {
 
     /// The last page. It ends where the sound does (RFC 7845 section 4.4).
     pub fn end(&mut self, out: &mut Vec<u8>) {
-        if self.heard == 0 {
-            self.begin(out);
-        }
+        self.begin(out);
         self.empty(out);
         self.pager.end(self.skip + self.heard, out);
     }
@@ -106,6 +112,9 @@ impl Coder {
     }
 
     fn begin(&mut self, out: &mut Vec<u8>) {
+        if std::mem::replace(&mut self.begun, true) {
+            return;
+        }
         // RFC 7845 section 3: each header is the last, or the only, packet of a page of its own.
         for header in [ogg::opus_head(FRAME as u8, self.skip as u16, RATE), ogg::opus_tags(VENDOR)]
         {

@@ -6,6 +6,7 @@
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
 use sha2::{Digest, Sha256};
+use std::collections::VecDeque;
 use std::io::{self, Read, Seek, SeekFrom};
 
 const MAGIC: [u8; 8] = *b"PUKARREC";
@@ -21,6 +22,9 @@ pub const SALT: usize = 16;
 pub const CHUNK: usize = 16_000;
 /// Octets that a chunk is longer by when sealed.
 const TAG: usize = 16;
+
+/// Chunks that hold whatever a file ends with: more than 64 KB.
+const LAST: usize = 5;
 
 /// Why a sealed file cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,6 +153,18 @@ pub struct Whole {
     pub end: u64,
     print: [u8; PRINT],
     salts: Vec<u8>,
+    /// The last of them.
+    last: VecDeque<Place>,
+}
+
+/// A chunk as it lies in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    number: u64,
+    at: u64,
+    size: usize,
+    /// Octets of salts before it.
+    salts: usize,
 }
 
 /// Needs no key. `None`: not even the first header is whole.
@@ -177,6 +193,10 @@ pub fn whole(file: &mut (impl Read + Seek)) -> io::Result<Option<Whole>> {
                 continue;
             }
             Next::Chunk { before, sound } if (before + sound + TAG) as u64 <= left => {
+                let (number, salts) = (whole.chunks, whole.salts.len());
+                let (at, size) = (whole.end + before as u64, sound + TAG);
+                whole.last.push_back(Place { number, at, size, salts });
+                whole.last.drain(..whole.last.len().saturating_sub(LAST));
                 whole.sound += sound as u64;
                 before + sound + TAG
             }
@@ -185,6 +205,23 @@ pub fn whole(file: &mut (impl Read + Seek)) -> io::Result<Option<Whole>> {
         whole.chunks += 1;
         whole.end += octets as u64;
     }
+}
+
+/// The sound of the last chunks of a file, of which one may be as long as it likes.
+pub fn end(master: &str, file: &mut (impl Read + Seek), whole: &Whole) -> io::Result<Vec<u8>> {
+    if whole.print != print(master) {
+        return Err(io::Error::other(Error::OtherKey));
+    }
+    let mut sound = Vec::new();
+    for Place { number, at, size, salts } in whole.last.iter().copied() {
+        let mut chunk = vec![0; size];
+        file.seek(SeekFrom::Start(at))?;
+        file.read_exact(&mut chunk)?;
+        let seal = Seal::of(master, &whole.salts[..salts]);
+        let plain = seal.open(number, false, &chunk).or_else(|| seal.open(number, true, &chunk));
+        sound.extend(plain.ok_or_else(|| io::Error::other(Error::Damaged(number)))?);
+    }
+    Ok(sound)
 }
 
 /// The sound of a sealed file, and whether it was finished and not broken off.
@@ -278,6 +315,9 @@ mod tests {
         let whole = whole(&mut io::Cursor::new(cut)).unwrap().unwrap();
         let (octets, end) = (2 * CHUNK as u64, (HEADER + 2 * (CHUNK + TAG)) as u64);
         assert_eq!((whole.chunks, whole.sound, whole.end), (2, octets, end));
+        let last = super::end(KEY, &mut io::Cursor::new(cut), &whole).unwrap();
+        assert!(last.starts_with(&[1; CHUNK]) && last.ends_with(&[2; CHUNK]));
+        assert!(super::end("another key", &mut io::Cursor::new(cut), &whole).is_err());
         let at_a_chunk = &file[..HEADER + CHUNK + TAG];
         assert_eq!(open(KEY, at_a_chunk).unwrap(), (vec![1; CHUNK], false));
     }
@@ -298,6 +338,10 @@ mod tests {
         assert!(before != after, "the same number is no nonce of the same key");
         let all = [file.as_slice(), &header, &after, &again.seal(3, true, &[4; 10])].concat();
         let sound = [vec![1; CHUNK], vec![2; 100], vec![3; CHUNK], vec![4; 10]].concat();
+        // The very last one is told from a torn one by its key alone.
+        let whole = whole(&mut io::Cursor::new(&all)).unwrap().unwrap();
+        let last = end(KEY, &mut io::Cursor::new(&all[..]), &whole).unwrap();
+        assert!(last == sound[..sound.len() - 10], "{} octets", last.len());
         assert_eq!(open(KEY, &all).unwrap(), (sound, true));
         let without = [&file[..HEADER], &header, &after].concat();
         assert_eq!(open(KEY, &without), Err(Error::Damaged(0)), "a part was left out");

@@ -157,8 +157,23 @@ fn opus_that_a_dead_process_left_is_marked_as_ended_and_heard_as_far_as_it_goes(
             assert!(own.len() > RATE && purity(&own[..RATE], hertz) > 0.9, "{}", own.len());
         }
     }
-    fs::write(day.join("Q.opus.part"), b"OggS").unwrap();
-    file::mend(&day.join("Q.opus.part")).unwrap();
-    assert_eq!(find(&kept, "Q"), None, "one without any sound is none");
+    let (headers, _) = ogg::last(&fs::read(day.join("O.opus")).unwrap()[..200]).unwrap();
+    let headers = &fs::read(day.join("O.opus")).unwrap()[..headers];
+    for left in [&b"OggS"[..], headers] {
+        fs::write(day.join("Q.opus.part"), left).unwrap();
+        file::mend(&day.join("Q.opus.part")).unwrap();
+        assert_eq!(find(&kept, "Q"), None, "one without any sound is none");
+    }
     fs::remove_dir_all(kept).unwrap();
+}
+
+#[test]
+fn a_call_that_is_over_at_once_is_an_opus_file_of_no_length() {
+    let bench = Bench::start(&folder("opus-none"), None, Clock::start());
+    let began = bench.clock.instant();
+    bench.begin("2026-11-25/O.opus", began);
+    bench.end(began);
+    let file = finished(&bench, 0);
+    assert_eq!(ogg::packets(&file).unwrap().len(), 3, "two headers, and one packet of silence");
+    assert!(sides(&file).iter().all(Vec::is_empty));
 }
