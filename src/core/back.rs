@@ -90,12 +90,12 @@ impl Switch {
         if self.state.calls.backs() >= PROMISES_MAX {
             return Err(Refusal::TooMany);
         }
-        let (number, queue, arrived) = (origin.number.clone(), origin.queue, origin.arrived);
+        let (number, queue) = (origin.number.clone(), origin.queue);
         let mut back = None;
         self.calls(now, |calls, io| back = Some(calls.call_back(io, origin, way)));
         let Some(back) = back else { return Ok(None) };
         self.state.callbacks.promise(back, &number);
-        self.join(now, back, queue, arrived);
+        self.calls(now, |calls, io| calls.wait_in(io, back, queue));
         Ok(Some(back))
     }
 

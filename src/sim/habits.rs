@@ -26,6 +26,8 @@ pub struct Habits {
     pub twin: Option<Duration>,
     /// Rings with reliable responses; as a caller, requires them (RFC 3262).
     pub reliable: bool,
+    /// Calls for somebody who has a place at another switch as well.
+    pub lent: bool,
     /// Calls without an offer, and answers the other end's in the ACK.
     pub delayed: bool,
     /// Answers every re-INVITE with 491, as if it had one of its own on the way.
@@ -63,6 +65,7 @@ impl Habits {
             holds_after: None,
             twin: None,
             reliable: false,
+            lent: false,
             delayed: false,
             glares: false,
             dies: None,
@@ -89,6 +92,7 @@ impl Habits {
             glares: rude && rng.chance(20),
             reliable: rng.chance(plan.faults.reliable),
             delayed: rng.chance(plan.faults.delayed),
+            lent: plan.region.peers && rng.chance(30),
             ..Self::polite(Duration::ZERO, Duration::ZERO)
         }
     }

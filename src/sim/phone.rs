@@ -2,7 +2,7 @@
 //! what its own clock tells it to do. Written apart from the switch's own SIP layer.
 
 use super::habits::{Habits, Step};
-use super::plan::number_of;
+use super::plan::{is_agent, number_of};
 use super::session::{Session, Stage, reliably, response};
 use super::signup::Signup;
 use crate::base::Rng;
@@ -129,9 +129,19 @@ impl Phone {
             ..Session::new(format!("{:016x}@{}", rng.bits(), self.address.ip()), rng)
         };
         session.delayed = self.habits.delayed;
-        let more = if self.habits.reliable { "Require: 100rel\r\n" } else { "" };
+        let mut more = String::new();
+        if self.habits.reliable {
+            more += "Require: 100rel\r\n";
+        }
+        if self.habits.lent {
+            let (call, waited) = (rng.bits(), rng.below(100));
+            more += &format!(
+                "X-Pukar-Call: {call:x}\r\nX-Pukar-Place: kept\r\nX-Pukar-Wait: {waited}.5\r\n\
+                 X-Pukar-Passed: {call:x}\r\n"
+            );
+        }
         let sdp = (!session.delayed).then_some("sendrecv");
-        session.invite = session.request_with("INVITE", self.line(), rng.bits(), (sdp, more));
+        session.invite = session.request_with("INVITE", self.line(), rng.bits(), (sdp, &more));
         let invite = session.invite.clone();
         repeat(&mut session, invite, out);
         let key = session.key.clone();
@@ -338,7 +348,8 @@ impl Phone {
         }
         // An agent is offered one caller at a time, and the phone of one who is not shows it.
         let asked = |session: &Session| session.stage == Stage::Asked && session.for_queue;
-        let for_queue = message.fields.named("X-Pukar-Wait").next().is_some();
+        let told = message.fields.named("X-Pukar-Wait").next().is_some();
+        let for_queue = told && is_agent(self.address);
         if for_queue && self.habits.ring_after.is_some() && self.sessions.values().any(asked) {
             out.push(Do::Protest("is rung for two callers at once"));
         }

@@ -157,6 +157,8 @@ impl Plan {
                 districts: rng.chance(40),
                 shifts: rng.chance(30),
                 languages: rng.chance(40),
+                peers: rng.chance(30),
+                menus: rng.chance(20),
             },
             faults: Faults {
                 loss: bad * rng.below(30),

@@ -4,7 +4,7 @@
 use super::plan::{Plan, agent_name, centre_address, desk_address};
 use crate::acd::{Elsewhere, Member, Overflow, Role, RosterSettings, Shift, Skill, WaysOut, When};
 use crate::base::{QueueId, TrunkId};
-use crate::call::{Centre, District, Goal, Keys, Line};
+use crate::call::{Centre, Choice, District, Goal, Keys, Line, Means, Numbering};
 use crate::config::Settings;
 use crate::sip::Trunk;
 use std::time::Duration;
@@ -18,6 +18,11 @@ pub struct Region {
     pub shifts: bool,
     /// Agents speak different languages, and callers ask for some.
     pub languages: bool,
+    /// At the other end of a trunk is a switch of ours, at that of callers and at that of a
+    /// district: some callers are on loan, and have a place there too.
+    pub peers: bool,
+    /// Callers are asked for their district, or for a counsellor.
+    pub menus: bool,
 }
 
 /// The district queue, which stands behind the two that every day has.
@@ -74,6 +79,15 @@ impl Plan {
         let goal = Goal::Dial(format!("sip:desk@{}", desk_address()));
         let desk = Line { goal, keys: Keys::default(), languages: Vec::new(), ..line(DESK) };
         let mut lines = vec![line("181"), desk];
+        if self.region.menus {
+            let choice = |key, means| Choice { key, means };
+            lines[0].menu = vec![choice('7', Means::Queue(QueueId(1), "health".into()))];
+            if self.region.districts {
+                let district = |name: &str| Means::District(name.into());
+                lines[0].menu.push(choice('1', district("shivpuri")));
+                lines[0].menu.push(choice('2', district("alirajpur")));
+            }
+        }
         if self.region.languages {
             let surgujia = languages(&["surgujia", "hi"]);
             let any = Vec::new();
@@ -95,6 +109,10 @@ impl Plan {
         }
         if self.region.shifts {
             settings.roster = self.roster();
+        }
+        if self.region.peers {
+            let ours = Numbering { peer: true, ..Numbering::default() };
+            settings.call.trunks = vec![ours, Numbering::default(), ours];
         }
     }
 

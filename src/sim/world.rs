@@ -22,8 +22,7 @@
 //! | a fork's second 2xx is not acknowledged, or not hung up | a phone's protest; rest |
 //! | a reliable response is not acknowledged | a phone's protest |
 //! | a pick forgets a priority, or a language | who is passed over is named, and why |
-//! | a new configuration makes ready who is not on shift | nobody is rung outside a shift |
-//! | callers are sent on by the time alone | nobody is left where nobody works |
+//! | a promise of a call takes no way out of its queue | nobody is left where nobody works |
 //!
 //! Not killed, because something else makes up for them: `too_late` not called (the leg is gone by
 //! then), a ring timeout left running (it means nothing any more), figures that never come (the
