@@ -242,4 +242,9 @@ fn a_gap_is_closed_neither_by_a_level_that_nobody_has_nor_by_a_way_into_the_same
     let found = read(&two("07:00-22:00")).unwrap_err();
     assert!(found.len() == 2 && found[0].contains("from mon 22:00 to tue 06:00"), "{found:?}");
     assert!(read(&two("22:00-06:00")).is_ok(), "one is there when the other is not");
+    // Nor by a queue that takes nobody then.
+    let shut =
+        two("07:00-22:00").replace("name = \"b\"\n", "name = \"b\"\nwhen_unstaffed = \"refuse\"\n");
+    let found = read(&shut).unwrap_err();
+    assert!(found.len() == 1 && found[0].contains("serves queue \"a\""), "{found:?}");
 }

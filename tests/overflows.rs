@@ -52,6 +52,7 @@ fn fill(stage: &mut Stage, number: &str, callers: u64) -> Vec<String> {
 #[test]
 fn a_full_queue_takes_nobody_over_who_has_a_place_and_is_asked_again() {
     let mut stage = Stage::new(DESK);
+    stage.set_agent("op1", "pause");
     let others = fill(&mut stage, "104", 2);
     stage.dial("9826012345", "181", "");
     stage.wait(secs(60));
@@ -69,6 +70,7 @@ fn a_queue_that_is_shut_or_without_staff_takes_nobody_over_who_has_a_place() {
     for (text, shut) in [(DESK, true), (&*unstaffed, false)] {
         let mut stage = Stage::new(text);
         if shut {
+            stage.set_agent("op1", "pause");
             queue_is(&mut stage, "health", "close");
         }
         stage.dial("9826012345", "181", "");
@@ -216,11 +218,31 @@ fn nobody_is_sent_from_where_somebody_works_to_where_nobody_does() {
     assert_eq!(stage.story(), [""; 0], "nobody is at work in the district");
     stage.set_agent("op1", "ready");
     assert_eq!(stage.story(), ["offered op1"]);
-    // Where nobody works here either, there is at least somebody to come.
-    let mut stage = Stage::new(BOTH);
+    // Where nobody works here either nothing is gained, and the first who comes has them.
+    for (first, dialled) in [("op1", "07394181"), ("ali1", "181")] {
+        let mut stage = Stage::new(BOTH);
+        stage.dial("9826000001", dialled, "");
+        stage.wait(secs(40));
+        assert_eq!(stage.story(), [""; 0]);
+        stage.set_agent(first, "ready");
+        stage.wait(secs(6));
+        assert_eq!(stage.story().last().unwrap(), &format!("offered {first}"));
+    }
+}
+
+#[test]
+fn an_emergency_that_has_waited_for_long_is_sent_on_or_stays_and_is_never_hung_up_on() {
+    let text = BOTH.replacen("default = true", "default = true\nemergency = true", 1);
+    let text = text.replace("after = \"30s\"", "after = \"2h\"");
+    let mut stage = Stage::new(&text);
+    stage.set_agent("op1", "pause");
     stage.dial("9826000001", "181", "");
-    stage.wait(secs(31));
-    assert_eq!(stage.story(), ["general -> district:alirajpur (after)"]);
+    stage.wait(secs(300));
+    assert_eq!((stage.story(), at_desk(&stage)), (Vec::new(), 1), "nobody works elsewhere");
+    stage.set_agent("ali1", "ready");
+    stage.wait(secs(120));
+    let story = stage.story();
+    assert_eq!(story[..2], ["general -> district:alirajpur (turned-away)", "offered ali1"]);
 }
 
 #[test]
@@ -293,10 +315,10 @@ fn who_has_been_everywhere_and_waited_everywhere_is_told_so_in_the_record() {
     let mut stage = Stage::new(BOTH);
     stage.dial("9826000002", "07394181", "");
     stage.wait(secs(600));
-    assert_eq!(stage.story(), ["alirajpur -> queue:general (unstaffed)"]);
+    assert_eq!(stage.story(), ["alirajpur -> queue:general (turned-away)"]);
     let [record] = &stage.records[..] else { panic!("{:?}", stage.records) };
     assert_eq!((record.outcome, record.ended_by), (Outcome::Overflowed, EndedBy::Switch));
-    assert_eq!(record.wait_ms, 120_000);
+    assert_eq!(record.wait_ms, 240_000);
 }
 
 #[test]

@@ -257,6 +257,7 @@ fn whoever_finds_the_switch_full_is_somebody_to_call_once_and_a_nuisance_is_not(
 #[test]
 fn whoever_comes_back_has_the_place_whichever_queue_of_the_line_they_had_got_to() {
     let mut stage = Stage::new(DESK);
+    stage.set_agent("op1", "pause");
     let first = stage.dial("9826000001", "181", "");
     stage.wait(secs(61));
     assert_eq!(stage.story(), ["general -> queue:other (after)"]);
@@ -386,6 +387,7 @@ fn an_emergency_that_comes_back_to_its_place_is_one_still_and_nobody_hangs_up_on
 #[test]
 fn a_promise_is_void_as_soon_as_somebody_has_served_the_caller_on_the_same_line() {
     let mut stage = Stage::new(DESK);
+    stage.set_agent("op1", "pause");
     stage.dial("9826000001", "181", "");
     stage.wait(secs(61));
     assert_eq!(stage.story(), ["general -> queue:other (after)"]);

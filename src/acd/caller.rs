@@ -18,6 +18,8 @@ pub(super) struct Caller {
     pub joined: Instant,
     /// In place of the queue's `max_wait`.
     pub keep: Option<Duration>,
+    /// Has a place elsewhere, and goes back to it.
+    pub lent: bool,
     pub stage: Stage,
     /// When the conversation began.
     pub answered: Instant,
@@ -109,6 +111,7 @@ impl Caller {
             place,
             joined: now,
             keep: join.keep,
+            lent: join.lent,
             stage: Stage::Waiting,
             answered: now,
             languages,

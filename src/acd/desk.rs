@@ -28,6 +28,8 @@ pub struct Desk {
     pub(super) memory: Memory,
     /// Who has come into the configuration, and the roster has not seen.
     pub(super) fresh: BTreeSet<AgentId>,
+    /// Queues from which the last who was there has gone, until somebody asks.
+    pub(super) deserted: BTreeSet<QueueId>,
 }
 
 /// One input under way: what it was handed, and the lanes in which a match may have come up.
@@ -164,6 +166,13 @@ impl Desk {
             self.memory.left(turn.now(), key, place);
         }
         self.decide(turn);
+    }
+
+    /// Callers of queues that everybody has left since this was asked last.
+    pub fn left_alone(&mut self) -> Vec<CallId> {
+        let left = std::mem::take(&mut self.deserted);
+        let left = left.into_iter().filter(|queue| self.is_deserted(*queue));
+        left.flat_map(|queue| self.line(queue)).collect()
     }
 
     /// Somebody else serves the caller: their place is nobody's any more.

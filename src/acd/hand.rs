@@ -74,6 +74,7 @@ impl Desk {
         };
         if changed {
             turn.fact(Fact::Handled { queue, hand });
+            self.deserted.insert(queue);
             match hand {
                 Hand::Lend(_) | Hand::TakeAway(_) => self.regroup(&mut turn),
                 Hand::Weight(_) | Hand::Configured => self.look_everywhere(&mut turn),

@@ -6,7 +6,10 @@ use super::agent::{Agent, Duty, Presence, Task};
 use super::caller::{Caller, Stage};
 use super::desk::{Desk, Turn};
 use super::queue::{LaneAt, Queue};
-use super::{AgentState, Away, Effect, Fact, Instead, Miss, MissedBecause, Withdrawn, strategy};
+use super::{
+    AgentState, Away, Effect, Fact, Instead, Miss, MissedBecause, QueueSettings, Withdrawn,
+    strategy,
+};
 use crate::base::{AgentId, CallId, Instant, QueueId, Slab, Timer, limits};
 use std::time::Duration;
 
@@ -138,10 +141,15 @@ impl Desk {
         }
     }
 
-    /// Zero: without end. Nobody hangs up on an emergency because it has waited for too long.
+    /// Zero: without end. Nobody hangs up on an emergency because it has waited for too long; it
+    /// may be sent on, or back.
     pub(super) fn max_wait(&self, caller: &Caller) -> Duration {
-        let queue = self.queues.get(caller.queue).filter(|_| caller.place.ordinary);
-        caller.keep.unwrap_or(queue.map_or(Duration::ZERO, |queue| queue.settings.max_wait))
+        let settings = self.queues.get(caller.queue).map(|queue| &queue.settings);
+        let ends = |settings: &&QueueSettings| {
+            caller.place.ordinary || caller.lent || settings.when_expired == Instead::Overflow
+        };
+        let own = settings.filter(ends).map_or(Duration::ZERO, |settings| settings.max_wait);
+        caller.keep.unwrap_or(own)
     }
 
     /// The agent's half of an offer that is over. The caller's half and `settle` are not done here.
@@ -280,7 +288,7 @@ impl Desk {
             }
             turn.fact(Fact::Agent { agent, state });
         }
-        if who.retired && who.task == Task::Nothing {
+        if who.retired && who.task == Task::Nothing && who.stopping.is_none() {
             turn.cx.timers.cancel(Timer::Rest(agent));
             self.agent_names.remove(&who.name);
             self.agents.remove(agent);
@@ -297,10 +305,13 @@ impl Desk {
         }
         let before = std::mem::replace(&mut who.presence, presence);
         let share = who.share();
-        for &queue in &who.serves {
-            let Some(queue) = self.queues.get_mut(queue) else { continue };
+        for &id in &who.serves {
+            let Some(queue) = self.queues.get_mut(id) else { continue };
             queue.present -= usize::from(before != Presence::Away);
             queue.present += usize::from(presence != Presence::Away);
+            if queue.present == 0 {
+                self.deserted.insert(id);
+            }
             queue.capacity -= if before == Presence::OnDuty { share } else { 0 };
             queue.capacity += if presence == Presence::OnDuty { share } else { 0 };
         }

@@ -171,6 +171,9 @@ impl Desk {
         for id in self.queues.keys().collect::<Vec<QueueId>>() {
             if let Some(queue) = self.queues.get_mut(id) {
                 queue.staff.sort_unstable();
+                if queue.present == 0 {
+                    self.deserted.insert(id);
+                }
             }
         }
     }
@@ -213,9 +216,10 @@ impl Desk {
         (serves, lanes)
     }
 
-    /// Whether a retired agent still has a reason to be here.
+    /// Whether a retired agent has no reason to be here any more. While their phone rings for a
+    /// call that was withdrawn they are known: somebody may put them back in.
     pub(super) fn overstays(agent: &Agent) -> bool {
         let idle = matches!(agent.task, Task::Nothing | Task::Offered(_) | Task::Claimed { .. });
-        agent.retired && idle
+        agent.retired && idle && agent.stopping.is_none()
     }
 }

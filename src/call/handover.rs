@@ -170,7 +170,10 @@ impl Calls {
         // Another switch of ours answers when an agent there does, and gives back whom it cannot
         // serve: as it does with whoever comes to it out of a queue.
         let peer = match &target {
-            Target::Trunk { trunk, .. } if io.settings.is_peer(*trunk) => Some(*trunk),
+            // A number outside is no agent's, whoever carries the call there.
+            Target::Trunk { trunk, .. } if outside.is_none() && io.settings.is_peer(*trunk) => {
+                Some(*trunk)
+            }
             Target::Trunk { .. } | Target::Uri(_) | Target::Contact(_) => None,
         };
         let ring_for = match peer {
@@ -353,7 +356,7 @@ impl Calls {
     /// wait as whoever calls the helpline does. Where there is no queue at all, that is the end.
     pub(super) fn back_to_queue(&mut self, io: &mut Io, id: CallId) {
         let Some(call) = self.table.get_mut(id) else { return };
-        let of_all = || io.settings.anybodys_line().and_then(|line| line.goal.queue());
+        let of_all = || io.settings.anybodys_queue();
         match call.queue().or_else(|| of_all().filter(|_| call.was_connected)) {
             Some(queue) => {
                 call.goal = Goal::Queue(queue);

@@ -59,6 +59,13 @@ impl Settings {
         let default = self.default_line.and_then(|at| self.lines.get(at));
         default.or(self.lines.first())
     }
+
+    /// The queue of whoever came by no line: that of the default one, or else of the first that has
+    /// one.
+    pub fn anybodys_queue(&self) -> Option<QueueId> {
+        let default = self.default_line.and_then(|at| self.lines.get(at));
+        default.into_iter().chain(&self.lines).find_map(|line| line.goal.queue())
+    }
 }
 
 impl Default for Settings {

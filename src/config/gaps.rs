@@ -79,9 +79,14 @@ impl<'a> Cover<'a> {
     fn of(&self, name: &str, day: Option<Date>, seen: &mut Vec<String>) -> Option<Vec<bool>> {
         seen.push(name.into());
         let at = self.settings.acd.queues.iter().position(|queue| queue.name == name)?;
-        let planned = self.queues.get(at)?.entries.contains_key("when_unstaffed");
+        let planned = self.queues.get(at)?.entries.get("when_unstaffed").map(|(_, node)| node);
         let serves = self.serves(&self.settings.acd.queues[at]);
-        if planned || serves.is_empty() || !serves.is_subset(&self.on_roster) {
+        // Whom a queue does not take while it is unstaffed, it does not take from another either.
+        let waits =
+            planned.is_some_and(|node| matches!(&node.value, Value::Text(t) if t == "wait"));
+        let is_first = seen.len() == 1;
+        let is_closed = is_first && (planned.is_some() || serves.is_empty());
+        if is_closed || waits || !serves.is_subset(&self.on_roster) {
             return None;
         }
         let mut covered = match day {
@@ -148,8 +153,10 @@ impl<'a> Cover<'a> {
 
     fn day(&self, serves: &BTreeSet<&str>, date: Date) -> Option<Vec<bool>> {
         let (from, until) = self.calendar.day(date)?;
-        let mut covered = vec![false; DAY];
-        let minute = |at: Wall| ((at.0 - from.0) / MINUTE_MICROS).clamp(0, DAY as i64) as usize;
+        // A day on which the clocks change has another length.
+        let length = (until.0 - from.0) / MINUTE_MICROS;
+        let mut covered = vec![false; length as usize];
+        let minute = |at: Wall| ((at.0 - from.0) / MINUTE_MICROS).clamp(0, length) as usize;
         for turn in self.calendar.between(from, until) {
             let members = self.calendar.members(&turn);
             if members.iter().any(|member| serves.contains(member.agent.as_str())) {
@@ -172,7 +179,7 @@ impl<'a> Cover<'a> {
     fn gap_of(&self, queue: &QueueSettings, date: Date) -> Option<(usize, usize)> {
         let covered = self.of(&queue.name, Some(date), &mut Vec::new())?;
         let from = covered.iter().position(|on| !on)?;
-        let length = covered[from..].iter().position(|on| *on).unwrap_or(DAY - from);
+        let length = covered[from..].iter().position(|on| *on).unwrap_or(covered.len() - from);
         Some((from, from + length))
     }
 }

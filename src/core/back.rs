@@ -43,7 +43,13 @@ impl Switch {
 
     /// To the first of the queue's ways out that is open.
     fn send_out(&mut self, now: Now, call: CallId, queue: QueueId, out: &mut Out) {
+        let known = self.state.calls.get(call);
+        let urgent = known.filter(|known| known.emergency).map(|known| known.arrived);
         let Some(way) = self.way_out(call, queue) else {
+            if let Some(arrived) = urgent {
+                self.join_as(now, call, (queue, arrived), true);
+                return self.relieve(now, call, out);
+            }
             let end = End { outcome: Outcome::Overflowed, ..end_of(Away::NoQueue) };
             return self.calls(now, |calls, io| calls.turned_away(io, call, queue, end));
         };

@@ -2,7 +2,7 @@
 
 use super::ledger::Names;
 use super::{Command, Out, Switch, What};
-use crate::acd::{self, AgentState, Desk, Join, Miss, Withdrawn};
+use crate::acd::{self, Desk, Join, Miss, Withdrawn};
 use crate::base::{AgentId, CallId, Id, Instant, Now, QueueId, TrunkId};
 use crate::call::{self, codes::Code};
 use crate::sip::{self, Notice, Target};
@@ -20,10 +20,18 @@ pub(super) enum Work {
 impl Switch {
     /// Carries until nothing is left.
     pub(super) fn settle(&mut self, now: Now, out: &mut Out) {
-        while let Some(work) = self.work.pop_front() {
+        while let Some(work) = self.next_work(now) {
             self.carry(now, work, out);
         }
         out.commands.extend(self.spare.rows.drain(..).map(|row| Command::Store(Box::new(row))));
+    }
+
+    /// When all else is done, whoever is lent and left alone is given back.
+    fn next_work(&mut self, now: Now) -> Option<Work> {
+        if self.work.is_empty() {
+            self.give_back_lent(now);
+        }
+        self.work.pop_front()
     }
 
     fn carry(&mut self, now: Now, work: Work, out: &mut Out) {
@@ -121,21 +129,7 @@ impl Switch {
             acd::Effect::TurnedAway { call, queue, why, instead } => {
                 self.turned_away(now, (call, queue), (why, instead), out);
             }
-            acd::Effect::Fact(fact) => {
-                let may_desert = matches!(
-                    &fact,
-                    acd::Fact::Agent {
-                        state: AgentState::Off
-                            | AgentState::Unreachable
-                            | AgentState::Paused { .. },
-                        ..
-                    } | acd::Fact::Handled { .. }
-                );
-                self.fact(now, What::Desk(fact), out);
-                if may_desert {
-                    self.give_back_lent(now);
-                }
-            }
+            acd::Effect::Fact(fact) => self.fact(now, What::Desk(fact), out),
         }
     }
 

@@ -19,7 +19,7 @@ impl Switch {
         let is_open = |to: &Elsewhere| match centre(desk, settings, to) {
             Some(to) => {
                 let returns = is_better(desk, own, to);
-                calls.may_overflow(call, to, returns) && takes(desk, (own, to), sure)
+                calls.may_overflow(call, to, returns) && takes(desk, to, (sure, false))
             }
             None => false,
         };
@@ -32,18 +32,20 @@ impl Switch {
     }
 
     /// The first way out of a queue, which does not keep the caller, that is open to them: where
-    /// somebody works, or else where they may wait.
+    /// somebody works, or else where they may wait. An emergency may wait where it is.
     pub(super) fn way_out(&self, call: CallId, queue: QueueId) -> Option<Overflow> {
-        self.way_from(call, Some(queue), queue).or_else(|| self.way_from(call, None, queue))
+        let urgent = self.state.calls.get(call).is_some_and(|known| known.emergency);
+        let anywhere = || self.way_from(call, queue, true).filter(|_| !urgent);
+        self.way_from(call, queue, false).or_else(anywhere)
     }
 
-    fn way_from(&self, call: CallId, own: Option<QueueId>, queue: QueueId) -> Option<Overflow> {
+    fn way_from(&self, call: CallId, queue: QueueId, anywhere: bool) -> Option<Overflow> {
         let State { calls, desk, .. } = &self.state;
         let (sure, may_ring) = (self.is_sure(call), calls.may_be_sent_out(call));
         let is_down = |trunk: TrunkId| calls.is_down(trunk);
         let is_open = |to: &Elsewhere| match centre(desk, &self.settings, to) {
             Some(Centre::Trunk(_)) if !may_ring => false,
-            Some(to) => calls.may_overflow(call, to, false) && takes(desk, (own, to), sure),
+            Some(to) => calls.may_overflow(call, to, false) && takes(desk, to, (sure, anywhere)),
             None => false,
         };
         let ways = &self.settings.overflows;
@@ -123,10 +125,9 @@ impl Switch {
     /// Somebody has left: whoever is lent, and waits where nobody is any more, goes back to the
     /// switch that has their place.
     pub(super) fn give_back_lent(&mut self, now: Now) {
-        let State { desk, calls, .. } = &self.state;
-        let deserted = desk.queues().filter(|queue| desk.is_deserted(*queue));
-        let is_lent = |call: &CallId| calls.get(*call).is_some_and(Call::is_lent);
-        let lent: Vec<CallId> = deserted.flat_map(|q| desk.line(q)).filter(is_lent).collect();
+        let State { desk, calls, .. } = &mut self.state;
+        let mut lent = desk.left_alone();
+        lent.retain(|call| calls.get(*call).is_some_and(Call::is_lent));
         for call in lent {
             self.calls(now, |calls, io| calls.give_back(io, call));
         }
@@ -147,11 +148,11 @@ fn centre(desk: &Desk, settings: &Settings, to: &Elsewhere) -> Option<Centre> {
     }
 }
 
-/// Whether they may go there. Nobody is sent from where somebody works to where nobody does.
-fn takes(desk: &Desk, (own, to): (Option<QueueId>, Centre), sure: bool) -> bool {
+/// Whether they may go there. Nobody is sent where nobody works, unless there is no place for them
+/// where they are (`anywhere`).
+fn takes(desk: &Desk, to: Centre, (sure, anywhere): (bool, bool)) -> bool {
     let Centre::Queue(queue) = to else { return true };
-    let is_worse = desk.is_deserted(queue) && own.is_some_and(|own| !desk.is_deserted(own));
-    desk.turns_away(queue, sure).is_none() && !is_worse
+    desk.turns_away(queue, sure).is_none() && (anywhere || !desk.is_deserted(queue))
 }
 
 /// Whether somebody works there, and nobody where they wait.

@@ -19,6 +19,8 @@ impl Switch {
         self.calls(now, |calls, io| calls.restarted(io));
         self.sip(now, |ua, cx, out| ua.restarted(cx, flows, out));
         self.reconcile(now);
+        // Shifts may have changed meanwhile: nobody is rung who has gone home.
+        self.look_at_roster(now, out);
     }
 
     /// The settings in force, which a snapshot needs beside it.

@@ -24,6 +24,7 @@ pub struct Call {
     arrived: Instant,
     joined: Instant,
     keep: Option<Duration>,
+    lent: bool,
     max_wait: Option<Instant>,
     talks: Option<(AgentId, Duration, Instant)>,
     emergency: bool,
@@ -174,6 +175,7 @@ impl Model {
             arrived: join.arrived.unwrap_or(now).min(now),
             joined: now,
             keep: join.keep,
+            lent: join.lent,
             max_wait: None,
             talks: None,
             emergency: join.emergency,
@@ -204,7 +206,9 @@ impl Model {
     fn bound_wait(&mut self, id: CallId, soonest: Instant) {
         let c = self.calls.iter().position(|c| c.id == id).unwrap();
         let call = &self.calls[c];
-        let queue = self.queue(call.queue).filter(|_| !call.emergency);
+        let queue = self.queue(call.queue).filter(|queue| {
+            !call.emergency || call.lent || queue.when_expired == Instead::Overflow
+        });
         let queue = queue.map_or(Duration::ZERO, |queue| queue.max_wait);
         let span = call.keep.unwrap_or(queue);
         let bound = (call.joined + span).max(soonest);
@@ -511,7 +515,7 @@ impl Model {
         }
         self.second_calls();
         self.refresh(now);
-        self.agents.retain(|a| !a.gone || a.busy.is_some());
+        self.agents.retain(|a| !a.gone || a.busy.is_some() || a.stopping.is_some());
         while let Some((call, agents)) = self.best_offer(now) {
             for i in agents {
                 let c = self.calls.iter().find(|c| c.id == call).unwrap();
