@@ -109,7 +109,7 @@ fn stores_that_are_slow_delay_only_themselves_and_end_up_with_every_row_once() {
     let mut switch = Switch::storing(street, &stores, &[HELPLINE, &agents()]);
     until(&mut switch, "the tables are there", |list| list.iter().all(|s| s["up"] == true));
     postgres.sql(
-        "CREATE FUNCTION dawdle() RETURNS trigger AS $$ BEGIN PERFORM pg_sleep(0.01); RETURN NEW; \
+        "CREATE FUNCTION dawdle() RETURNS trigger AS $$ BEGIN PERFORM pg_sleep(0.05); RETURN NEW; \
          END $$ LANGUAGE plpgsql; CREATE TRIGGER dawdle BEFORE INSERT ON agent_states FOR EACH ROW \
          EXECUTE FUNCTION dawdle()",
     );
