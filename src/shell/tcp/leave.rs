@@ -31,7 +31,10 @@ impl Streams {
     pub async fn leave_all(&self) -> (Vec<(Transport, SocketAddr, OwnedFd)>, Vec<OpenFlow>) {
         let all = self.0.paused.load(Ordering::SeqCst);
         self.0.stage.send_replace(Stage::Leaving);
-        let come = |left: &Left| left.flows.len() + left.closed >= all;
+        let listening = self.0.listening.load(Ordering::SeqCst);
+        let come = |left: &Left| {
+            left.flows.len() + left.closed >= all && left.listeners.len() >= listening
+        };
         self.until(|| come(&self.left())).await;
         let left = std::mem::take(&mut *self.left());
         (left.listeners, left.flows)
@@ -74,9 +77,13 @@ impl Streams {
     }
 
     pub(super) fn leave_listener(&self, transport: Transport, listener: TcpListener) {
-        if let (Ok(at), Ok(listener)) = (listener.local_addr(), listener.into_std()) {
-            self.left().listeners.push((transport, at, listener.into()));
+        match (listener.local_addr(), listener.into_std()) {
+            (Ok(at), Ok(listener)) => {
+                self.left().listeners.push((transport, at, listener.into()));
+            }
+            _ => drop(self.0.listening.fetch_sub(1, Ordering::SeqCst)),
         }
+        self.0.at_rest.notify_one();
     }
 
     fn left(&self) -> MutexGuard<'_, Left> {

@@ -9,6 +9,7 @@ use crate::shell::udp::listen_sentence;
 use crate::sip::Transport;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::Ordering;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -51,6 +52,7 @@ impl Streams {
     pub fn listen(&self, transport: Transport, listener: TcpListener) -> io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let streams = self.clone();
+        self.0.listening.fetch_add(1, Ordering::SeqCst);
         tokio::spawn(async move {
             loop {
                 let accepted = tokio::select! {

@@ -98,6 +98,8 @@ struct Shared {
     stage: watch::Sender<Stage>,
     /// Connections that have been read up to the last message and are not read any more.
     paused: AtomicUsize,
+    /// Listeners that accept.
+    listening: AtomicUsize,
     /// One more of them is.
     at_rest: Notify,
     /// What is left open for the next program.
@@ -222,6 +224,7 @@ impl Streams {
             strangers: Mutex::default(),
             stage: watch::Sender::new(Stage::AtWork),
             paused: AtomicUsize::new(0),
+            listening: AtomicUsize::new(0),
             at_rest: Notify::new(),
             left: Mutex::default(),
             limits,
