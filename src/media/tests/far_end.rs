@@ -98,16 +98,20 @@ fn q41_whatever_the_nat_a_thief_who_streams_first_wins_nothing() {
     }
 }
 
+/// What a phone said and signals from, where its sound comes from, how many of its packets are lost
+/// until it is known; and a thief of its own site or next door.
+const THIEVES: [(&str, &str, &str, usize, &str); 6] = [
+    ("10.0.0.7:4000", "10.0.0.7", "10.0.0.7:4000", 0, "10.3.3.3:6666"),
+    ("10.0.0.7:4000", "10.0.0.7", "10.0.0.7:61000", 1, "10.0.0.8:6666"),
+    ("192.168.1.7:4000", "10.9.9.9", "10.9.9.9:61000", 2, "10.9.9.8:6666"),
+    ("192.168.1.7:4000", "203.0.113.9", "203.0.113.9:61000", 2, "203.0.113.77:6666"),
+    ("203.0.113.5:4000", "203.0.113.1", "203.0.113.5:4000", 0, "203.0.113.6:6666"),
+    ("[2001:db8::7]:4000", "[2001:db8::7]", "[2001:db8::7]:4000", 0, "[2001:db8::8]:6666"),
+];
+
 #[test]
 fn q41_a_thief_from_the_same_site_or_next_door_loses_to_the_phone_whenever_it_speaks() {
-    for (said, signals, real, lost, thief) in [
-        ("10.0.0.7:4000", "10.0.0.7", "10.0.0.7:4000", 0, "10.3.3.3:6666"),
-        ("10.0.0.7:4000", "10.0.0.7", "10.0.0.7:61000", 1, "10.0.0.8:6666"),
-        ("192.168.1.7:4000", "10.9.9.9", "10.9.9.9:61000", 2, "10.9.9.8:6666"),
-        ("192.168.1.7:4000", "203.0.113.9", "203.0.113.9:61000", 2, "203.0.113.77:6666"),
-        ("203.0.113.5:4000", "203.0.113.1", "203.0.113.5:4000", 0, "203.0.113.6:6666"),
-        ("[2001:db8::7]:4000", "[2001:db8::7]", "[2001:db8::7]:4000", 0, "[2001:db8::8]:6666"),
-    ] {
+    for (said, signals, real, lost, thief) in THIEVES {
         for early in [1, 24, 25, 100, 1_000] {
             let mut world = bridged(behind(said, signals));
             let heard = world.stream(port(30_000), thief, 1, early);
@@ -129,14 +133,7 @@ fn q41_a_thief_from_the_same_site_or_next_door_loses_to_the_phone_whenever_it_sp
 /// A phone that is muted, or an agent who listens first: a minute is long enough for any thief.
 #[test]
 fn q41_a_thief_next_door_is_never_sent_anything_and_the_phone_is_heard_at_last() {
-    for (said, signals, real, lost, thief) in [
-        ("10.0.0.7:4000", "10.0.0.7", "10.0.0.7:4000", 0, "10.3.3.3:6666"),
-        ("10.0.0.7:4000", "10.0.0.7", "10.0.0.7:61000", 1, "10.0.0.8:6666"),
-        ("192.168.1.7:4000", "10.9.9.9", "10.9.9.9:61000", 2, "10.9.9.8:6666"),
-        ("192.168.1.7:4000", "203.0.113.9", "203.0.113.9:61000", 2, "203.0.113.77:6666"),
-        ("203.0.113.5:4000", "203.0.113.1", "203.0.113.5:4000", 0, "203.0.113.6:6666"),
-        ("[2001:db8::7]:4000", "[2001:db8::7]", "[2001:db8::7]:4000", 0, "[2001:db8::8]:6666"),
-    ] {
+    for (said, signals, real, lost, thief) in THIEVES {
         let mut world = bridged(behind(said, signals));
         for second in 0..60 {
             world.stream(port(30_000), thief, 1 + 50 * second, 50);
