@@ -175,15 +175,17 @@ impl Victim {
                 self.signal(libc::SIGCONT)?;
                 return Ok(frozen);
             }
-            Blow::LockStore | Blow::CutStore => {
-                let is_on = |(other, cut): &(Blow, Cut)| *other == blow && !cut.is_over();
-                if !self.cuts.iter().any(is_on) {
-                    let cut = match blow {
-                        Blow::LockStore => {
-                            Cut::lock(self.dir.join("data/records.db"), &self.client, &self.over)
-                        }
-                        _ => Cut::web(&self.web, rng.below(2) == 0, &self.client, &self.over),
-                    };
+            Blow::LockStore => {
+                if !self.is_cut(blow) {
+                    let database = self.dir.join("data/records.db");
+                    self.cuts.push((blow, Cut::lock(database, &self.client, &self.over)));
+                }
+                return Ok(false);
+            }
+            Blow::CutStore => {
+                if !self.is_cut(blow) {
+                    let without_a_word = rng.below(2) == 0;
+                    let cut = Cut::web(&self.web, without_a_word, &self.client, &self.over);
                     self.cuts.push((blow, cut));
                 }
                 return Ok(false);
@@ -208,6 +210,11 @@ impl Victim {
             }
         }
         Ok(true)
+    }
+
+    /// A store is out of reach in this way just now.
+    fn is_cut(&self, blow: Blow) -> bool {
+        self.cuts.iter().any(|(other, cut)| *other == blow && !cut.is_over())
     }
 
     fn signal(&self, signal: i32) -> Result<(), Fault> {
