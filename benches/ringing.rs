@@ -50,7 +50,9 @@ fn main() {
     println!("free agent to ringing, {WAITING} waiting, {rate} calls/s, us");
     let (before, _) = line("nobody looks", &mut alone);
     let (after, _) = line("a thousand readers", &mut read);
-    println!("ratio of medians {:.2}; {} answers", after / before, readers.answers());
+    let (answers, asked) = (readers.answers(), seconds * READERS as u64);
+    println!("ratio of medians {:.2}; {answers} answers, {asked} asked for", after / before);
+    assert!(answers * 10 > asked * 9, "there were fewer readers than the figure is about");
     running.stop();
 }
 

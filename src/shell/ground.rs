@@ -12,6 +12,7 @@ use super::media::{OpenPorts, Setup, Workers};
 use super::meters::{Metrics, ShellMeters};
 use super::outlets::Replies;
 use super::store::{self, Pace, Stores};
+use super::sys::resources::yield_to_others;
 use super::tcp::{Keys, Limits, Streams};
 use super::tunes::Shelf;
 use super::{dns, record, tunes};
@@ -28,7 +29,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 /// Orders to the media workers, answers of the DNS: kept by the core when the other side lags.
 const WAITING_MAX: usize = 65_536;
@@ -38,6 +39,8 @@ pub struct Ground {
     pub settings: Settings,
     pub clock: Clock,
     pub runtime: Runtime,
+    /// Whoever looks at the switch, or tells it what to do: behind calls, however many there are.
+    pub hands: Runtime,
     pub handle: LoopHandle,
     pub inbox: Inbox,
     pub inbox_end: lane::InboxEnd,
@@ -61,12 +64,9 @@ impl Ground {
         keys: Arc<Keys>,
     ) -> Result<Self, String> {
         laps.end_of("journal and sockets");
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("io")
-            .enable_all()
-            .build()
-            .map_err(no_thread)?;
+        let runtime = threads("io", 2).build().map_err(no_thread)?;
+        let hands = threads("hands", 1).on_thread_start(yield_to_others).build();
+        let hands = hands.map_err(no_thread)?;
         let handle = LoopHandle::new().map_err(no_thread)?;
         let (inbox, inbox_end) = lane::inbox(Arc::clone(&handle.waker));
         let metrics = Arc::new(Metrics::new());
@@ -78,6 +78,7 @@ impl Ground {
             settings,
             clock,
             runtime,
+            hands,
             handle,
             inbox,
             inbox_end,
@@ -219,7 +220,7 @@ impl Ground {
 
     /// The admin socket, before anybody serves it.
     pub fn bind_door(&self) -> Result<Door, String> {
-        let _inside = self.runtime.enter();
+        let _inside = self.hands.enter();
         let many = self.settings.admin.users.iter().any(|user| user.uid.is_some());
         admin::bind(&self.settings.admin.socket, many)
     }
@@ -231,7 +232,7 @@ impl Ground {
         door: Door,
         http: Option<TcpListener>,
     ) -> Result<(Guard, Option<(SocketAddr, TcpListener)>), String> {
-        let _inside = self.runtime.enter();
+        let _inside = self.hands.enter();
         let guard = admin::start(door, &api);
         self.lap("doors");
         self.tell_laps();
@@ -267,6 +268,12 @@ impl Ground {
             }
         });
     }
+}
+
+fn threads(name: &str, count: usize) -> Builder {
+    let mut threads = Builder::new_multi_thread();
+    threads.worker_threads(count).thread_name(name).enable_all();
+    threads
 }
 
 fn random() -> Result<u64, String> {

@@ -60,6 +60,7 @@ pub struct Options {
 /// A running switch. Dropping it stops it at once.
 pub struct Running {
     runtime: Option<Runtime>,
+    hands: Option<Runtime>,
     core: Option<Core>,
     board_thread: Option<JoinHandle<()>>,
     access_log: Option<AccessLog>,
@@ -132,6 +133,7 @@ impl Running {
         past.put_aside(&ground.settings.data);
         Ok(Self {
             runtime: Some(ground.runtime),
+            hands: Some(ground.hands),
             core: Some(core),
             board_thread: Some(board_thread),
             access_log: Some(acts),
@@ -329,7 +331,7 @@ impl Running {
         if let Some(stores) = self.stores.take() {
             stores.finish();
         }
-        if let Some(runtime) = self.runtime.take() {
+        for runtime in [self.hands.take(), self.runtime.take()].into_iter().flatten() {
             runtime.shutdown_timeout(Duration::from_secs(1));
         }
         *self.over.borrow()

@@ -25,10 +25,13 @@ pub use verbs::{Api, Reload, Upgrade};
 use super::accept;
 use std::path::Path;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use tokio::net::UnixStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Clients at a time.
-const CLIENTS_MAX: usize = 256;
+/// Clients at a time: as many wallboards and scripts as a state may have.
+const CLIENTS_MAX: usize = 2_048;
+/// Clients at a time whom the configuration does not know. They hear that, and keep nobody out.
+const STRANGERS_MAX: usize = 64;
 
 /// The socket, where nobody is served yet.
 pub type Door = (tokio::net::UnixListener, Guard);
@@ -41,30 +44,37 @@ pub fn bind(path: &Path, many: bool) -> Result<Door, String> {
 /// Serves until the runtime ends. The guard removes the socket's file when it is dropped.
 pub fn start((listener, guard): Door, api: &Arc<Api>) -> Guard {
     let api = Arc::clone(api);
-    let room = Arc::new(Semaphore::new(CLIENTS_MAX));
+    let known = Arc::new(Semaphore::new(CLIENTS_MAX));
+    let strangers = Arc::new(Semaphore::new(STRANGERS_MAX));
     tokio::spawn(async move {
         loop {
-            match listener.accept().await {
-                Ok((stream, _)) => match Arc::clone(&room).try_acquire_owned() {
-                    Ok(place) => {
-                        let api = Arc::clone(&api);
-                        tokio::spawn(async move {
-                            match stream.peer_cred() {
-                                Ok(who) => client::serve(stream, Peer::Uid(who.uid()), api).await,
-                                Err(error) => {
-                                    tracing::warn!("an admin client without a uid: {error}")
-                                }
-                            }
-                            drop(place);
-                        });
-                    }
-                    Err(_) => tracing::warn!("a client of the admin socket was refused: too many"),
-                },
-                Err(error) => accept::failed("the admin socket", &error).await,
+            let stream = match listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    accept::failed("the admin socket", &error).await;
+                    continue;
+                }
+            };
+            let peer = match stream.peer_cred() {
+                Ok(who) => Peer::Uid(who.uid()),
+                Err(error) => {
+                    tracing::warn!("an admin client without a uid: {error}");
+                    continue;
+                }
+            };
+            let room = if api.knows(&peer) { &known } else { &strangers };
+            match Arc::clone(room).try_acquire_owned() {
+                Ok(place) => _ = tokio::spawn(serve(stream, peer, Arc::clone(&api), place)),
+                Err(_) => tracing::warn!("a client of the admin socket was refused: too many"),
             }
         }
     });
     guard
+}
+
+async fn serve(stream: UnixStream, peer: Peer, api: Arc<Api>, place: OwnedSemaphorePermit) {
+    client::serve(stream, peer, api).await;
+    drop(place);
 }
 
 #[cfg(test)]

@@ -571,6 +571,15 @@ fn a_client_that_never_reads_stops_nobody() {
 }
 
 #[test]
+fn whom_the_switch_does_not_know_takes_the_place_of_nobody_whom_it_knows() {
+    let mut world = World::new("strangers");
+    let asha = config::User { uid: Some(1_001), ..user("asha", Role::Analyst, &[], false) };
+    world.users_are(vec![asha]);
+    let known = [0, 1_001, 1_002].map(|uid| world.api.knows(&Peer::Uid(uid)));
+    assert_eq!(known, [true, true, false]);
+}
+
+#[test]
 fn a_dead_switch_leaves_no_socket_in_the_way_and_a_living_one_keeps_its_own() {
     let world = World::new("socket");
     let mode = std::fs::metadata(world.path()).unwrap().permissions().mode();

@@ -130,6 +130,12 @@ impl Api {
         Ok((verb, given, who))
     }
 
+    /// Whether anything at all is allowed to this peer.
+    pub fn knows(&self, peer: &Peer) -> bool {
+        let now = self.board.now();
+        self.board.with(|board| Who::of(peer, self.owner, board, now).is_ok())
+    }
+
     /// Who hears facts just now, if they still may.
     pub fn subscriber(&self, peer: &Peer) -> Result<Who, Fault> {
         let verb = table::find("events.subscribe")?;
