@@ -33,8 +33,8 @@ struct Day {
 /// From a death to the next process at work: the goal is a second, of a machine that does little
 /// else. Tests run beside others, in a program that was not made fast.
 const OUTAGE_MAX: Duration = Duration::from_secs(if cfg!(debug_assertions) { 2 } else { 1 });
-/// What is not heard of an upgrade, by a program that was made fast.
-const UPGRADE_PAUSE_MS: f64 = 100.0;
+/// What is not heard of an upgrade: the goal is a tenth of a second, of a machine as above.
+const UPGRADE_PAUSE_MS: f64 = if cfg!(debug_assertions) { 500.0 } else { 100.0 };
 /// Until sound comes again, once the process is at work.
 const BACK_IN_HEARING: Duration = Duration::from_millis(500);
 
@@ -96,9 +96,9 @@ fn an_upgrade_is_not_heard_in_a_recording() {
         longest_pause(sound, 0).max(longest_pause(sound, 1)) / 8
     });
     let pauses: Vec<usize> = pauses.collect();
-    if !cfg!(debug_assertions) {
-        let voice = &survived.report.voice.voice_pause_ms;
-        assert!(voice.p99 < UPGRADE_PAUSE_MS, "{voice:?}");
+    let voice = &survived.report.voice;
+    for pause in [&voice.voice_pause_ms, &voice.music_pause_ms] {
+        assert!(pause.p99 < UPGRADE_PAUSE_MS, "{pause:?}");
     }
     let away = survived.outages.iter().max().unwrap().as_millis() as usize;
     assert!(pauses.iter().all(|ms| *ms < away + 500), "ms of silence: {pauses:?}; away: {away}");
@@ -332,6 +332,9 @@ fn survive(day: &Day) -> Survived {
     }
     let report = phones.join().unwrap();
     eprintln!("from kill -9 to the next process at work: {outages:?}");
+    switch.program().said().lines().filter(|line| line.contains("started in")).for_each(|line| {
+        eprintln!("{line}");
+    });
     eprintln!("{report}");
     everyone_was_served(&report, day);
     until_status(&mut switch, |calls| calls["live"] == 0);

@@ -1,18 +1,18 @@
 //! Media workers whose core is late, or that cannot go on.
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Receiver, Sender, bounded};
 use pukar::base::{Id, Instant, PortId, TuneId};
 use pukar::call::MediaIo;
 use pukar::media::Tunes;
 use pukar::media::control::{Command, Event, Far};
 use pukar::shell::clock::Clock;
-use pukar::shell::media::{Died, Handle, Setup, Sink, Workers, has_uring};
+use pukar::shell::media::{Died, Handle, OpenPorts, Setup, Sink, Workers, has_uring, relieve};
 use pukar::shell::record::Inlet;
 use pukar::wire::g711::Law;
 use pukar::wire::rtp::Header;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -27,8 +27,12 @@ fn worker(sink: Sink, died: Died) -> (Workers, Handle) {
 }
 
 fn workers(count: usize, io: MediaIo, sink: Sink, died: Died) -> (Workers, Handle) {
+    Workers::start(&setup(count, io, sink, died)).unwrap()
+}
+
+fn setup(count: usize, io: MediaIo, sink: Sink, died: Died) -> Setup {
     let tunes = Arc::new(Tunes::default());
-    let setup = Setup {
+    Setup {
         count,
         io,
         tunes,
@@ -39,8 +43,7 @@ fn workers(count: usize, io: MediaIo, sink: Sink, died: Died) -> (Workers, Handl
         recorder: Inlet::default(),
         dscp: 46,
         inherited: Arc::default(),
-    };
-    Workers::start(&setup).unwrap()
+    }
 }
 
 /// Waits for room where the worker has much to do.
@@ -150,6 +153,121 @@ fn moves_with_all_that_it_has_heard(io: MediaIo, host: u8) {
         }
     };
     assert_eq!((figures.received, figures.lost, figures.refused), (81, 0, 0));
+}
+
+/// One program has let go of its sockets, and the next one is not at work.
+#[test]
+fn whoever_talks_is_heard_while_one_program_makes_way_for_another() {
+    heard_between_programs(MediaIo::Epoll, 1);
+    if has_uring() {
+        heard_between_programs(MediaIo::Uring, 2);
+    }
+}
+
+fn heard_between_programs(io: MediaIo, host: u8) {
+    let talk = Talk::new(io, IpAddr::V4(Ipv4Addr::new(127, 61, 3, host)));
+    let (workers, handle) = talk.begin(OpenPorts::new());
+    talk.hold(&handle, talk.ports[0]);
+    talk.go.send(()).unwrap();
+    let sound = [0xd5; 160];
+    for sequence in 1..=50 {
+        talk.say(8, sequence, &sound);
+        talk.hears(sequence);
+    }
+    let (left, caretakers) = workers.leave();
+    drop(handle);
+    assert_eq!(left.keys().copied().collect::<Vec<_>>(), [24_000, 24_002, 24_004]);
+    for sequence in 51..=100 {
+        talk.say(8, sequence, &sound);
+        talk.hears(sequence);
+    }
+    talk.say(KEYS, 101, &[5, 0x80, 0x03, 0x20]);
+    // Whoever looks after them has dealt with the key before it deals with this.
+    talk.say(8, 102, &sound);
+    talk.hears(101);
+    talk.hears(102);
+    let pressed = relieve(caretakers);
+    assert_eq!(pressed, [Event::Key { port: talk.ports[0], key: '5' }]);
+    // Nobody is there at all: what comes now is heard when somebody is.
+    talk.say(8, 103, &sound);
+    let (_workers, _handle) = talk.begin(left);
+    talk.hears(103);
+    assert!(talk.events.try_iter().all(|event| !matches!(event, Event::Failed { .. })));
+}
+
+/// Payload type of telephone-event.
+const KEYS: u8 = 101;
+
+/// Two phones, and programs between them, one after the other.
+struct Talk {
+    io: MediaIo,
+    here: IpAddr,
+    ports: [PortId; 2],
+    phones: [UdpSocket; 2],
+    sink: Sink,
+    events: Receiver<Event>,
+    /// A worker that has said `Played` waits for this.
+    go: Sender<()>,
+}
+
+impl Talk {
+    fn new(io: MediaIo, here: IpAddr) -> Self {
+        let ports = [24_000, 24_002].map(|number| PortId::new(number, 1));
+        let phones = ports.map(|_| UdpSocket::bind((here, 0)).unwrap());
+        phones.iter().for_each(|phone| phone.set_read_timeout(Some(LONG)).unwrap());
+        let (sender, events) = bounded(ROOM);
+        let (go, held) = bounded::<()>(1);
+        let sink = Arc::new(move |event: Event| {
+            let holds = matches!(event, Event::Played { .. });
+            let told = sender.try_send(event).map_err(|e| e.into_inner());
+            if holds {
+                let _ = held.recv_timeout(LONG);
+            }
+            told
+        });
+        Self { io, here, ports, phones, sink, events, go }
+    }
+
+    /// Another program, with what the one before has left.
+    fn begin(&self, inherited: OpenPorts) -> (Workers, Handle) {
+        let (inherited, died) = (Arc::new(Mutex::new(inherited)), Arc::new(|| panic!("died")));
+        let setup = Setup { inherited, ..setup(1, self.io, Arc::clone(&self.sink), died) };
+        let (workers, handle) = Workers::start(&setup).unwrap();
+        let give = |command| handle.put(command).unwrap();
+        // Until all is said: else it may listen before it knows to whom.
+        let (port, address) = (PortId::new(24_004, 1), self.here);
+        give(Command::Open { port, address });
+        self.hold(&handle, port);
+        for (port, phone) in self.ports.into_iter().zip(&self.phones) {
+            give(Command::Open { port, address });
+            let far = Far::at(phone.local_addr().unwrap(), Law::A.into());
+            let (event, our_event) = (Some(KEYS), Some(KEYS));
+            give(Command::Agree { port, far: Far { event, our_event, ..far } });
+        }
+        give(Command::Bridge { a: self.ports[0], b: self.ports[1] });
+        self.go.send(()).unwrap();
+        (workers, handle)
+    }
+
+    /// Returns when all that was ordered before is done, and the worker waits.
+    fn hold(&self, handle: &Handle, port: PortId) {
+        put(handle, Command::Play { port, piece: 0, tunes: vec![TuneId(99)], then: None });
+        while !matches!(self.events.recv_timeout(LONG).unwrap(), Event::Played { .. }) {}
+    }
+
+    fn say(&self, payload_type: u8, sequence: u16, payload: &[u8]) {
+        let timestamp = u32::from(sequence) * 160;
+        let header = Header { marker: false, payload_type, sequence, timestamp, ssrc: 5 };
+        let packet = [&header.bytes()[..], payload].concat();
+        self.phones[0].send_to(&packet, (self.here, self.ports[0].slot() as u16)).unwrap();
+    }
+
+    fn hears(&self, sequence: u16) {
+        let mut room = [0; 500];
+        let heard = self.phones[1].recv_from(&mut room);
+        let (size, _) = heard.unwrap_or_else(|error| panic!("{:?}, {sequence}: {error}", self.io));
+        assert_eq!((size > 12, u16::from_be_bytes([room[2], room[3]])), (true, sequence));
+    }
 }
 
 /// `PUKAR_ROUNDS=300` for a machine that has nothing else to do.

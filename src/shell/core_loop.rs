@@ -138,18 +138,20 @@ impl LoopHandle {
 }
 
 impl<E: Engine + 'static> CoreLoop<E> {
-    /// Starts the thread; `first` is what the switch said when it was made. `over` is called on
-    /// that thread when the loop has ended.
+    /// Starts the thread; `first` is what the switch said when it was made. Called on that thread:
+    /// `begun` when all of it was handed on and nobody was woken for it yet, `over` when the loop
+    /// has ended.
     pub fn start(
         mut self,
         first: Out,
+        begun: impl FnOnce() + Send + 'static,
         over: impl FnOnce(Over) + Send + 'static,
     ) -> io::Result<JoinHandle<Self>> {
         let poller = Poller::new()?;
         poller.add_waker(&self.handle.waker, WAKER_TOKEN)?;
         self.udp.watch(&poller)?;
         std::thread::Builder::new().name("core".into()).spawn(move || {
-            let how = catch_unwind(AssertUnwindSafe(|| self.run(poller, first)));
+            let how = catch_unwind(AssertUnwindSafe(|| self.run(poller, first, begun)));
             over(match how {
                 Ok(Ok(how)) => how,
                 Ok(Err(error)) => {
@@ -169,10 +171,11 @@ impl<E: Engine + 'static> CoreLoop<E> {
         })
     }
 
-    fn run(&mut self, mut poller: Poller, mut out: Out) -> io::Result<Over> {
+    fn run(&mut self, mut poller: Poller, mut out: Out, begun: impl FnOnce()) -> io::Result<Over> {
         let mut batch = Vec::new();
         let mut ready = Vec::new();
         let mut drained = self.execute(&mut out, &poller);
+        begun();
         // Whoever talked hears again at once: the workers sleep until they are woken.
         self.outlets.flush();
         self.udp.flush(&poller);

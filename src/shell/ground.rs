@@ -8,7 +8,7 @@ use super::core_loop::LoopHandle;
 use super::handover::OpenFlow;
 use super::lane::{self, Inbox, Lane};
 use super::laps::Laps;
-use super::media::{OpenPorts, Setup, Workers};
+use super::media::{self, Caretaker, OpenPorts, Setup, Workers};
 use super::meters::{Metrics, ShellMeters};
 use super::outlets::Replies;
 use super::store::{self, Pace, Stores};
@@ -162,6 +162,17 @@ impl Ground {
         let (workers, handle) = Workers::start(&setup)?;
         self.lap("media workers");
         Ok((workers, Lane::new("media", Box::new(handle), WAITING_MAX)))
+    }
+
+    /// Whoever looked after voices stops when the workers know whose these are, and are about to be
+    /// woken: in between, packets wait.
+    pub fn relieving(&self, caretakers: Vec<Caretaker>) -> impl FnOnce() + Send + use<> {
+        let inbox = self.inbox.clone();
+        move || {
+            for key in media::relieve(caretakers) {
+                let _ = inbox.media(key);
+            }
+        }
     }
 
     pub fn start_streams(

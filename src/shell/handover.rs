@@ -6,6 +6,7 @@
 
 use super::laps::Laps;
 use super::manager;
+use super::media::Caretaker;
 use super::sys::inherit;
 use super::tunes::Shelf;
 use crate::base::FlowId;
@@ -27,6 +28,8 @@ pub struct Handover {
     pub flows: Vec<OpenFlow>,
     /// RTP and RTCP, by the number of the first.
     pub ports: BTreeMap<u32, (OwnedFd, OwnedFd)>,
+    /// Who sees to it that they are heard until then.
+    pub caretakers: Vec<Caretaker>,
     /// That of the data folder.
     pub lock: Option<OwnedFd>,
     /// What has taken how long so far.
@@ -54,6 +57,8 @@ struct Note {
     #[serde(default)]
     strangers: BTreeSet<FlowId>,
     ports: Vec<(u32, RawFd, RawFd)>,
+    #[serde(default)]
+    caretakers: Vec<(u32, RawFd)>,
     #[serde(default)]
     lock: Option<RawFd>,
     #[serde(default)]
@@ -94,7 +99,7 @@ impl Handover {
             let taken = inherit::take(fd);
             taken.inspect_err(|e| tracing::error!("a descriptor that was left open: {e}")).ok()
         };
-        let Note { listeners, flows, strangers, ports, lock, laps, shelf } = note;
+        let Note { listeners, flows, strangers, ports, caretakers, lock, laps, shelf } = note;
         let listeners = listeners.into_iter();
         let flows = flows.into_iter();
         let ports = ports.into_iter();
@@ -108,6 +113,10 @@ impl Handover {
                     let known = !strangers.contains(&id);
                     Some(OpenFlow { id, fd: take(fd)?, begun, known })
                 })
+                .collect(),
+            caretakers: caretakers
+                .into_iter()
+                .filter_map(|(id, fd)| Some(Caretaker { id, line: take(fd)? }))
                 .collect(),
             ports: ports
                 .filter_map(|(number, rtp, rtcp)| Some((number, (take(rtp)?, take(rtcp)?))))
@@ -127,6 +136,9 @@ impl Handover {
         }
         for (number, (rtp, rtcp)) in self.ports {
             note.ports.push((number, kept_open(rtp)?, kept_open(rtcp)?));
+        }
+        for Caretaker { id, line } in self.caretakers {
+            note.caretakers.push((id, kept_open(line)?));
         }
         note.lock = self.lock.map(kept_open).transpose()?;
         note.shelf = self.shelf.map(kept_open).transpose()?;

@@ -118,6 +118,7 @@ impl Running {
         let (guard, http) = ground.open_doors(Arc::new(api), door, http)?;
         ground.keep_meters(&workers);
         let questions = ground.start_questions();
+        let relieved = ground.relieving(open.caretakers);
         let core = CoreLoop {
             engine: switch,
             journal: Box::new(journal),
@@ -129,7 +130,7 @@ impl Running {
             handle: ground.handle.clone(),
             watch: Watch::new(Shunned::new(poison, ground.clock.instant())),
         };
-        let (core, over) = start_core(core, first).map_err(no_thread)?;
+        let (core, over) = start_core(core, first, relieved).map_err(no_thread)?;
         past.put_aside(&ground.settings.data);
         Ok(Self {
             runtime: Some(ground.runtime),
@@ -238,9 +239,11 @@ impl Running {
         let udp = udp.into_fds().into_iter().map(|(at, fd)| (Transport::Udp, at, fd));
         let http = self.http.take().map(|(at, listener)| (Transport::Tcp, at, listener.into()));
         open.listeners = udp.chain(tcp).chain(http).collect();
-        open.ports = self.workers.take().map(Workers::leave).unwrap_or_default();
+        let media = self.workers.take().map(Workers::leave).unwrap_or_default();
+        (open.ports, open.caretakers) = media;
         open.laps.end_of("media at rest");
-        // Nobody records any more: it writes what it has heard, and ends.
+        // Nobody records any more, until the next program does: it writes what it has heard, and
+        // ends.
         if let Some(recorder) = self.recorder.take() {
             wait_for(&recorder);
         }
@@ -357,9 +360,10 @@ type Core = JoinHandle<CoreLoop<Switch>>;
 fn start_core(
     core: CoreLoop<Switch>,
     first: Out,
+    begun: impl FnOnce() + Send + 'static,
 ) -> std::io::Result<(Core, watch::Receiver<Option<Over>>)> {
     let (sender, over) = watch::channel(None);
-    let core = core.start(first, move |how| _ = sender.send_replace(Some(how)))?;
+    let core = core.start(first, begun, move |how| _ = sender.send_replace(Some(how)))?;
     Ok((core, over))
 }
 

@@ -4,6 +4,7 @@
 //! that was given; datagrams. The core never waits for a worker, nor a worker for the core. May
 //! import: base, media.
 
+mod caretaker;
 mod polled;
 mod ringed;
 mod sockets;
@@ -11,6 +12,8 @@ mod sockets;
 mod tests;
 mod way;
 mod worker;
+
+pub use caretaker::{Caretaker, relieve};
 
 use super::clock::Clock;
 use super::ground::no_thread;
@@ -21,10 +24,10 @@ use crate::base::{Id, PortId};
 use crate::call::MediaIo;
 use crate::media::Tunes;
 use crate::media::control::{Command, Event, Seat};
+use caretaker::Left;
 use crossbeam_channel::{self as channel, Receiver, Sender};
 use polled::Polled;
 use ringed::Ringed;
-use sockets::Pair;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
@@ -119,9 +122,10 @@ impl Jukebox {
 
 /// The running threads. Dropping it stops them and closes their sockets.
 pub struct Workers {
-    threads: Vec<JoinHandle<Vec<Pair>>>,
+    threads: Vec<JoinHandle<Option<Left>>>,
     lines: Vec<Line>,
     counters: Arc<Counters>,
+    clock: Clock,
 }
 
 /// Gives commands to the workers, in order; for the core's thread.
@@ -154,7 +158,8 @@ impl Workers {
     /// sentence says which.
     pub fn start(setup: &Setup) -> Result<(Self, Handle), String> {
         let counters = Arc::new(Counters::default());
-        let mut workers = Self { threads: Vec::new(), lines: Vec::new(), counters };
+        let mut workers =
+            Self { threads: Vec::new(), lines: Vec::new(), counters, clock: setup.clock };
         for n in 0..setup.count.clamp(1, usize::from(u8::MAX)) {
             workers.spawn(setup, n)?;
         }
@@ -189,7 +194,7 @@ impl Workers {
             }
             Err(error) => {
                 let _ = ready.send(Err(error));
-                Vec::new()
+                None
             }
         };
         let thread = thread::Builder::new().name(format!("media-{n}")).spawn(run);
@@ -197,19 +202,19 @@ impl Workers {
         begun.recv().unwrap_or_else(|_| Err("a media worker has died at once".into()))
     }
 
-    /// Stops them, and leaves every socket open.
-    pub fn leave(mut self) -> BTreeMap<u32, (OwnedFd, OwnedFd)> {
-        let pairs = self.stop().into_iter();
-        pairs.map(|pair| (pair.port.slot(), pair.into_fds())).collect()
+    /// Stops them, and leaves every socket open; who is heard meanwhile.
+    pub fn leave(mut self) -> (OpenPorts, Vec<Caretaker>) {
+        caretaker::appoint(self.stop(), self.clock)
     }
 
-    fn stop(&mut self) -> Vec<Pair> {
+    fn stop(&mut self) -> Vec<Left> {
         for line in &self.lines {
             // A worker that has died has hung up.
             let _ = line.orders.send(Order::Stop);
             line.waker.wake();
         }
-        self.threads.drain(..).flat_map(|thread| thread.join().unwrap_or_default()).collect()
+        let ended = self.threads.drain(..).map(|thread| thread.join().unwrap_or_default());
+        ended.flatten().collect()
     }
 
     pub fn jukebox(&self) -> Jukebox {
@@ -258,17 +263,17 @@ pub fn has_uring() -> bool {
 
 /// The life of a worker. Its ports, and what it was to do for others, end with it: whoever started
 /// it has to know, whatever killed it.
-fn live<I: Io>(worker: Worker<I>, died: &dyn Fn()) -> Vec<Pair> {
+fn live<I: Io>(worker: Worker<I>, died: &dyn Fn()) -> Option<Left> {
     let how = catch_unwind(AssertUnwindSafe(|| worker.run()));
     match how {
-        Ok(Ok(pairs)) => return pairs,
+        Ok(Ok(left)) => return Some(left),
         Ok(Err(error)) => {
             tracing::error!(%error, "a media worker cannot wait for its sockets and stops");
         }
         Err(_) => tracing::error!("a media worker broke one of its own rules and stops"),
     }
     died();
-    Vec::new()
+    None
 }
 
 impl Drop for Workers {

@@ -9,7 +9,7 @@ use crate::shell::sys::unconnect::unconnect;
 use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// Room for a second of packets while a worker is late; a flood at a port fills no more.
 const RECEIVE_BUFFER: usize = 64 << 10;
@@ -53,6 +53,10 @@ impl Pair {
 
     pub fn into_fds(self) -> (OwnedFd, OwnedFd) {
         (self.rtp.into(), self.rtcp.into())
+    }
+
+    pub fn fds(&self) -> [RawFd; 2] {
+        [self.rtp.as_raw_fd(), self.rtcp.as_raw_fd()]
     }
 
     pub fn fd(&self, channel: Channel) -> BorrowedFd<'_> {

@@ -3,6 +3,7 @@
 //! In: orders from the core, datagrams, the clock. Out: datagrams, events for the core. It decides
 //! nothing: every packet and every order goes to its `media::Engine`. May import: base, media.
 
+use super::caretaker::Left;
 use super::sockets::Pair;
 use super::way::{Datagram, Io, Tally};
 use super::{Counters, Inherited, Order, Setup, Sink};
@@ -39,6 +40,7 @@ pub struct Worker<I> {
     orders: Receiver<Order>,
     waker: Arc<Waker>,
     clock: Clock,
+    now: Instant,
     sink: Sink,
     recorder: record::Inlet,
     dscp: u8,
@@ -61,6 +63,7 @@ impl<I: Io> Worker<I> {
             orders,
             waker,
             clock: setup.clock,
+            now: setup.clock.instant(),
             sink: Arc::clone(&setup.sink),
             recorder: setup.recorder.clone(),
             dscp: setup.dscp,
@@ -71,28 +74,38 @@ impl<I: Io> Worker<I> {
         }
     }
 
-    /// Works until it is told to stop, or cannot. Its sockets, as they are at the end.
-    pub fn run(mut self) -> io::Result<Vec<Pair>> {
-        let mut now = self.clock.instant();
-        loop {
-            if !self.obey(now)? {
-                self.end(now)?;
-                return Ok(self.io.into_pairs());
-            }
-            self.engine.tick(now, &mut self.out);
-            self.execute()?;
-            self.tell_backlog();
-            self.recorder.read().into_iter().for_each(|batch| self.engine.reuse(batch));
-            self.count();
-            self.sleep(now)?;
-            // Once a turn: on some machines it costs as much as a small system call.
-            now = self.clock.instant();
-            self.receive(now)?;
+    /// Works until it is told to stop, or cannot. What it was at the end.
+    pub fn run(mut self) -> io::Result<Left> {
+        while self.turn(None)? {}
+        self.stop()
+    }
+
+    /// Goes on with what another one was.
+    pub fn go_on(&mut self, left: Left) -> io::Result<()> {
+        self.engine = left.engine;
+        left.pairs.into_iter().try_for_each(|pair| self.io.keep(Box::new(pair)))
+    }
+
+    /// Everything once, and a sleep, of this span at most. False: it was told to stop.
+    pub fn turn(&mut self, longest: Option<Duration>) -> io::Result<bool> {
+        if !self.obey(self.now)? {
+            return Ok(false);
         }
+        self.engine.tick(self.now, &mut self.out);
+        self.execute()?;
+        self.tell_backlog();
+        self.recorder.read().into_iter().for_each(|batch| self.engine.reuse(batch));
+        self.count();
+        self.sleep(self.now, longest)?;
+        // Once a turn: on some machines it costs as much as a small system call.
+        self.now = self.clock.instant();
+        self.receive(self.now)?;
+        Ok(true)
     }
 
     /// What has come is relayed still: whoever has the sockets next gets what comes later.
-    fn end(&mut self, now: Instant) -> io::Result<()> {
+    pub fn stop(mut self) -> io::Result<Left> {
+        let now = self.now;
         if let Err(error) = self.io.end() {
             tracing::warn!(%error, "sockets are still listened at where a media worker stops");
         }
@@ -101,7 +114,8 @@ impl<I: Io> Worker<I> {
         }
         self.engine.hand_on(&mut self.out);
         self.execute()?;
-        self.io.flush()
+        self.io.flush()?;
+        Ok(Left { engine: self.engine, pairs: self.io.into_pairs() })
     }
 
     /// Carries out what was ordered; false once that is to stop.
@@ -153,13 +167,16 @@ impl<I: Io> Worker<I> {
     }
 
     /// Waits for sockets, orders, or the next frame of a tune.
-    fn sleep(&mut self, now: Instant) -> io::Result<()> {
+    fn sleep(&mut self, now: Instant, longest: Option<Duration>) -> io::Result<()> {
         self.waker.about_to_sleep();
         let busy = !self.orders.is_empty();
         let deadline = self.engine.deadline().map(|at| at.since(now));
         let lagging = (!self.backlog.is_empty()).then_some(Duration::from_millis(1));
-        let timeout =
-            if busy { Some(Duration::ZERO) } else { deadline.into_iter().chain(lagging).min() };
+        let timeout = if busy {
+            Some(Duration::ZERO)
+        } else {
+            deadline.into_iter().chain(lagging).chain(longest).min()
+        };
         let slept = self.io.wait(timeout);
         self.waker.awake();
         slept

@@ -6,6 +6,7 @@ mod address;
 pub mod boot;
 pub mod epoll;
 pub mod flock;
+pub mod fork;
 pub mod inherit;
 mod pages;
 pub mod process;

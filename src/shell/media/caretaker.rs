@@ -1,0 +1,153 @@
+//! Who relays voices, and plays what is played, while one program makes way for another: a copy of
+//! the process for each worker, with its engine and its sockets as they were at its end.
+//!
+//! In: datagrams, and the word of the next program that it is at work. Out: datagrams, and in the
+//! end the keys that were pressed meanwhile. It says nothing and takes no orders, so nothing comes
+//! of it but sound. May import: base, media.
+
+use super::polled::Polled;
+use super::sockets::Pair;
+use super::worker::Worker;
+use super::{Counters, OpenPorts, Setup};
+use crate::base::Id;
+use crate::call::MediaIo;
+use crate::media::Engine;
+use crate::media::control::Event;
+use crate::shell::clock::Clock;
+use crate::shell::record;
+use crate::shell::sys::epoll::Waker;
+use crate::shell::sys::fork::{bury, in_a_copy, keep_only};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// The longest that a start is waited for. By then sound has come back, or never will.
+const PATIENCE: u32 = 20;
+/// How often it looks whether it is still wanted.
+const LOOK: Duration = Duration::from_millis(2);
+/// How long the next program waits for its last word.
+const LAST_WORD: Duration = Duration::from_millis(500);
+/// Keys that are kept: more are pressed by nobody in so short a time.
+const KEYS_MAX: usize = 4_096;
+
+/// What a worker was when it stopped.
+pub struct Left {
+    pub engine: Engine,
+    pub pairs: Vec<Pair>,
+}
+
+/// For the next program, which ends it.
+#[derive(Debug)]
+pub struct Caretaker {
+    pub id: u32,
+    pub line: OwnedFd,
+}
+
+/// Has what is left looked after. Where that is refused there is silence until the next program is
+/// at work, and packets wait in the sockets.
+pub fn appoint(left: Vec<Left>, clock: Clock) -> (OpenPorts, Vec<Caretaker>) {
+    let (mut ports, mut caretakers) = (OpenPorts::new(), Vec::new());
+    for left in left {
+        let mut left = Some(left);
+        match begin(&mut left, clock) {
+            Ok(caretaker) => caretakers.push(caretaker),
+            Err(error) => tracing::warn!(%error, "nobody relays voices until the next program"),
+        }
+        let pairs = left.into_iter().flat_map(|left| left.pairs);
+        ports.extend(pairs.map(|pair| (pair.port.slot(), pair.into_fds())));
+    }
+    (ports, caretakers)
+}
+
+/// `left` is taken in the copy alone.
+fn begin(left: &mut Option<Left>, clock: Clock) -> io::Result<Caretaker> {
+    let (here, there) = UnixStream::pair()?;
+    there.set_nonblocking(true)?;
+    let id = in_a_copy(PATIENCE, || {
+        if let Some(left) = left.take() {
+            let _ = look_after(left, clock, there);
+        }
+    })?;
+    Ok(Caretaker { id, line: here.into() })
+}
+
+/// Until the other end of the line is closed, or says that it will send nothing more.
+fn look_after(left: Left, clock: Clock, mut line: UnixStream) -> io::Result<()> {
+    let sockets = left.pairs.iter().flat_map(|pair| pair.fds());
+    keep_only(sockets.chain([line.as_raw_fd()]).collect())?;
+    let keys = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&keys);
+    let sink = move |event| {
+        let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whatever else there is to tell, the next program finds for itself.
+        if matches!(event, Event::Key { .. }) && heard.len() < KEYS_MAX {
+            heard.push(event);
+        }
+        Ok(())
+    };
+    let waker = Arc::new(Waker::new()?);
+    let io = Polled::new(&waker)?;
+    let setup = Setup {
+        count: 1,
+        io: MediaIo::Epoll,
+        tunes: Arc::default(),
+        seed: 0,
+        clock,
+        sink: Arc::new(sink),
+        recorder: record::Inlet::default(),
+        dscp: 0,
+        died: Arc::new(|| ()),
+        inherited: Arc::default(),
+    };
+    let (orders, end) = crossbeam_channel::bounded(1);
+    let mut worker = Worker::new(&setup, io, (end, waker), Arc::new(Counters::default()));
+    worker.go_on(left)?;
+    while is_wanted(&mut line)? {
+        worker.turn(Some(LOOK))?;
+    }
+    worker.stop()?;
+    drop(orders);
+    let keys = std::mem::take(&mut *keys.lock().unwrap_or_else(PoisonError::into_inner));
+    line.set_nonblocking(false)?;
+    line.set_write_timeout(Some(LAST_WORD))?;
+    line.write_all(&postcard::to_stdvec(&keys).map_err(io::Error::other)?)
+}
+
+fn is_wanted(line: &mut UnixStream) -> io::Result<bool> {
+    match line.read(&mut [0]) {
+        Ok(read) => Ok(read > 0),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(true),
+        Err(error) if error.kind() == ErrorKind::Interrupted => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// From here on, what comes waits in the sockets. The keys that were pressed under their care.
+pub fn relieve(caretakers: Vec<Caretaker>) -> Vec<Event> {
+    // All at once, and only then one after the other.
+    let lines: Vec<_> = caretakers
+        .into_iter()
+        .map(|Caretaker { id, line }| {
+            let line = UnixStream::from(line);
+            let told = line.shutdown(std::net::Shutdown::Write);
+            (id, told.map(|()| line))
+        })
+        .collect();
+    let mut keys = Vec::new();
+    for (id, line) in lines {
+        let mut word = Vec::new();
+        let ended = line.and_then(|mut line| {
+            line.set_nonblocking(false)?;
+            line.set_read_timeout(Some(LAST_WORD))?;
+            line.read_to_end(&mut word)
+        });
+        bury(id, ended.is_ok());
+        match postcard::from_bytes::<Vec<Event>>(&word) {
+            Ok(mut pressed) => keys.append(&mut pressed),
+            Err(error) => tracing::warn!("keys that were pressed in an upgrade are lost: {error}"),
+        }
+    }
+    keys
+}
