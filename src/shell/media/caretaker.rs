@@ -21,6 +21,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 /// The longest that a start is waited for. By then sound has come back, or never will.
@@ -107,12 +108,15 @@ fn look_after(left: Left, clock: Clock, mut line: UnixStream) -> io::Result<()> 
     while is_wanted(&mut line)? {
         worker.turn(Some(LOOK))?;
     }
-    worker.stop()?;
+    // Only the end of the copy lets go of these: the next program waits for no such thing.
+    let _sockets = worker.stop()?;
     drop(orders);
     let keys = std::mem::take(&mut *keys.lock().unwrap_or_else(PoisonError::into_inner));
     line.set_nonblocking(false)?;
     line.set_write_timeout(Some(LAST_WORD))?;
-    line.write_all(&postcard::to_stdvec(&keys).map_err(io::Error::other)?)
+    line.write_all(&postcard::to_stdvec(&keys).map_err(io::Error::other)?)?;
+    drop(line);
+    Ok(())
 }
 
 fn is_wanted(line: &mut UnixStream) -> io::Result<bool> {
@@ -135,7 +139,7 @@ pub fn relieve(caretakers: Vec<Caretaker>) -> Vec<Event> {
             (id, told.map(|()| line))
         })
         .collect();
-    let mut keys = Vec::new();
+    let (mut keys, mut dead) = (Vec::new(), Vec::new());
     for (id, line) in lines {
         let mut word = Vec::new();
         let ended = line.and_then(|mut line| {
@@ -143,11 +147,16 @@ pub fn relieve(caretakers: Vec<Caretaker>) -> Vec<Event> {
             line.set_read_timeout(Some(LAST_WORD))?;
             line.read_to_end(&mut word)
         });
-        bury(id, ended.is_ok());
+        dead.push((id, ended.is_ok()));
         match postcard::from_bytes::<Vec<Event>>(&word) {
             Ok(mut pressed) => keys.append(&mut pressed),
             Err(error) => tracing::warn!("keys that were pressed in an upgrade are lost: {error}"),
         }
+    }
+    // The system takes its time to clear up after each.
+    let buried = move || dead.into_iter().for_each(|(id, ended)| bury(id, ended));
+    if let Err(error) = thread::Builder::new().name("caretakers".into()).spawn(buried) {
+        tracing::warn!("who looked after voices is left unburied: {error}");
     }
     keys
 }
