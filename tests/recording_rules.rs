@@ -3,7 +3,8 @@
 
 mod desk_world;
 
-use desk_world::{Habit, Stage, secs};
+use desk_world::{BSNL, Habit, ROUTE, Stage, secs};
+use pukar::base::{CallId, Instant};
 use pukar::call::{Tape, TapeEvent, Way};
 use pukar::core::{Command, Event, Verb};
 use pukar::media::{Side, control};
@@ -35,6 +36,7 @@ fn words(stage: &mut Stage) -> Vec<String> {
     let word = |command: Command| match command {
         Command::Tape(Tape::Begin { .. }) => "begin".to_string(),
         Command::Tape(Tape::End { .. }) => "end".to_string(),
+        Command::Tape(Tape::Close { .. }) => "close".to_string(),
         Command::Media(control::Command::Record { track, .. }) => match track.map(|t| t.side) {
             Some(Side::Left) => "left".to_string(),
             Some(Side::Right) => "right".to_string(),
@@ -130,12 +132,8 @@ fn a_call_that_no_rule_records_is_recorded_from_when_somebody_says_so() {
 fn q40_a_disk_that_fails_costs_the_recording_and_not_the_call() {
     let mut stage = stage("record = true", "", "", "");
     let call = stage.dial("9876543210", "181", "");
-    let begun = stage.tapes.iter().find_map(|command| match command {
-        Command::Tape(Tape::Begin { call, .. }) => Some(*call),
-        _ => None,
-    });
-    let why = "no space left on device".to_string();
-    stage.tell(Event::Recording(TapeEvent::Failed { call: begun.unwrap(), why }));
+    let (begun, ..) = begun(&stage);
+    stage.tell(failed(begun));
     stage.wait(secs(30));
     stage.hang_up(&call);
     stage.wait(secs(10));
@@ -144,6 +142,104 @@ fn q40_a_disk_that_fails_costs_the_recording_and_not_the_call() {
     let record = &stage.records[0];
     assert_eq!(record.talk_ms, 30_000);
     assert!(record.recording.ends_with("; broken off: no space left on device"), "{record:?}");
+}
+
+/// The call whose file was begun last, the file, and when.
+fn begun(stage: &Stage) -> (CallId, String, Instant) {
+    let begun = stage.tapes.iter().rev().find_map(|command| match command {
+        Command::Tape(Tape::Begin { call, file, at }) => Some((*call, file.clone(), *at)),
+        _ => None,
+    });
+    begun.unwrap()
+}
+
+fn failed(call: CallId) -> Event {
+    Event::Recording(TapeEvent::Failed { call, why: "no space left on device".into() })
+}
+
+/// The end of a recording is written when the call is over, and nobody has to wrap this one up.
+#[test]
+fn q40_what_becomes_of_the_end_of_a_recording_is_in_the_record_of_every_kind_of_call() {
+    let gaps: fn(CallId) -> Event = |call| Event::Recording(TapeEvent::Gaps { call });
+    let finished: fn(CallId) -> Event =
+        |call| Event::Recording(TapeEvent::Finished { call, millis: 5_000 });
+    for (told, flaw) in [
+        (vec![failed as fn(CallId) -> Event], "; broken off: no space left on device"),
+        (vec![gaps, finished], "; gaps"),
+        (vec![finished], ""),
+    ] {
+        for way in ["queue", "transferred", "own"] {
+            let mut stage = stage("", "", "", &format!("[recording]\nall = true\n{ROUTE}"));
+            stage.is_disk_slow = true;
+            stage.habit(BSNL, Habit::Answers);
+            let call = match way {
+                "own" => stage.phone_dials(AGENT, "op1", "9826012345"),
+                _ => stage.dial("9876543210", "181", ""),
+            };
+            stage.wait(secs(5));
+            if way == "transferred" {
+                let call = stage.arrival().id.clone();
+                let to = "9826012345".into();
+                stage.ask(Verb::Transfer { call, to, way: Way::Blind });
+                stage.wait(secs(5));
+            }
+            match way {
+                "own" => stage.phone_hangs_up(AGENT, &call),
+                _ => stage.hang_up(&call),
+            }
+            stage.wait(secs(20));
+            assert!(stage.records.is_empty(), "{way}: nobody knows yet what is in the file");
+            let (call, file, _) = begun(&stage);
+            told.iter().for_each(|told| stage.tell(told(call)));
+            let [record] = &stage.records[..] else { panic!("{way}: {:?}", stage.records) };
+            assert_eq!(record.recording, format!("{file}{flaw}"), "{way}");
+            stage.wait(secs(120));
+            assert_eq!(stage.records.len(), 1, "{way}");
+        }
+    }
+}
+
+#[test]
+fn q40_a_disk_that_says_nothing_keeps_no_record_open_for_more_than_a_minute() {
+    let mut stage = stage("record = true", "", "", "");
+    stage.is_disk_slow = true;
+    let call = stage.dial("9876543210", "181", "");
+    stage.wait(secs(5));
+    stage.hang_up(&call);
+    stage.wait(secs(58));
+    assert!(stage.records.is_empty());
+    stage.wait(secs(4));
+    assert!(stage.records[0].recording.ends_with(".wav; unfinished"), "{:?}", stage.records);
+    let (call, ..) = begun(&stage);
+    stage.tell(failed(call));
+    assert_eq!(stage.records.len(), 1, "what is told later is an alarm and no record");
+    words(&mut stage);
+    stage.kill();
+    stage.tell(Event::Restarted { flows: Default::default() });
+    assert!(words(&mut stage).is_empty(), "nor does another process look for it");
+}
+
+#[test]
+fn a_recording_whose_call_was_over_when_the_process_died_is_finished_by_the_next_one() {
+    let mut stage = stage("record = true", "", "", "");
+    stage.is_disk_slow = true;
+    let call = stage.dial("9876543210", "181", "");
+    stage.wait(secs(5));
+    let (id, file, at) = begun(&stage);
+    stage.hang_up(&call);
+    stage.wait(secs(1));
+    stage.tapes.clear();
+    stage.kill();
+    stage.tell(Event::Restarted { flows: Default::default() });
+    let close = Tape::Close { call: id, file: file.clone(), at, end: at + secs(5) };
+    assert_eq!(stage.tapes, [Command::Tape(close)]);
+    stage.tell(Event::Recording(TapeEvent::Gaps { call: id }));
+    stage.tell(Event::Recording(TapeEvent::Finished { call: id, millis: 5_000 }));
+    assert_eq!(stage.records[0].recording, format!("{file}; gaps"));
+    stage.tapes.clear();
+    stage.kill();
+    stage.tell(Event::Restarted { flows: Default::default() });
+    assert!(stage.tapes.is_empty(), "once");
 }
 
 #[test]

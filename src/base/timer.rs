@@ -66,6 +66,8 @@ pub enum Timer {
     Recheck(LegId),
     /// The media figures of an ended call are late; its record is closed without them.
     CallGuard(CallId),
+    /// Its recording is still not finished; the record does not wait for that any longer.
+    TapeGuard(CallId),
     /// A waiting caller is told the place in the line, or what keys do.
     Announce(CallId),
     /// A caller has chosen nothing from the menu; or was told goodbye, and has not heard it out.

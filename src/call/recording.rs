@@ -42,6 +42,8 @@ pub enum Tape {
     Begin { call: CallId, file: String, at: Instant },
     /// The call is over; the file is as long as it was.
     End { call: CallId, at: Instant },
+    /// The call was over before another process had finished this file: finish it, if it has not.
+    Close { call: CallId, file: String, at: Instant, end: Instant },
 }
 
 /// What whoever writes recordings tells.
@@ -55,7 +57,7 @@ pub enum TapeEvent {
         call: CallId,
         why: String,
     },
-    /// Sound was lost, since the disk was too slow.
+    /// Sound was lost: the disk was too slow, somebody sent too much, a process has died.
     Gaps {
         call: CallId,
     },
@@ -90,6 +92,8 @@ struct Recording {
     paused: bool,
     /// The disk would not have it; nothing is tried again in this call.
     failed: bool,
+    /// When the call was over, whose file is still being finished.
+    over: Option<Instant>,
 }
 
 impl Form {
@@ -223,6 +227,7 @@ impl Calls {
             telling: None,
             paused: false,
             failed: false,
+            over: None,
         });
         let owed = io.settings.recording.notice;
         let heard = match owed.filter(|_| !call.told && recording.file.is_empty()) {
@@ -262,13 +267,26 @@ impl Calls {
     }
 
     fn end_recording(&mut self, io: &mut Io, id: CallId) {
-        let Some(recording) = self.recordings.0.remove(&id) else { return };
+        let now = io.cx.now.instant;
+        let known = self.recordings.0.get_mut(&id).filter(|known| known.over.is_none());
+        let Some(recording) = known else { return };
+        (recording.over, recording.telling) = (Some(now), None);
+        let tracks = std::mem::take(&mut recording.tracks);
         let moved = |port: &&PortId| self.by_port.get(port).is_some_and(|(call, _)| *call != id);
-        for port in recording.tracks.keys().filter(moved) {
+        for port in tracks.keys().filter(moved) {
             io.media(Command::Record { port: *port, track: None });
         }
-        if !recording.file.is_empty() && !recording.failed {
-            io.out.push(Effect::Tape(Tape::End { call: id, at: io.cx.now.instant }));
+        if recording.file.is_empty() || recording.failed {
+            self.recordings.0.remove(&id);
+        } else {
+            io.out.push(Effect::Tape(Tape::End { call: id, at: now }));
+        }
+    }
+
+    /// Whoever writes has not said for too long what became of it.
+    pub fn forget_recording(&mut self, id: CallId) {
+        if self.recordings.0.get(&id).is_some_and(|recording| recording.over.is_some()) {
+            self.recordings.0.remove(&id);
         }
     }
 
@@ -291,8 +309,8 @@ impl Calls {
             None => {
                 let began = io.cx.now.instant;
                 let (file, tracks) = (String::new(), BTreeMap::new());
-                let (telling, paused, failed) = (None, !on, false);
-                let recording = Recording { file, began, tracks, telling, paused, failed };
+                let (telling, paused, failed, over) = (None, !on, false, None);
+                let recording = Recording { file, began, tracks, telling, paused, failed, over };
                 self.recordings.0.insert(id, recording);
                 if !on {
                     io.fact(Fact::Recording { call: id, what: Recorded::Paused });
@@ -312,13 +330,17 @@ impl Calls {
     /// Whoever writes has something to tell.
     pub fn taped(&mut self, io: &mut Io, event: TapeEvent) {
         let (call, what) = match event {
-            TapeEvent::Finished { call, millis } => (call, Recorded::Finished { millis }),
+            TapeEvent::Finished { call, millis } => {
+                self.forget_recording(call);
+                (call, Recorded::Finished { millis })
+            }
             TapeEvent::Gaps { call } => (call, Recorded::Gaps),
             TapeEvent::Failed { call, why } => {
                 if let Some(recording) = self.recordings.0.get_mut(&call) {
                     recording.failed = true;
                     self.record_call(io, call);
                 }
+                self.forget_recording(call);
                 (call, Recorded::Failed { why })
             }
         };
@@ -328,6 +350,9 @@ impl Calls {
     /// What is recorded is what is heard now, of calls that are alive.
     pub fn check_recordings(&self) -> Result<(), String> {
         for (id, recording) in &self.recordings.0 {
+            if recording.over.is_some() && recording.tracks.is_empty() {
+                continue;
+            }
             let call = self.table.get(*id).ok_or_else(|| format!("{id:?} is over and recorded"))?;
             let off = recording.paused || recording.failed || recording.telling.is_some();
             let heard = if off { BTreeMap::new() } else { heard(call) };
@@ -344,8 +369,10 @@ impl Calls {
         for (call, recording) in &mut self.recordings.0 {
             recording.tracks.clear();
             recording.telling = None;
-            if !recording.file.is_empty() && !recording.failed {
-                let (call, file, at) = (*call, recording.file.clone(), recording.began);
+            let (call, file, at) = (*call, recording.file.clone(), recording.began);
+            if let Some(end) = recording.over {
+                io.out.push(Effect::Tape(Tape::Close { call, file, at, end }));
+            } else if !recording.file.is_empty() && !recording.failed {
                 io.out.push(Effect::Tape(Tape::Begin { call, file, at }));
                 // What the dead process had heard, and what was said since, is not in it.
                 io.fact(Fact::Recording { call, what: Recorded::Gaps });

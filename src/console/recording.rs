@@ -28,9 +28,9 @@ fn open(client: &Client, call: &str, config: &Path) -> Result<(), Fault> {
     }
     client.call("recordings.open", json!({"call": call}))?;
     let key = settings.key.as_ref().map(|key| key.0.as_str());
-    let (sound, finished) = record::open(&path, key)?;
-    if !finished {
-        let line = "it was broken off: the process died while it was recorded";
+    let (sound, whole) = record::open(&path, key)?;
+    if !whole {
+        let line = "it was interrupted: sound may be missing";
         let _ = writeln!(io::stderr(), "pukar: {}: {line}", path.display());
     }
     let mut out = io::stdout().lock();

@@ -1,5 +1,6 @@
 //! The books: facts in, finished rows out. A record is a fold over the facts of its call and is
-//! closed when the call has ended, its media figures have come and its wrap-up is over.
+//! closed when the call has ended, its media figures have come, its wrap-up is over and its
+//! recording finished.
 
 use super::fact::{Fact, What};
 use super::journal::NoteRef;
@@ -62,10 +63,20 @@ impl Ledger {
         }
     }
 
-    /// The figures of an ended call are late: close its record without them.
-    pub fn give_up(&mut self, call: CallId, rows: &mut Vec<Row>) {
+    /// The figures of an ended call are late: close its record without them. True: it waits for its
+    /// recording still.
+    pub fn give_up(&mut self, call: CallId, rows: &mut Vec<Row>) -> bool {
+        let Some(open) = self.open.get_mut(&call) else { return false };
+        open.stop_waiting();
+        let taping = open.is_taping();
+        self.close_if_done(call, rows);
+        taping
+    }
+
+    /// So is its recording.
+    pub fn give_up_recording(&mut self, call: CallId, rows: &mut Vec<Row>) {
         if let Some(open) = self.open.get_mut(&call) {
-            open.stop_waiting();
+            open.stop_taping();
             self.close_if_done(call, rows);
         }
     }

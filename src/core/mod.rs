@@ -49,6 +49,9 @@ use std::time::Duration;
 
 /// How long the record of an ended call waits for the figures of its media ports.
 const FIGURES_WAIT: Duration = Duration::from_secs(5);
+/// How long it waits for its recording besides, of which the end is written last: on a disk that is
+/// slow, with all that waits for it.
+const RECORDING_WAIT: Duration = Duration::from_secs(55);
 
 /// Where `Switch::handle` puts what it decided. Cleared and reused by the caller.
 #[derive(Clone, Debug, Default, PartialEq)]

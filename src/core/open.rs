@@ -15,6 +15,8 @@ pub struct Open {
     /// One for each leg of the record.
     legs: Vec<OpenLeg>,
     ended: bool,
+    /// Its recording has begun and is not finished: what becomes of its end is told later.
+    taping: bool,
     /// Who has this call to wrap up, and since when.
     wrapping: BTreeMap<AgentId, Instant>,
     /// The clock of whatever runs now: the wait, the talk, the hold.
@@ -38,6 +40,7 @@ impl Open {
             record: blank(at.wall, arrival, trunk),
             legs: Vec::new(),
             ended: false,
+            taping: false,
             wrapping: BTreeMap::new(),
             waiting_since: Some(at.instant),
             talking_since: None,
@@ -188,10 +191,21 @@ impl Open {
         }
     }
 
-    /// Nothing more will come: neither figures nor the end of a wrap-up.
+    /// Nothing more will come: neither figures nor the end of a wrap-up or of a recording.
     pub fn is_done(&self) -> bool {
         let measured = self.legs.iter().all(|leg| leg.measured);
-        self.ended && measured && self.wrapping.is_empty()
+        self.ended && measured && !self.taping && self.wrapping.is_empty()
+    }
+
+    pub fn is_taping(&self) -> bool {
+        self.taping
+    }
+
+    /// Its recording may be finished some time; the record does not wait for that.
+    pub fn stop_taping(&mut self) {
+        if std::mem::take(&mut self.taping) {
+            self.flaw("unfinished");
+        }
     }
 
     /// As it stands.
@@ -246,16 +260,26 @@ impl Open {
 
     /// The file, and behind a semicolon what is wrong with it.
     fn recorded(&mut self, what: &Recorded) {
-        let flaw = match what {
-            Recorded::Started { file } => return self.record.recording.clone_from(file),
-            Recorded::Paused => "paused".to_string(),
-            Recorded::Gaps => "gaps".to_string(),
-            Recorded::Failed { why } => format!("broken off: {why}"),
-            Recorded::Resumed | Recorded::Finished { .. } => return,
-        };
-        if !self.record.recording.contains(&flaw) {
+        match what {
+            Recorded::Started { file } => {
+                self.taping = true;
+                self.record.recording.clone_from(file);
+            }
+            Recorded::Paused => self.flaw("paused"),
+            Recorded::Gaps => self.flaw("gaps"),
+            Recorded::Failed { why } => {
+                self.taping = false;
+                self.flaw(&format!("broken off: {why}"));
+            }
+            Recorded::Finished { .. } => self.taping = false,
+            Recorded::Resumed => {}
+        }
+    }
+
+    fn flaw(&mut self, flaw: &str) {
+        if !self.record.recording.contains(flaw) {
             self.record.recording.push_str("; ");
-            self.record.recording.push_str(&flaw);
+            self.record.recording.push_str(flaw);
         }
     }
 

@@ -263,7 +263,16 @@ impl Switch {
             Timer::Code(call) => self.calls(now, |calls, io| calls.code_over(io, call)),
             Timer::Unblock => self.blocks_expire(now, out),
             Timer::Reconcile => self.reconcile(now),
-            Timer::CallGuard(call) => self.state.ledger.give_up(call, &mut self.spare.rows),
+            Timer::CallGuard(call) => {
+                if self.state.ledger.give_up(call, &mut self.spare.rows) {
+                    let until = now.instant + super::RECORDING_WAIT;
+                    self.state.timers.set(Timer::TapeGuard(call), until);
+                }
+            }
+            Timer::TapeGuard(call) => {
+                self.state.ledger.give_up_recording(call, &mut self.spare.rows);
+                self.state.calls.forget_recording(call);
+            }
         }
     }
 

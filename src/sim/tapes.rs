@@ -28,6 +28,10 @@ impl World {
                 }
                 self.taped(500, TapeEvent::Finished { call, millis: 1 });
             }
+            Tape::Close { call, .. } => {
+                self.taped(50, TapeEvent::Gaps { call });
+                self.taped(500, TapeEvent::Finished { call, millis: 1 });
+            }
         }
         Ok(())
     }

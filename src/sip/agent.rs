@@ -171,6 +171,7 @@ impl UserAgent {
             | Timer::Silence(_)
             | Timer::Recheck(_)
             | Timer::CallGuard(_)
+            | Timer::TapeGuard(_)
             | Timer::CallOver(_)
             | Timer::Code(_)
             | Timer::Announce(_)

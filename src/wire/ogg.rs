@@ -8,6 +8,9 @@ use memchr::memmem;
 /// Ticks a second of everything that is Opus.
 pub const CLOCK: u32 = 48_000;
 const MARK: &[u8; 4] = b"OggS";
+const TAGS: &[u8; 8] = b"OpusTags";
+/// Octets that a comment may have.
+const COMMENT_ROOM: usize = 128;
 /// Octets before the lengths of segments.
 const HEAD: usize = 27;
 const SEGMENTS_MAX: usize = 255;
@@ -38,13 +41,36 @@ pub fn opus_head(channels: u8, skip: u16, rate: u32) -> Vec<u8> {
     head
 }
 
-/// The comment header (RFC 7845 section 5.2), without comments.
+/// The comment header (RFC 7845 section 5.2) without comments, and with room for one, which may
+/// have to be said when the stream has long begun: zeros behind the list are padding.
 pub fn opus_tags(vendor: &str) -> Vec<u8> {
-    let mut tags = b"OpusTags".to_vec();
+    let mut tags = TAGS.to_vec();
     tags.extend((vendor.len() as u32).to_le_bytes());
     tags.extend(vendor.as_bytes());
     tags.extend(0u32.to_le_bytes());
+    tags.extend([0; COMMENT_ROOM]);
     tags
+}
+
+/// Says `NAME=words` in the comment header of a stream that begins here, and nothing else. False:
+/// it has no room for that.
+pub fn comment(stream: &mut [u8], words: &str) -> bool {
+    let Some(head) = Page::read(stream) else { return false };
+    let Some(tags) = Page::read(&stream[head.size..]) else { return false };
+    let page = &mut stream[head.size..head.size + tags.size];
+    let body = HEAD + usize::from(page[26]);
+    let Some((mark, rest)) = page[body..].split_at_mut_checked(TAGS.len()) else { return false };
+    let Some((vendor, rest)) = rest.split_first_chunk_mut::<4>() else { return false };
+    let Some(list) = rest.get_mut(u32::from_le_bytes(*vendor) as usize..) else { return false };
+    if mark != TAGS || list.len() < 8 + words.len() {
+        return false;
+    }
+    list.fill(0);
+    list[..4].copy_from_slice(&1u32.to_le_bytes());
+    list[4..8].copy_from_slice(&(words.len() as u32).to_le_bytes());
+    list[8..8 + words.len()].copy_from_slice(words.as_bytes());
+    seal(page);
+    true
 }
 
 /// Packets to pages.
@@ -246,6 +272,27 @@ mod tests {
         pager.put(&opus_head(2, 312, 48_000), 0, &mut out);
         pager.flush(&mut out);
         assert_eq!(out, theirs);
+    }
+
+    #[test]
+    fn a_comment_is_said_when_the_stream_has_long_begun_and_nothing_else_changes() {
+        let (mut pager, mut out) = (Pager::new(1), Vec::new());
+        for header in [opus_head(2, 312, 8_000), opus_tags("pukar")] {
+            pager.put(&header, 0, &mut out);
+            pager.flush(&mut out);
+        }
+        pager.put(&[7; 40], 960, &mut out);
+        pager.end(960, &mut out);
+        let before = out.clone();
+        assert!(!comment(&mut out, &"x".repeat(COMMENT_ROOM)) && out == before, "it is too long");
+        assert!(comment(&mut out, "COMMENT=one") && comment(&mut out, "COMMENT=2"));
+        let (was, is) = (super::packets(&before).unwrap(), super::packets(&out).unwrap());
+        assert_eq!((&was[0].0, &was[2].0, out.len()), (&is[0].0, &is[2].0, before.len()));
+        let said = b"OpusTags\x05\0\0\0pukar\x01\0\0\0\x09\0\0\0COMMENT=2\0\0\0";
+        assert!(is[1].0.starts_with(said), "{:?}", is[1].0);
+        for cut in 0..200 {
+            comment(&mut before[..cut].to_vec(), "COMMENT=cut");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use pukar::base::{Instant, Now, PortId, Timer, TuneId, Wall, limits};
-use pukar::call::{self, NOTICE};
+use pukar::call::{self, NOTICE, Tape, TapeEvent};
 use pukar::config::Settings;
 use pukar::core::{CallRecord, Command, Event, Fact, Out, Row, Switch, Verb, What};
 use pukar::media::control::{self, Figures};
@@ -61,6 +61,8 @@ pub struct Stage {
     pub replies: Vec<Result<String, String>>,
     /// What whoever records was told, ports among it.
     pub tapes: Vec<Command>,
+    /// Nothing is told of the end of a recording.
+    pub is_disk_slow: bool,
     /// What is said about recording takes its time: until [`Stage::tells_to_the_end`].
     pub is_telling: bool,
     /// What each port is played just now, by its piece.
@@ -136,6 +138,7 @@ impl Stage {
             records: Vec::new(),
             replies: Vec::new(),
             tapes: Vec::new(),
+            is_disk_slow: false,
             is_telling: false,
             playing: BTreeMap::new(),
             invites: Vec::new(),
@@ -401,6 +404,13 @@ impl Stage {
                     }
                 }
                 Command::Tape(_) | Command::Media(control::Command::Record { .. }) => {
+                    if let Command::Tape(Tape::End { call, .. } | Tape::Close { call, .. }) =
+                        command
+                        && !self.is_disk_slow
+                    {
+                        let finished = TapeEvent::Finished { call, millis: 1 };
+                        events.push(Event::Recording(finished));
+                    }
                     self.tapes.push(command);
                 }
                 Command::Reply { result, .. } => self.replies.push(result),

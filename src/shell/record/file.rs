@@ -3,9 +3,9 @@
 //!
 //! In: paths. Out: files, and their sound. May import: config, wire.
 
-use super::growing::{Growing, NO_KEY, PART, RATE, form};
-use super::seal;
+use super::growing::{Growing, NO_KEY, PART, RATE, form, is_ended_wav};
 use super::timeline::FRAME;
+use super::{mark, seal};
 use crate::call::Form;
 use crate::config::Hold;
 use crate::wire::g711::Law;
@@ -27,26 +27,26 @@ pub fn left_behind(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Mends one of [`left_behind`], and gives it its name. One without any sound is no recording.
-/// A sealed one needs no key: it is read as far as it goes.
+/// Mends one of [`left_behind`], marks it, and gives it its name. One without any sound is no
+/// recording. A sealed one needs no key: it is read as far as it goes, and its seals say that it
+/// was broken off.
 pub fn mend(part: &Path) -> io::Result<()> {
     let path = part.with_extension("");
     let mut file = OpenOptions::new().read(true).write(true).open(part)?;
     let is_sound = match form(&path) {
-        Form { sealed: true, .. } => {
-            let whole = seal::whole(&mut file)?.filter(|whole| whole.chunks > 0);
-            whole.as_ref().map(|whole| file.set_len(whole.end)).transpose()?.is_some()
-        }
+        Form { sealed: true, .. } => seal::whole(&mut file)?.is_some_and(|whole| whole.chunks > 0),
         Form { opus: true, .. } => close(&mut file)?,
+        Form { .. } if is_ended_wav(&mut file)? => true,
         Form { .. } if file.metadata()?.len() > wav::HEADER as u64 => {
             return Growing::open(&path, None)?.finish();
         }
         Form { .. } => false,
     };
+    file.sync_data()?;
     if is_sound { fs::rename(part, path) } else { fs::remove_file(part) }
 }
 
-/// Cuts an Ogg file behind its last whole page, which is marked as the last. False: there is none.
+/// Cuts an Ogg file behind its last whole page, which is made the last. False: there is none.
 fn close(file: &mut File) -> io::Result<bool> {
     let mut end = Vec::new();
     let length = file.metadata()?.len();
@@ -56,11 +56,15 @@ fn close(file: &mut File) -> io::Result<bool> {
     let Some((at, page)) = ogg::last(&end).filter(|(_, page)| page.granule > 0) else {
         return Ok(false);
     };
+    if page.ends() {
+        return Ok(true);
+    }
     let last = &mut end[at..at + page.size];
     ogg::close(last);
     file.seek(SeekFrom::Start(start + at as u64))?;
     file.write_all(last)?;
     file.set_len(start + (at + page.size) as u64)?;
+    mark::ogg_on_disk(file)?;
     Ok(true)
 }
 
@@ -122,22 +126,29 @@ pub fn is_opus(path: &Path) -> bool {
     form(path).opus
 }
 
-/// A finished file as a WAV or an Ogg one, and whether it was finished by its writer.
+/// A finished file as a WAV or an Ogg one, and whether one process wrote it, from the beginning to
+/// the end; if not, the file itself says so.
 pub fn open(path: &Path, key: Option<&str>) -> Result<(Vec<u8>, bool), String> {
     let why = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
     let bytes = fs::read(path).map_err(|e| why(&e))?;
     let form = form(path);
     if !form.sealed {
-        return Ok((bytes, true));
+        let whole = !mark::is_on(&bytes);
+        return Ok((bytes, whole));
     }
     let key = key.ok_or_else(|| why(&NO_KEY))?;
     let (mut sound, finished) = seal::open(key, &bytes).map_err(|e| why(&e))?;
+    let whole = finished && !seal::was_gone_on_with(&bytes);
     if !form.opus {
-        return Ok((wav::g711(Law::A, FRAME as u16, RATE, &sound), finished));
-    }
-    if !finished && let Some((at, page)) = ogg::last(&sound) {
+        sound = wav::g711(Law::A, FRAME as u16, RATE, &sound);
+    } else if !finished && let Some((at, page)) = ogg::last(&sound) {
         sound.truncate(at + page.size);
         ogg::close(&mut sound[at..]);
     }
-    Ok((sound, finished))
+    match form.opus {
+        _ if whole => {}
+        true => _ = mark::ogg(&mut sound),
+        false => mark::wav(&mut sound),
+    }
+    Ok((sound, whole))
 }

@@ -4,6 +4,7 @@
 //!
 //! In: frames of A-law, left and right by turns. Out: octets on the disk. May import: call, wire.
 
+use super::mark;
 use super::opus::Coder;
 use super::seal::{self, CHUNK, SALT, Seal};
 use super::timeline::FRAME;
@@ -26,6 +27,8 @@ pub struct Growing {
     frames: u64,
     /// `None`: a WAV file, whose header has to be made true at the end, or the sound of one.
     coder: Option<Coder>,
+    /// Another process had begun it: what that had heard last, and what was said since, is missing.
+    again: bool,
     /// What waits for nothing but to be written.
     out: Vec<u8>,
 }
@@ -62,7 +65,8 @@ impl Growing {
         };
         let sealed = key.map(|key| Sealed::open(&mut file, key)).transpose()?;
         let (path, frames) = (path.to_path_buf(), sound / FRAME as u64);
-        Ok(Self { disk: Disk { file, sealed }, path, frames, coder, out: Vec::new() })
+        let (disk, again) = (Disk { file, sealed }, frames > 0);
+        Ok(Self { disk, path, frames, coder, again, out: Vec::new() })
     }
 
     pub fn frames(&self) -> u64 {
@@ -74,6 +78,11 @@ impl Growing {
         part_of(&self.path)
     }
 
+    /// Not all of its sound has come here.
+    pub fn interrupted(&mut self) {
+        self.again = true;
+    }
+
     pub fn append(&mut self, sound: &[u8]) -> io::Result<()> {
         self.frames += (sound.len() / FRAME) as u64;
         let Some(coder) = &mut self.coder else { return self.disk.append(sound) };
@@ -81,7 +90,7 @@ impl Growing {
         self.settle()
     }
 
-    /// Whole, and under its name.
+    /// Whole, on the disk, and under its name.
     pub fn finish(mut self) -> io::Result<()> {
         if let Some(coder) = &mut self.coder {
             coder.end(&mut self.out);
@@ -92,6 +101,14 @@ impl Growing {
             None => Some(header(u32::try_from(self.frames * FRAME as u64).unwrap_or(u32::MAX))),
         };
         self.disk.finish(header)?;
+        let file = &mut self.disk.file;
+        match header {
+            _ if !self.again || self.disk.sealed.is_some() => {}
+            Some(header) => mark::wav_on_disk(file, header)?,
+            None => mark::ogg_on_disk(file)?,
+        }
+        // Or a loss of power leaves a name and no sound.
+        file.sync_data()?;
         fs::rename(self.part(), &self.path)
     }
 
@@ -116,14 +133,43 @@ fn open_wav(file: &mut File) -> io::Result<u64> {
     const HEADER: u64 = wav::HEADER as u64;
     let length = file.metadata()?.len();
     if length < HEADER {
-        file.set_len(0)?;
+        if length > 0 {
+            file.set_len(0)?;
+        }
         file.write_all(&header(0))?;
         return Ok(0);
     }
-    let sound = (length - HEADER) / FRAME as u64 * FRAME as u64;
+    let sound = match ended(file)? {
+        // It was being finished, and is not yet.
+        Some(sound) => {
+            file.rewind()?;
+            file.write_all(&header(0))?;
+            sound
+        }
+        None => (length - HEADER) / FRAME as u64 * FRAME as u64,
+    };
     file.set_len(HEADER + sound)?;
     file.seek(SeekFrom::End(0))?;
     Ok(sound)
+}
+
+/// Whether the writer of a WAV file has made its header true.
+pub fn is_ended_wav(file: &mut File) -> io::Result<bool> {
+    Ok(ended(file)?.is_some())
+}
+
+/// The sound that it says to have, and has.
+fn ended(file: &mut File) -> io::Result<Option<u64>> {
+    let length = file.metadata()?.len();
+    let mut said = [0; wav::HEADER];
+    if length < said.len() as u64 {
+        return Ok(None);
+    }
+    file.rewind()?;
+    file.read_exact(&mut said)?;
+    let sound = said.last_chunk().map_or(0, |octets| u32::from_le_bytes(*octets));
+    let there = length - said.len() as u64;
+    Ok(Some(u64::from(sound)).filter(|sound| (1..=there).contains(sound)))
 }
 
 fn header(sound: u32) -> [u8; wav::HEADER] {
@@ -219,8 +265,11 @@ impl Disk {
     /// `header`: what a plain file is to begin with.
     fn finish(&mut self, header: Option<[u8; wav::HEADER]>) -> io::Result<()> {
         match (&self.sealed, header) {
-            (Some(sealed), _) => {
-                self.file.write_all(&sealed.seal.seal(sealed.number, true, &sealed.rest))
+            (Some(_), _) => {
+                // The last chunk is empty: all that is in a file is found without its key.
+                self.settle()?;
+                let Some(Sealed { seal, number, .. }) = &self.sealed else { return Ok(()) };
+                self.file.write_all(&seal.seal(*number, true, &[]))
             }
             (None, Some(header)) => {
                 self.file.rewind()?;

@@ -1,11 +1,14 @@
-//! Recordings: one thread that writes what the media workers hear.
+//! Recordings: one thread that writes what the media workers hear, and one that brings to the disk
+//! what is over.
 //!
 //! In: orders of the core, packets of the workers, both through bounded queues. Out: files under
 //! the folder of recordings, and what became of each. May import: base, call, config,
 //! core, media, wire.
 
+mod closer;
 mod file;
 mod growing;
+mod mark;
 mod opus;
 mod seal;
 mod timeline;
@@ -16,14 +19,15 @@ pub use file::{find, is_opus, open};
 use super::clock::Clock;
 use super::meters::ShellMeters;
 use crate::base::CallId;
-use crate::call::Tape;
+use crate::call::{Tape, TapeEvent};
 use crate::config::Hold;
 use crate::core::Event;
 use crate::media::Batch;
 use crossbeam_channel::{self as channel, Receiver, Sender};
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -36,6 +40,8 @@ const BATCHES: usize = 1_024;
 const ORDERS: usize = 4_096;
 /// Read buffers on their way back.
 const EMPTY: usize = 16;
+/// Files that are over and wait for the disk, each of them open. Whoever writes waits for room.
+const JOBS: usize = 512;
 
 /// Told what became of a recording; it may wait, but for nothing that waits for a worker.
 pub type News = Arc<dyn Fn(Event) + Send + Sync>;
@@ -51,6 +57,34 @@ pub struct Recorder {
     pub clock: Clock,
     pub news: News,
     pub meters: ShellMeters,
+}
+
+impl Recorder {
+    fn tell(&self, event: TapeEvent) {
+        (self.news)(Event::Recording(event));
+    }
+
+    fn failed(&self, call: CallId, why: &str) {
+        tracing::error!("a recording has failed: {why}. The call goes on; see to the disk");
+        self.meters.recordings_failed.increment(1);
+        self.tell(TapeEvent::Failed { call, why: why.into() });
+    }
+
+    fn forget_old(&self) {
+        let Some(keep) = self.keep else { return };
+        let wall = self.clock.now().wall.0 - keep.as_micros() as i64;
+        let first = crate::call::day(crate::base::Wall(wall));
+        match file::forget_before(&self.folder, &first, &self.holds.now()) {
+            Ok(0) => {}
+            Ok(days) => tracing::info!("recordings of {days} days before {first} are deleted"),
+            Err(error) => tracing::error!("old recordings cannot be deleted: {error}"),
+        }
+    }
+}
+
+/// Names of files are on the disk when their folder is.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 /// What is kept whatever its age, as the configuration in force has it.
@@ -124,23 +158,33 @@ impl Inlet {
     }
 }
 
-/// Starts the thread. It ends, with everything written, when the sender of orders and every inlet
-/// are dropped.
+/// Starts the threads. That which is returned ends, with everything written and closed, when the
+/// sender of orders and every inlet are dropped.
 pub fn start(config: Recorder) -> io::Result<(Sender<Tape>, Inlet, JoinHandle<()>)> {
     let (orders, orders_end) = channel::bounded(ORDERS);
     let (sound, sound_end) = channel::bounded(BATCHES);
     let (empty, empty_end) = channel::bounded(EMPTY);
+    let (jobs, jobs_end) = channel::bounded(JOBS);
     let shared = Arc::new(Shared::default());
+    let closing = config.clone();
+    let closer = std::thread::Builder::new()
+        .name("closer".into())
+        .spawn(move || closer::run(&closing, &jobs_end))?;
     let writer = Writer {
         orphans: file::left_behind(&config.folder),
         config,
         orders: orders_end,
         sound: sound_end,
         empty,
+        jobs,
         shared: Arc::clone(&shared),
         live: Default::default(),
     };
-    let thread = std::thread::Builder::new().name("recorder".into()).spawn(|| writer.run())?;
+    let work = move || {
+        writer.run();
+        let _ = closer.join();
+    };
+    let thread = std::thread::Builder::new().name("recorder".into()).spawn(work)?;
     Ok((orders, Inlet { sound: Some(sound), empty: Some(empty_end), shared }, thread))
 }
 

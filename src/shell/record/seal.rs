@@ -167,6 +167,12 @@ struct Place {
     salts: usize,
 }
 
+/// Whether another process than the one that began a file has written in it. Needs no key.
+pub fn was_gone_on_with(file: &[u8]) -> bool {
+    let whole = whole(&mut io::Cursor::new(file)).ok().flatten();
+    whole.is_some_and(|whole| whole.salts.len() > SALT)
+}
+
 /// Needs no key. `None`: not even the first header is whole.
 pub fn whole(file: &mut (impl Read + Seek)) -> io::Result<Option<Whole>> {
     let length = file.seek(SeekFrom::End(0))?;

@@ -123,13 +123,25 @@ impl Drop for Bench {
     }
 }
 
-/// Left and right of a stereo file of ours.
+/// Left and right of a stereo file of ours, which one process has written.
 fn sides(file: &[u8]) -> (Vec<u8>, Vec<u8>) {
     assert_eq!(
         file[..wav::HEADER],
         wav::header(Law::A, 2, 8_000, (file.len() - wav::HEADER) as u32)
     );
     file[wav::HEADER..].chunks(2).map(|frame| (frame[0], frame[1])).unzip()
+}
+
+/// The same of one that says that it was interrupted, as any reader of RIFF finds it.
+fn sides_of_marked(file: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let word = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().unwrap()) as usize;
+    assert_eq!(word(4), file.len() - 8);
+    let (sound, rest) = file[wav::HEADER..].split_at(word(wav::HEADER - 4));
+    assert_eq!((&rest[..4], &rest[8..16]), (&b"LIST"[..], &b"INFOICMT"[..]));
+    let said = String::from_utf8_lossy(&rest[20..]);
+    assert!(said.starts_with("interrupted"), "{said}");
+    assert!(wav::read(file).is_ok_and(|samples| samples.len() == sound.len() / 2));
+    sound.chunks(2).map(|frame| (frame[0], frame[1])).unzip()
 }
 
 #[test]
@@ -188,11 +200,11 @@ fn a_call_that_outlives_the_process_has_one_recording_on_one_clock() {
         again.say(began, 3_000..3_100);
         again.end(began + Duration::from_secs(62));
         assert_eq!(again.told(), TapeEvent::Finished { call: CALL, millis: 62_000 });
-        let (file, finished) = open(&find(&folder, "C").unwrap(), key).unwrap();
-        let (left, _) = sides(&file);
+        let (file, whole) = open(&find(&folder, "C").unwrap(), key).unwrap();
+        let (left, _) = sides_of_marked(&file);
         let sounds =
             |from: usize, to: usize| left[from * 8_000..to * 8_000].iter().all(|o| *o == 0x2a);
-        assert!(finished && left.len() == 62 * 8_000);
+        assert!(!whole && left.len() == 62 * 8_000);
         assert!(sounds(0, 3) && sounds(60, 62), "what was before, and what came after");
         assert!(left[33_000..479_000].iter().all(|o| *o == Law::A.silence()));
     }
@@ -243,10 +255,101 @@ fn what_a_dead_process_left_is_mended() {
     let left = file::left_behind(&folder);
     assert_eq!(left.len(), 2);
     left.iter().for_each(|part| file::mend(part).unwrap());
-    let (left, _) = sides(&fs::read(find(&folder, "D").unwrap()).unwrap());
-    assert_eq!(left.len(), 4_000);
+    let (file, whole) = open(&find(&folder, "D").unwrap(), None).unwrap();
+    assert_eq!((sides_of_marked(&file).0.len(), whole), (4_000, false));
     assert_eq!((find(&folder, "E"), file::left_behind(&folder).len()), (None, 0));
     fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn what_was_written_to_the_end_and_had_no_name_yet_gets_it_and_no_mark() {
+    let key = Some("correct horse battery staple");
+    for name in ["S.wav", "S.sealed", "S.opus", "S.opus.sealed"] {
+        for millis in [600, 2_500] {
+            let bench = Bench::start(&folder(&format!("named-{name}")), key, Clock::start());
+            let began = bench.clock.instant();
+            let file = format!("2026-11-25/{name}");
+            bench.begin(&file, began);
+            bench.say(began, 0..millis / 20);
+            bench.end(began + Duration::from_millis(millis.into()));
+            assert_eq!(bench.told(), TapeEvent::Finished { call: CALL, millis: millis.into() });
+            let path = bench.folder.join(file);
+            let (before, part) = (fs::read(&path).unwrap(), format!("{}.part", path.display()));
+            fs::rename(&path, &part).unwrap();
+            file::mend(Path::new(&part)).unwrap();
+            assert!(fs::read(&path).unwrap() == before, "{name}");
+            assert!(open(&path, key).unwrap().1, "{name}");
+            // Gone on with, and then broken off: what was added is not taken for its end.
+            fs::rename(&path, &part).unwrap();
+            let mut again = growing::Growing::open(&path, key).unwrap();
+            let frames = again.frames();
+            again.append(&[0x2a; 8_000 * timeline::FRAME]).unwrap();
+            again.leave().unwrap();
+            let again = growing::Growing::open(&path, key).unwrap();
+            assert!(again.frames() >= frames + 8_000, "{name}: {frames}, {}", again.frames());
+            again.finish().unwrap();
+            assert!(!open(&path, key).unwrap().1, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_call_that_was_over_when_the_process_died_is_finished_by_the_next_one_once() {
+    let folder = folder("closed");
+    let wall = Clock::start().now().wall;
+    let clock = Clock::after(Now { instant: Instant(4_000_000), wall });
+    let mut bench = Bench::start(&folder, None, clock);
+    bench.begin("2026-11-25/T.wav", Instant(0));
+    bench.say(Instant(0), 0..200);
+    bench.stop();
+    let close = Tape::Close {
+        call: CALL,
+        file: "2026-11-25/T.wav".into(),
+        at: Instant(0),
+        end: Instant(4_500_000),
+    };
+    let mut next = Bench::start(&folder, None, bench.clock);
+    next.order(close.clone());
+    assert_eq!(next.told(), TapeEvent::Gaps { call: CALL });
+    assert_eq!(next.told(), TapeEvent::Finished { call: CALL, millis: 4_500 });
+    next.stop();
+    let file = fs::read(find(&folder, "T").unwrap()).unwrap();
+    let (left, _) = sides_of_marked(&file);
+    assert!(left.len() == 36_000 && left[..31_000].iter().all(|o| *o == 0x2a));
+    // The news of that was lost with another process.
+    let last = Bench::start(&folder, None, next.clock);
+    last.order(close);
+    assert_eq!(last.told(), TapeEvent::Finished { call: CALL, millis: 4_500 });
+    assert!(fs::read(find(&folder, "T").unwrap()).unwrap() == file);
+}
+
+/// The last octets, the name and the folder are brought to the disk by another thread.
+#[test]
+fn q40_a_disk_that_takes_its_time_to_close_a_file_holds_up_no_other() {
+    let (go, gone) = channel::bounded::<()>(0);
+    let bench = Bench::with(&folder("closing"), None, Clock::start(), move |event, _| {
+        if matches!(event, TapeEvent::Finished { call: CALL, .. }) {
+            let _ = gone.recv_timeout(LONG);
+        }
+    });
+    let (began, other) = (bench.clock.instant(), CallId(77));
+    bench.begin("2026-11-25/U.wav", began);
+    bench.end(began);
+    let until = bench.clock.instant() + LONG;
+    while find(&bench.folder, "U").is_none() && bench.clock.instant() < until {
+        let _ = bench.news.recv_timeout(Duration::from_millis(10));
+    }
+    let began = bench.clock.instant();
+    bench.order(Tape::Begin { call: other, file: "2026-11-25/V.wav".into(), at: began });
+    bench.inlet.put(said_by(other, began, 0..500));
+    let part = bench.folder.join("2026-11-25/V.wav.part");
+    let written = || fs::metadata(&part).map_or(0, |file| file.len());
+    while written() < 100_000 && bench.clock.instant() < until {
+        assert_eq!(bench.news.recv_timeout(Duration::from_millis(10)).ok(), None, "it hangs");
+    }
+    assert!(written() >= 100_000, "{}", written());
+    drop(go);
+    assert_eq!(bench.told(), TapeEvent::Finished { call: CALL, millis: 0 });
 }
 
 #[test]

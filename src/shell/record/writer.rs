@@ -1,13 +1,12 @@
 //! The thread that writes recordings down, away from the media workers: a disk that is slow or full
 //! costs recordings and never a call.
 
-use super::file;
+use super::closer::Job;
 use super::growing::Growing;
 use super::timeline::{BEHIND, RATE, Timeline};
 use super::{Recorder, Shared};
 use crate::base::{CallId, Instant};
 use crate::call::{Tape, TapeEvent};
-use crate::core::Event;
 use crate::media::Batch;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::collections::BTreeMap;
@@ -33,6 +32,7 @@ pub struct Writer {
     pub orders: Receiver<Tape>,
     pub sound: Receiver<Batch>,
     pub empty: Sender<Batch>,
+    pub jobs: Sender<Job>,
     pub shared: Arc<Shared>,
     pub live: BTreeMap<CallId, Live>,
     /// Files of a dead process that nobody has gone on with.
@@ -73,7 +73,7 @@ impl Writer {
             }
             if swept.is_none_or(|at| now.since(at) >= HOUR) {
                 swept = Some(now);
-                self.forget_old();
+                self.close(Job::Forget);
             }
         }
     }
@@ -114,6 +114,23 @@ impl Writer {
                     live.end = Some((at, self.config.clock.instant() + LINGER));
                 }
             }
+            Tape::Close { call, file, at, end } => self.finish_of_another(call, &file, (at, end)),
+        }
+    }
+
+    /// The process that recorded this call has died since the call was over.
+    fn finish_of_another(&mut self, call: CallId, file: &str, (at, end): (Instant, Instant)) {
+        let path = self.config.folder.join(file);
+        let is_left = |orphan: &PathBuf| orphan.with_extension("") == path;
+        if path.is_file() && !self.orphans.iter().any(is_left) {
+            let millis = end.since(at).as_millis() as u64;
+            return self.config.tell(TapeEvent::Finished { call, millis });
+        }
+        self.begin(call, file, at);
+        if let Some(live) = self.live.get_mut(&call) {
+            live.end = Some((end, end));
+            live.file.interrupted();
+            self.config.tell(TapeEvent::Gaps { call });
         }
     }
 
@@ -127,7 +144,7 @@ impl Writer {
                 self.live.insert(call, Live { timeline, file, end: None });
                 self.config.meters.recordings.increment(1);
             }
-            Err(error) => self.failed(call, &format!("{}: {error}", path.display())),
+            Err(error) => self.config.failed(call, &format!("{}: {error}", path.display())),
         }
     }
 
@@ -181,10 +198,10 @@ impl Writer {
     fn leave(&mut self) {
         for (call, live) in std::mem::take(&mut self.live) {
             if self.shared.is_loser(call) {
-                self.tell(TapeEvent::Gaps { call });
+                self.config.tell(TapeEvent::Gaps { call });
             }
             if let Err(error) = live.file.leave() {
-                self.failed(call, &error.to_string());
+                self.config.failed(call, &error.to_string());
             }
         }
     }
@@ -192,27 +209,25 @@ impl Writer {
     fn finish(&mut self, call: CallId) {
         let Some(live) = self.live.remove(&call) else { return };
         if self.shared.is_loser(call) {
-            self.tell(TapeEvent::Gaps { call });
+            self.config.tell(TapeEvent::Gaps { call });
         }
         let millis = live.file.frames() * 1_000 / RATE;
-        match live.file.finish() {
-            Ok(()) => self.tell(TapeEvent::Finished { call, millis }),
-            Err(error) => self.failed(call, &error.to_string()),
-        }
+        self.close(Job::Finish { call, file: Box::new(live.file), millis });
+    }
+
+    /// The other thread does it, some time; while it has very much to do, this one waits.
+    fn close(&self, job: Job) {
+        let _ = self.jobs.send(job);
     }
 
     /// What is there may still be worth something: it is mended as if the process had died.
     fn broken(&mut self, call: CallId, error: &std::io::Error) {
         if let Some(live) = self.live.remove(&call) {
-            let _ = file::mend(&live.file.part());
-            self.failed(call, &error.to_string());
+            let part = live.file.part();
+            drop(live);
+            self.close(Job::Mend(part));
+            self.config.failed(call, &error.to_string());
         }
-    }
-
-    fn failed(&mut self, call: CallId, why: &str) {
-        tracing::error!("a recording has failed: {why}. The call goes on; see to the disk");
-        self.config.meters.recordings_failed.increment(1);
-        self.tell(TapeEvent::Failed { call, why: why.into() });
     }
 
     fn tell_lost(&mut self, packets: u64) {
@@ -223,33 +238,12 @@ impl Writer {
         let losers = self.shared.losers().into_iter();
         losers
             .filter(|call| self.live.contains_key(call))
-            .for_each(|call| self.tell(TapeEvent::Gaps { call }));
-    }
-
-    fn tell(&self, event: TapeEvent) {
-        (self.config.news)(Event::Recording(event));
+            .for_each(|call| self.config.tell(TapeEvent::Gaps { call }));
     }
 
     fn mend_orphans(&mut self) {
-        for part in self.orphans.drain(..) {
-            match file::mend(&part) {
-                Ok(()) => tracing::warn!(
-                    "{}: the process died while this was recorded; it is mended",
-                    part.display()
-                ),
-                Err(error) => tracing::error!("{} cannot be mended: {error}", part.display()),
-            }
-        }
-    }
-
-    fn forget_old(&self) {
-        let Some(keep) = self.config.keep else { return };
-        let wall = self.config.clock.now().wall.0 - keep.as_micros() as i64;
-        let first = crate::call::day(crate::base::Wall(wall));
-        match file::forget_before(&self.config.folder, &first, &self.config.holds.now()) {
-            Ok(0) => {}
-            Ok(days) => tracing::info!("recordings of {days} days before {first} are deleted"),
-            Err(error) => tracing::error!("old recordings cannot be deleted: {error}"),
+        for part in std::mem::take(&mut self.orphans) {
+            self.close(Job::Mend(part));
         }
     }
 }
