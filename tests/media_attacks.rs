@@ -5,43 +5,24 @@
 mod support;
 
 use pukar::base::Rng;
+use pukar::shell::media::has_uring;
 use pukar::wire::rtcp::{self, Report, Sent};
-use std::io::ErrorKind;
-use std::net::{SocketAddr, UdpSocket};
-use support::duet::{Duet, packet};
+use std::net::SocketAddr;
+use support::duet::{Duet, Stranger, packet};
 
 /// Nobody's house on the street.
 const STRANGER: u8 = 66;
 
-struct Stranger(UdpSocket);
+fn stranger(duet: &Duet) -> Stranger {
+    Stranger::at(duet.switch.street.ip(STRANGER))
+}
 
-impl Stranger {
-    fn new(duet: &Duet) -> Self {
-        let socket = UdpSocket::bind((duet.switch.street.ip(STRANGER), 0)).unwrap();
-        socket.set_nonblocking(true).unwrap();
-        Self(socket)
-    }
-
-    fn send(&self, to: SocketAddr, bytes: &[u8]) {
-        // An address that nobody is at refuses what comes later.
-        let _ = self.0.send_to(bytes, to);
-    }
-
-    /// Nothing has come, not one octet. What it was sent would be here: the two who talk have heard
-    /// all of what was said later.
-    #[track_caller]
-    fn has_heard_nothing(&self) {
-        let mut room = [0; 2_000];
-        loop {
-            match self.0.recv_from(&mut room) {
-                Ok((size, from)) => panic!("{from} has sent the stranger {size} octets"),
-                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
-                Err(error) => {
-                    assert_eq!(error.kind(), ErrorKind::WouldBlock);
-                    return;
-                }
-            }
-        }
+/// Once by epoll, and once by io_uring where the kernel allows that.
+fn with_each_engine(test: impl Fn(&str)) {
+    test("io = \"epoll\"\n");
+    match has_uring() {
+        true => test("io = \"uring\"\n"),
+        false => eprintln!("skipped by io_uring, which this kernel allows nobody"),
     }
 }
 
@@ -52,200 +33,218 @@ fn ports(duet: &Duet) -> [SocketAddr; 2] {
 /// RTP bleed: whoever sends to a port gets the sound of the call (CVE-2017-14099 and its like).
 #[test]
 fn rtp_bleed_a_packet_to_a_port_has_nothing_sent_to_the_stranger() {
-    let mut early = None;
-    let mut duet = Duet::begin("", |duet| {
-        // The caller has not said a word, and hears music already.
-        let stranger = Stranger::new(duet);
-        (0..500).for_each(|n| stranger.send(duet.caller.to, &packet((1, 8, n), &[1; 160])));
-        early = Some(stranger);
+    with_each_engine(|io| {
+        let mut early = None;
+        let mut duet = Duet::begin(io, |duet| {
+            // The caller has not said a word, and hears music already.
+            let stranger = stranger(duet);
+            (0..500).for_each(|n| stranger.send(duet.caller.to, &packet((1, 8, n), &[1; 160])));
+            early = Some(stranger);
+        });
+        let late = stranger(&duet);
+        duet.talk(200, |duet, n| {
+            for to in ports(duet) {
+                (0..5).for_each(|m| late.send(to, &packet((2, 8, (5 * n + m) as u16), &[2; 160])));
+            }
+        });
+        early.unwrap().has_heard_nothing();
+        late.has_heard_nothing();
+        duet.end();
     });
-    let late = Stranger::new(&duet);
-    duet.talk(200, |duet, n| {
-        for to in ports(duet) {
-            (0..5).for_each(|m| late.send(to, &packet((2, 8, (5 * n + m) as u16), &[2; 160])));
-        }
-    });
-    early.unwrap().has_heard_nothing();
-    late.has_heard_nothing();
-    duet.end();
 }
 
 /// The stranger knows the source, its numbers and its times, and is always a little ahead.
 #[test]
 fn rtp_inject_the_stream_of_the_far_end_continued_by_a_stranger_is_not_heard() {
-    let mut duet = Duet::begin("", |_| {});
-    let stranger = Stranger::new(&duet);
-    duet.talk(300, |duet, _| {
-        for end in [&mut duet.caller, &mut duet.phone] {
-            let next = end.packet(8, &[0xee; 160]);
-            end.jump(u16::MAX);
-            stranger.send(end.to, &next);
+    with_each_engine(|io| {
+        let mut duet = Duet::begin(io, |_| {});
+        let stranger = stranger(&duet);
+        duet.talk(300, |duet, _| {
+            for end in [&mut duet.caller, &mut duet.phone] {
+                let next = end.packet(8, &[0xee; 160]);
+                end.jump(u16::MAX);
+                stranger.send(end.to, &next);
+            }
+        });
+        stranger.has_heard_nothing();
+        let record = duet.end();
+        for leg in record["legs"].as_array().unwrap() {
+            assert_eq!(leg["packets_lost"], 0, "{record:#}");
         }
     });
-    stranger.has_heard_nothing();
-    let record = duet.end();
-    for leg in record["legs"].as_array().unwrap() {
-        assert_eq!(leg["packets_lost"], 0, "{record:#}");
-    }
 }
 
 #[test]
 fn rtp_spray_over_all_ports_wins_none_of_them() {
-    let mut early = None;
-    let spray = |stranger: &Stranger, at: SocketAddr| {
-        for n in 0..4 {
-            for port in 20_000..22_000 {
-                stranger.send(SocketAddr::new(at.ip(), port), &packet((3, 8, n), &[3; 160]));
+    with_each_engine(|io| {
+        let mut early = None;
+        let spray = |stranger: &Stranger, at: SocketAddr| {
+            for n in 0..4 {
+                for port in 20_000..22_000 {
+                    stranger.send(SocketAddr::new(at.ip(), port), &packet((3, 8, n), &[3; 160]));
+                }
             }
-        }
-    };
-    let mut duet = Duet::begin("", |duet| {
-        let stranger = Stranger::new(duet);
-        spray(&stranger, duet.caller.to);
-        early = Some(stranger);
+        };
+        let mut duet = Duet::begin(io, |duet| {
+            let stranger = stranger(duet);
+            spray(&stranger, duet.caller.to);
+            early = Some(stranger);
+        });
+        let late = stranger(&duet);
+        duet.talk(20, |duet, _| spray(&late, duet.caller.to));
+        early.unwrap().has_heard_nothing();
+        late.has_heard_nothing();
+        duet.end();
     });
-    let late = Stranger::new(&duet);
-    duet.talk(20, |duet, _| spray(&late, duet.caller.to));
-    early.unwrap().has_heard_nothing();
-    late.has_heard_nothing();
-    duet.end();
 }
 
 #[test]
 fn garbage_of_any_amount_and_size_leaves_the_call_as_it_is() {
-    let mut duet = Duet::begin("", |_| {});
-    let stranger = Stranger::new(&duet);
-    let mut rng = Rng::new(40);
-    let mut garbage = || {
-        let mut bytes: Vec<u8> = (0..rng.bits() % 1_500).map(|_| rng.bits() as u8).collect();
-        // Half of it looks like RTP, or RTCP, at first.
-        if let Some(first) = bytes.first_mut().filter(|first| **first & 1 == 0) {
-            *first = *first & 0x3f | 0x80;
-        }
-        bytes
-    };
-    duet.talk(200, |duet, n| {
-        for end in [&duet.caller, &duet.phone] {
-            for _ in 0..10 {
-                stranger.send(end.to, &garbage());
-                stranger.send(end.rtcp_to(), &garbage());
+    with_each_engine(|io| {
+        let mut duet = Duet::begin(io, |_| {});
+        let stranger = stranger(&duet);
+        let mut rng = Rng::new(40);
+        let mut garbage = || {
+            let mut bytes: Vec<u8> = (0..rng.bits() % 1_500).map(|_| rng.bits() as u8).collect();
+            // Half of it looks like RTP, or RTCP, at first.
+            if let Some(first) = bytes.first_mut().filter(|first| **first & 1 == 0) {
+                *first = *first & 0x3f | 0x80;
             }
-            // The far ends themselves send some too, but nothing that could be sound.
-            let mut own = garbage();
-            if let Some(first) = own.first_mut() {
-                *first &= 0x3f;
+            bytes
+        };
+        duet.talk(200, |duet, n| {
+            for end in [&duet.caller, &duet.phone] {
+                for _ in 0..10 {
+                    stranger.send(end.to, &garbage());
+                    stranger.send(end.rtcp_to(), &garbage());
+                }
+                // The far ends themselves send some too, but nothing that could be sound.
+                let mut own = garbage();
+                if let Some(first) = own.first_mut() {
+                    *first &= 0x3f;
+                }
+                if n % 2 == 0 {
+                    end.rtp.send_to(&own, end.to).unwrap();
+                    end.rtcp.send_to(&garbage(), end.rtcp_to()).unwrap();
+                }
             }
-            if n % 2 == 0 {
-                end.rtp.send_to(&own, end.to).unwrap();
-                end.rtcp.send_to(&garbage(), end.rtcp_to()).unwrap();
-            }
-        }
+        });
+        stranger.has_heard_nothing();
+        duet.end();
     });
-    stranger.has_heard_nothing();
-    duet.end();
 }
 
 #[test]
 fn rtcp_of_strangers_ends_no_call_and_goes_nowhere() {
-    let mut duet = Duet::begin("", |_| {});
-    let stranger = Stranger::new(&duet);
-    duet.talk(100, |duet, _| {
-        for end in [&duet.caller, &duet.phone] {
-            let about = [Report { ssrc: end.ssrc, fraction_lost: 255, ..Report::default() }];
-            let sent = Some(Sent { ntp: 1 << 40, ..Sent::default() });
-            let mut bytes = rtcp::build(end.ssrc, sent, &about, "stranger");
-            bytes.extend_from_slice(&[0x81, 203, 0, 1]);
-            bytes.extend_from_slice(&end.ssrc.to_be_bytes());
-            stranger.send(end.rtcp_to(), &bytes);
-            stranger.send(end.to, &bytes);
-        }
+    with_each_engine(|io| {
+        let mut duet = Duet::begin(io, |_| {});
+        let stranger = stranger(&duet);
+        duet.talk(100, |duet, _| {
+            for end in [&duet.caller, &duet.phone] {
+                let about = [Report { ssrc: end.ssrc, fraction_lost: 255, ..Report::default() }];
+                let sent = Some(Sent { ntp: 1 << 40, ..Sent::default() });
+                let mut bytes = rtcp::build(end.ssrc, sent, &about, "stranger");
+                bytes.extend_from_slice(&[0x81, 203, 0, 1]);
+                bytes.extend_from_slice(&end.ssrc.to_be_bytes());
+                stranger.send(end.rtcp_to(), &bytes);
+                stranger.send(end.to, &bytes);
+            }
+        });
+        stranger.has_heard_nothing();
+        // What the far end itself reports comes after all of that, and is the first that is heard.
+        let sent = Some(Sent { ntp: 7 << 32, packets: 100, ..Sent::default() });
+        let bytes = rtcp::build(duet.caller.ssrc, sent, &[], "caller@home.example");
+        duet.caller.rtcp.send_to(&bytes, duet.caller.rtcp_to()).unwrap();
+        let mut room = [0; 500];
+        let (size, from) = duet.phone.rtcp.recv_from(&mut room).unwrap();
+        assert_eq!(from, duet.phone.rtcp_to());
+        let parts = rtcp::parse(&room[..size]).unwrap();
+        let rtcp::Part::Sender { ssrc, sent, .. } = &parts[0] else { panic!("{parts:?}") };
+        assert_eq!((*ssrc, sent.packets), (duet.caller.ssrc, 100));
+        assert!(!String::from_utf8_lossy(&room[..size]).contains("home"), "the caller's name");
+        duet.end();
     });
-    stranger.has_heard_nothing();
-    // What the far end itself reports comes after all of that, and is the first that is heard.
-    let sent = Some(Sent { ntp: 7 << 32, packets: 100, ..Sent::default() });
-    let bytes = rtcp::build(duet.caller.ssrc, sent, &[], "caller@home.example");
-    duet.caller.rtcp.send_to(&bytes, duet.caller.rtcp_to()).unwrap();
-    let mut room = [0; 500];
-    let (size, from) = duet.phone.rtcp.recv_from(&mut room).unwrap();
-    assert_eq!(from, duet.phone.rtcp_to());
-    let parts = rtcp::parse(&room[..size]).unwrap();
-    let rtcp::Part::Sender { ssrc, sent, .. } = &parts[0] else { panic!("{parts:?}") };
-    assert_eq!((*ssrc, sent.packets), (duet.caller.ssrc, 100));
-    assert!(!String::from_utf8_lossy(&room[..size]).contains("home"), "the caller's name");
-    duet.end();
 }
 
 #[test]
 fn empty_and_huge_packets_are_nobodys_sound() {
-    let mut duet = Duet::begin("", |_| {});
-    let stranger = Stranger::new(&duet);
-    duet.talk(50, |duet, _| {
-        for end in [&mut duet.caller, &mut duet.phone] {
-            stranger.send(end.to, &[]);
-            stranger.send(end.to, &[0x80; 65_507]);
-            stranger.send(end.rtcp_to(), &[]);
-            stranger.send(end.rtcp_to(), &[0x80; 65_507]);
-            // Its own numbers are those of a packet that never was.
-            let huge = end.packet(8, &vec![0xd5; 60_000]);
-            end.jump(u16::MAX);
-            end.rtp.send_to(&huge, end.to).unwrap();
-            end.rtp.send_to(&[], end.to).unwrap();
-            end.rtcp.send_to(&[], end.rtcp_to()).unwrap();
-        }
+    with_each_engine(|io| {
+        let mut duet = Duet::begin(io, |_| {});
+        let stranger = stranger(&duet);
+        duet.talk(50, |duet, _| {
+            for end in [&mut duet.caller, &mut duet.phone] {
+                stranger.send(end.to, &[]);
+                stranger.send(end.to, &[0x80; 65_507]);
+                stranger.send(end.rtcp_to(), &[]);
+                stranger.send(end.rtcp_to(), &[0x80; 65_507]);
+                // Its own numbers are those of a packet that never was.
+                let huge = end.packet(8, &vec![0xd5; 60_000]);
+                end.jump(u16::MAX);
+                end.rtp.send_to(&huge, end.to).unwrap();
+                end.rtp.send_to(&[], end.to).unwrap();
+                end.rtcp.send_to(&[], end.rtcp_to()).unwrap();
+            }
+        });
+        stranger.has_heard_nothing();
+        duet.end();
     });
-    stranger.has_heard_nothing();
-    duet.end();
 }
 
 /// The caller's telephone presses a thousand keys a second.
 #[test]
 fn a_storm_of_telephone_events_is_bounded_and_the_sound_goes_on() {
-    let mut duet = Duet::begin("", |_| {});
-    duet.talk(100, |duet, _| {
-        for _ in 0..50 {
-            // Key 1, its end, 100 ms; each has a time of its own.
-            let event = duet.caller.packet(101, &[1, 0x8a, 3, 0x20]);
-            duet.caller.rtp.send_to(&event, duet.caller.to).unwrap();
-        }
-        // Keys are passed on like sound.
-        for _ in 0..50 {
-            assert_eq!(duet.phone.hear(), [1, 0x8a, 3, 0x20]);
-        }
+    with_each_engine(|io| {
+        let mut duet = Duet::begin(io, |_| {});
+        duet.talk(100, |duet, _| {
+            for _ in 0..50 {
+                // Key 1, its end, 100 ms; each has a time of its own.
+                let event = duet.caller.packet(101, &[1, 0x8a, 3, 0x20]);
+                duet.caller.rtp.send_to(&event, duet.caller.to).unwrap();
+            }
+            // Keys are passed on like sound.
+            for _ in 0..50 {
+                assert_eq!(duet.phone.hear(), [1, 0x8a, 3, 0x20]);
+            }
+        });
+        duet.end();
     });
-    duet.end();
 }
 
 /// A far end may change its source as often as it likes, and its numbers.
 #[test]
 fn another_source_and_other_numbers_in_every_packet_are_still_the_far_end() {
-    let mut duet = Duet::begin("", |_| {});
-    let mut rng = Rng::new(41);
-    duet.talk(500, |duet, _| {
-        for end in [&mut duet.caller, &mut duet.phone] {
-            end.ssrc = rng.bits() as u32;
-            end.jump(rng.bits() as u16);
-        }
+    with_each_engine(|io| {
+        let mut duet = Duet::begin(io, |_| {});
+        let mut rng = Rng::new(41);
+        duet.talk(500, |duet, _| {
+            for end in [&mut duet.caller, &mut duet.phone] {
+                end.ssrc = rng.bits() as u32;
+                end.jump(rng.bits() as u16);
+            }
+        });
+        duet.talk(500, |duet, n| {
+            duet.caller.jump([0, 1, 5, 20_000, 40_000, u16::MAX][n as usize % 6]);
+        });
+        duet.end();
     });
-    duet.talk(500, |duet, n| {
-        duet.caller.jump([0, 1, 5, 20_000, 40_000, u16::MAX][n as usize % 6]);
-    });
-    duet.end();
 }
 
 #[test]
 fn payload_types_that_nobody_agreed_are_not_passed_on() {
-    let mut duet = Duet::begin("", |_| {});
-    duet.talk(100, |duet, _| {
-        for end in [&mut duet.caller, &mut duet.phone] {
-            for payload_type in [3, 4, 9, 18, 34, 96, 127] {
-                let wrong = end.packet(payload_type, &[0x77; 160]);
-                end.jump(u16::MAX);
-                end.rtp.send_to(&wrong, end.to).unwrap();
+    with_each_engine(|io| {
+        let mut duet = Duet::begin(io, |_| {});
+        duet.talk(100, |duet, _| {
+            for end in [&mut duet.caller, &mut duet.phone] {
+                for payload_type in [3, 4, 9, 18, 34, 96, 127] {
+                    let wrong = end.packet(payload_type, &[0x77; 160]);
+                    end.jump(u16::MAX);
+                    end.rtp.send_to(&wrong, end.to).unwrap();
+                }
             }
+        });
+        let record = duet.end();
+        for leg in record["legs"].as_array().unwrap() {
+            assert!(leg["packets_lost"].as_i64().unwrap() <= 0, "{record:#}");
         }
     });
-    let record = duet.end();
-    for leg in record["legs"].as_array().unwrap() {
-        assert!(leg["packets_lost"].as_i64().unwrap() <= 0, "{record:#}");
-    }
 }

@@ -10,7 +10,8 @@
 //!   one can prove anything, but for its neighbours in the pool of one NAT; inside one site, no
 //!   host outside of it.
 //! - It is then taken on trial. During the trial the said address takes over with one packet, a
-//!   likelier source with its run, and any other, if the first has fallen silent.
+//!   likelier source with its run, and any other, if the first has fallen silent: for a moment where
+//!   it has hardly begun to speak, and else for as long as the trial is.
 //! - After that nobody else is heard until another address is agreed, or the far end has fallen
 //!   silent: then whoever is likely may be heard in its place, which it takes back with one packet,
 //!   however late. Only its signalling, while it is heard there, makes the new place the far end's:
@@ -34,8 +35,11 @@ const LEARN_FOR: Duration = Duration::from_secs(30);
 const LEARN_PACKETS: u16 = 1_000;
 /// How long a source that is not the said one, and likely, is on trial.
 const TRIAL: Duration = Duration::from_secs(2);
-/// A source on trial that is silent for this long may be replaced.
+/// A source on trial that is silent for this long may be replaced, ...
 const FALTER: Duration = Duration::from_millis(200);
+/// ... or for a whole [`TRIAL`] where so many of its packets have come: a spray has fewer for each
+/// of its ports, and a telephone that makes pauses is not to lose its sound to a neighbour's.
+const SPOKEN: u8 = 25;
 /// Packets of a run: same host, other port; the host that signals; none of these.
 const RUN_SAME_HOST: u8 = 2;
 const RUN_NAT: u8 = 3;
@@ -78,6 +82,8 @@ enum State {
         likely: bool,
         until: Instant,
         heard: Instant,
+        /// Its packets so far.
+        packets: u8,
     },
     Settled {
         at: SocketAddr,
@@ -267,8 +273,9 @@ impl Latch {
                 let firm = *firm;
                 self.settle(from, firm)
             }
-            State::Trial { at, heard, .. } if *at == from => {
+            State::Trial { at, heard, packets, .. } if *at == from => {
                 *heard = now;
+                *packets = packets.saturating_add(1);
                 Source::Far
             }
             State::Learning | State::Trial { .. } | State::Settled { .. } => {
@@ -302,7 +309,8 @@ impl Latch {
             return self.settle(from, firm);
         }
         let (until, firm) = if likely { (now + TRIAL, firm) } else { (over, false) };
-        self.state = State::Trial { at: from, firm, likely, until, heard: now };
+        let packets = claim.run;
+        self.state = State::Trial { at: from, firm, likely, until, heard: now, packets };
         Source::Far
     }
 
@@ -312,8 +320,9 @@ impl Latch {
         let disproven = self.proven.is_some_and(|host| host != from.ip()) && !claim.firm;
         let beside = match self.state {
             State::Learning => true,
-            State::Trial { heard, likely, .. } => {
-                now.since(heard) >= FALTER || !likely && claim.likely
+            State::Trial { heard, likely, packets, .. } => {
+                let falters = if likely && packets >= SPOKEN { TRIAL } else { FALTER };
+                now.since(heard) >= falters || !likely && claim.likely
             }
             State::Settled { .. } if self.doubted.is_some() => claim.likely,
             State::Settled { firm, .. } => !firm && claim.likely && !self.is_firm(),

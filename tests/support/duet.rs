@@ -6,18 +6,69 @@ use super::street::{CALLER, PHONE, SWITCH, Street};
 use super::switch::{HELPLINE, Switch};
 use super::{Deadline, PATIENCE};
 use pukar::wire::codec::Codec;
-use std::net::{SocketAddr, UdpSocket};
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 /// The one agent, at the telephone in house 3.
 const AGENT: &str = "[[agent]]\nid = \"op1\"\nskills = [\"operator\"]\nready = true\n\
                      contact = \"sip:op1@NET.3:5060\"\n";
 
+/// Where a party is, and where it says that it listens; `None`: there.
+#[derive(Clone, Copy)]
+pub struct Place {
+    pub at: Ipv4Addr,
+    pub says: Option<SocketAddr>,
+}
+
+/// Who talks, and how the switch is set up. Parties without a place are in houses of the street.
+#[derive(Clone, Copy, Default)]
+pub struct Scene<'a> {
+    pub more: &'a str,
+    pub caller: Option<Place>,
+    pub phone: Option<Place>,
+}
+
+/// Somebody whom nobody has called.
+pub struct Stranger(UdpSocket);
+
+impl Stranger {
+    pub fn at(ip: Ipv4Addr) -> Self {
+        let socket = UdpSocket::bind((ip, 0)).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        Self(socket)
+    }
+
+    pub fn send(&self, to: SocketAddr, bytes: &[u8]) {
+        // An address that nobody is at refuses what comes later.
+        let _ = self.0.send_to(bytes, to);
+    }
+
+    /// Nothing has come, not one octet. What it was sent would be here: the two who talk have heard
+    /// all of what was said later.
+    #[track_caller]
+    pub fn has_heard_nothing(&self) {
+        let mut room = [0; 2_000];
+        loop {
+            match self.0.recv_from(&mut room) {
+                Ok((size, from)) => panic!("{from} has sent the stranger {size} octets"),
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                    return;
+                }
+            }
+        }
+    }
+}
+
 /// One end of the call.
 pub struct End {
     sip: Udp,
     pub rtp: UdpSocket,
     pub rtcp: UdpSocket,
+    /// What its session description says.
+    says: SocketAddr,
     /// The switch's RTP port for it.
     pub to: SocketAddr,
     pub ssrc: u32,
@@ -37,8 +88,11 @@ pub struct Duet {
 
 impl End {
     pub fn new(street: &Street, house: u8, ssrc: u32) -> Self {
+        Self::at(street, Place { at: street.ip(house), says: None }, ssrc)
+    }
+
+    pub fn at(street: &Street, Place { at: ip, says }: Place, ssrc: u32) -> Self {
         let to = street.sip(SWITCH);
-        let ip = street.ip(house);
         let bind = |port| {
             let socket = UdpSocket::bind((ip, port)).unwrap();
             socket.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -47,7 +101,8 @@ impl End {
         let (rtp, rtcp) = (bind(40_000), bind(40_001));
         let (sip, dialog) = (Udp::at_port(ip, 5060, to), String::new());
         let (codec, sequence) = (Codec::Pcma, 7_000);
-        Self { sip, rtp, rtcp, to, ssrc, codec, sequence, switch: to, dialog }
+        let says = says.unwrap_or_else(|| rtp.local_addr().unwrap());
+        Self { sip, rtp, rtcp, says, to, ssrc, codec, sequence, switch: to, dialog }
     }
 
     /// The same in another codec, which it then offers alone.
@@ -56,8 +111,7 @@ impl End {
     }
 
     fn sdp(&self) -> String {
-        let at = self.rtp.local_addr().unwrap();
-        let (ip, port) = (at.ip(), at.port());
+        let (ip, port) = (self.says.ip(), self.says.port());
         let (payload, format) = (self.codec.our_payload(), format_of(self.codec));
         format!(
             "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
@@ -166,14 +220,38 @@ impl Duet {
     /// The two talk, and have heard each other. `meanwhile` is done when the caller's port is open
     /// and nothing has come from the caller yet.
     pub fn begin(more: &str, meanwhile: impl FnOnce(&Duet)) -> Self {
-        let switch = Switch::start(&[HELPLINE, AGENT, more]);
-        let caller = End::new(&switch.street, CALLER, 0xca11_e400);
-        let phone = End::new(&switch.street, PHONE, 0x0a9e_4700);
-        let mut duet = Self { switch, caller, phone, said: 0 };
-        duet.caller.dial();
+        Self::of(Scene { more, ..Scene::default() }, meanwhile)
+    }
+
+    pub fn of(scene: Scene, meanwhile: impl FnOnce(&Duet)) -> Self {
+        let mut duet = Self::dialled(scene);
         meanwhile(&duet);
         duet.answer();
         duet.until_heard();
+        duet
+    }
+
+    /// The agent has answered, and nobody has said a word yet.
+    pub fn answered(scene: Scene) -> Self {
+        let mut duet = Self::dialled(scene);
+        duet.answer();
+        duet
+    }
+
+    fn dialled(Scene { more, caller, phone }: Scene) -> Self {
+        let ip = |place: Option<Place>, house: &str| {
+            place.map_or(house.to_string(), |place| place.at.to_string())
+        };
+        let helpline = HELPLINE.replace("NET.2", &ip(caller, "NET.2"));
+        let agent = AGENT.replace("NET.3", &ip(phone, "NET.3"));
+        let switch = Switch::start(&[more, &helpline, &agent]);
+        let end = |place: Option<Place>, house, ssrc| {
+            let at = switch.street.ip(house);
+            End::at(&switch.street, place.unwrap_or(Place { at, says: None }), ssrc)
+        };
+        let (caller, phone) = (end(caller, CALLER, 0xca11_e400), end(phone, PHONE, 0x0a9e_4700));
+        let mut duet = Self { switch, caller, phone, said: 0 };
+        duet.caller.dial();
         duet
     }
 
@@ -197,8 +275,8 @@ impl Duet {
         self.phone.until(|message| message.starts_with("ACK "));
     }
 
-    /// Over what the caller heard while waiting.
-    fn until_heard(&mut self) {
+    /// Over what has been heard until now.
+    pub fn until_heard(&mut self) {
         let brief = Some(Duration::from_millis(20));
         let deadline = Deadline::after(PATIENCE);
         for socket in [&self.caller.rtp, &self.phone.rtp] {

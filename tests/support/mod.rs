@@ -9,6 +9,7 @@ pub mod digest;
 pub mod duet;
 pub mod facts;
 pub mod linphone;
+pub mod net;
 pub mod program;
 pub mod raw;
 pub mod score;

@@ -297,6 +297,18 @@ fn a_burst_that_falls_silent_loses_to_the_phone_that_goes_on() {
     assert_eq!(world.events(), [latched("203.0.113.9:61000")]);
 }
 
+/// Behind the same NAT nobody is told from the phone by their address.
+#[test]
+fn q41_a_phone_that_makes_a_pause_on_trial_loses_nothing_to_whoever_shares_its_address() {
+    let (real, thief) = ("203.0.113.9:61000", "203.0.113.9:62000");
+    let mut world = bridged(behind("10.0.0.7:4000", "203.0.113.9"));
+    assert_eq!(world.stream(port(30_000), real, 1, 30), 28);
+    assert_eq!(world.stream(port(30_000), thief, 1, 60), 0, "1.2 s, in which the phone is silent");
+    assert_eq!(world.stream(port(30_000), real, 31, 10), 10);
+    let back = world.rtp(port(30_002), "192.0.2.50:5000", &mut voice(1)).unwrap();
+    assert_eq!(back.to, address(real));
+}
+
 #[test]
 fn a_stranger_with_another_public_address_needs_half_a_second_of_silence_from_the_far_end() {
     let mut world = bridged(far(A));
