@@ -10,8 +10,8 @@
 //!   one can prove anything, but for its neighbours in the pool of one NAT; inside one site, no
 //!   host outside of it.
 //! - It is then taken on trial. During the trial the said address takes over with one packet, a
-//!   likelier source with its run, and any other, if the first has fallen silent: for a moment where
-//!   it has hardly begun to speak, and else for as long as the trial is.
+//!   likelier source with its run, and any other, if the first has fallen silent: for a moment
+//!   where it has hardly begun to speak, and else for as long as the trial is.
 //! - After that nobody else is heard until another address is agreed, or the far end has fallen
 //!   silent: then whoever is likely may be heard in its place, which it takes back with one packet,
 //!   however late. Only its signalling, while it is heard there, makes the new place the far end's:

@@ -8,6 +8,7 @@ mod recording;
 mod relaying;
 mod reports;
 mod rooms;
+mod thieves;
 
 use super::control::{Command, Event, Far, Figures, Music};
 use super::{Channel, Effect, Engine, Frame, PAYLOAD_MAX, Relay, Tune, Tunes, control};
