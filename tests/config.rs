@@ -2,7 +2,7 @@
 //! reported with its line and what to write instead, all of them at once.
 
 use pukar::acd::Strategy;
-use pukar::call::{Codec, Goal};
+use pukar::call::{Codec, Family, Goal, Home};
 use pukar::config::{Mistake, Settings, Store, parse};
 use pukar::sip::Algorithms;
 use std::net::IpAddr;
@@ -36,7 +36,7 @@ fn nothing_at_all_is_a_configuration() {
     let settings = read(&[]).unwrap();
     assert_eq!(settings.timezone, "Asia/Kolkata");
     assert_eq!(settings.sip.listen.len(), 2);
-    assert!(settings.wants_address());
+    assert_eq!(settings.wants_addresses(), [Family::V4]);
     assert_eq!(settings.stores, [Store::Sqlite { path: "data/records.db".into() }]);
     let there_and_back: Settings =
         serde_json::from_str(&serde_json::to_string(&settings).unwrap()).unwrap();
@@ -85,7 +85,8 @@ fn the_kit_has_five_hundred_agents_and_a_line_for_each_measurement() {
     assert_eq!(settings.call.lines[2].goal, Goal::Dial("sip:any@127.0.0.3:5094".into()));
     assert!(settings.call.lines.iter().all(|line| line.music.is_some()));
     assert_eq!(settings.call.media.codecs, [Codec::Pcmu, Codec::Pcma]);
-    assert_eq!(settings.call.media.advertise, IpAddr::from([127, 0, 0, 1]));
+    let homes: Vec<Home> = settings.call.media.homes.iter().collect();
+    assert_eq!(homes, [Home::at(IpAddr::from([127, 0, 0, 1]))]);
     assert_eq!(settings.acd.queues[0].wrap_up, Duration::ZERO);
     let nobody = &settings.acd.queues[1].skills;
     assert!(
@@ -96,7 +97,7 @@ fn the_kit_has_five_hundred_agents_and_a_line_for_each_measurement() {
             .all(|agent| agent.skills.iter().all(|skill| skill.name != nobody[0]))
     );
     assert_eq!(settings.stores, [Store::Sqlite { path: "/tmp/kit/records.db".into() }]);
-    assert!(!settings.wants_address());
+    assert_eq!(settings.wants_addresses(), []);
 }
 
 #[test]

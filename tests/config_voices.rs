@@ -1,4 +1,5 @@
-//! The configuration of voices: who speaks for whom, and whose calls are recorded.
+//! The configuration of voices: who speaks for whom, whose calls are recorded, and where sound is
+//! sent from.
 
 use pukar::base::{AgentId, QueueId};
 use pukar::call::MediaIo;
@@ -107,5 +108,55 @@ fn recordings_are_wav_unless_opus_is_asked_for() {
     one(
         "[recording]\nformat = \"mp3\"",
         "2: format \"mp3\" is no format of recordings; the formats are wav, opus",
+    );
+}
+
+#[test]
+fn media_have_an_address_or_one_of_each_family() {
+    let homes = |text: &str| -> Vec<[String; 2]> {
+        let settings = read(text).unwrap_or_else(|found| {
+            let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+            panic!("{text}: {found:?}")
+        });
+        let homes = settings.call.media.homes;
+        homes.iter().map(|home| [home.bind, home.advertise].map(|ip| ip.to_string())).collect()
+    };
+    let both = "[sip]\nlisten = [\"udp:10.0.0.5:5060\", \"tcp:10.0.0.5:5060\", \
+                \"udp:[2001:db8::5]:5060\"]\n";
+    let advertise = "advertise = [\"2001:db8::99\", \"203.0.113.7\"]\n";
+    for (text, expected) in [
+        (both.to_string(), vec![["10.0.0.5"; 2], ["2001:db8::5"; 2]]),
+        (
+            format!("{both}{advertise}"),
+            vec![["10.0.0.5", "203.0.113.7"], ["2001:db8::5", "2001:db8::99"]],
+        ),
+        (
+            format!("{both}{advertise}[media]\naddress = \"10.0.0.6\"\n"),
+            vec![["10.0.0.6", "203.0.113.7"]],
+        ),
+        (
+            format!(
+                "{both}[media]\naddress = [\"2001:db8::6\", \"10.0.0.6\"]\n\
+                 advertise = \"1.2.3.4\"\n"
+            ),
+            vec![["2001:db8::6"; 2], ["10.0.0.6", "1.2.3.4"]],
+        ),
+    ] {
+        assert_eq!(homes(&text), expected, "{text}");
+    }
+    one(
+        "[media]\naddress = [\"10.0.0.5\", \"10.0.0.6\"]\n",
+        "2: address \"10.0.0.6\" is a second IPv4 address; leave one out: there may be one of IPv4 \
+         and one of IPv6",
+    );
+    one(
+        "[media]\naddress = \"10.0.0.5\"\nadvertise = \"2001:db8::9\"\n",
+        "3: advertise \"2001:db8::9\" is an IPv6 address; address has none: put one there, or \
+         leave it out",
+    );
+    one(
+        "[sip]\nadvertise = \"2001:db8::9\"\n",
+        "2: advertise \"2001:db8::9\" is an IPv6 address; listen has none: put one there, or leave \
+         it out",
     );
 }

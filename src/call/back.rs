@@ -7,7 +7,6 @@ use super::conversation::Call;
 use super::leg::{Leg, Stage};
 use super::out::{Plan, Refusal, Tally, Usage, Way, Who};
 use super::own::lasts_until;
-use super::side::Side;
 use super::waiting::answered_elsewhere;
 use super::{Arrival, Direction, Effect, End, EndedBy, Fact, Goal, Line, Role, Settings, routing};
 use crate::base::{AgentId, CallId, Instant, LegId, PortId, QueueId, Timer, TuneId};
@@ -209,8 +208,7 @@ impl Calls {
         let Some(call) = self.table.get_mut(id) else { return };
         let agent = call.talk.first().and_then(|agent| call.leg(*agent));
         let like = agent.and_then(|leg| leg.side.spoken());
-        let mut side = Box::new(Side::new(port, io.cx.rng));
-        side.inband = io.settings.sounds_keys(&way.target());
+        let mut side = io.side_towards(port, &way.target());
         let offer = side.offer(&io.settings.media, like);
         let host = io.host.to_string();
         let from = Party { user: way.identity.clone(), host: host.clone(), ..Party::default() };

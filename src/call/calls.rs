@@ -11,13 +11,15 @@ use super::out::{Plan, Refusal, Tally, Usage, Who};
 use super::ports::Ports;
 use super::routing::Book;
 use super::seats::Seats;
+use super::side::Side;
 use super::stopping::Stopping;
 use super::tries::Tries;
 use super::{Arrival, Choices, Direction, Effect, End, EndedBy, Fact, Goal, MissedDesk, Numbers};
 use super::{Outcome, People, Recordings, Role, Settings};
 use crate::base::{CallId, Cx, Instant, LegId, PortId, Slab, Timer, TrunkId};
 use crate::media::control::Command;
-use crate::sip::{Act, Cause};
+use crate::sip::{Act, Cause, Invited, Target, UserAgent};
+use crate::wire::sdp::Family;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,6 +56,8 @@ pub struct Io<'a, 'c> {
     pub host: &'a str,
     /// Whom a transfer may be for.
     pub people: &'a dyn People,
+    /// Which way a target lies.
+    pub ua: &'a UserAgent,
     pub out: &'a mut Vec<Effect>,
 }
 
@@ -68,6 +72,32 @@ impl<'a> Io<'a, '_> {
 
     pub(super) fn media(&mut self, command: Command) {
         self.out.push(Effect::Media(command));
+    }
+
+    pub(super) fn open(&mut self, (port, family): (PortId, Family)) {
+        let address = self.settings.media.homes.of(family).bind;
+        self.media(Command::Open { port, address });
+    }
+
+    /// The side of whoever calls: of the family that their offer has, or their signalling.
+    pub(super) fn side(&mut self, port: PortId, invited: &Invited) -> Side {
+        let media = &self.settings.media;
+        let signalled = Some(invited.hop.peer.ip());
+        let mut side = Side::new(port, media.homes.towards(signalled), self.cx.rng);
+        side.signalled = signalled;
+        side.inband = self.settings.hears_keys(&invited.source);
+        if let Some(offer) = &invited.offer {
+            side.follow(media, offer);
+        }
+        side
+    }
+
+    /// The side of a leg that is to be called.
+    pub(super) fn side_towards(&mut self, port: PortId, target: &Target) -> Box<Side> {
+        let family = self.settings.media.homes.towards(self.ua.reach(target));
+        let mut side = Side::new(port, family, self.cx.rng);
+        side.inband = self.settings.sounds_keys(target);
+        Box::new(side)
     }
 }
 
@@ -158,7 +188,7 @@ impl Calls {
 
     /// A new call, with its caller's leg and port.
     pub(super) fn enter(&mut self, io: &mut Io, call: Call, arrival: Arrival) -> CallId {
-        let (leg, port) = (call.caller.id, call.caller.side.port);
+        let (leg, door) = (call.caller.id, call.caller.side.door());
         let number = call.number.clone();
         let is_in = arrival.direction == Direction::In;
         let call = self.table.insert(call);
@@ -166,10 +196,10 @@ impl Calls {
             self.blocks.remember(call, &number);
         }
         self.by_leg.insert(leg, call);
-        self.by_port.insert(port, (call, leg));
+        self.by_port.insert(door.0, (call, leg));
         io.fact(Fact::Arrived { call, arrival: Box::new(arrival) });
         io.fact(Fact::LegOpened { call, leg, role: Role::Caller });
-        io.media(Command::Open { port, address: io.settings.media.bind });
+        io.open(door);
         call
     }
 

@@ -6,7 +6,6 @@
 use super::calls::{Calls, Io};
 use super::conversation::Call;
 use super::leg::{Leg, Stage};
-use super::side::Side;
 use super::waiting::answered_elsewhere;
 use super::{Centre, Effect, EndedBy, Fact, Goal, Role, Settings};
 use crate::base::{CallId, Instant, LegId, QueueId, Timer, TrunkId};
@@ -92,8 +91,7 @@ impl Calls {
         };
         let number = call.dialled.clone();
         let target = Target::Trunk { trunk, number: number.clone() };
-        let mut side = Box::new(Side::new(port, io.cx.rng));
-        side.inband = io.settings.sounds_keys(&target);
+        let mut side = io.side_towards(port, &target);
         let offer = side.offer(&io.settings.media, call.caller.side.spoken());
         call.rung = Some(number.clone());
         (call.centre, call.centre_since) = (Some(trunk), io.cx.now.instant);

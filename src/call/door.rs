@@ -15,6 +15,7 @@ use crate::sip::{Act, Body, Cause, Invited, Source};
 impl Calls {
     /// A call is at the door.
     pub fn invited(&mut self, io: &mut Io, leg: LegId, invited: Invited) {
+        self.ports.look_again(io.cx.now.instant);
         if let Some(wanted) = self.wanted(io, &invited) {
             return self.seize(io, leg, &invited, wanted);
         }
@@ -87,9 +88,7 @@ impl Calls {
             refuse(io, leg, arrival, 503, Some(10));
             return None;
         };
-        let mut side = Side::new(port, io.cx.rng);
-        side.signalled = Some(invited.hop.peer.ip());
-        side.inband = io.settings.hears_keys(&invited.source);
+        let mut side = io.side(port, &invited);
         match first_description(&mut side, line, &invited, io.settings) {
             Ok(first) => {
                 let caller = Leg::new(leg, Role::Caller, side, Stage::Trying);

@@ -9,7 +9,6 @@ use super::calls::{Calls, Io};
 use super::conversation::Call;
 use super::hearing::connect;
 use super::leg::{Leg, Stage};
-use super::side::Side;
 use super::waiting::answered_elsewhere;
 use super::{Effect, Fact, Role, Way};
 use crate::base::limits::ROOM_MAX;
@@ -136,7 +135,7 @@ impl Calls {
                 continue;
             }
             let port = self.ports.take_beside(beside).ok_or("no media port is free")?;
-            let mut side = Box::new(Side::new(port, io.cx.rng));
+            let mut side = io.side_towards(port, &target);
             let offer = side.offer(&io.settings.media, like);
             let headers = vec![
                 ("Subject".to_string(), format!("{} {name}", ears.name())),

@@ -7,7 +7,6 @@ use super::centre::SAYS_SO_WITHIN;
 use super::conversation::Call;
 use super::out::{self, Who};
 use super::own::lasts_until;
-use super::side::Side;
 use super::target::Try;
 use super::waiting::answered_elsewhere;
 use super::{Effect, EndedBy, Fact, Goal, Missed, Role, routing};
@@ -157,8 +156,7 @@ impl Calls {
             self.goes_out(io, id, way);
         }
         let Some(call) = self.table.get(id) else { return };
-        let mut side = Box::new(Side::new(port, io.cx.rng));
-        side.inband = io.settings.sounds_keys(&target);
+        let mut side = io.side_towards(port, &target);
         let offer = side.offer(&io.settings.media, call.caller.side.spoken());
         let host = io.host.to_string();
         // A carrier lets nobody call under the number of a stranger.

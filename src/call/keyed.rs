@@ -6,7 +6,6 @@ use super::codes::Act as CodeAct;
 use super::conversation::Call;
 use super::leg::{Leg, Stage};
 use super::own::{AtPhone, Begun, Keyed, Kind};
-use super::side::Side;
 use super::{Effect, End, EndedBy, Fact, Goal, Outcome, Role};
 use crate::base::{AgentId, CallId, Timer, TuneId};
 use crate::media::control::Command;
@@ -35,9 +34,7 @@ impl Calls {
             return super::own::refuse(io, begun, super::out::Refusal::NoPort);
         };
         let Begun { leg, invited, arrival } = begun;
-        let mut side = Side::new(port, io.cx.rng);
-        side.signalled = Some(invited.hop.peer.ip());
-        side.inband = io.settings.hears_keys(&invited.source);
+        let mut side = io.side(port, &invited);
         let body = match &invited.offer {
             Some(offer) => side.answer(&io.settings.media, offer),
             None => Ok(side.offer(&io.settings.media, None)),

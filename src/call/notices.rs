@@ -4,7 +4,6 @@ use super::calls::{Calls, Io};
 use super::leg::{Leg, Stage};
 use super::recording::NOTICE;
 use super::{Effect, EndedBy, Fact, Missed, Role, stopping};
-use crate::base::limits::PORTS_PER_LEG_MAX;
 use crate::base::{CallId, LegId, PortId};
 use crate::media::control::{Command, Event};
 use crate::sip::{Act, Body, Cause, Ended, Notice};
@@ -51,8 +50,8 @@ impl Calls {
             Notice::Ended { leg, why, cause } => self.leg_ended(io, id, leg, why, cause),
             Notice::Confirmed { leg, answer: None } => self.unanswered(io, id, leg),
             Notice::Key { leg, key } => self.pressed_in_info(io, id, leg, key),
-            Notice::OfferRefused { .. }
-            | Notice::Referred { .. }
+            Notice::OfferRefused { leg, .. } => self.stays_astray(io, id, leg),
+            Notice::Referred { .. }
             | Notice::Invited { .. }
             | Notice::Stopped { .. }
             | Notice::Bound { .. }
@@ -256,6 +255,7 @@ impl Calls {
     /// What the data plane tells.
     pub fn media(&mut self, io: &mut Io, event: Event) {
         match event {
+            Event::Held { ports } => self.ports.set_aside(io.cx.now.instant, &ports),
             Event::Failed { port, .. } => self.port_failed(io, port),
             Event::Silent { port } => self.silence(io, port, true),
             Event::Heard { port } => {
@@ -285,81 +285,6 @@ impl Calls {
                     self.pressed_in_audio(io, id, leg, key);
                 }
             }
-        }
-    }
-
-    /// The system did not grant a port, or took it away: the leg moves to another.
-    fn port_failed(&mut self, io: &mut Io, port: PortId) {
-        let Some((id, leg)) = self.by_port.remove(&port) else { return };
-        let known = self.table.get(id).and_then(|call| call.leg(leg)).map(|leg| leg.side.port);
-        if known != Some(port) {
-            // Closed already: there will be no figures.
-            return io.fact(Fact::Measured { call: id, leg, figures: Default::default() });
-        }
-        let moves = self.table.get(id).and_then(|call| call.leg(leg)).map_or(0, |leg| leg.moves);
-        let next = (moves < PORTS_PER_LEG_MAX).then(|| self.ports.take_beside(port)).flatten();
-        let Some(next) = next else {
-            // Known until the leg is buried, which gives the port back.
-            self.by_port.insert(port, (id, leg));
-            self.no_port(io, id, leg);
-            if self.by_port.remove(&port).is_some() {
-                io.fact(Fact::Measured { call: id, leg, figures: Default::default() });
-            }
-            return;
-        };
-        self.by_port.insert(next, (id, leg));
-        let Some(call) = self.table.get_mut(id) else { return };
-        self.ports.give_back(port);
-        let Some(this) = call.leg_mut(leg) else { return };
-        this.moves += 1;
-        this.side.move_to(next);
-        io.media(Command::Open { port: next, address: io.settings.media.bind });
-        io.out.extend(this.agree());
-        if this.stage == Stage::Up {
-            io.out.push(this.offer_again(&io.settings.media));
-        } else {
-            this.moved = true;
-        }
-        self.resume_media(io, id, leg);
-    }
-}
-
-impl Calls {
-    /// A leg cannot have a port. One that only rings is let go, and the caller keeps the place;
-    /// any other cannot be talked to, and the call is over.
-    fn no_port(&mut self, io: &mut Io, id: CallId, leg: LegId) {
-        let Some(call) = self.table.get_mut(id) else { return };
-        if call.is_dialled_back() && (call.caller.id == leg || call.is_talking(leg)) {
-            let cause = Cause { q850: Some(42), ..Cause::default() };
-            return self.not_reached(io, id, (503, cause), None);
-        }
-        if let Some(Role::Supervisor(agent)) = call.leg(leg).map(|leg| leg.role) {
-            let cause = Cause { q850: Some(42), ..Cause::default() };
-            let gone = call.leg(leg).map(|leg| leg.hang_up(cause.clone()));
-            io.out.extend(gone);
-            return self.watcher_left(io, id, (agent, leg), (503, cause));
-        }
-        let ringing = !call.needs(leg) && call.caller.id != leg;
-        let named = call.handover.is_some();
-        let role = call.leg(leg).map(|leg| leg.role).filter(|_| ringing);
-        if role == Some(Role::Target) && named {
-            let cause = Cause { q850: Some(42), ..Cause::default() };
-            let gone = call.leg(leg).map(|leg| leg.hang_up(cause.clone()));
-            io.out.extend(gone);
-            return self.refused(io, id, leg, 503, cause);
-        }
-        let Some(Role::Agent(agent)) = role else {
-            let end = call.end(EndedBy::Switch, 503, Some(42));
-            return self.finish(io, id, end, None);
-        };
-        let Some(gone) = call.take_other(leg) else { return };
-        let alone = !gone.cancelled && !call.rings_at(agent);
-        let cause = Cause { q850: Some(42), ..Cause::default() };
-        io.out.push(gone.hang_up(cause.clone()));
-        self.bury(io, id, &gone, 487, cause);
-        if alone {
-            io.out.push(Effect::Missed { call: id, agent, why: Missed::NoPort });
-            self.asked_missed(io, id, agent, (503, "no media port is free"));
         }
     }
 }

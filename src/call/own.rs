@@ -9,7 +9,6 @@ use super::codes::Act as CodeAct;
 use super::conversation::Call;
 use super::leg::{Leg, Stage};
 use super::out::{Plan, Refusal, Way, Who};
-use super::side::Side;
 use super::waiting::answered_elsewhere;
 use super::{Arrival, Direction, Effect, EndedBy, Fact, Goal, Role, routing};
 use crate::base::{AgentId, CallId, Instant, LegId, Timer};
@@ -228,9 +227,7 @@ impl Calls {
     fn place(&mut self, io: &mut Io, begun: Begun, own: Option<Box<Own>>) -> Option<CallId> {
         let Some(port) = self.ports.take() else { return refuse(io, begun, Refusal::NoPort) };
         let Begun { leg, invited, arrival } = begun;
-        let mut side = Side::new(port, io.cx.rng);
-        side.signalled = Some(invited.hop.peer.ip());
-        side.inband = io.settings.hears_keys(&invited.source);
+        let side = io.side(port, &invited);
         // Only a look: the answer is made when the far end has answered.
         let fits = |offer| side.clone().answer(&io.settings.media, offer).map(drop);
         if let Some(Err(status)) = invited.offer.as_ref().map(fits) {
@@ -268,8 +265,7 @@ impl Calls {
             let end = call.end(EndedBy::Switch, 503, Some(42));
             return self.finish(io, id, end, None);
         };
-        let mut side = Box::new(Side::new(port, io.cx.rng));
-        side.inband = io.settings.sounds_keys(&ring.target);
+        let mut side = io.side_towards(port, &ring.target);
         let mut look = call.caller.side.clone();
         if let Some(offer) = &call.offer {
             let _ = look.answer(&io.settings.media, offer);

@@ -2,11 +2,13 @@
 //! them; whether the system grants one is the shell's word, and comes back as an event.
 //!
 //! A port is a pair, RTP on an even number and RTCP on the next (RFC 3550 section 11). Pairs are
-//! dealt to media workers by number; the two legs of a call live on one worker.
+//! dealt to media workers by number; the two legs of a call live on one worker. One that another
+//! program holds is left aside for a while.
 
-use crate::base::{Id, PortId};
+use crate::base::limits::PORT_ASIDE;
+use crate::base::{Id, Instant, PortId};
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ports {
@@ -17,6 +19,8 @@ pub struct Ports {
     /// How often each pair was used, by `(number - first) / 2`.
     uses: Vec<u32>,
     taken: usize,
+    /// Pairs that other programs hold, and when they are tried again; that time goes up.
+    aside: VecDeque<(Instant, u16)>,
 }
 
 impl Ports {
@@ -29,6 +33,7 @@ impl Ports {
             free: vec![VecDeque::new(); usize::from(workers.max(1))],
             uses: vec![0; pairs],
             taken: 0,
+            aside: VecDeque::new(),
         };
         for pair in 0..pairs {
             let number = first + 2 * pair as u16;
@@ -61,6 +66,36 @@ impl Ports {
         self.taken -= 1;
     }
 
+    /// The same of one that could not be opened.
+    pub fn give_up(&mut self, now: Instant, port: PortId) {
+        self.taken -= 1;
+        self.aside.push_back((now + PORT_ASIDE, port.slot() as u16));
+    }
+
+    /// Other programs hold these, even or odd: whoever has one has it still, and nobody else is
+    /// given it for now.
+    pub fn set_aside(&mut self, now: Instant, held: &[u16]) {
+        let held: BTreeSet<u16> = held.iter().map(|number| number & !1).collect();
+        for free in &mut self.free {
+            free.retain(|number| {
+                let is_held = held.contains(number);
+                if is_held {
+                    self.aside.push_back((now + PORT_ASIDE, *number));
+                }
+                !is_held
+            });
+        }
+    }
+
+    /// Those that were set aside long ago may be had again.
+    pub fn look_again(&mut self, now: Instant) {
+        while let Some(&(_, number)) = self.aside.front().filter(|(until, _)| *until <= now) {
+            self.aside.pop_front();
+            let worker = self.worker(number);
+            self.free[worker].push_back(number);
+        }
+    }
+
     /// A pair for a caller, where that leaves `reserve` of them for the phones that are to ring:
     /// callers who wait must not take what their own answer needs. That is kept on each worker, for
     /// a phone needs a pair on its caller's.
@@ -82,11 +117,17 @@ impl Ports {
     }
 
     fn take_from(&mut self, worker: usize) -> Option<PortId> {
-        let number = self.free[worker].pop_front()?;
+        let number = self.free[worker].pop_front().or_else(|| self.take_aside(worker))?;
         let uses = &mut self.uses[usize::from((number - self.first) / 2)];
         *uses = uses.wrapping_add(1);
         self.taken += 1;
         Some(PortId::new(u32::from(number), *uses))
+    }
+
+    /// Rather one that somebody holds, or has held, than none.
+    fn take_aside(&mut self, worker: usize) -> Option<u16> {
+        let at = self.aside.iter().position(|(_, number)| self.worker(*number) == worker)?;
+        self.aside.remove(at).map(|(_, number)| number)
     }
 
     fn worker(&self, number: u16) -> usize {
@@ -110,6 +151,22 @@ mod tests {
         let again = ports.take_for_caller(0).unwrap();
         assert_eq!(again.slot(), taken[0].slot());
         assert_ne!(again, taken[0], "a new use is a new id");
+    }
+
+    #[test]
+    fn a_port_that_somebody_holds_is_given_to_nobody_for_a_while_unless_there_is_no_other() {
+        let mut ports = Ports::new((20_000, 20_007), 1);
+        let slot = |port: Option<PortId>| port.map(|port| port.slot());
+        ports.set_aside(Instant(0), &[20_003, 20_000, 30_000]);
+        let port = ports.take().unwrap();
+        assert_eq!(port.slot(), 20_004);
+        ports.give_up(Instant(0), port);
+        assert_eq!((slot(ports.take()), ports.taken()), (Some(20_006), 1));
+        // Nothing else is left.
+        assert_eq!(slot(ports.take_beside(port)), Some(20_000));
+        ports.look_again(Instant(0) + PORT_ASIDE);
+        let rest: Vec<u32> = std::iter::from_fn(|| slot(ports.take())).collect();
+        assert_eq!((rest, ports.taken()), (vec![20_002, 20_004], 4));
     }
 
     #[test]

@@ -126,7 +126,7 @@ impl Leg {
 
 fn open_again(io: &mut Io, call: &Call) {
     for leg in call.legs() {
-        io.media(Command::Open { port: leg.side.port, address: io.settings.media.bind });
+        io.open(leg.side.door());
         io.out.extend(leg.agree());
     }
 }

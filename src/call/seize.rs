@@ -4,11 +4,9 @@
 use super::calls::{Calls, Io};
 use super::codes::Act as CodeAct;
 use super::leg::{Leg, Stage};
-use super::side::Side;
 use super::transfer::normal;
 use super::{Effect, Fact, Role, routing};
 use crate::base::{AgentId, CallId, LegId};
-use crate::media::control::Command;
 use crate::sip::{Act, Body, Cause, Invited, Source};
 
 /// What a phone wants: a call, and whose place in it.
@@ -63,8 +61,7 @@ impl Calls {
         let call = self.table.get(wanted.call).filter(|call| call.is_caller_up()).ok_or(481_u16)?;
         let queue = call.queue();
         let port = self.ports.take_beside(call.caller.side.port).ok_or(503_u16)?;
-        let mut side = Side::new(port, io.cx.rng);
-        side.signalled = Some(invited.hop.peer.ip());
+        let mut side = io.side(port, invited);
         let body = match &invited.offer {
             Some(offer) => side.answer(&io.settings.media, offer),
             None => Ok(side.offer(&io.settings.media, None)),
@@ -72,10 +69,11 @@ impl Calls {
         let body = body.inspect_err(|_| self.ports.give_back(port))?;
         let role = Role::Agent(agent);
         let Some(call) = self.table.get_mut(wanted.call) else { return Err(481) };
+        let door = side.door();
         call.others.push(Leg::new(leg, role, side, Stage::Ringing));
         self.by_leg.insert(leg, wanted.call);
         self.by_port.insert(port, (wanted.call, leg));
-        io.media(Command::Open { port, address: io.settings.media.bind });
+        io.open(door);
         io.fact(Fact::LegOpened { call: wanted.call, leg, role });
         let Wanted { call, place } = wanted;
         io.out.push(Effect::Seize { call, agent, queue, leg, place, body });

@@ -5,6 +5,7 @@ use super::blocks::BlockSettings;
 use super::codes::CodeSettings;
 use super::directory::Directory;
 use super::district::District;
+use super::homes::{Home, Homes};
 use super::in_call::InCall;
 use super::numbers::Numbers;
 use super::out::OutSettings;
@@ -346,9 +347,8 @@ pub struct Phone {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MediaSettings {
-    /// Where media ports are bound, and the address that session descriptions carry.
-    pub bind: IpAddr,
-    pub advertise: IpAddr,
+    /// Where media ports are bound, and the addresses that session descriptions carry.
+    pub homes: Homes,
     /// First and last port number, RTP and RTCP.
     pub ports: (u16, u16),
     /// In order of preference: a caller is answered with the first that they offer, until it is
@@ -378,10 +378,8 @@ pub enum MediaIo {
 
 impl Default for MediaSettings {
     fn default() -> Self {
-        let loopback = IpAddr::from([127, 0, 0, 1]);
         Self {
-            bind: loopback,
-            advertise: loopback,
+            homes: Homes::new(Home::at(IpAddr::from([127, 0, 0, 1])), None),
             ports: (20_000, 29_999),
             codecs: Codec::ALL.to_vec(),
             workers: 2,

@@ -10,7 +10,7 @@ use crate::media::control::{Command, Far};
 use crate::sip::Body;
 use crate::wire::codec::Codec;
 use crate::wire::opus::Terms;
-use crate::wire::sdp::{Audio, Direction, Events, Format, Ours, Session};
+use crate::wire::sdp::{Audio, Direction, Events, Family, Format, Ours, Session};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -30,8 +30,12 @@ const NOT_ACCEPTABLE: u16 = 488;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Side {
     pub port: PortId,
+    /// Of the address that the port is bound at.
+    family: Family,
     id: u64,
     version: u64,
+    /// The first description of ours that names the port that we have, until the far end agrees.
+    astray: Option<u64>,
     /// What the far end agreed to, once it has.
     pub far: Option<Far>,
     /// The host that the far end's signalling comes from.
@@ -75,17 +79,20 @@ pub struct Wants {
 }
 
 impl Side {
-    pub fn new(port: PortId, rng: &mut Rng) -> Self {
+    /// `family`: until the far end has offered something in the other.
+    pub fn new(port: PortId, family: Family, rng: &mut Rng) -> Self {
         // RFC 8866 section 5.2: numeric; 62 bits, since some phones read it as a signed number.
-        Self { id: rng.bits() >> 2, port, ..Self::nowhere() }
+        Self { id: rng.bits() >> 2, port, family, ..Self::nowhere() }
     }
 
     /// Of a leg that there is not.
     pub fn nowhere() -> Self {
         Self {
             port: PortId(u64::MAX),
+            family: Family::V4,
             id: 0,
             version: 0,
+            astray: None,
             far: None,
             signalled: None,
             inband: false,
@@ -97,6 +104,23 @@ impl Side {
             was_asked: false,
             dynamic: 0,
         }
+    }
+
+    /// The port, and the family of the address that it is opened at.
+    pub fn door(&self) -> (PortId, Family) {
+        (self.port, self.family)
+    }
+
+    /// Goes over to the family of an offer that has none of ours: what is to be answered next is
+    /// answered from there. Whether anything has changed.
+    pub fn follow(&mut self, media: &MediaSettings, offer: &Body) -> bool {
+        let Ok((_, audio)) = read(media.homes.families(), offer) else { return false };
+        let family = Family::of(audio.rtp.ip());
+        let moves = !audio.rtp.ip().is_unspecified() && read(&[self.family], offer).is_err();
+        if moves {
+            self.family = family;
+        }
+        moves
     }
 
     /// A later offer of what is spoken.
@@ -168,7 +192,7 @@ impl Side {
     ) -> Result<Body, u16> {
         let like = self.spoken().or(other).map(|spoken| spoken.codec);
         self.wanted = other.and_then(|other| other.wants).or(self.wanted);
-        let (theirs, audio) = read(media, offer)?;
+        let (theirs, audio) = read(&[self.family], offer)?;
         let of = |codec: &Codec| audio.format(*codec);
         let own = self.codecs(media, audio.events != Events::default());
         let liked = like.filter(|like| own.contains(like)).and_then(|like| of(&like));
@@ -183,6 +207,7 @@ impl Side {
         let comfort = self.far.and_then(|far| far.comfort);
         let ours = self.ours(media, vec![format], (events, comfort), direction);
         let answer = body(&ours.mirror(&theirs, audio.line));
+        self.astray = None;
         // An offer in a PRACK or an UPDATE: the first is history.
         if let Some(early) = &mut self.early {
             early.clone_from(&answer);
@@ -192,7 +217,7 @@ impl Side {
 
     /// The far end's answer to our offer; an error where it is none that can be served.
     pub fn accept(&mut self, media: &MediaSettings, answer: &Body) -> Result<(), u16> {
-        let (theirs, mut audio) = read(media, answer)?;
+        let (theirs, mut audio) = read(&[self.family], answer)?;
         let served = |format: &&Format| media.codecs.contains(&format.codec);
         let format = *audio.formats.iter().find(served).ok_or(NOT_ACCEPTABLE)?;
         // RFC 5761 section 5.1.1: an answer has it only where the offer had.
@@ -201,6 +226,7 @@ impl Side {
         }
         // Nothing has changed since.
         let (formats, events) = self.offered(media);
+        self.astray = self.astray.filter(|named| *named > self.version);
         // Under our numbers, which it must send by.
         let named = |codec: Codec| {
             let ours = formats.iter().find(|ours| ours.codec == codec);
@@ -242,6 +268,13 @@ impl Side {
     /// The same session on another port, after the system took the first away.
     pub fn move_to(&mut self, port: PortId) {
         self.port = port;
+        // Whoever has been told nothing is told of the right one.
+        self.astray = (self.version > 0).then_some(self.version + 1);
+    }
+
+    /// Whether the far end knows no port of ours that is open.
+    pub fn is_astray(&self) -> bool {
+        self.astray.is_some()
     }
 
     /// What the data plane must know, once the far end has agreed.
@@ -350,7 +383,7 @@ impl Side {
         Ours {
             id: self.id,
             version: self.version,
-            address: media.advertise,
+            address: media.homes.of(self.family).advertise,
             port: self.port.slot() as u16,
             mux: self.is_muxed(),
             formats,
@@ -378,9 +411,9 @@ fn free(dear: u8, taken: &[u8]) -> u8 {
 }
 
 /// The far end's description, and the audio of it.
-fn read(media: &MediaSettings, body: &Body) -> Result<(Session, Audio), u16> {
+fn read(ours: &[Family], body: &Body) -> Result<(Session, Audio), u16> {
     let theirs = Session::parse(&body.bytes).map_err(|_| NOT_ACCEPTABLE)?;
-    let audio = theirs.audio(media.bind).map_err(|_| NOT_ACCEPTABLE)?;
+    let audio = theirs.audio(ours).map_err(|_| NOT_ACCEPTABLE)?;
     Ok((theirs, audio))
 }
 

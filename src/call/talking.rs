@@ -111,12 +111,13 @@ impl Calls {
 
     /// A re-INVITE or UPDATE from either party: agree to what can be, hold and resume included.
     pub(super) fn offered(&mut self, io: &mut Io, id: CallId, leg: LegId, offer: Option<Body>) {
+        let moved = offer.as_ref().map_or(Ok(false), |offer| self.goes_over(io, id, leg, offer));
         let Some(leg) = self.table.get_mut(id).and_then(|call| call.leg_mut(leg)) else { return };
         let like = leg.side.spoken();
-        let answer = match &offer {
+        let answer = moved.and_then(|_| match &offer {
             Some(offer) => leg.side.answer(&io.settings.media, offer),
             None => Ok(leg.side.offer(&io.settings.media, like)),
-        };
+        });
         let (leg_id, act) = match answer {
             Ok(body) => (leg.id, Act::AnswerOffer { body }),
             Err(status) => return io.out.push(leg.act(Act::RefuseOffer { status })),
@@ -124,6 +125,9 @@ impl Calls {
         io.out.push(leg.act(act));
         if offer.is_some() {
             self.agreed(io, id, leg_id);
+        }
+        if moved == Ok(true) {
+            self.resume_media(io, id, leg_id);
         }
     }
 

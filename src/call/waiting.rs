@@ -65,8 +65,7 @@ impl Calls {
                 why = why.and(Some(Missed::NoPort));
                 break;
             };
-            let mut side = Box::new(Side::new(port, io.cx.rng));
-            side.inband = io.settings.sounds_keys(&target);
+            let mut side = io.side_towards(port, &target);
             let offer = side.offer(&io.settings.media, like);
             let Some(call) = self.table.get_mut(id) else { return };
             if identity.is_some() {
@@ -110,7 +109,7 @@ impl Calls {
 
     /// The leg of an [`Effect::Dial`] has this id.
     pub fn placed(&mut self, io: &mut Io, id: CallId, role: Role, side: Side, leg: LegId) {
-        let port = side.port;
+        let (port, door) = (side.port, side.door());
         let new = Leg::new(leg, role, side, Stage::Trying);
         let Some(call) = self.table.get_mut(id) else {
             self.ports.give_back(port);
@@ -130,7 +129,7 @@ impl Calls {
         }
         self.by_leg.insert(leg, id);
         self.by_port.insert(port, (id, leg));
-        io.media(Command::Open { port, address: io.settings.media.bind });
+        io.open(door);
         io.fact(Fact::LegOpened { call: id, leg, role });
     }
 

@@ -9,6 +9,7 @@ mod callback;
 mod codes;
 mod districts;
 mod gaps;
+mod homes;
 mod in_call;
 mod journal;
 mod menus;
@@ -109,7 +110,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     let seen = agents::agents(&agents, env, &mut settings, log);
     agents::phones(&phones, env, seen, &mut settings, log);
     queues::check_skills(&staffing, &settings.acd, log.unsure(&agents), log);
-    let [music, welcome] = switch::media(media, advertise, &mut settings, log);
+    let [music, welcome] = switch::media(media, &advertise, &mut settings, log);
     let (no_queue, no_trunk) = (log.unsure(&queues), log.unsure(&trunks));
     let unsure = districts::Unsure { queues: no_queue, trunks: no_trunk };
     districts::districts(&districts, unsure, &mut settings, log);

@@ -2,10 +2,11 @@
 //! that the switch is started in.
 
 use crate::base::TuneId;
+use crate::call::{Family, Home, Homes};
 use crate::{acd, call, sip};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
@@ -378,29 +379,47 @@ impl Settings {
         self
     }
 
-    /// Puts `found`, the address that the rest of the network knows this machine by, wherever the
-    /// configuration says "auto" and listens on every interface. Only the shell can find it out.
-    pub fn with_address(mut self, found: IpAddr) -> Self {
+    /// Puts what `find` gives, the address of a family that the rest of the network knows this
+    /// machine by, wherever the configuration says "auto" and listens on every interface. Media of
+    /// a family that the machine has no such address of are left out, where there is another. Only
+    /// the shell can find it out.
+    pub fn with_addresses(mut self, find: impl Fn(Family) -> Option<IpAddr>) -> Self {
         for listener in &mut self.sip.listen {
-            if listener.advertise.is_none() && listener.bind.ip().is_unspecified() {
-                listener.advertise = Some(found);
+            let any = listener.bind.ip();
+            if listener.advertise.is_none() && any.is_unspecified() {
+                listener.advertise = Some(find(Family::of(any)).unwrap_or(loopback(any)));
             }
         }
-        if self.call.media.advertise.is_unspecified() {
-            self.call.media.advertise = found;
-        }
+        let known = |home: Home| match home.advertise.is_unspecified() {
+            true => find(home.family()).map(|advertise| Home { advertise, ..home }),
+            false => Some(home),
+        };
+        let here = |home: Home| Home { advertise: loopback(home.bind), ..home };
+        let all = self.call.media.homes;
+        let homes = Homes::all(all.iter().filter_map(known)).or(Homes::all(all.iter().map(here)));
+        self.call.media.homes = homes.unwrap_or(all);
         self
     }
 
-    /// Whether [`Settings::with_address`] has anything to do.
-    pub fn wants_address(&self) -> bool {
-        self.call.media.advertise.is_unspecified()
-            || (self.sip.listen.iter())
-                .any(|at| at.advertise.is_none() && at.bind.ip().is_unspecified())
+    /// The families of which [`Settings::with_addresses`] asks for an address.
+    pub fn wants_addresses(&self) -> Vec<Family> {
+        let listen = self.sip.listen.iter().filter(|at| at.advertise.is_none());
+        let listen = listen.map(|at| at.bind.ip()).filter(IpAddr::is_unspecified);
+        let media = self.call.media.homes.iter().map(|home| home.advertise);
+        let all = listen.chain(media.filter(IpAddr::is_unspecified)).map(Family::of);
+        all.collect::<BTreeSet<Family>>().into_iter().collect()
     }
 
     pub fn tune(&self, tune: TuneId) -> Option<&Tune> {
         self.tunes.get(tune.0 as usize)
+    }
+}
+
+/// Nobody else reaches us there.
+fn loopback(like: IpAddr) -> IpAddr {
+    match like {
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
     }
 }
 
@@ -431,19 +450,30 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_was_found_fills_only_what_is_auto() {
+    fn an_address_that_was_found_fills_only_what_is_auto_and_only_its_own_family() {
         let mut settings = Settings::default();
-        assert!(!settings.wants_address());
-        settings.call.media.advertise = IpAddr::from([0, 0, 0, 0]);
-        settings.sip.listen = vec![sip::Listener {
-            transport: sip::Transport::Udp,
-            bind: "0.0.0.0:5060".parse().unwrap(),
-            advertise: None,
-        }];
-        let found = IpAddr::from([10, 1, 2, 3]);
-        let settings = settings.with_address(found);
-        assert!(!settings.wants_address());
-        assert_eq!(settings.sip.listen[0].advertise, Some(found));
-        assert_eq!(settings.call.media.advertise, found);
+        assert_eq!(settings.wants_addresses(), []);
+        let any = |text: &str| -> IpAddr { text.parse().unwrap() };
+        let [four, six] = [any("0.0.0.0"), any("::")];
+        settings.call.media.homes = Homes::new(Home::at(four), Some(Home::at(six)));
+        settings.sip.listen = [four, six]
+            .map(|ip| sip::Listener {
+                transport: sip::Transport::Udp,
+                bind: (ip, 5_060).into(),
+                advertise: None,
+            })
+            .into();
+        assert_eq!(settings.wants_addresses(), [Family::V4, Family::V6]);
+        let found = |family| (family == Family::V4).then_some(IpAddr::from([10, 1, 2, 3]));
+        let with = settings.clone().with_addresses(found);
+        assert_eq!(with.wants_addresses(), []);
+        let advertised = |settings: &Settings| -> Vec<String> {
+            let listen = settings.sip.listen.iter().filter_map(|at| at.advertise);
+            let media = settings.call.media.homes.iter().map(|home| home.advertise);
+            listen.chain(media).map(|at| at.to_string()).collect()
+        };
+        assert_eq!(advertised(&with), ["10.1.2.3", "::1", "10.1.2.3"], "no sound by IPv6");
+        let alone = settings.with_addresses(|_| None);
+        assert_eq!(advertised(&alone), ["127.0.0.1", "::1", "127.0.0.1", "::1"]);
     }
 }

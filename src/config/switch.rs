@@ -1,6 +1,7 @@
 //! The sections that stand once: `[switch]`, `[sip]`, `[media]`, `[admin]`, `[limits]`,
 //! `[numbers]`, `[directory]`.
 
+use super::homes::{self, Addresses};
 use super::menus;
 use super::mistake::{Log, Wrong, choose, wrong};
 use super::section::{At, Section};
@@ -65,16 +66,16 @@ fn timezone(raw: &str) -> Result<String, Wrong> {
     Err(Wrong { what: "is no time zone".into(), instead })
 }
 
-/// The address to advertise, if it is written.
-pub fn sip(table: &Table, settings: &mut Settings, log: &mut Log) -> Option<IpAddr> {
+/// The addresses to advertise, if they are written.
+pub fn sip(table: &Table, settings: &mut Settings, log: &mut Log) -> Addresses {
     let mut section = Section::new(table, "[sip]", log);
     let sip = &mut settings.sip;
-    let advertise = section.text("advertise", value::advertised).and_then(|at| at.it);
+    let advertise = Addresses::advertised(&mut section);
     let listen = section.texts("listen", value::listener);
     if listen.is_none() {
         let bind = SocketAddr::from(([0, 0, 0, 0], 5_060));
         sip.listen = [Transport::Udp, Transport::Tcp]
-            .map(|transport| Listener { transport, bind, advertise })
+            .map(|transport| Listener { transport, bind, advertise: advertise.like(bind.ip()) })
             .into();
     }
     let mut seen = BTreeMap::new();
@@ -83,8 +84,10 @@ pub fn sip(table: &Table, settings: &mut Settings, log: &mut Log) -> Option<IpAd
             let what = format!("{bind} is listened on twice, first at {}", section.log.name(first));
             section.log.add(place, what, "take one out");
         }
-        sip.listen.push(Listener { transport, bind, advertise });
+        sip.listen.push(Listener { transport, bind, advertise: advertise.like(bind.ip()) });
     }
+    let open: Vec<IpAddr> = sip.listen.iter().map(|listener| listener.bind.ip()).collect();
+    advertise.check(&open, "listen", section.log);
     let domains = section.texts("domain", value::domain).unwrap_or_default();
     sip.domains = domains.into_iter().map(|at| at.it).collect();
     if sip.domains.is_empty() {
@@ -145,19 +148,15 @@ fn timers(section: &mut Section, sip: &mut crate::sip::Settings) {
 /// have none of their own.
 pub fn media(
     table: &Table,
-    advertise: Option<IpAddr>,
+    advertise: &Addresses,
     settings: &mut Settings,
     log: &mut Log,
 ) -> [Option<String>; 2] {
     let mut section = Section::new(table, "[media]", log);
-    let listen = settings.sip.listen.first().map(|at| at.bind.ip());
-    let address = section.text("address", value::address).map(|at| at.it);
-    let own = section.text("advertise", value::advertised).and_then(|at| at.it);
     let defaults = MediaSettings::default();
-    let bind = address.or(listen).unwrap_or(defaults.bind);
+    let homes = homes::media(&mut section, &settings.sip.listen, advertise);
     settings.call.media = MediaSettings {
-        bind,
-        advertise: own.or(advertise).unwrap_or(bind),
+        homes: homes.unwrap_or(defaults.homes),
         ports: ports(&mut section, settings).unwrap_or(defaults.ports),
         codecs: codecs(&mut section).unwrap_or(defaults.codecs),
         workers: section.number("workers", 1..=64).map_or(defaults.workers, |n| n as u8),

@@ -393,9 +393,9 @@ impl Switch {
         let host = self.settings.sip.domains.first().map_or("pukar.invalid", String::as_str);
         let settings = &self.settings.call;
         let people = &Known { desk: &self.state.desk, roster: &self.settings.roster };
-        let (numbers, out) = (&self.numbers, &mut self.spare.call);
+        let (numbers, ua, out) = (&self.numbers, &self.state.sip, &mut self.spare.call);
         let cx = cx!(self.state, now);
-        let io = &mut Io { cx, settings, numbers, host, people, out };
+        let io = &mut Io { cx, settings, numbers, host, people, ua, out };
         let done = act(&mut self.state.calls, io);
         self.state.calls.record(io, 0);
         self.work.extend(self.spare.call.drain(..).map(Work::Call));

@@ -9,6 +9,7 @@ use super::helpline::{self, DESK, HERE, any_port, free_addresses};
 use super::wire::Wire;
 use super::{Ended, judge, say};
 use jiff::Timestamp;
+use pukar::call::{Home, Homes};
 use pukar::config::{self, Settings};
 use pukar::console::{DemoArgs, Fault, read_settings};
 use pukar::load::{self, Arrivals, Plan, Record, Report, Span};
@@ -116,7 +117,7 @@ fn here(
         listener.advertise = None;
     }
     let media = &mut settings.call.media;
-    (media.bind, media.advertise) = ([127, 0, 0, 1].into(), [127, 0, 0, 1].into());
+    media.homes = Homes::new(Home::at([127, 0, 0, 1].into()), None);
     (media.ports, media.workers) = ((10_000, 20_999), 1);
     for trunk in &mut settings.sip.trunks {
         let centre = centres.iter().find(|centre| centre.trunk == trunk.name);

@@ -153,6 +153,8 @@ pub struct Far {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
+    /// Other programs have these ports: nobody should be given one of them.
+    Held { ports: Vec<u16> },
     /// The port could not be opened, or its socket broke.
     Failed { port: PortId, why: String },
     /// The far end's address is settled: nothing from anywhere else is accepted from now on.

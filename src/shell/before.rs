@@ -126,20 +126,17 @@ pub fn bind_http(
 
 /// Whoever does not say where it is known by this machine's own address.
 pub fn with_own_address(settings: Settings) -> Settings {
-    if !settings.wants_address() {
-        return settings;
-    }
-    match checks::own_address() {
-        Some(address) => {
-            tracing::info!("known to the network as {address}; `advertise` says otherwise");
-            settings.with_address(address)
-        }
-        None => {
-            tracing::warn!(
-                "this machine has no route to a network, so phones elsewhere cannot be told where \
-                 it is; write its address under [sip] advertise"
-            );
-            settings.with_address([127, 0, 0, 1].into())
+    for family in settings.wants_addresses() {
+        match checks::own_address(family) {
+            Some(address) => {
+                tracing::info!("known to the network as {address}; `advertise` says otherwise");
+            }
+            None => tracing::warn!(
+                "this machine has no {} route to a network, so phones elsewhere cannot be told \
+                 where it is; write its address under [sip] advertise, or listen on none",
+                family.name()
+            ),
         }
     }
+    settings.with_addresses(checks::own_address)
 }

@@ -2,6 +2,7 @@
 
 use super::sys::resources;
 use super::tcp;
+use crate::call::Family;
 use crate::config::Settings;
 use std::fs::DirBuilder;
 use std::net::{IpAddr, UdpSocket};
@@ -88,16 +89,17 @@ fn open_files(settings: &Settings) -> Option<String> {
     })
 }
 
-/// The address that the rest of the network knows this machine by: the one that packets to far away
-/// would leave from. None are sent.
-pub fn own_address() -> Option<IpAddr> {
-    let far_away = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
-    far_away.into_iter().find_map(|(from, to)| {
-        let socket = UdpSocket::bind(from).ok()?;
-        socket.connect(to).ok()?;
-        let ip = socket.local_addr().ok()?.ip();
-        (!ip.is_unspecified()).then_some(ip)
-    })
+/// The address of this family that the rest of the network knows this machine by: the one that
+/// packets to far away would leave from. None are sent.
+pub fn own_address(family: Family) -> Option<IpAddr> {
+    let (from, to) = match family {
+        Family::V4 => ("0.0.0.0:0", "192.0.2.1:9"),
+        Family::V6 => ("[::]:0", "[2001:db8::1]:9"),
+    };
+    let socket = UdpSocket::bind(from).ok()?;
+    socket.connect(to).ok()?;
+    let ip = socket.local_addr().ok()?.ip();
+    (!ip.is_unspecified()).then_some(ip)
 }
 
 #[cfg(test)]

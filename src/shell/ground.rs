@@ -8,7 +8,7 @@ use super::core_loop::LoopHandle;
 use super::handover::OpenFlow;
 use super::lane::{self, Inbox, Lane};
 use super::laps::Laps;
-use super::media::{self, Caretaker, OpenPorts, Setup, Workers};
+use super::media::{self, Caretaker, OpenPorts, Setup, Workers, held};
 use super::meters::{Metrics, ShellMeters};
 use super::outlets::Replies;
 use super::store::{self, Pace, Stores};
@@ -146,6 +146,7 @@ impl Ground {
             tracing::warn!("{complaint}");
         }
         let (inbox, handle) = (self.inbox.clone(), self.handle.clone());
+        let held = held::by_others(&self.settings.call.media, &inherited);
         let setup = Setup {
             count: usize::from(self.settings.call.media.workers),
             io: self.settings.call.media.io,
@@ -160,6 +161,16 @@ impl Ground {
             inherited: Arc::new(Mutex::new(inherited)),
         };
         let (workers, handle) = Workers::start(&setup)?;
+        if !held.is_empty() {
+            let some: Vec<String> = held.iter().take(8).map(u16::to_string).collect();
+            tracing::warn!(
+                "{} media ports are held by other programs ({}…) and are left out for now; \
+                 [media] ports may name others",
+                held.len(),
+                some.join(", ")
+            );
+            let _ = self.inbox.media(MediaEvent::Held { ports: held });
+        }
         self.lap("media workers");
         Ok((workers, Lane::new("media", Box::new(handle), WAITING_MAX)))
     }

@@ -36,8 +36,7 @@ pub fn adopt(running: &Settings, mut fresh: Settings) -> Settings {
     }
     fresh.sip.listen.clone_from(&running.sip.listen);
     let (old, new) = (&running.call.media, &mut fresh.call.media);
-    (new.bind, new.advertise, new.ports, new.workers, new.dscp) =
-        (old.bind, old.advertise, old.ports, old.workers, old.dscp);
+    (new.homes, new.ports, new.workers, new.dscp) = (old.homes, old.ports, old.workers, old.dscp);
     new.io = old.io;
     fresh.sip.dscp = running.sip.dscp;
     fresh.stores.clone_from(&running.stores);
@@ -77,9 +76,9 @@ pub fn go_on(before: &Settings, fresh: Settings, live: bool) -> Settings {
         }
     }
     let (old, new) = (&before.call.media, &mut fresh.call.media);
-    if (old.bind, old.ports) != (new.bind, new.ports) {
+    if old.ports != new.ports || old.homes.binds() != new.homes.binds() {
         tracing::warn!("media ports change at a start without calls: there are calls on the old");
-        (new.bind, new.advertise, new.ports) = (old.bind, old.advertise, old.ports);
+        (new.homes, new.ports) = (old.homes, old.ports);
     }
     fresh
 }
@@ -138,7 +137,7 @@ fn bound(settings: &Settings) -> impl PartialEq {
     let media = &settings.call.media;
     let listens: Vec<_> = settings.sip.listen.iter().map(|l| (l.transport, l.bind)).collect();
     let moved = (media.workers, media.io, media.dscp);
-    (listens, media.bind, media.ports, moved, settings.sip.dscp)
+    (listens, media.homes.binds(), media.ports, moved, settings.sip.dscp)
 }
 
 /// The id that a tune of the new configuration has in memory.

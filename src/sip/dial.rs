@@ -10,7 +10,7 @@ use super::{Contact, Dial, Effect, Hop, Target, Transport};
 use super::{compose, tag};
 use crate::base::{Cx, LegId, TrunkId, limits};
 use crate::wire::sip::{Uri, percent};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Where a call can go, or what has to be found first.
 enum Aim {
@@ -53,6 +53,23 @@ impl UserAgent {
             }
         }
         id
+    }
+
+    /// The address that a call to this target would be sent to first, as far as it is known without
+    /// asking the DNS.
+    pub fn reach(&self, target: &Target) -> Option<IpAddr> {
+        match target {
+            Target::Contact(contact) => Some(contact.hop.peer.ip()),
+            Target::Uri(text) => {
+                let place = Uri::parse(text).and_then(|uri| Place::of(&uri))?;
+                place.numeric()
+            }
+            Target::Trunk { trunk, .. } => {
+                let (servers, _) = self.worth_trying(self.trunks.servers(*trunk));
+                let mut ways = servers.iter();
+                ways.find_map(|at| self.net.local(at.transport, at.addr).map(|_| at.addr.ip()))
+            }
+        }
     }
 
     fn set_out(&mut self, cx: &mut Cx, id: LegId, ways: Vec<Way>, out: &mut Vec<Effect>) {

@@ -7,11 +7,11 @@ use super::switch::{HELPLINE, Switch};
 use super::{Deadline, PATIENCE};
 use pukar::wire::codec::Codec;
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 /// The one agent, at the telephone in house 3.
-const AGENT: &str = "[[agent]]\nid = \"op1\"\nskills = [\"operator\"]\nready = true\n\
+pub const AGENT: &str = "[[agent]]\nid = \"op1\"\nskills = [\"operator\"]\nready = true\n\
                      contact = \"sip:op1@NET.3:5060\"\n";
 
 /// Where a party is, and where it says that it listens; `None`: there.
@@ -75,8 +75,9 @@ pub struct End {
     codec: Codec,
     sequence: u16,
     switch: SocketAddr,
-    /// The To of its dialog with the switch.
+    /// The To of its dialog with the switch, and how many requests it has sent there.
     dialog: String,
+    requests: u32,
 }
 
 pub struct Duet {
@@ -91,18 +92,20 @@ impl End {
         Self::at(street, Place { at: street.ip(house), says: None }, ssrc)
     }
 
-    pub fn at(street: &Street, Place { at: ip, says }: Place, ssrc: u32) -> Self {
-        let to = street.sip(SWITCH);
-        let bind = |port| {
-            let socket = UdpSocket::bind((ip, port)).unwrap();
-            socket.set_read_timeout(Some(PATIENCE)).unwrap();
-            socket
-        };
-        let (rtp, rtcp) = (bind(40_000), bind(40_001));
-        let (sip, dialog) = (Udp::at_port(ip, 5060, to), String::new());
+    pub fn at(street: &Street, Place { at, says }: Place, ssrc: u32) -> Self {
+        let end = Self::by(at.into(), [5_060, 40_000, 40_001], street.sip(SWITCH), ssrc);
+        let says = says.unwrap_or(end.says);
+        Self { says, ..end }
+    }
+
+    /// At any address, with these ports for SIP, RTP and RTCP, and the switch at `to`.
+    pub fn by(ip: IpAddr, [sip, rtp, rtcp]: [u16; 3], to: SocketAddr, ssrc: u32) -> Self {
+        let (rtp, rtcp) = (heard_at(ip, rtp), heard_at(ip, rtcp));
+        let (sip, dialog) = (Udp::at_port(ip, sip, to), String::new());
         let (codec, sequence) = (Codec::Pcma, 7_000);
-        let says = says.unwrap_or_else(|| rtp.local_addr().unwrap());
-        Self { sip, rtp, rtcp, says, to, ssrc, codec, sequence, switch: to, dialog }
+        let says = rtp.local_addr().unwrap();
+        let (switch, requests) = (to, 1);
+        Self { sip, rtp, rtcp, says, to, ssrc, codec, sequence, switch, dialog, requests }
     }
 
     /// The same in another codec, which it then offers alone.
@@ -110,11 +113,16 @@ impl End {
         Self { codec, ..self }
     }
 
+    pub fn sip_at(&self) -> SocketAddr {
+        self.sip.at()
+    }
+
     fn sdp(&self) -> String {
         let (ip, port) = (self.says.ip(), self.says.port());
+        let kind = if ip.is_ipv4() { "IP4" } else { "IP6" };
         let (payload, format) = (self.codec.our_payload(), format_of(self.codec));
         format!(
-            "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
+            "v=0\r\no=- 1 1 IN {kind} {ip}\r\ns=-\r\nc=IN {kind} {ip}\r\nt=0 0\r\n\
              m=audio {port} RTP/AVP {payload} 101\r\na=rtpmap:{payload} {format}\r\n\
              a=rtpmap:101 telephone-event/8000\r\n"
         )
@@ -174,14 +182,56 @@ impl End {
         let more = format!("Contact: <sip:9826012345@{at}>\r\nContent-Type: application/sdp\r\n");
         self.sip.send(self.request("INVITE", 1, &more, &self.sdp()).as_bytes());
         let answer = self.until(|m| status(m) == Some(200) && m.contains("INVITE"));
-        self.to = media(&answer, self.switch);
+        self.to = media(&answer);
         self.dialog = format!("To: {}\r\n", header(&answer, "To").unwrap());
         self.sip.send(with_to(&self.request("ACK", 1, "", ""), &self.dialog).as_bytes());
     }
 
+    /// Has its sound at another address from now on, and says so.
+    pub fn goes_over(&mut self, ip: IpAddr) {
+        (self.rtp, self.rtcp) = (heard_at(ip, 0), heard_at(ip, 0));
+        self.says = self.rtp.local_addr().unwrap();
+        self.requests += 1;
+        let more = format!(
+            "Contact: <sip:9826012345@{}>\r\nContent-Type: application/sdp\r\n",
+            self.sip.at()
+        );
+        let seq = self.requests;
+        let invite = self.request("INVITE", seq, &more, &self.sdp());
+        self.sip.send(with_to(&invite, &self.dialog).as_bytes());
+        let numbered = format!("CSeq: {seq} INVITE");
+        let answer = self.until(|m| status(m) == Some(200) && m.contains(&numbered));
+        self.to = media(&answer);
+        self.sip.send(with_to(&self.request("ACK", seq, "", ""), &self.dialog).as_bytes());
+    }
+
     pub fn hang_up(&mut self) {
-        self.sip.send(with_to(&self.request("BYE", 2, "", ""), &self.dialog).as_bytes());
+        self.requests += 1;
+        self.sip
+            .send(with_to(&self.request("BYE", self.requests, "", ""), &self.dialog).as_bytes());
         self.until(|message| status(message) == Some(200) && message.contains("BYE"));
+    }
+
+    /// Takes the call that comes, or agrees to what is new in one that there is.
+    pub fn answer(&mut self) {
+        let invite = self.until(|message| message.starts_with("INVITE "));
+        self.to = media(&invite);
+        let copied: String = invite
+            .lines()
+            .filter(|line| {
+                ["Via:", "From:", "Call-ID:", "CSeq:"].iter().any(|n| line.starts_with(n))
+            })
+            .map(|line| format!("{line}\r\n"))
+            .collect();
+        let (to, at, sdp) = (header(&invite, "To").unwrap(), self.sip.at(), self.sdp());
+        let tag = if to.contains(";tag=") { "" } else { ";tag=phone" };
+        let answer = format!(
+            "SIP/2.0 200 OK\r\n{copied}To: {to}{tag}\r\nContact: <sip:op1@{at}>\r\n\
+             Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
+            sdp.len()
+        );
+        self.sip.send(answer.as_bytes());
+        self.until(|message| message.starts_with("ACK "));
     }
 
     fn until(&self, fits: impl Fn(&str) -> bool) -> String {
@@ -211,9 +261,18 @@ pub fn packet((ssrc, payload_type, sequence): (u32, u8, u16), content: &[u8]) ->
     bytes
 }
 
-fn media(message: &str, host: SocketAddr) -> SocketAddr {
-    let line = message.lines().find_map(|line| line.strip_prefix("m=audio ")).expect("audio");
-    SocketAddr::new(host.ip(), line.split(' ').next().unwrap().parse().unwrap())
+/// Where a session description wants its sound.
+fn media(message: &str) -> SocketAddr {
+    let after = |start: &str| message.lines().find_map(|line| line.strip_prefix(start));
+    let port = after("m=audio ").expect("audio").split(' ').next().unwrap();
+    let ip = after("c=IN IP").and_then(|kind| kind.get(2..)).expect("an address");
+    SocketAddr::new(ip.parse().unwrap(), port.parse().unwrap())
+}
+
+fn heard_at(ip: IpAddr, port: u16) -> UdpSocket {
+    let socket = UdpSocket::bind((ip, port)).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket
 }
 
 impl Duet {
@@ -226,7 +285,21 @@ impl Duet {
     pub fn of(scene: Scene, meanwhile: impl FnOnce(&Duet)) -> Self {
         let mut duet = Self::dialled(scene);
         meanwhile(&duet);
-        duet.answer();
+        duet.phone.answer();
+        duet.until_heard();
+        duet
+    }
+
+    /// These two, through this switch. `meanwhile` as above.
+    pub fn with(
+        switch: Switch,
+        (caller, phone): (End, End),
+        meanwhile: impl FnOnce(&mut Duet),
+    ) -> Self {
+        let mut duet = Self { switch, caller, phone, said: 0 };
+        duet.caller.dial();
+        meanwhile(&mut duet);
+        duet.phone.answer();
         duet.until_heard();
         duet
     }
@@ -234,7 +307,7 @@ impl Duet {
     /// The agent has answered, and nobody has said a word yet.
     pub fn answered(scene: Scene) -> Self {
         let mut duet = Self::dialled(scene);
-        duet.answer();
+        duet.phone.answer();
         duet
     }
 
@@ -253,26 +326,6 @@ impl Duet {
         let mut duet = Self { switch, caller, phone, said: 0 };
         duet.caller.dial();
         duet
-    }
-
-    fn answer(&mut self) {
-        let invite = self.phone.until(|message| message.starts_with("INVITE "));
-        self.phone.to = media(&invite, self.switch.sip());
-        let copied: String = invite
-            .lines()
-            .filter(|line| {
-                ["Via:", "From:", "Call-ID:", "CSeq:"].iter().any(|n| line.starts_with(n))
-            })
-            .map(|line| format!("{line}\r\n"))
-            .collect();
-        let (to, at, sdp) = (header(&invite, "To").unwrap(), self.phone.sip.at(), self.phone.sdp());
-        let answer = format!(
-            "SIP/2.0 200 OK\r\n{copied}To: {to};tag=phone\r\nContact: <sip:op1@{at}>\r\n\
-             Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
-            sdp.len()
-        );
-        self.phone.sip.send(answer.as_bytes());
-        self.phone.until(|message| message.starts_with("ACK "));
     }
 
     /// Over what has been heard until now.

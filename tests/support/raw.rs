@@ -2,7 +2,7 @@
 
 use super::PATIENCE;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
 pub struct Udp {
@@ -11,12 +11,12 @@ pub struct Udp {
 }
 
 impl Udp {
-    pub fn new(from: Ipv4Addr, to: SocketAddr) -> Self {
+    pub fn new(from: impl Into<IpAddr>, to: SocketAddr) -> Self {
         Self::at_port(from, 0, to)
     }
 
-    pub fn at_port(from: Ipv4Addr, port: u16, to: SocketAddr) -> Self {
-        let socket = UdpSocket::bind((from, port)).unwrap();
+    pub fn at_port(from: impl Into<IpAddr>, port: u16, to: SocketAddr) -> Self {
+        let socket = UdpSocket::bind((from.into(), port)).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         Self { socket, to }
     }

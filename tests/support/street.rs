@@ -44,6 +44,11 @@ impl Street {
         (self.ip(house), 5060).into()
     }
 
+    /// A number below 32,768 that hardly any other street has just now.
+    pub fn number(&self) -> u16 {
+        u16::from(self.a - 64) << 8 | u16::from(self.b)
+    }
+
     /// `NET.3` becomes the address of house 3.
     pub fn address(&self, text: &str) -> String {
         text.replace("NET.", &format!("127.{}.{}.", self.a, self.b))

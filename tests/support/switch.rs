@@ -91,6 +91,13 @@ impl Switch {
         Self::start_on(street, own(), false, &common, parts)
     }
 
+    /// The same, where it listens here as well, and has other media ports.
+    pub fn listening(street: Street, at: SocketAddr, ports: &str, parts: &[&str]) -> Self {
+        let common = COMMON.replace("listen = [", &format!("listen = [\"udp:{at}\", "));
+        let common = common.replace("20000-21999", ports);
+        Self::start_on(street, own(), false, &common, parts)
+    }
+
     /// The same, from a copy of the program in the street's folder, for tests that replace it.
     pub fn start_from_a_copy(parts: &[&str]) -> Self {
         let street = Street::new();

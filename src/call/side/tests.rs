@@ -1,6 +1,7 @@
 //! Offers and answers as telephones and carriers make them.
 
 use super::*;
+use crate::call::{Home, Homes};
 
 const MU: Option<Spoken> = Some(Spoken { codec: Codec::Pcmu, comfort: false, wants: None });
 
@@ -26,7 +27,7 @@ const WIDE: &str = "a=rtpmap:111 opus/48000/2\r\na=rtpmap:96 telephone-event/480
 #[test]
 fn a_caller_is_answered_with_what_the_phones_have_and_a_phone_with_what_the_caller_speaks() {
     let media = MediaSettings::default();
-    let caller = || Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+    let caller = || Side::new(PortId::new(20_000, 0), Family::V4, &mut Rng::new(1));
     let offer = described("111 9 0 8 13 96 97", WIDE);
     let mut side = caller();
     let answer = said(&side.answer(&media, &offer).unwrap());
@@ -65,7 +66,7 @@ fn a_later_offer_names_no_payload_type_twice_and_none_for_something_else() {
         ("101", "a=rtpmap:101 opus/48000/2\r\n"),
         ("102 101", "a=rtpmap:102 opus/48000/2\r\na=rtpmap:101 telephone-event/48000\r\n"),
     ] {
-        let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+        let mut side = Side::new(PortId::new(20_000, 0), Family::V4, &mut Rng::new(1));
         side.answer(&media, &described(formats, maps)).unwrap();
         let again = side.offer(&media, None);
         let mut once = numbers(&again);
@@ -83,7 +84,7 @@ fn a_later_offer_names_no_payload_type_twice_and_none_for_something_else() {
 #[test]
 fn an_answer_may_name_a_codec_by_another_number() {
     let media = MediaSettings::default();
-    let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+    let mut side = Side::new(PortId::new(20_000, 0), Family::V4, &mut Rng::new(1));
     assert_eq!(numbers(&side.offer(&media, None)), [8, 0, 9, 96, 101, 102]);
     let maps = "a=rtpmap:111 opus/48000/2\r\na=rtpmap:112 telephone-event/48000\r\n";
     side.accept(&media, &described("111 112", maps)).unwrap();
@@ -95,7 +96,7 @@ fn an_answer_may_name_a_codec_by_another_number() {
 #[test]
 fn an_answer_with_opus_behind_another_codec_may_be_followed_by_either() {
     let media = MediaSettings::default();
-    let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+    let mut side = Side::new(PortId::new(20_000, 0), Family::V4, &mut Rng::new(1));
     side.offer(&media, None);
     let maps = "a=rtpmap:111 opus/48000/2\r\n";
     side.accept(&media, &described("8 111", maps)).unwrap();
@@ -110,7 +111,7 @@ fn an_answer_with_opus_behind_another_codec_may_be_followed_by_either() {
 #[test]
 fn what_was_agreed_last_before_the_answer_stands() {
     let media = MediaSettings::default();
-    let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+    let mut side = Side::new(PortId::new(20_000, 0), Family::V4, &mut Rng::new(1));
     let early = side.answer_early(&media, &offer(4_000), None).unwrap();
     assert_eq!(side.answer_early(&media, &offer(4_000), MU).unwrap(), early);
     let later = side.answer(&media, &offer(5_000)).unwrap();
@@ -128,7 +129,7 @@ fn rtcp_goes_with_rtp_where_the_far_end_offers_it_and_nowhere_else() {
         bytes: [&body.bytes[..], b"a=rtcp-mux\r\na=rtcp:4001\r\n"].concat().into(),
         ..body
     };
-    let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+    let mut side = Side::new(PortId::new(20_000, 0), Family::V4, &mut Rng::new(1));
     assert!(!said(&side.answer(&media, &offer(4_000)).unwrap()));
     assert_eq!(side.far.unwrap().rtcp.port(), 4_001);
     assert!(said(&side.answer(&media, &with(offer(4_000))).unwrap()));
@@ -150,14 +151,14 @@ fn a_first_offer_has_rtcp_go_with_rtp_and_an_answer_may_be_without() {
     let with =
         |body: Body| Body { bytes: [&body.bytes[..], b"a=rtcp-mux\r\n"].concat().into(), ..body };
     for (answer, port) in [(offer(4_000), 4_001), (with(offer(4_000)), 4_000)] {
-        let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+        let mut side = Side::new(PortId::new(20_000, 0), Family::V4, &mut Rng::new(1));
         assert!(said(&side.offer(&media, None)));
         side.accept(&media, &answer).unwrap();
         assert_eq!(side.far.unwrap().rtcp.port(), port);
         assert_eq!(said(&side.offer_again(&media)), port == 4_000);
     }
     // Their own offer comes first where both are under way: it alone counts.
-    let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+    let mut side = Side::new(PortId::new(20_000, 0), Family::V4, &mut Rng::new(1));
     side.offer(&media, None);
     assert!(!said(&side.answer(&media, &offer(4_000)).unwrap()));
 }
@@ -166,11 +167,11 @@ fn a_first_offer_has_rtcp_go_with_rtp_and_an_answer_may_be_without() {
 #[test]
 fn the_opus_that_a_party_wants_is_asked_of_the_other() {
     let media = MediaSettings::default();
-    let mut caller = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+    let mut caller = Side::new(PortId::new(20_000, 0), Family::V4, &mut Rng::new(1));
     let wants = "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 maxaveragebitrate=16000\r\n";
     caller.answer(&media, &described("111", wants)).unwrap();
     assert_eq!(caller.far.unwrap().opus.bits, 16_000);
-    let mut agent = Side::new(PortId::new(20_002, 0), &mut Rng::new(2));
+    let mut agent = Side::new(PortId::new(20_002, 0), Family::V4, &mut Rng::new(2));
     let asked = "a=fmtp:96 useinbandfec=1;maxaveragebitrate=16000\r\n";
     assert!(said(&agent.offer(&media, caller.spoken())).contains(asked));
     agent.accept(&media, &described("96", "a=rtpmap:96 opus/48000/2\r\n")).unwrap();
@@ -184,7 +185,7 @@ fn the_opus_that_a_party_wants_is_asked_of_the_other() {
 fn where_keys_are_tones_only_what_lets_them_through_is_spoken() {
     let media = MediaSettings::default();
     let side = || {
-        let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+        let mut side = Side::new(PortId::new(20_000, 0), Family::V4, &mut Rng::new(1));
         side.inband = true;
         side
     };
@@ -206,7 +207,7 @@ const G722: Spoken = Spoken { codec: Codec::G722, comfort: false, wants: None };
 #[test]
 fn whoever_knows_the_others_codec_is_asked_for_it_once() {
     let media = MediaSettings::default();
-    let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+    let mut side = Side::new(PortId::new(20_000, 0), Family::V4, &mut Rng::new(1));
     side.answer(&media, &described("8 9", "")).unwrap();
     let opus = Spoken { codec: Codec::Opus, ..G722 };
     assert!(!side.could_speak(&media, MU.unwrap()) && !side.could_speak(&media, opus));
@@ -219,10 +220,42 @@ fn whoever_knows_the_others_codec_is_asked_for_it_once() {
 #[test]
 fn a_number_that_meant_something_that_we_do_not_speak_means_nothing_else_later() {
     let media = MediaSettings::default();
-    let mut side = Side::new(PortId::new(20_000, 0), &mut Rng::new(1));
+    let mut side = Side::new(PortId::new(20_000, 0), Family::V4, &mut Rng::new(1));
     let strange = "a=rtpmap:96 SILK/16000\r\na=rtpmap:102 iLBC/8000\r\n";
     side.answer(&media, &described("96 102 8 101", strange)).unwrap();
     assert_eq!(numbers(&side.offer(&media, None)), [8, 0, 9, 97, 98, 99]);
     side.accept(&media, &described("8", "")).unwrap();
     assert_eq!(numbers(&side.offer_again(&media))[..4], [8, 0, 9, 97], "not even much later");
+}
+
+#[test]
+fn an_offer_is_answered_in_its_own_family_and_ours_names_that_of_the_leg() {
+    let [four, six]: [Home; 2] =
+        ["192.0.2.5", "2001:db8::5"].map(|ip| Home::at(ip.parse().unwrap()));
+    let media = MediaSettings { homes: Homes::new(four, Some(six)), ..MediaSettings::default() };
+    let offer = |place: &str| {
+        let text = format!("v=0\r\nc=IN {place}\r\nm=audio 4000 RTP/AVP 8\r\n");
+        Body { kind: SDP.into(), bytes: text.into_bytes().into() }
+    };
+    for (mut family, place, moves, answered) in [
+        (Family::V4, "IP4 192.0.2.9", false, "c=IN IP4 192.0.2.5\r\n"),
+        (Family::V4, "IP6 2001:db8::9", true, "c=IN IP6 2001:db8::5\r\n"),
+        (Family::V6, "IP4 192.0.2.9", true, "c=IN IP4 192.0.2.5\r\n"),
+        // On hold as RFC 2543 has it: nobody goes anywhere.
+        (Family::V6, "IP4 0.0.0.0", false, "c=IN IP6 2001:db8::5\r\n"),
+    ] {
+        let mut side = Side::new(PortId::new(20_000, 0), family, &mut Rng::new(1));
+        assert_eq!(side.follow(&media, &offer(place)), moves, "{place}");
+        let answer = said(&side.answer(&media, &offer(place)).unwrap());
+        assert!(answer.contains(answered), "{place}: {answer}");
+        family = side.door().1;
+        let ours = said(&side.offer_again(&media));
+        assert!(ours.contains(answered), "{place} in {family:?}: {ours}");
+    }
+    let mut side = Side::new(PortId::new(20_000, 0), Family::V4, &mut Rng::new(1));
+    let one = MediaSettings { homes: Homes::new(four, None), ..MediaSettings::default() };
+    assert!(!side.follow(&one, &offer("IP6 2001:db8::9")));
+    assert_eq!(side.answer(&one, &offer("IP6 2001:db8::9")), Err(NOT_ACCEPTABLE));
+    side.offer(&media, None);
+    assert_eq!(side.accept(&media, &offer("IP6 2001:db8::9")), Err(NOT_ACCEPTABLE));
 }

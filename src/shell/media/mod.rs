@@ -5,6 +5,7 @@
 //! import: base, media.
 
 mod caretaker;
+pub mod held;
 mod polled;
 mod ringed;
 mod sockets;

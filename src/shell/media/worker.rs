@@ -283,7 +283,8 @@ impl<I: Io> Worker<I> {
         let Err(event) = refused else { return };
         let may_be_lost = match event {
             Event::Silent { .. } | Event::Heard { .. } | Event::Key { .. } => true,
-            Event::Failed { .. }
+            Event::Held { .. }
+            | Event::Failed { .. }
             | Event::Latched { .. }
             | Event::Played { .. }
             | Event::Closed { .. } => false,

@@ -1,7 +1,7 @@
 //! What an offer or an answer says of the one audio stream that the switch can serve: codecs that
 //! we know over plain RTP, with telephone-event and comfort noise. May import: base, codec.
 
-use super::{Direction, Media, Place, Session};
+use super::{Direction, Family, Media, Place, Session};
 use crate::wire::codec::Codec;
 use crate::wire::opus::Terms;
 use serde::{Deserialize, Serialize};
@@ -83,8 +83,8 @@ pub enum Unusable {
     NoAudio,
     /// Audio, but no codec that we know.
     NoCodec,
-    /// A codec that we know, but at no unicast address of our family (IPv4, IPv6) that can be sent
-    /// to.
+    /// A codec that we know, but at no unicast address of a family of ours (IPv4, IPv6) that can be
+    /// sent to.
     NoAddress,
 }
 
@@ -101,9 +101,9 @@ impl Audio {
 }
 
 impl Session {
-    /// The first line that can be served from `ours`, an address of the family that media have.
-    /// RFC 5118 section 4.8: a line for each family may stand in one description.
-    pub fn audio(&self, ours: IpAddr) -> Result<Audio, Unusable> {
+    /// The first line that can be served by whoever has addresses of these families. RFC 5118
+    /// section 4.8: a line for each family may stand in one description.
+    pub fn audio(&self, ours: &[Family]) -> Result<Audio, Unusable> {
         let mut why = Unusable::NoAudio;
         for (line, media) in self.media.iter().enumerate().filter(|(_, media)| media.is_plain()) {
             why = match self.read(line, media, ours) {
@@ -114,7 +114,7 @@ impl Session {
         Err(why)
     }
 
-    fn read(&self, line: usize, media: &Media, ours: IpAddr) -> Result<Audio, Unusable> {
+    fn read(&self, line: usize, media: &Media, ours: &[Family]) -> Result<Audio, Unusable> {
         let formats = media.codecs();
         if formats.is_empty() {
             return Err(Unusable::NoCodec);
@@ -124,9 +124,8 @@ impl Session {
             return Err(Unusable::NoAddress);
         };
         let address = address.to_canonical();
-        let family = |other: IpAddr| other.is_ipv4() == ours.is_ipv4();
         // 0.0.0.0 is nowhere in either family.
-        let reached = family(address) || address.is_unspecified();
+        let reached = ours.contains(&Family::of(address)) || address.is_unspecified();
         if !reached || address.is_multicast() || broadcast(address) {
             return Err(Unusable::NoAddress);
         }
@@ -134,7 +133,8 @@ impl Session {
             // RFC 5761 section 5.1.3: then `a=rtcp` is for whoever does not know it.
             _ if media.rtcp_mux => (address, media.port),
             Some(rtcp) => {
-                let own = rtcp.address.map(|own| own.to_canonical()).filter(|own| family(*own));
+                let own = rtcp.address.map(|own| own.to_canonical());
+                let own = own.filter(|own| own.is_ipv4() == address.is_ipv4());
                 (own.unwrap_or(address), rtcp.port)
             }
             None => (address, media.port.saturating_add(1)),

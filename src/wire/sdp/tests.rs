@@ -4,9 +4,9 @@ use super::*;
 use crate::base::limits::{SDP_MAX, SDP_MEDIA_MAX};
 use crate::wire::codec::Codec;
 use crate::wire::opus::Terms;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
-const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
+const HERE: &[Family] = &[Family::V4];
 
 const PHONE: &str = "v=0\r\no=- 20518 7 IN IP4 203.0.113.1\r\ns= \r\nc=IN IP4 203.0.113.1\r\n\
     t=0 0\r\na=X-nat:0\r\nm=audio 54400 RTP/AVP 18 8 0 101\r\na=rtpmap:18 G729/8000\r\n\
@@ -78,7 +78,7 @@ fn dynamic_payload_types_are_known_by_their_map() {
         "v=0\nm=audio 4000 RTP/AVP 96 97 98\nc=IN IP6 2001:db8::1\na=rtpmap:96 pcmu/8000/1\n\
          a=rtpmap:97 PCMA/16000\na=rtpmap:98 telephone-event/48000\n",
     );
-    let audio = session.audio("2001:db8::7".parse().unwrap()).unwrap();
+    let audio = session.audio(&[Family::V6]).unwrap();
     assert_eq!(audio.formats, vec![Format { codec: Codec::Pcmu, payload: 96 }]);
     assert_eq!(audio.events, Events { narrow: None, wide: Some(98) });
     assert_eq!(audio.events.beside(Codec::Pcmu), None);
@@ -155,8 +155,10 @@ fn the_first_line_of_our_own_family_is_served() {
     let four = both.audio(HERE).unwrap();
     assert_eq!((four.line, four.rtp), (1, address("192.0.2.1:4000")));
     assert_eq!(four.rtcp, address("192.0.2.1:4005"), "RTCP of another family would reach nobody");
-    let six = both.audio("2001:db8::7".parse().unwrap()).unwrap();
+    let six = both.audio(&[Family::V6]).unwrap();
     assert_eq!((six.line, six.rtp), (0, address("[2001:db8::1]:6000")));
+    let any = both.audio(&[Family::V4, Family::V6]).unwrap();
+    assert_eq!((any.line, any.rtp), (0, address("[2001:db8::1]:6000")), "its order, not ours");
     let only_six = parse("v=0\nc=IN IP6 2001:db8::1\nm=audio 6000 RTP/AVP 0\n");
     assert_eq!(only_six.audio(HERE), Err(Unusable::NoAddress));
     let mapped = parse("v=0\nc=IN IP6 ::ffff:192.0.2.1\nm=audio 6000 RTP/AVP 0\n");
