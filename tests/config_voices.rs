@@ -160,3 +160,28 @@ fn media_have_an_address_or_one_of_each_family() {
          it out",
     );
 }
+
+#[test]
+fn a_trunk_names_networks_that_its_sound_may_come_from() {
+    let trunk = |more: &str| {
+        format!("[[trunk]]\nname = \"bsnl\"\nhosts = [\"10.0.0.9:5060\"]\nmedia_from = {more}\n")
+    };
+    let settings = read(&trunk("[\"203.0.113.0/24\", \"2001:db8::/32\"]")).unwrap();
+    let networks = settings.call.trunks[0].media_from;
+    for (address, inside) in
+        [("203.0.113.7", true), ("203.0.114.7", false), ("2001:db8:1::7", true), ("::1", false)]
+    {
+        assert_eq!(networks.contain(address.parse().unwrap()), inside, "{address}");
+    }
+    for (wrong, instead) in [
+        ("\"10.0.0.1/24\"", "is no network; write one such as \"203.0.113.0/24\" or \"10.0.0.9\""),
+        ("\"0.0.0.0/0\"", "lets in half the world; name the carrier's own networks"),
+        ("\"2000::/3\"", "lets in half the world; name the carrier's own networks"),
+    ] {
+        one(&trunk(wrong), &format!("4: media_from {wrong} {instead}"));
+    }
+    one(
+        &trunk("[\"10.0.0.1\", \"10.0.0.2\", \"10.0.0.3\", \"10.0.0.4\", \"10.0.0.5\"]"),
+        "4: media_from has 5 networks; keep to 4",
+    );
+}

@@ -319,3 +319,27 @@ fn whoever_may_be_recorded_is_told_once() {
         stage.hang_up(&call);
     }
 }
+
+/// Somebody from outside is asked to join a call that is recorded.
+#[test]
+fn who_joins_a_recorded_call_later_is_told_before_they_are_recorded() {
+    let desk = "[[line]]\nnumbers = [\"104\"]\nto = \"sip:desk@10.2.0.7\"\n";
+    let mut stage = stage("record = true", "", "", desk);
+    stage.habit("10.2.0.7:5060", Habit::Answers);
+    let notice = stage.settings.call.recording.notice.unwrap();
+    let count = |stage: &Stage| stage.played.iter().filter(|tune| **tune == notice).count();
+    let call = stage.dial("9876543210", "181", "");
+    stage.wait(secs(5));
+    words(&mut stage);
+    let (name, before) = (stage.arrival().id.clone(), count(&stage));
+    stage.is_telling = true;
+    stage.ask(Verb::Transfer { call: name, to: "104".into(), way: Way::Join });
+    stage.wait(secs(2));
+    assert_eq!(count(&stage), before + 1, "they alone hear it: {:?}", stage.replies.last());
+    assert!(words(&mut stage).is_empty(), "and are not recorded yet");
+    stage.tells_to_the_end();
+    assert_eq!(words(&mut stage), ["right"]);
+    stage.wait(secs(10));
+    assert_eq!(count(&stage), before + 1);
+    stage.hang_up(&call);
+}

@@ -34,6 +34,8 @@ pub const TRANSACTIONS_MAX: usize = 400_000;
 pub const LEGS_MAX: usize = 40_000;
 /// How often a phone that has fallen silent is asked whether it is there again.
 pub const PHONE_ASK: Duration = Duration::from_secs(10);
+/// Networks that the sound of one trunk may come from, besides those that its calls name.
+pub const MEDIA_NETWORKS_MAX: usize = 4;
 /// How long a media port that another program holds is left alone.
 pub const PORT_ASIDE: Duration = Duration::from_secs(600);
 /// Media ports tried for one leg when the system takes them away or does not grant them.

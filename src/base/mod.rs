@@ -4,6 +4,7 @@
 
 mod id;
 pub mod limits;
+mod network;
 pub mod number;
 mod rng;
 mod slab;
@@ -13,6 +14,7 @@ mod time;
 mod timer;
 
 pub use id::*;
+pub use network::Network;
 pub use rng::Rng;
 pub use slab::Slab;
 pub use time::{Instant, Now, Wall};

@@ -8,9 +8,10 @@ use super::own::Begun;
 use super::recording::{Recorded, Tape};
 use super::side::Side;
 use crate::base::{AgentId, CallId, Instant, LegId, QueueId, TrunkId};
-use crate::media::control::{Command, Figures};
+use crate::media::control::{Ailment, Command, Figures};
 use crate::sip::{Act, Body, Cause, Dial};
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Everything a call asks for.
@@ -235,6 +236,15 @@ pub enum Fact {
         call: CallId,
         role: Role,
         silent: bool,
+    },
+    /// Something is wrong with a party's sound though packets come, or is not any more. `from`:
+    /// whose packets these are.
+    Ailing {
+        call: CallId,
+        role: Role,
+        what: Ailment,
+        on: bool,
+        from: Option<SocketAddr>,
     },
     /// The district of the call is known now, or another than before.
     District {

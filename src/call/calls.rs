@@ -9,7 +9,7 @@ use super::gate::Gate;
 use super::leg::{Leg, Stage};
 use super::out::{Plan, Refusal, Tally, Usage, Who};
 use super::ports::Ports;
-use super::routing::Book;
+use super::routing::{self, Book};
 use super::seats::Seats;
 use super::side::Side;
 use super::stopping::Stopping;
@@ -86,6 +86,7 @@ impl<'a> Io<'a, '_> {
         let mut side = Side::new(port, media.homes.towards(signalled), self.cx.rng);
         side.signalled = signalled;
         side.inband = self.settings.hears_keys(&invited.source);
+        side.media_from = self.settings.media_from(routing::trunk(invited));
         if let Some(offer) = &invited.offer {
             side.follow(media, offer);
         }
@@ -97,6 +98,7 @@ impl<'a> Io<'a, '_> {
         let family = self.settings.media.homes.towards(self.ua.reach(target));
         let mut side = Side::new(port, family, self.cx.rng);
         side.inband = self.settings.sounds_keys(target);
+        side.media_from = self.settings.media_from(target.trunk());
         Box::new(side)
     }
 }

@@ -85,6 +85,7 @@ impl Calls {
         let Some(this) = call.leg_mut(leg) else { return };
         // A new port counts from its beginning.
         forget_silence(io, id, this);
+        forget_ails(io, id, this);
         if std::mem::take(&mut this.hears_tune) {
             start_music(io, call);
         }
@@ -210,6 +211,13 @@ pub(super) fn watch(io: &mut Io, call: &mut Call, id: CallId, leg: LegId) {
     io.media(Command::Watch { port: leg.side.port, silence });
     if placed || matches!(leg.role, Role::Agent(_)) {
         io.media(Command::Codes { port: leg.side.port });
+    }
+}
+
+/// The port is another, and tells anew.
+pub(super) fn forget_ails(io: &mut Io, call: CallId, leg: &mut Leg) {
+    for what in std::mem::take(&mut leg.ails) {
+        io.fact(Fact::Ailing { call, role: leg.role, what, on: false, from: None });
     }
 }
 

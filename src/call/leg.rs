@@ -3,9 +3,10 @@
 use super::side::Side;
 use super::{Effect, MediaSettings, Role};
 use crate::base::{AgentId, Instant, LegId};
-use crate::media::control::Command;
+use crate::media::control::{Ailment, Command};
 use crate::sip::{Act, Cause};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leg {
@@ -15,10 +16,14 @@ pub struct Leg {
     pub stage: Stage,
     /// It rang for long enough and was told to stop; what it says to that is still to come.
     pub cancelled: bool,
+    /// It has heard that the call is recorded.
+    pub told: bool,
     /// A tune is playing to it.
     pub hears_tune: bool,
     /// It should be heard and is not.
     pub silent: bool,
+    /// What is wrong with its sound though packets come.
+    pub ails: BTreeSet<Ailment>,
     /// Its port was taken away after the offer had left; a new offer follows its answer.
     pub moved: bool,
     /// How many ports were taken away from it.
@@ -64,8 +69,10 @@ impl Leg {
             side,
             stage,
             cancelled: false,
+            told: false,
             hears_tune: false,
             silent: false,
+            ails: BTreeSet::new(),
             moved: false,
             moves: 0,
             keys: String::new(),

@@ -51,6 +51,7 @@ mod tries;
 mod turned;
 mod waiting;
 
+pub use crate::media::control::{Ailment, Networks};
 pub use crate::wire::codec::Codec;
 pub use crate::wire::sdp::Family;
 pub use api::*;

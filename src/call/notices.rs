@@ -279,6 +279,17 @@ impl Calls {
                     io.fact(Fact::Measured { call, leg, figures });
                 }
             }
+            Event::Ailing { port, what, on, from } => {
+                if let Some(&(call, leg)) = self.by_port.get(&port)
+                    && let Some(leg) = self.table.get_mut(call).and_then(|call| call.leg_mut(leg))
+                {
+                    match on {
+                        true => leg.ails.insert(what),
+                        false => leg.ails.remove(&what),
+                    };
+                    io.fact(Fact::Ailing { call, role: leg.role, what, on, from });
+                }
+            }
             Event::Latched { port, .. } => self.is_heard(io, port),
             Event::Key { port, key } => {
                 if let Some(&(id, leg)) = self.by_port.get(&port) {

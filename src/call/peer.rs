@@ -8,6 +8,7 @@ use super::leg::Stage;
 use super::{End, EndedBy, Outcome, Settings};
 use crate::base::text::clean;
 use crate::base::{Id, Instant, TrunkId, limits};
+use crate::media::control::Networks;
 use crate::sip::{Cause, Invited, Source, Target};
 use std::time::Duration;
 
@@ -91,6 +92,12 @@ impl Settings {
             Source::Trunk(trunk) => self.has_inband(*trunk),
             Source::User(_) => false,
         }
+    }
+
+    /// Where sound may come from of whoever is rung there, or calls from there.
+    pub(super) fn media_from(&self, trunk: Option<TrunkId>) -> Networks {
+        let trunk = trunk.and_then(|trunk| self.trunks.get(trunk.slot() as usize));
+        trunk.map(|trunk| trunk.media_from).unwrap_or_default()
     }
 
     fn has_inband(&self, trunk: TrunkId) -> bool {

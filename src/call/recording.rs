@@ -88,6 +88,8 @@ struct Recording {
     tracks: BTreeMap<PortId, Side>,
     /// Those who talk hear the notice just now; when it is over here, the recording begins.
     telling: Option<PortId>,
+    /// Those who have come from outside into a call that is recorded, and hear the notice just now.
+    newcomers: BTreeSet<PortId>,
     /// Nobody is to hear this part.
     paused: bool,
     /// The disk would not have it; nothing is tried again in this call.
@@ -225,6 +227,7 @@ impl Calls {
             began: io.cx.now.instant,
             tracks: BTreeMap::new(),
             telling: None,
+            newcomers: BTreeSet::new(),
             paused: false,
             failed: false,
             over: None,
@@ -235,7 +238,7 @@ impl Calls {
                 recording.tell(io, call, notice, !heard.is_empty());
                 BTreeMap::new()
             }
-            None => heard,
+            None => recording.greet(io, call, owed, heard),
         };
         if recording.file.is_empty() && !heard.is_empty() {
             let name = io.settings.recording.form.name(&call.name.to_string());
@@ -258,12 +261,18 @@ impl Calls {
     /// Those who talk have heard that they are recorded.
     pub(super) fn notice_is_over(&mut self, io: &mut Io, id: CallId, port: PortId) {
         let Some(recording) = self.recordings.0.get_mut(&id) else { return };
-        if recording.telling == Some(port)
-            && let Some(call) = self.table.get_mut(id)
-        {
+        let Some(call) = self.table.get_mut(id) else { return };
+        let all = recording.telling == Some(port);
+        if all {
             (recording.telling, call.told) = (None, true);
-            self.record_call(io, id);
+        } else if !recording.newcomers.remove(&port) {
+            return;
         }
+        let talk = call.talk.clone();
+        for leg in call.legs_mut() {
+            leg.told |= leg.side.port == port || all && talk.contains(&leg.id);
+        }
+        self.record_call(io, id);
     }
 
     fn end_recording(&mut self, io: &mut Io, id: CallId) {
@@ -309,8 +318,10 @@ impl Calls {
             None => {
                 let began = io.cx.now.instant;
                 let (file, tracks) = (String::new(), BTreeMap::new());
-                let (telling, paused, failed, over) = (None, !on, false, None);
-                let recording = Recording { file, began, tracks, telling, paused, failed, over };
+                let (telling, newcomers) = (None, BTreeSet::new());
+                let (paused, failed, over) = (!on, false, None);
+                let recording =
+                    Recording { file, began, tracks, telling, newcomers, paused, failed, over };
                 self.recordings.0.insert(id, recording);
                 if !on {
                     io.fact(Fact::Recording { call: id, what: Recorded::Paused });
@@ -355,7 +366,8 @@ impl Calls {
             }
             let call = self.table.get(*id).ok_or_else(|| format!("{id:?} is over and recorded"))?;
             let off = recording.paused || recording.failed || recording.telling.is_some();
-            let heard = if off { BTreeMap::new() } else { heard(call) };
+            let mut heard = if off { BTreeMap::new() } else { heard(call) };
+            heard.retain(|port, _| !recording.newcomers.contains(port));
             if heard != recording.tracks {
                 let tracks = &recording.tracks;
                 return Err(format!("{id:?} is recorded as {tracks:?} and heard as {heard:?}"));
@@ -369,6 +381,7 @@ impl Calls {
         for (call, recording) in &mut self.recordings.0 {
             recording.tracks.clear();
             recording.telling = None;
+            recording.newcomers.clear();
             let (call, file, at) = (*call, recording.file.clone(), recording.began);
             if let Some(end) = recording.over {
                 io.out.push(Effect::Tape(Tape::Close { call, file, at, end }));
@@ -394,6 +407,31 @@ impl Recording {
                 io.media(Command::Play { port, piece: NOTICE, tunes, then: None });
             }
         }
+    }
+}
+
+impl Recording {
+    /// Whoever comes from outside into a call that is recorded already hears the notice first, and
+    /// is recorded when it is over. A centre of ours that takes the call was told by what goes with
+    /// it.
+    fn greet(
+        &mut self,
+        io: &mut Io,
+        call: &Call,
+        notice: Option<TuneId>,
+        mut heard: BTreeMap<PortId, Side>,
+    ) -> BTreeMap<PortId, Side> {
+        let Some(notice) = notice.filter(|_| !self.file.is_empty() && call.centre.is_none()) else {
+            return heard;
+        };
+        let new = call.legs().filter(|leg| leg.role == Role::Target && !leg.told);
+        let new = new.map(|leg| leg.side.port).filter(|port| heard.contains_key(port));
+        let before = std::mem::replace(&mut self.newcomers, new.collect());
+        for &port in self.newcomers.difference(&before) {
+            io.media(Command::Play { port, piece: NOTICE, tunes: vec![notice], then: None });
+        }
+        heard.retain(|port, _| !self.newcomers.contains(port));
+        heard
     }
 }
 

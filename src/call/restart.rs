@@ -2,7 +2,7 @@
 //! talked is bridged, whoever waited hears what they heard; and whoever is not heard of is asked.
 
 use super::calls::{Calls, Io};
-use super::hearing::{connect, watch};
+use super::hearing::{connect, forget_ails, watch};
 use super::leg::{Leg, Stage};
 use super::ports::Ports;
 use super::{Call, Effect, EndedBy, Fact};
@@ -34,6 +34,7 @@ impl Calls {
                 if std::mem::take(&mut leg.silent) {
                     io.fact(Fact::Silent { call: id, role: leg.role, silent: false });
                 }
+                forget_ails(io, id, leg);
                 leg.unheard = leg.stage == Stage::Up;
                 leg.absent = false;
                 if leg.unheard {

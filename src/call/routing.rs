@@ -259,7 +259,7 @@ pub fn shown(settings: &Settings, invited: &Invited, host: &str) -> Party {
     }
 }
 
-fn trunk(invited: &Invited) -> Option<crate::base::TrunkId> {
+pub(super) fn trunk(invited: &Invited) -> Option<crate::base::TrunkId> {
     match invited.source {
         Source::Trunk(trunk) => Some(trunk),
         Source::User(_) => None,

@@ -12,6 +12,7 @@ use super::out::OutSettings;
 use super::recording::Rules;
 use crate::base::number::Plan;
 use crate::base::{QueueId, TrunkId, TuneId};
+use crate::media::control::Networks;
 use crate::wire::codec::Codec;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -307,6 +308,8 @@ pub struct Numbering {
     pub peer: bool,
     /// It has no telephone-event: keys are tones in the sound.
     pub inband: bool,
+    /// Where its sound may come from, whatever its calls say.
+    pub media_from: Networks,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@
 use super::MediaSettings;
 use crate::base::Id;
 use crate::base::{PortId, Rng};
-use crate::media::control::{Command, Far};
+use crate::media::control::{Command, Far, Networks};
 use crate::sip::Body;
 use crate::wire::codec::Codec;
 use crate::wire::opus::Terms;
@@ -42,6 +42,8 @@ pub struct Side {
     pub signalled: Option<IpAddr>,
     /// It comes from where keys are tones in the sound.
     pub inband: bool,
+    /// Where else its sound may come from.
+    pub media_from: Networks,
     /// The far end's last description where it has more than one media line: a later offer of ours
     /// must mirror every one.
     theirs: Option<(Box<Session>, usize)>,
@@ -96,6 +98,7 @@ impl Side {
             far: None,
             signalled: None,
             inband: false,
+            media_from: Networks::default(),
             theirs: None,
             early: None,
             offers_mux: false,
@@ -316,6 +319,8 @@ impl Side {
             rtp: audio.rtp,
             rtcp: audio.rtcp,
             signalled: self.signalled,
+            ssrc: audio.ssrc,
+            networks: self.media_from,
             codec,
             payload,
             ours: ours.0,

@@ -2,14 +2,14 @@
 
 use super::Env;
 use super::menus;
-use super::mistake::{Log, Wrong, choose};
+use super::mistake::{Log, Wrong, choose, wrong};
 use super::out;
 use super::section::{At, Section};
 use super::settings::{Settings, Tune};
 use super::tree::Table;
 use super::{secret, value};
-use crate::base::{QueueId, TuneId, limits, number};
-use crate::call::{CallerIn, DialledIn, Goal, Line, Numbering};
+use crate::base::{Network, QueueId, TuneId, limits, number};
+use crate::call::{CallerIn, DialledIn, Goal, Line, Networks, Numbering};
 use crate::sip::Trunk;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -96,7 +96,24 @@ fn numbering(section: &mut Section) -> Numbering {
         inband: section
             .text("dtmf", |raw| one_of(raw, &KEYS, "is no way to tell of keys"))
             .is_some_and(|at| at.it),
+        media_from: media_from(section),
     }
+}
+
+/// Networks that the trunk's sound may come from. Whoever is in one of them could take the place of
+/// a far end that is not heard yet.
+fn media_from(section: &mut Section) -> Networks {
+    let found = section.texts("media_from", |raw| match Network::parse(raw) {
+        Some(network) if network.bits().0 >= network.bits().1 / 4 => Ok(network),
+        Some(_) => wrong("lets in half the world", "name the carrier's own networks"),
+        None => wrong("is no network", "write one such as \"203.0.113.0/24\" or \"10.0.0.9\""),
+    });
+    let found = found.unwrap_or_default();
+    if let Some(more) = found.get(limits::MEDIA_NETWORKS_MAX) {
+        let what = format!("media_from has {} networks", found.len());
+        section.log.add(more.place, what, format!("keep to {}", limits::MEDIA_NETWORKS_MAX));
+    }
+    Networks::new(found.into_iter().map(|at| at.it))
 }
 
 fn one_of<T: Copy>(raw: &str, known: &[(&str, T)], what: &str) -> Result<T, Wrong> {

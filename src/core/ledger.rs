@@ -146,6 +146,7 @@ impl Ledger {
             | Fact::Connected { call, .. }
             | Fact::Held { call, .. }
             | Fact::Silent { call, .. }
+            | Fact::Ailing { call, .. }
             | Fact::Returned { call, .. }
             | Fact::LegAnswered { call, .. }
             | Fact::Joined { call, .. }

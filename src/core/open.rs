@@ -145,6 +145,7 @@ impl Open {
             Fact::Farewell { .. } => add(&mut self.record.wait_ms, self.waiting_since.take(), at),
             Fact::Emergency { .. } => self.flag("emergency"),
             Fact::NotPromised { .. } => self.flag("callback-refused"),
+            Fact::Ailing { what, on: true, .. } => self.flag(what.name()),
             Fact::Arrived { .. }
             | Fact::Refused { .. }
             | Fact::Announced { .. }
@@ -156,6 +157,7 @@ impl Open {
             | Fact::Parked { .. }
             | Fact::Watched { .. }
             | Fact::Silent { .. }
+            | Fact::Ailing { on: false, .. }
             | Fact::Rung { .. } => {}
         }
     }

@@ -43,7 +43,8 @@ pub struct CallRecord {
     #[serde(default)]
     pub parent: String,
     /// `caller-withheld`, `caller-missing`, `caller-odd`, `unknown-number`, `forwarded`,
-    /// `emergency`, `journal-gap`, `legs-left-out`, with commas between them.
+    /// `emergency`, `journal-gap`, `legs-left-out`, `callback-refused`, and what ailed its
+    /// sound: `mute`, `unsent`, `refused`, `unsendable`; with commas between them.
     #[serde(default)]
     pub flags: String,
     pub recording: String,

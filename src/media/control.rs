@@ -2,7 +2,8 @@
 //! are plain values; both are journalled, so both are serde.
 
 use super::tape::Track;
-use crate::base::{Instant, PortId, TuneId};
+use crate::base::limits::MEDIA_NETWORKS_MAX;
+use crate::base::{Instant, Network, PortId, TuneId};
 use crate::wire::codec::Codec;
 use crate::wire::opus::Terms;
 use serde::{Deserialize, Serialize};
@@ -122,6 +123,10 @@ pub struct Far {
     /// The host that its signalling comes from, where that is known: behind a NAT its media comes
     /// from there too, whatever its description says, and from nowhere else.
     pub signalled: Option<IpAddr>,
+    /// The source that its packets name, where its description tells.
+    pub ssrc: Option<u32>,
+    /// Where else its sound may come from.
+    pub networks: Networks,
     pub codec: Codec,
     /// Payload type of the audio, as the far end wants to receive it.
     pub payload: u8,
@@ -163,6 +168,8 @@ pub enum Event {
     Silent { port: PortId },
     /// The far end is heard again after silence.
     Heard { port: PortId },
+    /// Something is wrong with its sound, or is not any more. `from`: whose packets these are.
+    Ailing { port: PortId, what: Ailment, on: bool, from: Option<SocketAddr> },
     /// A key was pressed (RFC 4733): `0`-`9`, `*`, `#`, `A`-`D`.
     Key { port: PortId, key: char },
     /// The last of the tunes of this piece has ended.
@@ -200,6 +207,50 @@ pub struct Theirs {
     pub mos: f32,
 }
 
+/// Some networks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Networks([Option<Network>; MEDIA_NETWORKS_MAX]);
+
+impl Networks {
+    /// What is too much is left out.
+    pub fn new(networks: impl IntoIterator<Item = Network>) -> Self {
+        let mut all = Self::default();
+        all.0.iter_mut().zip(networks).for_each(|(place, network)| *place = Some(network));
+        all
+    }
+
+    pub fn contain(&self, address: IpAddr) -> bool {
+        self.0.iter().flatten().any(|network| network.contains(address))
+    }
+}
+
+/// What is wrong with the sound of a port, though packets come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Ailment {
+    /// There is nothing but silence in them, as of a microphone that is dead or switched off.
+    Mute,
+    /// They come from elsewhere than the far end has said, and it is not certain that they are its
+    /// own: what it is to hear goes where it said, and nobody can be there.
+    Unsent,
+    /// They come from somebody who is not believed to be the far end, and none come from it.
+    Refused,
+    /// What it is to hear cannot be sent.
+    Unsendable,
+}
+
+impl Ailment {
+    pub const ALL: [Self; 4] = [Self::Mute, Self::Unsent, Self::Refused, Self::Unsendable];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mute => "mute",
+            Self::Unsent => "unsent",
+            Self::Refused => "refused",
+            Self::Unsendable => "unsendable",
+        }
+    }
+}
+
 impl Far {
     /// One that hears and speaks at this address, as most telephones do.
     pub fn at(rtp: SocketAddr, codec: Codec) -> Self {
@@ -207,6 +258,8 @@ impl Far {
             rtp,
             rtcp: SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1)),
             signalled: None,
+            ssrc: None,
+            networks: Networks::default(),
             codec,
             payload: codec.our_payload(),
             ours: codec.our_payload(),

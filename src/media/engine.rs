@@ -236,6 +236,13 @@ impl Engine {
         }
     }
 
+    /// A packet of this port could not be sent.
+    pub fn unsendable(&mut self, port: PortId) {
+        if let Some(port) = self.table.get_mut(port) {
+            port.unsendable();
+        }
+    }
+
     /// Gives a port away with all that it knows, so that another engine can [`Engine::adopt`] it.
     /// Its bridge, if any, ends.
     pub fn release(&mut self, port: PortId) -> Option<Box<Port>> {

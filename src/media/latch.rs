@@ -21,10 +21,15 @@
 //!   is said to the phone goes where the phone said that it listens, and they keep their place only
 //!   until a better claim comes, whenever that is. Whoever reports on what was sent there (RTCP)
 //!   has heard it, and so is the far end; who guesses has soon guessed too often.
+//! - Whose packets name the source (SSRC) that the description named (RFC 5576) is the far end,
+//!   from wherever they come: nobody else has read the description. Once the far end has been heard
+//!   the other party knows its source too; so this holds until then.
+//! - A carrier's own networks, as the configuration has them, are as likely as what it said.
 //! - A less likely source that was there long before anything was agreed is nobody's phone.
 //!
 //! May import: base.
 
+use super::control::Networks;
 use crate::base::Instant;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -66,6 +71,11 @@ pub struct Latch {
     early: [Option<(SocketAddr, Instant)>; CANDIDATES],
     /// Where the far end was when it fell silent, and is sent to still.
     doubted: Option<SocketAddr>,
+    /// Since when somebody is heard who is sent nothing, though nobody can be where it is sent.
+    unsent: Option<Instant>,
+    /// The source that the far end's packets name, and where else they may come from.
+    ssrc: Option<u32>,
+    networks: Networks,
     /// The host that has heard us.
     proven: Option<IpAddr>,
     /// Hosts that have claimed so wrongly, and how often.
@@ -100,6 +110,8 @@ struct Claim {
     firm: bool,
     /// The address says so itself.
     likely: bool,
+    /// It knows what only the far end knows.
+    vouched: bool,
 }
 
 /// A source that may become the far end.
@@ -152,6 +164,23 @@ impl Latch {
         true
     }
 
+    /// What an agreement says besides: the source that its packets name, and networks that they may
+    /// come from.
+    pub fn vouch(&mut self, ssrc: Option<u32>, networks: Networks) {
+        (self.ssrc, self.networks) = (ssrc, networks);
+    }
+
+    /// Since when somebody is heard who is not the far end for certain, and what is said to it goes
+    /// where nobody can be: to an address of another site.
+    pub fn unsent(&self) -> Option<Instant> {
+        let at = match self.state {
+            State::Trial { at, firm: false, .. } | State::Settled { at, firm: false } => at,
+            State::Learning | State::Trial { .. } | State::Settled { .. } => return None,
+        };
+        let said = self.said.filter(|said| is_private(said.ip()) && !is_private(at.ip()))?;
+        self.unsent.filter(|_| self.far() == Some(said))
+    }
+
     /// Where to send.
     #[inline]
     pub fn far(&self) -> Option<SocketAddr> {
@@ -169,6 +198,14 @@ impl Latch {
 
     pub fn settled(&self) -> Option<SocketAddr> {
         self.state.settled()
+    }
+
+    /// Whoever is heard, for certain or not.
+    pub fn heard(&self) -> Option<SocketAddr> {
+        match self.state {
+            State::Learning => None,
+            State::Trial { at, .. } | State::Settled { at, .. } => Some(at),
+        }
     }
 
     /// The far end has fallen silent: it, or its NAT, may have another port by now. True where
@@ -292,7 +329,8 @@ impl Latch {
     }
 
     fn learn(&mut self, now: Instant, from: SocketAddr, ssrc: u32, sequence: u16) -> Source {
-        let claimed = self.said.and_then(|said| claim(said, self.signalled, from.ip()));
+        let vouched = self.ssrc == Some(ssrc) && self.doubted.is_none();
+        let claimed = self.said.and_then(|said| self.claim(said, from.ip(), vouched));
         let Some(claim) = claimed.filter(|claim| self.may(now, from, *claim)) else {
             return Source::Stranger;
         };
@@ -304,18 +342,32 @@ impl Latch {
         if self.run(from, ssrc, sequence) < claim.run {
             return Source::Stranger;
         }
-        let Claim { firm, likely, .. } = claim;
-        if self.proven == Some(from.ip()) {
+        let Claim { firm, likely, vouched, .. } = claim;
+        if self.proven == Some(from.ip()) || vouched {
             return self.settle(from, firm);
         }
         let (until, firm) = if likely { (now + TRIAL, firm) } else { (over, false) };
+        self.unsent = (!firm).then(|| self.unsent.unwrap_or(now));
         let packets = claim.run;
         self.state = State::Trial { at: from, firm, likely, until, heard: now, packets };
         Source::Far
     }
 
+    fn claim(&self, said: SocketAddr, from: IpAddr, vouched: bool) -> Option<Claim> {
+        if vouched {
+            return Some(Claim { run: RUN_NAT, firm: true, likely: true, vouched });
+        }
+        let own = claim(said, self.signalled, from);
+        let known = Claim { run: RUN_NAT, firm: true, likely: true, vouched };
+        let known = Some(known).filter(|_| self.networks.contain(from));
+        own.filter(|own| own.likely).or(known).or(own)
+    }
+
     /// Whether this one has a claim beside whoever is heard now.
     fn may(&self, now: Instant, from: SocketAddr, claim: Claim) -> bool {
+        if claim.vouched {
+            return true;
+        }
         let early = !claim.likely && self.early.iter().flatten().any(|(who, _)| *who == from);
         let disproven = self.proven.is_some_and(|host| host != from.ip()) && !claim.firm;
         let beside = match self.state {
@@ -359,7 +411,7 @@ impl State {
 
 /// What this source needs to be taken for the far end; `None` where nothing is enough.
 fn claim(said: SocketAddr, signalled: Option<IpAddr>, from: IpAddr) -> Option<Claim> {
-    let firm = |run, likely| Some(Claim { run, firm: true, likely });
+    let firm = |run, likely| Some(Claim { run, firm: true, likely, vouched: false });
     if said.ip() == from {
         return firm(RUN_SAME_HOST, true);
     }
@@ -368,7 +420,7 @@ fn claim(said: SocketAddr, signalled: Option<IpAddr>, from: IpAddr) -> Option<Cl
         // A site's own host may have several addresses, and send from another than it says. Where
         // it signals from the address that it says, that is no NAT's: it can be sent to.
         Some(host) if is_private(host) && is_private(from) => match said.ip() == host {
-            true => Some(Claim { run: RUN_ELSEWHERE, firm: false, likely: false }),
+            true => Some(Claim { run: RUN_ELSEWHERE, firm: false, likely: false, vouched: false }),
             false => firm(RUN_ELSEWHERE, false),
         },
         // RFC 4787 section 4.1: a NAT may have a pool of addresses, and take another one for media.

@@ -3,13 +3,14 @@
 //! In: agreements, packets, turns to speak. Out: whether a packet is believed and where another
 //! goes. Knows no other port but its peer's id. May import: base, wire.
 
+mod ails;
 mod rtcp;
 mod sound;
 
-use super::control::{Event, Far, Figures, Theirs};
+use super::control::{Ailment, Event, Far, Figures, Theirs};
 use super::ear::Ear;
 use super::effect::{Channel, Effect, Relay};
-use super::hearing::{Hearing, mos};
+use super::hearing::{Hearing, Line, mos};
 use super::keys::{Heard, Keys};
 use super::latch::{Latch, Source};
 use super::playing::Playing;
@@ -20,9 +21,11 @@ use super::tape::{Quota, Track};
 use super::tones::Tones;
 use super::voice::Voice;
 use crate::base::{Instant, PortId};
+
 use crate::wire::codec::Codec;
 use crate::wire::dtmf;
 use crate::wire::rtp::{Rtp, looks_like_rtcp};
+use ails::Ails;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +33,8 @@ use std::time::Duration;
 /// Payload type of telephone-event wherever we are the ones to choose; far ends that answer with
 /// another one may still send under ours (RFC 3264 section 6.1).
 const EVENT: u8 = 101;
+/// Milliseconds of sound in a packet where nothing is agreed.
+const PTIME: u8 = 20;
 /// Payload type of comfort noise (RFC 3389): a sign of life, even where nobody asked for it.
 const COMFORT: u8 = 13;
 /// Below this a watch for silence needs every packet.
@@ -37,6 +42,8 @@ const THIN_WATCH: Duration = Duration::from_secs(3);
 /// Whoever has told of a pause is silent after this at the earliest: four reports (RFC 3550 section
 /// 6.2), any of which shows that they are there.
 const PAUSE_MAX: Duration = Duration::from_secs(20);
+/// Whoever is heard for so long, and sent nothing, is told of.
+const UNSENT_AFTER: Duration = Duration::from_secs(5);
 /// The clock of telephone-event beside Opus.
 const WIDE_CLOCK: u32 = 48_000;
 /// Octets of a payload of ours at most: one packet of Opus, or 60 ms of the others.
@@ -81,6 +88,7 @@ pub struct Port {
     voice: Voice,
     heard: Instant,
     silent: bool,
+    ails: Ails,
     /// Comfort noise was the last that came: it may say nothing for a while.
     pauses: bool,
     /// It has sent comfort noise at all.
@@ -173,6 +181,7 @@ impl Port {
             voice: Voice::new(dice),
             heard: now,
             silent: false,
+            ails: Ails::default(),
             pauses: false,
             noisy: false,
             strays: None,
@@ -183,6 +192,7 @@ impl Port {
     pub(super) fn agree(&mut self, now: Instant, far: Far, out: &mut Vec<Effect>) {
         let settled = self.latch.settled().is_some();
         let elsewhere = self.latch.agree(now, far.rtp, far.signalled);
+        self.latch.vouch(far.ssrc, far.networks);
         if elsewhere && settled {
             out.push(Effect::Connect { port: self.id, peer: None });
         }
@@ -230,6 +240,7 @@ impl Port {
         self.silence = silence;
         self.heard = now;
         self.silent = false;
+        self.ails.begin();
     }
 
     /// Tells of silence once. A far end that has said it will not speak is not silent.
@@ -246,6 +257,33 @@ impl Port {
                 self.rethin(out);
             }
         }
+        self.ail(now, out);
+    }
+
+    /// Tells of what is wrong with its sound though packets come, and when it is over.
+    fn ail(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        let talks = self.silence.is_some() && (self.peer.is_some() || self.room.is_some());
+        let hears = self.far.is_some_and(|far| far.hears);
+        let unsent = self.latch.unsent().filter(|_| hears);
+        let unsent = unsent.is_some_and(|since| now.since(since) >= UNSENT_AFTER);
+        let refused = self.silent && self.ails.has(Ailment::Refused);
+        let unsendable = hears && (self.looped || self.ails.cannot_send());
+        for (what, on) in [
+            (Ailment::Mute, talks && self.ails.is_mute(now)),
+            (Ailment::Unsent, unsent),
+            (Ailment::Refused, refused),
+            (Ailment::Unsendable, unsendable),
+        ] {
+            if self.ails.change(what, on) {
+                let from = self.latch.heard().filter(|_| on && what == Ailment::Unsent);
+                out.push(Effect::Tell(Event::Ailing { port: self.id, what, on, from }));
+            }
+        }
+    }
+
+    /// The kernel did not take a packet of its.
+    pub(super) fn unsendable(&mut self) {
+        self.ails.unsendable();
     }
 
     /// A packet on the RTP socket: what it holds, if it is to be believed.
@@ -270,6 +308,11 @@ impl Port {
             Source::Settled => self.settled(from, out),
             Source::Stranger => {
                 self.refused += 1;
+                if self.silent && self.ails.change(Ailment::Refused, true) {
+                    let (port, what) = (self.id, Ailment::Refused);
+                    let from = Some(from);
+                    out.push(Effect::Tell(Event::Ailing { port, what, on: true, from }));
+                }
                 return None;
             }
         }
@@ -285,7 +328,10 @@ impl Port {
             }
         }
         match &mut content {
-            Content::Audio(codec) => self.hearing.arrived(now, rtp.timestamp(), codec.clock()),
+            Content::Audio(codec) => {
+                self.hearing.arrived(now, rtp.timestamp(), codec.clock());
+                self.ails.listen(now, *codec, rtp.sequence(), rtp.payload());
+            }
             Content::Event { key: told, .. } => {
                 let press = (rtp.ssrc(), rtp.timestamp());
                 match self.keys.heard(now, press, rtp.payload()) {
@@ -436,12 +482,16 @@ impl Port {
 
     pub(super) fn figures(&self) -> Figures {
         let round_trip = self.reports.round_trip();
+        let agreed = self.far.map(|far| (far.codec, far.ptime));
+        let (codec, ptime) = agreed.unwrap_or((Codec::Pcma, PTIME));
         let theirs = self.reports.theirs().map(|(lost, jitter)| {
             let jitter = jitter / (self.far.map_or(8_000, |far| far.codec.clock()) / 8_000);
             let loss = (lost.max(0) as f32 / self.sent.max(1) as f32).min(1.0);
-            Theirs { lost, jitter, mos: mos(loss, jitter, round_trip) }
+            let line = Line { codec, loss, burst: 1.0, jitter, round_trip, ptime };
+            Theirs { lost, jitter, mos: mos(line) }
         });
-        Figures { theirs, ..self.hearing.figures((self.sent, self.refused), round_trip) }
+        let counted = (self.sent, self.refused);
+        Figures { theirs, ..self.hearing.figures(counted, (codec, ptime), round_trip) }
     }
 }
 

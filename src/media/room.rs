@@ -1,16 +1,18 @@
 //! Rooms: ports that hear one another, each those it is to hear and never itself. Two parties of
 //! unlike codecs are a room as well: jitter, concealment and conversion exist once.
 //!
-//! In: what each was heard to say, 20 ms at a time. Out: what each is to hear. Those who
-//! hear the same people hear one encoding of it, where a codec has no memory. May import: base,
-//! wire.
+//! In: what each was heard to say, 20 ms at a time. Out: what each is to hear. Those who hear the
+//! same people hear one encoding of it: of a codec that has a memory, those who always do. May
+//! import: base, wire.
 
 use super::effect::Effect;
 use super::port::Port;
 use super::sound::{NARROW, WIDE};
 use crate::base::PortId;
 use crate::base::limits::ROOM_MAX;
+use crate::wire::codec::Codec;
 use crate::wire::g711::Law;
+use crate::wire::opus::Terms;
 use std::sync::Arc;
 
 /// Samples in 20 ms at the higher rate.
@@ -57,8 +59,18 @@ pub(super) struct Mix {
     said: [[i16; SAMPLES_MAX]; ROOM_MAX],
     /// Who says something, as bits by place.
     heard: u16,
-    /// What was encoded already: of whom, in which law.
-    known: Vec<(u16, Law, Arc<[u8]>)>,
+    /// What was encoded already.
+    known: Vec<(Shared, Arc<[u8]>)>,
+}
+
+/// Whose ears one encoding is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shared {
+    /// Of whoever hears just these people now.
+    Law(u16, Law),
+    /// Of whoever hears these people whenever they speak: what it becomes depends on what went
+    /// before.
+    Coder(u16, Codec, Terms),
 }
 
 impl Mix {
@@ -79,16 +91,18 @@ impl Mix {
 
     /// What a member hears who hears these.
     pub fn speak(&mut self, hears: u16, port: &mut Port, round: u64, out: &mut Vec<Effect>) {
-        let Some(codec) = port.codec() else { return };
+        let Some((codec, terms)) = port.spoken() else { return };
         let who = self.heard & hears;
-        let shared = codec.law().filter(|_| self.rate == NARROW);
-        let known = self.known.iter().find(|(whom, law, _)| (*whom, Some(*law)) == (who, shared));
-        let audio = match known {
-            Some((_, _, audio)) => Arc::clone(audio),
+        let shared = match codec.law() {
+            Some(law) if self.rate == NARROW => Shared::Law(who, law),
+            Some(_) | None => Shared::Coder(hears, codec, terms),
+        };
+        let audio = match self.known.iter().find(|(known, _)| *known == shared) {
+            Some((_, audio)) => Arc::clone(audio),
             None => {
                 let sum = self.sum(who);
                 let Some(audio) = port.encode(self.rate, &sum[..self.samples()]) else { return };
-                self.known.extend(shared.map(|law| (who, law, Arc::clone(&audio))));
+                self.known.push((shared, Arc::clone(&audio)));
                 audio
             }
         };

@@ -5,11 +5,12 @@
 
 use super::control::Far;
 use super::effect::{Effect, Frame};
+use super::port::PAYLOAD_MAX;
 use super::reports::Ours;
 use super::sound::Encoder;
 use crate::base::PortId;
 use crate::wire::codec::Codec;
-use crate::wire::opus::Terms;
+use crate::wire::opus::{self, Terms};
 use crate::wire::rtp::{Header, Rtp};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -39,6 +40,9 @@ pub struct Voice {
     pack: Vec<u8>,
     /// In which codec that is.
     packed: Option<Codec>,
+    /// The same of Opus, and whether a talk spurt begins with it.
+    frames: Vec<(Arc<[u8]>, usize, usize)>,
+    marked: bool,
     /// Of which codec, from which rate, as who wants it.
     encoder: Option<((Codec, u32, Terms), Box<Encoder>)>,
 }
@@ -59,6 +63,8 @@ impl Voice {
             relayed: (0, 0),
             pack: Vec::new(),
             packed: None,
+            frames: Vec::new(),
+            marked: false,
             encoder: None,
         }
     }
@@ -159,7 +165,10 @@ impl Voice {
         self.source = None;
         self.timestamp = self.timestamp.wrapping_add((rounds as u32).wrapping_mul(ticks));
         self.round = Some(round);
-        // RFC 7587 section 4.2: a receiver of Opus takes any length, and a packet is one frame.
+        if far.codec == Codec::Opus && far.ptime >= 40 {
+            return self.gather(at, far, marker, (audio, from, length), out);
+        }
+        // RFC 7587 section 4.2: a receiver of Opus takes any length; ours has no shorter one.
         if far.ptime == 20 || far.codec == Codec::Opus {
             let header = self.header(far.payload, self.timestamp, marker);
             return out.push(self.packet(at, header, (Arc::clone(audio), from, length)));
@@ -181,8 +190,51 @@ impl Voice {
         }
     }
 
+    /// A frame of Opus, of which two or three are to be a packet.
+    fn gather(
+        &mut self,
+        at: (PortId, SocketAddr),
+        far: &Far,
+        marker: bool,
+        (audio, from, length): (&Arc<[u8]>, usize, usize),
+        out: &mut Vec<Effect>,
+    ) {
+        if marker {
+            self.frames.clear();
+            self.marked = true;
+        }
+        self.frames.push((Arc::clone(audio), from, length));
+        if self.frames.len() >= usize::from(far.ptime / 20).min(3) {
+            self.give(at, far, out);
+        }
+    }
+
+    /// The frames that wait, in one packet where they go together.
+    fn give(&mut self, at: (PortId, SocketAddr), far: &Far, out: &mut Vec<Effect>) {
+        let frames = std::mem::take(&mut self.frames);
+        let mut marker = std::mem::take(&mut self.marked);
+        let ticks = far.codec.clock() / 50;
+        let first = self.timestamp.wrapping_sub((frames.len() as u32 - 1) * ticks);
+        let parts: Vec<&[u8]> = frames.iter().map(|(all, at, n)| &all[*at..at + n]).collect();
+        // Packets that are to be of one length are left as they are.
+        let whole = opus::join(&parts).filter(|_| !far.opus.cbr);
+        let whole = whole.filter(|whole| whole.len() <= PAYLOAD_MAX);
+        if let Some(whole) = whole {
+            let (header, length) = (self.header(far.payload, first, marker), whole.len());
+            return out.push(self.packet(at, header, (whole.into(), 0, length)));
+        }
+        for (n, frame) in (0..).zip(frames) {
+            let header = self.header(far.payload, first.wrapping_add(n * ticks), marker);
+            out.push(self.packet(at, header, frame));
+            marker = false;
+        }
+    }
+
     /// What waits for its packet to be full goes as it is: nothing more comes.
     pub fn flush(&mut self, at: (PortId, SocketAddr), far: &Far, out: &mut Vec<Effect>) {
+        if far.codec == Codec::Opus && !self.frames.is_empty() {
+            return self.give(at, far, out);
+        }
         let length = self.pack.len();
         if length > 0 && self.packed == Some(far.codec) {
             let end = self.timestamp.wrapping_add(far.codec.clock() / 50);

@@ -208,6 +208,15 @@ pub enum Target {
     Trunk { trunk: TrunkId, number: String },
 }
 
+impl Target {
+    pub fn trunk(&self) -> Option<TrunkId> {
+        match self {
+            Self::Trunk { trunk, .. } => Some(*trunk),
+            Self::Contact(_) | Self::Uri(_) => None,
+        }
+    }
+}
+
 /// A contact that an address of record registered, with the way back to it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Contact {

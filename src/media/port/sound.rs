@@ -2,6 +2,7 @@
 //! pressed for it, and tones that are looked for in its sound. May import: base, wire.
 
 use super::*;
+use crate::wire::opus::Terms;
 
 impl Port {
     /// 20 ms of the sound of a room as the far end wants it.
@@ -78,10 +79,11 @@ impl Port {
         self.room.take()
     }
 
-    /// The codec that it hears a room in. `None`: it hears something else just now, or nothing.
-    pub(in crate::media) fn codec(&self) -> Option<Codec> {
+    /// The codec that it hears a room in, and which Opus. `None`: it hears something else just now,
+    /// or nothing.
+    pub(in crate::media) fn spoken(&self) -> Option<(Codec, Terms)> {
         let hears = !self.closed && self.listens().is_some();
-        self.far.filter(|_| hears).map(|far| far.codec)
+        self.far.filter(|_| hears).map(|far| (far.codec, far.opus))
     }
 
     /// Its codec tells more than the telephone does.

@@ -378,6 +378,34 @@ fn packets_of_ours_are_as_long_as_the_far_end_wants() {
     }
 }
 
+/// RFC 6716 section 3.2.5: several frames are one packet, which any decoder takes.
+#[test]
+fn packets_of_opus_are_as_long_as_the_far_end_wants_but_for_shorter_ones() {
+    let mut by_itself = None;
+    for (ptime, frames_each) in [(10, 1), (20, 1), (30, 1), (40, 2), (50, 2), (60, 3)] {
+        let near = ports()[0];
+        let mut world = World::with(&[(near, Far { ptime, ..with(FAR[0], Codec::Opus) })]);
+        world.command(Command::Play { port: near, piece: 1, tunes: vec![PROMPT], then: None });
+        world.pass(1_000);
+        let frames = world.frames();
+        let stamp = |frame: &Frame| u32::from_be_bytes(frame.header[4..8].try_into().unwrap());
+        // Five of 20 ms, and what is left at the end is heard too.
+        let heads = frames.iter().map(|frame| frame.payload()[0]).collect::<Vec<u8>>();
+        assert_eq!(frames.len(), 5_usize.div_ceil(frames_each), "{ptime} ms: {heads:x?}");
+        let (mut decoder, mut heard) = (Decoder::new(Codec::Opus, 8_000), Vec::new());
+        let mut at = stamp(&frames[0]);
+        for frame in &frames {
+            let before = heard.len();
+            assert_eq!(stamp(frame), at, "{ptime} ms");
+            decoder.decode(frame.payload(), &mut heard);
+            at = at.wrapping_add((heard.len() - before) as u32 * 6);
+        }
+        assert_eq!(heard.len(), 800, "{ptime} ms");
+        assert!(heard.iter().any(|sample| sample.abs() > 100), "{ptime} ms");
+        assert!(*by_itself.get_or_insert_with(|| heard.clone()) == heard, "{ptime} ms");
+    }
+}
+
 #[test]
 fn tunes_are_played_in_every_codec() {
     for codec in Codec::ALL {

@@ -1,5 +1,6 @@
 //! The data plane as its users and its enemies see it.
 
+mod ails;
 mod codecs;
 mod comfort;
 mod far_end;

@@ -110,7 +110,10 @@ fn nothing_is_encoded_for_whoever_does_not_hear() {
     let mut world = room(&[far(FAR[0]), held, far(FAR[2])]);
     world.command(Command::Play { port: port(30_004), piece: 0, tunes: vec![PROMPT], then: None });
     let codecs = |world: &World| {
-        ports(3).into_iter().map(|port| world.engine.table.get(port).unwrap().codec()).collect()
+        ports(3)
+            .into_iter()
+            .map(|port| world.engine.table.get(port).unwrap().spoken().map(|(codec, _)| codec))
+            .collect()
     };
     let hearing: Vec<Option<Codec>> = codecs(&world);
     assert_eq!(hearing, [Some(Codec::Pcma), None, None], "on hold, and played something");
@@ -176,4 +179,39 @@ fn keys_of_a_party_of_a_room_reach_those_who_hear_it_and_a_supervisors_nobody() 
     assert_eq!(told(&mut world, 2), [0; 0]);
     world.command(Command::Unbridge { port: ports[0] });
     assert_eq!(told(&mut world, 1), [2], "whoever has left is told nothing");
+}
+
+/// Two supervisors who hear the same two people, and those themselves: four ears, three encodings.
+#[test]
+fn who_always_hears_the_same_people_hears_one_encoding_in_any_codec() {
+    for codec in Codec::ALL {
+        let fars: Vec<Far> = FAR.iter().map(|at| Far::at(address(at), codec)).collect();
+        let ports = ports(4);
+        let open: Vec<(PortId, Far)> = ports.iter().copied().zip(fars).collect();
+        let mut world = World::with(&open);
+        // The caller and the agent hear each other; the others hear both, and nobody hears them.
+        let seats = ports.iter().zip([2, 1, 3, 3]);
+        let seats = seats.map(|(port, hears)| control::Seat { port: *port, hears, keys: false });
+        world.command(Command::Gather { seats: seats.collect() });
+        let mut coder = crate::media::sound::Encoder::new(codec, 8_000);
+        for n in 1..30 {
+            world.pass(20);
+            let mut payload = Vec::new();
+            coder.encode(&[[1_000_i16; 8], [-1_000; 8]].concat().repeat(10), &mut payload);
+            let mut bytes = packet(codec.our_payload(), n, &payload);
+            let timestamp = u32::from(n) * codec.clock() / 50;
+            bytes[4..8].copy_from_slice(&timestamp.to_be_bytes());
+            world.rtp(ports[0], FAR[0], &mut bytes);
+        }
+        let frames = world.frames();
+        let last = |at: usize| frames.iter().rev().find(|frame| frame.port == ports[at]).unwrap();
+        assert!(Arc::ptr_eq(&last(2).audio, &last(3).audio), "{codec:?}");
+        let mut decoder = crate::media::sound::Decoder::new(codec, 8_000);
+        let mut heard = Vec::new();
+        for frame in frames.iter().filter(|frame| frame.port == ports[3]) {
+            decoder.decode(frame.payload(), &mut heard);
+        }
+        let loud = heard.iter().rev().take(800).filter(|sample| sample.abs() > 400).count();
+        assert!(loud > 400, "{codec:?}: {loud} of 800");
+    }
 }

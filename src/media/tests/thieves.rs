@@ -3,6 +3,7 @@
 
 use super::far_end::*;
 use super::*;
+use control::Ailment;
 
 /// What a phone said and signals from, where its sound comes from, how many of its packets are lost
 /// until it is known; and a thief of its own site or next door.
@@ -109,7 +110,10 @@ fn q41_a_phone_whose_nat_gives_it_another_port_in_mid_call_is_heard_after_three_
     assert_eq!(world.stream(near, "203.0.113.77:6666", 1, 50), 0, "who is unlikely is not");
     assert_eq!(world.stream(near, new, 300, 200), 198);
     assert!(!is_shut(&world, new), "it is not certain");
-    assert_eq!(world.events(), [Event::Heard { port: near }]);
+    let refused = |on, from| Event::Ailing { port: near, what: Ailment::Refused, on, from };
+    let neighbour = Some(address("203.0.113.77:6666"));
+    let heard = Event::Heard { port: near };
+    assert_eq!(world.events(), [refused(true, neighbour), heard, refused(false, None)]);
     // It goes on with the call, and speaks: that is the one.
     world.command(Command::Agree { port: near, far: behind("192.168.1.7:4000", "203.0.113.9") });
     assert_eq!(goes_to(&mut world), address(new));

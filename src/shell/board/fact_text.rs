@@ -118,6 +118,7 @@ fn of_call(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
         | call::Fact::Transferred { .. }
         | call::Fact::NotTransferred { .. }
         | call::Fact::Watched { .. }
+        | call::Fact::Ailing { .. }
         | call::Fact::Parked { .. } => of_handover(board, fact),
         call::Fact::LegClosed { call, leg, role, status, cause } => (
             "call.leg_closed",
@@ -172,7 +173,7 @@ fn of_missed(number: &str, news: &MissedNews) -> (&'static str, Value) {
     }
 }
 
-/// What became of a call that somebody had in hand.
+/// What became of a call that somebody had in hand, and what its sound is like.
 fn of_handover(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
     let id = |call: &CallId| board.public(*call).to_string();
     match fact {
@@ -203,6 +204,11 @@ fn of_handover(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
             "call.watched",
             json!({"call": id(call), "agent": board.names.agent(*agent),
                    "ears": ears.map(Ears::name)}),
+        ),
+        call::Fact::Ailing { call, role, what, on, from } => (
+            "call.sound",
+            json!({"call": id(call), "role": of_role(board, *role), "what": what.name(),
+                   "on": on, "from": from.map(|from| from.to_string())}),
         ),
         call::Fact::Returned { call, agent, talked } => (
             "call.returned",

@@ -9,7 +9,7 @@ use super::trunks::Trunk;
 use super::wall::{Minutes, Short};
 use crate::acd::{self, AgentState, Door, Hand, Ways};
 use crate::base::{AgentId, CallId, Id, Now, QueueId, Wall, limits};
-use crate::call::{self, Arrival, Direction, Ears, Failures, MissedNews, Outcome};
+use crate::call::{self, Ailment, Arrival, Direction, Ears, Failures, MissedNews, Outcome, Role};
 use crate::core::{Audit, Fact, Noted, What};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -75,6 +75,8 @@ pub(super) struct Call {
     pub connected: Option<Now>,
     pub held: bool,
     pub silent: bool,
+    /// What is wrong with whose sound, though packets come.
+    pub ails: BTreeSet<(Role, Ailment)>,
     /// Supervisors who are in the call.
     pub watched: BTreeMap<AgentId, Ears>,
 }
@@ -307,6 +309,9 @@ impl Board {
             call::Fact::Silent { call, silent, .. } => {
                 self.change(*call, |call| call.silent = *silent);
             }
+            call::Fact::Ailing { call, role, what, on, .. } => {
+                self.change(*call, |call| call.ail((*role, *what), *on));
+            }
             call::Fact::Alone { call } => self.change(*call, Call::wait),
             call::Fact::Returned { call, talked, .. } => self.change(*call, |call| {
                 call.wait();
@@ -530,6 +535,13 @@ impl Board {
 }
 
 impl Call {
+    fn ail(&mut self, what: (Role, Ailment), on: bool) {
+        match on {
+            true => self.ails.insert(what),
+            false => self.ails.remove(&what),
+        };
+    }
+
     fn wait(&mut self) {
         (self.stage, self.agent) = (Stage::Waiting, None);
     }
@@ -561,6 +573,7 @@ impl Call {
             connected: None,
             held: false,
             silent: false,
+            ails: BTreeSet::new(),
             watched: BTreeMap::new(),
         }
     }

@@ -8,7 +8,7 @@ use super::fold::{Agent, Board, Call, Queue, Stage};
 use crate::base::{AgentId, Now, QueueId};
 use crate::shell::stamp::{optional, rfc3339};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Board {
     /// One screen: the switch, its calls, its agents by state, its queues.
@@ -114,6 +114,7 @@ impl Board {
             "held": call.held,
             "watched_by": call.watched.keys().map(|by| self.names.agent(*by)).collect::<Vec<_>>(),
             "silent": call.silent,
+            "ails": call.ails.iter().map(|(_, what)| what.name()).collect::<BTreeSet<_>>(),
             "slot": match call.stage {
                 Stage::Parked { slot } => Some(slot),
                 Stage::Arrived | Stage::Waiting | Stage::Offered | Stage::Talking => None,

@@ -84,6 +84,7 @@ fn subject(what: &What) -> Option<CallId> {
             | call::Fact::Connected { call, .. }
             | call::Fact::Held { call, .. }
             | call::Fact::Silent { call, .. }
+            | call::Fact::Ailing { call, .. }
             | call::Fact::District { call, .. }
             | call::Fact::Rung { call, .. }
             | call::Fact::Category { call, .. }

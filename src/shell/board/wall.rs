@@ -3,10 +3,10 @@
 
 use super::access::Sight;
 use super::fact_text::word;
-use super::fold::{Board, Queue, SERVICE_LEVEL, Stage};
+use super::fold::{Board, Call, Queue, SERVICE_LEVEL, Stage};
 use crate::acd::{AgentState, Door, ShiftNews};
 use crate::base::{Now, QueueId, Wall};
-use crate::call::{Centre, District};
+use crate::call::{Ailment, Centre, District};
 use crate::shell::stamp::rfc3339;
 use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
@@ -202,6 +202,21 @@ impl Board {
         let silent = silent.filter(|c| c.silent && c.stage == Stage::Talking).count();
         if silent > 0 {
             add("silent", &silent.to_string(), format!("{silent} calls with a silent party"));
+        }
+        let talking = self.calls.values().filter(|call| self.shows_call(call, sight));
+        let talking: Vec<&Call> = talking.filter(|call| call.stage == Stage::Talking).collect();
+        for what in Ailment::ALL {
+            let ails = |call: &&&Call| call.ails.iter().any(|(_, ails)| *ails == what);
+            let calls = talking.iter().filter(ails).count();
+            if calls > 0 {
+                let text = match what {
+                    Ailment::Mute => "with a party that sends nothing but silence",
+                    Ailment::Unsent => "with a party that may hear nothing",
+                    Ailment::Refused => "with a party whose sound comes from an unknown address",
+                    Ailment::Unsendable => "with a party that can be sent nothing",
+                };
+                add(what.name(), &calls.to_string(), format!("{calls} calls {text}"));
+            }
         }
         alarms
     }

@@ -6,7 +6,7 @@ use super::fold::{Board, Stage};
 use super::story::Story;
 use crate::acd::{self, AgentState, Claim, PassedOver, Pick, Verdict};
 use crate::base::{AgentId, Now};
-use crate::call::{self, Arrival, Centre, Ears, Recorded, Role, Way};
+use crate::call::{self, Ailment, Arrival, Centre, Ears, Recorded, Role, Way};
 use crate::core::What;
 use crate::shell::stamp::rfc3339;
 use serde_json::{Value, json};
@@ -167,6 +167,10 @@ impl Board {
             call::Fact::Held { held, .. } => if *held { "on hold" } else { "off hold" }.into(),
             call::Fact::Silent { role, silent, .. } => {
                 format!("{}: {}", word(role), if *silent { "not heard" } else { "heard again" })
+            }
+            call::Fact::Ailing { role, what, on, from, .. } => {
+                let of = from.map(|from| format!(" (packets from {from})")).unwrap_or_default();
+                format!("{}: {}{of}", word(role), ailing(*what, *on))
             }
             call::Fact::Category { category, agent, .. } => {
                 format!("category {category}, by {}", self.who(*agent))
@@ -379,4 +383,17 @@ fn stages(story: &Story, now: Now) -> Value {
         "talk_ms": connected.map(|from| span(from, last)),
         "whole_ms": span(began, last),
     })
+}
+
+fn ailing(what: Ailment, on: bool) -> &'static str {
+    match (what, on) {
+        (Ailment::Mute, true) => "sends nothing but silence",
+        (Ailment::Mute, false) => "sends more than silence again",
+        (Ailment::Unsent, true) => "is heard from elsewhere than it says, and may hear nothing",
+        (Ailment::Unsent, false) => "is heard from where it is sent its sound",
+        (Ailment::Refused, true) => "somebody unknown sends in its place, and is refused",
+        (Ailment::Refused, false) => "nobody unknown sends in its place any more",
+        (Ailment::Unsendable, true) => "cannot be sent what it is to hear",
+        (Ailment::Unsendable, false) => "can be sent what it is to hear again",
+    }
 }

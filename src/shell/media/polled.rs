@@ -90,7 +90,8 @@ impl Io for Polled {
             if let Some(relay) = relay
                 && let Some(pair) = self.pairs.get(relay.port)
             {
-                self.tally.sent(pair.send(channel, relay.to, &room[..len]).is_ok());
+                let ok = pair.send(channel, relay.to, &room[..len]).is_ok();
+                self.tally.sent(relay.port, ok);
             }
         }
         Ok(())
@@ -104,7 +105,8 @@ impl Io for Polled {
     ) -> io::Result<()> {
         let Some(pair) = self.pairs.get(port) else { return Ok(()) };
         let len = write(&mut self.room);
-        self.tally.sent(pair.send(channel, to, &self.room[..len]).is_ok());
+        let ok = pair.send(channel, to, &self.room[..len]).is_ok();
+        self.tally.sent(port, ok);
         Ok(())
     }
 

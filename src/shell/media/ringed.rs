@@ -98,8 +98,14 @@ impl Ringed {
     /// packet, the next one is not the victim.
     fn unsent(&mut self, at: Option<usize>, error: i32) {
         let again = at.filter(|_| error == libc::ECONNREFUSED).is_some_and(|at| self.again(at));
-        self.lost += u64::from(!again);
-        self.tally.unsent += u64::from(!again);
+        if again {
+            return;
+        }
+        self.lost += 1;
+        match at.and_then(|at| self.going.get(at)).map(|going| going.port) {
+            Some(port) => self.tally.unsent(port),
+            None => self.tally.unsent += 1,
+        }
     }
 
     fn again(&self, at: usize) -> bool {

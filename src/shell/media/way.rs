@@ -47,12 +47,26 @@ pub struct Tally {
     pub received: u64,
     pub sent: u64,
     pub unsent: u64,
+    /// Of some of the packets that were not sent, whose they were.
+    pub failed: Vec<PortId>,
 }
 
+/// Ports that are named between two tallies.
+const FAILED: usize = 16;
+
 impl Tally {
-    pub fn sent(&mut self, ok: bool) {
+    pub fn sent(&mut self, port: PortId, ok: bool) {
         self.sent += u64::from(ok);
-        self.unsent += u64::from(!ok);
+        if !ok {
+            self.unsent(port);
+        }
+    }
+
+    pub fn unsent(&mut self, port: PortId) {
+        self.unsent += 1;
+        if self.failed.len() < FAILED && !self.failed.contains(&port) {
+            self.failed.push(port);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::sockets::Pair;
 use super::way::{Datagram, Io, Tally};
 use super::{Counters, Inherited, Order, Setup, Sink};
 use crate::base::{Id, Instant, PortId};
-use crate::media::control::Event;
+use crate::media::control::{Ailment, Event};
 use crate::media::{Channel, Effect, Engine, Frame, Port, Relay};
 use crate::shell::clock::Clock;
 use crate::shell::record;
@@ -190,7 +190,8 @@ impl<I: Io> Worker<I> {
     }
 
     fn count(&mut self) {
-        let Tally { received, sent, unsent } = self.io.tally();
+        let Tally { received, sent, unsent, failed } = self.io.tally();
+        failed.into_iter().for_each(|port| self.engine.unsendable(port));
         self.counters.received.fetch_add(received, Ordering::Relaxed);
         self.counters.sent.fetch_add(sent, Ordering::Relaxed);
         self.counters.unsent.fetch_add(unsent, Ordering::Relaxed);
@@ -279,10 +280,22 @@ impl<I: Io> Worker<I> {
     }
 
     fn tell(&mut self, event: Event) {
+        if let Event::Ailing { port, what: Ailment::Refused, on: true, from: Some(from) } = event {
+            tracing::warn!(
+                port = port.slot(),
+                "nothing is heard of a far end, and sound comes from {from}, which is refused: it \
+                 is neither where the far end says it is nor where it signals from. If that is a \
+                 gateway of a carrier, name its network under media_from of the [[trunk]]; if it \
+                 is a phone behind a proxy, have the proxy put the address into its description"
+            );
+        }
         let refused = if self.backlog.is_empty() { (self.sink)(event) } else { Err(event) };
         let Err(event) = refused else { return };
         let may_be_lost = match event {
-            Event::Silent { .. } | Event::Heard { .. } | Event::Key { .. } => true,
+            Event::Silent { .. }
+            | Event::Heard { .. }
+            | Event::Key { .. }
+            | Event::Ailing { .. } => true,
             Event::Held { .. }
             | Event::Failed { .. }
             | Event::Latched { .. }

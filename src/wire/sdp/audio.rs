@@ -28,6 +28,8 @@ pub struct Audio {
     pub ptime: Option<u16>,
     /// Which Opus it wants, where that is one of the formats.
     pub opus: Terms,
+    /// The source that its packets will name (`a=ssrc`, RFC 5576), where it says so.
+    pub ssrc: Option<u32>,
 }
 
 /// RFC 3551 section 4.5: what a packet holds where nothing is said.
@@ -156,6 +158,7 @@ impl Session {
                 .map(|most| media.ptime.unwrap_or(PTIME).min(most))
                 .or(media.ptime),
             opus: media.terms(),
+            ssrc: media.ssrc(),
         })
     }
 }
@@ -190,6 +193,13 @@ impl Media {
             self.fmtp.iter().find(|fmtp| fmtp.format == number)
         });
         said.map_or_else(Terms::default, |fmtp| Terms::read(&fmtp.parameters))
+    }
+
+    /// The first source that it says to be its own. 0 is what some say who do not know it.
+    fn ssrc(&self) -> Option<u32> {
+        let said = self.attributes.iter().find(|attribute| attribute.name == "ssrc")?;
+        let number = said.value.as_deref()?.split(' ').next()?;
+        number.parse().ok().filter(|ssrc| *ssrc != 0)
     }
 
     /// Payload types of telephone-event.

@@ -86,6 +86,18 @@ fn dynamic_payload_types_are_known_by_their_map() {
 }
 
 #[test]
+fn the_source_that_a_description_names_is_read() {
+    let ssrc = |said: &str| {
+        let text = format!("v=0\nc=IN IP4 192.0.2.1\nm=audio 4000 RTP/AVP 8\n{said}");
+        parse(&text).audio(HERE).unwrap().ssrc
+    };
+    assert_eq!(ssrc("a=ssrc:4294967295 cname:x\na=ssrc:7 cname:y\n"), Some(u32::MAX));
+    for said in ["", "a=ssrc\n", "a=ssrc:0 cname:x\n", "a=ssrc:-1\n", "a=ssrc:99999999999 x\n"] {
+        assert_eq!(ssrc(said), None, "{said}");
+    }
+}
+
+#[test]
 fn what_is_said_of_opus_is_read_and_said() {
     let text = "v=0\nc=IN IP4 192.0.2.1\nm=audio 4000 RTP/AVP 8 111\na=rtpmap:111 opus/48000/2\n\
                 a=fmtp:8 cbr=1\na=fmtp:111 maxplaybackrate=16000; useinbandfec=1\n";
