@@ -248,3 +248,26 @@ fn a_gap_is_closed_neither_by_a_level_that_nobody_has_nor_by_a_way_into_the_same
     let found = read(&shut).unwrap_err();
     assert!(found.len() == 1 && found[0].contains("serves queue \"a\""), "{found:?}");
 }
+
+#[test]
+fn a_day_on_which_the_clocks_change_has_a_gap_where_nobody_works_and_nowhere_else() {
+    let agent = "[[agent]]\nid = \"op1\"\ncontact = \"sip:op1@10.0.0.5\"\nskills = [\"state\"]\n";
+    let queue = "[[queue]]\nname = \"q\"\nskills = [\"state\"]\n";
+    let day = |hours: &str| {
+        format!(
+            "{agent}{queue}[[shift]]\nname = \"a\"\nhours = \"{hours}\"\nagents = [\"op1\"]\n\
+             [switch]\ntimezone = \"Europe/Berlin\"\n"
+        )
+    };
+    let night = "[[shift]]\nname = \"n\"\nhours = \"22:00-06:00\"\nagents = [\"op1\"]\n";
+    // One of 23 hours and one of 25, with everybody at work.
+    for date in ["2027-03-28", "2027-10-31"] {
+        let holiday = format!("[[holiday]]\ndate = \"{date}\"\nshifts = [\"a\", \"n\"]\n");
+        let files = [("f".to_string(), format!("{}{night}{holiday}", day("06:00-22:00")))];
+        assert_eq!(pukar::config::parse_and_warn(&files, &|_| None).1, [], "{date}");
+    }
+    // The last hour of the long day is one too.
+    let holiday = "[[holiday]]\ndate = \"2027-10-31\"\nshifts = [\"a\"]\n";
+    let found = read(&format!("{}{night}{holiday}", day("06:00-22:00"))).unwrap_err();
+    assert!(found.len() == 1 && found[0].contains("on 2027-10-31 from"), "{found:?}");
+}

@@ -6,11 +6,12 @@ use super::mistake::{Log, Place};
 use super::settings::Settings;
 use super::shifts::DAYS;
 use super::tree::{Table, Value};
-use crate::acd::{Calendar, DAY_MINUTES, Elsewhere, QueueSettings, When};
+use crate::acd::{Calendar, DAY_MINUTES, Elsewhere, Member, QueueSettings, When};
 use crate::base::{Id, Wall};
 use crate::call::Centre;
 use jiff::civil::Date;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 const DAY: usize = DAY_MINUTES as usize;
 const WEEK: usize = 7 * DAY;
@@ -29,141 +30,151 @@ pub struct Written<'a> {
 pub fn find(written: &Written, settings: &Settings, log: &mut Log) {
     let Some(place) = written.shifts.first().map(|table| table.place) else { return };
     let cover = Cover::new(written.queues, settings);
-    let days = cover.days_that_differ();
-    for queue in &settings.acd.queues {
-        let Some(week) = cover.of(&queue.name, None, &mut Vec::new()) else { continue };
-        let all = gaps(&week);
-        if let Some(&(from, until)) = all.first() {
-            let more = match all.len() - 1 {
-                0 => String::new(),
-                1 => ", and once more a week".into(),
-                n => format!(", and {n} times more a week"),
-            };
-            let (from, until) = (moment(from), moment(until));
-            let who = format!("nobody who serves queue \"{}\" is on shift", queue.name);
-            let what = format!("{who} from {from} to {until}{more}");
-            log.add(place, what, format!("close the gap, {INSTEAD}"));
+    let mut sound: Vec<usize> = Vec::new();
+    let week = cover.week();
+    for (at, queue) in settings.acd.queues.iter().enumerate() {
+        let covered = cover.of(at, &week, &mut BTreeSet::new());
+        let all = covered.map_or_else(Vec::new, |covered| gaps(&covered));
+        let Some(&(from, until)) = all.first() else {
+            sound.push(at);
             continue;
-        }
-        let gap = days.iter().find_map(|date| Some((date, cover.gap_of(queue, *date)?)));
-        if let Some((date, (from, until))) = gap {
-            let (from, until) = (clock(from), clock(until));
-            let what = format!(
-                "nobody who serves queue \"{}\" is on shift on {date} from {from} to {until}",
-                queue.name
-            );
-            let place = holiday_at(written.holidays, *date).unwrap_or(place);
-            log.add(place, what, format!("name the shifts that work that day, {INSTEAD}"));
-        }
+        };
+        let more = match all.len() - 1 {
+            0 => String::new(),
+            1 => ", and once more a week".into(),
+            n => format!(", and {n} times more a week"),
+        };
+        let (from, until) = (moment(from), moment(until));
+        let who = format!("nobody who serves queue \"{}\" is on shift", queue.name);
+        let what = format!("{who} from {from} to {until}{more}");
+        log.add(place, what, format!("close the gap, {INSTEAD}"));
     }
+    for date in cover.days_that_differ() {
+        let Some(day) = cover.day(date) else { continue };
+        sound.retain(|&at| {
+            let covered = cover.of(at, &day, &mut BTreeSet::new());
+            let Some((from, until)) = covered.and_then(|covered| first_gap(&covered)) else {
+                return true;
+            };
+            let name = &settings.acd.queues[at].name;
+            let who = format!("nobody who serves queue \"{name}\" is on shift");
+            let what = format!("{who} on {date} from {} to {}", clock(from), clock(until));
+            let place = holiday_at(written.holidays, date).unwrap_or(place);
+            log.add(place, what, format!("name the shifts that work that day, {INSTEAD}"));
+            false
+        });
+    }
+}
+
+/// A week or a day: how many minutes it has, and when which crews work.
+struct Times {
+    minutes: usize,
+    works: Vec<(Range<usize>, BTreeSet<Crew>)>,
+}
+
+/// Agents of the same skills, by a number.
+type Crew = usize;
+
+/// One queue, as far as time does not change it.
+struct Served {
+    /// It says what becomes of its callers while nobody is there.
+    planned: bool,
+    /// They wait then.
+    waits: bool,
+    crews: BTreeSet<Crew>,
+    /// Where its callers go then; `None`: to a centre that has a roster of its own.
+    ways: Vec<Option<usize>>,
 }
 
 struct Cover<'a> {
     settings: &'a Settings,
-    queues: &'a [&'a Table],
-    on_roster: BTreeSet<&'a str>,
     calendar: Calendar<'a>,
+    crew_of: BTreeMap<&'a str, Crew>,
+    /// Crews some of whom no shift names.
+    outside: BTreeSet<Crew>,
+    queues: Vec<Served>,
 }
 
 impl<'a> Cover<'a> {
-    fn new(queues: &'a [&'a Table], settings: &'a Settings) -> Self {
+    fn new(written: &[&Table], settings: &'a Settings) -> Self {
         let shifts = &settings.roster.shifts;
         let own = shifts.iter().flat_map(|shift| &shift.members);
         let instead = shifts.iter().flat_map(|shift| &shift.exceptions).flat_map(|e| &e.instead);
-        let on_roster = own.chain(instead).map(|member| member.agent.as_str()).collect();
-        Self { settings, queues, on_roster, calendar: Calendar::new(&settings.roster) }
+        let on_roster: BTreeSet<&str> =
+            own.chain(instead).map(|member| member.agent.as_str()).collect();
+        let mut crews: BTreeMap<Vec<(&str, u8)>, Crew> = BTreeMap::new();
+        let (mut crew_of, mut outside) = (BTreeMap::new(), BTreeSet::new());
+        for agent in &settings.acd.agents {
+            let skills = agent.skills.iter().map(|skill| (skill.name.as_str(), skill.level));
+            let next = crews.len();
+            let crew = *crews.entry(skills.collect()).or_insert(next);
+            crew_of.insert(agent.id.as_str(), crew);
+            if !on_roster.contains(agent.id.as_str()) {
+                outside.insert(crew);
+            }
+        }
+        let queues = settings.acd.queues.iter().zip(written);
+        let queues = queues.map(|(queue, table)| served(settings, queue, table, &crews)).collect();
+        Self { settings, calendar: Calendar::new(&settings.roster), crew_of, outside, queues }
     }
 
-    /// The minutes of a week, or of this day, in which somebody is there for callers of the queue;
-    /// `None`: there always is, or they are not simply left. `seen`: queues on the way here.
-    fn of(&self, name: &str, day: Option<Date>, seen: &mut Vec<String>) -> Option<Vec<bool>> {
-        seen.push(name.into());
-        let at = self.settings.acd.queues.iter().position(|queue| queue.name == name)?;
-        let planned = self.queues.get(at)?.entries.get("when_unstaffed").map(|(_, node)| node);
-        let serves = self.serves(&self.settings.acd.queues[at]);
+    /// The minutes in which somebody is there for callers of the queue; `None`: there always is,
+    /// or they are not simply left. `seen`: queues on the way here.
+    fn of(&self, at: usize, times: &Times, seen: &mut BTreeSet<usize>) -> Option<Vec<bool>> {
+        let is_first = seen.is_empty();
+        seen.insert(at);
+        let queue = self.queues.get(at)?;
         // Whom a queue does not take while it is unstaffed, it does not take from another either.
-        let waits =
-            planned.is_some_and(|node| matches!(&node.value, Value::Text(t) if t == "wait"));
-        let is_first = seen.len() == 1;
-        let is_closed = is_first && (planned.is_some() || serves.is_empty());
-        if is_closed || waits || !serves.is_subset(&self.on_roster) {
+        let is_closed = is_first && (queue.planned || queue.crews.is_empty());
+        if is_closed || queue.waits || !queue.crews.is_disjoint(&self.outside) {
             return None;
         }
-        let mut covered = match day {
-            None => self.week(&serves),
-            Some(date) => self.day(&serves, date)?,
-        };
-        let ways = self.settings.overflows.iter().filter(|out| out.queue == name);
-        let ways = ways.flat_map(|out| &out.ways).filter(|way| way.when == When::Unstaffed);
-        for way in ways {
-            let to = match &way.to {
-                Elsewhere::Queue(queue) => queue.clone(),
-                Elsewhere::District(district) => self.queue_of(district)?,
-            };
+        let mut covered = vec![false; times.minutes];
+        let own = times.works.iter().filter(|(_, crews)| !crews.is_disjoint(&queue.crews));
+        own.for_each(|(minutes, _)| covered[minutes.clone()].fill(true));
+        for way in &queue.ways {
+            let to = (*way)?;
             if !seen.contains(&to) {
-                let there = self.of(&to, day, seen)?;
+                let there = self.of(to, times, seen)?;
                 covered.iter_mut().zip(there).for_each(|(here, there)| *here |= there);
             }
         }
         Some(covered)
     }
 
-    /// `None`: its centre is behind a trunk, and has a roster of its own.
-    fn queue_of(&self, district: &str) -> Option<String> {
-        match self.settings.call.district(district)?.centre {
-            Centre::Queue(queue) => {
-                let queue = self.settings.acd.queues.get(queue.slot() as usize);
-                queue.map(|queue| queue.name.clone())
-            }
-            Centre::Trunk(_) => None,
-        }
-    }
-
-    /// Agents who may take somebody there at some time of the wait.
-    fn serves(&self, queue: &QueueSettings) -> BTreeSet<&'a str> {
-        let level = queue.lowest_level();
-        let agents = self.settings.acd.agents.iter().filter(|agent| {
-            let has = |skill: &String| {
-                agent.skills.iter().any(|own| own.name == *skill && own.level >= level)
-            };
-            queue.skills.iter().all(has)
-        });
-        agents.map(|agent| agent.id.as_str()).collect()
-    }
-
-    fn week(&self, serves: &BTreeSet<&str>) -> Vec<bool> {
-        let mut covered = vec![false; WEEK];
+    fn week(&self) -> Times {
+        let mut works = Vec::new();
         for shift in &self.settings.roster.shifts {
-            if !shift.members.iter().any(|member| serves.contains(member.agent.as_str())) {
-                continue;
-            }
+            let crews = self.crews(shift.members.iter());
             let length = match shift.until > shift.from {
                 true => shift.until - shift.from,
                 false => DAY_MINUTES - shift.from + shift.until,
             };
             for day in (0..7).filter(|day| shift.days[*day]) {
                 let from = day * DAY + usize::from(shift.from);
-                for minute in from..from + usize::from(length) {
-                    covered[minute % WEEK] = true;
-                }
+                let until = from + usize::from(length);
+                works.push((from..until.min(WEEK), crews.clone()));
+                works.push((0..until.saturating_sub(WEEK), crews.clone()));
             }
         }
-        covered
+        Times { minutes: WEEK, works }
     }
 
-    fn day(&self, serves: &BTreeSet<&str>, date: Date) -> Option<Vec<bool>> {
+    fn day(&self, date: Date) -> Option<Times> {
         let (from, until) = self.calendar.day(date)?;
         // A day on which the clocks change has another length.
         let length = (until.0 - from.0) / MINUTE_MICROS;
-        let mut covered = vec![false; length as usize];
         let minute = |at: Wall| ((at.0 - from.0) / MINUTE_MICROS).clamp(0, length) as usize;
-        for turn in self.calendar.between(from, until) {
-            let members = self.calendar.members(&turn);
-            if members.iter().any(|member| serves.contains(member.agent.as_str())) {
-                covered[minute(turn.starts)..minute(turn.ends)].fill(true);
-            }
-        }
-        Some(covered)
+        let turns = self.calendar.between(from, until).into_iter();
+        let works = turns.map(|turn| {
+            let crews = self.crews(self.calendar.members(&turn).into_iter());
+            (minute(turn.starts)..minute(turn.ends), crews)
+        });
+        Some(Times { minutes: length as usize, works: works.collect() })
+    }
+
+    fn crews<'m>(&self, members: impl Iterator<Item = &'m Member>) -> BTreeSet<Crew> {
+        members.filter_map(|member| self.crew_of.get(member.agent.as_str()).copied()).collect()
     }
 
     /// Holidays and exceptions, and the days after them, into which their nights last.
@@ -174,14 +185,46 @@ impl<'a> Cover<'a> {
         let dates = holidays.chain(exceptions.map(|exception| exception.date));
         dates.flat_map(|date| [Some(date), date.tomorrow().ok()]).flatten().collect()
     }
+}
 
-    /// The first time of this day at which nobody is there.
-    fn gap_of(&self, queue: &QueueSettings, date: Date) -> Option<(usize, usize)> {
-        let covered = self.of(&queue.name, Some(date), &mut Vec::new())?;
-        let from = covered.iter().position(|on| !on)?;
-        let length = covered[from..].iter().position(|on| *on).unwrap_or(covered.len() - from);
-        Some((from, from + length))
+/// Who may take somebody of this queue at some time of the wait, and where the others go.
+fn served(
+    settings: &Settings,
+    queue: &QueueSettings,
+    table: &Table,
+    crews: &BTreeMap<Vec<(&str, u8)>, Crew>,
+) -> Served {
+    let level = queue.lowest_level();
+    let able = crews.iter().filter(|(skills, _)| {
+        let has = |skill: &String| skills.iter().any(|own| own.0 == *skill && own.1 >= level);
+        queue.skills.iter().all(has)
+    });
+    let named = |name: &str| settings.acd.queues.iter().position(|queue| queue.name == name);
+    let local = |district: &str| match settings.call.district(district)?.centre {
+        Centre::Queue(queue) => Some(queue.slot() as usize),
+        Centre::Trunk(_) => None,
+    };
+    let ways = settings.overflows.iter().filter(|out| out.queue == queue.name);
+    let ways = ways.flat_map(|out| &out.ways).filter(|way| way.when == When::Unstaffed);
+    let said = table.entries.get("when_unstaffed").map(|(_, node)| &node.value);
+    Served {
+        planned: said.is_some(),
+        waits: matches!(said, Some(Value::Text(text)) if text == "wait"),
+        crews: able.map(|(_, crew)| *crew).collect(),
+        ways: ways
+            .map(|way| match &way.to {
+                Elsewhere::Queue(name) => named(name),
+                Elsewhere::District(name) => local(name),
+            })
+            .collect(),
     }
+}
+
+/// The first time of a day at which nobody is there.
+fn first_gap(covered: &[bool]) -> Option<(usize, usize)> {
+    let from = covered.iter().position(|on| !on)?;
+    let length = covered[from..].iter().position(|on| *on).unwrap_or(covered.len() - from);
+    Some((from, from + length))
 }
 
 fn holiday_at(tables: &[&Table], date: Date) -> Option<Place> {

@@ -3,7 +3,7 @@
 //! In: settings and wall time. Out: turns. A shift belongs to the day on which it starts, over
 //! midnight too. Days are those of the switch's time zone, its summer time included.
 
-use super::{Exception, Member, RosterSettings, Shift};
+use super::{Exception, Holiday, Member, RosterSettings, Shift};
 use crate::base::Wall;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -41,8 +41,10 @@ impl<'a> Calendar<'a> {
         let (Some(first), Some(last)) = (self.date(from), self.date(until)) else { return found };
         let mut date = first.yesterday().unwrap_or(first);
         loop {
+            let holiday = self.settings.holidays.iter().find(|holiday| holiday.date == date);
             for (at, shift) in self.settings.shifts.iter().enumerate() {
-                let turn = self.works(shift, date).then(|| self.turn(at, shift, date)).flatten();
+                let turn =
+                    works(shift, date, holiday).then(|| self.turn(at, shift, date)).flatten();
                 found.extend(turn.filter(|turn| turn.starts < until && turn.ends > from));
             }
             date = match date.tomorrow() {
@@ -80,18 +82,6 @@ impl<'a> Calendar<'a> {
         own.chain(exception.into_iter().flat_map(|e: &Exception| &e.instead)).collect()
     }
 
-    fn works(&self, shift: &Shift, date: Date) -> bool {
-        let weekday = date.weekday().to_monday_zero_offset() as usize;
-        let holiday = self.settings.holidays.iter().find(|holiday| holiday.date == date);
-        let exception = shift.exceptions.iter().find(|exception| exception.date == date);
-        match (exception, holiday) {
-            (Some(exception), _) if exception.off => false,
-            // Who comes on a holiday has been asked to.
-            (_, Some(holiday)) => holiday.shifts.contains(&shift.name),
-            (_, None) => shift.days.get(weekday).copied().unwrap_or(false),
-        }
-    }
-
     fn turn(&self, at: usize, shift: &Shift, date: Date) -> Option<OnDay> {
         let overnight = shift.until <= shift.from;
         let end = if overnight { date.tomorrow().ok()? } else { date };
@@ -124,5 +114,17 @@ impl<'a> Calendar<'a> {
     pub fn clock(&self, at: Wall) -> String {
         let Ok(stamp) = Timestamp::from_microsecond(at.0) else { return String::new() };
         stamp.to_zoned(self.zone.clone()).strftime("%a %d %b %H:%M").to_string()
+    }
+}
+
+/// Whether a shift starts on that day, which may be a holiday.
+fn works(shift: &Shift, date: Date, holiday: Option<&Holiday>) -> bool {
+    let weekday = date.weekday().to_monday_zero_offset() as usize;
+    let exception = shift.exceptions.iter().find(|exception| exception.date == date);
+    match (exception, holiday) {
+        (Some(exception), _) if exception.off => false,
+        // Who comes on a holiday has been asked to.
+        (_, Some(holiday)) => holiday.shifts.contains(&shift.name),
+        (_, None) => shift.days.get(weekday).copied().unwrap_or(false),
     }
 }
