@@ -2,9 +2,10 @@
 
 mod acd_world;
 
-use acd_world::{World, agent, agents, away, offers, one_queue, queue, secs};
+use acd_world::{World, agent, agents, away, ms, offers, one_queue, queue, secs};
 use pukar::acd::{
-    AgentState, Away, Effect, Fact, Join, Miss, Refused, Settings, Strategy, Wish, Withdrawn,
+    AgentState, Away, Effect, Fact, Join, Miss, Refused, Settings, Strategy, Unfree, Wish,
+    Withdrawn,
 };
 use pukar::base::{AgentId, CallId, Instant};
 use std::time::Duration;
@@ -482,4 +483,56 @@ fn a_ghost_frees_its_agent_and_the_caller_who_lives_is_back_in_the_line() {
     assert_eq!(w.state(a), AgentState::Ready);
     w.repair(a, 9, true);
     assert!(w.out.is_empty(), "nothing to mend");
+}
+
+#[test]
+fn a_claim_that_is_not_answered_gives_its_agent_the_rest_of_the_notes() {
+    let ends: [fn(&mut World, AgentId); 4] = [
+        |w, op| w.missed(1, op, Miss::Declined),
+        |w, op| w.missed(1, op, Miss::NoAnswer),
+        |w, op| w.released(1, op),
+        |w, op| {
+            w.pause(op);
+            w.ready(op);
+        },
+    ];
+    for end in ends {
+        let mut w = World::new(&one_queue(queue("general", Strategy::LongestIdle), 1));
+        let (q, op) = (w.q("general"), w.a("op0"));
+        w.join(1, q);
+        w.answered(1, op);
+        w.released(1, op);
+        w.join(2, q);
+        w.pass(secs(3));
+        w.claim(1, op).unwrap();
+        w.pass(secs(2));
+        end(&mut w, op);
+        assert_eq!(w.state(op), AgentState::WrapUp { call: CallId(1) });
+        assert_eq!(offers(&w.pass(ms(4_999))), [], "ten seconds in all");
+        assert_eq!(offers(&w.pass(ms(1))), [(2, op)]);
+    }
+    // It rang for as long as the notes would have been.
+    let mut w = World::new(&one_queue(queue("general", Strategy::LongestIdle), 1));
+    let (q, op) = (w.q("general"), w.a("op0"));
+    w.join(1, q);
+    w.answered(1, op);
+    w.released(1, op);
+    w.claim(1, op).unwrap();
+    w.pass(secs(10));
+    w.missed(1, op, Miss::NoAnswer);
+    assert_eq!(w.state(op), AgentState::Ready);
+}
+
+#[test]
+fn whoever_is_on_a_second_call_is_not_asked_in_the_notes_of_the_first() {
+    let mut w = World::new(&one_queue(queue("general", Strategy::LongestIdle), 1));
+    let (q, op) = (w.q("general"), w.a("op0"));
+    w.join(1, q);
+    w.answered(1, op);
+    w.desk.wait_beside(op, CallId(7));
+    w.released(1, op);
+    assert_eq!(w.state(op), AgentState::WrapUp { call: CallId(1) });
+    assert_eq!(w.claim(1, op), Err(Unfree::Engaged));
+    w.own_over(op, 7, Duration::ZERO);
+    w.claim(1, op).unwrap();
 }

@@ -1,29 +1,18 @@
-//! Calls back, as stories of the whole switch: whoever presses the key, or hung up unanswered,
+//! Calls back, as stories of the whole switch: whoever presses the key
 //! keeps the place of the first arrival and is called once; complaints Q18, Q19 and Q20.
 
+mod callback_world;
+
+use callback_world::{SECOND, asked, backs, world, world_with};
 use pukar::acd::Instead;
 use pukar::call::out::Route;
-use pukar::call::{self, Direction, EndedBy, MissedNews, Outcome, Way};
-use pukar::config::Settings;
-use pukar::core::{CallRecord, Event, MissedAct, Verb, What};
+use pukar::call::{self, Direction, EndedBy, Outcome, Way};
+use pukar::core::{CallRecord, Event, Verb, What};
 use pukar::sim::{
-    CENTRE, Habits, Plan, Reach, World, agent_address, caller_address, exchange_address, number_of,
+    CENTRE, Habits, World, agent_address, caller_address, exchange_address, number_of,
 };
 use std::collections::BTreeSet;
 use std::time::Duration;
-
-const SECOND: Duration = Duration::from_secs(1);
-
-fn world(callers: u16, agents: usize) -> World {
-    let plan = Plan { callers, agents: vec![Reach::Fixed; agents], ..Plan::calm() };
-    World::story(18, plan)
-}
-
-fn world_with(callers: u16, agents: usize, change: impl FnOnce(&mut Settings)) -> World {
-    let mut world = world(callers, agents);
-    world.adjust(change);
-    world
-}
 
 /// One agent, who talks with caller 0 for a minute; caller 1 waits and has pressed the key.
 fn promised() -> World {
@@ -38,42 +27,6 @@ fn promised() -> World {
     assert_eq!(world.talks(caller_address(1)), 0, "told goodbye, and hung up");
     world.agent_does(0, Habits::polite(SECOND, 20 * SECOND));
     world
-}
-
-fn backs(world: &World) -> Vec<CallRecord> {
-    let records = world.records().iter().filter(|record| record.direction == Direction::Out);
-    records.cloned().collect()
-}
-
-/// Different calls, by their Call-IDs, that the exchange was asked for.
-fn asked(world: &World) -> usize {
-    let to = exchange_address();
-    let sent =
-        world.said().iter().filter(|(hop, bytes)| hop.peer == to && bytes.starts_with(b"INVITE"));
-    let id = |text: String| {
-        let line = text.lines().find(|line| line.starts_with("Call-ID:") || line.starts_with("i:"));
-        line.map(str::to_string)
-    };
-    let ids: BTreeSet<String> =
-        sent.filter_map(|(_, bytes)| id(String::from_utf8_lossy(bytes).into())).collect();
-    ids.len()
-}
-
-fn missed(world: &World) -> Vec<MissedNews> {
-    let news = world.facts().iter().filter_map(|fact| match &fact.what {
-        What::Call(call::Fact::Missed { news, .. }) => Some(news.clone()),
-        _ => None,
-    });
-    news.collect()
-}
-
-fn act(world: &mut World, caller: u16, act: MissedAct) {
-    act_on(world, &number_of(caller_address(caller)), act);
-}
-
-fn act_on(world: &mut World, number: &str, act: MissedAct) {
-    let (number, by) = (number.to_string(), "asha".to_string());
-    world.tell(Event::Admin { request: 1, by, verb: Verb::Missed { number, act } });
 }
 
 /// Whose call it is, whoever placed it.
@@ -316,72 +269,6 @@ fn a_queue_sends_out_whom_it_does_not_take_and_says_so_where_no_way_is_open() {
 }
 
 #[test]
-fn who_hung_up_unanswered_is_listed_once_claimed_by_one_and_called_back() {
-    let mut world = world(3, 1);
-    world.agent_does(0, Habits::polite(SECOND, 60 * SECOND));
-    world.dial(0);
-    world.wait(2 * SECOND);
-    for _ in 0..2 {
-        world.dial(1);
-        world.wait(10 * SECOND);
-        world.give_up(1);
-        world.wait(2 * SECOND);
-    }
-    // Somebody who hung up at once is not listed.
-    world.dial(2);
-    world.wait(2 * SECOND);
-    world.give_up(2);
-    world.wait(2 * SECOND);
-    let abandoned = |news: &MissedNews| matches!(news, MissedNews::Abandoned { .. });
-    assert_eq!(missed(&world).iter().filter(|news| abandoned(news)).count(), 2);
-    act(&mut world, 1, MissedAct::Claim { by: "op0".into() });
-    act(&mut world, 1, MissedAct::Claim { by: "op7".into() });
-    act(&mut world, 1, MissedAct::Call { by: "op0".into() });
-    act(&mut world, 1, MissedAct::Call { by: "op0".into() });
-    act(&mut world, 2, MissedAct::Close { by: "op0".into() });
-    let acts = world.facts().iter().filter_map(|fact| match &fact.what {
-        What::Audit(act) => Some((act.by.as_str(), act.verb.as_str(), act.refused.is_empty())),
-        _ => None,
-    });
-    let told = [("missed.claim", true), ("missed.claim", false), ("missed.call", true)];
-    let told = told.into_iter().chain([("missed.call", false), ("missed.close", false)]);
-    let told: Vec<_> = told.map(|(verb, done)| ("asha", verb, done)).collect();
-    assert_eq!(acts.collect::<Vec<_>>(), told, "whose act, for whom it was, and whether");
-    world.agent_does(0, Habits::polite(SECOND, 10 * SECOND));
-    world.wait(120 * SECOND);
-    world.end();
-    let news: Vec<MissedNews> = missed(&world).into_iter().filter(|n| !abandoned(n)).collect();
-    let claimed = MissedNews::Claimed { by: "op0".into() };
-    let expected = [claimed.clone(), claimed, MissedNews::Calling, MissedNews::Served];
-    assert_eq!(news, expected);
-    let [back] = &backs(&world)[..] else { panic!("{:#?}", world.records()) };
-    let number = number_of(caller_address(1));
-    let mut records = world.records().iter();
-    let last = records.rfind(|r| r.outcome == Outcome::Abandoned && r.caller == number).unwrap();
-    assert_eq!((back.outcome, &back.parent), (Outcome::Answered, &last.id));
-}
-
-#[test]
-fn a_queue_may_call_back_whom_it_missed_by_itself_and_the_list_says_how_it_went() {
-    let mut world = world_with(2, 1, |settings| {
-        settings.acd.queues[0].call_back_abandoned = true;
-    });
-    world.agent_does(0, Habits::polite(SECOND, 30 * SECOND));
-    world.called_back_does(Habits::refuses(486));
-    world.dial(0);
-    world.wait(2 * SECOND);
-    world.dial(1);
-    world.wait(10 * SECOND);
-    world.give_up(1);
-    world.wait(300 * SECOND);
-    world.end();
-    let news = missed(&world);
-    assert_eq!(news.len(), 3, "{news:?}");
-    assert_eq!(news[1..], [MissedNews::Calling, MissedNews::Unreached]);
-    assert_eq!(asked(&world), 3);
-}
-
-#[test]
 fn promises_outlive_a_kill_and_a_drain() {
     let mut world = promised();
     world.kill().unwrap();
@@ -392,23 +279,6 @@ fn promises_outlive_a_kill_and_a_drain() {
     world.end();
     assert!(backs(&world).iter().all(|back| back.outcome == Outcome::Answered));
     assert_eq!(backs(&world).len(), 1);
-}
-
-#[test]
-fn whoever_claims_a_missed_caller_for_nobody_else_claims_them_for_themselves() {
-    let mut world = world(2, 1);
-    world.agent_does(0, Habits::polite(SECOND, 60 * SECOND));
-    world.dial(0);
-    world.wait(2 * SECOND);
-    world.dial(1);
-    world.wait(10 * SECOND);
-    world.give_up(1);
-    world.wait(2 * SECOND);
-    act(&mut world, 1, MissedAct::Claim { by: String::new() });
-    act(&mut world, 1, MissedAct::Close { by: String::new() });
-    let by = || "asha".to_string();
-    let done = [MissedNews::Claimed { by: by() }, MissedNews::Closed { by: by() }];
-    assert_eq!(missed(&world)[1..], done);
 }
 
 /// Facts that a caller's number is not called back, each with its reason.
@@ -458,26 +328,6 @@ fn a_claimed_number_is_called_back_only_where_an_agent_could_dial_it() {
     assert_eq!(flagged(&world), FORGED.len());
     let answered = world.records().iter().filter(|r| r.outcome == Outcome::Answered).count();
     assert_eq!(answered, 1 + FORGED.len(), "everybody was served");
-}
-
-#[test]
-fn a_missed_caller_whose_number_may_not_be_dialled_is_listed_and_not_called() {
-    let mut world = world_with(2, 1, |settings| {
-        settings.acd.queues[0].call_back_abandoned = true;
-    });
-    world.agent_does(0, Habits::polite(SECOND, 60 * SECOND));
-    world.dial(0);
-    world.wait(2 * SECOND);
-    world.claims(1, "+911900123456");
-    world.dial(1);
-    world.wait(10 * SECOND);
-    world.give_up(1);
-    world.wait(2 * SECOND);
-    assert!(matches!(&missed(&world)[..], [MissedNews::Abandoned { .. }]));
-    act_on(&mut world, "+911900123456", MissedAct::Call { by: String::new() });
-    world.wait(120 * SECOND);
-    world.end();
-    assert_eq!((asked(&world), backs(&world).len()), (0, 0));
 }
 
 #[test]

@@ -177,6 +177,7 @@ fn random_queue(rng: &mut Rng, i: u64, strategies: &[Strategy]) -> pukar::acd::Q
     queue.max_callers = if rng.chance(20) { 2 } else { 0 };
     queue.when_full = choices[rng.below(3) as usize];
     queue.when_unstaffed = choices.get(rng.below(12) as usize).copied();
+    queue.paused_is_staff = rng.chance(70);
     queue.when_expired = choices[rng.below(3) as usize];
     queue
 }
@@ -234,6 +235,9 @@ fn step(
         0..=24 => {
             let queue = QueueId(rng.below(4));
             let join = random_join(rng, world);
+            let (of, who) = ((CallId(call), queue), join.caller.clone().unwrap_or_default());
+            let urgent = world.desk.comes_back_urgent(world.now, of, (&who, &join.line));
+            assert_eq!(urgent, model.comes_back_urgent(world.now, of, (&who, &join.line)));
             world.join_with(call, queue, join.clone());
             model.join(now, CallId(call), queue, join);
         }
@@ -327,6 +331,7 @@ fn claims(
     let (calls, to) = ((own, rng.below(12)), rng.below(12));
     match rng.below(10) {
         0..=3 => {
+            let to = if rng.chance(30) { own } else { to };
             let result = world.claim_for(to, agent, whose);
             assert_eq!(result, model.claim(now, CallId(to), agent, whose));
             asked_for(rng, world, model, agent, to);
@@ -421,9 +426,9 @@ fn pick_agent(rng: &mut Rng, world: &World) -> AgentId {
 /// Somebody who talked was lost.
 fn cut_off(rng: &mut Rng, world: &mut World, model: &mut Model) {
     let (now, caller, line) = (world.now, format!("+9198{}", rng.below(4)), "181");
-    let arrived = Instant(now.0 - rng.below(3) * 200_000);
-    world.desk.cut_off(now, &caller, line, (arrived, rng.chance(50)));
-    model.cut_off(now, &caller, line, arrived);
+    let left = (Instant(now.0 - rng.below(3) * 200_000), rng.chance(50));
+    world.desk.cut_off(now, &caller, line, left);
+    model.cut_off(now, &caller, line, left);
 }
 
 /// Something a phone did: mostly about the call it really has, sometimes about any.

@@ -457,3 +457,62 @@ fn a_call_is_never_handed_back_down_the_trunk_that_it_came_by() {
     let [record] = &stage.records[..] else { panic!("{:?}", stage.records) };
     assert_eq!((&*record.caller, record.outcome), ("+919826000003", Outcome::Overflowed));
 }
+
+#[test]
+fn where_a_pause_is_no_staff_the_ways_out_are_open_while_everybody_is_on_one() {
+    let text = BOTH.replace(
+        "skills = [\"ali\"]\nmax_wait",
+        "skills = [\"ali\"]\npaused_is_staff = false\nmax_wait",
+    );
+    assert_ne!(text, BOTH);
+    let mut stage = Stage::new(&text);
+    stage.habit(OP1, Habit::Rings);
+    stage.set_agent("op1", "ready");
+    stage.set_agent("ali1", "pause");
+    stage.dial("9826000002", "07394181", "");
+    stage.wait(secs(6));
+    let story = stage.story();
+    assert!(story[0].starts_with("alirajpur -> queue:general"), "{story:?}");
+    // The last of two who goes on a break leaves those who wait to the others.
+    let mut stage = Stage::new(&text);
+    stage.habit("10.2.0.2:5060", Habit::Refuses(486));
+    stage.set_agent("op1", "pause");
+    stage.set_agent("ali1", "ready");
+    stage.dial("9826000002", "07394181", "");
+    stage.wait(secs(2));
+    assert_eq!(stage.story(), ["offered ali1"]);
+    stage.set_agent("ali1", "pause");
+    stage.kill();
+    stage.wait(secs(6));
+    let story = stage.story();
+    assert_eq!(story.last().unwrap(), "alirajpur -> queue:general (unstaffed)", "{story:?}");
+}
+
+#[test]
+fn a_way_out_for_a_trunk_that_is_down_is_taken_once_wherever_a_reload_puts_the_trunk() {
+    let trunk = |name: &str, at: &str| {
+        format!("[[trunk]]\nname = \"{name}\"\nhosts = [\"{at}\"]\nping = \"10s\"\n")
+    };
+    let way = "[[queue.overflow]]\ntrunk_down = \"shivpuri\"\nto = \"district:guna\"\n";
+    let centre = "[[district]]\nname = \"guna\"\nstd = [\"07542\"]\ntrunk = \"guna\"\n";
+    let (guna, shivpuri) = (trunk("guna", "10.4.0.1:5060"), trunk("shivpuri", CENTRE));
+    let desk = DESK.replacen(
+        "[[queue]]\nname = \"health\"",
+        &format!("{way}[[queue]]\nname = \"health\""),
+        1,
+    );
+    let mut stage = Stage::new(&format!("{guna}{shivpuri}{centre}{desk}"));
+    stage.habit("10.4.0.1:5060", Habit::Refuses(480));
+    stage.set_agent("op1", "pause");
+    queue_is(&mut stage, "health", "close");
+    stage.deaf(CENTRE);
+    stage.wait(secs(90));
+    stage.dial("9826000001", "181", "");
+    stage.wait(secs(10));
+    let taken = ["general -> district:guna (trunk-down)", "rung 181: false"];
+    assert_eq!(stage.story(), taken);
+    let third = trunk("indore", "10.5.0.1:5060");
+    stage.reload(&format!("{shivpuri}{guna}{third}{centre}{desk}"));
+    stage.wait(secs(60));
+    assert_eq!(stage.story(), taken, "that way has been taken");
+}

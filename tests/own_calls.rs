@@ -573,3 +573,18 @@ fn what_an_agent_has_called_beside_a_call_in_hand_is_left_as_it_is() {
     let why = transfer(&mut stage, "agent:op2").unwrap_err();
     assert_eq!(why, "whoever is called has not answered");
 }
+
+#[test]
+fn whom_an_agent_has_called_waits_in_a_queue_of_the_house_where_the_default_line_has_none() {
+    let line =
+        "[[line]]\nnumbers = [\"104\"]\ndefault = true\nto = \"sip:duty@10.9.9.9\"\n[[line]]\n";
+    let mut stage = Stage::new(&CENTRE.replacen("[[line]]\n", line, 1));
+    stage.habit(BSNL, Habit::Answers);
+    stage.phone_dials(OP1, "op1", "9826012345");
+    stage.wait(secs(5));
+    transfer(&mut stage, "agent:op2").unwrap();
+    stage.set_agent("op1", "logout");
+    stage.set_agent("op2", "logout");
+    assert!(is_still_there(&stage));
+    assert_eq!(stage.switch.state().counts().0, 1, "they are in the line");
+}

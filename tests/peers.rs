@@ -516,3 +516,82 @@ fn a_caller_whom_a_district_has_is_given_back_as_soon_as_its_last_agent_has_left
         assert_eq!(pair.state.story()[1..], ["offered op1", "connected op1"]);
     }
 }
+
+#[test]
+fn whom_a_district_has_answered_goes_back_too_where_nobody_there_can_go_on_with_them() {
+    for (way, logs_out_first) in
+        [(None, false), (None, true), (Some(Way::Blind), false), (Some(Way::Consult), true)]
+    {
+        let mut pair = Pair::new(&state(), &district(""));
+        pair.district.set_agent("op1", "ready");
+        match way {
+            None => _ = pair.dial(FIRST),
+            Some(way) => {
+                pair.state.set_agent("op1", "ready");
+                pair.state.dial(FIRST, "181", "");
+                pair.wait(5);
+                let call = pair.state.arrival().id.clone();
+                pair.state.ask(Verb::Transfer { call, to: "district:shivpuri".into(), way });
+                pair.talk();
+                pair.wait(1);
+                if way == Way::Consult {
+                    pair.state.far_end_hangs_up(OP1);
+                    pair.talk();
+                }
+            }
+        }
+        pair.wait(30);
+        assert_eq!(pair.district.state("op1"), "talking", "{way:?}");
+        pair.state.set_agent("op1", "logout");
+        // The agent puts them back into the line, and is the last to go; or the other way round.
+        let call = pair.district.arrival().id.clone();
+        if logs_out_first {
+            pair.district.set_agent("op1", "logout");
+        }
+        pair.district.habit(OP1, Habit::Rings);
+        pair.district.ask(Verb::Return { call });
+        pair.talk();
+        pair.wait(15);
+        if !logs_out_first {
+            assert_eq!(pair.state.switch.state().counts().0, usize::from(false), "they wait there");
+            pair.district.set_agent("op1", "logout");
+            pair.talk();
+        }
+        pair.kill();
+        assert_eq!(pair.district.switch.state().counts().0, 0, "{way:?}: gone from there");
+        assert_eq!(pair.there().outcome, Outcome::Answered);
+        assert_eq!(pair.state.switch.state().counts().0, 1, "{way:?}: in the line of the state");
+        pair.state.habit(OP1, Habit::Answers);
+        pair.state.set_agent("op1", "ready");
+        assert_eq!(pair.state.state("op1"), "talking");
+        assert!(pair.state.records.is_empty());
+    }
+}
+
+#[test]
+fn a_number_outside_that_is_routed_by_a_peer_rings_for_as_long_as_any_mobile() {
+    let route = "[[route]]\nprefixes = [\"+91\"]\ntrunk = \"shivpuri\"\n\
+                 identity = \"+917552551181\"\n";
+    let mut pair = Pair::new(&format!("{}{route}", state()), DISTRICT);
+    pair.state.set_agent("op1", "ready");
+    pair.state.dial(FIRST, "181", "");
+    pair.wait(5);
+    let call = pair.state.arrival().id.clone();
+    pair.state.ask(Verb::Transfer { call, to: "9826099999".into(), way: Way::Blind });
+    let (to, invite) = pair.state.invites.last().unwrap().clone();
+    assert_eq!(to, DISTRICT_AT.parse().unwrap());
+    assert_eq!(field(&invite, "X-Pukar-Place"), "", "nobody at a mobile gives anybody back");
+    for second in 0..28 {
+        assert_eq!(pair.state.story().len(), 2, "rings at {second} s: {:?}", pair.state.story());
+        // It rings, and says so.
+        let mut ringing = String::from("SIP/2.0 180 Ringing\r\n");
+        for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
+            let tag = if name == "To" { ";tag=far" } else { "" };
+            ringing += &format!("{name}: {}{tag}\r\n", field(&invite, name));
+        }
+        ringing += "Contact: <sip:far@10.3.0.1>\r\nContent-Length: 0\r\n\r\n";
+        pair.state.say(DISTRICT_AT, ringing);
+        pair.state.wait(secs(1));
+    }
+    assert_eq!(pair.state.story()[2], "rung +919826099999: false");
+}

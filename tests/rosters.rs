@@ -6,7 +6,7 @@ mod desk_world;
 use desk_world::{Habit, MIDNIGHT, Stage, secs};
 use pukar::acd::ShiftNews;
 use pukar::call::Outcome;
-use pukar::core::What;
+use pukar::core::{LEFT_OFF, Verb, What};
 
 const HOUR: i64 = 3_600_000_000;
 /// Two shifts that hand over at 14:00. op3's phone registers; nobody has registered it yet.
@@ -291,4 +291,49 @@ fn whoever_comes_into_the_configuration_outside_their_shift_is_not_rung_by_it() 
     assert!(stage.invites.is_empty(), "{:?}", stage.invites);
     stage.wait(secs(121));
     assert_eq!(states(&stage)[1], "talking", "their shift has begun");
+}
+
+#[test]
+fn a_word_to_a_group_is_none_to_whoever_goes_home_after_the_call_in_hand() {
+    for state in ["ready", "pause"] {
+        let mut stage = before_two(TWO);
+        stage.dial("9826000001", "181", "");
+        stage.wait(secs(121));
+        assert_eq!(states(&stage), ["talking", "ready", "off"], "the shift is over");
+        let told = ["op1", "op2"].map(|agent| {
+            let (agent, reason) = (agent.into(), String::new());
+            stage.ask(Verb::SetMember { agent, state: state.into(), reason });
+            stage.replies.pop().unwrap().unwrap()
+        });
+        assert_eq!(told, [LEFT_OFF.to_string(), format!("op2: {state}")]);
+        stage.far_end_hangs_up("10.2.0.1:5060");
+        assert_eq!(stage.state("op1"), "off", "{state}");
+        let audits = stage.facts.iter().filter(|fact| matches!(fact.what, What::Audit(_)));
+        assert_eq!(audits.count(), 1, "nothing was done about the other");
+    }
+}
+
+#[test]
+fn the_first_shifts_send_home_whoever_is_ready_by_the_configuration_alone() {
+    let ready =
+        TWO.replace("skills = [\"operator\"]\n[[", "skills = [\"operator\"]\nready = true\n[[");
+    let without = ready.split("[[shift]]").next().unwrap();
+    let mut stage = Stage::at(without, MIDNIGHT + 3 * HOUR);
+    stage.habit("10.2.0.1:5060", Habit::Answers);
+    assert_eq!(states(&stage), ["ready", "ready", "unreachable"]);
+    stage.set_agent("op2", "pause");
+    stage.set_agent("op2", "ready");
+    stage.dial("9826000001", "181", "");
+    stage.kill();
+    stage.reload(&ready);
+    let on = ["talking", "ready", "off"];
+    assert_eq!(states(&stage), on, "who has said so is there, and nobody is cut off");
+    stage.far_end_hangs_up("10.2.0.1:5060");
+    assert_eq!(stage.state("op1"), "off");
+    // Whoever is put on a roster that is there already is new to it as well.
+    let two = ready.replace("agents = [\"op1\"]", "agents = [\"op3\"]").replace("auto = true", "");
+    let mut stage = Stage::at(&two, MIDNIGHT + 3 * HOUR);
+    assert_eq!(states(&stage)[..2], ["ready", "off"]);
+    stage.reload(&ready);
+    assert_eq!(states(&stage)[..2], ["off", "off"]);
 }

@@ -433,3 +433,26 @@ fn a_missed_caller_is_whose_who_has_claimed_them_for_a_quarter_of_an_hour() {
     stage.wait(secs(1));
     act(&mut stage, MissedAct::Close { by: b }).unwrap();
 }
+
+#[test]
+fn whom_a_centre_has_served_has_no_place_to_come_back_to() {
+    let centre = "[[trunk]]\nname = \"guna\"\nhosts = [\"10.4.0.1:5060\"]\nping = \"0s\"\n\
+                  [[district]]\nname = \"guna\"\nstd = [\"07542\"]\ntrunk = \"guna\"\n";
+    let desk = DESK.replace("to = \"queue:other\"", "to = \"district:guna\"");
+    assert_ne!(desk, DESK);
+    let mut stage = Stage::new(&format!("{desk}{centre}"));
+    stage.habit("10.4.0.1:5060", Habit::Answers);
+    stage.set_agent("op1", "pause");
+    stage.dial("9826000001", "181", "");
+    stage.wait(secs(59));
+    stage.dial("9826000002", "181", "");
+    stage.wait(secs(2));
+    let story = stage.story();
+    assert_eq!(story, ["general -> district:guna (after)", "rung 181: true", "connected"]);
+    stage.far_end_hangs_up("10.4.0.1:5060");
+    stage.wait(secs(30));
+    assert_eq!(stage.records.len(), 1);
+    stage.dial("9826000001", "181", "");
+    stage.set_agent("op1", "ready");
+    assert!(last_offered(&stage).contains("9826000002"), "{}", last_offered(&stage));
+}

@@ -80,10 +80,12 @@ pub(super) enum Task {
     Nothing,
     Offered(CallId),
     Talking(CallId),
-    /// Rings for a call that asked for this agent by name.
+    /// Rings for a call that asked for this agent by name. `notes`: the wrap-up of that very call,
+    /// which it has broken into, ends then.
     Claimed {
         call: CallId,
         wrap_up: Duration,
+        notes: Option<Instant>,
     },
     /// Talks in it.
     Serving {

@@ -189,7 +189,7 @@ impl Desk {
         names.sort_unstable();
         law!(names == queue.staff, "{id:?}: other staff");
         let ready = staff().filter(|(_, agent)| agent.is_shown_ready()).count();
-        let present = staff().filter(|(_, agent)| agent.presence != Presence::Away).count();
+        let present = staff().filter(|(_, agent)| queue.counts(agent.presence)).count();
         let on_duty = staff().filter(|(_, agent)| agent.presence == Presence::OnDuty);
         let capacity = on_duty.map(|(_, agent)| agent.share()).sum();
         let counted = (queue.ready, queue.present, queue.capacity);

@@ -57,10 +57,14 @@ impl Desk {
         out: &mut Vec<Effect>,
     ) -> Result<(), Unfree> {
         let who = self.agents.get(agent).filter(|who| !who.retired).ok_or(Unfree::UnknownAgent)?;
-        match who.task {
-            Task::Nothing if who.stopping.is_none() => {}
+        let notes = match who.task {
+            Task::Nothing if who.stopping.is_none() => None,
+            // They talk already, on the second call.
+            Task::WrapUp { .. } if who.beside.is_some() => return Err(Unfree::Engaged),
             // What they write of is the call that comes back to them.
-            Task::WrapUp { call: own, .. } if own == call && who.stopping.is_none() => {}
+            Task::WrapUp { call: own, until } if own == call && who.stopping.is_none() => {
+                Some(until)
+            }
             Task::WrapUp { .. } => return Err(Unfree::WrapsUp),
             Task::Nothing
             | Task::Offered(_)
@@ -70,7 +74,7 @@ impl Desk {
             | Task::Own(_) => {
                 return Err(Unfree::Engaged);
             }
-        }
+        };
         match &who.duty {
             Duty::On if who.reachable() => {}
             Duty::On => return Err(Unfree::Unreachable),
@@ -82,7 +86,7 @@ impl Desk {
         let wrap_up = queue.map_or(Duration::ZERO, |queue| queue.settings.wrap_up);
         turn.fact(Fact::Claimed { call, agent });
         turn.cx.timers.cancel(Timer::WrapUp(agent));
-        self.set_task(&mut turn, agent, Task::Claimed { call, wrap_up });
+        self.set_task(&mut turn, agent, Task::Claimed { call, wrap_up, notes });
         self.decide(turn);
         Ok(())
     }
@@ -206,7 +210,7 @@ impl Desk {
         let queue = queue.and_then(|queue| self.queues.get(queue));
         let wrap_up = queue.map_or(Duration::ZERO, |queue| queue.settings.wrap_up);
         turn.fact(Fact::Claimed { call: to, agent });
-        self.set_task(&mut turn, agent, Task::Claimed { call: to, wrap_up });
+        self.set_task(&mut turn, agent, Task::Claimed { call: to, wrap_up, notes: None });
         self.decide(turn);
     }
 
@@ -228,7 +232,7 @@ impl Desk {
         self.set_task(turn, agent, Task::Serving { call, wrap_up, since });
     }
 
-    /// A claim is over without an answer.
+    /// A claim is over without an answer. Notes that it broke into are written to their end.
     pub(super) fn unclaim(
         &mut self,
         turn: &mut Turn<'_, '_>,
@@ -240,7 +244,19 @@ impl Desk {
             self.stops(agent, call);
         }
         turn.fact(Fact::Unclaimed { call, agent, why });
-        self.set_task(turn, agent, Task::Nothing);
+        match self.task(agent) {
+            Task::Claimed { notes: Some(until), .. } if until > turn.now() => {
+                turn.cx.timers.set(Timer::WrapUp(agent), until);
+                self.set_task(turn, agent, Task::WrapUp { call, until });
+            }
+            Task::Nothing
+            | Task::Offered(_)
+            | Task::Talking(_)
+            | Task::Claimed { .. }
+            | Task::Serving { .. }
+            | Task::WrapUp { .. }
+            | Task::Own(_) => self.set_task(turn, agent, Task::Nothing),
+        }
     }
 
     /// The call needs the agent no more, who rings or talks for it.

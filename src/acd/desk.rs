@@ -26,7 +26,7 @@ pub struct Desk {
     pub(super) queue_names: BTreeMap<String, QueueId>,
     pub(super) agent_names: BTreeMap<String, AgentId>,
     pub(super) memory: Memory,
-    /// Who has come into the configuration, and the roster has not seen.
+    /// Whom the configuration made what they are, and neither a roster nor a hand since.
     pub(super) fresh: BTreeSet<AgentId>,
     /// Queues from which the last who was there has gone, until somebody asks.
     pub(super) deserted: BTreeSet<QueueId>,
@@ -271,7 +271,7 @@ impl Desk {
             Task::Offered(c) if c == call => {}
             Task::Nothing if self.crossed(call, agent) => self.forgive(agent),
             Task::Talking(c) | Task::Serving { call: c, .. } => return c == call,
-            Task::Claimed { call: c, wrap_up } if c == call => {
+            Task::Claimed { call: c, wrap_up, .. } if c == call => {
                 self.begin_serving(&mut turn, call, agent, wrap_up);
                 self.decide(turn);
                 return true;
@@ -368,6 +368,9 @@ impl Desk {
         let mut turn = Turn::new(cx, out);
         let who = self.agents.get_mut(agent).ok_or(Refused::UnknownAgent)?;
         let logs_in = matches!(wish, Wish::Ready | Wish::Pause { .. });
+        if logs_in || wish == Wish::LogOut {
+            self.fresh.remove(&agent);
+        }
         if who.duty == Duty::Off && logs_in {
             (who.calls, who.talked) = (0, 0);
         }

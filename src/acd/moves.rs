@@ -291,6 +291,7 @@ impl Desk {
         if who.retired && who.task == Task::Nothing && who.stopping.is_none() {
             turn.cx.timers.cancel(Timer::Rest(agent));
             self.agent_names.remove(&who.name);
+            self.fresh.remove(&agent);
             self.agents.remove(agent);
         }
     }
@@ -307,8 +308,8 @@ impl Desk {
         let share = who.share();
         for &id in &who.serves {
             let Some(queue) = self.queues.get_mut(id) else { continue };
-            queue.present -= usize::from(before != Presence::Away);
-            queue.present += usize::from(presence != Presence::Away);
+            queue.present -= usize::from(queue.counts(before));
+            queue.present += usize::from(queue.counts(presence));
             if queue.present == 0 {
                 self.deserted.insert(id);
             }

@@ -4,6 +4,7 @@
 //! and is free. So a match is the first of one sorted set with the first of another, and costs
 //! the logarithm of their sizes.
 
+use super::agent::Presence;
 use super::caller::{Need, Place};
 use super::sorted::Sorted;
 use super::{Door, QueueSettings, Strategy};
@@ -34,7 +35,7 @@ pub(super) struct Queue {
     pub staff: Vec<AgentId>,
     /// How many of them are ready.
     pub ready: usize,
-    /// How many of them are logged in with a phone.
+    /// How many of them are there: logged in with a phone, and as [`Queue::counts`] has it.
     pub present: usize,
     /// How many of them take calls, in thousandths; an agent counts in equal parts for each of
     /// the queues that they serve.
@@ -175,6 +176,15 @@ impl Queue {
             self.handled.pop_front();
         }
         self.handled.push_back(handling);
+    }
+
+    /// Whether an agent is somebody who is there for its callers.
+    pub fn counts(&self, presence: Presence) -> bool {
+        match presence {
+            Presence::Away => false,
+            Presence::Paused => self.settings.paused_is_staff,
+            Presence::OnDuty => true,
+        }
     }
 
     pub fn is_deserted(&self) -> bool {

@@ -185,7 +185,7 @@ impl Desk {
             let Some(queue) = self.queues.get_mut(queue) else { continue };
             queue.staff.push(id);
             queue.ready += usize::from(agent.is_shown_ready());
-            queue.present += usize::from(agent.presence != Presence::Away);
+            queue.present += usize::from(queue.counts(agent.presence));
             let on_duty = agent.presence == Presence::OnDuty;
             queue.capacity += if on_duty { agent.share() } else { 0 };
         }

@@ -52,6 +52,8 @@ pub struct QueueSettings {
     /// When nobody who serves the queue is logged in with a phone. `None`: callers wait all the
     /// same.
     pub when_unstaffed: Option<Instead>,
+    /// Whether somebody is there while all who are logged in pause. Default true.
+    pub paused_is_staff: bool,
     /// When `max_wait` is over.
     pub when_expired: Instead,
     /// What is told to those who wait.
@@ -143,6 +145,7 @@ impl Default for QueueSettings {
             max_callers: 0,
             when_full: Instead::Refuse,
             when_unstaffed: None,
+            paused_is_staff: true,
             when_expired: Instead::Refuse,
             announce: Announce::default(),
             call_back_abandoned: false,

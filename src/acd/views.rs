@@ -89,7 +89,8 @@ impl Desk {
         self.agents.get(agent).is_some_and(|who| who.silent)
     }
 
-    /// Agents who serve this queue and are logged in with a phone.
+    /// Agents who serve this queue and are there: logged in with a phone, and not on a pause where
+    /// that does not count.
     pub fn present(&self, queue: QueueId) -> usize {
         self.queues.get(queue).map_or(0, |line| line.present)
     }

@@ -388,6 +388,10 @@ pub enum MissedNews {
     Claimed {
         by: String,
     },
+    /// Whoever had claimed them has let go of them, or an administrator has ended the claim.
+    Released {
+        by: String,
+    },
     /// They stand in the line to be called back, or are tried once more.
     Calling,
     /// Nobody was reached in any of the attempts.

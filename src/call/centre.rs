@@ -6,6 +6,7 @@
 use super::calls::{Calls, Io};
 use super::conversation::Call;
 use super::leg::{Leg, Stage};
+use super::peer::GIVEN_BACK;
 use super::waiting::answered_elsewhere;
 use super::{Centre, Effect, EndedBy, Fact, Goal, Role, Settings};
 use crate::base::{CallId, Instant, LegId, QueueId, Timer, TrunkId};
@@ -241,12 +242,19 @@ impl Calls {
         }
     }
 
-    /// Everybody has left the queue in which a caller waits: whoever is lent is given back at once.
+    /// Everybody has left the queue in which a caller waits: whoever is lent is given back at once,
+    /// and so is whoever was, and has been answered here meanwhile.
     pub fn give_back(&mut self, io: &mut Io, id: CallId) {
-        if let Some(call) = self.table.get(id).filter(|call| call.is_lent()) {
-            let end = call.given_back();
-            self.finish(io, id, end, None);
-        }
+        let Some(call) = self.table.get(id) else { return };
+        let at_home = call.came_by().is_some_and(|trunk| !self.is_down(trunk));
+        let end = match call.is_lent() {
+            true => call.given_back(),
+            false if at_home && call.has_a_home() => {
+                call.end(EndedBy::Switch, 200, Some(GIVEN_BACK))
+            }
+            false => return,
+        };
+        self.finish(io, id, end, None);
     }
 
     /// A queue that did not keep the caller sends them to another.
@@ -302,6 +310,12 @@ impl Call {
         let rings = |leg: &Leg| leg.role == Role::Target && leg.stage == Stage::Ringing;
         let is_peer = self.centre.is_some_and(|trunk| settings.is_peer(trunk));
         is_peer && self.rings_centre() && self.others.iter().any(rings)
+    }
+
+    /// They talk with a switch of ours, which gives them back with this cause.
+    pub(super) fn is_given_back(&self, settings: &Settings, cause: &Cause) -> bool {
+        let at_peer = self.centre.is_some_and(|trunk| settings.is_peer(trunk));
+        at_peer && cause.q850 == Some(GIVEN_BACK)
     }
 
     /// A centre rings for a caller who hears music.

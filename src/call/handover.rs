@@ -302,6 +302,7 @@ impl Calls {
             let end = call.end(call.left.unwrap_or(EndedBy::Caller), 200, Some(16));
             return self.finish(io, id, end, None);
         }
+        call.centre = over.peer;
         self.set_talk(io, id, vec![caller, leg]);
         if let Some(by) = over.by {
             self.report(io, id, &over, 200);

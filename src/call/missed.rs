@@ -97,6 +97,25 @@ impl Missed {
         Ok(())
     }
 
+    /// A claim is none any more: that of whoever asks, or of anybody (`breaks`).
+    pub fn release(
+        &mut self,
+        io: &mut Io,
+        number: &str,
+        (by, breaks): (&str, bool),
+    ) -> Result<(), String> {
+        if !breaks {
+            self.may_be_done(io.cx.now.instant, number, by)?;
+        }
+        let person = self.people.get_mut(number).ok_or_else(|| unknown(number))?;
+        if person.claimed_by.is_empty() {
+            return Err(format!("{number} is claimed by nobody"));
+        }
+        person.claimed_by.clear();
+        tell(io, number, MissedNews::Released { by: by.into() });
+        Ok(())
+    }
+
     /// Whom to call, where nobody calls them already.
     pub fn wanted(&self, number: &str) -> Result<Origin, String> {
         let person = self.people.get(number).ok_or_else(|| unknown(number))?;

@@ -238,6 +238,7 @@ impl Calls {
                 self.partner_gone(io, id, leg, (silent, by), cause);
             }
             Role::Target if call.needs(leg) => {
+                let silent = silent || call.is_given_back(io.settings, &cause);
                 let by = if silent { gone.lost_as(EndedBy::Lost) } else { EndedBy::Target };
                 self.partner_gone(io, id, leg, (silent, by), cause);
             }

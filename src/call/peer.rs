@@ -5,7 +5,7 @@
 
 use super::conversation::Call;
 use super::leg::Stage;
-use super::{End, EndedBy, Outcome, Settings};
+use super::{End, EndedBy, Goal, Outcome, Settings};
 use crate::base::text::clean;
 use crate::base::{Id, Instant, TrunkId, limits};
 use crate::media::control::Networks;
@@ -28,6 +28,9 @@ const PLACE: &str = "X-Pukar-Place";
 const KEPT_THERE: &str = "kept";
 /// The ids of the call at every switch that has lent the caller on, the first of them first.
 const PASSED: &str = "X-Pukar-Passed";
+/// RFC 3326: with this cause of Q.850, "normal, unspecified", a caller is given back, answered or
+/// not.
+pub(super) const GIVEN_BACK: u8 = 31;
 /// Characters of one value, and of all the ids.
 const KEPT: usize = 64;
 const PASSED_KEPT: usize = 27 * limits::PLACES_MAX;
@@ -170,10 +173,18 @@ impl Call {
         self.lent && self.left.is_none() && self.caller.stage != Stage::Up
     }
 
+    /// Somebody here has answered a caller whom another switch had a place for, and they wait
+    /// again: it has them back where it takes them.
+    pub(super) fn has_a_home(&self) -> bool {
+        let waits = matches!(self.goal, Goal::Queue(_)) && self.found.is_none();
+        let alone = self.talk.is_empty() && self.handover.is_none() && self.parked.is_none();
+        self.lent && self.was_connected && self.is_caller_up() && waits && alone
+    }
+
     /// How the call ends of a caller whom the other switch has back, to serve or to let wait.
     pub(super) fn given_back(&self) -> End {
         let (outcome, by) = (Outcome::Overflowed, EndedBy::Switch);
-        End { outcome, by, status: 480, q850: Some(31) }
+        End { outcome, by, status: 480, q850: Some(GIVEN_BACK) }
     }
 
     /// RFC 3326: somebody there has answered a caller whom we had on loan.

@@ -89,6 +89,7 @@ fn queue(section: &mut Section) -> (QueueSettings, Option<Vec<At<String>>>) {
         max_callers: section.number("max_callers", 0..=100_000).unwrap_or(default.max_callers),
         when_full: section.text("when_full", instead).map_or(default.when_full, |at| at.it),
         when_unstaffed: section.text("when_unstaffed", unstaffed).and_then(|at| at.it),
+        paused_is_staff: section.flag("paused_is_staff").unwrap_or(default.paused_is_staff),
         when_expired: section
             .text("when_expired", instead)
             .map_or(default.when_expired, |at| at.it),

@@ -7,6 +7,9 @@ use crate::acd::{Door, Effect, Fact, Hand, Standing, Ways, When, Wish};
 use crate::base::{AgentId, CallId, Now, QueueId};
 use crate::call::{Ask, Ears};
 
+/// The answer where a word to a group is none to this one of it.
+pub const LEFT_OFF: &str = "logged out, and left so";
+
 impl Switch {
     /// What somebody does: done, or why not. Either way it is on the books.
     pub(super) fn act(
@@ -19,6 +22,11 @@ impl Switch {
         if let Verb::Explain { call } = &verb {
             return self.explain(now, call);
         }
+        if let Verb::SetMember { agent, .. } = &verb
+            && self.agent(agent).is_ok_and(|id| !self.state.desk.is_logged_in(id))
+        {
+            return Ok(LEFT_OFF.into());
+        }
         let verb = verb.signed(&by);
         let (what, on) = verb.told();
         let result = self.carry_out(now, verb, out);
@@ -30,7 +38,7 @@ impl Switch {
 
     fn carry_out(&mut self, now: Now, verb: Verb, out: &mut Out) -> Result<String, String> {
         match verb {
-            Verb::SetAgent { agent, state, reason } => {
+            Verb::SetAgent { agent, state, reason } | Verb::SetMember { agent, state, reason } => {
                 self.set_agent(now, &agent, &state, reason, out)
             }
             Verb::Block { number, reason, span, by } => {
@@ -258,7 +266,11 @@ impl Verb {
     /// Whoever claims, closes or blocks, and names nobody, does it in their own name.
     fn signed(mut self, who: &str) -> Self {
         if let Self::Missed {
-            act: MissedAct::Claim { by } | MissedAct::Call { by } | MissedAct::Close { by },
+            act:
+                MissedAct::Claim { by }
+                | MissedAct::Call { by }
+                | MissedAct::Release { by, .. }
+                | MissedAct::Close { by },
             ..
         }
         | Self::Block { by, .. }
@@ -273,7 +285,7 @@ impl Verb {
     /// Its name on the admin socket, and what it was done to.
     fn told(&self) -> (&'static str, String) {
         match self {
-            Self::SetAgent { agent, state, reason } => {
+            Self::SetAgent { agent, state, reason } | Self::SetMember { agent, state, reason } => {
                 ("agents.set", format!("{agent} {state} {reason}").trim_end().into())
             }
             Self::Block { number, reason, .. } => ("blocks.add", format!("{number} {reason}")),
@@ -309,6 +321,9 @@ impl Verb {
             }
             Self::Missed { number, act: MissedAct::Call { by } } => {
                 ("missed.call", format!("{number} {by}").trim_end().into())
+            }
+            Self::Missed { number, act: MissedAct::Release { by, .. } } => {
+                ("missed.release", format!("{number} {by}"))
             }
             Self::Missed { number, act: MissedAct::Close { by } } => {
                 ("missed.close", format!("{number} {by}"))

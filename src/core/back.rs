@@ -173,15 +173,22 @@ impl Switch {
         let settings = self.state.desk.queue_settings(origin.queue);
         if settings.is_some_and(|queue| queue.call_back_abandoned) {
             // Whoever may not be called stays on the list of missed callers all the same.
-            let _ = self.call_missed(now, origin);
+            let _ = self.call_missed(now, origin, None);
         }
     }
 
-    fn call_missed(&mut self, now: Now, origin: Origin) -> Result<(), Refusal> {
+    /// `by`: whose they are from now on, should it be possible to call them.
+    fn call_missed(&mut self, now: Now, origin: Origin, by: Option<&str>) -> Result<(), Refusal> {
         let number = origin.number.clone();
-        if let Some(back) = self.take_place(now, origin)? {
-            self.calls(now, |calls, io| calls.missed_mut().calling(io, &number, back));
-        }
+        let back = self.take_place(now, origin)?;
+        self.calls(now, |calls, io| {
+            if let Some(by) = by {
+                let _ = calls.missed_mut().claim(io, &number, by);
+            }
+            if let Some(back) = back {
+                calls.missed_mut().calling(io, &number, back);
+            }
+        });
         Ok(())
     }
 
@@ -198,13 +205,19 @@ impl Switch {
                 format!("{number}: claimed by {by}")
             }
             super::MissedAct::Call { by } => {
-                let origin = self.state.calls.missed().wanted(number)?;
-                self.calls(now, |calls, io| done = calls.missed_mut().claim(io, number, by));
-                if done.is_ok() {
-                    let placed = self.call_missed(now, origin);
-                    done = placed.map_err(|why| format!("{number}: {}", why.words()));
-                }
+                let missed = self.state.calls.missed();
+                let origin = missed.wanted(number)?;
+                missed.may_be_done(now.instant, number, by)?;
+                let placed = self.call_missed(now, origin, Some(by));
+                done = placed.map_err(|why| format!("{number}: {}", why.words()));
                 format!("{number}: is called back")
+            }
+            super::MissedAct::Release { by, breaks } => {
+                let release = (by.as_str(), *breaks);
+                self.calls(now, |calls, io| {
+                    done = calls.missed_mut().release(io, number, release);
+                });
+                format!("{number}: nobody's any more")
             }
             super::MissedAct::Close { by } => {
                 self.state.calls.missed().may_be_done(now.instant, number, by)?;

@@ -265,6 +265,9 @@ impl Switch {
         self.desk(now, |desk, cx, out| desk.join(cx, call, queue, join, out));
         if self.state.desk.queue_of(call) == Some(queue) {
             self.calls(now, |calls, io| calls.waits_in(io, call, queue));
+            if self.state.desk.is_deserted(queue) {
+                self.calls(now, |calls, io| calls.give_back(io, call));
+            }
         }
         self.listen(now, call);
     }

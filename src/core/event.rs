@@ -83,6 +83,12 @@ pub enum Verb {
         state: String,
         reason: String,
     },
+    /// The same, said to a group: whoever of it is logged out is left so.
+    SetMember {
+        agent: String,
+        state: String,
+        reason: String,
+    },
     /// `span`: for how long; `None`: as the configuration has it. `by` is who wants it.
     Block {
         number: String,
@@ -187,6 +193,8 @@ pub enum MissedAct {
     Claim { by: String },
     /// They take their old place in the line, and are called when an agent has answered.
     Call { by: String },
+    /// Their own claim is none any more; whoever `breaks` ends anybody's.
+    Release { by: String, breaks: bool },
     /// Nothing is left to do.
     Close { by: String },
 }

@@ -35,6 +35,7 @@ mod restart;
 mod stop;
 mod switch;
 
+pub use act::LEFT_OFF;
 pub use command::Command;
 pub use event::{Event, MissedAct, Noted, Verb};
 pub use fact::{Audit, Fact, What};

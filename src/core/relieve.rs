@@ -5,7 +5,7 @@
 use super::{State, Switch, What};
 use crate::acd::{Desk, Elsewhere, Overflow, Relief, Scene};
 use crate::base::{CallId, Cx, Now, QueueId, TrunkId};
-use crate::call::{Call, Centre};
+use crate::call::Centre;
 use crate::config::Settings;
 
 impl Switch {
@@ -122,13 +122,10 @@ impl Switch {
         }
     }
 
-    /// Somebody has left: whoever is lent, and waits where nobody is any more, goes back to the
-    /// switch that has their place.
+    /// Somebody has left: whoever waits where nobody is any more, and has a place at another
+    /// switch, goes back to it.
     pub(super) fn give_back_lent(&mut self, now: Now) {
-        let State { desk, calls, .. } = &mut self.state;
-        let mut lent = desk.left_alone();
-        lent.retain(|call| calls.get(*call).is_some_and(Call::is_lent));
-        for call in lent {
+        for call in self.state.desk.left_alone() {
             self.calls(now, |calls, io| calls.give_back(io, call));
         }
     }

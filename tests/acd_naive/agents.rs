@@ -23,6 +23,8 @@ pub struct Agent {
     pub asked_by: Option<String>,
     /// When ringing or wrap-up ends.
     pub until: Instant,
+    /// The wrap-up of the call that asks for them, which it broke into.
+    pub notes: Option<Instant>,
     pub rest: Option<Instant>,
     /// The phone has been told to stop ringing for this call, and has not.
     pub stopping: Option<CallId>,

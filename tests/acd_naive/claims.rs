@@ -17,6 +17,7 @@ impl Model {
         let i = i.ok_or(Unfree::UnknownAgent)?;
         let who = &self.agents[i];
         match (who.busy, &who.duty) {
+            (Some(Busy::WrapsUp(_)), _) if who.beside.is_some() => return Err(Unfree::Engaged),
             (Some(Busy::WrapsUp(own)), _) if own != call || who.stopping.is_some() => {
                 return Err(Unfree::WrapsUp);
             }
@@ -37,6 +38,8 @@ impl Model {
     fn begin_claim(&mut self, i: usize, call: CallId, queue: Option<QueueId>) {
         let queue = queue.and_then(|queue| self.queue(queue));
         let wrap_up = queue.map_or(Duration::ZERO, |queue| queue.wrap_up);
+        let writes = self.agents[i].busy == Some(Busy::WrapsUp(call));
+        self.agents[i].notes = writes.then_some(self.agents[i].until);
         self.agents[i].busy = Some(Busy::Asked(call, wrap_up));
         self.agents[i].asked_by = None;
         let agent = self.agents[i].id;
@@ -144,12 +147,17 @@ impl Model {
     }
 
     pub fn unclaim(&mut self, now: Instant, i: usize, why: MissedBecause) {
-        self.end_claim(i, why);
+        self.end_claim(now, i, why);
         self.finish(now);
     }
 
-    pub fn end_claim(&mut self, i: usize, why: MissedBecause) {
-        let call = self.agents[i].busy.take().unwrap().call();
+    pub fn end_claim(&mut self, now: Instant, i: usize, why: MissedBecause) {
+        let busy = self.agents[i].busy.take().unwrap();
+        let call = busy.call();
+        let notes = self.agents[i].notes.take().filter(|&until| until > now);
+        if let (Busy::Asked(..), Some(until)) = (busy, notes) {
+            (self.agents[i].busy, self.agents[i].until) = (Some(Busy::WrapsUp(call)), until);
+        }
         if let MissedBecause::Withdrawn(_) = why {
             self.agents[i].stopping = Some(call);
         }

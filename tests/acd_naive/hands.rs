@@ -78,6 +78,7 @@ impl Model {
                 duty: if new.ready { AgentState::Ready } else { AgentState::Off },
                 busy: None,
                 beside: None,
+                notes: None,
                 asked_by: None,
                 until: now,
                 rest: None,

@@ -1,12 +1,16 @@
 //! Callers who have left, naively: a list, searched from end to end.
 
 use super::{Call, Model};
-use pukar::base::{AgentId, Instant};
+use pukar::base::{AgentId, CallId, Instant, QueueId};
+use std::time::Duration;
+
+type Place = (String, Instant, bool);
 
 pub struct Gone {
     key: String,
     at: Instant,
-    place: Option<(String, Instant)>,
+    /// The line, the arrival, and whether it was an emergency.
+    place: Option<Place>,
     agents: Vec<AgentId>,
 }
 
@@ -14,9 +18,27 @@ impl Model {
     pub fn place(&self, now: Instant, call: &Call) -> Option<Instant> {
         let within = self.queue(call.queue)?.return_within;
         let gone = self.gone.iter().find(|g| Some(&g.key) == call.key.as_ref())?;
-        let (line, arrived) = gone.place.as_ref()?;
+        let (line, arrived, _) = gone.place.as_ref()?;
         let soon = !within.is_zero() && now.since(gone.at) <= within;
         (soon && *line == call.line).then_some(*arrived)
+    }
+
+    /// Whether this call, which comes to a queue, is of somebody who left an emergency's place.
+    pub fn comes_back_urgent(
+        &self,
+        now: Instant,
+        (call, queue): (CallId, QueueId),
+        (key, line): (&str, &str),
+    ) -> bool {
+        let within = self.queue(queue).map_or(Duration::ZERO, |queue| queue.return_within);
+        let is_new = !self.calls.iter().any(|known| known.id == call);
+        let gone = self.gone.iter().find(|gone| gone.key == key);
+        let soon = |at: Instant| !within.is_zero() && now.since(at) <= within;
+        is_new
+            && gone.is_some_and(|gone| {
+                soon(gone.at)
+                    && gone.place.as_ref().is_some_and(|(own, _, urgent)| own == line && *urgent)
+            })
     }
 
     pub fn recognise(&mut self, call: &mut Call, place: Option<Instant>) {
@@ -47,15 +69,16 @@ impl Model {
         self.remember(now, key, place, Some(agent));
     }
 
-    pub fn cut_off(&mut self, now: Instant, key: &str, line: &str, arrived: Instant) {
-        self.remember(now, Some(key.into()), Some((line.into(), arrived)), None);
+    pub fn cut_off(&mut self, now: Instant, key: &str, line: &str, left: (Instant, bool)) {
+        let place = (line.into(), left.0, left.1);
+        self.remember(now, Some(key.into()), Some(place), None);
     }
 
     pub fn remember(
         &mut self,
         at: Instant,
         key: Option<String>,
-        place: Option<(String, Instant)>,
+        place: Option<Place>,
         talked: Option<AgentId>,
     ) {
         let Some(key) = key else { return };

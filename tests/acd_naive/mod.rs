@@ -250,7 +250,8 @@ impl Model {
     }
 
     fn is_staffed(&self, queue: &Queue) -> bool {
-        self.agents.iter().any(|a| a.is_there() && a.serves(&queue.settings))
+        let counts = |a: &Agent| a.on_duty() || a.is_there() && queue.settings.paused_is_staff;
+        self.agents.iter().any(|a| counts(a) && a.serves(&queue.settings))
     }
 
     pub fn turns_away(&self, queue: QueueId, sure: bool) -> Option<Away> {
@@ -266,7 +267,7 @@ impl Model {
     pub fn leave(&mut self, now: Instant, call: CallId) {
         let waits = self.calls.iter().find(|c| c.id == call && c.talks.is_none());
         if let Some(c) = waits {
-            let (key, place) = (c.key.clone(), (c.line.clone(), c.arrived));
+            let (key, place) = (c.key.clone(), (c.line.clone(), c.arrived, c.emergency));
             self.remember(now, key, Some(place), None);
         }
         self.take_out(now, call);
@@ -493,7 +494,7 @@ impl Model {
                 && !agent.on_duty()
             {
                 self.out.push(Effect::Unclaimed { call, agent: agent.id });
-                self.end_claim(i, MissedBecause::Withdrawn(Withdrawn::AgentGone));
+                self.end_claim(now, i, MissedBecause::Withdrawn(Withdrawn::AgentGone));
                 continue;
             }
             let Some(Busy::Rings(call)) = agent.busy else { continue };

@@ -13,7 +13,7 @@ pub use settings::{Exception, Holiday, Member, Role, RosterSettings, Shift};
 
 use super::agent::Duty;
 use super::{Desk, Effect, Wish};
-use crate::base::{AgentId, Cx, Timer, Wall};
+use crate::base::{Cx, Timer, Wall};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -108,7 +108,6 @@ impl Roster {
         out: &mut Vec<Effect>,
     ) -> Vec<ShiftNews> {
         let mut news = Vec::new();
-        let fresh = std::mem::take(&mut desk.fresh);
         if settings.shifts.is_empty() {
             cx.timers.cancel(Timer::Roster);
             *self = Self::default();
@@ -124,7 +123,8 @@ impl Roster {
                 *due.entry(&member.agent).or_default() |= settings.shifts[turn.shift].auto;
             }
         }
-        self.send_home(cx, settings, &due, (desk, &fresh), out);
+        let fresh = take_planned(settings, desk);
+        self.send_home(cx, &due, (desk, fresh), out);
         for (agent, auto) in due {
             let stand = if auto { Stand::Awaited } else { Stand::Settled };
             self.on.entry(agent.into()).or_insert(stand);
@@ -150,26 +150,19 @@ impl Roster {
         self.running = running;
     }
 
-    /// Logs out whose shift is over; and whoever has just come into the configuration, and is ready
-    /// by it, while their shift is not on.
+    /// Logs out whose shift is over; and whoever is new to the roster, and ready only because the
+    /// configuration says so, while their shift is not on.
     fn send_home(
         &mut self,
         cx: &mut Cx,
-        settings: &RosterSettings,
         due: &BTreeMap<&str, bool>,
-        (desk, fresh): (&mut Desk, &BTreeSet<AgentId>),
+        (desk, fresh): (&mut Desk, BTreeSet<String>),
         out: &mut Vec<Effect>,
     ) {
-        let mut going: BTreeSet<String> =
-            self.on.keys().filter(|agent| !due.contains_key(agent.as_str())).cloned().collect();
-        self.on.retain(|agent, _| due.contains_key(agent.as_str()));
-        if !fresh.is_empty() {
-            let all = settings.shifts.iter().flat_map(|shift| &shift.members);
-            let new = |name: &str| desk.agent_id(name).is_some_and(|id| fresh.contains(&id));
-            let off = all.map(|member| &member.agent);
-            let off = off.filter(|name| !due.contains_key(name.as_str()) && new(name));
-            going.extend(off.cloned());
-        }
+        let is_off = |agent: &String| !due.contains_key(agent.as_str());
+        let mut going: BTreeSet<String> = self.on.keys().filter(|a| is_off(a)).cloned().collect();
+        self.on.retain(|agent, _| !is_off(agent));
+        going.extend(fresh.into_iter().filter(is_off));
         for name in going {
             let Some(agent) = desk.agent_id(&name) else { continue };
             if desk.agents.get(agent).is_some_and(|who| who.duty != Duty::Off) {
@@ -246,6 +239,17 @@ impl Roster {
         let left = soonest.map_or(LOOK, |at| Duration::from_micros((at - now.0).max(1) as u64));
         cx.timers.set(Timer::Roster, cx.now.instant + left.min(LOOK));
     }
+}
+
+/// Members of shifts whom no roster has seen so far, and who have said nothing themselves.
+fn take_planned(settings: &RosterSettings, desk: &mut Desk) -> BTreeSet<String> {
+    if desk.fresh.is_empty() {
+        return BTreeSet::new();
+    }
+    let members = settings.shifts.iter().flat_map(|shift| &shift.members);
+    let names = members.map(|member| &member.agent).collect::<BTreeSet<&String>>().into_iter();
+    let new = names.filter(|name| desk.agent_id(name).is_some_and(|id| desk.fresh.remove(&id)));
+    new.cloned().collect()
 }
 
 fn micros(span: Duration) -> i64 {

@@ -44,6 +44,8 @@ pub enum How {
     Board(fn(&Look) -> Result<Value, String>),
     /// Done by the core.
     Core(fn(&Given) -> Act),
+    /// The same, and the rank of whoever asks decides how far it goes.
+    Ranked(fn(&Given, Role) -> Act),
     /// Done by the shell.
     Shell(Shell),
 }
@@ -133,6 +135,16 @@ const fn act(
     how: fn(&Given) -> Act,
 ) -> Verb {
     let (role, shows, how) = (Role::Supervisor, Shows::Nothing, How::Core(how));
+    Verb { name, role, everywhere: false, shows, params, help, how }
+}
+
+const fn ranked(
+    name: &'static str,
+    params: &'static [Param],
+    help: &'static str,
+    how: fn(&Given, Role) -> Act,
+) -> Verb {
+    let (role, shows, how) = (Role::Supervisor, Shows::Nothing, How::Ranked(how));
     Verb { name, role, everywhere: false, shows, params, help, how }
 }
 
@@ -389,6 +401,15 @@ pub const VERBS: &[Verb] = &[
     act("missed.call", MISSED, "They are called as soon as an agent is free.", |g| {
         missed(g, MissedAct::Call { by: g.own("by") })
     }),
+    ranked(
+        "missed.release",
+        MISSED,
+        "A claim is none any more: an administrator's word ends all.",
+        |g, role| {
+            let breaks = role == Role::Administrator;
+            missed(g, MissedAct::Release { by: g.own("by"), breaks })
+        },
+    ),
     act("missed.close", MISSED, "Nothing is left to do for them.", |g| {
         missed(g, MissedAct::Close { by: g.own("by") })
     }),
@@ -507,7 +528,7 @@ pub fn find(name: &str) -> Result<&'static Verb, Fault> {
 
 /// The acts on one kind of thing (`calls`, `queues`): what stands after the dot.
 pub fn acts(kind: &str) -> impl Iterator<Item = (&'static str, &'static Verb)> {
-    let acts = VERBS.iter().filter(|verb| matches!(verb.how, How::Core(_)));
+    let acts = VERBS.iter().filter(|verb| matches!(verb.how, How::Core(_) | How::Ranked(_)));
     acts.filter_map(move |verb| {
         let act = verb.name.strip_prefix(kind)?.strip_prefix('.')?;
         Some((act, verb))

@@ -548,12 +548,15 @@ fn what_is_handed_over_is_what_is_theirs_and_what_was_set_by_hand() {
 fn a_group_of_agents_is_those_of_it_who_are_theirs() {
     let mut world = with_users("groups");
     let params = json!({"agent": "all", "state": "pause", "reason": "fire drill"});
-    let told = world.does("boss", "agents.set", params.clone()).unwrap();
-    assert_eq!((&told["done"], told["off"].as_u64() > Some(1)), (&json!(0), true), "{told}");
-    for (seq, agent) in [(5, AgentId(0)), (6, AgentId(1))] {
-        let state = acd::AgentState::Ready;
-        world.fact(seq, What::Desk(acd::Fact::Agent { agent, state }));
-    }
+    // The core knows who is logged in, whatever the board shows.
+    let says = |agent: &str| if agent == "ali1" { "paused" } else { crate::core::LEFT_OFF };
+    let (asked, told) = ground::orders(&mut world, "boss", params.clone(), says);
+    let off = asked.len() - 1;
+    assert!(off > 1, "{asked:?}");
+    assert_eq!(
+        (&told["done"], &told["off"], &told["failed"]),
+        (&json!(1), &json!(off), &json!([]))
+    );
     assert_eq!(ground::ordered(&mut world, params), "ali1");
     let wrong = json!({"agent": "shift:noon", "state": "ready"});
     let fault = world.does("boss", "agents.set", wrong).unwrap_err();

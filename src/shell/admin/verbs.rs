@@ -7,7 +7,7 @@ use super::rpc::Fault;
 use super::table::{self, How, Look, Shell, Shows, VERBS, Verb};
 use crate::base::Wall;
 use crate::config::Settings;
-use crate::core::{Event, Noted, Verb as Act};
+use crate::core::{Event, LEFT_OFF, Noted, Verb as Act};
 use crate::shell::board::{Board, BoardReader};
 use crate::shell::lane::{CoreGone, Inbox};
 use crate::shell::meters::{Metrics, ShellMeters};
@@ -64,6 +64,10 @@ impl Api {
                 other => other,
             },
             How::Core(act) => self.ask(&who, act(&given)).await.map(|text| json!({"text": text})),
+            How::Ranked(act) => {
+                let act = act(&given, who.role);
+                self.ask(&who, act).await.map(|text| json!({"text": text}))
+            }
             How::Shell(Shell::SetAgents) => self.set_agents(&who, &given).await,
             How::Shell(Shell::Records) => self.records(&who, &given).await,
             How::Shell(Shell::Report) => self.report(&who, &given).await,
@@ -186,7 +190,12 @@ impl Api {
     async fn set_agents(&self, who: &Who, given: &Given) -> Result<Value, Fault> {
         let (agent, state, reason) =
             (given.text("agent"), given.text("state"), given.text("reason"));
-        let wish = |agent: &str| Act::SetAgent {
+        let set = |agent: &str| Act::SetAgent {
+            agent: agent.into(),
+            state: state.into(),
+            reason: reason.into(),
+        };
+        let set_if_there = |agent: &str| Act::SetMember {
             agent: agent.into(),
             state: state.into(),
             reason: reason.into(),
@@ -199,7 +208,7 @@ impl Api {
                 queues.is_none_or(|queues| who.looks_after(agent, &queues))
             });
             return match mine {
-                true => self.ask(who, wish(agent)).await.map(|text| json!({"text": text})),
+                true => self.ask(who, set(agent)).await.map(|text| json!({"text": text})),
                 false => Err(Fault::forbidden(format!(
                     "{agent} does not belong to what {} looks after",
                     who.name
@@ -213,11 +222,9 @@ impl Api {
             if !who.looks_after(&agent, &queues) {
                 continue;
             }
-            if spares && self.board.with(|board| board.is_off(&agent)) {
-                off += 1;
-                continue;
-            }
-            match self.ask(who, wish(&agent)).await {
+            let wish = if spares { set_if_there(&agent) } else { set(&agent) };
+            match self.ask(who, wish).await {
+                Ok(text) if text == LEFT_OFF => off += 1,
                 Ok(_) => done += 1,
                 Err(fault) => failed.push(format!("{agent}: {}", fault.message)),
             }

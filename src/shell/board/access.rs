@@ -2,7 +2,7 @@
 
 use super::fold::{Board, Call, Counts};
 use super::names::Party;
-use crate::acd::{AgentState, Calendar, Member, Role, RosterSettings};
+use crate::acd::{Calendar, Member, Role, RosterSettings};
 use crate::base::Now;
 use crate::call::{Centre, District};
 use crate::config::{Reports, User};
@@ -88,12 +88,6 @@ impl Board {
 
     pub fn queues_of_agent(&self, agent: &str) -> Option<Vec<String>> {
         self.names.serves.get(agent).cloned()
-    }
-
-    pub fn is_off(&self, agent: &str) -> bool {
-        let known = self.names.agents.iter().find(|(_, name, _)| name == agent);
-        let state = known.and_then(|(id, ..)| self.agents.get(id)).map(|agent| &agent.state);
-        state.is_none_or(|state| *state == AgentState::Off)
     }
 
     /// Everybody in a group, with the queues that they serve; `None` where it names one agent. Of a

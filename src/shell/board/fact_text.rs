@@ -166,6 +166,7 @@ fn of_missed(number: &str, news: &MissedNews) -> (&'static str, Value) {
             ("missed.abandoned", json!({"number": number, "call": parent, "why": why}))
         }
         MissedNews::Claimed { by } => ("missed.claimed", json!({"number": number, "by": by})),
+        MissedNews::Released { by } => ("missed.released", json!({"number": number, "by": by})),
         MissedNews::Calling => ("missed.calling", json!({"number": number})),
         MissedNews::Unreached => ("missed.unreached", json!({"number": number})),
         MissedNews::Served => ("missed.served", json!({"number": number})),

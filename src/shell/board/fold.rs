@@ -379,6 +379,7 @@ impl Board {
         let place = match news {
             MissedNews::Abandoned { parent, .. } => self.place_of_call(parent),
             MissedNews::Claimed { .. }
+            | MissedNews::Released { .. }
             | MissedNews::Calling
             | MissedNews::Unreached
             | MissedNews::Served

@@ -24,7 +24,8 @@ struct Person {
     times: u64,
     attempts: u64,
     state: State,
-    claimed_by: String,
+    /// Since when, and who; empty: nobody.
+    claimed: (Now, String),
     call: String,
     /// Who ended that call.
     why: EndedBy,
@@ -51,7 +52,7 @@ impl MissedList {
                 times: 0,
                 attempts: 0,
                 state: State::Open,
-                claimed_by: String::new(),
+                claimed: (at, String::new()),
                 call: String::new(),
                 why: *why,
                 queue: String::new(),
@@ -66,12 +67,18 @@ impl MissedList {
         match news {
             MissedNews::Abandoned { .. } => {}
             MissedNews::Claimed { by } => {
-                person.claimed_by.clone_from(by);
+                person.claimed = (at, by.clone());
                 person.state = State::Claimed;
+            }
+            MissedNews::Released { .. } => {
+                person.claimed.1.clear();
+                if person.state == State::Claimed {
+                    person.state = State::Open;
+                }
             }
             MissedNews::Calling => person.state = State::Calling,
             MissedNews::Unreached => {
-                person.claimed_by.clear();
+                person.claimed.1.clear();
                 person.state = State::Unreached;
             }
             MissedNews::Served | MissedNews::Closed { .. } => {
@@ -91,6 +98,19 @@ impl MissedList {
     }
 }
 
+impl Person {
+    /// What is shown: nobody tells that a claim has lapsed.
+    fn stands(&self, now: Now) -> (State, &str) {
+        let (since, by) = &self.claimed;
+        let lapsed = now.instant.since(since.instant) >= limits::CLAIM_KEPT;
+        match self.state {
+            State::Claimed if lapsed => (State::Open, ""),
+            state if lapsed => (state, ""),
+            state => (state, by),
+        }
+    }
+}
+
 impl Board {
     /// Where a missed caller had waited, and their district.
     pub fn place_of_missed(&self, number: &str) -> Option<(&str, &str)> {
@@ -106,14 +126,15 @@ impl Board {
         people.sort_by_key(|(number, person)| (person.since.instant, *number));
         let row = |(number, person): (&String, &Person)| {
             let waited = now.instant.since(person.since.instant);
+            let (state, claimed_by) = person.stands(now);
             json!({
                 "number": number,
                 "since": rfc3339(person.since.wall),
                 "since_ms": waited.as_millis() as u64,
                 "times": person.times,
                 "attempts": person.attempts,
-                "state": person.state,
-                "claimed_by": person.claimed_by,
+                "state": state,
+                "claimed_by": claimed_by,
                 "call": person.call,
                 "why": person.why,
                 "queue": person.queue,

@@ -368,3 +368,26 @@ fn a_disk_that_costs_recordings_is_an_alarm_until_an_hour_after_the_last() {
     assert_eq!(alarm["text"], text);
     assert_eq!(wall(&story, 3_700)["alarms"], json!([]));
 }
+
+#[test]
+fn a_claim_is_shown_for_as_long_as_it_binds() {
+    use crate::call::MissedNews;
+    let mut story = Story::new();
+    let number = "+919826000001";
+    let news = |story: &mut Story, secs, news| {
+        story.tell(secs, What::Call(CallFact::Missed { number: number.into(), news }));
+    };
+    let shown = |story: &Story, secs| {
+        let row = story.board.missed_list(at(secs), &|_, _| true)[0].clone();
+        [row["state"].clone(), row["claimed_by"].clone()]
+    };
+    let why = EndedBy::Caller;
+    news(&mut story, 0, MissedNews::Abandoned { parent: "01HZ7".into(), why });
+    news(&mut story, 10, MissedNews::Claimed { by: "asha".into() });
+    assert_eq!(shown(&story, 909), [json!("claimed"), json!("asha")]);
+    assert_eq!(shown(&story, 910), [json!("open"), json!("")], "nobody is kept from them now");
+    news(&mut story, 920, MissedNews::Claimed { by: "bina".into() });
+    assert_eq!(shown(&story, 930), [json!("claimed"), json!("bina")]);
+    news(&mut story, 940, MissedNews::Released { by: "boss".into() });
+    assert_eq!(shown(&story, 940), [json!("open"), json!("")]);
+}

@@ -47,7 +47,10 @@ fn of_fact(fact: &Fact, call: Option<CallId>, engine: &dyn Engine, put: Put<'_>)
             MissedNews::Abandoned { .. } | MissedNews::Served | MissedNews::Closed { .. } => {
                 of_wanted(number, engine, put);
             }
-            MissedNews::Claimed { .. } | MissedNews::Calling | MissedNews::Unreached => {}
+            MissedNews::Claimed { .. }
+            | MissedNews::Released { .. }
+            | MissedNews::Calling
+            | MissedNews::Unreached => {}
         },
         What::Blocked { number, reason, by, until } => {
             let (number, reason, by) = (number.clone(), reason.clone(), by.clone());

@@ -45,13 +45,14 @@ impl Leg {
         self.abandon(desk, Cause::default());
     }
 
-    /// The callee has left what to us is an early dialog. The INVITE ends as it may.
+    /// The callee has left what to us is an early dialog: no fault of theirs, for it may be that a
+    /// process of ours died when they had answered. The INVITE ends as it may.
     pub(super) fn gone_early(&mut self, desk: &mut Desk, cause: Cause) {
         desk.cx.timers.cancel(Timer::Unheard(desk.id));
         if self.silent {
             return desk.notice(Notice::Stopped { leg: desk.id });
         }
-        let (leg, status, retry_after) = (desk.id, 480, None);
+        let (leg, status, retry_after) = (desk.id, 603, None);
         self.tell(desk, Notice::Refused { leg, status, cause, retry_after });
         self.silent = true;
         self.abandon(desk, Cause::default());

@@ -63,31 +63,42 @@ fn a_districts_supervisor_is_told_the_counts_and_the_alarms_of_the_district_alon
 
 /// The one agent to whom an order of ali's goes.
 pub fn ordered(world: &mut World, params: Value) -> String {
-    let api = Arc::clone(&world.api);
-    let asked = world
-        .runtime
-        .spawn(async move { api.call(&Peer::User("ali".into()), "agents.set", params).await });
-    // What was seen or refused before is noted first.
-    let (request, agent) = loop {
-        let mut batch = Vec::new();
-        world.core.take(&mut batch);
-        let order = batch.into_iter().find_map(|event| match event {
-            Event::Admin { request, verb: Act::SetAgent { agent, .. }, .. } => {
-                Some((request, agent))
-            }
-            _ => None,
-        });
-        match order {
-            Some(order) => break order,
-            None => std::thread::yield_now(),
-        }
-    };
-    world.replies.answer(request, Ok("paused".into()));
-    let answer = world.runtime.block_on(asked).unwrap().unwrap();
+    let (mut told, answer) = orders(world, "ali", params, |_| "paused");
     if let Some(done) = answer.get("done") {
         assert_eq!((done, &answer["failed"]), (&json!(1), &json!([])));
     }
-    agent
+    assert_eq!(told.len(), 1, "{told:?}");
+    told.remove(0)
+}
+
+/// The agents to whom an order goes, and what comes of it when the core says this of each.
+pub fn orders(
+    world: &mut World,
+    who: &str,
+    params: Value,
+    says: impl Fn(&str) -> &'static str,
+) -> (Vec<String>, Value) {
+    let (api, who) = (Arc::clone(&world.api), Peer::User(who.into()));
+    let asked = world.runtime.spawn(async move { api.call(&who, "agents.set", params).await });
+    let mut told = Vec::new();
+    while !asked.is_finished() {
+        let mut batch = Vec::new();
+        world.core.take(&mut batch);
+        // What was seen or refused before is noted first.
+        for event in batch {
+            if let Event::Admin {
+                request,
+                verb: Act::SetAgent { agent, .. } | Act::SetMember { agent, .. },
+                ..
+            } = event
+            {
+                world.replies.answer(request, Ok(says(&agent).into()));
+                told.push(agent);
+            }
+        }
+        std::thread::yield_now();
+    }
+    (told, world.runtime.block_on(asked).unwrap().unwrap())
 }
 
 #[test]
