@@ -6,9 +6,9 @@ mod acd_world;
 use acd_world::{World, agent, away, offers, one_queue, queue, secs};
 use pukar::acd::{
     AgentState, Away, Claim, Effect, Fact, Instead, Join, Outlook, PassedOver, Pick, Relax,
-    Settings, Strategy, Unfree, Verdict, Wait, Wish,
+    Settings, Skill, Strategy, Unfree, Verdict, Wait, Wish,
 };
-use pukar::base::CallId;
+use pukar::base::{AgentId, CallId};
 use std::time::Duration;
 
 /// A queue for health whose level falls from 3 to 1, and agents of these levels.
@@ -274,13 +274,15 @@ fn every_pick_is_accounted_for_and_the_account_is_bounded() {
     let [pick] = picks[..] else { panic!("{picks:?}") };
     assert_eq!(pick.agents[0], (first, Verdict::Chosen));
     assert!(pick.agents[1..].iter().all(|(_, verdict)| *verdict == Verdict::Behind));
-    assert_eq!((pick.agents.len(), pick.more_agents), (32, 67), "op99 does not serve it");
+    assert_eq!(pick.agents.len(), 32);
+    let others = [(Verdict::Behind, 66), (Verdict::Paused, 1)];
+    assert_eq!((&pick.others[..], pick.total()), (&others[..], 99), "op99 does not serve it");
     for agent in w.desk.agents().map(|(id, _)| id).collect::<Vec<_>>() {
         w.pause(agent);
     }
     w.join(2, q);
     let why = w.desk.explain(w.now, CallId(2)).unwrap();
-    assert_eq!(why.agents.len(), 32);
+    assert_eq!((why.agents.len(), &why.others[..]), (32, &[(Verdict::Paused, 67)][..]));
     assert!(why.agents.iter().all(|(_, verdict)| *verdict == Verdict::Paused));
     assert_eq!(w.desk.explain(w.now, CallId(77)), None);
 }
@@ -432,4 +434,96 @@ fn whoever_is_asked_of_a_queue_speaks_to_the_caller_where_anybody_free_does() {
     }
     assert_eq!(chosen, ["marathi", "hindi", "weak"], "nobody waits for what nobody free has");
     assert_eq!(w.claim_any(4, q, asks()), Err(Unfree::Nobody));
+}
+
+/// What keeps each of a hundred agents from a caller, found out one by one.
+fn one_by_one(w: &World, pick: &Pick, held: bool) -> Vec<(Verdict, u32)> {
+    let named: Vec<AgentId> = pick.agents.iter().map(|(agent, _)| *agent).collect();
+    let mut counts: Vec<(Verdict, u32)> = Vec::new();
+    for (agent, state) in w.desk.agents().filter(|(agent, _)| !named.contains(agent)) {
+        let name = w.desk.agent_name(agent).unwrap();
+        let n: u32 = name[2..].parse().unwrap();
+        let verdict = match state {
+            AgentState::Ready if held => Verdict::NotTheSame,
+            AgentState::Ready if pick.level > 1 && !pick.languages.is_empty() => {
+                match n % 3 == 0 && n % 2 == 0 {
+                    true => Verdict::Behind,
+                    false => Verdict::Unsuited,
+                }
+            }
+            AgentState::Ready if pick.level > 1 && n % 3 != 0 => Verdict::Level,
+            AgentState::Ready if !pick.languages.is_empty() && n % 2 != 0 => Verdict::Language,
+            AgentState::Ready => Verdict::Behind,
+            AgentState::Paused { .. } => Verdict::Paused,
+            AgentState::Off => Verdict::Off,
+            AgentState::Talking { .. } => Verdict::Talking,
+            other => panic!("{name}: {other:?}"),
+        };
+        match counts.iter_mut().find(|(known, _)| *known == verdict) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((verdict, 1)),
+        }
+    }
+    counts.sort_by_key(|(verdict, _)| *verdict as u8);
+    counts
+}
+
+#[test]
+fn nobody_of_a_hundred_is_left_unexplained() {
+    // Every third is of the higher level, every second speaks Hindi.
+    let mut settings = one_queue(queue("general", Strategy::LongestIdle), 100);
+    settings.queues[0].skills = vec!["operator".into()];
+    settings.queues[0].level = 2;
+    settings.queues[0].relax = vec![Relax { after: secs(60), level: 1 }];
+    settings.queues[0].sticky = secs(30);
+    for (n, agent) in settings.agents.iter_mut().enumerate() {
+        let level = if n % 3 == 0 { 2 } else { 1 };
+        agent.skills = vec![Skill { name: "operator".into(), level }];
+        agent.skills.extend((n % 2 == 0).then(|| "lang:hi".into()));
+    }
+    let mut w = World::new(&settings);
+    let q = w.q("general");
+    for n in [10, 40, 41, 42, 43, 90] {
+        w.pause(w.a(&format!("op{n}")));
+    }
+    for n in [50, 51, 60] {
+        w.wish(w.a(&format!("op{n}")), Wish::LogOut).unwrap();
+    }
+    let hindi = || Join { languages: vec!["hi".into()], ..Join::default() };
+    let mut seen = Vec::new();
+    for (call, join, waits) in [
+        (1, Join::default(), 0),
+        (2, hindi(), 0),
+        (3, Join { emergency: true, ..Join::default() }, 0),
+    ] {
+        w.join_with(call, q, join);
+        w.pass(secs(waits));
+        let pick = w.out.iter().find_map(pick_of).expect("a pick").clone();
+        assert_eq!((pick.agents.len(), pick.total()), (32, 100));
+        assert_eq!(pick.others, one_by_one(&w, &pick, false), "{call}");
+        seen.extend(pick.others.iter().map(|(verdict, _)| *verdict));
+        w.answered(call, pick.agents[0].0);
+    }
+    for verdict in [Verdict::Behind, Verdict::Level, Verdict::Unsuited, Verdict::Paused] {
+        assert!(seen.contains(&verdict), "{verdict:?} of {seen:?}");
+    }
+    // Whoever waits for one agent alone waits for none of the others.
+    let talks = w.desk.agents().find(|(_, s)| matches!(s, AgentState::Talking { .. }));
+    let talks = talks.unwrap().0;
+    w.join_with(5, q, Join { agent: Some(talks), ..Join::default() });
+    let pick = w.desk.explain(w.now, CallId(5)).unwrap();
+    assert_eq!((pick.agents.len(), pick.total()), (32, 100));
+    assert_eq!(pick.others, one_by_one(&w, &pick, true));
+}
+
+#[test]
+fn of_a_hundred_who_ring_at_once_all_are_accounted_for() {
+    let mut w = World::new(&one_queue(queue("general", Strategy::RingAll), 100));
+    let q = w.q("general");
+    w.pause(w.a("op7"));
+    w.join(1, q);
+    let pick = w.out.iter().find_map(pick_of).unwrap();
+    assert_eq!(pick.agents.len(), 32);
+    assert!(pick.agents.iter().all(|(_, verdict)| *verdict == Verdict::Chosen));
+    assert_eq!(pick.others, [(Verdict::Chosen, 67), (Verdict::Paused, 1)]);
 }

@@ -6,6 +6,7 @@
 use super::agent::{Agent, Presence, Task};
 use super::caller::{Caller, Stage};
 use super::desk::Desk;
+use super::pick::Tally;
 use super::queue::{Lane, LaneAt, Queue};
 use super::strategy;
 use crate::base::{AgentId, CallId, Instant, QueueId, Timer, Timers};
@@ -192,6 +193,9 @@ impl Desk {
         let present = staff().filter(|(_, agent)| queue.counts(agent.presence)).count();
         let on_duty = staff().filter(|(_, agent)| agent.presence == Presence::OnDuty);
         let capacity = on_duty.map(|(_, agent)| agent.share()).sum();
+        let mut tally = Tally::default();
+        staff().for_each(|(_, agent)| tally.add(&agent.shown));
+        law!(tally == queue.tally, "{id:?} counts {:?}, not {tally:?}", queue.tally);
         let counted = (queue.ready, queue.present, queue.capacity);
         law!((ready, present, capacity) == counted, "{id:?} counts {counted:?}");
         Ok(())

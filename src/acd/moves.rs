@@ -276,6 +276,11 @@ impl Desk {
         let state = who.state();
         if state != who.shown {
             let before = std::mem::replace(&mut who.shown, state.clone());
+            for &id in &who.serves {
+                let Some(queue) = self.queues.get_mut(id) else { continue };
+                queue.tally.take(&before);
+                queue.tally.add(&state);
+            }
             if before == AgentState::Ready {
                 withdraw_turn(&mut self.queues, agent, who);
             }

@@ -1,7 +1,8 @@
 //! The account of one decision: who was considered for a caller, and why each was not chosen.
 //!
 //! It is written at the decision, from what the decision looked at, and is bounded: the first
-//! candidates are named and the rest are counted.
+//! candidates are named, and the rest are counted by what keeps each from the call. The counts are
+//! kept as agents change, so that an account of thousands costs no more than one of a few.
 
 use super::caller::{Caller, Need, Place};
 use super::desk::Desk;
@@ -23,8 +24,8 @@ pub struct Pick {
     /// Agents who serve the queue: the chosen, then the other free ones in the order of the
     /// strategy, then the others by id.
     pub agents: Vec<(AgentId, Verdict)>,
-    /// How many more of them there are.
-    pub more_agents: u32,
+    /// How many more of them there are, by what was found about each; nobody is left out.
+    pub others: Vec<(Verdict, u32)>,
     /// Callers who stood before this one and are still waiting, in order.
     pub callers: Vec<(CallId, PassedOver)>,
     pub more_callers: u32,
@@ -42,6 +43,8 @@ pub enum Verdict {
     Level,
     /// Ready, but without a language that this caller wants.
     Language,
+    /// One of the two: of those who are only counted.
+    Unsuited,
     /// Ready, but the caller still waits for the agent of last time.
     NotTheSame,
     Off,
@@ -54,7 +57,66 @@ pub enum Verdict {
     OwnCall,
 }
 
+impl Pick {
+    /// All who serve the queue.
+    pub fn total(&self) -> usize {
+        self.agents.len() + self.others.iter().map(|(_, count)| *count as usize).sum::<usize>()
+    }
+}
+
+/// Agents of a queue who are not ready, by what keeps them from a call.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Tally([u32; Verdict::ALL.len()]);
+
+impl Tally {
+    pub fn add(&mut self, state: &AgentState) {
+        if let Some(verdict) = Verdict::of(state) {
+            self.0[verdict as usize] += 1;
+        }
+    }
+
+    pub fn take(&mut self, state: &AgentState) {
+        if let Some(verdict) = Verdict::of(state) {
+            self.0[verdict as usize] -= 1;
+        }
+    }
+}
+
 impl Verdict {
+    /// In the order of their numbers.
+    const ALL: [Self; 15] = [
+        Self::Chosen,
+        Self::Behind,
+        Self::Tried,
+        Self::Level,
+        Self::Language,
+        Self::Unsuited,
+        Self::NotTheSame,
+        Self::Off,
+        Self::Paused,
+        Self::Unreachable,
+        Self::Resting,
+        Self::Offered,
+        Self::Talking,
+        Self::WrapUp,
+        Self::OwnCall,
+    ];
+
+    /// What keeps an agent in this state from any call; `None`: nothing.
+    fn of(state: &AgentState) -> Option<Self> {
+        Some(match state {
+            AgentState::Off => Verdict::Off,
+            AgentState::Ready => return None,
+            AgentState::Paused { .. } => Verdict::Paused,
+            AgentState::Unreachable => Verdict::Unreachable,
+            AgentState::Offered { .. } => Verdict::Offered,
+            AgentState::Talking { .. } => Verdict::Talking,
+            AgentState::WrapUp { .. } => Verdict::WrapUp,
+            AgentState::OwnCall { .. } => Verdict::OwnCall,
+            AgentState::Resting => Verdict::Resting,
+        })
+    }
+
     /// In words, of an agent of a queue with this strategy.
     pub fn words(self, strategy: Strategy) -> &'static str {
         match self {
@@ -70,6 +132,7 @@ impl Verdict {
             Verdict::Tried => "free, but missed this caller before",
             Verdict::Level => "free, but of too low a level",
             Verdict::Language => "free, but without the language",
+            Verdict::Unsuited => "free, but of too low a level or without the language",
             Verdict::NotTheSame => "free, but not the agent of last time",
             Verdict::Off => "off",
             Verdict::Paused => "paused",
@@ -106,8 +169,10 @@ impl Desk {
         claim: Claim,
     ) -> Pick {
         let line = self.queues.get(queue);
-        let (agents, total) = line.map_or_else(Default::default, |line| {
-            (self.candidates(line, caller, chosen), line.staff.len())
+        let (agents, others) = line.map_or_else(Default::default, |line| {
+            let named = self.candidates(line, caller, chosen);
+            let others = others(line, caller, chosen, &named);
+            (named, others)
         });
         // Whoever is asked for goes past the line, and over nobody in it.
         let (callers, before) =
@@ -121,8 +186,8 @@ impl Desk {
             claim,
             level: caller.need.level,
             languages: caller.need.languages.clone(),
-            more_agents: (total - agents.len()) as u32,
             agents,
+            others,
             more_callers: (before - callers.len()) as u32,
             callers,
         }
@@ -162,24 +227,15 @@ impl Desk {
     /// Why this agent was no choice at all; `None`: the agent is among the free of the lane.
     fn verdict(&self, line: &Queue, caller: &Caller, agent: AgentId) -> Option<Verdict> {
         let who = self.agents.get(agent)?;
-        Some(match who.shown {
-            AgentState::Off => Verdict::Off,
-            AgentState::Paused { .. } => Verdict::Paused,
-            AgentState::Unreachable => Verdict::Unreachable,
-            AgentState::Resting => Verdict::Resting,
-            AgentState::Offered { .. } => Verdict::Offered,
-            AgentState::Talking { .. } => Verdict::Talking,
-            AgentState::WrapUp { .. } => Verdict::WrapUp,
-            AgentState::OwnCall { .. } => Verdict::OwnCall,
-            AgentState::Ready => match shortcoming(line, &caller.need, who) {
-                Some(Lacks::Level) => Verdict::Level,
-                Some(Lacks::Language) => Verdict::Language,
-                None => match caller.lane {
-                    LaneAt::Held(held) if held != agent => Verdict::NotTheSame,
-                    LaneAt::Held(_) | LaneAt::Shared(_) => return None,
-                },
+        let lacks = || match shortcoming(line, &caller.need, who) {
+            Some(Lacks::Level) => Some(Verdict::Level),
+            Some(Lacks::Language) => Some(Verdict::Language),
+            None => match caller.lane {
+                LaneAt::Held(held) if held != agent => Some(Verdict::NotTheSame),
+                LaneAt::Held(_) | LaneAt::Shared(_) => None,
             },
-        })
+        };
+        Verdict::of(&who.shown).or_else(lacks)
     }
 
     /// The waiting callers of the queue with better places, and how many there are.
@@ -215,6 +271,61 @@ impl Desk {
         let caller = self.callers.get(&call).filter(|caller| caller.unanswered())?;
         let claim = self.queues.get(caller.queue)?.claim(caller.place, now);
         Some(self.account(caller.queue, caller, &[], claim))
+    }
+}
+
+/// Whoever serves the queue and is not among those who are named, by verdict.
+fn others(
+    line: &Queue,
+    caller: &Caller,
+    chosen: &[AgentId],
+    named: &[(AgentId, Verdict)],
+) -> Vec<(Verdict, u32)> {
+    if named.len() == line.staff.len() {
+        return Vec::new();
+    }
+    let free = line.lane(caller.lane).map(|lane| &lane.free);
+    let able = free.map_or(0, |free| free.len()).max(chosen.len()) as u32;
+    let left = able - chosen.len() as u32;
+    let tried = match left {
+        0 => 0,
+        _ => tried_among(line, caller, chosen),
+    };
+    let unsuited = unsuited(line, caller);
+    let mut counts = line.tally.0;
+    counts[Verdict::Chosen as usize] = chosen.len() as u32;
+    counts[Verdict::Tried as usize] = tried;
+    counts[Verdict::Behind as usize] = left - tried;
+    counts[unsuited as usize] = line.ready as u32 - able;
+    for (_, verdict) in named {
+        let counted = match verdict {
+            Verdict::Level | Verdict::Language | Verdict::NotTheSame => unsuited,
+            other => *other,
+        };
+        counts[counted as usize] -= 1;
+    }
+    Verdict::ALL.into_iter().zip(counts).filter(|(_, count)| *count > 0).collect()
+}
+
+/// How many of the free have missed this caller, and are not chosen all the same.
+fn tried_among(line: &Queue, caller: &Caller, chosen: &[AgentId]) -> u32 {
+    let Some(lane) = line.lane(caller.lane) else { return 0 };
+    let free = lane.free.iter().filter(|turn| caller.tried.contains(&turn.2));
+    let is_left = |turn: &&(u64, Instant, AgentId)| !chosen.contains(&turn.2);
+    match caller.tried.is_empty() {
+        true => 0,
+        false => free.filter(is_left).count() as u32,
+    }
+}
+
+/// What those lack who are ready and not for this caller: nobody looks at each.
+fn unsuited(line: &Queue, caller: &Caller) -> Verdict {
+    let asks_level = caller.need.level > line.settings.lowest_level();
+    match (caller.lane, asks_level, caller.need.languages.is_empty()) {
+        (LaneAt::Held(_), _, _) => Verdict::NotTheSame,
+        (LaneAt::Shared(_), _, true) => Verdict::Level,
+        (LaneAt::Shared(_), false, false) => Verdict::Language,
+        (LaneAt::Shared(_), true, false) => Verdict::Unsuited,
     }
 }
 

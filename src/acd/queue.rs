@@ -6,6 +6,7 @@
 
 use super::agent::Presence;
 use super::caller::{Need, Place};
+use super::pick::Tally;
 use super::sorted::Sorted;
 use super::{Door, QueueSettings, Strategy};
 use crate::base::{AgentId, CallId, Instant, limits};
@@ -33,8 +34,9 @@ pub(super) struct Queue {
     /// Agents who serve this queue: every skill, at the lowest level that is ever asked
     /// for. In the order of their ids.
     pub staff: Vec<AgentId>,
-    /// How many of them are ready.
+    /// How many of them are ready, and what the others are.
     pub ready: usize,
+    pub tally: Tally,
     /// How many of them are there: logged in with a phone, and as [`Queue::counts`] has it.
     pub present: usize,
     /// How many of them take calls, in thousandths; an agent counts in equal parts for each of
@@ -102,6 +104,7 @@ impl Queue {
             agenda: BTreeSet::new(),
             staff: Vec::new(),
             ready: 0,
+            tally: Tally::default(),
             present: 0,
             capacity: 0,
             last: None,

@@ -3,6 +3,7 @@
 
 use super::agent::{Agent, Presence, Task};
 use super::desk::{Desk, Turn};
+use super::pick::Tally;
 use super::queue::{LaneAt, Queue};
 use super::{AgentSettings, Away, Effect, Fact, Hand, QueueSettings, Settings, strategy};
 use crate::base::{AgentId, CallId, Cx, QueueId, Timer};
@@ -153,6 +154,7 @@ impl Desk {
             queue.lanes.iter_mut().for_each(|lane| lane.free.clear());
             queue.staff.clear();
             (queue.ready, queue.present, queue.capacity) = (0, 0, 0);
+            queue.tally = Tally::default();
         }
         let mut known: BTreeMap<(Skills, Moves), Service> = BTreeMap::new();
         for id in self.agents.keys().collect::<Vec<AgentId>>() {
@@ -185,6 +187,7 @@ impl Desk {
             let Some(queue) = self.queues.get_mut(queue) else { continue };
             queue.staff.push(id);
             queue.ready += usize::from(agent.is_shown_ready());
+            queue.tally.add(&agent.shown);
             queue.present += usize::from(queue.counts(agent.presence));
             let on_duty = agent.presence == Presence::OnDuty;
             queue.capacity += if on_duty { agent.share() } else { 0 };

@@ -21,9 +21,11 @@ impl Switch {
         if pick.agents.is_empty() {
             lines.push("nobody serves this queue".into());
         }
-        if pick.more_agents > 0 {
-            lines.push(format!("and {} more agents", pick.more_agents));
-        }
+        lines.extend(
+            pick.others
+                .iter()
+                .map(|(verdict, count)| format!("{}: {count} more", verdict.words(pick.strategy))),
+        );
         Ok(lines.join("\n"))
     }
 

@@ -227,7 +227,7 @@ impl Model {
             level,
             languages,
             agents,
-            more_agents: 0,
+            others: Vec::new(),
             callers,
             more_callers: 0,
         }

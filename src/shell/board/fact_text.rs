@@ -344,6 +344,8 @@ fn of_pick(board: &Board, pick: &acd::Pick) -> Value {
             }
         }
     });
+    let others = pick.others.iter().map(|(verdict, count)| (word(verdict), json!(count)));
+    let others = others.collect::<serde_json::Map<String, Value>>();
     let claim = match pick.claim {
         acd::Claim::Emergency => "emergency",
         acd::Claim::Aged => "aged",
@@ -353,7 +355,8 @@ fn of_pick(board: &Board, pick: &acd::Pick) -> Value {
     json!({"call": board.public(pick.call), "queue": board.names.queue(pick.queue),
            "strategy": pick.strategy.name(), "claim": claim, "level": pick.level,
            "languages": pick.languages, "agents": agents.collect::<Vec<_>>(),
-           "more_agents": pick.more_agents, "passed_over": callers.collect::<Vec<_>>(),
+           "more_agents": pick.total() - pick.agents.len(), "more_by_why": others,
+           "passed_over": callers.collect::<Vec<_>>(),
            "more_passed_over": pick.more_callers})
 }
 

@@ -286,7 +286,7 @@ fn why_a_caller_waited_is_told_from_the_picks() {
         level: 1,
         languages: vec!["lang:hi".into()],
         agents: vec![(AGENT, Verdict::Chosen), (AgentId(1), Verdict::Talking)],
-        more_agents: 3,
+        others: vec![(Verdict::Talking, 2), (Verdict::Off, 1)],
         callers: Vec::new(),
         more_callers: 0,
     };
@@ -316,7 +316,7 @@ fn why_a_caller_waited_is_told_from_the_picks() {
         ]
     );
     let details = &told["steps"][2]["details"];
-    assert_eq!(*details, json!(["talking: op2", "and 3 more who were not chosen"]));
+    assert_eq!(*details, json!(["talking: op2, 2 more", "off: 1 more"]));
     let stages = &told["stages"];
     assert_eq!((&stages["wait_ms"], &stages["talk_ms"]), (&json!(30_000), &json!(60_000)));
     assert_eq!(stages["to_first_ring_ms"], 9_000);

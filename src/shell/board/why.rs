@@ -270,7 +270,12 @@ impl Board {
             let fits = pick.agents.iter().filter(move |(_, own)| *own == verdict);
             fits.map(|(agent, _)| self.names.agent(*agent)).collect::<Vec<_>>().join(", ")
         };
-        let total = pick.agents.len() + pick.more_agents as usize;
+        let total = pick.total();
+        let mut chosen = of(Verdict::Chosen);
+        let more = pick.others.iter().find(|(verdict, _)| *verdict == Verdict::Chosen);
+        if let Some((_, more)) = more {
+            chosen += &format!(" and {more} more");
+        }
         let why = match pick.claim {
             Claim::Emergency => "an emergency".to_string(),
             Claim::Aged => "waited too long for weight or priority to count".into(),
@@ -283,19 +288,17 @@ impl Board {
         if !pick.languages.is_empty() {
             needs.push_str(&format!(", {}", pick.languages.join(" or ")));
         }
-        let text = format!(
-            "picked {} of {total} ({}; needs {needs}; {why})",
-            of(Verdict::Chosen),
-            pick.strategy.name()
-        );
+        let text =
+            format!("picked {chosen} of {total} ({}; needs {needs}; {why})", pick.strategy.name());
         let others = pick.agents.iter().filter(|(_, verdict)| *verdict != Verdict::Chosen);
         let others = others.map(|(agent, verdict)| {
             (verdict.words(pick.strategy).to_string(), self.names.agent(*agent))
         });
-        let mut details = grouped(others);
-        if pick.more_agents > 0 {
-            details.push(format!("and {} more who were not chosen", pick.more_agents));
-        }
+        let more = pick.others.iter().filter(|(verdict, _)| *verdict != Verdict::Chosen);
+        let more = more.map(|(verdict, count)| {
+            (verdict.words(pick.strategy).to_string(), format!("{count} more"))
+        });
+        let mut details = grouped(others.chain(more));
         let passed = pick.callers.iter().map(|(call, why)| {
             let why = match why {
                 PassedOver::Level => "stood before, needs a higher level".to_string(),
