@@ -1,10 +1,12 @@
-//! Two digests that a journal bears, and the shipped prompts as a table that the binary holds.
+//! Three digests, and the shipped prompts as a table that the binary holds.
 //!
 //! The one of everything that decides how events are read and what follows from them: a binary with
 //! another one does not replay it, since the least change of the core may give other commands.
 //!
 //! The one of the types that are written down, whatever is done with them: who has the same can go
 //! on from a snapshot, where nothing has come after it.
+//!
+//! The one of all sources, and of how they are compiled: two programs are the same one.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fmt::Write;
@@ -35,6 +37,7 @@ fn main() {
     types.sort_unstable();
     let mut shape = DefaultHasher::new();
     (types, versions()).hash(&mut shape);
+    println!("cargo:rustc-env=PUKAR_PROGRAM={}", program());
     println!("cargo:rustc-env=PUKAR_CORE={}", core.finish());
     println!("cargo:rustc-env=PUKAR_SHAPE={}", shape.finish());
     prompts();
@@ -54,6 +57,21 @@ fn texts() -> Vec<(PathBuf, String)> {
         (file, text)
     };
     files.into_iter().map(read).collect()
+}
+
+fn program() -> u64 {
+    let mut files: Vec<PathBuf> = vec!["Cargo.lock".into(), "Cargo.toml".into()];
+    collect(Path::new("src"), "rs", &mut files);
+    files.sort();
+    let mut all = DefaultHasher::new();
+    for file in files {
+        println!("cargo:rerun-if-changed={}", file.display());
+        (file.to_string_lossy(), std::fs::read(&file).unwrap_or_default()).hash(&mut all);
+    }
+    for name in ["PROFILE", "OPT_LEVEL", "DEBUG", "TARGET", "CARGO_CFG_TARGET_FEATURE"] {
+        std::env::var(name).unwrap_or_default().hash(&mut all);
+    }
+    all.finish()
 }
 
 /// The definitions of all types that may be in a snapshot, as [`written_types`] has them.

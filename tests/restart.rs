@@ -7,42 +7,12 @@ mod support;
 use pukar::core::journal::{HEADER_LEN, Header};
 use serde_json::{Value, json};
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use support::sipp::{Plan, Sipp};
+use support::one::{ONE, is_served, live, with_a_caller};
 use support::street::{CALLER, PHONE, SWITCH};
 use support::switch::{HELPLINE, Switch};
 use support::{Deadline, PATIENCE, raw};
-
-/// Somebody has to serve the queue, and does not yet.
-const ONE: &str = "[[agent]]\nid = \"op1\"\nskills = [\"operator\"]\n\
-                   contact = \"sip:op1@NET.3:5060\"\n";
-
-/// A switch with one caller who waits; the id of the call.
-fn with_a_caller(switch: &mut Switch) -> (Sipp, String) {
-    let caller = Plan { scenario: "caller", ..Plan::default() };
-    let caller = Sipp::calls(&switch.street, caller);
-    switch.until("queue.joined", |_| true);
-    (caller, live(switch))
-}
-
-/// The id of the one call that there is.
-fn live(switch: &mut Switch) -> String {
-    let calls = switch.ask("calls.list");
-    let calls = calls.as_array().unwrap();
-    assert_eq!(calls.len(), 1, "{calls:#?}");
-    calls[0]["id"].as_str().unwrap().into()
-}
-
-/// The caller is served as if nothing had been.
-fn is_served(switch: &mut Switch, caller: Sipp) {
-    let phone = Plan { scenario: "agent", house: PHONE, ..Plan::default() };
-    let phone = Sipp::answers(&switch.street, phone);
-    switch.admin.ask("agents.set", json!({"agent": "op1", "state": "ready"})).unwrap();
-    caller.succeeds();
-    phone.succeeds();
-}
 
 #[test]
 fn a_mistake_in_the_configuration_costs_nobody_the_call_when_the_switch_dies() {
@@ -141,58 +111,6 @@ fn a_start_of_another_version_that_fails_leaves_the_calls_to_the_one_before() {
     assert_eq!(live(&mut switch), call);
     is_served(&mut switch, caller);
     assert_eq!(switch.records().len(), 1, "nobody was closed as recovered");
-}
-
-#[test]
-fn a_crash_after_another_version_was_installed_is_gone_on_with_by_the_one_that_has_the_calls() {
-    let mut switch = Switch::start(&[HELPLINE, ONE]);
-    let (caller, id) = with_a_caller(&mut switch);
-    let journal = switch.data().join("journal");
-    let kept = journal.join("program");
-    switch.program().until(|| kept.is_file(), "kept itself beside its journal");
-    switch.program().signal(libc::SIGKILL);
-    switch.program().end(PATIENCE);
-    // To the program that is started now the journal is another version's, and this is that one.
-    as_by_another_build(&journal);
-    let said = switch.street.dir().join("said");
-    let script = format!("#!/bin/sh\necho \"$PUKAR_STARTED $*\" > {}\n", said.display());
-    std::fs::remove_file(&kept).unwrap();
-    std::fs::write(&kept, script).unwrap();
-    std::fs::set_permissions(&kept, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let output = switch.start_another();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let said = std::fs::read_to_string(said).unwrap();
-    assert!(said.contains("/pukar run --config "), "{said}");
-    // It has come to nothing: whoever starts the new version again gets the new version.
-    std::fs::write(&kept, "#!/bin/sh\nexit 1\n").unwrap();
-    assert!(journal.join("program.tried").exists());
-    // Nothing was given up meanwhile: the version that it was goes on with the call.
-    as_by_another_build(&journal);
-    switch.restart();
-    assert_eq!(live(&mut switch), id);
-    let tried = journal.join("program.tried");
-    switch.program().until(|| !tried.exists(), "is at work");
-    is_served(&mut switch, caller);
-}
-
-/// Otherwise a version that dies at every start could never be replaced.
-#[test]
-fn a_kept_version_that_dies_as_well_is_not_handed_over_to_again() {
-    let mut switch = Switch::start(&[HELPLINE, ONE]);
-    let (caller, _) = with_a_caller(&mut switch);
-    drop(caller);
-    let journal = switch.data().join("journal");
-    let kept = journal.join("program");
-    switch.program().until(|| kept.is_file(), "kept itself beside its journal");
-    switch.program().signal(libc::SIGKILL);
-    switch.program().end(PATIENCE);
-    as_by_another_build(&journal);
-    std::fs::remove_file(&kept).unwrap();
-    std::fs::write(&kept, "#!/bin/sh\nexit 1\n").unwrap();
-    std::fs::set_permissions(&kept, std::fs::Permissions::from_mode(0o755)).unwrap();
-    assert_eq!(switch.start_another().status.code(), Some(1), "the kept one was tried");
-    switch.restart();
-    assert_eq!(switch.status()["calls"]["live"], 0, "new callers are served");
 }
 
 #[test]

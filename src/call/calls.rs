@@ -304,6 +304,14 @@ impl Calls {
         }
     }
 
+    /// Ends a call that the switch can do nothing more about by its own fault.
+    pub fn recovered(&mut self, io: &mut Io, id: CallId) {
+        if let Some(call) = self.table.get(id) {
+            let end = call.end(EndedBy::Recovered, 503, Some(41));
+            self.finish(io, id, end, None);
+        }
+    }
+
     /// The switch ends: whoever is on the line is hung up on. A promise of a call back is kept by
     /// the next process, and an attempt under way is one in vain.
     pub fn shut_down(&mut self, io: &mut Io, id: CallId) {

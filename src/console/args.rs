@@ -124,6 +124,9 @@ pub enum Command<L: Args> {
     /// Print the form that calls are kept in; an upgrade asks for it.
     #[command(hide = true)]
     Shape,
+    /// Print which build this program is; a switch that finds it beside a journal asks for it.
+    #[command(hide = true)]
+    Identity,
     /// Go through a journal with the same core, and say whether it does the same again.
     Replay {
         /// The journal's folder, such as data/journal, or one of its segments.

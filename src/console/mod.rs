@@ -135,6 +135,7 @@ fn dispatch<L: clap::Args>(cli: Cli<L>, hands: &Hands<L>) -> Result<(), Fault> {
         Command::Verify(args) => upkeep::verify(&args),
         Command::Purge(args) => upkeep::purge(&args),
         Command::Shape => print(&format!("{}\n", shell::shape())),
+        Command::Identity => print(&format!("{}\n", shell::identity())),
         Command::Replay { journal } => replay(&journal),
     }
 }

@@ -324,7 +324,7 @@ impl Switch {
     }
 
     /// No phone of the agent took the call.
-    fn missed(
+    pub(super) fn missed(
         &mut self,
         now: Now,
         call: CallId,

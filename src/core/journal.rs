@@ -46,6 +46,8 @@ pub struct Header {
     pub follows: bool,
     /// Something that came in after it could not be written.
     pub gap: bool,
+    /// It is over, and another one goes on where it ends: without that one it is not all.
+    pub followed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,14 +134,16 @@ pub enum Unreadable {
 
 impl Header {
     pub fn new(number: u64, follows: bool) -> Self {
-        Self { format: FORMAT, build: own_build(), number, follows, gap: false }
+        let (gap, followed) = (false, false);
+        Self { format: FORMAT, build: own_build(), number, follows, gap, followed }
     }
 
     pub fn encode(&self) -> [u8; HEADER_LEN] {
         let mut bytes = [0; HEADER_LEN];
         bytes[..8].copy_from_slice(&MAGIC);
         bytes[8..12].copy_from_slice(&self.format.to_le_bytes());
-        let flags = u32::from(self.follows) | u32::from(self.gap) << 1;
+        let flags =
+            u32::from(self.follows) | u32::from(self.gap) << 1 | u32::from(self.followed) << 2;
         bytes[12..16].copy_from_slice(&flags.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.build.to_le_bytes());
         bytes[24..32].copy_from_slice(&self.number.to_le_bytes());
@@ -159,9 +163,9 @@ impl Header {
             return Err(Unreadable::Version(format));
         }
         let flags = u32_at(bytes, 12);
-        let (follows, gap) = (flags & 1 > 0, flags & 2 > 0);
+        let (follows, gap, followed) = (flags & 1 > 0, flags & 2 > 0, flags & 4 > 0);
         let (build, number) = (u64_at(bytes, 16), u64_at(bytes, 24));
-        Ok(Self { format, build, number, follows, gap })
+        Ok(Self { format, build, number, follows, gap, followed })
     }
 
     /// Whether this build may read events and memory in it.

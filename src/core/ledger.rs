@@ -7,7 +7,7 @@ use super::journal::NoteRef;
 use super::open::Open;
 use super::record::{AgentStateRow, JOURNAL_GAP, Row};
 use crate::acd::{self, AgentState};
-use crate::base::{AgentId, CallId, Now, QueueId, TrunkId};
+use crate::base::{AgentId, CallId, Now, QueueId, TrunkId, Wall};
 use crate::call;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,9 +22,9 @@ pub struct Ledger {
     states_written: u64,
     /// The switch ends: no record waits for the end of a wrap-up.
     closing: bool,
-    /// Events are written nowhere: a process that dies now forgets them, and whoever reads the
-    /// records has to know.
-    gap: bool,
+    /// Events are written nowhere, since when and why: a process that dies now forgets them, and
+    /// whoever reads the records has to know.
+    gap: Option<(Wall, String)>,
 }
 
 /// What ids are called outside.
@@ -84,21 +84,30 @@ impl Ledger {
     /// Wrap-ups count as far as they have come.
     pub fn close(&mut self, at: Now, rows: &mut Vec<Row>) {
         self.closing = true;
+        self.gap_is_over(at, rows);
         self.open.values_mut().for_each(|open| open.wrap_ups_end(at));
         let calls: Vec<CallId> = self.calls().collect();
         calls.into_iter().for_each(|call| self.close_if_done(call, rows));
     }
 
     /// Another process goes on, whose journal is whole.
-    pub fn go_on(&mut self) {
-        (self.closing, self.gap) = (false, false);
+    pub fn go_on(&mut self, at: Now, rows: &mut Vec<Row>) {
+        self.closing = false;
+        self.gap_is_over(at, rows);
     }
 
-    /// From now on events are written nowhere, or are again.
-    pub fn journal_has_gap(&mut self, gap: bool) {
-        self.gap = gap;
-        if gap {
-            self.open.values_mut().for_each(|open| open.flag(JOURNAL_GAP));
+    /// From now on events are written nowhere.
+    pub fn gap_begins(&mut self, at: Now, why: &str) {
+        self.gap.get_or_insert_with(|| (at.wall, why.into()));
+        self.open.values_mut().for_each(|open| open.flag(JOURNAL_GAP));
+    }
+
+    /// And now they are again.
+    pub fn gap_is_over(&mut self, at: Now, rows: &mut Vec<Row>) {
+        if let Some((since, why)) = self.gap.take() {
+            self.states_written += 1;
+            let row = AgentStateRow::gap(self.states_written, &why, (since, at.wall));
+            rows.push(Row::AgentState(row));
         }
     }
 
@@ -127,7 +136,7 @@ impl Ledger {
         let call = match what {
             Fact::Arrived { call, arrival } => {
                 let mut open = Open::new(at, arrival, names);
-                if self.gap {
+                if self.gap.is_some() {
                     open.flag(JOURNAL_GAP);
                 }
                 self.open.insert(*call, open);
@@ -135,7 +144,7 @@ impl Ledger {
             }
             Fact::Refused { arrival, status, why } => {
                 let mut open = Open::refused(at, arrival, (*status, why), names);
-                if self.gap {
+                if self.gap.is_some() {
                     open.flag(JOURNAL_GAP);
                 }
                 return self.write(open, rows);

@@ -20,6 +20,7 @@ mod duty;
 mod event;
 mod explain;
 mod fact;
+mod fallback;
 mod heal;
 pub mod journal;
 mod kept;

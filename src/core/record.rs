@@ -5,7 +5,8 @@ use crate::call::{Direction, EndedBy, Outcome};
 use serde::{Deserialize, Serialize};
 
 /// The flag of a call that lived while events were written nowhere: what a process that died
-/// meanwhile knew of it is not in its record.
+/// meanwhile knew of it is not in its record. And the state of the switch itself meanwhile, whose
+/// row says so where nobody lived to tell.
 pub const JOURNAL_GAP: &str = "journal-gap";
 
 /// A finished row. `Call` comes with its legs, in one row, so that a store writes all or nothing.
@@ -104,7 +105,8 @@ impl CallRecord {
     }
 }
 
-/// One row for every state of every agent, written when the state ends.
+/// One row for every state of every agent, written when the state ends; and one, of no agent, for
+/// every time in which the journal was not written (`journal-gap`, its reason why).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentStateRow {
     /// Gapless per switch, from 1, of its own.
@@ -117,4 +119,18 @@ pub struct AgentStateRow {
     pub call: String,
     pub from: Wall,
     pub until: Wall,
+}
+
+impl AgentStateRow {
+    /// From when until when events were written nowhere: a call that came and went meanwhile with
+    /// the process has no row of its own.
+    pub fn gap(seq: u64, why: &str, (from, until): (Wall, Wall)) -> Self {
+        let (agent, call) = (String::new(), String::new());
+        let (state, reason) = (JOURNAL_GAP.into(), why.into());
+        Self { seq, agent, state, reason, call, from, until: until.max(from) }
+    }
+
+    pub fn is_gap(&self) -> bool {
+        self.agent.is_empty() && self.state == JOURNAL_GAP
+    }
 }

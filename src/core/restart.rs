@@ -13,7 +13,7 @@ impl Switch {
     /// the network had lost it.
     pub(super) fn restarted(&mut self, now: Now, flows: &BTreeSet<FlowId>, out: &mut Out) {
         (self.state.draining, self.state.drained) = (false, false);
-        self.state.ledger.go_on();
+        self.state.ledger.go_on(now, &mut self.spare.rows);
         let calls = self.state.calls.len();
         self.fact(now, What::Restarted { calls }, out);
         self.calls(now, |calls, io| calls.restarted(io));

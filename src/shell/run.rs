@@ -1,7 +1,7 @@
 //! The switch in the foreground: signals and log.
 
 use super::core_loop::Over;
-use super::journal::{keep_program, stands};
+use super::journal::{keep_a_copy, keep_program, stands};
 use super::log;
 use super::manager::{self, Told};
 use super::moved;
@@ -53,8 +53,15 @@ pub fn run(settings: Settings, options: Options) -> Result<(), String> {
     let journal = running.data().join("journal");
     running.runtime().spawn(async move {
         tokio::time::sleep(upgrade::proves_itself_in()).await;
-        stands(&journal);
-        keep_program(&journal);
+        let dir = journal.clone();
+        let keep = move || {
+            stands(&dir);
+            keep_program(&dir);
+        };
+        let _ = tokio::task::spawn_blocking(keep).await;
+        // The disk has enough to do when a switch starts, and most programs are not written into.
+        tokio::time::sleep(upgrade::PROVEN).await;
+        let _ = tokio::task::spawn_blocking(move || keep_a_copy(&journal)).await;
     });
     match signals {
         Ok(mut signals) => {

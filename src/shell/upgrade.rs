@@ -18,7 +18,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const SELF: &str = "/proc/self/exe";
 
 /// Longer than a start that comes to nothing.
-const PROVEN: Duration = Duration::from_secs(60);
+pub const PROVEN: Duration = Duration::from_secs(60);
 /// Names the program that was started, where another one goes on in its place; see [`go_back`].
 const STARTED: &str = "PUKAR_STARTED";
 
@@ -152,7 +152,8 @@ impl Program {
             program
         };
         if safe {
-            let error = program(self.path.clone()).exec();
+            // Nobody has handed over to that one: it is what was started.
+            let error = program(self.path.clone()).env_remove(STARTED).exec();
             tracing::error!("{} cannot be started: {error}", self.path.display());
         } else {
             tracing::error!("the journal could not be finished, so the old program goes on");

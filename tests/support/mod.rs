@@ -4,12 +4,14 @@
 
 pub mod agents;
 pub mod baresip;
+pub mod builds;
 pub mod certs;
 pub mod digest;
 pub mod duet;
 pub mod facts;
 pub mod linphone;
 pub mod net;
+pub mod one;
 pub mod program;
 pub mod raw;
 pub mod score;

@@ -11,6 +11,8 @@ const ASIDE: &str = "set-aside";
 
 /// Files that are being written, and are not yet what they will be called.
 const UNFINISHED: &str = "new";
+/// A snapshot that is there before its segment, which has nothing in it yet.
+const LEADING: &str = "leading";
 
 /// Makes the folder, for its owner only.
 pub fn prepare(dir: &Path) -> io::Result<()> {
@@ -40,6 +42,11 @@ pub fn snapshot(dir: &Path, number: u64) -> PathBuf {
     dir.join(format!("{number:012}.snapshot"))
 }
 
+/// The name of a snapshot until its segment is there.
+pub fn leading(dir: &Path, number: u64) -> PathBuf {
+    snapshot(dir, number).with_extension(LEADING)
+}
+
 /// The numbers of the segments and of the snapshots that are there.
 pub fn list(dir: &Path) -> io::Result<(Vec<u64>, Vec<u64>)> {
     let (mut segments, mut snapshots) = (Vec::new(), Vec::new());
@@ -63,19 +70,72 @@ pub fn list_whole(dir: &Path) -> io::Result<(Vec<u64>, Vec<u64>)> {
 }
 
 /// The same for a start, which clears away what was only begun when the process died or the power
-/// went. Where a snapshot leads to it, the segment is begun anew: a snapshot may be written before.
-pub fn list_settled(dir: &Path) -> io::Result<(Vec<u64>, Vec<u64>)> {
-    let (mut segments, snapshots) = list(dir)?;
-    while let Some(last) = segments.pop_if(|last| is_stub(&segment(dir, *last))) {
+/// went. Where a snapshot leads to it, the segment is begun anew. One that is not there at all was
+/// never begun where its snapshot has the name of one that is there before; else somebody has taken
+/// it, with what was in it.
+pub fn list_settled(dir: &Path) -> io::Result<Settled> {
+    let (segments, snapshots) = list(dir)?;
+    let mut found = Settled { segments, snapshots, alone: None };
+    while let Some(last) = found.segments.pop_if(|last| is_stub(&segment(dir, *last))) {
         tracing::warn!("segment {last} of the journal was only begun");
         fs::remove_file(segment(dir, last))?;
+        if found.snapshots.contains(&last) {
+            found.begin(dir, last);
+            break;
+        }
     }
-    if let Some(&led) = snapshots.last().filter(|led| segments.last().is_none_or(|at| at < *led)) {
-        tracing::warn!("the journal goes on from snapshot {led}, whose segment is not there");
-        create(&segment(dir, led), &Header::new(led, false))?;
-        segments.push(led);
+    for number in leads(dir)? {
+        found.settle(dir, number)?;
     }
-    Ok((segments, snapshots))
+    Ok(found)
+}
+
+/// The files that a start begins with.
+#[derive(Debug)]
+pub struct Settled {
+    pub segments: Vec<u64>,
+    pub snapshots: Vec<u64>,
+    /// The newest snapshot, where its segment was never begun and cannot be just now.
+    pub alone: Option<u64>,
+}
+
+impl Settled {
+    fn begin(&mut self, dir: &Path, number: u64) {
+        match create(&segment(dir, number), &Header::new(number, false)) {
+            Ok(_) => self.segments.push(number),
+            Err(error) => {
+                tracing::error!("segment {number} of the journal cannot be begun: {error}");
+                self.alone = Some(number);
+            }
+        }
+    }
+
+    /// A snapshot that was written before its segment gets that, and the name of any other.
+    fn settle(&mut self, dir: &Path, number: u64) -> io::Result<()> {
+        let newest = self.segments.iter().chain(&self.snapshots).max().copied().unwrap_or(0);
+        let is_begun = self.segments.last() == Some(&number) && is_empty(&segment(dir, number));
+        if newest >= number && !is_begun {
+            return fs::remove_file(leading(dir, number));
+        }
+        if !is_begun {
+            self.begin(dir, number);
+        }
+        fs::rename(leading(dir, number), snapshot(dir, number))?;
+        self.snapshots.push(number);
+        sync_folder(dir)
+    }
+}
+
+fn leads(dir: &Path) -> io::Result<Vec<u64>> {
+    let paths = fs::read_dir(dir)?.flatten().map(|entry| entry.path());
+    let leading = paths.filter(|path| path.extension().is_some_and(|end| end == LEADING));
+    Ok(leading.filter_map(|path| path.file_stem()?.to_str()?.parse().ok()).collect())
+}
+
+/// A segment of its own with nothing in it but its header.
+fn is_empty(path: &Path) -> bool {
+    let bytes = fs::read(path).unwrap_or_default();
+    bytes.len() == HEADER_LEN && Header::decode(&bytes).is_ok_and(|header| !header.follows)
 }
 
 /// Too short for a header.
@@ -115,10 +175,22 @@ pub fn sync_folder(dir: &Path) -> io::Result<()> {
 
 /// States in the header of a segment that something after it is missing.
 pub fn mark_gap(file: &File) -> io::Result<()> {
+    mark(file, |header| Header { gap: true, ..header })
+}
+
+/// States there that the next segment goes on where it ends.
+pub fn mark_followed(dir: &Path, number: u64) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(true).open(segment(dir, number))?;
+    mark(&file, |header| Header { followed: true, ..header })?;
+    file.sync_data()
+}
+
+fn mark(file: &File, change: impl FnOnce(Header) -> Header) -> io::Result<()> {
     let mut bytes = [0; HEADER_LEN];
     file.read_exact_at(&mut bytes, 0)?;
     let damaged = |_| io::Error::other("the header is damaged");
-    let header = Header { gap: true, ..Header::decode(&bytes).map_err(damaged)? };
+    let header = change(Header::decode(&bytes).map_err(damaged)?);
     file.write_all_at(&header.encode(), 0)
 }
 

@@ -41,6 +41,8 @@ impl SegmentFile {
 /// A snapshot to be written.
 pub struct Task {
     pub number: u64,
+    /// The segment before it ends where this one begins.
+    pub follows: bool,
     pub memory: Memory,
     /// The board at the same fact.
     pub board: Receiver<Board>,
@@ -221,11 +223,12 @@ struct Scribe {
 impl Scribe {
     fn perform(&self, task: Task) {
         if self.wait_for_rows(&task) {
-            let number = task.number;
+            let (number, follows) = (task.number, task.follows);
             let safe = self.stored.make_safe().map_err(|e| format!("the outbox: {e}"));
             let written = safe.and_then(|()| self.write(task));
             if written.is_ok() {
                 self.health.newest.store(number, Ordering::SeqCst);
+                self.mark_over(number - 1, follows);
             }
             if let Err(error) = written.and_then(|()| self.clear(number)) {
                 tracing::error!(
@@ -260,11 +263,19 @@ impl Scribe {
     }
 
     fn write(&self, task: Task) -> Result<(), String> {
-        let Task { number, memory, board } = task;
+        let Task { number, memory, board, .. } = task;
         let board = board.recv_timeout(BOARD_WITHIN).ok();
         let bytes = encode(number, &memory, board.as_ref())?;
         let path = files::snapshot(&self.dir, number);
         files::publish(&path, &bytes).map_err(|e| e.to_string())
+    }
+
+    /// Only now, when the name of the next segment is on the disk as well: whoever finds this one
+    /// the last from here on knows that it is not all.
+    fn mark_over(&self, number: u64, followed: bool) {
+        if followed && let Err(error) = files::mark_followed(&self.dir, number) {
+            tracing::warn!("segment {number} cannot be marked as over: {error}");
+        }
     }
 
     /// The snapshot before this one stays as well: a disk that spoils one rarely spoils two.

@@ -10,11 +10,13 @@ mod explain;
 mod files;
 mod keeper;
 mod noted;
+mod patience;
 mod poison;
 mod program;
 mod recover;
 mod rows;
 mod salvage;
+mod stale;
 mod tell;
 #[cfg(test)]
 mod tests;
@@ -26,11 +28,13 @@ pub use explain::explain;
 pub use files::{asides, is_begun};
 #[cfg(test)]
 pub use poison::break_at;
-pub use program::{keep as keep_program, stands, that_can_go_on, try_once};
+pub use program::{identity, keep as keep_program, keep_a_copy};
+pub use program::{stands, that_can_go_on, try_once};
 #[cfg(test)]
 use recover::to_outbox;
-pub use recover::{Begin, Found, Stale, recover};
+pub use recover::{Begin, Found, recover};
 pub use rows::rows;
+pub use stale::Stale;
 pub use tell::tell;
 pub use writer::Writer;
 

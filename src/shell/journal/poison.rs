@@ -36,9 +36,11 @@ pub enum Broken {
     Said(String),
     /// The core breaks one of its own rules in this: what the process died of.
     At(Poison),
-    /// The machine has no file or no memory for it just now, or a file is not ours to read: what
-    /// is in the journal may be whole. A sentence.
+    /// The machine has no file or no memory for it just now: what is in the journal may be whole.
+    /// A sentence.
     World(String),
+    /// The same of a file that is not ours to read.
+    Shut(String),
 }
 
 impl From<String> for Broken {
@@ -62,7 +64,10 @@ pub fn leaving_out<T>(
         match attempt(&poisoned) {
             Ok(done) => return Ok((done, poisoned)),
             Err(Broken::At(poison)) if poisoned.len() < POISONED_MAX => {
-                tracing::error!("{poison}: the core broke one of its own rules, that is left out");
+                tracing::error!(
+                    "{poison}: the core broke one of its own rules, {}",
+                    instead(&poison)
+                );
                 poisoned.push(poison);
             }
             Err(Broken::At(_)) => return Err("the core breaks its own rules in it".into()),
@@ -71,11 +76,18 @@ pub fn leaving_out<T>(
     }
 }
 
+fn instead(poison: &Poison) -> &'static str {
+    match poison.timer {
+        None => "that is left out",
+        Some(_) => "that is left out: what it was for is ended in another way",
+    }
+}
+
 /// The sentence, for whoever only looks back.
 impl From<Broken> for String {
     fn from(broken: Broken) -> Self {
         match broken {
-            Broken::Said(why) | Broken::World(why) => why,
+            Broken::Said(why) | Broken::World(why) | Broken::Shut(why) => why,
             Broken::At(poison) => format!("{poison}: the core breaks its own rules"),
         }
     }

@@ -2,9 +2,11 @@
 //! again with every command withheld. Where something is missing the switch does not pretend: it
 //! starts empty, and the calls that were alive are closed in the records.
 
-use super::files::{self, Loaded};
+use super::files::{self, Loaded, Settled};
+use super::patience;
 use super::poison::{self, Broken, Poison, Position, leaving_out};
 use super::salvage::{self, Salvaged};
+use super::stale::Stale;
 use super::writer::cannot_write;
 use super::{Limits, Writer};
 use crate::base::Now;
@@ -12,6 +14,7 @@ use crate::config::Settings;
 use crate::core::journal::{self, Kind, Made, Maker, Memory, Note, Numbers, Unreadable};
 use crate::core::{Command, Event, Kept, Out, Row, Switch};
 use crate::shell::board::{Board, Names};
+use crate::shell::clock::Clock;
 use crate::shell::meters::ShellMeters;
 use crate::shell::store::{self, Outbox, Stored};
 use bytes::Bytes;
@@ -30,15 +33,6 @@ pub enum Begin {
         stale: Option<Stale>,
     },
     Again(Again),
-}
-
-/// A journal whose books are closed. Until another start is certain it stays where it is: should
-/// this one come to nothing, whoever comes next finds it, the version that wrote it above all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stale {
-    /// Its last segment.
-    last: u64,
-    recovered: usize,
 }
 
 /// The switch as it was when the process died.
@@ -74,29 +68,43 @@ pub struct Found {
 pub fn recover(dir: &Path, outbox: &mut Outbox) -> Result<Found, String> {
     let prepared = files::prepare(dir).and_then(|()| files::remove_unfinished(dir));
     prepared.map_err(|e| cannot_write(dir, &e))?;
-    let (segments, snapshots) = files::list_settled(dir).map_err(|e| cannot_write(dir, &e))?;
+    let found = files::list_settled(dir).map_err(|e| cannot_write(dir, &e))?;
+    let Settled { segments, snapshots, .. } = &found;
     let (calls, states) = outbox.last();
     let numbers = Numbers { calls, states, ..Numbers::default() };
     if segments.is_empty() && snapshots.is_empty() {
         let begin = Begin::Fresh { numbers, kept: Vec::new(), stale: None };
         return Ok(Found { begin, rows: Vec::new() });
     }
-    match leaving_out(|poisoned| replay_without(poisoned, dir, &segments, &snapshots)) {
+    let kept = |why: String| {
+        format!("the journal in {} is kept as it is, with its calls: {why}", dir.display())
+    };
+    match leaving_out(|poisoned| replay_without(poisoned, dir, &found)) {
         Ok(((again, rows), poisoned)) => {
             let again = Again { left_out: !poisoned.is_empty(), ..again };
             let written = again.switch.state().rows_written();
+            if !is_further(written, outbox.last()) {
+                let (calls, states) = outbox.last();
+                tracing::error!(
+                    "the outbox has records up to call {calls} and agents' state {states}, and the \
+                     journal in {} ends before those: something is missing at its end",
+                    dir.display()
+                );
+                return close_the_books(dir, (segments, snapshots), outbox);
+            }
+            patience::is_new(dir);
             let rows = missing(outbox, rows, written);
             let rows = to_outbox(outbox, rows);
             Ok(Found { begin: Begin::Again(again), rows })
         }
-        Err(Broken::World(why)) => Err(format!(
-            "the journal in {} is kept as it is, with its calls, for another start: {why}",
-            dir.display()
-        )),
+        Err(Broken::World(why)) => Err(kept(why)),
+        Err(Broken::Shut(why)) if !patience::is_over(dir, Clock::start().now().wall) => {
+            Err(kept(why))
+        }
         Err(broken) => {
             let why = String::from(broken);
             tracing::error!("the journal in {} cannot be gone on with: {why}", dir.display());
-            close_the_books(dir, &segments, &snapshots, outbox)
+            close_the_books(dir, (segments, snapshots), outbox)
         }
     }
 }
@@ -104,21 +112,23 @@ pub fn recover(dir: &Path, outbox: &mut Outbox) -> Result<Found, String> {
 fn replay_without(
     poisoned: &[Poison],
     dir: &Path,
-    segments: &[u64],
-    snapshots: &[u64],
+    found: &Settled,
 ) -> Result<(Again, Vec<Row>), Broken> {
     let mut why = String::from("it has no snapshot");
-    for &number in snapshots.iter().rev() {
+    for &number in found.snapshots.iter().rev() {
         let start = match Start::load(dir, number) {
             Ok(start) => Start { poisoned: poisoned.into(), ..start },
-            Err(broken @ Broken::World(_)) => return Err(broken),
+            Err(broken @ (Broken::World(_) | Broken::Shut(_))) => return Err(broken),
             Err(broken) => {
                 why = format!("snapshot {number} {}", String::from(broken));
                 tracing::error!("{why}; an older one is tried");
                 continue;
             }
         };
-        return start.follow(dir, number, segments);
+        if found.alone == Some(number) {
+            return Ok(start.with_no_segment());
+        }
+        return start.follow(dir, number, &found.segments);
     }
     Err(why.into())
 }
@@ -203,6 +213,9 @@ impl Start {
             }
             if header.gap {
                 return Err(format!("something is missing after segment {number}").into());
+            }
+            if is_last && header.followed {
+                return Err(format!("the segment after {number} is not there").into());
             }
             let end = self.through(&loaded, number)?;
             if is_last {
@@ -323,8 +336,17 @@ impl Start {
             Ok(Tail { number, follows, len: end as u64, file })
         });
         let tail = tail.ok().filter(|_| !self.foreign);
+        Ok(self.again(tail))
+    }
+
+    /// Nothing came after the snapshot, and its segment cannot be begun: another one may.
+    fn with_no_segment(self) -> (Again, Vec<Row>) {
+        self.again(None)
+    }
+
+    fn again(self, tail: Option<Tail>) -> (Again, Vec<Row>) {
         let Self { switch, board, last, rows, poison, .. } = self;
-        Ok((Again { switch, board, last, poison, left_out: false, tail }, rows))
+        (Again { switch, board, last, poison, left_out: false, tail }, rows)
     }
 }
 
@@ -375,9 +397,13 @@ pub(super) fn open(path: &Path) -> Result<Loaded, Broken> {
 /// What is not there, or lies where the disk is broken, is damage. Whatever else keeps a file from
 /// being read may pass, or be mended.
 fn load(path: &Path) -> Result<Loaded, Broken> {
+    let mend = |error| format!("{}: {error}. Mend that, and start again", path.display());
     Loaded::open(path).map_err(|error| match error.raw_os_error() {
         Some(libc::ENOENT | libc::EIO) => Broken::Said(format!("cannot be read: {error}")),
-        _ => Broken::World(format!("{}: {error}. Mend that, and start again", path.display())),
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::EINTR) => {
+            Broken::World(mend(error))
+        }
+        _ => Broken::Shut(mend(error)),
     })
 }
 
@@ -402,6 +428,11 @@ fn told(why: Unreadable) -> String {
         }
         Unreadable::Build => "was written by another version of pukar".into(),
     }
+}
+
+/// A journal is never behind what came of it, and a number is given once.
+fn is_further((calls, states): (u64, u64), outbox: (u64, u64)) -> bool {
+    calls >= outbox.0 && states >= outbox.1
 }
 
 /// At least once here, once in effect: what the outbox has is told by its number. What came before
@@ -437,36 +468,15 @@ pub(super) fn to_outbox(outbox: &mut Outbox, rows: Vec<Row>) -> Vec<Row> {
 /// another switch.
 fn close_the_books(
     dir: &Path,
-    segments: &[u64],
-    snapshots: &[u64],
+    (segments, snapshots): (&[u64], &[u64]),
     outbox: &mut Outbox,
 ) -> Result<Found, String> {
+    patience::is_new(dir);
+    let now = Clock::start().now().wall;
     let known = outbox.newest().map_err(|e| format!("{}: {e}", outbox.place().display()))?;
     let Salvaged { rows, recovered, numbers, kept } =
-        salvage::salvage(dir, segments, snapshots, &known, outbox.last());
+        salvage::salvage(dir, (segments, snapshots), (&known, outbox.last()), now);
     let last = segments.iter().chain(snapshots).max().copied().unwrap_or_default();
     let stale = Some(Stale { last, recovered });
     Ok(Found { begin: Begin::Fresh { numbers, kept, stale }, rows })
-}
-
-impl Stale {
-    /// The start is certain. `safe`: what was in it is in another place by now; where not, the
-    /// files stay where the next start finds them.
-    /// `keep`: octets of what was put aside before that stay.
-    pub fn put_aside(self, dir: &Path, kept: usize, safe: bool, keep: u64) {
-        let aside = match safe {
-            true => files::set_aside(dir, self.last, keep),
-            false => Ok(dir.to_path_buf()),
-        };
-        let lies = match aside {
-            Ok(aside) => format!("the old journal lies in {}", aside.display()),
-            Err(error) => format!("the old journal cannot be put aside: {error}"),
-        };
-        tracing::error!(
-            "the switch starts without calls. {} calls that were alive are closed in the records \
-             as recovered; phones and agents log in anew; {kept} blocks and callers who are to be \
-             called are taken over; {lies}",
-            self.recovered
-        );
-    }
 }

@@ -1,10 +1,10 @@
 //! Closing the books of a journal that cannot be replayed, by the notes that any version reads.
 
 use super::files::{self, Loaded};
-use crate::base::Now;
+use crate::base::{Now, Wall};
 use crate::call::{EndedBy, Outcome};
-use crate::core::journal::{self, Kind, Note, Numbers, Over};
-use crate::core::{CallRecord, JOURNAL_GAP, Kept, Row, Wanted};
+use crate::core::journal::{self, Header, Kind, Note, Numbers, Over};
+use crate::core::{AgentStateRow, CallRecord, JOURNAL_GAP, Kept, Row, Wanted};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -36,17 +36,17 @@ struct Books {
     /// The same, and which was noted first.
     wanted: BTreeMap<String, (usize, Wanted)>,
     noted: usize,
-    /// Since the last whole snapshot something was written nowhere.
+    /// Since the last whole snapshot something was written nowhere, or is not there any more, and
+    /// no row has said so.
     gap: bool,
 }
 
-/// `known`: the newest rows of the outbox, and the last numbers in it.
+/// `known`: the newest rows of the outbox, and the last numbers in it; `now`: when this is done.
 pub fn salvage(
     dir: &Path,
-    segments: &[u64],
-    snapshots: &[u64],
-    known: &[Row],
-    last: (u64, u64),
+    (segments, snapshots): (&[u64], &[u64]),
+    (known, last): (&[Row], (u64, u64)),
+    now: Wall,
 ) -> Salvaged {
     let mut books = Books::default();
     // In the order in which things were written: a segment begins with its snapshot.
@@ -65,13 +65,19 @@ pub fn salvage(
                 books.read(&loaded, number);
             }
             Ok(loaded) => {
-                books.gap |= loaded.header.is_ok_and(|header| header.gap);
+                let is_last = segments.last() == Some(&number);
+                let has_gap = |header: Header| header.gap || header.followed && is_last;
+                books.gap |= loaded.header.is_ok_and(has_gap);
                 books.read(&loaded, number);
             }
-            Err(error) => tracing::error!("{} cannot be read: {error}", path.display()),
+            Err(error) => {
+                books.gap = true;
+                tracing::error!("{} cannot be read: {error}", path.display());
+            }
         }
     }
-    books.close(known, last)
+    books.gap |= segments.last() < snapshots.last();
+    books.close(known, last, now)
 }
 
 fn is_whole_snapshot(loaded: &Loaded, number: u64) -> bool {
@@ -94,6 +100,7 @@ impl Books {
             if !entries.skip_damage() {
                 return;
             }
+            self.gap = true;
         }
     }
 
@@ -111,6 +118,7 @@ impl Books {
                     self.calls.insert(record.seq, record);
                 }
                 Row::AgentState(state) => {
+                    self.gap &= state.state != JOURNAL_GAP;
                     self.states.insert(state.seq, Row::AgentState(state));
                 }
             },
@@ -132,7 +140,8 @@ impl Books {
         }
     }
 
-    fn close(mut self, known: &[Row], (calls, states): (u64, u64)) -> Salvaged {
+    fn close(mut self, known: &[Row], (calls, states): (u64, u64), now: Wall) -> Salvaged {
+        self.gap |= self.numbers.calls < calls || self.numbers.states < states;
         let written = known.iter().filter_map(|row| match row {
             Row::Call(record) => Some(record.id.clone()),
             Row::AgentState(_) => None,
@@ -159,7 +168,13 @@ impl Books {
             rows.push(Row::Call(CallRecord { seq, ..record }));
         }
         let facts = self.numbers.facts + FACTS_SKIPPED;
-        let states = states.max(self.numbers.states);
+        let mut states = states.max(self.numbers.states);
+        if self.gap {
+            states += 1;
+            let from = self.numbers.at.wall;
+            let why = "something is missing in the journal";
+            rows.push(Row::AgentState(AgentStateRow::gap(states, why, (from, now))));
+        }
         let numbers = Numbers { facts, calls: seq, states, at: self.numbers.at };
         let mut wanted: Vec<_> = self.wanted.into_values().collect();
         wanted.sort_by_key(|(noted, _)| *noted);

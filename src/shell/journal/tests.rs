@@ -2,8 +2,10 @@
 
 mod back;
 mod faults;
+mod gone;
 mod kept;
 mod stubs;
+mod timers;
 mod versions;
 
 use super::*;
@@ -51,11 +53,22 @@ struct Process {
 struct Place {
     folder: Folder,
     limits: Limits,
+    settings: Settings,
 }
 
 impl Place {
     fn new(name: &str) -> Self {
-        Self { folder: Folder::new(name), limits: Limits::default() }
+        let limits = Limits::default();
+        Self { folder: Folder::new(name), limits, settings: settings() }
+    }
+
+    /// Another folder with the same in it.
+    fn copy(&self, name: &str) -> Self {
+        let other = Self::new(name);
+        let mut made = std::process::Command::new("cp");
+        made.arg("-a").arg(self.folder.0.join(".")).arg(&other.folder.0);
+        assert!(made.status().unwrap().success());
+        Self { settings: self.settings.clone(), ..other }
     }
 
     fn dir(&self) -> PathBuf {
@@ -81,7 +94,7 @@ impl Place {
         let (switch, board, writer, now) = match begin {
             Begin::Fresh { numbers, kept, stale } => {
                 let now = Now { instant: Instant(1_000_000), wall: Wall(1_700_000_000_000_000) };
-                let mut switch = Switch::after(numbers, settings(), 1, now, &mut out);
+                let mut switch = Switch::after(numbers, self.settings.clone(), 1, now, &mut out);
                 let count = kept.len();
                 switch.inherit(now, kept, &mut out);
                 let mut board = Board::new(Names::of(switch.settings(), switch.names()), now);

@@ -191,7 +191,7 @@ impl Writer {
         self.segment = SegmentFile::new(file);
         (self.number, self.follows, self.len) = (number, follows, header.encode().len() as u64);
         self.keeper.sync(&self.segment);
-        self.keeper.write(Task { number, memory, board });
+        self.keeper.write(Task { number, follows, memory, board });
         Ok(())
     }
 }
@@ -306,13 +306,14 @@ impl Journal for Writer {
 }
 
 /// The first snapshot, and the segment that follows it: a start that finds the snapshot alone
-/// begins the segment.
+/// begins the segment, and knows by its name that there was none.
 fn first_files(dir: &Path, number: u64, snapshot: &[u8]) -> io::Result<(File, u64)> {
-    let path = files::snapshot(dir, number);
+    let path = files::leading(dir, number);
     files::publish(&path, snapshot)?;
     let begun = files::create(&files::segment(dir, number), &Header::new(number, false));
     // Whoever goes on with the journal before needs it to be the last.
     let file = begun.inspect_err(|_| drop(std::fs::remove_file(&path)))?;
+    std::fs::rename(&path, files::snapshot(dir, number))?;
     files::sync_folder(dir)?;
     Ok((file, HEADER_LEN as u64))
 }

@@ -1,55 +1,9 @@
-//! What the core breaks in, what the machine refuses, what is written nowhere, and a death in the
+//! What the machine refuses, what is written nowhere, and a death in the
 //! midst of a start.
 
 use super::versions::{by_another_build, rewrite};
 use super::*;
-use crate::base::Timer;
-use crate::core::{BREAKS_IN, JOURNAL_GAP};
-use std::cell::Cell;
-use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-thread_local! {
-    static PLANTED: Cell<Option<Timer>> = const { Cell::new(None) };
-}
-
-fn is_planted(timer: &Timer) -> bool {
-    PLANTED.get() == Some(*timer)
-}
-
-/// The commonest event is that of the clock.
-#[test]
-fn a_timer_that_breaks_the_core_is_left_out_and_everybody_s_call_goes_on() {
-    for event in [Event::Tick, Event::Restarted { flows: BTreeSet::new() }] {
-        let place = Place::new("journal-timer");
-        let mut process = place.start();
-        (0..2).for_each(|n| process.arrives(&format!("c{n}")));
-        let (at, timer) = process.switch.next_deadline().unwrap();
-        PLANTED.set(Some(timer));
-        BREAKS_IN.set(is_planted);
-        process.now.instant = at;
-        process.writer.append(process.now, std::slice::from_ref(&event));
-        let Process { switch, now, .. } = &mut process;
-        let handle = || switch.handle(*now, event.clone(), &mut Out::default());
-        assert!(catch_unwind(AssertUnwindSafe(handle)).is_err(), "{timer:?} is due");
-        process.writer.break_off(process.now);
-        drop(process);
-        let mut again = place.start();
-        assert_eq!(again.board.live(), 2, "nobody's call has ended");
-        again.arrives("c2");
-        assert_eq!(again.board.live(), 3, "and others come");
-        let audit = super::super::audit(&place.dir()).unwrap();
-        let about = format!("({timer:?} was due): the core breaks its own rules, left out");
-        assert!(audit.notes[0].ends_with(&about), "{audit}");
-        // What follows begins behind it, so that it is not met at every start.
-        while files::list(&place.dir()).unwrap().1.last() == Some(&1) {
-            again.tell(Event::Tick);
-            std::thread::park_timeout(Duration::from_millis(5));
-        }
-        BREAKS_IN.set(|_| false);
-        again.is_same(&place.start());
-    }
-}
+use crate::core::JOURNAL_GAP;
 
 #[test]
 fn what_cannot_be_read_just_now_ends_the_start_and_nobody_s_call() {
@@ -62,6 +16,17 @@ fn what_cannot_be_read_just_now_ends_the_start_and_nobody_s_call() {
     let why = place.try_start().err().expect("no switch without the calls");
     assert!(why.contains("is kept as it is") && why.contains("000000000001.events"), "{why}");
     assert!(!place.dir().join("set-aside").exists(), "nothing is given up");
+    // But not for ever: after a minute there is a switch for whoever calls then.
+    let failed = place.dir().join("starts.failed");
+    let noted = std::fs::read_to_string(&failed).unwrap();
+    let (first, times) = noted.trim().split_once(' ').unwrap();
+    assert_eq!(times, "1");
+    let earlier = first.parse::<i64>().unwrap() - 61_000_000;
+    let copy = place.copy("journal-world-given-up");
+    std::fs::write(copy.dir().join("starts.failed"), format!("{earlier} 4\n")).unwrap();
+    let given_up = copy.start();
+    assert_eq!(given_up.board.live(), 0);
+    assert!(!copy.dir().join("starts.failed").exists(), "it counts anew");
     std::fs::remove_dir(&segment).unwrap();
     std::fs::rename(&away, &segment).unwrap();
     process.is_same(&place.start());

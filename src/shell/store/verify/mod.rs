@@ -12,6 +12,7 @@ pub use truth::Truth;
 
 use super::columns::{TABLES, Table};
 use crate::config::{Settings, Store};
+use crate::core::JOURNAL_GAP;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -30,6 +31,9 @@ pub struct Verdict {
     pub tables: Vec<Counted>,
     /// Rows that the store has yet to get.
     pub on_their_way: usize,
+    /// From when until when the journal was not written, as rows say: calls that came and went in
+    /// it with the process are in no store, and nobody can miss them.
+    pub gaps: Vec<String>,
     /// What is wrong, in words; at most [`NAMED`].
     pub named: Vec<String>,
     pub wrong: usize,
@@ -114,6 +118,11 @@ impl<'t> Look<'t> {
             return verdict.say(format!("{} {key} is there twice", self.table.name));
         }
         self.seqs.extend(self.table.seq_of(&cells));
+        if self.table.cell(&cells, "state") == JOURNAL_GAP {
+            let [from, until, why] =
+                ["from_at", "until_at", "reason"].map(|name| self.table.cell(&cells, name));
+            verdict.gaps.push(format!("{from} to {until}: {why}"));
+        }
         let Some(known) = self.truth.get(&key) else { return };
         self.compared += 1;
         let differs = self.table.columns.iter().zip(known.iter().zip(&cells));
@@ -221,6 +230,12 @@ impl fmt::Display for Verdict {
         }
         if self.on_their_way > 0 {
             writeln!(f, "  {} more are on their way", self.on_their_way)?;
+        }
+        for gap in &self.gaps {
+            writeln!(
+                f,
+                "  GAP: {gap}; of calls that came and went meanwhile there may be no record"
+            )?;
         }
         for what in &self.named {
             writeln!(f, "  WRONG: {what}")?;
