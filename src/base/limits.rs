@@ -119,6 +119,8 @@ pub const OVERFLOWS_MAX: usize = 16;
 /// Rows of the directory, and those of them that were refused and are shown.
 pub const DIRECTORY_MAX: usize = 200_000;
 pub const DIRECTORY_REFUSED_MAX: usize = 10_000;
+/// Last words that phones have yet to hear whose connection was lost.
+pub const OWED_MAX: usize = 1_024;
 /// Octets of one contact, URI and parameters: what is kept of each for hours.
 pub const CONTACT_OCTETS_MAX: usize = 2_048;
 /// Services taken from NAPTR, targets of each service, servers in the end: whoever runs a zone must

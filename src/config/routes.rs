@@ -47,6 +47,9 @@ pub fn trunks(tables: &[&Table], env: Env, settings: &mut Settings, log: &mut Lo
                 log.add(peer.place, what, "keep it in one trunk, or nobody knows whose call it is");
             }
         }
+        if trunk.prove {
+            settings.tls.asked.extend(trunk.secure_names());
+        }
         settings.sip.trunks.push(trunk);
         settings.call.trunks.push(numbering);
     }
@@ -74,6 +77,7 @@ fn trunk(section: &mut Section, env: Env) -> (Trunk, Vec<At<String>>) {
         section.log.add(place, "login and register stand together", "keep register alone");
     }
     let identity = section.text("identity", value::number).map(|at| at.it);
+    let prove = section.flag("prove").unwrap_or(false);
     let trunk = Trunk {
         name,
         hosts: hosts.iter().map(|at| at.it.clone()).collect(),
@@ -81,7 +85,13 @@ fn trunk(section: &mut Section, env: Env) -> (Trunk, Vec<At<String>>) {
         register: register.is_some(),
         login: register.or(login),
         identity,
+        prove,
     };
+    if prove && trunk.secure_names().len() < trunk.hosts.len() {
+        let place = section.place_of("prove");
+        let instead = "write hosts = [\"tls:NAME\"], as in its certificate";
+        section.log.add(place, "prove needs a name for each host, over TLS", instead);
+    }
     (trunk, hosts)
 }
 

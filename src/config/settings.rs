@@ -58,6 +58,8 @@ pub struct Tls {
     pub certificate: Option<(PathBuf, PathBuf)>,
     /// Who vouches for those that we connect to. `None`: whom this machine trusts.
     pub ca: Option<PathBuf>,
+    /// Names that trunks have to prove when they call: whoever connects is asked for a certificate.
+    pub asked: Vec<String>,
 }
 
 impl Default for Settings {

@@ -97,7 +97,7 @@ pub fn sip(table: &Table, settings: &mut Settings, log: &mut Log) -> Addresses {
     sip.lock_after = section.number("lock_after", 1..=1_000).unwrap_or(sip.lock_after);
     sip.dscp = section.number("dscp", 0..=63).map_or(sip.dscp, |n| n as u8);
     let tls_at = sip.listen.iter().any(|listener| listener.transport == Transport::Tls);
-    settings.tls = tls(&mut section);
+    settings.tls = Tls { asked: std::mem::take(&mut settings.tls.asked), ..tls(&mut section) };
     if tls_at && settings.tls.certificate.is_none() {
         let place = section.place_of("listen");
         let instead = "write tls = { certificate = \"tls/cert.pem\", key = \"tls/key.pem\" }";
@@ -119,7 +119,7 @@ fn tls(section: &mut Section) -> Tls {
         inner.missing(lacking, "\"tls/….pem\"");
     }
     inner.done();
-    Tls { certificate: certificate.zip(key), ca }
+    Tls { certificate: certificate.zip(key), ca, asked: Vec::new() }
 }
 
 fn timers(section: &mut Section, sip: &mut crate::sip::Settings) {

@@ -38,6 +38,12 @@ pub enum Event {
     Recording(TapeEvent),
     /// More comes in than can be handled, or no longer does: new calls are turned away meanwhile.
     Swamped(bool),
+    /// Whoever is at the other end of a stream has proved to be called so, before a word was said.
+    Proven {
+        flow: FlowId,
+        /// Names that trunks have.
+        names: Vec<String>,
+    },
     /// The calendar was put forward by so many seconds, or back. No timer goes by it.
     ClockMoved {
         seconds: i64,

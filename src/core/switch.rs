@@ -204,6 +204,7 @@ impl Switch {
             Event::FlowClosed { flow } => {
                 self.sip(now, |ua, cx, out| ua.flow_closed(cx, flow, out))
             }
+            Event::Proven { flow, names } => self.state.sip.proven(flow, names),
             Event::Unreachable { hop } => self.sip(now, |ua, cx, out| ua.unreachable(cx, hop, out)),
             Event::Dns { query, answer } => {
                 self.sip(now, |ua, cx, out| ua.answered(cx, query, answer, out));

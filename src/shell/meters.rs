@@ -61,6 +61,8 @@ pub struct ShellMeters {
     pub journal_gap: Gauge,
     /// 1 while the configuration has mistakes, and an older one is in force.
     pub configuration_refused: Gauge,
+    /// When our certificate is good no longer, in seconds since 1970; 0: there is none.
+    pub certificate_until: Gauge,
 }
 
 /// What is counted of one store.
@@ -129,6 +131,7 @@ impl Metrics {
             journal_failures: metrics::counter!("pukar_journal_failures_total"),
             journal_gap: metrics::gauge!("pukar_journal_gap"),
             configuration_refused: metrics::gauge!("pukar_configuration_refused"),
+            certificate_until: metrics::gauge!("pukar_certificate_expires_timestamp_seconds"),
         })
     }
 

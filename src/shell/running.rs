@@ -19,7 +19,7 @@ use super::store::{self, Filter, Source, Stores};
 use super::tcp::Streams;
 use super::tunes::Shelf;
 use super::upgrade::Folder;
-use super::{checks, moved, reload, tunes};
+use super::{checks, moved, reload, tcp, tunes};
 use crate::config::Settings;
 use crate::core::{Event, Out, Switch};
 use crate::sip::Transport;
@@ -99,6 +99,7 @@ impl Running {
         let (http, keys) = (bind_http(&settings, &mut open, live)?, keys(&settings, live)?);
         let (settings, left) = (with_own_address(settings), open.told());
         let ground = Ground::prepare(settings, options.seed, clock, left, keys)?;
+        tcp::tell_expiry(&ground.keys, &ground.meters);
         ground.meters.configuration_refused.set(f64::from(u8::from(options.mistakes.is_some())));
         let door = ground.bind_door()?;
         let (tapes, inlet, recorder) = ground.start_recorder().map_err(no_thread)?;
@@ -390,10 +391,12 @@ impl Drop for Running {
 fn adopting(read: Reload, ground: &Ground, jukebox: Jukebox) -> Reload {
     let (running, holds) = (Mutex::new(ground.settings.clone()), ground.holds.clone());
     let (shelf, keys) = (Arc::clone(&ground.shelf), Arc::clone(&ground.keys));
+    let meters = ground.meters.clone();
     Arc::new(move || {
         let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = read()?;
         keys.renew(&fresh.tls)?;
+        tcp::tell_expiry(&keys, &meters);
         if let Err(why) = moved::note(&fresh.data, &running.data) {
             tracing::error!("a start would not find the calls: {why}");
         }

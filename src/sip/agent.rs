@@ -8,6 +8,7 @@ use super::access::{Access, Rules};
 use super::desk::Desk;
 use super::leg::{Leg, Phase};
 use super::net::Net;
+use super::owed::Owed;
 use super::registrar::{Change, Registrar};
 use super::resolve::{Answer, Found, Resolver, Server, TrunkHost, Trunks};
 use super::silent::Silent;
@@ -16,9 +17,9 @@ use super::transaction::table::{Purpose, Table, Told, User};
 use super::transaction::{ClientInput, ServerInput};
 use super::trunk::Watch;
 use super::{Act, Effect, Hop, Notice, Settings, route};
-use crate::base::{Cx, FlowId, LegId, PhoneId, QueryId, Slab, Timer, TransactionId};
+use crate::base::{Cx, FlowId, LegId, PhoneId, QueryId, Slab, Timer, TransactionId, TrunkId};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +33,10 @@ pub struct UserAgent {
     pub(super) trunks: Trunks,
     pub(super) watches: Vec<Watch>,
     pub(super) silent: Slab<PhoneId, Silent>,
+    /// The names that the far ends of streams have proved (RFC 5922 section 4).
+    pub(super) proven: BTreeMap<FlowId, Vec<String>>,
+    /// What phones have yet to hear that have lost their connection.
+    pub(super) owed: Vec<Owed>,
     /// The switch is to end: no carrier shall send calls here.
     pub(super) leaving: bool,
 }
@@ -65,6 +70,8 @@ impl UserAgent {
             trunks: Trunks::new(&settings),
             watches: Vec::new(),
             silent: Slab::default(),
+            proven: BTreeMap::new(),
+            owed: Vec::new(),
             leaving: false,
             legs: Slab::default(),
             net: Net {
@@ -227,9 +234,28 @@ impl UserAgent {
         }
     }
 
+    /// Whoever is at the other end of a stream is called so.
+    pub fn proven(&mut self, flow: FlowId, names: Vec<String>) {
+        self.proven.insert(flow, names);
+    }
+
+    /// The trunk that a message came from: by its address, and where it wants that, by proof.
+    pub(super) fn trunk_at(&self, hop: &Hop) -> Option<TrunkId> {
+        let id = self.trunks.whose(hop.transport, hop.peer)?;
+        let trunk = self.net.trunk(id)?;
+        let names = || hop.flow.and_then(|flow| self.proven.get(&flow));
+        let has_proved = || {
+            let known = trunk.secure_names();
+            names().is_some_and(|names| names.iter().any(|name| known.contains(name)))
+        };
+        (!trunk.prove || has_proved()).then_some(id)
+    }
+
     /// A stream has closed.
     pub fn flow_closed(&mut self, cx: &mut Cx, flow: FlowId, out: &mut Vec<Effect>) {
+        self.proven.remove(&flow);
         let lost = self.net.table.flow_closed(flow);
+        self.owe(cx, &lost);
         self.transport_failed(cx, lost, out);
         for change in self.registrar.flow_closed(cx, flow) {
             bound(Some(change), out);
@@ -239,11 +265,17 @@ impl UserAgent {
     /// Another process has taken over: every stream has closed but these.
     pub fn restarted(&mut self, cx: &mut Cx, kept: &BTreeSet<FlowId>, out: &mut Vec<Effect>) {
         self.sign_on(cx);
+        self.proven.retain(|flow, _| kept.contains(flow));
         let lost = self.net.table.streams_closed(kept);
+        self.owe(cx, &lost);
+        let others = self.last_words_to_others(&lost);
         self.transport_failed(cx, lost, out);
         let streams = self.registrar.streams().into_iter();
         for flow in streams.filter(|flow| !kept.contains(flow)) {
             self.registrar.flow_closed(cx, flow).into_iter().for_each(|it| bound(Some(it), out));
+        }
+        for (hop, last) in others {
+            self.say(cx, hop, last, out);
         }
     }
 

@@ -12,6 +12,7 @@ mod dial;
 mod dialog;
 mod leg;
 mod net;
+mod owed;
 mod receive;
 mod request;
 mod route;

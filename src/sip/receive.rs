@@ -18,7 +18,7 @@ impl UserAgent {
     pub fn receive(&mut self, cx: &mut Cx, hop: Hop, bytes: &[u8], out: &mut Vec<Effect>) {
         if let Some(flow) = hop.flow
             && self.net.table.flow_opened(flow, hop.peer)
-            && self.trunks.whose(hop.transport, hop.peer).is_some()
+            && self.trunk_at(&hop).is_some()
         {
             out.push(Effect::Keep { flow });
         }

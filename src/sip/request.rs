@@ -173,7 +173,7 @@ impl UserAgent {
             return Some(Source::User(from.into_owned()));
         }
         if !self.claims_user(message)
-            && let Some(trunk) = self.trunks.whose(hop.transport, hop.peer)
+            && let Some(trunk) = self.trunk_at(&hop)
         {
             return Some(Source::Trunk(trunk));
         }
@@ -369,6 +369,7 @@ impl UserAgent {
                 self.net.give(cx, id, message, &give, fill, out);
                 bound(change, out);
                 self.phone_heard(cx, register.user, out);
+                self.pay(cx, register.user, out);
             }
             Outcome::Refused { status, min_expires, .. } => {
                 let fill = |writer: &mut Writer| {

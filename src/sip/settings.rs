@@ -1,6 +1,7 @@
 //! The settings of the SIP layer. Settings, state and statistics are three types.
 
 use super::Transport;
+use super::resolve::Place;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -105,6 +106,17 @@ pub struct Trunk {
     pub register: bool,
     /// The number put into From and P-Asserted-Identity of calls to it, where it insists on one.
     pub identity: Option<String>,
+    /// Its calls are believed over TLS alone, with a certificate for the name of one of its hosts.
+    pub prove: bool,
+}
+
+impl Trunk {
+    /// What its hosts over TLS are called.
+    pub fn secure_names(&self) -> Vec<String> {
+        let places = self.hosts.iter().filter_map(|host| Place::parse(host));
+        let secure = places.filter(|place| place.transport == Some(Transport::Tls));
+        secure.map(|place| place.host).collect()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,6 +7,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+const NEW: &str = "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -batch";
+
 pub struct Certs {
     pub cert: PathBuf,
     pub key: PathBuf,
@@ -19,19 +21,34 @@ pub fn authority(street: &Street) -> PathBuf {
 
 /// A certificate for these houses.
 pub fn issue(street: &Street, houses: &[u8]) -> Certs {
+    let authority = "-x509 -days 2 -subj /CN=A -keyout a.key -out authority.pem";
+    openssl(street, &format!("{NEW} {authority}"));
+    openssl(street, &format!("{NEW} -subj /CN=server -keyout server.key -out server.csr"));
+    sign(street, "server", houses, 2)
+}
+
+/// Another one from the same authority, for whoever is called `name`.
+pub fn issue_to(street: &Street, name: &str, houses: &[u8]) -> Certs {
+    let words = format!("{NEW} -subj /CN={name} -keyout {name}.key -out {name}.csr");
+    openssl(street, &words);
+    sign(street, name, houses, 2)
+}
+
+/// Of the request that lies there: a certificate for so many days, less than none if need be.
+pub fn sign(street: &Street, name: &str, houses: &[u8], days: i32) -> Certs {
     let dir = street.dir();
-    let openssl = |words: &str| {
-        text_of(Command::new("openssl").current_dir(dir).args(words.split_whitespace()));
-    };
-    const NEW: &str = "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -batch";
-    openssl(&format!("{NEW} -x509 -days 2 -subj /CN=A -keyout a.key -out authority.pem"));
-    openssl(&format!("{NEW} -subj /CN=server -keyout server.key -out server.csr"));
     let names: Vec<String> =
         houses.iter().map(|house| format!("IP:{}", street.ip(*house))).collect();
     fs::write(dir.join("names"), format!("subjectAltName={}\n", names.join(","))).unwrap();
-    openssl(
-        "x509 -req -days 2 -in server.csr -CA authority.pem -CAkey a.key -CAcreateserial \
-         -extfile names -out server.pem",
+    let words = format!(
+        "x509 -req -days {days} -in {name}.csr -CA authority.pem -CAkey a.key -CAcreateserial \
+         -extfile names -out {name}.pem"
     );
-    Certs { cert: dir.join("server.pem"), key: dir.join("server.key") }
+    openssl(street, &words);
+    Certs { cert: dir.join(format!("{name}.pem")), key: dir.join(format!("{name}.key")) }
+}
+
+fn openssl(street: &Street, words: &str) {
+    let words = words.split_whitespace();
+    text_of(Command::new("openssl").current_dir(street.dir()).args(words));
 }

@@ -20,6 +20,7 @@ pub mod sipp;
 pub mod street;
 pub mod switch;
 pub mod talk;
+pub mod tls;
 pub mod tone;
 pub mod voice;
 pub mod web;

@@ -33,7 +33,12 @@ pub(super) fn start(streams: &Streams, (way, hop): (Way, Hop), first: Parcel) {
         let connected = tokio::time::timeout(within, open(&streams.0.keys, hop, dscp, way.name));
         let connected = connected.await;
         match connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-            Ok(wire) => connection::run(streams, end, wire, Vec::new()).await,
+            Ok(wire) => {
+                if let Some(name) = end.way.name.clone().filter(|name| streams.0.keys.asks(name)) {
+                    streams.proven(end.id, vec![name]).await;
+                }
+                connection::run(streams, end, wire, Vec::new()).await;
+            }
             Err(error) => {
                 tracing::info!(peer = %hop.peer, "not connected: {error}");
                 // Closed first, so that nothing more is queued for it.

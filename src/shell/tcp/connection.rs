@@ -21,6 +21,8 @@ use tokio::time::{Sleep, sleep, timeout};
 
 /// Octets read at a time.
 const PIECE: usize = 8_192;
+/// How often at most, when another program is to go on and cannot read what comes over TLS.
+const DRAINED_MAX: usize = 128;
 
 /// Why a connection ended.
 #[derive(Debug)]
@@ -42,14 +44,16 @@ pub(super) async fn run(streams: Streams, end: FlowEnd, wire: Wire, begun: Vec<u
     let peer = way.peer;
     prepare(wire.tcp());
     let local = wire.tcp().local_addr().unwrap_or(peer);
+    let secure = wire.is_secure();
     let hop = Hop { transport: way.transport, local, peer, flow: Some(id) };
     let (mut read, write) = tokio::io::split(wire);
     let shared = Arc::clone(&streams.0);
-    let writer = tokio::spawn(write_all(Arc::clone(&shared), id, write, queue, octets));
+    let writer = tokio::spawn(write_all(Arc::clone(&shared), id, (write, secure), queue, octets));
     let mut framer = Framer::default();
     framer.feed(&begun);
     let mut patience = Patience::new(&shared.limits, Arc::clone(&known), by);
-    let why = read_all(&shared, hop, (&mut read, &mut framer), &mut gone, &mut patience).await;
+    let from = (&mut read, &mut framer, secure);
+    let why = read_all(&shared, hop, from, &mut gone, &mut patience).await;
     match why {
         Why::Left => {
             shared.drop_flow(id);
@@ -98,11 +102,12 @@ fn prepare(stream: &TcpStream) {
 async fn read_all(
     shared: &Shared,
     hop: Hop,
-    (read, framer): (&mut ReadHalf<Wire>, &mut Framer),
+    (read, framer, secure): (&mut ReadHalf<Wire>, &mut Framer, bool),
     gone: &mut oneshot::Receiver<()>,
     patience: &mut Patience,
 ) -> Why {
     let mut piece = BytesMut::with_capacity(PIECE);
+    let mut drained = 0;
     loop {
         piece.clear();
         let got = tokio::select! {
@@ -112,7 +117,16 @@ async fn read_all(
                 Some(why) => return why,
                 None => continue,
             },
-            () = shared.reaches(Stage::Deaf) => return left(shared).await,
+            () = shared.reaches(Stage::Deaf) => {
+                // What is decrypted already, nobody else can read.
+                match timeout(Duration::ZERO, read.read_buf(&mut piece)).await {
+                    Ok(got) if secure && drained < DRAINED_MAX => {
+                        drained += 1;
+                        got
+                    }
+                    _ => return left(shared).await,
+                }
+            }
         };
         match got {
             Ok(0) => return Why::Peer,
@@ -212,7 +226,7 @@ impl Patience {
 async fn write_all(
     shared: Arc<Shared>,
     id: FlowId,
-    mut write: WriteHalf<Wire>,
+    (mut write, secure): (WriteHalf<Wire>, bool),
     mut queue: mpsc::Receiver<Parcel>,
     octets: Arc<AtomicUsize>,
 ) -> (Vec<Parcel>, WriteHalf<Wire>) {
@@ -234,7 +248,9 @@ async fn write_all(
             return (unsent, write);
         }
     }
-    if *shared.stage.borrow() < Stage::Leaving {
+    // Over TLS nobody can go on with it, and the peer is told so (RFC 8446 section 6.1: "Each party
+    // MUST send a "close_notify" alert before closing its write side of the connection").
+    if secure || *shared.stage.borrow() < Stage::Leaving {
         let _ = timeout(within, write.shutdown()).await;
     }
     (Vec::new(), write)

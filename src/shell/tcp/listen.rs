@@ -83,7 +83,7 @@ impl Streams {
 async fn welcome(streams: Streams, mut end: FlowEnd, stream: TcpStream) {
     let peer = end.way.peer;
     let wire = match end.way.transport {
-        Transport::Udp | Transport::Tcp => Ok(Wire::Plain(stream)),
+        Transport::Udp | Transport::Tcp => Ok((Wire::Plain(stream), Vec::new())),
         Transport::Tls => {
             let within = streams.0.limits.handshake_within;
             tokio::select! {
@@ -96,7 +96,12 @@ async fn welcome(streams: Streams, mut end: FlowEnd, stream: TcpStream) {
         }
     };
     match wire {
-        Ok(wire) => connection::run(streams, end, wire, Vec::new()).await,
+        Ok((wire, names)) => {
+            if !names.is_empty() {
+                streams.proven(end.id, names).await;
+            }
+            connection::run(streams, end, wire, Vec::new()).await;
+        }
         Err(error) => {
             connection::refuse(&streams.0, peer, &format!("no handshake: {error}"));
             streams.release(Gone { id: end.id, peer, by: end.by }, Vec::new(), false).await;

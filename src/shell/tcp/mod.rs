@@ -7,13 +7,14 @@
 
 mod connect;
 mod connection;
+mod expiry;
 mod leave;
 mod listen;
 mod secure;
 mod wire;
 
 pub use listen::bind;
-pub use secure::{Keys, check as check_keys};
+pub use secure::{Keys, check as check_keys, tell_expiry};
 
 use super::handover::OpenFlow;
 use super::lane::Inbox;
@@ -276,6 +277,11 @@ impl Streams {
             kept.known.store(true, Ordering::Relaxed);
         }
         self.0.strangers().remove(&flow);
+    }
+
+    /// Tells the core who is there, before a word of theirs.
+    async fn proven(&self, flow: FlowId, names: Vec<String>) {
+        let _ = self.0.inbox.stream(Event::Proven { flow, names }).await;
     }
 
     /// Makes room for one more connection with `peer`.

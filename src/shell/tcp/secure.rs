@@ -3,8 +3,13 @@
 //!
 //! In: files in PEM. Out: connections that are secured, or one sentence why not.
 
+use super::expiry::{Standing, not_after, standing};
 use super::wire::Wire;
+use crate::base::Wall;
 use crate::config::Tls;
+use crate::shell::clock::Clock;
+use crate::shell::meters::ShellMeters;
+use crate::shell::stamp::rfc3339;
 use crate::shell::store::tls::{self, provider};
 use crate::sip::access;
 use crate::wire::sip::{Message, Name, Uri, text};
@@ -15,8 +20,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::rustls::client::verify_server_name;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
@@ -41,6 +48,7 @@ struct Current {
     /// Ours, for whoever we connect to and who asks for it.
     identity: Option<Identity>,
     ca: Option<Vec<CertificateDer<'static>>>,
+    asked: Vec<String>,
     /// Made when it is needed first: most switches have no trunk over TLS.
     client: OnceLock<Result<Arc<ClientConfig>, String>>,
 }
@@ -52,9 +60,11 @@ impl Keys {
         Ok(Self { current, handshakes: DashMap::new(), names: DashMap::new() })
     }
 
-    /// For connections from now on. Those that are open go on as they are.
+    /// For connections from now on. Those that are open go on as they are. A certificate that is
+    /// over is no better than the one before.
     pub fn renew(&self, files: &Tls) -> Result<(), String> {
         let fresh = Arc::new(Current::load(files)?);
+        fresh.is_good()?;
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
     }
@@ -64,13 +74,26 @@ impl Keys {
     }
 
     /// Somebody has connected. The caller bounds the time.
-    pub async fn accept(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<Wire> {
-        let config = self.current().server.clone();
+    /// Names of trunks that it has proved come with it.
+    pub async fn accept(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+    ) -> io::Result<(Wire, Vec<String>)> {
+        let current = self.current();
+        let config = current.server.clone();
         let config = config.ok_or_else(|| io::Error::other("there is no certificate"))?;
         let source = access::source(peer.ip());
         let _place = self.place(source).await?;
         let secured = TlsAcceptor::from(config).accept(stream).await?;
-        Ok(Wire::Secure(Box::new(TlsStream::Server(secured))))
+        let own = secured.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+        let names = own.map_or_else(Vec::new, |own| proven(own, &current.asked));
+        Ok((Wire::Secure(Box::new(TlsStream::Server(secured))), names))
+    }
+
+    /// Whether a trunk is to prove that it is called so.
+    pub fn asks(&self, name: &str) -> bool {
+        self.current().asked.iter().any(|asked| asked == name)
     }
 
     /// A place among the handshakes of a source; whoever finds none waits.
@@ -144,14 +167,28 @@ fn next_hop(message: &[u8]) -> Option<String> {
 impl Current {
     fn load(files: &Tls) -> Result<Self, String> {
         let identity = files.certificate.as_ref().map(Identity::read).transpose()?;
-        let server = identity.as_ref().map(Identity::server).transpose()?.map(Arc::new);
         let ca = files.ca.as_deref().map(certificates).transpose()?;
-        let current = Self { server, identity, ca, client: OnceLock::new() };
+        let asked = files.asked.clone();
+        let judges = match asked.is_empty() {
+            true => None,
+            false => Some(roots(ca.clone())?),
+        };
+        let server = identity.as_ref().map(|own| own.server(judges)).transpose()?.map(Arc::new);
+        let current = Self { server, identity, ca, asked, client: OnceLock::new() };
         if current.ca.is_some() {
             // What nobody could be believed by is no file of authorities.
             current.client()?;
         }
         Ok(current)
+    }
+
+    fn is_good(&self) -> Result<(), String> {
+        let now = Clock::start().now().wall;
+        let own = self.identity.as_ref();
+        match own.and_then(|own| Some((own, own.good_until()?))) {
+            Some((own, until)) if standing(until, now) == Standing::Over => Err(over(own, until)),
+            _ => Ok(()),
+        }
     }
 
     fn client(&self) -> Result<Arc<ClientConfig>, String> {
@@ -177,11 +214,26 @@ impl Identity {
         Ok(Self { chain, key, from })
     }
 
-    fn server(&self) -> Result<ServerConfig, String> {
+    /// The first of its chain that runs out.
+    fn good_until(&self) -> Option<Wall> {
+        self.chain.iter().filter_map(|one| not_after(one)).min()
+    }
+
+    /// `judges`: who may vouch for whoever connects, where they are asked for that.
+    fn server(&self, judges: Option<RootCertStore>) -> Result<ServerConfig, String> {
         let config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|e| e.to_string())?;
-        let config = config.with_no_client_auth();
+        let config = match judges {
+            None => config.with_no_client_auth(),
+            Some(roots) => {
+                let judge =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+                // Phones have none.
+                let judge = judge.allow_unauthenticated().build().map_err(|e| e.to_string())?;
+                config.with_client_cert_verifier(judge)
+            }
+        };
         config.with_single_cert(self.chain.clone(), self.key.clone_key()).map_err(|e| {
             format!(
                 "[sip.tls] {} do not go together: {e}. Name the certificate and the key that it \
@@ -192,18 +244,61 @@ impl Identity {
     }
 }
 
+/// Which of these names a certificate is for; that it is good is known already.
+fn proven(own: &CertificateDer<'_>, asked: &[String]) -> Vec<String> {
+    let Ok(own) = ParsedCertificate::try_from(own) else { return Vec::new() };
+    let is_for = |name: &&String| {
+        ServerName::try_from(name.as_str())
+            .is_ok_and(|name| verify_server_name(&own, &name).is_ok())
+    };
+    asked.iter().filter(is_for).cloned().collect()
+}
+
+fn roots(ca: Option<Vec<CertificateDer<'static>>>) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    let (usable, _) = roots.add_parsable_certificates(ca.map_or_else(tls::authorities, Ok)?);
+    match usable {
+        0 => {
+            Err("[sip.tls] ca: no certificate in it can be used; name those of authorities".into())
+        }
+        _ => Ok(roots),
+    }
+}
+
+fn over(own: &Identity, until: Wall) -> String {
+    format!(
+        "[sip.tls] {}: the certificate was good until {}, and phones refuse it since; renew it",
+        own.from,
+        rfc3339(until)
+    )
+}
+
+/// Says how long the certificate is good: to whoever measures, and where that is not long, in the
+/// log.
+pub fn tell_expiry(keys: &Keys, meters: &ShellMeters) {
+    let current = keys.current();
+    let own = current.identity.as_ref().and_then(|own| Some((own, own.good_until()?)));
+    let seconds = own.map_or(0, |(_, until)| until.0 / 1_000_000);
+    meters.certificate_until.set(seconds as f64);
+    let Some((own, until)) = own else { return };
+    match standing(until, Clock::start().now().wall) {
+        Standing::Good => {}
+        Standing::Soon(days) => tracing::warn!(
+            "[sip.tls] {}: the certificate is good for {days} days more, until {}; renew it, and \
+             `pukar reload`",
+            own.from,
+            rfc3339(until)
+        ),
+        Standing::Over => tracing::error!("{}", over(own, until)),
+    }
+}
+
 /// Shows our certificate to whoever wants to see it, as carriers do.
 fn client(
     ca: Option<Vec<CertificateDer<'static>>>,
     identity: Option<&Identity>,
 ) -> Result<ClientConfig, String> {
-    let mut roots = RootCertStore::empty();
-    let (usable, _) = roots.add_parsable_certificates(ca.map_or_else(tls::authorities, Ok)?);
-    if usable == 0 {
-        return Err(
-            "[sip.tls] ca: no certificate in it can be used; name those of authorities".into()
-        );
-    }
+    let roots = roots(ca)?;
     let config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|e| e.to_string())?
@@ -245,7 +340,7 @@ fn unreadable(path: &Path, what: &str, error: &pem::Error) -> String {
 
 /// For `pukar check`: whether the files will do.
 pub fn check(files: &Tls) -> Result<(), String> {
-    Keys::load(files).map(drop)
+    Current::load(files)?.is_good()
 }
 
 #[cfg(test)]

@@ -20,6 +20,10 @@ impl Wire {
         }
     }
 
+    pub fn is_secure(&self) -> bool {
+        matches!(self, Self::Secure(_))
+    }
+
     /// The connection for another program; none where only this one has its keys.
     pub fn into_plain(self) -> Option<TcpStream> {
         match self {

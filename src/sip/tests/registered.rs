@@ -270,6 +270,83 @@ fn a_phone_that_connected_anew_is_hung_up_over_its_new_connection() {
     }
 }
 
+/// A phone of op1 registers over another connection, and hears this besides the answer.
+fn attaches_anew(world: &mut World, seq: u32) -> Vec<String> {
+    let peer = "198.51.100.7:40777".parse().unwrap();
+    let anew = Hop { peer, flow: Some(FlowId(6)), ..hop(Transport::Tcp) };
+    let refusal = hear_from(world, &register(seq, "TCP", ""), anew).remove(0);
+    let proof = proven("REGISTER", "sip:helpline.example", &refusal);
+    let mut heard = hear_from(world, &register(seq + 1, "TCP", &proof), anew);
+    assert_eq!(status(&heard.remove(0)), 200);
+    assert_eq!(world.nodes[0].last_hop, Some(anew));
+    heard
+}
+
+/// The process died with the BYE on its way, or the connection did.
+#[test]
+fn a_bye_that_was_lost_with_its_connection_is_said_when_the_phone_is_back() {
+    for restarted in [true, false] {
+        let mut world = world();
+        registered(&mut world, Transport::Tcp);
+        let leg = calls_us(&mut world);
+        let bye = world.acts(leg, Act::Hangup { cause: Cause::default() }).remove(0);
+        world.with(0, |agent, cx, out| match restarted {
+            true => agent.restarted(cx, &Default::default(), out),
+            false => agent.flow_closed(cx, FlowId(5), out),
+        });
+        assert!(world.take_sent(0).is_empty(), "there is nobody to say it to");
+        let heard = attaches_anew(&mut world, 3);
+        let [again] = &heard[..] else { panic!("{heard:?}") };
+        assert!(again.starts_with("BYE sip:op1@10.0.0.9"), "{again}");
+        for name in ["Call-ID", "CSeq", "From", "To"] {
+            assert_eq!(header(again, name), header(&bye, name));
+        }
+        hear_from(&mut world, &answer(again, 200, "x", "", ""), hop(Transport::Tcp));
+        assert!(attaches_anew(&mut world, 5).is_empty(), "it is said once");
+        world.run(Duration::from_secs(40));
+        assert!(world.is_quiet());
+    }
+}
+
+#[test]
+fn a_phone_that_rang_when_its_connection_was_lost_is_told_to_stop_when_it_is_back() {
+    let mut world = world();
+    let contact = registered(&mut world, Transport::Tcp);
+    let dial = Dial { target: Target::Contact(contact), ..dial() };
+    world.with(0, |agent, cx, out| agent.invite(cx, dial, out));
+    let invite = world.take_sent(0).remove(0);
+    hear(&mut world, &answer(&invite, 180, "x", "", ""), Transport::Tcp);
+    world.with(0, |agent, cx, out| agent.restarted(cx, &Default::default(), out));
+    let heard = attaches_anew(&mut world, 3);
+    let [cancel] = &heard[..] else { panic!("{heard:?}") };
+    assert!(cancel.starts_with("CANCEL sip:op1@10.0.0.9"), "{cancel}");
+    for name in ["Call-ID", "From", "To", "Via"] {
+        assert_eq!(header(cancel, name), header(&invite, name));
+    }
+}
+
+#[test]
+fn a_bye_to_a_carrier_that_was_lost_with_the_process_is_said_over_a_new_connection() {
+    let mut world = world();
+    let mut settings = world.nodes[0].agent.settings().clone();
+    settings.trunks[0].hosts = vec!["tcp:192.0.2.2:5062".into()];
+    world.with(0, |agent, cx, _| agent.reload(cx, settings));
+    let carrier = Hop { peer: "192.0.2.2:39999".parse().unwrap(), ..hop(Transport::Tcp) };
+    let text = invite("", "v=0 offer\n").replace("SIP/2.0/UDP", "SIP/2.0/TCP");
+    hear_from(&mut world, &text, carrier);
+    let leg = world.invited();
+    let ok = world.acts(leg, Act::Answer { body: sdp("v=0 answer\r\n") }).remove(0);
+    let ack = within("ACK", 1, &ok, "", "").replace("SIP/2.0/UDP", "SIP/2.0/TCP");
+    hear_from(&mut world, &ack, carrier);
+    let bye = world.acts(leg, Act::Hangup { cause: Cause::default() }).remove(0);
+    world.with(0, |agent, cx, out| agent.restarted(cx, &Default::default(), out));
+    let again = world.take_sent(0);
+    let again = again.iter().find(|text| text.starts_with("BYE ")).expect("a BYE");
+    assert_eq!(header(again, "Call-ID"), header(&bye, "Call-ID"));
+    let listens = "192.0.2.2:5062".parse().unwrap();
+    assert_eq!(world.nodes[0].last_hop.map(|hop| (hop.peer, hop.flow)), Some((listens, None)));
+}
+
 /// A call of op1 over its first connection, answered.
 fn calls_us(world: &mut World) -> crate::base::LegId {
     let text = invite("", "v=0 offer\n")
