@@ -6,13 +6,13 @@ use pukar::call::MediaIo;
 use pukar::media::Tunes;
 use pukar::media::control::{Command, Event, Far};
 use pukar::shell::clock::Clock;
-use pukar::shell::media::{Died, Handle, OpenPorts, Setup, Sink, Workers, has_uring, relieve};
+use pukar::shell::media::{Died, Estate, Handle, Setup, Sink, Workers, has_uring, relieve};
 use pukar::shell::record::Inlet;
 use pukar::wire::g711::Law;
 use pukar::wire::rtp::Header;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -166,7 +166,7 @@ fn whoever_talks_is_heard_while_one_program_makes_way_for_another() {
 
 fn heard_between_programs(io: MediaIo, host: u8) {
     let talk = Talk::new(io, IpAddr::V4(Ipv4Addr::new(127, 61, 3, host)));
-    let (workers, handle) = talk.begin(OpenPorts::new());
+    let (workers, handle) = talk.begin(Estate::default());
     talk.hold(&handle, talk.ports[0]);
     talk.go.send(()).unwrap();
     let sound = [0xd5; 160];
@@ -174,25 +174,61 @@ fn heard_between_programs(io: MediaIo, host: u8) {
         talk.say(8, sequence, &sound);
         talk.hears(sequence);
     }
-    let (left, caretakers) = workers.leave();
+    let mut left = workers.leave();
     drop(handle);
-    assert_eq!(left.keys().copied().collect::<Vec<_>>(), [24_000, 24_002, 24_004]);
+    assert_eq!(left.ports.keys().copied().collect::<Vec<_>>(), [24_000, 24_002, 24_004]);
     for sequence in 51..=100 {
         talk.say(8, sequence, &sound);
         talk.hears(sequence);
     }
-    talk.say(KEYS, 101, &[5, 0x80, 0x03, 0x20]);
+    let key = |held: u16| [[5, 0x80], held.to_be_bytes()].concat();
+    talk.say(KEYS, 101, &key(160));
     // Whoever looks after them has dealt with the key before it deals with this.
     talk.say(8, 102, &sound);
     talk.hears(101);
     talk.hears(102);
-    let pressed = relieve(caretakers);
-    assert_eq!(pressed, [Event::Key { port: talk.ports[0], key: '5' }]);
+    let caretakers = std::mem::take(&mut left.caretakers);
+    left.word = relieve(caretakers, left.word, Clock::start());
+    assert_eq!(left.word.keys, [Event::Key { port: talk.ports[0], key: '5' }]);
     // Nobody is there at all: what comes now is heard when somebody is.
     talk.say(8, 103, &sound);
     let (_workers, _handle) = talk.begin(left);
     talk.hears(103);
-    assert!(talk.events.try_iter().all(|event| !matches!(event, Event::Failed { .. })));
+    // It is down still, and one press.
+    talk.say_at(KEYS, (104, 101), &key(320));
+    talk.say(8, 105, &sound);
+    talk.hears(104);
+    talk.hears(105);
+    assert!(talk.events.try_iter().all(|event| matches!(event, Event::Latched { .. })));
+}
+
+/// Somebody else stops a copy, or the next program dies at its start: neither holds up anybody.
+#[test]
+fn who_looks_after_voices_is_waited_for_by_nobody_and_ends_with_the_program_it_works_for() {
+    let talk = Talk::new(MediaIo::Epoll, IpAddr::V4(Ipv4Addr::new(127, 61, 3, 3)));
+    let (workers, _handle) = talk.begin(Estate::default());
+    let left = workers.leave();
+    let id = left.caretakers[0].id;
+    let stopped = std::process::Command::new("kill").args(["-STOP", &id.to_string()]).status();
+    assert!(stopped.unwrap().success());
+    assert!(relieve(left.caretakers, left.word, Clock::start()).keys.is_empty());
+    until_it_has_ended(id);
+    let (workers, _handle) = talk.begin(Estate { ports: left.ports, ..Estate::default() });
+    let left = workers.leave();
+    let id = left.caretakers[0].id;
+    drop(left);
+    until_it_has_ended(id);
+}
+
+/// Gone, or a zombie.
+fn until_it_has_ended(id: u32) {
+    let runs = || {
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+    };
+    while runs() {
+        std::thread::yield_now();
+    }
 }
 
 /// Payload type of telephone-event.
@@ -229,9 +265,11 @@ impl Talk {
     }
 
     /// Another program, with what the one before has left.
-    fn begin(&self, inherited: OpenPorts) -> (Workers, Handle) {
-        let (inherited, died) = (Arc::new(Mutex::new(inherited)), Arc::new(|| panic!("died")));
-        let setup = Setup { inherited, ..setup(1, self.io, Arc::clone(&self.sink), died) };
+    fn begin(&self, left: Estate) -> (Workers, Handle) {
+        let died = Arc::new(|| panic!("died"));
+        let setup = setup(1, self.io, Arc::clone(&self.sink), died);
+        setup.inherited.put(left.ports);
+        setup.inherited.tell(left.word.told);
         let (workers, handle) = Workers::start(&setup).unwrap();
         let give = |command| handle.put(command).unwrap();
         // Until all is said: else it may listen before it knows to whom.
@@ -256,7 +294,12 @@ impl Talk {
     }
 
     fn say(&self, payload_type: u8, sequence: u16, payload: &[u8]) {
-        let timestamp = u32::from(sequence) * 160;
+        self.say_at(payload_type, (sequence, sequence), payload);
+    }
+
+    /// The timestamp is that of another packet.
+    fn say_at(&self, payload_type: u8, (sequence, at): (u16, u16), payload: &[u8]) {
+        let timestamp = u32::from(at) * 160;
         let header = Header { marker: false, payload_type, sequence, timestamp, ssrc: 5 };
         let packet = [&header.bytes()[..], payload].concat();
         self.phones[0].send_to(&packet, (self.here, self.ports[0].slot() as u16)).unwrap();

@@ -46,6 +46,7 @@ impl Switch {
             | Timer::Rest(_)
             | Timer::Watch(..)
             | Timer::CallGuard(_)
+            | Timer::TapeGuard(_)
             | Timer::Announce(_)
             | Timer::Menu(_)
             | Timer::CallBack(_)

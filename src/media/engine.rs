@@ -6,6 +6,7 @@
 
 use super::control::{Command, Event, Far, Figures, Music};
 use super::effect::{Channel, Effect, Relay};
+use super::keys::Keys;
 use super::playing::Playing;
 use super::port::{Content, Port};
 use super::room::Rooms;
@@ -240,6 +241,19 @@ impl Engine {
     pub fn unsendable(&mut self, port: PortId) {
         if let Some(port) = self.table.get_mut(port) {
             port.unsendable();
+        }
+    }
+
+    /// Which presses have been told, by port: for whoever has the sockets next.
+    pub fn keys(&self) -> impl Iterator<Item = (PortId, Keys)> {
+        let open = self.table.ports.iter().flatten();
+        open.map(|port| (port.id, port.keys)).filter(|(_, keys)| *keys != Keys::default())
+    }
+
+    /// Whoever had the sockets of this port before has told these presses.
+    pub fn told(&mut self, port: PortId, keys: Keys) {
+        if let Some(port) = self.table.get_mut(port) {
+            port.keys = keys;
         }
     }
 

@@ -1,12 +1,13 @@
 //! Keys of a telephone (RFC 4733): each press is told once, however many packets carry it and
-//! whichever of them are lost. May import: wire.
+//! whichever of them are lost. May import: base, wire.
 
 use crate::base::Instant;
 use crate::wire::dtmf::Press;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Which presses have been told.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Keys {
     last: Option<Told>,
     /// Since when presses are counted, and how many were told.
@@ -14,7 +15,7 @@ pub struct Keys {
 }
 
 /// A press that was told: its stream, when it began, which key, and for how long it is held.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Told {
     ssrc: u32,
     timestamp: u32,

@@ -28,6 +28,7 @@ mod wheel;
 pub use effect::{Channel, Effect, Frame, Relay};
 pub use engine::{Engine, PACKET_MAX};
 pub use hearing::THIN;
+pub use keys::Keys;
 pub use port::{PAYLOAD_MAX, Port};
 pub use tape::{Batch, Heard, Side, Track};
 pub use tune::{FRAME, Tune, Tunes};

@@ -82,7 +82,7 @@ pub struct Port {
     muxed: bool,
     reports: Reports,
     hearing: Hearing,
-    keys: Keys,
+    pub(super) keys: Keys,
     sent: u64,
     refused: u64,
     voice: Voice,

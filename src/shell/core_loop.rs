@@ -213,16 +213,18 @@ impl<E: Engine + 'static> CoreLoop<E> {
         Ok(if broken { Over::Broken } else { Over::Stopped })
     }
 
-    /// Writes down all that is known, for another program to go on with: whether that is safe, and
-    /// the sockets. Of a core that is not `intact` nothing is written down.
-    pub fn leave(mut self, intact: bool) -> (bool, Udp) {
+    /// Writes down all that is known, for another program to go on with: whether that is safe, the
+    /// sockets, and where what still comes has gathered. Of a core that is not `intact` nothing is
+    /// written down.
+    pub fn leave(mut self, intact: bool) -> (bool, Udp, InboxEnd) {
         if !intact {
-            return (false, self.udp);
+            return (false, self.udp, self.inbox);
         }
         let now = self.clock.now();
         let board = self.outlets.copy_board();
         self.outlets.flush();
-        (self.journal.leave(self.engine.memory(now), board), self.udp)
+        let safe = self.journal.leave(self.engine.memory(now), board);
+        (safe, self.udp, self.inbox)
     }
 
     fn review_calendar(&mut self, now: Now) -> Option<Event> {

@@ -8,14 +8,14 @@ use super::core_loop::LoopHandle;
 use super::handover::OpenFlow;
 use super::lane::{self, Inbox, Lane};
 use super::laps::Laps;
-use super::media::{self, Caretaker, OpenPorts, Setup, Workers, held};
+use super::media::{self, Caretaker, Inherited, OpenPorts, Setup, Word, Workers, held};
 use super::meters::{Metrics, ShellMeters};
 use super::outlets::Replies;
 use super::store::{self, Pace, Stores};
 use super::sys::resources::yield_to_others;
 use super::tcp::{Keys, Limits, Streams};
 use super::tunes::Shelf;
-use super::{dns, record, tunes};
+use super::{dns, record, tcp, tunes};
 use crate::base::FlowId;
 use crate::call::Tape;
 use crate::config::Settings;
@@ -52,6 +52,8 @@ pub struct Ground {
     pub keys: Arc<Keys>,
     /// Prompts that are encoded.
     pub shelf: Arc<Mutex<Shelf>>,
+    /// What media workers go on with.
+    inherited: Arc<Inherited>,
     laps: Mutex<Laps>,
 }
 
@@ -65,7 +67,7 @@ impl Ground {
     ) -> Result<Self, String> {
         laps.end_of("journal and sockets");
         let runtime = threads("io", 2).build().map_err(no_thread)?;
-        let hands = threads("hands", 1).on_thread_start(yield_to_others).build();
+        let hands = threads("hands", 2).on_thread_start(yield_to_others).build();
         let hands = hands.map_err(no_thread)?;
         let handle = LoopHandle::new().map_err(no_thread)?;
         let (inbox, inbox_end) = lane::inbox(Arc::clone(&handle.waker));
@@ -74,6 +76,7 @@ impl Ground {
         let seed = seed.map_or_else(random, Ok)?;
         let holds = record::Holds::default();
         holds.set(&settings.retention.holds);
+        tcp::tell_expiry(&keys, &meters);
         Ok(Self {
             settings,
             clock,
@@ -88,6 +91,7 @@ impl Ground {
             holds,
             keys,
             shelf: Arc::new(Mutex::new(shelf)),
+            inherited: Arc::default(),
             laps: Mutex::new(laps),
         })
     }
@@ -147,6 +151,7 @@ impl Ground {
         }
         let (inbox, handle) = (self.inbox.clone(), self.handle.clone());
         let held = held::by_others(&self.settings.call.media, &inherited);
+        self.inherited.put(inherited);
         let setup = Setup {
             count: usize::from(self.settings.call.media.workers),
             io: self.settings.call.media.io,
@@ -158,7 +163,7 @@ impl Ground {
             recorder,
             dscp: self.settings.call.media.dscp,
             died: Arc::new(move || handle.break_down()),
-            inherited: Arc::new(Mutex::new(inherited)),
+            inherited: Arc::clone(&self.inherited),
         };
         let (workers, handle) = Workers::start(&setup)?;
         if !held.is_empty() {
@@ -177,10 +182,17 @@ impl Ground {
 
     /// Whoever looked after voices stops when the workers know whose these are, and are about to be
     /// woken: in between, packets wait.
-    pub fn relieving(&self, caretakers: Vec<Caretaker>) -> impl FnOnce() + Send + use<> {
-        let inbox = self.inbox.clone();
+    pub fn relieving(
+        &self,
+        caretakers: Vec<Caretaker>,
+        word: Word,
+    ) -> impl FnOnce() + Send + use<> {
+        let (inbox, inherited, clock) =
+            (self.inbox.clone(), Arc::clone(&self.inherited), self.clock);
         move || {
-            for key in media::relieve(caretakers) {
+            let word = media::relieve(caretakers, word, clock);
+            inherited.tell(word.told);
+            for key in word.keys {
                 let _ = inbox.media(key);
             }
         }

@@ -6,7 +6,7 @@
 
 use super::laps::Laps;
 use super::manager;
-use super::media::Caretaker;
+use super::media::{Caretaker, Word};
 use super::sys::inherit;
 use super::tunes::Shelf;
 use crate::base::FlowId;
@@ -30,6 +30,8 @@ pub struct Handover {
     pub ports: BTreeMap<u32, (OwnedFd, OwnedFd)>,
     /// Who sees to it that they are heard until then.
     pub caretakers: Vec<Caretaker>,
+    /// Keys that nobody has heard of, and those that somebody has.
+    pub word: Word,
     /// That of the data folder.
     pub lock: Option<OwnedFd>,
     /// What has taken how long so far.
@@ -59,6 +61,8 @@ struct Note {
     ports: Vec<(u32, RawFd, RawFd)>,
     #[serde(default)]
     caretakers: Vec<(u32, RawFd)>,
+    #[serde(default)]
+    word: Word,
     #[serde(default)]
     lock: Option<RawFd>,
     #[serde(default)]
@@ -99,12 +103,13 @@ impl Handover {
             let taken = inherit::take(fd);
             taken.inspect_err(|e| tracing::error!("a descriptor that was left open: {e}")).ok()
         };
-        let Note { listeners, flows, strangers, ports, caretakers, lock, laps, shelf } = note;
+        let Note { listeners, flows, strangers, ports, caretakers, word, lock, laps, shelf } = note;
         let listeners = listeners.into_iter();
         let flows = flows.into_iter();
         let ports = ports.into_iter();
         Self {
             laps,
+            word,
             shelf: shelf.and_then(take),
             lock: lock.and_then(take),
             listeners: listeners.filter_map(|(t, at, fd)| Some((t, at, take(fd)?))).collect(),
@@ -140,6 +145,7 @@ impl Handover {
         for Caretaker { id, line } in self.caretakers {
             note.caretakers.push((id, kept_open(line)?));
         }
+        note.word = self.word;
         note.lock = self.lock.map(kept_open).transpose()?;
         note.shelf = self.shelf.map(kept_open).transpose()?;
         note.laps = self.laps;

@@ -94,6 +94,11 @@ impl InboxEnd {
         batch.extend(streams.take(Self::SHARE));
     }
 
+    /// Keys that came when nobody took anything any more.
+    pub fn keys(&self) -> impl Iterator<Item = MediaEvent> {
+        self.media.try_iter().filter(|event| matches!(event, MediaEvent::Key { .. }))
+    }
+
     pub fn is_empty(&self) -> bool {
         self.control.is_empty() && self.media.is_empty() && self.streams.is_empty()
     }

@@ -99,7 +99,6 @@ impl Running {
         let (http, keys) = (bind_http(&settings, &mut open, live)?, keys(&settings, live)?);
         let (settings, left) = (with_own_address(settings), open.told());
         let ground = Ground::prepare(settings, options.seed, clock, left, keys)?;
-        tcp::tell_expiry(&ground.keys, &ground.meters);
         ground.meters.configuration_refused.set(f64::from(u8::from(options.mistakes.is_some())));
         let door = ground.bind_door()?;
         let (tapes, inlet, recorder) = ground.start_recorder().map_err(no_thread)?;
@@ -119,7 +118,7 @@ impl Running {
         let (guard, http) = ground.open_doors(Arc::new(api), door, http)?;
         ground.keep_meters(&workers);
         let questions = ground.start_questions();
-        let relieved = ground.relieving(open.caretakers);
+        let relieved = ground.relieving(open.caretakers, open.word);
         let core = CoreLoop {
             engine: switch,
             journal: Box::new(journal),
@@ -233,7 +232,9 @@ impl Running {
         let core = self.core.take().and_then(|core| core.join().ok());
         // What a core that broke remembers is no start for another: the journal is.
         let intact = *self.over.borrow() != Some(Over::Broken);
-        let Some((safe, udp)) = core.map(|core| core.leave(intact)) else { return (open, false) };
+        let Some((safe, udp, inbox)) = core.map(|core| core.leave(intact)) else {
+            return (open, false);
+        };
         let (tcp, flows) = runtime.block_on(self.streams.leave_all());
         open.laps.end_of("core at rest");
         open.flows = flows;
@@ -241,7 +242,8 @@ impl Running {
         let http = self.http.take().map(|(at, listener)| (Transport::Tcp, at, listener.into()));
         open.listeners = udp.chain(tcp).chain(http).collect();
         let media = self.workers.take().map(Workers::leave).unwrap_or_default();
-        (open.ports, open.caretakers) = media;
+        (open.ports, open.caretakers, open.word) = (media.ports, media.caretakers, media.word);
+        open.word.keys.splice(..0, inbox.keys());
         open.laps.end_of("media at rest");
         // Nobody records any more, until the next program does: it writes what it has heard, and
         // ends.

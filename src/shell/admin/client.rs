@@ -17,25 +17,28 @@ use tokio::time::timeout;
 
 /// Octets of one request.
 const LINE_MAX: usize = 64 << 10;
-/// Lines that wait for the client to read them.
+/// Facts that wait for the client to read them. Of answers, one waits and one is written: who asks
+/// for more than they read waits for their answers, and costs no more memory.
 const QUEUED: usize = 64;
 /// How long a client may leave a line unread that has to be written.
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
 
 pub async fn serve(stream: UnixStream, peer: Peer, api: Arc<Api>) {
     let (read, write) = stream.into_split();
-    let (queue, lines) = mpsc::channel(QUEUED);
-    let mut writer = tokio::spawn(write_all(write, lines));
+    let (answers, answers_end) = mpsc::channel(1);
+    let (facts, facts_end) = mpsc::channel(QUEUED);
+    let mut writer = tokio::spawn(write_all(write, answers_end, facts_end));
     let mut subscription = None;
+    let queues = (&answers, &facts);
     tokio::select! {
-        () = read_all(BufReader::new(read), (&peer, &api), &queue, &mut subscription) => {}
+        () = read_all(BufReader::new(read), (&peer, &api), queues, &mut subscription) => {}
         _ = &mut writer => {}
     }
     if let Some(subscription) = subscription {
         subscription.abort();
     }
     // What was answered is still written; a client that does not read it has had its time.
-    drop(queue);
+    drop((answers, facts));
     if !writer.is_finished() {
         let _ = writer.await;
     }
@@ -44,7 +47,7 @@ pub async fn serve(stream: UnixStream, peer: Peer, api: Arc<Api>) {
 async fn read_all(
     mut read: BufReader<OwnedReadHalf>,
     (peer, api): (&Peer, &Arc<Api>),
-    queue: &mpsc::Sender<String>,
+    (answers, facts): (&mpsc::Sender<String>, &mpsc::Sender<String>),
     subscription: &mut Option<JoinHandle<()>>,
 ) {
     let mut line = Vec::new();
@@ -57,7 +60,7 @@ async fn read_all(
         }
         if line.len() > LINE_MAX {
             let fault = Fault::request(format!("a request may have {LINE_MAX} octets, no more"));
-            let _ = queue.send(rpc::answer(&Value::Null, Err(fault))).await;
+            let _ = answers.send(rpc::answer(&Value::Null, Err(fault))).await;
             return;
         }
         if line.iter().all(u8::is_ascii_whitespace) {
@@ -78,13 +81,13 @@ async fn read_all(
             Err((id, fault)) => (Some(rpc::answer(&id, Err(fault))), None),
         };
         if let Some(answer) = answer
-            && queue.send(answer).await.is_err()
+            && answers.send(answer).await.is_err()
         {
             return;
         }
         if let Some(first) = first {
             // A second subscription replaces the one before.
-            let fresh = tokio::spawn(send_facts(first, queue.clone()));
+            let fresh = tokio::spawn(send_facts(first, facts.clone()));
             if let Some(before) = subscription.replace(fresh) {
                 before.abort();
             }
@@ -113,8 +116,20 @@ async fn send_facts(mut facts: Facts, queue: mpsc::Sender<String>) {
     }
 }
 
-async fn write_all(mut write: OwnedWriteHalf, mut lines: mpsc::Receiver<String>) {
-    while let Some(mut line) = lines.recv().await {
+async fn write_all(
+    mut write: OwnedWriteHalf,
+    mut answers: mpsc::Receiver<String>,
+    mut facts: mpsc::Receiver<String>,
+) {
+    loop {
+        // The answer to a subscription comes before its facts.
+        let line = tokio::select! {
+            biased;
+            Some(answer) = answers.recv() => Some(answer),
+            Some(fact) = facts.recv() => Some(fact),
+            else => None,
+        };
+        let Some(mut line) = line else { return };
         line.push('\n');
         if !matches!(timeout(WRITE_WITHIN, write.write_all(line.as_bytes())).await, Ok(Ok(()))) {
             return;

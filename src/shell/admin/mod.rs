@@ -28,10 +28,12 @@ use std::sync::Arc;
 use tokio::net::UnixStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Clients at a time: as many wallboards and scripts as a state may have.
+/// Clients at a time.
 const CLIENTS_MAX: usize = 2_048;
 /// Clients at a time whom the configuration does not know. They hear that, and keep nobody out.
 const STRANGERS_MAX: usize = 64;
+/// Clients at a time of the socket's owner and of root where all those places are taken.
+const OWNERS_MAX: usize = 16;
 
 /// The socket, where nobody is served yet.
 pub type Door = (tokio::net::UnixListener, Guard);
@@ -41,11 +43,32 @@ pub fn bind(path: &Path, many: bool) -> Result<Door, String> {
     socket::bind(path, many)
 }
 
+/// Places of clients, so that no kind of them keeps another out.
+struct Rooms {
+    known: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
+    owners: Arc<Semaphore>,
+}
+
+impl Rooms {
+    fn new() -> Self {
+        let room = |places| Arc::new(Semaphore::new(places));
+        let (known, strangers) = (room(CLIENTS_MAX), room(STRANGERS_MAX));
+        Self { known, strangers, owners: room(OWNERS_MAX) }
+    }
+
+    fn enter(&self, api: &Api, peer: &Peer) -> Option<OwnedSemaphorePermit> {
+        let enter = |room: &Arc<Semaphore>| Arc::clone(room).try_acquire_owned().ok();
+        if !api.knows(peer) {
+            return enter(&self.strangers);
+        }
+        enter(&self.known).or_else(|| api.owns(peer).then(|| enter(&self.owners)).flatten())
+    }
+}
+
 /// Serves until the runtime ends. The guard removes the socket's file when it is dropped.
 pub fn start((listener, guard): Door, api: &Arc<Api>) -> Guard {
-    let api = Arc::clone(api);
-    let known = Arc::new(Semaphore::new(CLIENTS_MAX));
-    let strangers = Arc::new(Semaphore::new(STRANGERS_MAX));
+    let (api, rooms) = (Arc::clone(api), Rooms::new());
     tokio::spawn(async move {
         loop {
             let stream = match listener.accept().await {
@@ -62,10 +85,9 @@ pub fn start((listener, guard): Door, api: &Arc<Api>) -> Guard {
                     continue;
                 }
             };
-            let room = if api.knows(&peer) { &known } else { &strangers };
-            match Arc::clone(room).try_acquire_owned() {
-                Ok(place) => _ = tokio::spawn(serve(stream, peer, Arc::clone(&api), place)),
-                Err(_) => tracing::warn!("a client of the admin socket was refused: too many"),
+            match rooms.enter(&api, &peer) {
+                Some(place) => _ = tokio::spawn(serve(stream, peer, Arc::clone(&api), place)),
+                None => tracing::warn!("a client of the admin socket was refused: too many"),
             }
         }
     });

@@ -25,6 +25,7 @@ use tokio::runtime::Runtime;
 
 mod ground;
 mod looks;
+mod rooms;
 
 pub struct World {
     pub runtime: Runtime,
@@ -571,15 +572,6 @@ fn a_client_that_never_reads_stops_nobody() {
     (1..=5_000).for_each(|seq| world.arrives(seq));
     let status = world.client().ask("status", json!({}));
     assert_eq!(status["result"]["last_fact"], 5_000);
-}
-
-#[test]
-fn whom_the_switch_does_not_know_takes_the_place_of_nobody_whom_it_knows() {
-    let mut world = World::new("strangers");
-    let asha = config::User { uid: Some(1_001), ..user("asha", Role::Analyst, &[], false) };
-    world.users_are(vec![asha]);
-    let known = [0, 1_001, 1_002].map(|uid| world.api.knows(&Peer::Uid(uid)));
-    assert_eq!(known, [true, true, false]);
 }
 
 #[test]

@@ -140,6 +140,11 @@ impl Api {
         self.board.with(|board| Who::of(peer, self.owner, board, now).is_ok())
     }
 
+    /// Whether this is who owns the socket, or root.
+    pub fn owns(&self, peer: &Peer) -> bool {
+        matches!(peer, Peer::Uid(uid) if *uid == self.owner || *uid == 0)
+    }
+
     /// Who hears facts just now, if they still may.
     pub fn subscriber(&self, peer: &Peer) -> Result<Who, Fault> {
         let verb = table::find("events.subscribe")?;

@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep};
 
 /// Clients at a time; further ones wait to be accepted.
-const CLIENTS_MAX: usize = 256;
+const CLIENTS_MAX: usize = 1_024;
 /// How long a client may leave unread what is written for it.
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
 /// How long a client may say nothing while nothing is written to it.

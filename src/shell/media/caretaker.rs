@@ -2,22 +2,24 @@
 //! the process for each worker, with its engine and its sockets as they were at its end.
 //!
 //! In: datagrams, and the word of the next program that it is at work. Out: datagrams, and in the
-//! end the keys that were pressed meanwhile. It says nothing and takes no orders, so nothing comes
-//! of it but sound. May import: base, media.
+//! end what is known of keys. It says nothing and takes no orders, so nothing else comes of it but
+//! sound. May import: base, media.
 
 use super::polled::Polled;
 use super::sockets::Pair;
 use super::worker::Worker;
 use super::{Counters, OpenPorts, Setup};
-use crate::base::Id;
+use crate::base::{Id, PortId};
 use crate::call::MediaIo;
-use crate::media::Engine;
 use crate::media::control::Event;
+use crate::media::{Engine, Keys};
 use crate::shell::clock::Clock;
 use crate::shell::record;
 use crate::shell::sys::epoll::Waker;
-use crate::shell::sys::fork::{bury, in_a_copy, keep_only};
+use crate::shell::sys::fork::{self, in_a_copy, keep_only};
+use serde::{Deserialize, Serialize};
 use std::io::{self, ErrorKind, Read, Write};
+use std::net::Shutdown;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,6 +39,8 @@ const KEYS_MAX: usize = 4_096;
 pub struct Left {
     pub engine: Engine,
     pub pairs: Vec<Pair>,
+    /// Keys that the core was not there for.
+    pub keys: Vec<Event>,
 }
 
 /// For the next program, which ends it.
@@ -46,20 +50,37 @@ pub struct Caretaker {
     pub line: OwnedFd,
 }
 
-/// Has what is left looked after. Where that is refused there is silence until the next program is
-/// at work, and packets wait in the sockets.
-pub fn appoint(left: Vec<Left>, clock: Clock) -> (OpenPorts, Vec<Caretaker>) {
-    let (mut ports, mut caretakers) = (OpenPorts::new(), Vec::new());
-    for left in left {
+/// What is known of keys where sound changes hands.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Word {
+    /// Those that the core has not heard of.
+    pub keys: Vec<Event>,
+    /// Presses that were told; the last of a port counts.
+    pub told: Vec<(PortId, Keys)>,
+}
+
+/// What workers leave to the next program.
+#[derive(Debug, Default)]
+pub struct Estate {
+    pub ports: OpenPorts,
+    pub caretakers: Vec<Caretaker>,
+    pub word: Word,
+}
+
+impl Estate {
+    /// Has what is left looked after. Where that is refused there is silence until the next program
+    /// is at work, and packets wait in the sockets.
+    pub fn add(&mut self, mut left: Left, clock: Clock) {
+        self.word.keys.append(&mut left.keys);
+        self.word.told.extend(left.engine.keys());
         let mut left = Some(left);
         match begin(&mut left, clock) {
-            Ok(caretaker) => caretakers.push(caretaker),
+            Ok(caretaker) => self.caretakers.push(caretaker),
             Err(error) => tracing::warn!(%error, "nobody relays voices until the next program"),
         }
         let pairs = left.into_iter().flat_map(|left| left.pairs);
-        ports.extend(pairs.map(|pair| (pair.port.slot(), pair.into_fds())));
+        self.ports.extend(pairs.map(|pair| (pair.port.slot(), pair.into_fds())));
     }
-    (ports, caretakers)
 }
 
 /// `left` is taken in the copy alone.
@@ -109,12 +130,13 @@ fn look_after(left: Left, clock: Clock, mut line: UnixStream) -> io::Result<()> 
         worker.turn(Some(LOOK))?;
     }
     // Only the end of the copy lets go of these: the next program waits for no such thing.
-    let _sockets = worker.stop()?;
+    let left = worker.stop()?;
     drop(orders);
     let keys = std::mem::take(&mut *keys.lock().unwrap_or_else(PoisonError::into_inner));
+    let word = Word { keys, told: left.engine.keys().collect() };
     line.set_nonblocking(false)?;
     line.set_write_timeout(Some(LAST_WORD))?;
-    line.write_all(&postcard::to_stdvec(&keys).map_err(io::Error::other)?)?;
+    line.write_all(&postcard::to_stdvec(&word).map_err(io::Error::other)?)?;
     drop(line);
     Ok(())
 }
@@ -128,35 +150,44 @@ fn is_wanted(line: &mut UnixStream) -> io::Result<bool> {
     }
 }
 
-/// From here on, what comes waits in the sockets. The keys that were pressed under their care.
-pub fn relieve(caretakers: Vec<Caretaker>) -> Vec<Event> {
+/// From here on, what comes waits in the sockets. What is known of keys, `before` included. Nobody
+/// is waited for longer than a moment, and whoever has not answered by then is no more.
+pub fn relieve(caretakers: Vec<Caretaker>, before: Word, clock: Clock) -> Word {
     // All at once, and only then one after the other.
     let lines: Vec<_> = caretakers
         .into_iter()
         .map(|Caretaker { id, line }| {
             let line = UnixStream::from(line);
-            let told = line.shutdown(std::net::Shutdown::Write);
+            let told = line.shutdown(Shutdown::Write);
             (id, told.map(|()| line))
         })
         .collect();
-    let (mut keys, mut dead) = (Vec::new(), Vec::new());
+    let since = clock.instant();
+    let (mut word, mut dead) = (before, Vec::new());
     for (id, line) in lines {
-        let mut word = Vec::new();
-        let ended = line.and_then(|mut line| {
+        let mut text = Vec::new();
+        let left = LAST_WORD.saturating_sub(clock.instant().since(since)).max(LOOK);
+        let read = line.and_then(|mut line| {
             line.set_nonblocking(false)?;
-            line.set_read_timeout(Some(LAST_WORD))?;
-            line.read_to_end(&mut word)
+            line.set_read_timeout(Some(left))?;
+            line.read_to_end(&mut text)
         });
-        dead.push((id, ended.is_ok()));
-        match postcard::from_bytes::<Vec<Event>>(&word) {
-            Ok(mut pressed) => keys.append(&mut pressed),
+        if read.is_err() {
+            fork::kill(id);
+        }
+        dead.push(id);
+        match postcard::from_bytes::<Word>(&text) {
+            Ok(mut last) => {
+                word.keys.append(&mut last.keys);
+                word.told.append(&mut last.told);
+            }
             Err(error) => tracing::warn!("keys that were pressed in an upgrade are lost: {error}"),
         }
     }
     // The system takes its time to clear up after each.
-    let buried = move || dead.into_iter().for_each(|(id, ended)| bury(id, ended));
+    let buried = move || dead.into_iter().for_each(fork::bury);
     if let Err(error) = thread::Builder::new().name("caretakers".into()).spawn(buried) {
         tracing::warn!("who looked after voices is left unburied: {error}");
     }
-    keys
+    word
 }

@@ -14,7 +14,7 @@ mod tests;
 mod way;
 mod worker;
 
-pub use caretaker::{Caretaker, relieve};
+pub use caretaker::{Caretaker, Estate, Word, relieve};
 
 use super::clock::Clock;
 use super::ground::no_thread;
@@ -23,8 +23,8 @@ use super::sys::epoll::Waker;
 use super::sys::uring;
 use crate::base::{Id, PortId};
 use crate::call::MediaIo;
-use crate::media::Tunes;
 use crate::media::control::{Command, Event, Seat};
+use crate::media::{Keys, Tunes};
 use caretaker::Left;
 use crossbeam_channel::{self as channel, Receiver, Sender};
 use polled::Polled;
@@ -35,7 +35,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use way::Io;
 use worker::{Parcel, Worker};
@@ -66,12 +66,39 @@ pub struct Setup {
     /// The code point that packets are marked with.
     pub dscp: u8,
     pub died: Died,
-    /// Sockets that the program before this one has had open.
+    /// What the program before this one has had open.
     pub inherited: Arc<Inherited>,
 }
 
 /// Sockets of ports by the number of the first, until somebody opens that port.
-pub type Inherited = Mutex<OpenPorts>;
+#[derive(Debug, Default)]
+pub struct Inherited {
+    sockets: Mutex<OpenPorts>,
+    /// Presses that were told there already: a key may be down while sound changes hands.
+    told: Mutex<BTreeMap<u32, Keys>>,
+}
+
+impl Inherited {
+    pub fn put(&self, sockets: OpenPorts) {
+        *self.sockets.lock().unwrap_or_else(PoisonError::into_inner) = sockets;
+    }
+
+    /// Before the workers hear of these ports; of several words on one, the last counts.
+    pub fn tell(&self, told: Vec<(PortId, Keys)>) {
+        let mut all = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        all.extend(told.into_iter().map(|(port, keys)| (port.slot(), keys)));
+    }
+
+    fn take(&self, port: PortId) -> Option<(OwnedFd, OwnedFd)> {
+        let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        sockets.remove(&port.slot())
+    }
+
+    fn told(&self, port: PortId) -> Option<Keys> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.remove(&port.slot())
+    }
+}
 
 /// RTP and RTCP sockets, by the number of the first.
 pub type OpenPorts = BTreeMap<u32, (OwnedFd, OwnedFd)>;
@@ -203,19 +230,18 @@ impl Workers {
         begun.recv().unwrap_or_else(|_| Err("a media worker has died at once".into()))
     }
 
-    /// Stops them, and leaves every socket open; who is heard meanwhile.
-    pub fn leave(mut self) -> (OpenPorts, Vec<Caretaker>) {
-        caretaker::appoint(self.stop(), self.clock)
-    }
-
-    fn stop(&mut self) -> Vec<Left> {
-        for line in &self.lines {
-            // A worker that has died has hung up.
-            let _ = line.orders.send(Order::Stop);
-            line.waker.wake();
+    /// Stops them, and leaves every socket open. One after the other, each is followed at once by
+    /// somebody who looks after its voices.
+    pub fn leave(mut self) -> Estate {
+        let mut estate = Estate::default();
+        let threads = std::mem::take(&mut self.threads);
+        for (line, thread) in self.lines.iter().zip(threads) {
+            line.stop();
+            if let Some(left) = thread.join().unwrap_or_default() {
+                estate.add(left, self.clock);
+            }
         }
-        let ended = self.threads.drain(..).map(|thread| thread.join().unwrap_or_default());
-        ended.flatten().collect()
+        estate
     }
 
     pub fn jukebox(&self) -> Jukebox {
@@ -279,7 +305,18 @@ fn live<I: Io>(worker: Worker<I>, died: &dyn Fn()) -> Option<Left> {
 
 impl Drop for Workers {
     fn drop(&mut self) {
-        drop(self.stop());
+        self.lines.iter().for_each(Line::stop);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Line {
+    fn stop(&self) {
+        // A worker that has died has hung up.
+        let _ = self.orders.send(Order::Stop);
+        self.waker.wake();
     }
 }
 

@@ -17,8 +17,8 @@ use crossbeam_channel::{Receiver, Sender};
 use std::collections::VecDeque;
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 /// Orders obeyed before the sockets are looked at again.
@@ -83,7 +83,10 @@ impl<I: Io> Worker<I> {
     /// Goes on with what another one was.
     pub fn go_on(&mut self, left: Left) -> io::Result<()> {
         self.engine = left.engine;
-        left.pairs.into_iter().try_for_each(|pair| self.io.keep(Box::new(pair)))
+        for pair in left.pairs {
+            self.keep(Box::new(pair));
+        }
+        self.execute()
     }
 
     /// Everything once, and a sleep, of this span at most. False: it was told to stop.
@@ -115,7 +118,9 @@ impl<I: Io> Worker<I> {
         self.engine.hand_on(&mut self.out);
         self.execute()?;
         self.io.flush()?;
-        Ok(Left { engine: self.engine, pairs: self.io.into_pairs() })
+        let keys = self.backlog.into_iter().filter(|event| matches!(event, Event::Key { .. }));
+        let keys = keys.collect();
+        Ok(Left { engine: self.engine, pairs: self.io.into_pairs(), keys })
     }
 
     /// Carries out what was ordered; false once that is to stop.
@@ -221,7 +226,12 @@ impl<I: Io> Worker<I> {
             Effect::Recorded(batch) => self.recorder.put(batch),
             Effect::Untaped { call, packets } => self.recorder.spilt([call], packets),
             Effect::Bind { port, address } => match self.open(port, address) {
-                Ok(pair) => self.keep(Box::new(pair)),
+                Ok(pair) => {
+                    self.keep(Box::new(pair));
+                    if let Some(keys) = self.inherited.told(port) {
+                        self.engine.told(port, keys);
+                    }
+                }
                 Err(error) => self.broken(port, &error),
             },
             Effect::Unbind { port } => {
@@ -253,10 +263,16 @@ impl<I: Io> Worker<I> {
     }
 
     fn open(&self, port: PortId, address: IpAddr) -> io::Result<Pair> {
-        let mut inherited = self.inherited.lock().unwrap_or_else(PoisonError::into_inner);
-        let sockets = inherited.remove(&port.slot());
-        let pair = sockets.and_then(|sockets| Pair::inherit(port, address, sockets).ok());
-        pair.map_or_else(|| Pair::bind(port, address, self.dscp), Ok)
+        let inherited = self.inherited.take(port).map(|it| Pair::inherit(port, address, it));
+        match inherited {
+            Some(Ok(pair)) => Ok(pair),
+            Some(Err(error)) => {
+                let number = port.slot();
+                tracing::warn!(number, %error, "a media port is opened anew in mid-call");
+                Pair::bind(port, address, self.dscp)
+            }
+            None => Pair::bind(port, address, self.dscp),
+        }
     }
 
     /// Begins to listen at these sockets.

@@ -20,8 +20,9 @@ pub fn raise_open_files() -> io::Result<u64> {
 }
 
 /// Steps behind everybody else (nice(2)) that a thread of [`yield_to_others`] stands: it gets a
-/// tenth of what one of the others gets where both have work, and all that is left over.
-const BEHIND: i32 = 10;
+/// third of what one of the others gets where both have work, and all that is left over. Further
+/// back, one that is held up with a lock would hold up who waits for that.
+const BEHIND: i32 = 5;
 
 /// From now on, the calling thread works when others have nothing to do. Where the system refuses
 /// that, it works as before.
