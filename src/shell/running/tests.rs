@@ -185,3 +185,22 @@ fn the_watchdog_hears_of_a_core_that_sleeps_and_never_of_one_that_does_not_go_ro
     assert_eq!(running.wait(Duration::from_secs(30)), Some(Over::Stopped));
     assert!(!feed(Duration::from_millis(100)), "nobody goes round any more");
 }
+
+#[test]
+fn whoever_looks_on_stands_behind_calls() {
+    let folder = Folder::new("behind");
+    let _running = Running::start(settings(&folder), Options::default()).unwrap();
+    let mut nice = std::collections::BTreeMap::new();
+    for thread in std::fs::read_dir("/proc/self/task").unwrap() {
+        // One that ends meanwhile is another test's.
+        let Ok(text) = std::fs::read_to_string(thread.unwrap().path().join("stat")) else {
+            continue;
+        };
+        let (name, rest) = text.split_once('(').unwrap().1.rsplit_once(") ").unwrap();
+        // proc(5): the 19th field, the third being the first behind the name.
+        let level: i32 = rest.split(' ').nth(16).unwrap().parse().unwrap();
+        nice.entry(name.to_string()).or_insert_with(Vec::new).push(level);
+    }
+    let behind = |name: &str| nice[name].iter().copied().max().unwrap();
+    assert_eq!((behind("hands") - behind("core"), behind("io") - behind("core")), (5, 0));
+}

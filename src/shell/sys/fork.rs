@@ -13,7 +13,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// channel that others use.
 pub fn in_a_copy(seconds: u32, work: impl FnOnce()) -> io::Result<u32> {
     // SAFETY: fork(2) reads no memory, and the C library sees to it that memory can be had in the
-    // copy. The set of signals is plain memory, and outlives the calls. `_exit` ends the copy before anything that the other threads left half done is used.
+    // copy. The set of signals is plain memory, and outlives the calls. `_exit` ends the copy
+    // before anything that the other threads left half done is used.
     unsafe {
         let id = checked(i64::from(libc::fork()))?;
         if id == 0 {
