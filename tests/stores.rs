@@ -279,16 +279,12 @@ fn a_purge_of_postgresql_takes_what_is_old_leaves_proof_and_says_what_it_cannot_
     postgres
         .sql("UPDATE calls SET arrived_at = arrived_at - interval '3 years' WHERE seq IN (2, 5)");
     let config = switch.street.dir().join("helpline.toml");
-    let purge = |more: &[&str]| {
-        let mut purge = Command::new(env!("CARGO_BIN_EXE_pukar"));
-        let output = purge.arg("purge").arg("--config").arg(&config).args(more).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    };
     let left = || postgres.sql("SELECT string_agg(seq::text, ',' ORDER BY seq) FROM calls");
-    assert!(purge(&["--dry-run"]).contains(": 2 calls and 0 states of agents would be purged"));
+    assert!(
+        purge(&config, &["--dry-run"]).contains(": 2 calls and 0 states of agents would be purged")
+    );
     assert_eq!(left().trim(), "1,2,3,4,5,6");
-    let said = purge(&[]);
+    let said = purge(&config, &[]);
     assert!(said.contains(": 2 calls and 0 states of agents purged; 0 are held"), "{said}");
     assert!(said.contains("records.jsonl: 0 calls and 0 states of agents purged"), "{said}");
     assert!(said.contains("/journal: NOT purged: it holds callers' numbers since 20"), "{said}");
@@ -298,6 +294,63 @@ fn a_purge_of_postgresql_takes_what_is_old_leaves_proof_and_says_what_it_cannot_
     let proof = postgres.sql("SELECT table_name, count, seqs, length(digest) FROM purges");
     assert_eq!(proof.trim(), "calls|2|2,5|64");
     verify(&config, "postgres").expect("what was purged with proof is not missing");
+}
+
+fn purge(config: &Path, more: &[&str]) -> String {
+    let mut purge = Command::new(env!("CARGO_BIN_EXE_pukar"));
+    let output = purge.arg("purge").arg("--config").arg(config).args(more).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn a_purge_of_a_stream_deletes_what_is_old_of_this_switch_alone_and_leaves_proof() {
+    let street = Street::new();
+    let nats = Nats::start(&street, None);
+    by_hand(&nats, async |context| drop(context.create_stream(small_stream()).await.unwrap()));
+    let mut switch = Switch::storing(street, &[nats.store()], &[HELPLINE, &agents()]);
+    let plan = load::Plan { callers: 6, ..callers(&switch, 1, 48_000) };
+    let report = load::run(&plan, &mut |_| {}).unwrap();
+    assert_eq!(report.calls.answered, 6, "{report}");
+    until(&mut switch, "calls are stored", |list| list[0]["last_call"] == 6);
+    switch.configure(|text| text.replace("stores = [", "keep = \"400d\"\nstores = ["));
+    let config = switch.street.dir().join("helpline.toml");
+    switch.stop();
+    let mut others = String::new();
+    by_hand(&nats, async |context| {
+        let stream = context.get_stream("helpline").await.unwrap();
+        for place in 1..=stream.cached_info().state.last_sequence {
+            let message = stream.get_raw_message(place).await.unwrap();
+            let mut row: Value = serde_json::from_slice(&message.payload).unwrap();
+            let is_old = row["table"] == "calls" && (row["seq"] == 2 || row["seq"] == 5);
+            if is_old {
+                row["arrived_at"] = json!("2020-02-29T12:00:00.000Z");
+                stream.delete_message(place).await.unwrap();
+                let own = message.subject.to_string();
+                others = own.replacen("helpline.", "helpline.x", 1);
+                for subject in [own, others.clone()] {
+                    let sent = context.publish(subject, row.to_string().into()).await.unwrap();
+                    sent.await.unwrap();
+                }
+            }
+        }
+    });
+    assert!(purge(&config, &["--dry-run"]).contains(": 2 calls and 0 states of agents would be"));
+    let said = purge(&config, &[]);
+    assert!(said.contains(": 2 calls and 0 states of agents purged; 0 are held"), "{said}");
+    assert!(purge(&config, &[]).contains(": 0 calls and 0 states of agents purged"));
+    by_hand(&nats, async |context| {
+        let stream = context.get_stream("helpline").await.unwrap();
+        let left = stream.get_last_raw_message_by_subject(&others).await;
+        assert!(left.is_ok(), "what others wrote is theirs");
+        let proofs = "helpline.*.purges";
+        let proof = stream.get_last_raw_message_by_subject(proofs).await.unwrap();
+        let proof: Value = serde_json::from_slice(&proof.payload).unwrap();
+        assert_eq!((&proof["count"], &proof["seqs"]), (&json!(2), &json!("2,5")));
+        assert_eq!(proof["digest"].as_str().unwrap().len(), 64);
+    });
+    let text = verify(&config, "").expect("what was purged with proof is not missing");
+    assert!(text.contains("calls: 4 rows") && text.contains(", 2 purged"), "{text}");
 }
 
 /// Whoever changes a store behind the switch's back is found out.

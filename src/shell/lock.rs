@@ -45,11 +45,6 @@ impl Lock {
         Ok(Self(file))
     }
 
-    /// Of a folder that no switch has, while nobody may take it. `None`: there is no folder.
-    pub fn of_nobody(dir: &Path) -> Result<Option<Self>, String> {
-        if dir.is_dir() { Self::take(dir, None).map(Some) } else { Ok(None) }
-    }
-
     /// For the program that comes after this one.
     pub fn into_fd(self) -> OwnedFd {
         self.0.into()

@@ -2,6 +2,7 @@
 //! Hindi; a file a day and table, such as `calls-2026-11-22.csv`, by the day on which a row ended.
 
 use super::columns::{self, AGENT_STATES, CALLS, LEGS, Table};
+use super::turn::{self, Turn};
 use super::{Store, Trouble};
 use crate::base::Wall;
 use crate::core::Row;
@@ -27,6 +28,7 @@ pub struct Csv {
 
 /// A file, and the keys of the rows that it has.
 struct Sheet {
+    path: PathBuf,
     file: File,
     len: u64,
     keys: BTreeSet<String>,
@@ -78,6 +80,8 @@ impl Csv {
     }
 
     fn sheet(&mut self, name: &str, table: &Table) -> io::Result<&mut Sheet> {
+        // A purge has written it anew, or somebody has put it away.
+        self.sheets.retain(|_, sheet| !turn::has_moved(&sheet.file, &sheet.path));
         if !self.sheets.contains_key(name) {
             if self.sheets.len() >= OPEN_MAX {
                 self.sheets.clear();
@@ -90,6 +94,8 @@ impl Csv {
 
 impl Store for Csv {
     fn write(&mut self, rows: &[Row]) -> Result<(), Trouble> {
+        let lock = turn::beside(&self.folder);
+        let _turn = Turn::of_store(&lock).map_err(|e| format!("{}: {e}", lock.display()))?;
         for (name, page) in self.pages(rows) {
             let written = self.sheet(&name, page.table).and_then(|sheet| sheet.append(page.rows));
             written.map_err(|e| format!("{}: {e}", self.folder.join(&name).display()))?;
@@ -119,12 +125,12 @@ impl Sheet {
                 file.write_all(head.as_bytes())?;
                 file.sync_data()?;
                 File::open(folder)?.sync_all()?;
-                return Ok(Self { file, len: head.len() as u64, keys: BTreeSet::new() });
+                return Ok(Self { path, file, len: head.len() as u64, keys: BTreeSet::new() });
             }
             let mut records = Records::new(&text[head.len()..]);
             let keys = records.by_ref().map(|cells| table.key_of(&cells)).collect();
             let len = (head.len() + records.whole()) as u64;
-            return Ok(Self { file, len, keys });
+            return Ok(Self { path, file, len, keys });
         }
         Err(io::Error::other("too many files of this day have other columns"))
     }

@@ -2,6 +2,7 @@
 //! `"table"`; a call has its legs with it.
 
 use super::columns::json_line;
+use super::turn::{self, Turn};
 use super::{Store, Trouble};
 use crate::core::Row;
 use serde_json::Value;
@@ -9,13 +10,14 @@ use std::collections::{BTreeSet, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How much of the end of the file is looked at for rows that may come again: more than the outbox
 /// keeps of what every store has, since a cursor that is lost begins with all of that.
 const TAIL: u64 = 48 << 20;
 
 pub struct JsonLines {
+    path: PathBuf,
     file: File,
     len: u64,
     recent: Recent,
@@ -71,7 +73,7 @@ impl JsonLines {
                 }
                 line.clear();
             }
-            Ok(Self { file, len, recent })
+            Ok(Self { path: path.into(), file, len, recent })
         };
         open().map_err(|e: std::io::Error| format!("{}: {e}", path.display()))
     }
@@ -79,6 +81,11 @@ impl JsonLines {
 
 impl Store for JsonLines {
     fn write(&mut self, rows: &[Row]) -> Result<(), Trouble> {
+        let _turn = Turn::of_store(&turn::beside(&self.path)).map_err(|e| e.to_string())?;
+        if turn::has_moved(&self.file, &self.path) {
+            // A purge has written it anew, or somebody has put it away.
+            *self = Self::open(&self.path)?;
+        }
         let mut text = String::new();
         let (mut keys, mut written) = (BTreeSet::new(), Vec::new());
         for row in rows.iter().map(json_line) {

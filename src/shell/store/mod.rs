@@ -26,6 +26,7 @@ mod refused;
 mod rude;
 mod sqlite;
 pub mod tls;
+mod turn;
 mod verify;
 mod webhook;
 

@@ -3,7 +3,7 @@
 //! `Nats-Msg-Id`: by the server for some hours, and by us, who look for what may come again.
 
 use super::columns::{json_line, key_of, number_of};
-use super::{Store, Trouble, tls};
+use super::{Store, Trouble, purge, tls};
 use crate::config::Remote;
 use crate::core::Row;
 use async_nats::jetstream::consumer::DeliverPolicy;
@@ -181,8 +181,11 @@ pub async fn within<T>(
     tokio::time::timeout(span, work).await.map_err(late)?
 }
 
-/// Every row of this switch that the stream has, as it was published.
-pub async fn read_all(at: &Remote, visit: &mut dyn FnMut(&Value)) -> Result<(), String> {
+/// Every row of this switch that the stream has, as it was published, and its place there.
+pub async fn read_with_places(
+    at: &Remote,
+    visit: &mut dyn FnMut(&Value, u64),
+) -> Result<(), String> {
     let (_, stream) = connect(at, false).await?;
     let mut unread = 0;
     let filter_subject = format!("{}.{}.>", at.path, at.switch);
@@ -191,12 +194,54 @@ pub async fn read_all(at: &Remote, visit: &mut dyn FnMut(&Value)) -> Result<(), 
         deliver_policy: DeliverPolicy::All,
         ..OrderedConfig::default()
     };
-    each(&stream, all, &mut |message| match serde_json::from_slice(&message.payload) {
-        Ok(row) => visit(&row),
-        Err(_) => unread += 1,
+    let own = subjects(at);
+    each(&stream, all, &mut |message| {
+        if !own.iter().any(|subject| **subject == *message.subject) {
+            return;
+        }
+        let place = message.info().map(|info| info.stream_sequence);
+        match (serde_json::from_slice(&message.payload), place) {
+            (Ok(row), Ok(place)) => visit(&row, place),
+            _ => unread += 1,
+        }
     })
     .await?;
     if unread == 0 { Ok(()) } else { Err(format!("{unread} messages are no rows")) }
+}
+
+/// Deletes messages, after the proofs of that are in the stream.
+pub async fn delete(at: &Remote, places: &[u64], proofs: Vec<Value>) -> Result<(), String> {
+    let (context, stream) = connect(at, false).await?;
+    for proof in proofs {
+        let sent = context.publish(purges(at), proof.to_string().into()).await;
+        sent.map_err(|e| e.to_string())?.await.map_err(|e| e.to_string())?;
+    }
+    for place in places {
+        let deleted = stream.delete_message(*place).await;
+        deleted.map_err(|e| format!("the stream lets nothing be deleted: {e}"))?;
+    }
+    Ok(())
+}
+
+/// The table and the numbers of every purge.
+pub async fn purged(at: &Remote) -> Result<Vec<(String, String)>, String> {
+    let (_, stream) = connect(at, false).await?;
+    let all = OrderedConfig {
+        filter_subject: purges(at),
+        deliver_policy: DeliverPolicy::All,
+        ..OrderedConfig::default()
+    };
+    let mut found = Vec::new();
+    each(&stream, all, &mut |message| {
+        let proof = serde_json::from_slice(&message.payload).ok();
+        found.extend(proof.as_ref().and_then(purge::table_and_numbers));
+    })
+    .await?;
+    Ok(found)
+}
+
+fn purges(at: &Remote) -> String {
+    format!("{}.{}.purges", at.path, at.switch)
 }
 
 /// The ids of the rows from number `first` on that the stream has of one table. Others may have

@@ -1,6 +1,7 @@
 //! Rows on their way: batches, failures, recovery, restarts, repeats.
 
 mod bound;
+mod purges;
 mod refusing;
 mod whole;
 
@@ -451,82 +452,4 @@ fn an_old_database_gets_its_new_columns_and_a_foreign_or_newer_one_is_left_alone
     let connection = rusqlite::Connection::open(&foreign).unwrap();
     connection.execute_batch("CREATE TABLE calls (number TEXT)").unwrap();
     assert!(Sqlite::open(&foreign).err().unwrap().contains("not pukar's"));
-}
-
-fn purge_of(stores: &[config::Store], before: &str, dry_run: bool) -> Vec<purge::Purged> {
-    let mut settings = config::Settings { stores: stores.into(), ..config::Settings::default() };
-    settings.retention.days = Some(366);
-    settings.retention.lines.insert("104".into(), None);
-    let hold = config::Hold {
-        reason: "WP 17/2024".into(),
-        call: Some(format!("01HZ{:022}", 4)),
-        ..config::Hold::default()
-    };
-    settings.retention.holds.push(hold);
-    let before = Some(before.to_string());
-    let by = "hema (uid 1)".to_string();
-    let now = "2026-11-22T12:00:00+05:30[Asia/Kolkata]".parse().unwrap();
-    purge(&settings, &Purge { store: String::new(), before, dry_run, by, now }).unwrap()
-}
-
-#[test]
-fn a_purge_takes_what_is_old_and_not_held_and_leaves_proof() {
-    let folder = Folder::new("purge");
-    let database = folder.0.join("records.db");
-    let stores = [config::Store::Sqlite { path: database.clone() }];
-    let other_line = match call(2) {
-        Row::Call(record) => Row::Call(CallRecord { line: "104".into(), ..record }),
-        row => row,
-    };
-    let rows = [call(1), other_line, call(3), call(4), call(5), state(1)];
-    run(&folder, configured(&folder, &stores), rows.into_iter());
-    // Calls 1 to 4 came before this second; all states have long been over.
-    let before = "2023-11-14T22:13:25.000Z";
-    let dry = purge_of(&stores, before, true);
-    assert_eq!((dry[0].calls, dry[0].states, dry[0].held), (2, 1, 1));
-    let seqs = || -> Vec<u64> {
-        let calls = ask(&database, &Filter::default()).unwrap();
-        calls.as_array().unwrap().iter().map(|row| row["seq"].as_u64().unwrap()).collect()
-    };
-    assert_eq!(seqs(), [1, 2, 3, 4, 5], "nothing was taken out yet");
-    let done = purge_of(&stores, before, false);
-    assert_eq!((done[0].calls, done[0].states, done[0].held), (2, 1, 1));
-    assert_eq!(seqs(), [2, 4, 5]);
-    let connection = rusqlite::Connection::open(&database).unwrap();
-    let sql = "SELECT purged_by, count, seqs, length(digest) FROM purges ORDER BY table_name DESC";
-    let proof: (String, i64, String, i64) = connection
-        .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
-        .unwrap();
-    assert_eq!(proof, ("hema (uid 1)".into(), 2, "1,3".into(), 64));
-    let legs = connection.query_row("SELECT count(*) FROM legs", [], |row| row.get::<_, i64>(0));
-    assert_eq!(legs.unwrap(), 3, "legs go with their calls");
-    let settings = config::Settings {
-        stores: stores.into(),
-        data: folder.0.clone(),
-        ..config::Settings::default()
-    };
-    let verdict = &verify(&settings, "").unwrap()[0];
-    assert!(verdict.is_good(), "what was purged with proof is not missing: {verdict}");
-    connection.execute("DELETE FROM calls WHERE seq = 4", []).unwrap();
-    let verdict = &verify(&settings, "").unwrap()[0];
-    assert_eq!(verdict.wrong, 1, "and what was taken out without proof is: {verdict}");
-}
-
-#[test]
-fn what_has_to_be_kept_is_not_purged_however_early_somebody_wants_it() {
-    let folder = Folder::new("keep");
-    let stores = [config::Store::Sqlite { path: folder.0.join("records.db") }];
-    run(&folder, configured(&folder, &stores), (1..=3).map(call));
-    let mut settings = config::Settings { stores: stores.into(), ..config::Settings::default() };
-    let wish = Purge {
-        store: String::new(),
-        before: None,
-        dry_run: false,
-        by: "me".into(),
-        now: "2023-12-01T12:00:00+05:30[Asia/Kolkata]".parse().unwrap(),
-    };
-    assert!(purge(&settings, &wish).unwrap_err().contains("write keep"));
-    settings.retention.days = Some(30);
-    let wish = Purge { before: Some("2023-12-01T00:00:00.000Z".into()), ..wish };
-    assert_eq!(purge(&settings, &wish).unwrap()[0].calls, 0);
 }

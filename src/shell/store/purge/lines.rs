@@ -1,140 +1,108 @@
-//! Purging JSON lines: the file is written anew without what goes, and takes the place of the old
-//! one whole. Nobody may write it meanwhile, so this is done where no switch is at work. The proof
-//! lies beside it, a line each, in `<file>.purges`.
+//! Purging JSON lines: the file is gone through once and written anew without what goes, and takes
+//! the place of the old one whole. A switch may go on appending meanwhile: only what has come since
+//! is copied in a turn of the purge's own (`turn.rs`), and the store then finds the new file. The
+//! proof lies beside it, a line each, in `<file>.purges`.
 
-use super::{Books, Proof};
-use crate::shell::store::columns::{AGENT_STATES, CALLS, Table};
-use crate::shell::store::verify::{Cells, object};
-use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use super::gone::{Gone, note};
+use super::{Purged, Rules};
+use crate::shell::store::columns::{AGENT_STATES, CALLS};
+use crate::shell::store::turn::{self, PURGE_WAITS, Turn};
+use crate::shell::store::verify::object;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// A line, and the row that it holds, if it does; whether to go on.
-type Visit<'v> = &'v mut dyn FnMut(&[u8], Option<Value>) -> io::Result<bool>;
-
-pub struct Lines {
-    path: PathBuf,
+/// Where the proofs of a file lie.
+pub fn proofs(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".purges");
+    name.into()
 }
 
-impl Lines {
-    pub fn open(path: &Path) -> Result<Self, String> {
-        match path.exists() {
-            true => Ok(Self { path: path.into() }),
-            false => Err("there is no such file".into()),
-        }
+pub fn purge(path: &Path, rules: &Rules, purged: &mut Purged) -> Result<(), String> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let fresh = path.with_extension("new");
+    let done = Rewrite::of(path, &fresh, rules).and_then(|rewrite| rewrite.finish(purged));
+    // What is left of it is as long as the file, and has callers' numbers in it.
+    done.inspect_err(|_| drop(fs::remove_file(&fresh))).map_err(|e: io::Error| e.to_string())
+}
+
+struct Rewrite<'r> {
+    path: &'r Path,
+    fresh: &'r Path,
+    rules: &'r Rules<'r>,
+    old: File,
+    /// As far as it has been gone through.
+    at: u64,
+    /// Nowhere, where it is only counted.
+    out: Option<BufWriter<File>>,
+    gone: [Gone; 2],
+}
+
+impl<'r> Rewrite<'r> {
+    fn of(path: &'r Path, fresh: &'r Path, rules: &'r Rules<'r>) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let out = match rules.wish.dry_run {
+            true => None,
+            false => Some(BufWriter::new(options.open(fresh)?)),
+        };
+        let gone = [Gone::of(&CALLS), Gone::of(&AGENT_STATES)];
+        let old = File::open(path)?;
+        let mut rewrite = Self { path, fresh, rules, old, at: 0, out, gone };
+        rewrite.go_on()?;
+        Ok(rewrite)
     }
 
-    /// Every line, and the row that it holds, if it does.
-    fn each(&self, visit: Visit<'_>) -> io::Result<()> {
-        let mut lines = BufReader::new(File::open(&self.path)?);
+    /// Through all whole lines that are there.
+    fn go_on(&mut self) -> io::Result<()> {
+        self.old.seek(SeekFrom::Start(self.at))?;
+        let mut lines = BufReader::new(self.old.try_clone()?);
         let mut line = Vec::new();
-        while lines.read_until(b'\n', &mut line)? > 0 {
-            if !visit(&line, serde_json::from_slice(&line).ok())? {
-                return Ok(());
+        while lines.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
+            self.at += line.len() as u64;
+            if !self.goes(&line)
+                && let Some(out) = &mut self.out
+            {
+                out.write_all(&line)?;
             }
             line.clear();
         }
         Ok(())
     }
 
-    fn write_without(&self, table: &Table, gone: &BTreeSet<u64>) -> io::Result<PathBuf> {
-        let fresh = self.path.with_extension("new");
-        let mut options = OpenOptions::new();
-        let file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-        let mut out = BufWriter::new(file);
-        self.each(&mut |line, row| {
-            let goes = row.is_some_and(|row| {
-                name_of(&row) == table.name
-                    && row["seq"].as_u64().is_some_and(|n| gone.contains(&n))
-            });
-            if !goes {
-                out.write_all(line)?;
+    /// What cannot be read is no row, and stays.
+    fn goes(&mut self, line: &[u8]) -> bool {
+        let Ok(row) = serde_json::from_slice(line) else { return false };
+        let mut goes = false;
+        object(&row, &mut |table, cells| {
+            let gone = self.gone.iter_mut().find(|gone| gone.table.name == table.name);
+            goes |= gone.is_some_and(|gone| gone.judge(self.rules, &cells));
+        });
+        goes
+    }
+
+    fn finish(mut self, purged: &mut Purged) -> io::Result<()> {
+        let any = |gone: &[Gone; 2]| gone.iter().any(|gone| gone.count() > 0);
+        if self.out.is_some() && any(&self.gone) {
+            let _turn = Turn::take(&turn::beside(self.path), PURGE_WAITS)?;
+            if turn::has_moved(&self.old, self.path) {
+                return Err(io::Error::other("another purge was quicker; try again"));
             }
-            Ok(true)
-        })?;
-        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_data()?;
-        Ok(fresh)
-    }
-}
-
-fn name_of(row: &Value) -> &'static str {
-    if row["table"] == AGENT_STATES.name { AGENT_STATES.name } else { CALLS.name }
-}
-
-/// Where the proofs of a file lie.
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".purges");
-    name.into()
-}
-
-impl Books for Lines {
-    fn older(
-        &mut self,
-        table: &'static Table,
-        before: &str,
-        after: u64,
-        limit: usize,
-    ) -> Result<Vec<Cells>, String> {
-        let mut found = Vec::new();
-        let scanned = self.each(&mut |_, row| {
-            let Some(row) = row else { return Ok(true) };
-            object(&row, &mut |of, cells| {
-                let is_next = table.seq_of(&cells).is_some_and(|seq| seq > after);
-                if of.name == table.name && is_next && table.cell(&cells, table.time) < before {
-                    found.push(cells);
-                }
-            });
-            Ok(found.len() < limit)
-        });
-        scanned.map(|()| found).map_err(|e| e.to_string())
-    }
-
-    fn remove(
-        &mut self,
-        table: &'static Table,
-        rows: &[Cells],
-        proof: &Proof,
-    ) -> Result<(), String> {
-        let gone: BTreeSet<u64> = rows.iter().filter_map(|row| table.seq_of(row)).collect();
-        let line = json!({
-            "purged_at": proof.at,
-            "purged_by": proof.by,
-            "table_name": table.name,
-            "what": proof.what,
-            "count": rows.len(),
-            "seqs": proof.seqs,
-            "digest": proof.digest,
-        });
-        let all = || {
-            let fresh = self.write_without(table, &gone)?;
+            self.go_on()?;
+            let Some(out) = self.out.take() else { return Ok(()) };
+            out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_data()?;
             // First the proof: what it names and is there still goes next time.
-            let mut options = OpenOptions::new();
-            let proofs = options.append(true).create(true).mode(0o600).open(beside(&self.path));
-            let mut proofs = proofs?;
-            proofs.write_all(format!("{line}\n").as_bytes())?;
-            proofs.sync_data()?;
-            fs::rename(fresh, &self.path)
-        };
-        all().map_err(|e: io::Error| e.to_string())
+            note(&proofs(self.path), &self.gone, self.rules)?;
+            fs::rename(self.fresh, self.path)?;
+            File::open(self.path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
+        } else if self.out.is_some() {
+            fs::remove_file(self.fresh)?;
+        }
+        purged.add(&self.gone);
+        Ok(())
     }
-}
-
-/// The table and the numbers of every purge.
-pub fn proofs(path: &Path) -> Result<Vec<(String, String)>, String> {
-    let path = beside(path);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(format!("{}: {error}", path.display())),
-    };
-    let proof = |line: &str| {
-        let row: Value = serde_json::from_str(line).ok()?;
-        Some((row["table_name"].as_str()?.to_string(), row["seqs"].as_str()?.to_string()))
-    };
-    let all: Option<Vec<_>> = text.lines().map(proof).collect();
-    all.ok_or_else(|| format!("{}: it holds what is no proof", path.display()))
 }

@@ -2,20 +2,24 @@
 //! leaves proof of it: what, how many, by whom, their numbers, and a digest by which whoever has a
 //! copy can show that these were the rows.
 
+mod gone;
 mod lines;
 mod postgres;
+mod sheets;
 mod sqlite;
+mod stream;
 
-pub use lines::proofs;
+pub use gone::{noted, table_and_numbers};
+pub use lines::proofs as proofs_of_lines;
+pub use sheets::proofs as proofs_of_sheets;
 
 use super::columns::{AGENT_STATES, CALLS, Table};
-use super::verify::{Cells, Ranges};
+use super::verify::Cells;
 use crate::config::{Hold, Settings, Store};
 use crate::shell::journal;
-use crate::shell::lock::Lock;
+use gone::Gone;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
-use sha2::{Digest, Sha256};
 use std::fmt;
 use std::path::Path;
 
@@ -53,6 +57,7 @@ pub struct Proof {
     pub at: String,
     pub by: String,
     pub what: String,
+    pub count: u64,
     pub seqs: String,
     pub digest: String,
 }
@@ -77,43 +82,22 @@ pub trait Books {
     ) -> Result<(), String>;
 }
 
-/// Purges every database and every file of JSON lines of the configuration, and names what else
-/// holds callers' numbers.
+/// Purges every store of the configuration that rows can be taken out of, and names what else
+/// holds callers' numbers. A switch may be at work.
 pub fn purge(settings: &Settings, wish: &Wish) -> Result<Vec<Purged>, String> {
     let rules = Rules::new(settings, wish)?;
-    let (mut done, mut others) = (Vec::new(), Vec::new());
+    let mut done = Vec::new();
     for store in settings.stores.iter().filter(|store| store.place().contains(&wish.store)) {
-        let name = store.place();
-        let sentence = |e: String| format!("{name}: {e}");
-        // No switch starts while a file is written anew; a database is purged beside it.
-        let rewrites = matches!(store, Store::JsonLines { .. }) && !wish.dry_run;
-        let alone = if rewrites { Lock::of_nobody(&settings.data) } else { Ok(None) };
-        let mut books: Box<dyn Books> = match store {
-            Store::Sqlite { path } => Box::new(sqlite::Database::open(path).map_err(sentence)?),
-            Store::Postgres(at) => Box::new(postgres::Database::open(at).map_err(sentence)?),
-            Store::JsonLines { .. } if alone.is_err() => {
-                let why = "a switch writes it: purge it when that has stopped";
-                others.push(Purged::left(name, wish.dry_run, why));
-                continue;
-            }
-            Store::JsonLines { path } => Box::new(lines::Lines::open(path).map_err(sentence)?),
-            Store::Csv { .. } | Store::Webhook(_) | Store::Nats(_) => {
-                let why = "no row can be taken out of it: whoever keeps it sees to its age";
-                others.push(Purged::left(name, wish.dry_run, why));
-                continue;
-            }
-        };
-        let mut purged = Purged::of(name.clone(), wish.dry_run);
-        purged.calls = rules.purge(&mut *books, &CALLS, &mut purged.held).map_err(sentence)?;
-        purged.states =
-            rules.purge(&mut *books, &AGENT_STATES, &mut purged.held).map_err(sentence)?;
+        let mut purged = Purged::of(store.place(), wish.dry_run);
+        // What one store refuses, or has not, keeps no other from being purged.
+        if let Err(why) = rules.purge_store(store, &mut purged) {
+            purged = Purged::left(store.place(), wish.dry_run, &why);
+        }
         done.push(purged);
-        drop(alone);
     }
     if done.is_empty() {
-        return Err("there is no SQLite, PostgreSQL or JSON lines to purge among the stores".into());
+        return Err("there is no such store".into());
     }
-    done.append(&mut others);
     done.extend(beside(&settings.data, wish));
     Ok(done)
 }
@@ -144,6 +128,12 @@ impl Purged {
         Self { store, calls: 0, states: 0, held: 0, dry_run, left: None }
     }
 
+    fn add(&mut self, [calls, states]: &[Gone; 2]) {
+        self.calls += calls.count();
+        self.states += states.count();
+        self.held += calls.held + states.held;
+    }
+
     fn left(store: String, dry_run: bool, why: &str) -> Self {
         Self { left: Some(why.into()), ..Self::of(store, dry_run) }
     }
@@ -170,31 +160,49 @@ impl<'s> Rules<'s> {
         Ok(Self { settings, wish, zone, now: wish.now.timestamp() })
     }
 
+    /// Before this time some row may go.
+    fn newest(&self) -> Option<String> {
+        let lines = self.settings.retention.lines.keys().map(String::as_str);
+        lines.chain([""]).filter_map(|line| self.before(line)).max()
+    }
+
+    fn purge_store(&self, store: &Store, purged: &mut Purged) -> Result<(), String> {
+        let mut books: Box<dyn Books> = match store {
+            Store::Sqlite { path } => Box::new(sqlite::Database::open(path)?),
+            Store::Postgres(at) => Box::new(postgres::Database::open(at)?),
+            Store::JsonLines { path } => return lines::purge(path, self, purged),
+            Store::Csv { folder } => return sheets::purge(folder, self, purged),
+            Store::Nats(at) => return stream::purge(at, self, purged),
+            Store::Webhook(_) => {
+                return Err(
+                    "nothing can be taken out of it: whoever keeps it sees to its age".into()
+                );
+            }
+        };
+        purged.calls = self.purge(&mut *books, &CALLS, &mut purged.held)?;
+        purged.states = self.purge(&mut *books, &AGENT_STATES, &mut purged.held)?;
+        Ok(())
+    }
+
     fn purge(
         &self,
         books: &mut dyn Books,
         table: &'static Table,
         held: &mut u64,
     ) -> Result<u64, String> {
-        let lines = self.settings.retention.lines.keys().map(String::as_str);
-        let newest = lines.chain([""]).filter_map(|line| self.before(line)).max();
-        let Some(newest) = newest else { return Ok(0) };
-        let (mut after, mut gone) = (0, 0);
+        let Some(newest) = self.newest() else { return Ok(0) };
+        let (mut after, mut count) = (0, 0);
         loop {
             let found = books.older(table, &newest, after, BATCH)?;
-            let Some(last) = found.last() else { return Ok(gone) };
+            let Some(last) = found.last() else { return Ok(count) };
             after = table.seq_of(last).ok_or("a row has no number")?;
-            let (mut rows, mut kept) = (Vec::new(), 0);
-            for row in found.into_iter().filter(|row| self.is_old(table, row)) {
-                match self.is_held(table, &row) {
-                    true => kept += 1,
-                    false => rows.push(row),
-                }
-            }
-            *held += kept;
-            gone += rows.len() as u64;
+            let mut gone = Gone::of(table);
+            let goes = |row: &Cells| gone.judge(self, row);
+            let rows: Vec<Cells> = found.into_iter().filter(goes).collect();
+            *held += gone.held;
+            count += gone.count();
             if !rows.is_empty() && !self.wish.dry_run {
-                books.remove(table, &rows, &self.proof(table, &rows, &newest))?;
+                books.remove(table, &rows, &gone.proof(self))?;
             }
         }
     }
@@ -234,22 +242,6 @@ impl<'s> Rules<'s> {
                 && hold.from.as_ref().is_none_or(|from| day.as_ref() >= Some(from))
                 && hold.until.as_ref().is_none_or(|until| day.as_ref() <= Some(until))
         })
-    }
-
-    fn proof(&self, table: &Table, rows: &[Cells], newest: &str) -> Proof {
-        let mut digest = Sha256::new();
-        for row in rows {
-            digest.update(row.join("\u{1f}").as_bytes());
-            digest.update(b"\n");
-        }
-        let digest: String = digest.finalize().iter().map(|octet| format!("{octet:02x}")).collect();
-        Proof {
-            at: format!("{:.3}", self.now),
-            by: self.wish.by.clone(),
-            what: format!("{} before {newest}", table.name),
-            seqs: Ranges::of(rows.iter().filter_map(|row| table.seq_of(row))).to_string(),
-            digest,
-        }
     }
 }
 

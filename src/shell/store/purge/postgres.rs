@@ -47,7 +47,7 @@ impl Books for Database {
         let Reader { client, switch } = &mut self.reader;
         let key = if table.name == CALLS.name { "id" } else { "seq" };
         let keys: Vec<&str> = rows.iter().map(|row| table.cell(row, key)).collect();
-        let count = rows.len() as i64;
+        let count = proof.count as i64;
         let work = async {
             let transaction = client.transaction().await?;
             let own: &(dyn tokio_postgres::types::ToSql + Sync) = switch;
@@ -64,7 +64,7 @@ impl Books for Database {
             }
             let sql = "INSERT INTO purges (switch, purged_at, purged_by, table_name, what, count, \
                        seqs, digest) VALUES ($1, $2::text::timestamptz, $3, $4, $5, $6, $7, $8)";
-            let Proof { at, by, what, seqs, digest } = proof;
+            let Proof { at, by, what, seqs, digest, .. } = proof;
             let values: [&(dyn tokio_postgres::types::ToSql + Sync); 8] =
                 [own, at, by, &table.name, what, &count, seqs, digest];
             transaction.execute(sql, &values).await?;

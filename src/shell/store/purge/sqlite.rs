@@ -74,7 +74,7 @@ impl Books for Database {
                     proof.by,
                     table.name,
                     proof.what,
-                    rows.len() as i64,
+                    proof.count as i64,
                     proof.seqs,
                     proof.digest
                 ],

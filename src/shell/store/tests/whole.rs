@@ -162,56 +162,27 @@ fn a_store_that_never_gets_through_a_whole_batch_in_time_gets_every_row_by_small
     stores.finish();
 }
 
+/// Nobody can miss what never had a number: the store says when that may have been.
 #[test]
-fn a_purge_of_json_lines_leaves_what_has_to_stay_and_proof_that_verify_goes_by() {
-    let folder = Folder::new("purge-lines");
-    let path = folder.0.join("records.jsonl");
-    let stores = [config::Store::JsonLines { path: path.clone() }];
-    let rows = (1..=5).map(call).chain([state(1)]);
-    run(&folder, configured(&folder, &stores), rows);
-    let seqs = || {
-        let text = std::fs::read_to_string(&path).unwrap();
-        let rows =
-            text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-        let calls = rows.filter(|row| row["table"] == "calls");
-        calls.map(|row| row["seq"].as_u64().unwrap()).collect::<Vec<_>>()
-    };
-    let before = "2023-11-14T22:13:25.000Z";
-    let dry = purge_of(&stores, before, true);
-    assert_eq!((dry[0].calls, dry[0].states, dry[0].held), (3, 1, 1));
-    assert_eq!(seqs(), [1, 2, 3, 4, 5]);
-    let done = purge_of(&stores, before, false);
-    assert_eq!((done[0].calls, done[0].states, done[0].held), (3, 1, 1));
-    assert_eq!(seqs(), [4, 5]);
-    let proof = std::fs::read_to_string(folder.0.join("records.jsonl.purges")).unwrap();
-    let proof: serde_json::Value = serde_json::from_str(proof.lines().next().unwrap()).unwrap();
-    assert_eq!((&proof["seqs"], &proof["purged_by"]), (&"1-3".into(), &"hema (uid 1)".into()));
+fn a_gap_of_the_journal_is_in_every_store_and_verify_shows_it() {
+    let folder = Folder::new("verify-gap");
+    let stores = [
+        config::Store::Sqlite { path: folder.0.join("records.db") },
+        config::Store::JsonLines { path: folder.0.join("records.jsonl") },
+        config::Store::Csv { folder: folder.0.join("csv") },
+    ];
+    let span = (Wall(1_700_000_000_000_000), Wall(1_700_000_060_000_000));
+    let gap = Row::AgentState(AgentStateRow::gap(2, "No space left on device", span));
+    run(&folder, configured(&folder, &stores), [call(1), state(1), gap, state(3)].into_iter());
+    std::fs::create_dir_all(folder.0.join("journal")).unwrap();
     let settings = config::Settings {
         stores: stores.to_vec(),
         data: folder.0.clone(),
         ..config::Settings::default()
     };
-    let verdict = || verify(&settings, "").unwrap().remove(0);
-    assert!(verdict().is_good(), "what was purged with proof is not missing: {}", verdict());
-    let text = std::fs::read_to_string(&path).unwrap();
-    let rest: String = text.lines().filter(|line| !line.contains("\"seq\":4,")).collect();
-    std::fs::write(&path, rest + "\n").unwrap();
-    assert!(!verdict().is_good(), "and what was taken out without proof is: {}", verdict());
-    // A switch that is at work would write on behind what is no longer the file.
-    let _switch = crate::shell::lock::Lock::take(&folder.0, None).unwrap();
-    let mut wish = Purge {
-        store: String::new(),
-        before: Some(before.into()),
-        dry_run: false,
-        by: String::new(),
-        now: "2026-11-22T12:00:00+05:30[Asia/Kolkata]".parse().unwrap(),
-    };
-    let database = config::Store::Sqlite { path: folder.0.join("records.db") };
-    Sqlite::open(&folder.0.join("records.db")).unwrap();
-    let both = vec![database, stores[0].clone()];
-    let settings = config::Settings { stores: both, ..settings.clone() };
-    let said: String = purge(&settings, &wish).unwrap().iter().map(|p| p.to_string()).collect();
-    assert!(said.contains("records.jsonl: NOT purged: a switch writes it"), "{said}");
-    wish.dry_run = true;
-    assert!(purge(&settings, &wish).is_ok());
+    for verdict in verify(&settings, "").unwrap() {
+        assert!(verdict.is_good(), "{verdict}");
+        let said = "GAP: 2023-11-14T22:13:20.000Z to 2023-11-14T22:14:20.000Z: No space left";
+        assert!(verdict.to_string().contains(said), "{verdict}");
+    }
 }

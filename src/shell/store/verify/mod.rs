@@ -7,6 +7,8 @@ mod seqs;
 mod truth;
 
 pub use readers::object;
+#[cfg(test)]
+pub use readers::read;
 pub use seqs::Ranges;
 pub use truth::Truth;
 

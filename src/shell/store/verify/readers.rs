@@ -33,8 +33,10 @@ pub fn purged(store: &Store) -> Result<[Ranges; 3], String> {
     let found = match store {
         Store::Sqlite { path } => query::purged(path)?,
         Store::Postgres(at) => runtime()?.block_on(postgres::purged(at))?,
-        Store::JsonLines { path } => purge::proofs(path)?,
-        Store::Csv { .. } | Store::Nats(_) | Store::Webhook(_) => Vec::new(),
+        Store::JsonLines { path } => purge::noted(&purge::proofs_of_lines(path))?,
+        Store::Csv { folder } => purge::noted(&purge::proofs_of_sheets(folder))?,
+        Store::Nats(at) => runtime()?.block_on(nats::purged(at))?,
+        Store::Webhook(_) => Vec::new(),
     };
     let mut all = [Ranges::default(), Ranges::default(), Ranges::default()];
     for (table, seqs) in found {
@@ -101,5 +103,5 @@ fn sheets(folder: &Path, visit: Visit) -> Result<(), String> {
 }
 
 fn messages(at: &Remote, visit: Visit) -> Result<(), String> {
-    runtime()?.block_on(nats::read_all(at, &mut |row| object(row, visit)))
+    runtime()?.block_on(nats::read_with_places(at, &mut |row, _| object(row, visit)))
 }
