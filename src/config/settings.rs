@@ -292,13 +292,15 @@ impl Role {
 pub struct Journal {
     /// Octets of old segments that are kept beside those that a restart needs.
     pub keep: u64,
+    /// And for how many days at most, however few they are. `None`: their size alone counts.
+    pub days: Option<u32>,
     /// Octets of rows that may wait in the outbox for stores that are away.
     pub outbox: u64,
 }
 
 impl Default for Journal {
     fn default() -> Self {
-        Self { keep: 256 << 20, outbox: 4 << 30 }
+        Self { days: None, keep: 256 << 20, outbox: 4 << 30 }
     }
 }
 

@@ -12,6 +12,9 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Everything that knows what has been so far.
 pub struct Begun {
@@ -50,7 +53,8 @@ pub fn begin(
     ground.lap("stores");
     let dir = ground.settings.data.join("journal");
     let settings = ground.settings.clone();
-    let limits = Limits { keep: settings.journal.keep, ..Limits::default() };
+    let keep_for = settings.journal.days.map(|days| DAY * days);
+    let limits = Limits { keep: settings.journal.keep, keep_for, ..Limits::default() };
     let meters = ground.meters.clone();
     let now = ground.clock.now();
     let mut first = Out::default();

@@ -202,8 +202,7 @@ impl<E: Engine + 'static> CoreLoop<E> {
                 drained = self.handle_all(now, &mut batch, &mut out, &poller);
             }
             if self.journal.rest(now) {
-                let board = self.outlets.copy_board();
-                self.journal.snapshot(self.engine.memory(now), board);
+                self.turn_over(now);
             }
             batch.extend(self.journal.news());
             self.outlets.flush();
@@ -211,6 +210,17 @@ impl<E: Engine + 'static> CoreLoop<E> {
         }
         let broken = self.handle.broken.load(Ordering::SeqCst);
         Ok(if broken { Over::Broken } else { Over::Stopped })
+    }
+
+    /// Copies what the core knows, for a snapshot that is written elsewhere. Nobody is heard
+    /// meanwhile, so it is measured.
+    fn turn_over(&mut self, now: Now) {
+        let board = self.outlets.copy_board();
+        let began = self.clock.instant();
+        let memory = self.engine.memory(now);
+        let span = self.clock.instant().since(began);
+        self.meters.snapshot_us.record(span.as_micros() as f64);
+        self.journal.snapshot(memory, board);
     }
 
     /// Writes down all that is known, for another program to go on with: whether that is safe, the

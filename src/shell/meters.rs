@@ -33,6 +33,8 @@ pub struct LoopMeters {
     pub batch: Histogram,
     /// How late the loop came to a deadline.
     pub late_us: Histogram,
+    /// How long the loop stood still to copy what the core knows.
+    pub snapshot_us: Histogram,
 }
 
 /// What the rest of the shell counts.
@@ -106,6 +108,7 @@ impl Metrics {
             handle_us: metrics::histogram!("pukar_handle_us"),
             batch: metrics::histogram!(BATCH),
             late_us: metrics::histogram!("pukar_deadline_late_us"),
+            snapshot_us: metrics::histogram!("pukar_snapshot_us"),
         })
     }
 

@@ -1,10 +1,12 @@
 //! The files of a journal: names, rights, and what is there.
 
+use crate::base::Wall;
 use crate::core::journal::{Entries, HEADER_LEN, Header, Unreadable};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 /// What starts could not use: a folder each, called after its first segment.
 const ASIDE: &str = "set-aside";
@@ -212,8 +214,9 @@ impl Loaded {
     }
 }
 
-/// Removes what is older than `before`, down to `keep` octets of what nobody needs any more.
-pub fn retain(dir: &Path, before: u64, keep: u64) -> io::Result<()> {
+/// Removes what is older than `before`, down to `keep` octets of what nobody needs any more, and
+/// all of that in which nothing was written since `oldest`; the same of what was put aside.
+pub fn retain(dir: &Path, before: u64, (keep, oldest): (u64, Option<Wall>)) -> io::Result<()> {
     let (segments, snapshots) = list(dir)?;
     let mut kept = 0;
     let mut gone = false;
@@ -223,7 +226,7 @@ pub fn retain(dir: &Path, before: u64, keep: u64) -> io::Result<()> {
             .iter()
             .map(|path| fs::metadata(path).map_or(0, |about| about.len()))
             .sum::<u64>();
-        gone |= kept > keep;
+        gone |= kept > keep || is_older(&segment(dir, number), oldest);
         if gone {
             fs::remove_file(segment(dir, number))?;
         }
@@ -233,7 +236,21 @@ pub fn retain(dir: &Path, before: u64, keep: u64) -> io::Result<()> {
     for number in snapshots.into_iter().filter(|n| *n < before && !left.contains(n)) {
         let _ = fs::remove_file(snapshot(dir, number));
     }
+    for shelf in shelves(&dir.join(ASIDE)).unwrap_or_default() {
+        let mut files = fs::read_dir(&shelf)?.flatten();
+        if files.all(|file| is_older(&file.path(), oldest)) {
+            tracing::warn!("{} is removed: it is older than [journal] keep_days", shelf.display());
+            fs::remove_dir_all(shelf)?;
+        }
+    }
     Ok(())
+}
+
+fn is_older(path: &Path, oldest: Option<Wall>) -> bool {
+    let written = fs::metadata(path).and_then(|about| about.modified());
+    let written = written.ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    let written = written.map(|since| Wall(since.as_micros() as i64));
+    oldest.is_some_and(|oldest| written.is_some_and(|at| at < oldest))
 }
 
 /// Puts everything up to a segment aside, where no start looks for it and people still can. What

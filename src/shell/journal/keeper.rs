@@ -2,8 +2,10 @@
 //! and removes what is no longer needed.
 
 use super::{Limits, files};
+use crate::base::Wall;
 use crate::core::journal::{self, Header, Memory, NoteRef};
 use crate::shell::board::Board;
+use crate::shell::clock::Clock;
 use crate::shell::store::Stored;
 use crossbeam_channel::{self as channel, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::fs::File;
@@ -282,7 +284,10 @@ impl Scribe {
     fn clear(&self, number: u64) -> Result<(), String> {
         let (_, snapshots) = files::list(&self.dir).map_err(|e| e.to_string())?;
         let before = snapshots.into_iter().rev().find(|n| *n < number).unwrap_or(number);
-        files::retain(&self.dir, before, self.limits.keep).map_err(|e| e.to_string())
+        let Limits { keep, keep_for, .. } = self.limits;
+        let oldest =
+            keep_for.map(|span| Wall(Clock::start().now().wall.0 - span.as_micros() as i64));
+        files::retain(&self.dir, before, (keep, oldest)).map_err(|e| e.to_string())
     }
 }
 

@@ -54,6 +54,8 @@ pub struct Limits {
     /// Old segments and their snapshots are kept up to this many octets, for whoever wants to look
     /// back.
     pub keep: u64,
+    /// And for this long at most, where that is said: a segment is over after a day then.
+    pub keep_for: Option<Duration>,
     /// What comes within this time is brought to the disk together: the most that a loss of power
     /// can cost.
     pub together: Duration,
@@ -65,6 +67,7 @@ impl Default for Limits {
             segment: 24 << 20,
             stuck: 256 << 20,
             keep: 256 << 20,
+            keep_for: None,
             together: Duration::from_millis(50),
         }
     }

@@ -23,6 +23,8 @@ use std::time::Duration;
 
 /// How long the last snapshot may take: nobody hears the switch meanwhile.
 const LEAVE_WITHIN: Duration = Duration::from_secs(2);
+/// The longest that a segment is written where segments are kept by days.
+const DAY: Duration = Duration::from_secs(86_400);
 /// The least time between two segments.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -46,6 +48,8 @@ pub struct Writer {
     healing: Option<Gap>,
     /// What the core is yet to be told: why there is a gap, or that there is none any more.
     news: Option<Option<String>>,
+    /// Since when this process writes the segment.
+    begun: Option<Instant>,
     /// No new segment before then.
     next_turn: Instant,
     /// A segment is wanted that begins behind what the core breaks in.
@@ -134,6 +138,7 @@ impl Writer {
             gap: None,
             healing: None,
             news: None,
+            begun: None,
             next_turn: Instant(0),
             due: false,
             keeper: Keeper::start(dir, limits, Arc::clone(&stored))?,
@@ -268,7 +273,9 @@ impl Journal for Writer {
         if self.len > self.limits.stuck && !self.keeper.is_free() {
             self.keeper.press();
         }
-        let is_long = self.len > self.limits.segment;
+        let begun = *self.begun.get_or_insert(now.instant);
+        let is_old = self.limits.keep_for.is_some() && now.instant.since(begun) >= DAY;
+        let is_long = self.len > self.limits.segment || is_old;
         let wanted = is_long || self.due || self.gap.is_some() || self.healing.is_some();
         wanted && self.next_turn <= now.instant && self.keeper.is_free()
     }
@@ -295,6 +302,7 @@ impl Journal for Writer {
             Err(_) => {}
         }
         self.next_turn = at + PAUSE;
+        self.begun = None;
     }
 
     fn leave(mut self: Box<Self>, memory: Memory, board: Receiver<Board>) -> bool {
