@@ -23,7 +23,10 @@ fn an_upgrade_to_another_build_and_back_takes_the_calls_along_whatever_dies_in_b
     for program in [newer, old] {
         install(&switch, &program);
         let installed = identity(&place(&switch));
-        switch.upgrade();
+        let said = switch.tell(&["upgrade"]).stdout;
+        let said = String::from_utf8(said).unwrap();
+        assert!(said.starts_with("upgraded: ") && said.contains(&installed), "{said}");
+        switch.meet();
         assert_eq!(live(&mut switch), call);
         // Killed before it has written more than its first files.
         switch.crash();

@@ -24,11 +24,20 @@ pub fn run(client: &Client) -> Result<(), Fault> {
 }
 
 fn happened(before: &Value, after: &Value) -> String {
-    let version = |status: &Value| status["version"].as_str().unwrap_or("?").to_string();
+    let calls = &after["calls"]["live"];
+    if before["build"] == after["build"] {
+        return format!(
+            "the same build goes on, begun anew, with {calls} calls; if another one lies there, \
+             the log says why that does not\n"
+        );
+    }
+    let name = |status: &Value| {
+        let word = |key| status[key].as_str().unwrap_or("?").to_string();
+        format!("{} ({})", word("version"), word("build"))
+    };
     format!(
-        "upgraded: {} goes on in the place of {}, with {} calls\n",
-        version(after),
-        version(before),
-        after["calls"]["live"]
+        "upgraded: {} goes on in the place of {}, with {calls} calls\n",
+        name(after),
+        name(before)
     )
 }

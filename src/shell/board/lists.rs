@@ -54,6 +54,7 @@ impl Board {
         json!({
             "name": self.names.switch,
             "version": env!("CARGO_PKG_VERSION"),
+            "build": crate::shell::identity(),
             "started_at": rfc3339(self.started.wall),
             "restarted_at": optional(self.restarted.map(|at| at.wall)),
             "uptime_ms": millis(self.restarted.unwrap_or(self.started), now),
