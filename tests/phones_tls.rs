@@ -147,6 +147,30 @@ fn what_is_next_in_a_call_goes_over_the_connection_that_the_phone_has_registered
     switch.records();
 }
 
+/// Nobody can say it before: the phone would be in a dead call until somebody looks at it.
+#[test]
+fn a_caller_who_hangs_up_while_the_phone_is_away_is_told_of_when_it_is_back() {
+    let street = Street::new();
+    certs::issue(&street, &[SWITCH]);
+    let mut switch = Switch::secured(street, &[HELPLINE, &op1()]);
+    let mut phone = Phone::registers(&switch, "before");
+    let mut caller = talk::caller(&switch.street);
+    caller.command("dial", &switch.street.address("sip:181@NET.1:5060"));
+    let invite = phone.until("INVITE ");
+    phone.answers(&invite, &sdp(phone.at));
+    phone.until("ACK ");
+    switch.until("call.connected", |_| true);
+    switch.crash();
+    drop(phone);
+    caller.command("hangup", "");
+    switch.until_ended(1);
+    let mut phone = Phone::registers(&switch, "after");
+    let bye = phone.until("BYE ");
+    assert_eq!(header(&bye, "Call-ID"), header(&invite, "Call-ID"), "{bye}");
+    phone.answers(&bye, "");
+    switch.records();
+}
+
 /// Fifty questions of a phone in a call are on their way when another program takes over, and its
 /// keys end with this one.
 #[test]

@@ -92,7 +92,7 @@ fn a_switch_that_does_not_own_its_program_keeps_a_copy_of_it() {
     let (caller, call) = with_a_caller(&mut switch);
     let copy = until_kept(&switch, &identity(&program));
     let (copied, installed) = (fs::metadata(&copy).unwrap(), fs::metadata(&program).unwrap());
-    let linked = fs::read_to_string("/proc/sys/fs/protected_hardlinks").unwrap();
+    let linked = fs::read_to_string("/proc/sys/fs/protected_hardlinks").unwrap_or_default();
     if linked.trim() == "1" {
         assert_eq!((copied.uid(), installed.uid()), (NOBODY, 0), "a copy of its own");
         assert_eq!(copied.len(), installed.len());

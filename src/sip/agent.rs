@@ -282,7 +282,9 @@ impl UserAgent {
     /// Nothing can be sent this way: the connection was refused, or ICMP said so.
     pub fn unreachable(&mut self, cx: &mut Cx, hop: Hop, out: &mut Vec<Effect>) {
         let lost = self.net.table.unreachable(hop);
+        let users = self.not_brought(cx, &lost);
         self.transport_failed(cx, lost, out);
+        users.iter().for_each(|user| self.pay(cx, user, out));
     }
 
     fn transport_failed(&mut self, cx: &mut Cx, lost: Vec<TransactionId>, out: &mut Vec<Effect>) {

@@ -36,8 +36,10 @@ enum Last {
 }
 
 impl UserAgent {
-    /// What these transactions were to say to registered phones, before they are forgotten.
-    pub(super) fn owe(&mut self, cx: &Cx, lost: &[TransactionId]) {
+    /// What these transactions were to say to registered phones, before they are forgotten; to
+    /// whom.
+    pub(super) fn owe(&mut self, cx: &Cx, lost: &[TransactionId]) -> Vec<Box<str>> {
+        let mut users = Vec::new();
         let until = cx.now.instant + OWED_FOR;
         self.owed.retain(|owed| owed.until > cx.now.instant);
         for &id in lost {
@@ -45,9 +47,22 @@ impl UserAgent {
             let Some(user) = leg.user.clone() else { continue };
             let (target, ip) = (leg.dialog.target.clone(), leg.dialog.hop.peer.ip());
             if self.owed.len() < limits::OWED_MAX {
+                users.push(user.clone());
                 self.owed.push(Owed { user, target, ip, last, until });
             }
         }
+        users
+    }
+
+    /// The same of what could not be brought to them: a phone that was not heard of an INVITE has
+    /// nothing to stop. One that has registered meanwhile hears it at once.
+    pub(super) fn not_brought(&mut self, cx: &Cx, lost: &[TransactionId]) -> Vec<Box<str>> {
+        let is_bye = |id: &TransactionId| {
+            let user = self.net.table.get(*id).map(|lost| lost.user);
+            matches!(user, Some(User::Leg(_, Purpose::Bye)))
+        };
+        let byes: Vec<TransactionId> = lost.iter().copied().filter(is_bye).collect();
+        self.owe(cx, &byes)
     }
 
     /// The same for whoever does not register, and where to say it: a carrier that has connected to

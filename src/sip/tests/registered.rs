@@ -308,6 +308,30 @@ fn a_bye_that_was_lost_with_its_connection_is_said_when_the_phone_is_back() {
     }
 }
 
+/// The other party hung up before the phone was back: there was nowhere to say it.
+#[test]
+fn a_bye_that_cannot_be_brought_is_said_when_the_phone_is_back_or_at_once_where_it_is() {
+    for is_back in [false, true] {
+        let mut world = world();
+        registered(&mut world, Transport::Tcp);
+        let leg = calls_us(&mut world);
+        world.with(0, |agent, cx, out| agent.restarted(cx, &Default::default(), out));
+        let bye = world.acts(leg, Act::Hangup { cause: Cause::default() }).remove(0);
+        let nowhere = world.nodes[0].last_hop.unwrap();
+        if is_back {
+            assert_eq!(attaches_anew(&mut world, 3), [""; 0]);
+        }
+        world.with(0, |agent, cx, out| agent.unreachable(cx, nowhere, out));
+        let heard = match is_back {
+            true => world.take_sent(0),
+            false => attaches_anew(&mut world, 3),
+        };
+        let [again] = &heard[..] else { panic!("{heard:?}") };
+        assert!(again.starts_with("BYE ") && header(again, "CSeq") == header(&bye, "CSeq"));
+        assert!(attaches_anew(&mut world, 5).is_empty(), "it is said once");
+    }
+}
+
 #[test]
 fn a_phone_that_rang_when_its_connection_was_lost_is_told_to_stop_when_it_is_back() {
     let mut world = world();
