@@ -1,17 +1,19 @@
-//! What the journal costs a queue call on the core's thread: its events as entries, the notes about
-//! it, a write for each event (the worst case: no two in one batch); against what the call costs
-//! inside the core. And how fast a day of 20,000 calls is gone through again. Repeat with
-//! `cargo bench --bench journal`.
+//! What the journal costs a queue call on the core's thread, as the loop has it: a write for each
+//! event (the worst case: no two in one batch), on a disk to which another thread brings it; against
+//! what the call costs inside the core. How long an event takes with it and without. And how fast a
+//! day of 20,000 calls is gone through again. Repeat with `cargo bench --bench journal`.
+#![allow(clippy::disallowed_methods)]
 
 mod harness;
 mod queue_call;
 
 use harness::cpu_ns;
 use pukar::core::journal::{self, Entries, Header, Maker, Memory, NoteRef};
-use pukar::core::{Command, Out, Switch, What};
+use pukar::core::{Command, Out, Switch};
+use pukar::shell::Journaled;
 use queue_call::{SIDE_BY_SIDE, World};
-use std::fs::OpenOptions;
-use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::Instant;
 
 const ROUNDS: usize = 200;
 
@@ -30,9 +32,6 @@ fn main() {
     println!("{calls} queue calls, {} events", heard.len());
     println!("inside the core             {:>9.2} us a call", us(in_core) / calls);
 
-    let path = std::env::temp_dir().join(format!("pukar-bench-{}", std::process::id()));
-    let mut options = OpenOptions::new();
-    let file = options.create(true).write(true).truncate(true).open(&path).expect("a file");
     let mut bytes = Vec::new();
     let before = cpu_ns();
     for (now, event) in &heard {
@@ -41,74 +40,81 @@ fn main() {
     }
     let encoded = cpu_ns() - before;
     println!("an event as an entry        {:>9.2} us", us(encoded) / heard.len() as f64);
-    let (noted, _) = written(&memory, &heard, None);
-    let (all, octets) = written(&memory, &heard, Some(&file));
-    let each = us(all) / calls;
-    println!("events and notes of a call  {:>9.2} us", us(noted) / calls);
-    println!("{:.0} octets a call", octets as f64 / calls);
+    digest(&memory, &heard, calls);
+    let (without, bare) = steps(&memory, &heard, None);
+    let dir = std::env::temp_dir().join(format!("pukar-bench-{}", std::process::id()));
+    let (with, spans) = steps(&memory, &heard, Some(&dir));
+    let octets = octets_in(&dir) as f64 / calls;
+    let _ = std::fs::remove_dir_all(&dir);
+    let each = (us(with) - us(without)) / calls;
     println!(
-        "the journal, written        {each:>9.2} us a call: {:.1} % of what it costs in the core",
+        "the journal, on a disk      {each:>9.2} us a call, {:.2} us an event, {octets:.0} octets a \
+         call: {:.1} % of what it costs in the core",
+        each * calls / heard.len() as f64,
         100.0 * each / (us(in_core) / calls)
     );
-    digest(&memory, &heard, calls);
-    handled(&memory, &heard, &file);
-    let _ = std::fs::remove_file(path);
+    told("without a journal", bare);
+    told("with the journal", spans);
     replay(&memory, &heard);
 }
 
-/// As the journal's end in the loop does it: what came in, what is noted for versions to come, and
-/// the digest of what came of it, in one write before anything is done. What that cost, and how
-/// long it is.
-fn written(
-    memory: &Memory,
-    heard: &[(pukar::base::Now, pukar::core::Event)],
-    file: Option<&std::fs::File>,
-) -> (u64, u64) {
-    let (mut switch, mut maker) = (remembered(memory), Maker::default());
-    let (mut out, mut bytes, mut spent, mut at) = (Out::default(), Vec::new(), 0, 0);
+type Heard = [(pukar::base::Now, pukar::core::Event)];
+
+/// Every event by itself, as the loop has it: written down, handled, what came of it written down,
+/// while another thread brings it to the disk and the rest is looked after in between. The CPU of
+/// all of it, and how long each took by the clock.
+fn steps(memory: &Memory, heard: &Heard, dir: Option<&Path>) -> (u64, Vec<u64>) {
+    let (mut switch, mut out) = (remembered(memory), Out::default());
+    let mut journaled = None;
+    if let Some(dir) = dir {
+        let begun = Journaled::begin(dir, remembered(memory), memory.now);
+        journaled = Some(begun.expect("a journal"));
+    }
+    let (mut spent, mut spans, mut turns) = (0, Vec::with_capacity(heard.len()), 0);
     for (now, event) in heard {
         out.commands.clear();
         out.facts.clear();
-        bytes.clear();
-        let before = cpu_ns();
-        journal::put_batch(&mut bytes, 1, *now, std::slice::from_ref(event)).expect("an entry");
-        spent += cpu_ns() - before;
-        switch.handle(*now, event.clone(), &mut out);
-        let before = cpu_ns();
-        let events = bytes.len();
-        for fact in &out.facts {
-            use pukar::call::Fact::{Arrived, Connected, Ended};
-            if let What::Call(Arrived { call, .. } | Connected { call, .. } | Ended { call, .. }) =
-                &fact.what
-                && let Some(note) = switch.draft(*call)
-            {
-                journal::put_note(&mut bytes, 1, &note).expect("a note");
+        let event = event.clone();
+        let (before, began) = (cpu_ns(), Instant::now());
+        match &mut journaled {
+            Some(journaled) => {
+                journaled.step(*now, vec![event], &mut out);
+                spans.push(began.elapsed().as_nanos() as u64);
+                turns += usize::from(journaled.rest(*now));
+            }
+            None => {
+                switch.handle(*now, event, &mut out);
+                spans.push(began.elapsed().as_nanos() as u64);
             }
         }
-        for command in &out.commands {
-            if let Command::Store(row) = command {
-                journal::put_note(&mut bytes, 1, &NoteRef::Row(row)).expect("a note");
-            }
-        }
-        let noted = bytes.len() > events;
-        maker.follow(&out.commands, &out.facts);
-        let made = NoteRef::Made(maker.take());
-        journal::put_note(&mut bytes, 1, &made).expect("a note");
-        if noted {
-            let numbers = NoteRef::Numbers(switch.numbers(*now));
-            journal::put_note(&mut bytes, 1, &numbers).expect("a note");
-        }
-        if let Some(file) = file {
-            file.write_all_at(&bytes, at).expect("room on the disk");
-        }
-        at += bytes.len() as u64;
         spent += cpu_ns() - before;
     }
-    (spent, at)
+    if journaled.is_some() {
+        println!("segments turned over        {turns:>9}");
+    }
+    (spent, spans)
+}
+
+fn octets_in(dir: &Path) -> u64 {
+    let files = std::fs::read_dir(dir).expect("a journal").flatten();
+    let segments = files.filter(|file| file.path().extension().is_some_and(|e| e == "events"));
+    segments.filter_map(|file| file.metadata().ok()).map(|about| about.len()).sum()
+}
+
+/// From an event to where what came of it may be done.
+fn told(name: &str, mut spans: Vec<u64>) {
+    spans.sort_unstable();
+    let share = |of: f64| spans[(spans.len() as f64 * of) as usize] as f64 / 1000.0;
+    println!(
+        "an event, {name:<18} median {:>6.2}  p99 {:>7.2}  p99.9 {:>7.2} us",
+        share(0.5),
+        share(0.99),
+        share(0.999)
+    );
 }
 
 /// What the digest of what came of a call costs, by itself.
-fn digest(memory: &Memory, heard: &[(pukar::base::Now, pukar::core::Event)], calls: f64) {
+fn digest(memory: &Memory, heard: &Heard, calls: f64) {
     let (mut switch, mut maker, mut spent) = (remembered(memory), Maker::default(), 0);
     let mut bytes = Vec::new();
     for (now, event) in heard {
@@ -124,48 +130,7 @@ fn digest(memory: &Memory, heard: &[(pukar::base::Now, pukar::core::Event)], cal
     println!("of that the digests         {:>9.2} us a call", spent as f64 / 1000.0 / calls);
 }
 
-/// Whether an event is handled as fast where a journal is written between one and the next.
-fn handled(
-    memory: &Memory,
-    heard: &[(pukar::base::Now, pukar::core::Event)],
-    file: &std::fs::File,
-) {
-    for (name, journalled) in [("without a journal", false), ("with a journal", true)] {
-        let (mut switch, mut maker) = (remembered(memory), Maker::default());
-        let (mut out, mut bytes, mut at) = (Out::default(), Vec::new(), 0);
-        let mut spans = Vec::with_capacity(heard.len());
-        for (now, event) in heard {
-            out.commands.clear();
-            out.facts.clear();
-            bytes.clear();
-            if journalled {
-                let batch = std::slice::from_ref(event);
-                journal::put_batch(&mut bytes, 1, *now, batch).expect("an entry");
-            }
-            let event = event.clone();
-            let before = cpu_ns();
-            switch.handle(*now, event, &mut out);
-            spans.push(cpu_ns() - before);
-            if journalled {
-                maker.follow(&out.commands, &out.facts);
-                let made = NoteRef::Made(maker.take());
-                journal::put_note(&mut bytes, 1, &made).expect("a note");
-                file.write_all_at(&bytes, at).expect("room on the disk");
-                at += bytes.len() as u64;
-            }
-        }
-        spans.sort_unstable();
-        let share = |of: f64| spans[(spans.len() as f64 * of) as usize] as f64 / 1000.0;
-        println!(
-            "`handle` {name:<18} median {:>6.2}  p99 {:>7.2}  p99.9 {:>7.2} us",
-            share(0.5),
-            share(0.99),
-            share(0.999)
-        );
-    }
-}
-
-fn replay(memory: &Memory, heard: &[(pukar::base::Now, pukar::core::Event)]) {
+fn replay(memory: &Memory, heard: &Heard) {
     let mut file = Header::new(1, true).encode().to_vec();
     for (now, event) in heard {
         journal::put_batch(&mut file, 1, *now, std::slice::from_ref(event)).expect("an entry");

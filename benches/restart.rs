@@ -18,7 +18,10 @@ const AT_ONCE: usize = 50;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn main() {
-    println!("{:<10} {:>10} {:>12} {:>12}", "who wait", "who talk", "away", "copied in");
+    println!(
+        "{:<10} {:>10} {:>12} {:>12} {:>14}",
+        "who wait", "who talk", "away", "copied in", "gone through"
+    );
     for (waiting, talking) in [(1, 0), (100, 0), (1_000, 0), (4_000, 0), (250, 250), (0, 2_000)] {
         let mut street = Street::new("restart", talking.max(1));
         let running = street.start();
@@ -37,6 +40,7 @@ fn main() {
         copy(&journal, &died);
         running.stop();
         running.finish();
+        let octets = octets_in(&died) as f64 / f64::from(1 << 20);
         std::fs::remove_dir_all(&journal).expect("the journal");
         std::fs::rename(&died, &journal).expect("the journal");
         let began = Instant::now();
@@ -48,7 +52,10 @@ fn main() {
         running.stop();
         running.finish();
         let copied = copied(&street.dir().join("journal")).as_micros();
-        println!("{waiting:<10} {talking:>10} {:>9} ms {copied:>9} us", away.as_millis());
+        println!(
+            "{waiting:<10} {talking:>10} {:>9} ms {copied:>9} us {octets:>10.1} MiB",
+            away.as_millis()
+        );
     }
 }
 
@@ -58,6 +65,16 @@ fn copy(from: &Path, to: &Path) {
     {
         std::fs::copy(entry.path(), to.join(entry.file_name())).expect("a copy");
     }
+}
+
+/// From the newest snapshot on.
+fn octets_in(journal: &Path) -> u64 {
+    let files = || std::fs::read_dir(journal).expect("a journal").flatten().map(|f| f.path());
+    let ends = |path: &std::path::PathBuf, end: &str| path.extension().is_some_and(|e| e == end);
+    let newest = files().filter(|path| ends(path, "snapshot")).max().expect("a snapshot");
+    let after =
+        files().filter(|path| ends(path, "events") && path.file_stem() >= newest.file_stem());
+    after.filter_map(|path| path.metadata().ok()).map(|about| about.len()).sum()
 }
 
 /// The newest snapshot, remembered and copied again; the best of some.

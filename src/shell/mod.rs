@@ -47,7 +47,7 @@ pub use crate::core::journal::shape;
 pub use access_log::{note_look, note_look_in};
 pub use admin::Reload;
 pub use core_loop::Over;
-pub use journal::{Audit, audit as replay, explain, identity};
+pub use journal::{Audit, Journaled, audit as replay, explain, identity};
 pub use journal::{is_begun as has_journal, tell as facts_of};
 pub use run::run;
 pub use running::{Options, Running};

@@ -9,6 +9,7 @@ mod audit;
 mod explain;
 mod files;
 mod keeper;
+mod measured;
 mod noted;
 mod patience;
 mod poison;
@@ -26,6 +27,7 @@ mod writer;
 pub use audit::{Audit, audit};
 pub use explain::explain;
 pub use files::{asides, is_begun};
+pub use measured::Journaled;
 #[cfg(test)]
 pub use poison::break_at;
 pub use program::{identity, keep as keep_program, keep_a_copy};
