@@ -271,3 +271,22 @@ fn a_day_on_which_the_clocks_change_has_a_gap_where_nobody_works_and_nowhere_els
     let found = read(&format!("{}{night}{holiday}", day("06:00-22:00"))).unwrap_err();
     assert!(found.len() == 1 && found[0].contains("on 2027-10-31 from"), "{found:?}");
 }
+
+#[test]
+fn a_line_of_codes_is_for_codes_alone() {
+    let line = "[[line]]\nnumbers = [\"181\"]\ncodes = true\n";
+    let settings = read(line).unwrap();
+    assert_eq!(settings.call.lines[0].goal, pukar::call::Goal::Codes);
+    one(
+        &format!("{QUEUE}{line}queue = \"q\"\n"),
+        "6: a line of codes is for agents at home, and leads nowhere else; take out queue and to, \
+         or codes",
+    );
+    for (key, value) in [("default", "true"), ("emergency_key", "\"0\""), ("priority", "3")] {
+        let said = format!("{key} is for callers who wait, and this line is for codes");
+        one(
+            &format!("{line}{key} = {value}\n"),
+            &format!("4: {said}; lead it to a queue, or take it out"),
+        );
+    }
+}

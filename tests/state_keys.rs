@@ -85,3 +85,27 @@ fn an_idle_phone_of_the_state_example_calls_the_directory_and_logs_in() {
     stage.phone_dials(ALI08, "ali08", "203");
     assert_eq!(stage.invites.last().unwrap().0.to_string(), ALI03);
 }
+
+#[test]
+fn a_counsellor_of_the_state_example_works_from_home() {
+    let mut stage = morning();
+    let (home, codes) = ("9425098765", "+917552551199");
+    let call = stage.dial(home, codes, "");
+    stage.press("7501#*11");
+    stage.hang_up(&call);
+    assert_eq!(stage.state("ghar1"), "ready");
+    // Everybody else is a caller of 181.
+    let stranger = stage.dial("9826000009", codes, "");
+    assert_eq!(stage.arrival().line, "181");
+    stage.hang_up(&stranger);
+    for doctor in ["ali06", "ali12", "ali18"] {
+        stage.set_agent(doctor, "logout");
+    }
+    stage.dial("9826012345", "104", "");
+    let (at, invite) = stage.invites.last().unwrap().clone();
+    assert_eq!(at.to_string(), BSNL);
+    assert!(invite.contains(home), "{invite}");
+    stage.far_end_answers(BSNL);
+    stage.press("1");
+    assert_eq!(stage.state("ghar1"), "talking");
+}

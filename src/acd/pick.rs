@@ -77,7 +77,8 @@ impl Tally {
 
     pub fn take(&mut self, state: &AgentState) {
         if let Some(verdict) = Verdict::of(state) {
-            self.0[verdict as usize] -= 1;
+            let count = &mut self.0[verdict as usize];
+            *count = count.saturating_sub(1);
         }
     }
 }

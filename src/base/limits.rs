@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Keys that an agent at home presses in one call: more is a machine.
+pub const HOME_KEYS_MAX: u16 = 200;
+
 /// Whoever claims a missed caller has them for so long.
 pub const CLAIM_KEPT: Duration = Duration::from_secs(900);
 

@@ -133,7 +133,8 @@ pub enum Effect {
         call: CallId,
         agent: AgentId,
     },
-    /// A phone of ours calls: say who is at it with `Calls::begin` or `Calls::answer_code`.
+    /// A phone of ours calls, or an agent at home: say who is at it with `Calls::begin`,
+    /// `Calls::answer_code` or `Calls::answer_home`.
     Begin(Box<Begun>),
     /// Something was keyed in behind a code: say what came of it with `Calls::signal`.
     Keyed {
@@ -141,6 +142,12 @@ pub enum Effect {
         phone: String,
         act: codes::Act,
         digits: String,
+    },
+    /// An agent at home has keyed in their pin: say whether it is right with `Calls::proven`.
+    Proves {
+        call: CallId,
+        agent: String,
+        pin: String,
     },
     /// An agent in the call has keyed in what it is about.
     Categorised {

@@ -311,6 +311,7 @@ impl Calls {
             | Goal::Menu { .. }
             | Goal::Goodbye
             | Goal::Placed
+            | Goal::Codes
             | Goal::Dial(_) => false,
         };
         let arrived = waits.then_some(call.arrived)?;

@@ -252,7 +252,8 @@ impl Calls {
         match call.goal {
             Goal::Queue(_) => io.out.push(Effect::Leave { call: id, hung_up: true }),
             Goal::Menu { .. } | Goal::Goodbye => io.cx.timers.cancel(Timer::Menu(id)),
-            Goal::Dial(_) | Goal::Served { .. } | Goal::Later { .. } | Goal::Placed => {}
+            Goal::Dial(_) | Goal::Served { .. } | Goal::Later { .. } => {}
+            Goal::Placed | Goal::Codes => {}
         }
         self.own_over(io, id, &call);
         self.nobody_watches(io, id, &call);

@@ -202,7 +202,22 @@ impl CodeSettings {
 
     /// What an agent has keyed in while a call is in hand. `over`: nothing more follows.
     pub fn keyed(&self, keys: &str, over: bool) -> SoFar {
-        let own = || self.codes.iter().filter(|(act, _)| act.is_in_call());
+        self.so_far(keys, over, Act::is_in_call, Act::asks)
+    }
+
+    /// The same of one who has called to key in codes, and has logged in by that.
+    pub fn called(&self, keys: &str, over: bool) -> SoFar {
+        self.so_far(keys, over, Act::is_answered, |act| act != Act::LogIn && act.asks())
+    }
+
+    fn so_far(
+        &self,
+        keys: &str,
+        over: bool,
+        is_own: fn(Act) -> bool,
+        asks: impl Fn(Act) -> bool,
+    ) -> SoFar {
+        let own = || self.codes.iter().filter(|(act, _)| is_own(*act));
         let found = own().find_map(|(act, code)| Some((*act, keys.strip_prefix(code.as_str())?)));
         let Some((act, rest)) = found else {
             return match !over && own().any(|(_, code)| code.starts_with(keys)) {
@@ -210,11 +225,11 @@ impl CodeSettings {
                 false => SoFar::Nothing,
             };
         };
-        let whole = act.is_complete(rest) || over || rest.ends_with('#');
+        let whole = act.is_complete(rest) || over || rest.ends_with('#') || !asks(act);
         let rest = rest.trim_end_matches('#');
         match whole {
             false => SoFar::More,
-            true if act.asks() && rest.is_empty() => SoFar::Nothing,
+            true if asks(act) && rest.is_empty() => SoFar::Nothing,
             true => SoFar::Code(Code { act, rest: rest.into() }),
         }
     }

@@ -363,9 +363,9 @@ impl Call {
         }
     }
 
-    /// Somebody keys in a code here: there is no other party.
+    /// Somebody keys in codes here: there is no other party.
     pub fn is_coded(&self) -> bool {
-        self.own.as_ref().is_some_and(|own| matches!(own.kind, Kind::Code(_)))
+        self.own.as_ref().is_some_and(|own| matches!(own.kind, Kind::Code(_) | Kind::Home(_)))
     }
 
     pub fn take_other(&mut self, id: LegId) -> Option<Leg> {

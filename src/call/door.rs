@@ -41,8 +41,11 @@ impl Calls {
         {
             return turn_away(io, leg, arrival, why);
         }
-        if let Source::User(_) = invited.source {
-            return io.out.push(Effect::Begin(Box::new(Begun { leg, invited, arrival })));
+        let home = dialled.line.filter(|line| line.goal == Goal::Codes);
+        let home = home.and_then(|_| io.settings.at_home(&arrival.caller));
+        let home = home.map(|phone| phone.user.clone());
+        if home.is_some() || matches!(invited.source, Source::User(_)) {
+            return io.out.push(Effect::Begin(Box::new(Begun { leg, invited, arrival, home })));
         }
         self.admitted(io, leg, invited, arrival, None);
     }
@@ -158,6 +161,8 @@ impl Calls {
             Goal::Dial(uri) => self.dial_target(io, call, uri),
             // No line has one of these.
             Goal::Goodbye | Goal::Later { .. } | Goal::Placed => {}
+            // Whoever is at home there was answered before; all others have another line.
+            Goal::Codes => {}
         }
         call
     }

@@ -23,9 +23,21 @@ impl Calls {
     pub fn answer_code(
         &mut self,
         io: &mut Io,
-        mut begun: Begun,
+        begun: Begun,
         at: &AtPhone,
         (phone, act): (&str, CodeAct),
+    ) -> Option<CallId> {
+        let keyed = Keyed { phone: phone.into(), act, digits: String::new(), done: false };
+        self.answer_own(io, begun, at, Kind::Code(keyed))
+    }
+
+    /// The switch itself answers whoever keys in codes.
+    pub(super) fn answer_own(
+        &mut self,
+        io: &mut Io,
+        mut begun: Begun,
+        at: &AtPhone,
+        kind: Kind,
     ) -> Option<CallId> {
         if at.agent.is_some() {
             begun.arrival.agent.clone_from(&at.account);
@@ -33,7 +45,7 @@ impl Calls {
         let Some(port) = self.ports.take() else {
             return super::own::refuse(io, begun, super::out::Refusal::NoPort);
         };
-        let Begun { leg, invited, arrival } = begun;
+        let Begun { leg, invited, arrival, .. } = begun;
         let mut side = io.side(port, &invited);
         let body = match &invited.offer {
             Some(offer) => side.answer(&io.settings.media, offer),
@@ -48,8 +60,7 @@ impl Calls {
             }
         };
         let caller = Leg::new(leg, Role::Caller, side, Stage::Up);
-        let keyed = Keyed { phone: phone.into(), act, digits: String::new(), done: false };
-        let mut own = at.own(Kind::Code(keyed));
+        let mut own = at.own(kind);
         own.iter_mut().for_each(|own| own.agents.clear());
         let mut call = Call::new(io, Goal::Placed, caller, (&invited, &arrival), own);
         call.offer = None;
@@ -80,6 +91,9 @@ impl Calls {
 
     /// A key was pressed in some call. False: it was not for a code.
     pub(super) fn key_for_code(&mut self, io: &mut Io, id: CallId, key: char) -> bool {
+        if self.key_from_home(io, id, key) {
+            return true;
+        }
         let Some(keyed) = self.table.get_mut(id).and_then(Call::keyed_mut) else { return false };
         if keyed.done {
             return true;
@@ -105,6 +119,11 @@ impl Calls {
 
     /// What came of the code is told by a tone, and the call is over after it.
     pub fn signal(&mut self, io: &mut Io, id: CallId, done: bool) {
+        let signals = io.settings.signals;
+        let tune = if done { signals.done } else { signals.refused };
+        if self.signal_home(io, id, done) {
+            return self.play_signal(io, id, tune);
+        }
         let Some(call) = self.table.get_mut(id) else { return };
         if let Some(keyed) = call.keyed_mut() {
             keyed.done = true;
@@ -114,11 +133,10 @@ impl Calls {
             io.fact(Fact::Connected { call: id, agent: None });
         }
         io.cx.timers.set(Timer::Code(id), io.cx.now.instant + TONE);
-        let signals = io.settings.signals;
-        self.play_signal(io, id, if done { signals.done } else { signals.refused });
+        self.play_signal(io, id, tune);
     }
 
-    fn play_signal(&mut self, io: &mut Io, id: CallId, tune: Option<TuneId>) {
+    pub(super) fn play_signal(&mut self, io: &mut Io, id: CallId, tune: Option<TuneId>) {
         let Some(call) = self.table.get(id) else { return };
         let port = call.caller.side.port;
         if let Some(tune) = tune {
@@ -128,6 +146,9 @@ impl Calls {
 
     /// A tune has ended. False: it was none of these tones.
     pub(super) fn signalled(&mut self, io: &mut Io, id: CallId) -> bool {
+        if self.home_is_over(io, id, false) {
+            return true;
+        }
         let Some(keyed) = self.table.get_mut(id).and_then(Call::keyed_mut) else { return false };
         if keyed.done {
             self.end_code(io, id);
@@ -138,6 +159,9 @@ impl Calls {
     /// `Timer::Code`.
     pub fn code_over(&mut self, io: &mut Io, id: CallId) {
         self.slot_is_told(io, id);
+        if self.home_is_over(io, id, true) {
+            return;
+        }
         let Some(keyed) = self.table.get_mut(id).and_then(Call::keyed_mut) else { return };
         match (keyed.done, keyed.digits.is_empty()) {
             (true, _) => self.end_code(io, id),
@@ -146,7 +170,7 @@ impl Calls {
         }
     }
 
-    fn end_code(&mut self, io: &mut Io, id: CallId) {
+    pub(super) fn end_code(&mut self, io: &mut Io, id: CallId) {
         let Some(call) = self.table.get(id) else { return };
         let outcome = if call.was_connected { Outcome::Answered } else { Outcome::Refused };
         let end = End { outcome, by: EndedBy::Switch, status: 200, q850: Some(16) };
@@ -158,7 +182,11 @@ impl Call {
     fn keyed_mut(&mut self) -> Option<&mut Keyed> {
         match &mut self.own.as_mut()?.kind {
             Kind::Code(keyed) => Some(keyed),
-            Kind::Line | Kind::Colleague | Kind::Outside { .. } | Kind::Reached(_) => None,
+            Kind::Line
+            | Kind::Colleague
+            | Kind::Outside { .. }
+            | Kind::Reached(_)
+            | Kind::Home(_) => None,
         }
     }
 }

@@ -104,6 +104,7 @@ impl Calls {
             | Goal::Later { .. }
             | Goal::Goodbye
             | Goal::Placed
+            | Goal::Codes
             | Goal::Dial(_) => {}
         }
     }
@@ -149,6 +150,7 @@ impl Calls {
             | Goal::Served { .. }
             | Goal::Later { .. }
             | Goal::Placed
+            | Goal::Codes
             | Goal::Dial(_) => {}
         }
     }
@@ -163,6 +165,7 @@ impl Calls {
             | Goal::Served { .. }
             | Goal::Later { .. }
             | Goal::Placed
+            | Goal::Codes
             | Goal::Dial(_) => {}
         }
     }
@@ -221,6 +224,7 @@ impl Calls {
                 | Goal::Later { .. }
                 | Goal::Goodbye
                 | Goal::Placed
+                | Goal::Codes
                 | Goal::Dial(_),
                 _,
             ) => {}

@@ -18,6 +18,7 @@ mod ears;
 mod gate;
 mod handover;
 mod hearing;
+mod home;
 mod homes;
 mod in_call;
 mod keyed;

@@ -7,6 +7,7 @@
 use super::calls::{Calls, Io};
 use super::codes::Act as CodeAct;
 use super::conversation::Call;
+use super::home::Session;
 use super::leg::{Leg, Stage};
 use super::out::{Plan, Refusal, Way, Who};
 use super::waiting::answered_elsewhere;
@@ -69,6 +70,8 @@ pub enum Kind {
     Reached(Way),
     /// To a feature code.
     Code(Keyed),
+    /// To a line of codes, by an agent at home.
+    Home(Session),
 }
 
 /// A code that is keyed in.
@@ -81,12 +84,14 @@ pub struct Keyed {
     pub done: bool,
 }
 
-/// An INVITE of a phone of ours, as it came in.
+/// An INVITE of a phone of ours, or of an agent at home, as it came in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Begun {
     pub leg: LegId,
     pub invited: Invited,
     pub arrival: Arrival,
+    /// The agent whose number outside calls to key in codes.
+    pub home: Option<String>,
 }
 
 impl AtPhone {
@@ -133,7 +138,7 @@ impl Calls {
         begun: Begun,
         at: &AtPhone,
     ) -> Option<(CallId, Vec<AgentId>)> {
-        let Begun { leg, invited, arrival } = begun;
+        let Begun { leg, invited, arrival, .. } = begun;
         let call = self.admitted(io, leg, invited, arrival, at.own(Kind::Line))?;
         Some((call, at.kept()))
     }
@@ -226,7 +231,7 @@ impl Calls {
     /// The call, its far end still to be rung.
     fn place(&mut self, io: &mut Io, begun: Begun, own: Option<Box<Own>>) -> Option<CallId> {
         let Some(port) = self.ports.take() else { return refuse(io, begun, Refusal::NoPort) };
-        let Begun { leg, invited, arrival } = begun;
+        let Begun { leg, invited, arrival, .. } = begun;
         let side = io.side(port, &invited);
         // Only a look: the answer is made when the far end has answered.
         let fits = |offer| side.clone().answer(&io.settings.media, offer).map(drop);
@@ -373,7 +378,7 @@ impl Call {
     pub(super) fn way_out(&self) -> Option<&Way> {
         match &self.own.as_ref()?.kind {
             Kind::Outside { way, .. } | Kind::Reached(way) => Some(way),
-            Kind::Line | Kind::Colleague | Kind::Code(_) => None,
+            Kind::Line | Kind::Colleague | Kind::Code(_) | Kind::Home(_) => None,
         }
     }
 

@@ -149,7 +149,7 @@ impl Rules {
             | Goal::Served { queue }
             | Goal::Menu { queue }
             | Goal::Later { queue } => self.queues.contains(queue),
-            Goal::Dial(_) | Goal::Goodbye | Goal::Placed => false,
+            Goal::Dial(_) | Goal::Goodbye | Goal::Placed | Goal::Codes => false,
         }
     }
 }

@@ -6,8 +6,8 @@ use super::codes::{Act, Code};
 use super::out::Refusal;
 use super::peer::Told;
 use super::{
-    Arrival, CallerIn, Choices, DialledIn, Direction, District, Flag, Line, Numbering, Numbers,
-    Settings,
+    Arrival, CallerIn, Choices, DialledIn, Direction, District, Flag, Goal, Line, Numbering,
+    Numbers, Settings,
 };
 use crate::base::number::{self, e164};
 use crate::base::text::clean;
@@ -59,7 +59,11 @@ pub fn dialled<'a>(book: Book<'a>, invited: &Invited) -> Dialled<'a> {
         let raw = clean(&party.user, KEPT);
         let number = canonical(book, &raw);
         let line = settings.lines.get(book.numbers.line(settings, &number)?)?;
-        Some(Dialled { line: Some(line), raw, number, unknown: false })
+        let line = match line.goal == Goal::Codes {
+            true => line_of_codes(settings, invited, line),
+            false => Some(line),
+        };
+        Some(Dialled { line, raw, number, unknown: false })
     });
     if let Some(known) = known {
         return known;
@@ -70,6 +74,26 @@ pub fn dialled<'a>(book: Book<'a>, invited: &Invited) -> Dialled<'a> {
     let raw = clean(&first.user, KEPT);
     let number = canonical(book, &raw);
     Dialled { line, raw, number, unknown: line.is_some() }
+}
+
+/// A line of codes is one to agents at home alone. A stranger from outside who calls it is a caller
+/// as those of unknown numbers are; a phone of ours has no need of it.
+fn line_of_codes<'s>(
+    settings: &'s Settings,
+    invited: &Invited,
+    line: &'s Line,
+) -> Option<&'s Line> {
+    trunk(invited)?;
+    let raw = clean(&caller(settings, invited).user, KEPT);
+    let number = e164(&raw, &settings.plan).filter(|_| !invited.private);
+    match number.and_then(|number| settings.at_home(&number)) {
+        Some(_) => Some(line),
+        None => {
+            let default = settings.default_line.and_then(|at| settings.lines.get(at));
+            let all = default.into_iter().chain(&settings.lines);
+            all.into_iter().find(|line| line.goal.queue().is_some())
+        }
+    }
 }
 
 /// The one form of a dialled number. A district's short code may have lost its 0 on the way; it is

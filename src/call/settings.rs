@@ -123,7 +123,7 @@ impl Settings {
             | Goal::Served { queue }
             | Goal::Menu { queue }
             | Goal::Later { queue } => Some(*queue),
-            Goal::Dial(_) | Goal::Goodbye | Goal::Placed => None,
+            Goal::Dial(_) | Goal::Goodbye | Goal::Placed | Goal::Codes => None,
         })
     }
 }
@@ -255,6 +255,8 @@ pub enum Goal {
     Dial(String),
     /// What a phone of ours dialled. Lines have no such goal.
     Placed,
+    /// Agents at home key in codes. Calls have no such goal.
+    Codes,
 }
 
 impl Goal {
@@ -265,7 +267,7 @@ impl Goal {
             | Goal::Served { queue }
             | Goal::Menu { queue }
             | Goal::Later { queue } => Some(queue),
-            Goal::Dial(_) | Goal::Goodbye | Goal::Placed => None,
+            Goal::Dial(_) | Goal::Goodbye | Goal::Placed | Goal::Codes => None,
         }
     }
 }

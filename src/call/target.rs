@@ -111,9 +111,10 @@ impl Calls {
             Some(Goal::Dial(uri)) => {
                 Ok(Destination::Tries([Try::Ring(Target::Uri(uri.clone()))].into()))
             }
-            Some(Goal::Menu { .. } | Goal::Later { .. } | Goal::Goodbye | Goal::Placed) | None => {
-                Ok(Destination::Tries([self.outside(io, by, name)?].into()))
-            }
+            Some(
+                Goal::Menu { .. } | Goal::Later { .. } | Goal::Goodbye | Goal::Placed | Goal::Codes,
+            )
+            | None => Ok(Destination::Tries([self.outside(io, by, name)?].into())),
         }
     }
 

@@ -148,7 +148,8 @@ impl Calls {
             | Goal::Later { .. }
             | Goal::Goodbye
             | Goal::Dial(_)
-            | Goal::Placed => {}
+            | Goal::Placed
+            | Goal::Codes => {}
         }
         if call.rings_centre() {
             self.stop_centre(io, id, normal());

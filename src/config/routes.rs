@@ -183,7 +183,8 @@ pub fn lines(tables: &[&Table], given: Given, settings: &mut Settings, log: &mut
                 log.add(default_at, what, "keep one of them");
             }
             default = Some(default_at);
-            settings.call.default_line = goal.as_ref().map(|_| settings.call.lines.len());
+            let leads = goal.as_ref().filter(|goal| **goal != Goal::Codes);
+            settings.call.default_line = leads.map(|_| settings.call.lines.len());
         }
         let plan = &settings.call.plan;
         let numbers = numbers.iter().map(|at| number::dialled(&at.it, plan)).collect();
@@ -218,15 +219,18 @@ fn asks(
     let keys = menus::keys(section);
     let unsure = menus::Unsure { queues: given.no_queue, districts: given.no_district };
     let menu = menus::menu(section, keys, unsure, settings);
-    let offers = ["menu", "emergency_key", "callback_key", "priority", "emergency"];
-    if matches!(goal, Some(Goal::Dial(_)))
-        && let Some(key) = offers.into_iter().find(|key| section.has(key))
-    {
+    let offers = ["menu", "emergency_key", "callback_key", "priority", "emergency", "default"];
+    let (offers, does) = match goal {
+        Some(Goal::Dial(_)) => (&offers[..5], "rings a phone"),
+        Some(Goal::Codes) => (&offers[..], "is for codes"),
+        Some(_) | None => (&[][..], ""),
+    };
+    if let Some(key) = offers.iter().find(|key| section.has(key)) {
         let place = section.place_of(key);
-        let what = format!("{key} is for callers who wait, and this line rings a phone");
+        let what = format!("{key} is for callers who wait, and this line {does}");
         section.log.add(place, what, "lead it to a queue, or take it out");
     }
-    let waits = !matches!(goal, Some(Goal::Dial(_)));
+    let waits = !matches!(goal, Some(Goal::Dial(_) | Goal::Codes));
     if keys.callback.is_some() && waits && !given.no_route {
         let place = section.place_of("callback_key");
         out::needed_for("callback_key", place, settings, section.log);
@@ -253,8 +257,9 @@ fn goal(section: &mut Section, settings: &Settings, unsure: bool) -> Option<Goal
     let queues: Vec<&str> = settings.acd.queues.iter().map(|q| q.name.as_str()).collect();
     let queue = section.text("queue", |raw| Ok(raw.to_string()));
     let to = section.text("to", value::uri);
+    let codes = section.flag("codes").unwrap_or(false);
     match (section.has("queue"), section.has("to")) {
-        (false, false) => {
+        (false, false) if !codes => {
             let instead = "write queue = \"general\", or to = \"sip:someone@10.0.0.5\"";
             section.lacking("[[line]] leads nowhere".into(), instead.into());
         }
@@ -262,7 +267,15 @@ fn goal(section: &mut Section, settings: &Settings, unsure: bool) -> Option<Goal
             let place = section.place_of("to");
             section.log.add(place, "[[line]] has both queue and to", "keep one of them");
         }
-        (true, false) | (false, true) => {}
+        (true, false) | (false, true) | (false, false) => {}
+    }
+    if codes && (section.has("queue") || section.has("to")) {
+        let place = section.place_of("codes");
+        let what = "a line of codes is for agents at home, and leads nowhere else";
+        section.log.add(place, what, "take out queue and to, or codes");
+    }
+    if codes {
+        return Some(Goal::Codes);
     }
     if let Some(to) = to {
         return Some(Goal::Dial(to.it));

@@ -188,6 +188,9 @@ impl Switch {
                 let peer = self.peer_of(call);
                 self.keyed(now, (call, &phone, peer), Code { act, rest: digits }, out);
             }
+            call::Effect::Proves { call, agent, pin } => {
+                self.proves(now, (call, &agent), &pin, out);
+            }
             call::Effect::Categorised { call, agent, category } => {
                 self.categorised(now, call, agent, category, out);
             }
@@ -382,7 +385,7 @@ impl Switch {
     }
 
     /// Where the caller's signalling comes from.
-    fn peer_of(&self, call: CallId) -> SocketAddr {
+    pub(super) fn peer_of(&self, call: CallId) -> SocketAddr {
         let caller = self.state.calls.get(call).map(|call| call.caller.id);
         let from = caller.and_then(|leg| self.state.sip.heard_from(leg));
         SocketAddr::new(from.unwrap_or(Ipv4Addr::UNSPECIFIED.into()), 0)

@@ -22,6 +22,7 @@ mod explain;
 mod fact;
 mod fallback;
 mod heal;
+mod home;
 pub mod journal;
 mod kept;
 mod ledger;

@@ -11,11 +11,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Why a feature code did nothing; the phone only hears that it did not.
-type Denied = &'static str;
+pub(super) type Denied = &'static str;
 
 impl Switch {
     /// A phone of ours calls.
     pub(super) fn begin(&mut self, now: Now, begun: Begun, out: &mut Out) {
+        if let Some(agent) = begun.home.clone() {
+            return self.begin_home(now, &agent, begun);
+        }
         let Source::User(phone) = begun.invited.source.clone() else { return };
         let code = crate::call::code_of(&self.settings.call, &begun.invited);
         match code {
@@ -43,7 +46,7 @@ impl Switch {
     }
 
     /// Who is at a phone, as the desk knows them.
-    fn at_phone(&self, phone: &str) -> AtPhone {
+    pub(super) fn at_phone(&self, phone: &str) -> AtPhone {
         let seated = self.state.calls.seats.agent_at(phone);
         let agent = seated.and_then(|name| self.state.desk.agent_id(name));
         let standing = agent.map_or(Standing::Off, |agent| self.state.desk.standing(agent));
@@ -97,7 +100,7 @@ impl Switch {
     ) {
         let at = self.at_phone(phone);
         let act = code.act;
-        let result = self.do_code(now, (phone, peer), &at, &code, out);
+        let result = self.do_code(now, (call, phone, peer), &at, &code, out);
         // The tone is heard in peace: whoever is at the phone is offered nobody meanwhile.
         let ends_wrap_up = matches!(act, Act::LogIn | Act::Ready | Act::EndWrapUp | Act::Category);
         let wraps_up = at.agent.map(|agent| self.state.desk.standing(agent));
@@ -121,7 +124,7 @@ impl Switch {
     }
 
     /// The call of a code keeps this agent from callers until it is over.
-    fn keep(&mut self, now: Now, agent: Option<AgentId>, call: CallId) {
+    pub(super) fn keep(&mut self, now: Now, agent: Option<AgentId>, call: CallId) {
         let Some(agent) = agent.filter(|_| self.state.calls.get(call).is_some()) else { return };
         match self.state.desk.standing(agent) {
             Standing::Off | Standing::Free | Standing::WrapUp => {}
@@ -134,13 +137,20 @@ impl Switch {
     fn do_code(
         &mut self,
         now: Now,
-        (phone, peer): (&str, SocketAddr),
+        (call, phone, peer): (CallId, &str, SocketAddr),
         at: &AtPhone,
         code: &Code,
         out: &mut Out,
     ) -> Result<AgentId, Denied> {
+        let home = self.state.calls.home_of(call).map(|(_, proven)| proven);
+        if home == Some(false) {
+            return Err("no pin was keyed in");
+        }
         if code.act == Act::LogIn {
-            return self.log_in(now, (phone, peer), &code.rest, out);
+            return match home {
+                Some(_) => self.is_home(now, phone),
+                None => self.log_in(now, (phone, peer), &code.rest, out),
+            };
         }
         let agent = at.agent.ok_or("nobody sits at this phone")?;
         let logged_in = || at.logged_in.then_some(()).ok_or("nobody is logged in at this phone");
@@ -163,7 +173,8 @@ impl Switch {
             }
             Act::Ready => {
                 // Whoever has a pin proves it; a phone of one's own is proof where there is none.
-                let open = at.logged_in || self.pin_of(&at.account).is_none();
+                let proven = home == Some(true);
+                let open = at.logged_in || proven || self.pin_of(&at.account).is_none();
                 open.then_some(()).ok_or("log in first")?;
             }
             Act::Pause => {
@@ -200,36 +211,52 @@ impl Switch {
             }
             None => phone.to_string(),
         };
+        let agent = self.prove(now, (phone, peer), (&name, pin), out)?;
+        self.sit_down(now, (&name, phone));
+        Ok(agent)
+    }
+
+    /// Whether that is the agent's pin; tries are counted by where they come from, and for whom.
+    pub(super) fn prove(
+        &mut self,
+        now: Now,
+        (phone, peer): (&str, SocketAddr),
+        (name, pin): (&str, &str),
+        out: &mut Out,
+    ) -> Result<AgentId, Denied> {
         let tries = &mut self.state.calls.tries;
-        if tries.is_locked(phone, &name, now.instant) {
+        if tries.is_locked(phone, name, now.instant) {
             return Err("too many wrong pins");
         }
-        let right = self.pin_of(&name).is_some_and(|own| own == pin);
-        let agent = self.state.desk.agent_id(&name).filter(|_| right);
+        let right = self.pin_of(name).is_some_and(|own| own == pin);
+        let agent = self.state.desk.agent_id(name).filter(|_| right);
         let tries = &mut self.state.calls.tries;
         let Some(agent) = agent else {
             let lock_after = self.settings.sip.lock_after;
-            if tries.wrong(phone, &name, lock_after, now.instant) {
-                let user = crate::base::text::clean(&name, 64);
+            if tries.wrong(phone, name, lock_after, now.instant) {
+                let user = crate::base::text::clean(name, 64);
                 self.fact(now, What::Locked { user, peer }, out);
             }
             return Err("wrong pin");
         };
-        tries.right(phone, &name);
+        tries.right(phone, name);
+        Ok(agent)
+    }
+
+    /// One phone, one agent: whoever sat there before has gone.
+    pub(super) fn sit_down(&mut self, now: Now, (name, phone): (&str, &str)) {
         let before = self.state.calls.seats.agent_at(phone).map(str::to_string);
-        let moved = self.state.calls.seats.sit(&name, phone);
-        // One phone, one agent: whoever sat there before has gone.
-        if let Some(before) = before.filter(|before| *before != name)
+        let moved = self.state.calls.seats.sit(name, phone);
+        if let Some(before) = before.filter(|before| before != name)
             && let Some(before) = self.state.desk.agent_id(&before)
             && self.state.desk.is_logged_in(before)
         {
             self.wish(now, before, Wish::LogOut);
         }
         self.reseat(now, moved);
-        Ok(agent)
     }
 
-    fn pin_of(&self, agent: &str) -> Option<&str> {
+    pub(super) fn pin_of(&self, agent: &str) -> Option<&str> {
         let at = self.settings.acd.agents.iter().position(|own| own.id == agent)?;
         Some(self.settings.pins.get(at)?.as_ref()?.0.as_str())
     }

@@ -339,7 +339,10 @@ impl Switch {
                 | call::Goal::Served { queue }
                 | call::Goal::Later { queue }
                 | call::Goal::Menu { queue } => Some(queue),
-                call::Goal::Dial(_) | call::Goal::Goodbye | call::Goal::Placed => None,
+                call::Goal::Dial(_)
+                | call::Goal::Goodbye
+                | call::Goal::Placed
+                | call::Goal::Codes => None,
             };
             let of_menu = line.menu.iter_mut().filter_map(|choice| match &mut choice.means {
                 call::Means::Queue(queue, _) => Some(queue),

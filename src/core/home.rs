@@ -1,0 +1,60 @@
+//! Carries what agents at home key in: who they are is their number, and their pin where they have
+//! one. What a code then does is the same as at a desk.
+
+use super::own::Denied;
+use super::{Out, Switch};
+use crate::acd::Standing;
+use crate::base::{AgentId, CallId, Now};
+use crate::call::Begun;
+
+impl Switch {
+    /// An agent at home calls a line of codes.
+    pub(super) fn begin_home(&mut self, now: Now, agent: &str, begun: Begun) {
+        let at = self.at_phone(agent);
+        let asks_pin = self.pin_of(agent).is_some();
+        let mut answered = None;
+        self.calls(now, |calls, io| {
+            answered = calls.answer_home(io, begun, &at, (agent, asks_pin));
+        });
+        // Their phone is taken; but whoever only claims the number takes nobody from callers.
+        if let Some(call) = answered.filter(|_| !asks_pin) {
+            self.keep_at_home(now, at.agent, call);
+        }
+    }
+
+    /// They have keyed in their pin.
+    pub(super) fn proves(
+        &mut self,
+        now: Now,
+        (call, agent): (CallId, &str),
+        pin: &str,
+        out: &mut Out,
+    ) {
+        let peer = self.peer_of(call);
+        let number = self.state.calls.get(call).map(|call| call.number.clone());
+        let from = (number.unwrap_or_default(), peer);
+        let proven = self.prove(now, (&from.0, from.1), (agent, pin), out);
+        let locked = self.state.calls.tries.is_locked(&from.0, agent, now.instant);
+        if proven.is_ok() {
+            let at = self.at_phone(agent);
+            self.keep_at_home(now, at.agent, call);
+        }
+        self.calls(now, |calls, io| calls.proven(io, call, proven.is_ok(), locked));
+    }
+
+    /// Nobody is offered to a telephone that is taken. Notes go on: what is keyed in may be of
+    /// them.
+    fn keep_at_home(&mut self, now: Now, agent: Option<AgentId>, call: CallId) {
+        let writes = |agent: &AgentId| self.state.desk.standing(*agent) == Standing::WrapUp;
+        if !agent.as_ref().is_some_and(writes) {
+            self.keep(now, agent, call);
+        }
+    }
+
+    /// They are there, wherever else they sat before.
+    pub(super) fn is_home(&mut self, now: Now, agent: &str) -> Result<AgentId, Denied> {
+        let id = self.state.desk.agent_id(agent).ok_or("there is no such agent")?;
+        self.sit_down(now, (agent, agent));
+        Ok(id)
+    }
+}
