@@ -81,10 +81,11 @@ impl Session {
         }
         match codes.called(&self.digits, ends) {
             SoFar::More => Pressed::More,
-            SoFar::Nothing => {
-                self.digits.clear();
-                Pressed::Nonsense
-            }
+            SoFar::Nothing => match std::mem::take(&mut self.digits).as_str() {
+                // The end of what was complete before it.
+                "#" => Pressed::More,
+                _ => Pressed::Nonsense,
+            },
             SoFar::Code(code) => {
                 self.digits.clear();
                 Pressed::Code(code)
