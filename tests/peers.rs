@@ -4,7 +4,7 @@
 
 mod desk_world;
 
-use desk_world::{Habit, OP1, ROUTE, Stage, field, secs};
+use desk_world::{BSNL, Habit, OP1, ROUTE, Stage, field, secs};
 use pukar::call::{EndedBy, Outcome, Way};
 use pukar::core::{CallRecord, Verb};
 
@@ -517,32 +517,72 @@ fn a_caller_whom_a_district_has_is_given_back_as_soon_as_its_last_agent_has_left
     }
 }
 
-#[test]
-fn whom_a_district_has_answered_goes_back_too_where_nobody_there_can_go_on_with_them() {
-    for (way, logs_out_first) in
-        [(None, false), (None, true), (Some(Way::Blind), false), (Some(Way::Consult), true)]
-    {
-        let mut pair = Pair::new(&state(), &district(""));
+/// How somebody of the state's comes to the district, where an agent answers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Lent {
+    /// A caller, by the switch.
+    Overflown,
+    /// A caller, whom an agent has sent there so.
+    Sent(Way),
+    /// Whom an agent had called.
+    Called,
+}
+
+const OUT_BY_BSNL: &str = "[[route]]\nprefixes = [\"+91\"]\ntrunk = \"bsnl\"\n\
+                           identity = \"+917552551181\"\n";
+
+impl Lent {
+    fn at_the_district(self) -> Pair {
+        let mut pair = Pair::new(&format!("{}{OUT_BY_BSNL}", state()), &district(""));
         pair.district.set_agent("op1", "ready");
-        match way {
-            None => _ = pair.dial(FIRST),
-            Some(way) => {
-                pair.state.set_agent("op1", "ready");
-                pair.state.dial(FIRST, "181", "");
-                pair.wait(5);
-                let call = pair.state.arrival().id.clone();
-                pair.state.ask(Verb::Transfer { call, to: "district:shivpuri".into(), way });
-                pair.talk();
-                pair.wait(1);
-                if way == Way::Consult {
-                    pair.state.far_end_hangs_up(OP1);
-                    pair.talk();
-                }
-            }
+        if self == Lent::Overflown {
+            pair.dial(FIRST);
+        } else {
+            self.by_an_agent(&mut pair);
         }
         pair.wait(30);
-        assert_eq!(pair.district.state("op1"), "talking", "{way:?}");
+        assert_eq!(pair.district.state("op1"), "talking", "{self:?}");
         pair.state.set_agent("op1", "logout");
+        pair
+    }
+
+    fn by_an_agent(self, pair: &mut Pair) {
+        pair.state.set_agent("op1", "ready");
+        let way = match self {
+            Lent::Sent(way) => {
+                pair.state.dial(FIRST, "181", "");
+                way
+            }
+            Lent::Overflown | Lent::Called => {
+                pair.state.phone_dials(OP1, "op1", FIRST);
+                pair.state.far_end_answers(BSNL);
+                Way::Blind
+            }
+        };
+        pair.wait(5);
+        let call = pair.state.arrival().id.clone();
+        pair.state.ask(Verb::Transfer { call, to: "district:shivpuri".into(), way });
+        assert!(pair.state.replies.last().unwrap().is_ok(), "{:?}", pair.state.replies);
+        pair.talk();
+        pair.wait(1);
+        if matches!(self, Lent::Sent(Way::Consult | Way::Join)) {
+            pair.state.far_end_hangs_up(OP1);
+            pair.talk();
+        }
+    }
+}
+
+#[test]
+fn whom_a_district_has_answered_goes_back_too_where_nobody_there_can_go_on_with_them() {
+    for (lent, logs_out_first) in [
+        (Lent::Overflown, false),
+        (Lent::Overflown, true),
+        (Lent::Sent(Way::Blind), false),
+        (Lent::Sent(Way::Consult), true),
+        (Lent::Sent(Way::Join), false),
+        (Lent::Called, false),
+    ] {
+        let mut pair = lent.at_the_district();
         // The agent puts them back into the line, and is the last to go; or the other way round.
         let call = pair.district.arrival().id.clone();
         if logs_out_first {
@@ -558,13 +598,34 @@ fn whom_a_district_has_answered_goes_back_too_where_nobody_there_can_go_on_with_
             pair.talk();
         }
         pair.kill();
-        assert_eq!(pair.district.switch.state().counts().0, 0, "{way:?}: gone from there");
+        assert_eq!(pair.district.switch.state().counts().0, 0, "{lent:?}: gone from there");
         assert_eq!(pair.there().outcome, Outcome::Answered);
-        assert_eq!(pair.state.switch.state().counts().0, 1, "{way:?}: in the line of the state");
+        assert_eq!(pair.state.switch.state().counts().0, 1, "{lent:?}: in the line of the state");
         pair.state.habit(OP1, Habit::Answers);
         pair.state.set_agent("op1", "ready");
         assert_eq!(pair.state.state("op1"), "talking");
         assert!(pair.state.records.is_empty());
+        pair.state.far_end_hangs_up(OP1);
+        pair.talk();
+        pair.wait(60);
+        let [record] = &pair.state.records[..] else { panic!("{:?}", pair.state.records) };
+        let there = record.legs.iter().find(|leg| leg.role == "target" && leg.q850 == Some(31));
+        assert_eq!(there.map(|leg| leg.status), Some(200), "a goodbye, and no loss: {record:?}");
+    }
+}
+
+#[test]
+fn who_hangs_up_at_a_district_gives_nobody_back_whatever_its_network_says_of_it() {
+    for lent in [Lent::Overflown, Lent::Sent(Way::Consult), Lent::Sent(Way::Join), Lent::Called] {
+        let mut pair = lent.at_the_district();
+        pair.state.set_agent("op1", "ready");
+        // "Normal, unspecified": what gateways say at the end of any call.
+        pair.district.far_end_hangs_up_with(OP1, "Reason: Q.850;cause=31\r\n");
+        pair.talk();
+        assert_eq!(pair.state.switch.state().counts().0, 0, "{lent:?}: nobody is queued again");
+        pair.wait(60);
+        let [record] = &pair.state.records[..] else { panic!("{lent:?} {:?}", pair.state.records) };
+        assert_eq!((record.outcome, record.ended_by), (Outcome::Answered, EndedBy::Target));
     }
 }
 

@@ -219,7 +219,10 @@ impl Calls {
         io.out.push(leg.close());
         let (leg, role) = (leg.id, leg.role);
         match role {
-            Role::Target => self.came_home(io, call),
+            Role::Target => {
+                self.came_home(io, call);
+                self.centre_is_left(call);
+            }
             Role::Agent(agent) => self.asks_no_more(call, agent),
             Role::Caller | Role::Supervisor(_) => {}
         }
@@ -228,6 +231,19 @@ impl Calls {
 
     /// Ends the call: every leg but `gone`, which has ended already, is hung up.
     pub(super) fn finish(&mut self, io: &mut Io, id: CallId, end: End, gone: Option<LegId>) {
+        let cause = Cause { q850: end.q850.or(Some(16)), ..Cause::default() };
+        self.finish_with(io, id, end, gone, cause);
+    }
+
+    /// The same, with these words to whoever is hung up on.
+    pub(super) fn finish_with(
+        &mut self,
+        io: &mut Io,
+        id: CallId,
+        end: End,
+        gone: Option<LegId>,
+        cause: Cause,
+    ) {
         let Some(call) = self.table.remove(id) else { return };
         self.tally.over(id);
         match &call.back {
@@ -260,7 +276,6 @@ impl Calls {
         self.cut_off(io, &call, end.by);
         io.cx.timers.cancel(Timer::DialTimeout(id));
         io.cx.timers.cancel(Timer::Parked(id));
-        let cause = Cause { q850: end.q850.or(Some(16)), ..Cause::default() };
         for leg in call.legs() {
             if Some(leg.id) != gone {
                 let invited_us = leg.role == Role::Caller && call.back.is_none();

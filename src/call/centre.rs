@@ -6,7 +6,7 @@
 use super::calls::{Calls, Io};
 use super::conversation::Call;
 use super::leg::{Leg, Stage};
-use super::peer::GIVEN_BACK;
+use super::peer;
 use super::waiting::answered_elsewhere;
 use super::{Centre, Effect, EndedBy, Fact, Goal, Role, Settings};
 use crate::base::{CallId, Instant, LegId, QueueId, Timer, TrunkId};
@@ -133,6 +133,10 @@ impl Calls {
         io.cx.timers.cancel(Timer::DialTimeout(id));
         self.tell_rung(io, id, true);
         let Some(call) = self.table.get_mut(id) else { return };
+        let is_peer = call.centre.is_some_and(|trunk| io.settings.is_peer(trunk));
+        if let Some(leg) = call.leg_mut(leg) {
+            leg.gives_back = is_peer;
+        }
         if let Goal::Queue(queue) = call.goal {
             call.goal = Goal::Served { queue };
             io.out.push(Effect::Leave { call: id, hung_up: false });
@@ -180,6 +184,14 @@ impl Calls {
         }
         self.stop_centre(io, id, Cause { q850: Some(19), ..Cause::default() });
         self.without_centre(io, id);
+    }
+
+    /// A leg that was dialled for the caller is over: where it was the last, nobody is at the centre.
+    pub(super) fn centre_is_left(&mut self, id: CallId) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        if !call.others.iter().any(|leg| leg.role == Role::Target) {
+            call.centre = None;
+        }
     }
 
     pub(super) fn agent_was_first(&mut self, io: &mut Io, id: CallId) {
@@ -247,14 +259,14 @@ impl Calls {
     pub fn give_back(&mut self, io: &mut Io, id: CallId) {
         let Some(call) = self.table.get(id) else { return };
         let at_home = call.came_by().is_some_and(|trunk| !self.is_down(trunk));
-        let end = match call.is_lent() {
-            true => call.given_back(),
-            false if at_home && call.has_a_home() => {
-                call.end(EndedBy::Switch, 200, Some(GIVEN_BACK))
-            }
-            false => return,
-        };
-        self.finish(io, id, end, None);
+        if call.is_lent() {
+            let end = call.given_back();
+            self.finish(io, id, end, None);
+        } else if at_home && call.has_a_home() {
+            let cause = peer::gives_back();
+            let end = call.end(EndedBy::Switch, 200, cause.q850);
+            self.finish_with(io, id, end, None, cause);
+        }
     }
 
     /// A queue that did not keep the caller sends them to another.
@@ -310,12 +322,6 @@ impl Call {
         let rings = |leg: &Leg| leg.role == Role::Target && leg.stage == Stage::Ringing;
         let is_peer = self.centre.is_some_and(|trunk| settings.is_peer(trunk));
         is_peer && self.rings_centre() && self.others.iter().any(rings)
-    }
-
-    /// They talk with a switch of ours, which gives them back with this cause.
-    pub(super) fn is_given_back(&self, settings: &Settings, cause: &Cause) -> bool {
-        let at_peer = self.centre.is_some_and(|trunk| settings.is_peer(trunk));
-        at_peer && cause.q850 == Some(GIVEN_BACK)
     }
 
     /// A centre rings for a caller who hears music.

@@ -85,7 +85,7 @@ pub struct Call {
     pub confirms: BTreeSet<AgentId>,
     /// What a call is besides, that a phone of ours placed.
     pub own: Option<Box<Own>>,
-    /// The trunk to the centre that rings for them, or did last, ...
+    /// The trunk to the centre that rings for them, or has them, ...
     pub centre: Option<TrunkId>,
     /// ... and when it was dialled, or said last that they are in its line.
     pub centre_since: Instant,

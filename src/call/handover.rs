@@ -257,7 +257,9 @@ impl Calls {
         io.cx.timers.cancel(Timer::DialTimeout(id));
         self.tell_rung(io, id, true);
         let Some(call) = self.table.get_mut(id) else { return };
-        let is_outside = call.leg(leg).is_some_and(|leg| leg.role == Role::Target);
+        let at_peer = call.handover.as_ref().is_some_and(|over| over.peer.is_some());
+        let reached = call.leg_mut(leg).filter(|leg| leg.role == Role::Target);
+        let is_outside = reached.map(|leg| leg.gives_back = at_peer).is_some();
         let Some(over) = call.handover.as_mut() else { return };
         if is_outside {
             lasts_until(io, id, io.cx.now.instant, over.longest);

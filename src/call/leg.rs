@@ -36,6 +36,9 @@ pub struct Leg {
     pub unheard: bool,
     /// It waits, and nothing comes from it: is anybody there?
     pub absent: bool,
+    /// At a switch of ours, which was told that the caller has a place here: it gives them back
+    /// where nobody there can go on with them.
+    pub gives_back: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -79,6 +82,7 @@ impl Leg {
             pressed: Pressed::Never,
             unheard: false,
             absent: false,
+            gives_back: false,
         }
     }
 

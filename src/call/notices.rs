@@ -238,9 +238,9 @@ impl Calls {
                 self.partner_gone(io, id, leg, (silent, by), cause);
             }
             Role::Target if call.needs(leg) => {
-                let silent = silent || call.is_given_back(io.settings, &cause);
+                let stays = silent || gone.is_given_back(&cause);
                 let by = if silent { gone.lost_as(EndedBy::Lost) } else { EndedBy::Target };
-                self.partner_gone(io, id, leg, (silent, by), cause);
+                self.partner_gone(io, id, leg, (stays, by), cause);
             }
             Role::Target if call.rings_centre() || call.handover.is_some() => {
                 self.refused(io, id, leg, 480, cause);

@@ -4,7 +4,7 @@
 //! and has a place there until somebody here answers. Only a peer is told, and believed.
 
 use super::conversation::Call;
-use super::leg::Stage;
+use super::leg::{Leg, Stage};
 use super::{End, EndedBy, Goal, Outcome, Settings};
 use crate::base::text::clean;
 use crate::base::{Id, Instant, TrunkId, limits};
@@ -28,9 +28,11 @@ const PLACE: &str = "X-Pukar-Place";
 const KEPT_THERE: &str = "kept";
 /// The ids of the call at every switch that has lent the caller on, the first of them first.
 const PASSED: &str = "X-Pukar-Passed";
-/// RFC 3326: with this cause of Q.850, "normal, unspecified", a caller is given back, answered or
-/// not.
-pub(super) const GIVEN_BACK: u8 = 31;
+/// RFC 3326: with this cause of Q.850, "normal, unspecified", a caller is given back, ...
+const GIVEN_BACK: u8 = 31;
+/// ... and with these words whoever had been answered: the cause alone is what networks say at the
+/// end of any call.
+const IN_WORDS: &str = "Given back to the place that is kept";
 /// Characters of one value, and of all the ids.
 const KEPT: usize = 64;
 const PASSED_KEPT: usize = 27 * limits::PLACES_MAX;
@@ -190,6 +192,18 @@ impl Call {
     /// RFC 3326: somebody there has answered a caller whom we had on loan.
     pub(super) fn was_answered_there(&self, cause: &Cause) -> bool {
         self.is_lent() && cause.sip == Some(200)
+    }
+}
+
+/// What whoever has been answered is given back with.
+pub(super) fn gives_back() -> Cause {
+    Cause { q850: Some(GIVEN_BACK), sip: Some(480), text: IN_WORDS.into() }
+}
+
+impl Leg {
+    /// A switch of ours that had the caller gives them back with this cause.
+    pub(super) fn is_given_back(&self, cause: &Cause) -> bool {
+        self.gives_back && cause.sip == Some(480) && cause.text == IN_WORDS
     }
 }
 

@@ -424,7 +424,8 @@ impl Recording {
         let Some(notice) = notice.filter(|_| !self.file.is_empty() && call.centre.is_none()) else {
             return heard;
         };
-        let new = call.legs().filter(|leg| leg.role == Role::Target && !leg.told);
+        let is_new = |leg: &&Leg| leg.role == Role::Target && !leg.told && !leg.gives_back;
+        let new = call.legs().filter(is_new);
         let new = new.map(|leg| leg.side.port).filter(|port| heard.contains_key(port));
         let before = std::mem::replace(&mut self.newcomers, new.collect());
         for &port in self.newcomers.difference(&before) {

@@ -2,6 +2,7 @@
 //! a fixed address.
 
 use super::calls::{Calls, Io};
+use super::conversation::Call;
 use super::hearing::tell_hold;
 use super::leg::Stage;
 use super::own::Ring;
@@ -178,13 +179,13 @@ impl Calls {
     }
 
     /// Somebody else than the caller has left the conversation, or a call that is being handed
-    /// over. `silent`: without a goodbye.
+    /// over. `stays`: without a goodbye, or to give the caller back.
     pub(super) fn partner_gone(
         &mut self,
         io: &mut Io,
         id: CallId,
         leg: LegId,
-        (silent, by): (bool, EndedBy),
+        (stays, by): (bool, EndedBy),
         cause: Cause,
     ) {
         let heir = self.heir(id);
@@ -195,7 +196,8 @@ impl Calls {
         let Some(gone) = call.take_other(leg) else { return };
         let was = (call.handover.as_deref()).map(|over| (over.way, over.by, over.consulted));
         let heir = heir.filter(|_| was.is_none() && talk == [caller]);
-        let (status, agent) = if silent { (408, gone.role) } else { (200, gone.role) };
+        let lost = stays && !gone.is_given_back(&cause);
+        let (status, agent) = (if lost { 408 } else { 200 }, gone.role);
         match was {
             Some((_, Some(own), consulted)) if own == leg => {
                 if let Some(over) = &mut call.handover {
@@ -224,14 +226,16 @@ impl Calls {
             _ => {
                 self.bury(io, id, &gone, status, cause);
                 let call_is_whole = self.table.get(id).is_some_and(|c| c.is_talking(caller));
-                let stays = silent && call_is_whole && self.has_queue(id);
+                let stays = stays && call_is_whole;
                 match agent {
-                    Role::Agent(_) if stays && was.is_some() => {
+                    Role::Agent(_) if stays && self.has_queue(id) && was.is_some() => {
                         self.let_go(io, id, agent);
                         self.hander_gone(io, id, talk, None);
                     }
-                    Role::Agent(_) if stays => self.return_to_queue(io, id, agent),
-                    Role::Target if stays && was.is_none() && self.is_at_centre(id) => {
+                    Role::Agent(_) if stays && self.has_queue(id) => {
+                        self.return_to_queue(io, id, agent)
+                    }
+                    Role::Target if stays && was.is_none() && self.is_handed_on(id) => {
                         self.return_to_queue(io, id, agent);
                     }
                     Role::Agent(_) | Role::Caller | Role::Target | Role::Supervisor(_) => {
@@ -296,10 +300,11 @@ impl Calls {
         self.table.get(id).is_some_and(|call| call.queue().is_some())
     }
 
-    /// Whether the caller talks with a centre that was rung for them while they waited.
-    fn is_at_centre(&self, id: CallId) -> bool {
-        let served = |call: &super::Call| matches!(call.goal, Goal::Served { .. });
-        self.table.get(id).is_some_and(|call| served(call) && call.own.is_none())
+    /// Whether the caller talks with a centre that was rung for them while they waited, or with
+    /// somebody outside whom an agent has handed them to.
+    fn is_handed_on(&self, id: CallId) -> bool {
+        let served = |call: &Call| matches!(call.goal, Goal::Served { .. }) && call.own.is_none();
+        self.table.get(id).is_some_and(|call| served(call) || call.was_called())
     }
 
     /// The call is over by the hand of one whose leg is gone already.

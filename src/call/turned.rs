@@ -56,6 +56,11 @@ impl Calls {
 }
 
 impl Call {
+    /// Whether the caller is somebody whom an agent has called, and who can be handed over.
+    pub(super) fn was_called(&self) -> bool {
+        self.own.as_ref().is_some_and(|own| matches!(own.kind, Kind::Reached(_)))
+    }
+
     /// Whether this is the phone of an agent who has reached a number outside.
     pub(super) fn has_reached(&self, leg: LegId) -> bool {
         // Not a consultation beside another call, nor a phone at which nobody sits.

@@ -286,12 +286,18 @@ impl Stage {
     }
 
     pub fn far_end_hangs_up_at_once(&mut self, address: &str) {
+        self.far_end_hangs_up_with(address, "");
+    }
+
+    /// With these further header lines.
+    pub fn far_end_hangs_up_with(&mut self, address: &str, more: &str) {
         self.serial += 1;
         let to: SocketAddr = address.parse().unwrap();
         let (_, invite) = self.invites.iter().rev().find(|(at, _)| *at == to).unwrap().clone();
         let text = format!(
             "BYE {} SIP/2.0\r\nVia: SIP/2.0/UDP {address};branch=z9hG4bKb{}\r\nFrom: {};tag=far\r\n\
-             To: {}\r\nCall-ID: {}\r\nCSeq: 7 BYE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+             To: {}\r\nCall-ID: {}\r\nCSeq: 7 BYE\r\nMax-Forwards: 70\r\n{more}\
+             Content-Length: 0\r\n\r\n",
             uri(field(&invite, "Contact")),
             self.serial,
             field(&invite, "To"),
