@@ -242,11 +242,26 @@ fn a_gap_is_closed_neither_by_a_level_that_nobody_has_nor_by_a_way_into_the_same
     let found = read(&two("07:00-22:00")).unwrap_err();
     assert!(found.len() == 2 && found[0].contains("from mon 22:00 to tue 06:00"), "{found:?}");
     assert!(read(&two("22:00-06:00")).is_ok(), "one is there when the other is not");
+    // Nor by one whose own callers wait then: nobody else is sent there.
+    let waits =
+        two("07:00-22:00").replace("name = \"b\"\n", "name = \"b\"\nwhen_unstaffed = \"wait\"\n");
+    let found = read(&waits).unwrap_err();
+    assert!(found.len() == 1 && found[0].contains("serves queue \"a\""), "{found:?}");
     // Nor by a queue that takes nobody then.
     let shut =
         two("07:00-22:00").replace("name = \"b\"\n", "name = \"b\"\nwhen_unstaffed = \"refuse\"\n");
     let found = read(&shut).unwrap_err();
     assert!(found.len() == 1 && found[0].contains("serves queue \"a\""), "{found:?}");
+    // A way leads on: at night a third is there for both.
+    let third = "[[queue]]\nname = \"c\"\nskills = [\"c\"]\n";
+    let day = shift("d", "06:00-22:00", "op1") + &shift("e", "06:00-22:00", "op2");
+    let queues = way("a", "b") + &way("b", "c") + third;
+    let row = |hours: &str| {
+        let third = shift("n", hours, "op3");
+        read(&format!("{agents}{}{queues}{day}{third}", agent("op3", "c")))
+    };
+    assert!(row("00:00-24:00").is_ok());
+    assert_eq!(row("06:00-22:00").unwrap_err().len(), 3);
 }
 
 #[test]

@@ -230,6 +230,86 @@ fn nobody_is_sent_from_where_somebody_works_to_where_nobody_does() {
     }
 }
 
+/// A village, its district and the state: who works where by turns.
+const THREE: &str = r#"
+[[line]]
+numbers = ["181"]
+queue = "village"
+[[queue]]
+name = "village"
+skills = ["village"]
+[[queue.overflow]]
+unstaffed = true
+to = "queue:district"
+[[queue]]
+name = "district"
+skills = ["district"]
+when_unstaffed = "overflow"
+[[queue.overflow]]
+unstaffed = true
+to = "queue:village"
+[[queue.overflow]]
+unstaffed = true
+to = "queue:state"
+[[queue]]
+name = "state"
+skills = ["state"]
+[[agent]]
+id = "op1"
+contact = "sip:op1@10.2.0.1"
+skills = ["state"]
+[[agent]]
+id = "op2"
+contact = "sip:op2@10.2.0.2"
+skills = ["district"]
+[[agent]]
+id = "op3"
+contact = "sip:op3@10.2.0.3"
+skills = ["village"]
+"#;
+
+#[test]
+fn a_way_out_leads_on_past_whoever_has_gone_home_to_the_first_who_works() {
+    for refuses in [false, true] {
+        let own = "name = \"village\"\n";
+        let sends_out = format!("{own}when_unstaffed = \"overflow\"\n");
+        let text = THREE.replacen(own, if refuses { &sends_out } else { own }, 1);
+        let mut stage = Stage::new(&text);
+        stage.habit(OP1, Habit::Rings);
+        stage.set_agent("op1", "ready");
+        stage.dial("9826000001", "181", "");
+        stage.wait(secs(6));
+        let why = if refuses { "turned-away" } else { "unstaffed" };
+        assert_eq!(
+            stage.story(),
+            [format!("village -> queue:state ({why})"), "offered op1".into()]
+        );
+        // By day the district has them.
+        let mut stage = Stage::new(&text);
+        stage.habit("10.2.0.2:5060", Habit::Rings);
+        ["op1", "op2"].into_iter().for_each(|agent| stage.set_agent(agent, "ready"));
+        stage.dial("9826000001", "181", "");
+        stage.wait(secs(6));
+        let there = format!("village -> queue:district ({why})");
+        assert_eq!(stage.story(), [there, "offered op2".into()]);
+    }
+}
+
+#[test]
+fn a_way_out_ends_where_a_supervisor_has_shut_the_next_one() {
+    let mut stage = Stage::new(THREE);
+    stage.set_agent("op1", "ready");
+    queue_is(&mut stage, "district", "overflow off");
+    stage.dial("9826000001", "181", "");
+    stage.wait(secs(20));
+    assert_eq!((stage.story(), at_desk(&stage)), (Vec::new(), 1));
+    assert_eq!(stage.switch.stranded(), []);
+    queue_is(&mut stage, "district", "overflow auto");
+    assert_eq!(stage.switch.stranded().len(), 1, "the law follows ways as far");
+    stage.wait(secs(6));
+    assert_eq!(stage.story()[0], "village -> queue:state (unstaffed)");
+}
+
 #[test]
 fn an_emergency_that_has_waited_for_long_is_sent_on_or_stays_and_is_never_hung_up_on() {
     let text = BOTH.replacen("default = true", "default = true\nemergency = true", 1);

@@ -41,6 +41,6 @@ pub use outlook::{Outlook, Wait};
 pub use own::Standing;
 pub use pick::{PassedOver, Pick, Verdict};
 pub use queue::Claim;
-pub use relief::{Elsewhere, Overflow, Relief, Scene, WaysOut, When};
+pub use relief::{Elsewhere, Lead, Overflow, Relief, Scene, WaysOut, When};
 pub use roster::*;
 pub use settings::*;

@@ -3,14 +3,14 @@
 //!
 //! In: a call in a queue, whenever something may have changed. Out: where to. Each way out is taken
 //! once in a stay, so that a centre which does not answer is not rung for ever; one that is closed
-//! just now is kept until it is open. May import: base.
+//! just now is kept until it is open. Ways are followed on past queues where nobody works.
 
 use super::caller::{Caller, Stage};
 use super::desk::Desk;
 use super::{QueueSettings, Ways};
 use crate::base::{CallId, Cx, Instant, QueueId, Timer, TrunkId};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How often a queue is looked at again for what nobody tells: who is on shift, what is down.
@@ -91,8 +91,19 @@ impl Watch {
 pub struct Scene<'a> {
     pub ways: &'a [WaysOut],
     pub is_down: &'a dyn Fn(TrunkId) -> bool,
-    /// Whether anybody could be reached there just now.
-    pub is_open: &'a dyn Fn(&Elsewhere) -> bool,
+    /// What there is for the caller just now.
+    pub leads: &'a dyn Fn(&Elsewhere) -> Lead,
+}
+
+/// What a way out comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lead {
+    /// The caller may go there.
+    Open,
+    /// Not just now.
+    Closed,
+    /// Nobody works there: they go where its own ways for that lead.
+    Onward(QueueId),
 }
 
 impl Relief {
@@ -121,26 +132,32 @@ impl Relief {
         let now = cx.now.instant;
         let said = self.said.get(&stay.0).copied().unwrap_or_default();
         let waits = caller.stage == Stage::Waiting;
-        let due = ways.iter().find(|way| {
+        let lands = |way: &Overflow| lands(desk, scene, &self.said, way);
+        let due = ways.iter().find_map(|way| {
             let is_due = || match said {
                 Ways::Configured => is_due(way.when, desk, scene, call, now),
                 Ways::Open => true,
                 Ways::Shut => false,
             };
-            waits && watch.is_left(way) && is_due() && (scene.is_open)(&way.to)
+            let to = (waits && watch.is_left(way) && is_due()).then(|| lands(way)).flatten()?;
+            Some((way, to))
         });
-        watch.taken.extend(due.cloned());
+        watch.taken.extend(due.as_ref().map(|(way, _)| (*way).clone()));
         watch.inside |= waits;
-        match next_look(ways, watch, scene, (caller, now)) {
+        match next_look(ways, watch, &lands, (caller, now)) {
             Some(at) => cx.timers.set(Timer::Overflow(call), at),
             None => cx.timers.cancel(Timer::Overflow(call)),
         }
-        due.cloned()
+        due.map(|(way, to)| Overflow { when: way.when, to })
     }
 
     /// Where a queue that does not keep a caller sends them: the first of its ways that is open.
-    pub fn way_out(desk: &Desk, scene: &Scene, queue: QueueId) -> Option<Overflow> {
-        ways_of(desk, scene, queue)?.iter().find(|way| (scene.is_open)(&way.to)).cloned()
+    pub fn way_out(&self, desk: &Desk, scene: &Scene, queue: QueueId) -> Option<Overflow> {
+        let lands = |way: &Overflow| {
+            let to = lands(desk, scene, &self.said, way)?;
+            Some(Overflow { when: way.when, to })
+        };
+        ways_of(desk, scene, queue)?.iter().find_map(lands)
     }
 
     /// The caller waits no more.
@@ -156,6 +173,11 @@ impl Relief {
             Ways::Open | Ways::Shut => self.said.insert(queue, ways),
         };
         before.unwrap_or_default() != ways
+    }
+
+    /// Whether a supervisor has shut the ways out of this queue.
+    pub fn is_shut(&self, queue: QueueId) -> bool {
+        self.said.get(&queue) == Some(&Ways::Shut)
     }
 
     /// Trunks are places in the settings, which are new: a way stays with the trunk that it is of.
@@ -184,6 +206,31 @@ fn ways_of<'a>(desk: &Desk, scene: &Scene<'a>, queue: QueueId) -> Option<&'a [Ov
     (!out.ways.is_empty()).then_some(&out.ways)
 }
 
+/// Where a way ends: past queues where nobody works, at the first place that takes the caller.
+fn lands(
+    desk: &Desk,
+    scene: &Scene,
+    said: &BTreeMap<QueueId, Ways>,
+    way: &Overflow,
+) -> Option<Elsewhere> {
+    let (mut left, mut seen) = (vec![&way.to], BTreeSet::new());
+    while let Some(to) = left.pop() {
+        match (scene.leads)(to) {
+            Lead::Open => return Some(to.clone()),
+            Lead::Closed => {}
+            Lead::Onward(queue) => {
+                if seen.insert(queue) && said.get(&queue) != Some(&Ways::Shut) {
+                    let ways = ways_of(desk, scene, queue).unwrap_or_default().iter();
+                    let onward = ways.filter(|way| way.when == When::Unstaffed);
+                    // The first of them is tried first.
+                    left.extend(onward.map(|way| &way.to).rev());
+                }
+            }
+        }
+    }
+    None
+}
+
 fn is_due(when: When, desk: &Desk, scene: &Scene, call: CallId, now: Instant) -> bool {
     let Some(caller) = desk.callers.get(&call) else { return false };
     match when {
@@ -204,13 +251,13 @@ fn is_due(when: When, desk: &Desk, scene: &Scene, call: CallId, now: Instant) ->
 fn next_look(
     ways: &[Overflow],
     watch: &Watch,
-    scene: &Scene,
+    lands: &dyn Fn(&Overflow) -> Option<Elsewhere>,
     (caller, now): (&Caller, Instant),
 ) -> Option<Instant> {
     let left = ways.iter().filter(|way| watch.is_left(way));
     let at = |way: &Overflow| match way.when {
         When::After(span) if caller.joined + span > now => caller.joined + span,
-        When::After(_) if !(scene.is_open)(&way.to) => now + REVIEW,
+        When::After(_) if lands(way).is_none() => now + REVIEW,
         When::After(_) => now + RINGS,
         When::Unstaffed | When::TrunkDown(_) => now + REVIEW,
         When::WaitOver(_) => now + RINGS,

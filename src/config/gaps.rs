@@ -79,8 +79,6 @@ type Crew = usize;
 struct Served {
     /// It says what becomes of its callers while nobody is there.
     planned: bool,
-    /// They wait then.
-    waits: bool,
     crews: BTreeSet<Crew>,
     /// Where its callers go then; `None`: to a centre that has a roster of its own.
     ways: Vec<Option<usize>>,
@@ -124,9 +122,10 @@ impl<'a> Cover<'a> {
         let is_first = seen.is_empty();
         seen.insert(at);
         let queue = self.queues.get(at)?;
-        // Whom a queue does not take while it is unstaffed, it does not take from another either.
+        // Whatever a queue does with its own callers while it is unstaffed, from another it takes
+        // nobody then: they go on along its ways.
         let is_closed = is_first && (queue.planned || queue.crews.is_empty());
-        if is_closed || queue.waits || !queue.crews.is_disjoint(&self.outside) {
+        if is_closed || !queue.crews.is_disjoint(&self.outside) {
             return None;
         }
         let mut covered = vec![false; times.minutes];
@@ -206,10 +205,8 @@ fn served(
     };
     let ways = settings.overflows.iter().filter(|out| out.queue == queue.name);
     let ways = ways.flat_map(|out| &out.ways).filter(|way| way.when == When::Unstaffed);
-    let said = table.entries.get("when_unstaffed").map(|(_, node)| &node.value);
     Served {
-        planned: said.is_some(),
-        waits: matches!(said, Some(Value::Text(text)) if text == "wait"),
+        planned: table.entries.contains_key("when_unstaffed"),
         crews: able.map(|(_, crew)| *crew).collect(),
         ways: ways
             .map(|way| match &way.to {

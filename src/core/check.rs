@@ -1,8 +1,8 @@
 //! The laws of the switch, asked by the simulator after every event.
 
 use super::Switch;
-use crate::acd::{AgentState, Elsewhere, When};
-use crate::base::{AgentId, CallId, Instant, PortId};
+use crate::acd::{AgentState, When};
+use crate::base::{AgentId, CallId, Instant, PortId, QueueId};
 use crate::call::{Centre, Goal};
 use std::collections::BTreeSet;
 
@@ -71,21 +71,31 @@ impl Switch {
     }
 
     /// Callers who wait in a queue where nobody works, which has a way, for just that, to one where
-    /// somebody does and which takes them. They are to be on it within seconds.
+    /// somebody does and which takes them, or to one more like itself that has such a way. They are
+    /// to be on it within seconds.
     pub fn stranded(&self) -> Vec<CallId> {
         let desk = &self.state.desk;
-        let open = |to: &Elsewhere| match self.centre(to) {
-            Some(Centre::Queue(queue)) => {
-                !desk.is_deserted(queue) && desk.turns_away(queue, false).is_none()
-            }
-            Some(Centre::Trunk(_)) | None => false,
-        };
-        let ways = self.settings.overflows.iter();
-        let leads = ways
-            .filter(|out| out.ways.iter().any(|way| way.when == When::Unstaffed && open(&way.to)));
-        let queues = leads.filter_map(|out| desk.queue_id(&out.queue));
+        let queues = self.settings.overflows.iter().filter_map(|out| desk.queue_id(&out.queue));
         let deserted = queues.filter(|queue| desk.is_deserted(*queue));
-        deserted.flat_map(|queue| desk.waiting(queue)).collect()
+        let left = deserted.filter(|queue| self.leads_out(*queue, &mut BTreeSet::new()));
+        left.flat_map(|queue| desk.waiting(queue)).collect()
+    }
+
+    fn leads_out(&self, queue: QueueId, seen: &mut BTreeSet<QueueId>) -> bool {
+        let desk = &self.state.desk;
+        let name = desk.queue_settings(queue).map(|settings| settings.name.as_str());
+        let out = self.settings.overflows.iter().find(|out| Some(out.queue.as_str()) == name);
+        let ways = out.into_iter().flat_map(|out| &out.ways);
+        seen.insert(queue);
+        let mut ways = ways.filter(|way| way.when == When::Unstaffed);
+        !self.state.relief.is_shut(queue)
+            && ways.any(|way| match self.centre(&way.to) {
+                Some(Centre::Queue(to)) if desk.is_deserted(to) => {
+                    !seen.contains(&to) && self.leads_out(to, seen)
+                }
+                Some(Centre::Queue(to)) => desk.turns_away(to, false).is_none(),
+                Some(Centre::Trunk(_)) | None => false,
+            })
     }
 
     /// Every phone of an agent that rings or talks does so for the call that the agent is on, and

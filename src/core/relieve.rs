@@ -3,7 +3,7 @@
 //! other queue takes them: until one does, they stay where they are.
 
 use super::{State, Switch, What};
-use crate::acd::{Desk, Elsewhere, Overflow, Relief, Scene};
+use crate::acd::{Desk, Elsewhere, Lead, Overflow, Scene};
 use crate::base::{CallId, Cx, Now, QueueId, TrunkId};
 use crate::call::Centre;
 use crate::config::Settings;
@@ -16,14 +16,13 @@ impl Switch {
         let (desk, calls, settings) = (&*desk, &*calls, &self.settings);
         let is_down = |trunk: TrunkId| calls.is_down(trunk);
         let own = desk.queue_of(call);
-        let is_open = |to: &Elsewhere| match centre(desk, settings, to) {
-            Some(to) => {
-                let returns = is_better(desk, own, to);
-                calls.may_overflow(call, to, returns) && takes(desk, to, (sure, false))
-            }
-            None => false,
+        let leads = |to: &Elsewhere| {
+            let to = centre(desk, settings, to).filter(|to| own.map(Centre::Queue) != Some(*to));
+            let Some(to) = to else { return Lead::Closed };
+            let may = calls.may_overflow(call, to, is_better(desk, own, to));
+            lead(desk, to, (may, sure, false))
         };
-        let scene = Scene { ways: &settings.overflows, is_down: &is_down, is_open: &is_open };
+        let scene = Scene { ways: &settings.overflows, is_down: &is_down, leads: &leads };
         let cx = &mut Cx { now, rng, timers };
         let Some(way) = relief.look(cx, desk, &scene, call) else { return };
         let from = desk.queue_of(call).and_then(|queue| desk.queue_settings(queue));
@@ -40,17 +39,19 @@ impl Switch {
     }
 
     fn way_from(&self, call: CallId, queue: QueueId, anywhere: bool) -> Option<Overflow> {
-        let State { calls, desk, .. } = &self.state;
+        let State { calls, desk, relief, .. } = &self.state;
         let (sure, may_ring) = (self.is_sure(call), calls.may_be_sent_out(call));
         let is_down = |trunk: TrunkId| calls.is_down(trunk);
-        let is_open = |to: &Elsewhere| match centre(desk, &self.settings, to) {
-            Some(Centre::Trunk(_)) if !may_ring => false,
-            Some(to) => calls.may_overflow(call, to, false) && takes(desk, to, (sure, anywhere)),
-            None => false,
+        let leads = |to: &Elsewhere| match centre(desk, &self.settings, to) {
+            Some(Centre::Trunk(_)) if !may_ring => Lead::Closed,
+            // It is this queue that does not keep them.
+            Some(Centre::Queue(own)) if own == queue => Lead::Closed,
+            Some(to) => lead(desk, to, (calls.may_overflow(call, to, false), sure, anywhere)),
+            None => Lead::Closed,
         };
         let ways = &self.settings.overflows;
-        let scene = Scene { ways, is_down: &is_down, is_open: &is_open };
-        Relief::way_out(desk, &scene, queue)
+        let scene = Scene { ways, is_down: &is_down, leads: &leads };
+        relief.way_out(desk, &scene, queue)
     }
 
     /// Whether every queue takes this caller: an emergency, or a promise of a call.
@@ -145,11 +146,17 @@ fn centre(desk: &Desk, settings: &Settings, to: &Elsewhere) -> Option<Centre> {
     }
 }
 
-/// Whether they may go there. Nobody is sent where nobody works, unless there is no place for them
-/// where they are (`anywhere`).
-fn takes(desk: &Desk, to: Centre, (sure, anywhere): (bool, bool)) -> bool {
-    let Centre::Queue(queue) = to else { return true };
-    desk.turns_away(queue, sure).is_none() && (anywhere || !desk.is_deserted(queue))
+/// Whether they go there, where they may. Nobody is sent where nobody works, but on from there,
+/// unless there is no place for them where they are (`anywhere`).
+fn lead(desk: &Desk, to: Centre, (may, sure, anywhere): (bool, bool, bool)) -> Lead {
+    let Centre::Queue(queue) = to else { return if may { Lead::Open } else { Lead::Closed } };
+    let takes = may && desk.turns_away(queue, sure).is_none();
+    match desk.is_deserted(queue) {
+        true if takes && anywhere => Lead::Open,
+        true => Lead::Onward(queue),
+        false if takes => Lead::Open,
+        false => Lead::Closed,
+    }
 }
 
 /// Whether somebody works there, and nobody where they wait.
