@@ -185,3 +185,14 @@ fn a_trunk_names_networks_that_its_sound_may_come_from() {
         "4: media_from has 5 networks; keep to 4",
     );
 }
+
+#[test]
+fn a_trunk_whose_keys_are_tones_needs_a_codec_that_lets_them_through() {
+    let trunk = "[[trunk]]\nname = \"pri\"\nhosts = [\"10.0.0.9:5060\"]\ndtmf = \"inband\"\n";
+    one(
+        &format!("[media]\ncodecs = [\"opus\", \"G722\"]\n{trunk}"),
+        "2: codecs has neither PCMA nor PCMU, and a trunk has dtmf = \"inband\"; put one of them \
+         in: other codecs let no tones through",
+    );
+    assert!(read(&format!("[media]\ncodecs = [\"opus\", \"PCMU\"]\n{trunk}")).is_ok());
+}

@@ -175,6 +175,12 @@ pub fn media(
         let instead = "make silence_hangup longer, or \"0s\" for never";
         section.log.add(place, "silence_hangup is not longer than silence_alarm", instead);
     }
+    let tones = settings.call.trunks.iter().any(|trunk| trunk.inband);
+    if tones && media.codecs.iter().all(|codec| codec.law().is_none()) {
+        let place = section.place_of("codecs");
+        let what = "codecs has neither PCMA nor PCMU, and a trunk has dtmf = \"inband\"";
+        section.log.add(place, what, "put one of them in: other codecs let no tones through");
+    }
     if let Some(prompts) = section.text("prompts", |raw| Ok(raw.to_string())) {
         settings.prompts = prompts.it.into();
     }

@@ -4,7 +4,7 @@
 //! In: packets as they come. Out: 20 ms at a time, at the rate of the room. May import: wire.
 
 use super::jitter::{Jitter, Next};
-use super::sound::{Conceal, Decoder, shorten};
+use super::sound::{Conceal, Decoder, Noise, shorten};
 use crate::wire::codec::Codec;
 
 /// Opus makes up its own pauses for so long, in milliseconds: its senders tell of them every 400.
@@ -19,9 +19,8 @@ pub struct Ear {
     /// Decoded, and not taken yet.
     ready: Vec<i16>,
     scratch: Vec<i16>,
-    /// Loudness of the noise in a pause.
-    noise: Option<f32>,
-    dice: u32,
+    /// In a pause that was told of.
+    noise: Option<Noise>,
 }
 
 impl Ear {
@@ -35,7 +34,6 @@ impl Ear {
             ready: Vec::new(),
             scratch: Vec::new(),
             noise: None,
-            dice: 1,
         }
     }
 
@@ -48,10 +46,8 @@ impl Ear {
         self.jitter.put(stream, codec, payload);
     }
 
-    /// Comfort noise. RFC 3389 section 3.1: its first octet is the level, in dB below overload.
     pub fn put_noise(&mut self, payload: &[u8]) {
-        let level = payload.first().map(|level| f32::from(level & 0x7f));
-        self.noise = level.map(|level| 32_768.0 * 10f32.powf(-level / 20.0));
+        self.noise = Noise::told(payload);
     }
 
     /// The next 20 ms; false where there is nothing to be heard.
@@ -129,9 +125,9 @@ impl Ear {
 
     /// Samples while nothing is here; false in a pause.
     fn make_up(&mut self, missing: usize) -> bool {
-        if let Some(noise) = self.noise {
+        if let Some(noise) = &mut self.noise {
             self.jitter.rest();
-            self.hiss(noise, missing);
+            self.ready.extend((0..missing).map(|_| noise.sample()));
             return true;
         }
         let opus = matches!(self.decoder, Some((Codec::Opus, _)));
@@ -144,15 +140,6 @@ impl Ear {
         let rest = !self.ready.is_empty();
         self.ready.resize(self.ready.len() + if rest { missing } else { 0 }, 0);
         rest
-    }
-
-    fn hiss(&mut self, loudness: f32, samples: usize) {
-        for _ in 0..samples {
-            // Even odds from -1 to 1 have a power of a third.
-            self.dice = self.dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let odds = (self.dice >> 8) as f32 / (1 << 23) as f32 - 1.0;
-            self.ready.push((odds * loudness * 3f32.sqrt()) as i16);
-        }
     }
 
     /// Samples of the room for ticks of the codec's clock, and the other way round.

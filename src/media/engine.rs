@@ -126,7 +126,7 @@ impl Engine {
                         self.look_for_keys(now, port, content, &mut rtp, out);
                     }
                     let near = self.table.get_mut(port)?;
-                    if let (Some(track), Content::Audio(codec)) = (near.track, content) {
+                    if let Some((track, (codec, comfort))) = near.track.zip(near.taped(content)) {
                         let heard = Heard {
                             track,
                             at: now,
@@ -134,6 +134,7 @@ impl Engine {
                             sequence: rtp.sequence(),
                             timestamp: rtp.timestamp(),
                             codec,
+                            comfort,
                             audio: rtp.payload(),
                         };
                         out.extend(match near.quota.admit(now, heard.length()) {

@@ -32,6 +32,8 @@ pub struct Reports {
     lost_before: i64,
     /// What was expected and received when we last reported.
     before: (u64, u64),
+    /// The clock of another's stream that goes to the far end, by its own last report.
+    clock: Option<(u32, u64, Instant)>,
     /// When the far end's own was last handed on.
     handed: Option<Instant>,
 }
@@ -117,6 +119,7 @@ impl Reports {
     /// A sender report of another goes to the far end, which needs none of ours for a while.
     pub fn went(&mut self, now: Instant, ssrc: u32, sent: &Sent) {
         self.due = Some(now + EVERY + EVERY);
+        self.clock = Some((ssrc, sent.ntp, now));
         self.ask(Asked { ssrc, middle: middle(sent.ntp), went: now, ours: false });
     }
 
@@ -183,13 +186,22 @@ impl Reports {
             return None;
         }
         self.due = Some(now + apart);
-        // A clock of our own is as good as the world's (RFC 3550 section 4).
-        let ntp = ((u128::from(now.0) << 32) / 1_000_000) as u64;
+        let ntp = self.ntp(now, ours.ssrc);
         let Ours { timestamp, packets, octets, .. } = *ours;
         let sent = Sent { ntp, timestamp, packets, octets };
         let about = self.about(now, hearing);
         self.ask(Asked { ssrc: ours.ssrc, middle: middle(ntp), went: now, ours: true });
         Some(Told { ssrc: ours.ssrc, sent: Some(sent), about: about.into_iter().collect() }.bytes())
+    }
+
+    /// The time of a stream: by its source's clock where that has told it. Our own is as good as
+    /// the world's (RFC 3550 section 4).
+    fn ntp(&self, now: Instant, ssrc: u32) -> u64 {
+        let ntp = |micros: u64| ((u128::from(micros) << 32) / 1_000_000) as u64;
+        match self.clock.filter(|(of, ..)| *of == ssrc) {
+            Some((_, told, when)) => told.wrapping_add(ntp(now.since(when).as_micros() as u64)),
+            None => ntp(now.0),
+        }
     }
 
     fn about(&mut self, now: Instant, hearing: &Hearing) -> Option<Report> {

@@ -47,6 +47,8 @@ pub struct Heard<'a> {
     pub sequence: u16,
     pub timestamp: u32,
     pub codec: Codec,
+    /// It is no sound but tells of a pause (RFC 3389), and `audio` of the noise in it.
+    pub comfort: bool,
     pub audio: &'a [u8],
 }
 
@@ -88,7 +90,8 @@ impl Batch {
         head[20..24].copy_from_slice(&heard.timestamp.to_le_bytes());
         head[24..26].copy_from_slice(&heard.sequence.to_le_bytes());
         head[26..28].copy_from_slice(&(heard.audio.len() as u16).to_le_bytes());
-        head[28] = u8::from(heard.track.side == Side::Right) | (heard.codec as u8) << 1;
+        let side = u8::from(heard.track.side == Side::Right);
+        head[28] = side | (heard.codec as u8) << 1 | u8::from(heard.comfort) << 3;
         self.0.extend_from_slice(&head);
         self.0.extend_from_slice(heard.audio);
     }
@@ -107,6 +110,7 @@ fn read(bytes: &[u8]) -> Option<(Heard<'_>, &[u8])> {
         timestamp: word(head, 20),
         sequence: short(24),
         codec: Codec::ALL[usize::from(head[28] >> 1 & 3)],
+        comfort: head[28] >> 3 & 1 != 0,
         audio,
     };
     Some((heard, rest))
@@ -229,6 +233,7 @@ mod tests {
             sequence,
             timestamp: u32::from(sequence) * 160,
             codec,
+            comfort: false,
             audio,
         }
     }

@@ -65,6 +65,15 @@ impl Port {
         }
     }
 
+    /// What a recording has to know of a packet: its codec, and whether it tells of a pause.
+    pub(in crate::media) fn taped(&self, content: Content) -> Option<(Codec, bool)> {
+        match content {
+            Content::Audio(codec) => Some((codec, false)),
+            Content::Comfort => self.far.map(|far| (far.codec, true)),
+            Content::Event { .. } | Content::Code => None,
+        }
+    }
+
     /// The next 20 ms of what it says; false where it says nothing.
     pub(in crate::media) fn take_said(&mut self, rate: u32, frame: &mut [i16]) -> bool {
         let Some(ear) = &mut self.ear else { return false };

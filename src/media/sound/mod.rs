@@ -4,10 +4,12 @@
 
 mod conceal;
 mod g722;
+mod noise;
 mod opus;
 mod resample;
 
 pub use conceal::{Conceal, LONGEST, shorten};
+pub use noise::Noise;
 pub use opus::duration;
 
 use crate::wire::codec::Codec;

@@ -83,6 +83,30 @@ fn of_two_who_talk_each_one_is_measured_by_the_report_of_the_other() {
 }
 
 #[test]
+fn the_time_of_a_stream_goes_on_whoever_reports_of_it() {
+    let peer = port(30_002);
+    let mut world = World::with(&[(NEAR(), far(A)), (peer, far(B))]);
+    world.bridge(NEAR(), peer);
+    world.command(Command::Watch { port: NEAR(), silence: Some(Duration::from_secs(60)) });
+    world.stream(NEAR(), A, 1, 2);
+    world.stream(peer, B, 1, 2);
+    let sent = Sent { ntp: 7_000 << 32, ..Sent::default() };
+    world.rtcp(peer, B_RTCP, &mut build(77, Some(sent), &[], "b")).unwrap();
+    let told = world.now;
+    // Then it tells no more, and we do in its name.
+    let ours = reports(&mut world, 15_000);
+    let of_it = |part: &(Instant, SocketAddr, Part)| match part {
+        (at, to, Part::Sender { ssrc: 77, sent, .. }) if *to == address(A_RTCP) => {
+            Some((*at, sent.ntp))
+        }
+        _ => None,
+    };
+    let (at, ntp) = ours.iter().find_map(of_it).expect("a report of its stream");
+    let since = (ntp - (7_000 << 32)) as f64 / f64::from(2f32.powi(32));
+    assert!((since - at.since(told).as_secs_f64()).abs() < 0.3, "{since} s, {:?}", at.since(told));
+}
+
+#[test]
 fn each_of_a_room_is_told_of_what_we_mixed_for_it() {
     let (second, third) = (port(30_002), port(30_004));
     let mut world =

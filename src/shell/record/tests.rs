@@ -110,6 +110,7 @@ fn said_by(call: CallId, began: Instant, packets: std::ops::Range<u32>) -> Batch
                 sequence: n as u16,
                 timestamp: 160 * n,
                 codec: law.into(),
+                comfort: false,
                 audio: &[octet; 160],
             });
         }

@@ -5,7 +5,7 @@
 //! dropped, who spoke out of order is put back. May import: base, media, wire.
 
 use crate::base::Instant;
-use crate::media::sound::{Conceal, Decoder, LONGEST, NARROW, ticks};
+use crate::media::sound::{Conceal, Decoder, LONGEST, NARROW, Noise, ticks};
 use crate::media::{Heard, Side};
 use crate::wire::codec::Codec;
 use crate::wire::g711::Law;
@@ -29,6 +29,8 @@ const LOST_TRACK: i64 = BEHIND as i64 - 800;
 const STREAMS_MAX: usize = 8;
 /// Another stream of the same side that was heard within this time is talking at the same time.
 const TOGETHER: i64 = RATE as i64 / 4;
+/// A party that tells no more may have gone, or be on hold: then there is silence. In frames.
+const NOISE_FOR: i64 = 10 * RATE as i64;
 const SILENCE: u8 = Law::A.silence();
 
 pub struct Timeline {
@@ -67,6 +69,8 @@ struct Stream {
     /// The end of the last packet, and whether there was one.
     last: i64,
     spoke: bool,
+    /// In a pause that was told of, and when that ends at the latest.
+    noise: Option<(Noise, i64)>,
 }
 
 impl Timeline {
@@ -87,6 +91,9 @@ impl Timeline {
 
     /// Puts a packet in its place. What has no room any more leaves through `out`.
     pub fn put(&mut self, heard: &Heard, out: &mut Vec<u8>) {
+        if heard.comfort {
+            return self.pause(heard);
+        }
         let ticks = ticks(heard.codec, heard.audio).unwrap_or_default();
         let length = i64::from(ticks / (heard.codec.clock() / NARROW));
         // What comes now was said before.
@@ -95,6 +102,8 @@ impl Timeline {
         let Some(place) = self.streams[at].place(heard, came) else { return };
         let (from, octets) = self.streams[at].octets(heard, place);
         let end = from + octets.len() as i64;
+        self.hiss(at, from);
+        self.streams[at].noise = None;
         let together = self.streams.iter().enumerate().any(|(other, stream)| {
             other != at && stream.side == heard.track.side && (stream.last - end).abs() < TOGETHER
         });
@@ -118,8 +127,30 @@ impl Timeline {
         }
     }
 
+    /// A party will say nothing for a while, and tells what that sounds like.
+    fn pause(&mut self, heard: &Heard) {
+        let came = self.frame(heard.at) as i64;
+        let at = self.stream(heard, came);
+        let noise = Noise::told(heard.audio);
+        self.streams[at].noise = noise.map(|noise| (noise, came + NOISE_FOR));
+    }
+
+    /// Fills what is left of a pause before this frame.
+    fn hiss(&mut self, at: usize, end: i64) {
+        let (done, stream) = (self.done as i64, &mut self.streams[at]);
+        let Some((noise, over)) = &mut stream.noise else { return };
+        let lane = usize::from(stream.side == Side::Right);
+        for frame in stream.last.max(done)..end.min(*over).min(done + WINDOW as i64) {
+            let kept = &mut self.window[frame as usize % WINDOW * FRAME + lane];
+            if *kept == SILENCE {
+                *kept = Law::A.encode(noise.sample());
+            }
+        }
+    }
+
     /// Lets everything before this frame leave.
     pub fn write_to(&mut self, end: u64, out: &mut Vec<u8>) {
+        (0..self.streams.len()).for_each(|at| self.hiss(at, end as i64));
         while self.done < end {
             let at = self.done as usize % WINDOW;
             let count = (end - self.done).min((WINDOW - at) as u64) as usize;
@@ -153,6 +184,7 @@ impl Timeline {
             seen: 0,
             last: came,
             spoke: false,
+            noise: None,
         });
         self.streams.len() - 1
     }

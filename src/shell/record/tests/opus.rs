@@ -34,6 +34,7 @@ fn tones(began: Instant, packets: std::ops::Range<u32>, lost: &[u32], click: u32
                 sequence: n as u16,
                 timestamp: 160 * n,
                 codec: Law::A.into(),
+                comfort: false,
                 audio: &audio,
             });
         }

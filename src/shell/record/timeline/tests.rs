@@ -60,6 +60,7 @@ fn record(voices: &[Voice]) -> Vec<u8> {
             sequence: *sequence,
             timestamp: *timestamp,
             codec: voice.law.into(),
+            comfort: false,
             audio,
         };
         timeline.put(&heard, &mut out);
@@ -140,6 +141,7 @@ fn q40_mixed_codecs_with_15_percent_lost_are_as_long_as_the_call_and_in_time() {
                 sequence: n as u16,
                 timestamp: n as u32 * codec.clock() / 50,
                 codec: *codec,
+                comfort: false,
                 audio: &payloads[n as usize],
             };
             timeline.put(&heard, &mut out);
@@ -243,10 +245,59 @@ fn what_an_earlier_process_wrote_is_gone_on_from() {
         sequence: 1,
         timestamp: 1,
         codec: Law::A.into(),
+        comfort: false,
         audio: &[0x2a; 160],
     };
     timeline.put(&heard, &mut out);
     timeline.write_to(7 * RATE, &mut out);
     assert_eq!(out.len() as u64, 4 * RATE * FRAME as u64);
     assert_eq!(out.iter().position(|o| *o != SILENCE), Some(3 * RATE as usize * FRAME));
+}
+
+/// RFC 3389: whoever tells of a pause is not gone, and a recording is not dead in it.
+#[test]
+fn a_pause_that_was_told_of_sounds_as_it_was_told_until_the_voice_or_ten_seconds_are_over() {
+    let (mut timeline, mut out) = (Timeline::new(BEGAN, 0), Vec::new());
+    let voice = [Law::A.encode(8_000); 160];
+    let put = |timeline: &mut Timeline, out: &mut Vec<u8>, n: u64, told: Option<u8>| {
+        let level = told.map(|level| [level]);
+        let heard = Heard {
+            track: Track { call: CallId(1), side: Side::Right },
+            at: Instant(BEGAN.0 + (n + 1) * 20_000),
+            ssrc: 7,
+            sequence: n as u16,
+            timestamp: n as u32 * 160,
+            codec: Codec::Pcma,
+            comfort: told.is_some(),
+            audio: level.as_ref().map_or(&voice[..], |level| &level[..]),
+        };
+        timeline.put(&heard, out);
+    };
+    let level = |out: &[u8], from: usize, to: usize| {
+        let part = &side(out, 1)[from * 8..to * 8];
+        let sum: f64 = part.iter().map(|sample| f64::from(*sample).powi(2)).sum();
+        (sum / part.len() as f64).sqrt()
+    };
+    for n in 0..1_000 {
+        match n {
+            // Voice for a second, a pause of four, voice for one, and a pause for good.
+            0..50 | 250..300 => put(&mut timeline, &mut out, n, None),
+            50 | 300 => put(&mut timeline, &mut out, n, Some(40)),
+            _ => {}
+        }
+        timeline.write_to((n * 160).saturating_sub(BEHIND), &mut out);
+    }
+    timeline.write_to(160_000, &mut out);
+    assert_eq!(out.len(), 160_000 * FRAME);
+    assert!(side(&out, 0).iter().all(|sample| sample.abs() <= 8), "of one side only");
+    for (from, to, least, most) in [
+        (100, 980, 7_500.0, 8_500.0),
+        (1_100, 4_900, 300.0, 360.0),
+        (5_020, 5_980, 7_500.0, 8_500.0),
+        (6_100, 15_900, 300.0, 360.0),
+        (16_200, 20_000, 0.0, 8.1),
+    ] {
+        let heard = level(&out, from, to);
+        assert!((least..=most).contains(&heard), "{from} to {to} ms: {heard}");
+    }
 }
