@@ -84,3 +84,15 @@ fn a_far_end_that_goes_over_to_the_other_family_in_mid_call_is_followed() {
     duet.talk(5, |_, _| {});
     duet.end();
 }
+
+/// RFC 3261 section 14.1: after a refusal all is as it was before.
+#[test]
+fn an_offer_of_the_other_family_that_is_refused_changes_nothing() {
+    let mut duet = duet(Family::V4, Family::V4);
+    duet.talk(5, |_, _| {});
+    let before = duet.caller.to;
+    duet.caller.is_refused(SIX, "m=audio 40000 RTP/AVP 18\r\n");
+    duet.talk(5, |_, _| {});
+    assert_eq!(duet.caller.to, before);
+    duet.end();
+}

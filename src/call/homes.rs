@@ -67,6 +67,17 @@ impl Homes {
         std::iter::once(self.first).chain(self.other)
     }
 
+    /// With the addresses that `before` has found, for those that do not say their own. One that is
+    /// new and says none may not have been found: where there are calls, `before` has all there is.
+    pub fn as_known(&self, before: &Self) -> Self {
+        let known = |home: Home| match before.iter().find(|old| old.bind == home.bind) {
+            Some(old) if home.advertise.is_unspecified() => Some(old),
+            None if home.advertise.is_unspecified() => None,
+            Some(_) | None => Some(home),
+        };
+        Self::all(self.iter().filter_map(known)).unwrap_or(*before)
+    }
+
     /// What is bound.
     pub fn binds(&self) -> impl PartialEq {
         (self.first.bind, self.other.map(|other| other.bind))
@@ -76,6 +87,19 @@ impl Homes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_family_that_has_no_route_just_now_stays_and_one_that_had_none_is_no_change() {
+        let at = |text: &str| Home::at(text.parse().unwrap());
+        let known = |bind: &str, name: &str| Home { advertise: name.parse().unwrap(), ..at(bind) };
+        let fresh = Homes::new(at("0.0.0.0"), Some(at("::")));
+        let both = Homes::new(known("0.0.0.0", "192.0.2.5"), Some(known("::", "2001:db8::5")));
+        assert_eq!(fresh.as_known(&both), both);
+        let four = Homes::new(known("0.0.0.0", "192.0.2.5"), None);
+        assert_eq!(fresh.as_known(&four), four);
+        let said = Homes::new(known("0.0.0.0", "198.51.100.1"), None);
+        assert_eq!(said.as_known(&four), said);
+    }
 
     #[test]
     fn whoever_comes_is_met_in_their_own_family_where_we_have_it() {

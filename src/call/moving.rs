@@ -65,9 +65,12 @@ impl Calls {
     ) -> Result<bool, u16> {
         let call = self.table.get_mut(id);
         let Some(this) = call.and_then(|call| call.leg_mut(leg)) else { return Ok(false) };
-        if !this.side.clone().follow(&io.settings.media, offer) {
+        let mut look = this.side.clone();
+        if !look.follow(&io.settings.media, offer) {
             return Ok(false);
         }
+        // RFC 3261 section 14.1: where it is refused, all is as before.
+        look.answer(&io.settings.media, offer)?;
         let old = this.side.port;
         let next = self.ports.take_beside(old).ok_or(488_u16)?;
         this.side.follow(&io.settings.media, offer);

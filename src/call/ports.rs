@@ -98,12 +98,19 @@ impl Ports {
 
     /// A pair for a caller, where that leaves `reserve` of them for the phones that are to ring:
     /// callers who wait must not take what their own answer needs. That is kept on each worker, for
-    /// a phone needs a pair on its caller's.
+    /// a phone needs a pair on its caller's. What was set aside counts as well: whatever was in the
+    /// way, too few open files perhaps, may be over, and a caller is worth the try.
     pub fn take_for_caller(&mut self, reserve: usize) -> Option<PortId> {
-        let worker = self.roomiest();
         let half = self.uses.len() / self.free.len() / 2;
-        let free = self.free[worker].len();
-        if free > reserve.min(half) { self.take_from(worker) } else { None }
+        let room = |worker: usize| {
+            let aside = self.aside.iter().filter(|(_, number)| self.worker(*number) == worker);
+            self.free[worker].len() + aside.count()
+        };
+        let worker = match self.roomiest() {
+            free if self.free[free].len() > reserve.min(half) => free,
+            _ => (0..self.free.len()).max_by_key(|w| (room(*w), usize::MAX - w))?,
+        };
+        if room(worker) > reserve.min(half) { self.take_from(worker) } else { None }
     }
 
     /// Whether they are the same ports, however they were used.
@@ -138,6 +145,15 @@ impl Ports {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_short_trouble_that_took_every_pair_turns_no_caller_away_when_it_is_over() {
+        let mut ports = Ports::new((20_000, 20_007), 2);
+        let all: Vec<PortId> = std::iter::from_fn(|| ports.take_for_caller(0)).collect();
+        all.into_iter().for_each(|port| ports.give_up(Instant(5), port));
+        let had = std::iter::from_fn(|| ports.take_for_caller(1)).count();
+        assert_eq!(had, 2, "one of each worker's two is for a phone");
+    }
 
     #[test]
     fn pairs_are_even_distinct_and_run_out_cleanly() {

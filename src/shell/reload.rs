@@ -11,6 +11,7 @@ use std::sync::Arc;
 /// `fresh`, with whatever cannot change in mid-run taken from `running`. Each difference that has
 /// to wait is a sentence in the log.
 pub fn adopt(running: &Settings, mut fresh: Settings) -> Settings {
+    fresh.call.media.homes = fresh.call.media.homes.as_known(&running.call.media.homes);
     let waits = |what: &str| tracing::warn!("{what} change at the next start");
     if bound(running) != bound(&fresh) {
         waits("listeners, media ports and media workers");
@@ -76,6 +77,7 @@ pub fn go_on(before: &Settings, fresh: Settings, live: bool) -> Settings {
         }
     }
     let (old, new) = (&before.call.media, &mut fresh.call.media);
+    new.homes = new.homes.as_known(&old.homes);
     if old.ports != new.ports || old.homes.binds() != new.homes.binds() {
         tracing::warn!("media ports change at a start without calls: there are calls on the old");
         (new.homes, new.ports) = (old.homes, old.ports);

@@ -205,6 +205,22 @@ impl End {
         self.sip.send(with_to(&self.request("ACK", seq, "", ""), &self.dialog).as_bytes());
     }
 
+    /// Offers what cannot be, at another address.
+    pub fn is_refused(&mut self, ip: IpAddr, audio: &str) {
+        self.requests += 1;
+        let seq = self.requests;
+        let at = self.sip.at();
+        let kind = if ip.is_ipv4() { "IP4" } else { "IP6" };
+        let more = format!("Contact: <sip:9826012345@{at}>\r\nContent-Type: application/sdp\r\n");
+        let sdp =
+            format!("v=0\r\no=- 1 2 IN {kind} {ip}\r\ns=-\r\nc=IN {kind} {ip}\r\nt=0 0\r\n{audio}");
+        let invite = self.request("INVITE", seq, &more, &sdp);
+        self.sip.send(with_to(&invite, &self.dialog).as_bytes());
+        let numbered = format!("CSeq: {seq} INVITE");
+        self.until(|m| status(m) == Some(488) && m.contains(&numbered));
+        self.sip.send(with_to(&self.request("ACK", seq, "", ""), &self.dialog).as_bytes());
+    }
+
     pub fn hang_up(&mut self) {
         self.requests += 1;
         self.sip
