@@ -73,6 +73,10 @@ impl World {
 
     /// The phone sends whoever it talks with to somebody else (RFC 3515).
     pub(super) fn refer(&mut self, phone: SocketAddr, to: &str) -> Result<(), String> {
+        if !self.phones.contains_key(&phone) {
+            // At home there is none that could.
+            return Ok(());
+        }
         let to = format!("<sip:{to}@{DOMAIN}>");
         self.with_phone(phone, |phone, rng, out| {
             let line = phone.line();

@@ -2,7 +2,7 @@
 //! nothing but the journal. Ports and streams are gone, and so is what was on its way to it.
 
 use super::agenda::Work;
-use super::plan::{agent_address, agent_name};
+use super::plan::agent_name;
 use super::world::World;
 use crate::core::{Event, Out};
 use std::collections::BTreeSet;
@@ -97,9 +97,9 @@ impl World {
         if self.life.is_down() {
             return Ok(());
         }
-        for n in 0..self.plan.agents.len() as u16 {
+        for (n, reach) in (0..).zip(&self.plan.agents) {
             let talks = self.switch.state().is_heard(&agent_name(n));
-            if talks && !self.ports.is_bridged(agent_address(n).ip()) {
+            if talks && !self.ports.is_bridged(reach.address(n).ip()) {
                 return Err(format!("op{n} talked, and hears nobody after a restart"));
             }
         }

@@ -1,8 +1,9 @@
 //! The laws that the switch alone cannot be asked about: facts are gapless, a call begins and ends
 //! once, has one record, and the record says who talked; and the day's digest.
 
+use super::endings::Endings;
 use super::fairness::Fairness;
-use super::plan::{agent_address, agent_number};
+use super::plan::{Reach, agent_number};
 use super::ports::Ports;
 use super::region::DISTRICT_QUEUE;
 use super::rostered::Rostered;
@@ -29,6 +30,7 @@ pub struct Laws {
     talked_before: BTreeMap<String, String>,
     fairness: Fairness,
     rostered: Rostered,
+    endings: Endings,
     /// Who has waited where nobody works, with a way to where somebody does, and since when.
     stranded: BTreeMap<CallId, Instant>,
     /// Agents who were connected by the last event.
@@ -98,6 +100,7 @@ impl Laws {
             format!("{:?}", fact.what).hash(&mut self.log);
             self.fairness.note(fact, settings, state)?;
             self.rostered.note(fact, settings, state)?;
+            self.endings.note(fact)?;
             if let What::Call(what) = &fact.what {
                 self.note_call(what, state)?;
             }
@@ -181,10 +184,11 @@ impl Laws {
     }
 
     /// Whoever is said to be connected has a bridged port.
-    pub fn check_bridges(&mut self, ports: &Ports) -> Result<(), String> {
+    pub fn check_bridges(&mut self, ports: &Ports, agents: &[Reach]) -> Result<(), String> {
         for agent in self.connected.drain(..) {
             let number = agent_number(&agent).ok_or("an odd agent")?;
-            if !ports.is_bridged(agent_address(number).ip()) {
+            let reach = agents.get(usize::from(number)).ok_or("an odd agent")?;
+            if !ports.is_bridged(reach.address(number).ip()) {
                 return Err(format!("{agent} was connected and hears nobody"));
             }
         }

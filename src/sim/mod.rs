@@ -8,6 +8,7 @@
 mod agenda;
 mod dialling;
 mod diary;
+mod endings;
 mod fairness;
 mod habits;
 mod handing;

@@ -4,8 +4,8 @@
 use super::agenda::Work;
 use super::habits::{Habits, seconds};
 use super::phone::{Phone, Wake};
-use super::plan::switch_address;
 use super::plan::{DOMAIN, Reach, agent_address, agent_name, caller_address, password};
+use super::plan::{exchange_address, switch_address};
 use super::signup::Signup;
 use super::world::World;
 use crate::base::Instant;
@@ -18,6 +18,10 @@ impl World {
     pub(super) fn hire(&mut self, address: SocketAddr, n: u16) {
         let habits = Habits::agent(&self.plan, &mut self.rng);
         let reach = self.plan.agents[usize::from(n)];
+        if reach == Reach::Home {
+            // The exchange rings there.
+            return;
+        }
         let mut phone = Phone::new(address, habits);
         if reach == Reach::Streaming {
             phone.transport = Transport::Tcp;
@@ -54,6 +58,13 @@ impl World {
             if self.rng.chance(faults.vanish) {
                 let when = dial + seconds(&mut self.rng, 1, 60);
                 self.at(when, Work::Vanish { address });
+            }
+        }
+        if self.plan.agents.contains(&Reach::Home) {
+            // Whoever answers at a number outside presses 1 again and again.
+            for second in (0..400).step_by(2) {
+                let at = Instant(0) + Duration::from_secs(second);
+                self.at(at, Work::Press { address: exchange_address(), key: '1' });
             }
         }
         for n in 0..self.plan.agents.len() as u16 {

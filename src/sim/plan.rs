@@ -39,6 +39,8 @@ pub struct Plan {
     pub queues: Queues,
     /// How often each agent at a fixed address dials something: a colleague, a number, a code.
     pub own_calls: u64,
+    /// A colleague's call rings beside the one in hand, at every second agent.
+    pub call_waiting: bool,
     pub faults: Faults,
 }
 
@@ -52,6 +54,8 @@ pub enum Reach {
     Registered,
     /// The same, over a stream.
     Streaming,
+    /// At home, at a number outside, where somebody presses 1 to have a caller.
+    Home,
 }
 
 /// Of a hundred, so many go wrong in this way.
@@ -130,6 +134,7 @@ impl Plan {
             region: Region::default(),
             queues: Queues::default(),
             own_calls: 0,
+            call_waiting: false,
             faults: Faults::default(),
         }
     }
@@ -141,14 +146,15 @@ impl Plan {
             3..6 => acd::Strategy::LongestIdle,
             _ => any_strategy(rng),
         };
-        let kinds = [Reach::Fixed, Reach::Fixed, Reach::Named, Reach::Registered, Reach::Streaming];
+        let [fixed, streaming] = [Reach::Fixed, Reach::Streaming];
+        let kinds = [fixed, fixed, Reach::Named, Reach::Registered, streaming, Reach::Home];
         let agents = 2 + rng.below(6);
         // On some days nothing is lost, and everybody is held to account.
         let bad = u64::from(!rng.chance(20));
         Self {
             callers: 10 + rng.below(30) as u16,
             counsellors: rng.below(2) as u16,
-            agents: (0..agents).map(|_| kinds[rng.below(5) as usize]).collect(),
+            agents: (0..agents).map(|_| kinds[rng.below(6) as usize]).collect(),
             arrive_within: Duration::from_secs(30 + rng.below(120)),
             strategy,
             pressing: rng.below(40),
@@ -184,6 +190,7 @@ impl Plan {
                 delayed: rng.below(30),
             },
             own_calls: rng.below(4),
+            call_waiting: rng.chance(30),
             queues: Queues::rude(rng),
             ..Self::calm()
         }
@@ -208,10 +215,11 @@ impl Plan {
                 user: name.clone(),
                 name: "सीमा".into(),
                 contact,
+                call_waiting: self.call_waiting && agent.is_multiple_of(2),
                 ..Phone::default()
             });
             match (reach, reach.contact(agent)) {
-                (Reach::Fixed, Some(contact)) => {
+                (Reach::Fixed | Reach::Home, Some(contact)) => {
                     settings.sip.fixed.push(FixedPhone { name, contact });
                 }
                 _ => {
@@ -312,11 +320,22 @@ impl Reach {
         matches!(self, Reach::Registered | Reach::Streaming)
     }
 
+    /// Where whoever rings for this agent is.
+    pub fn address(self, agent: u16) -> SocketAddr {
+        match self {
+            Reach::Home => exchange_address(),
+            Reach::Fixed | Reach::Named | Reach::Registered | Reach::Streaming => {
+                agent_address(agent)
+            }
+        }
+    }
+
     fn contact(self, agent: u16) -> Option<String> {
         let name = agent_name(agent);
         match self {
             Reach::Fixed => Some(format!("sip:{name}@{}", agent_address(agent))),
             Reach::Named => Some(format!("sip:{name}@{name}.{DOMAIN}")),
+            Reach::Home => Some(format!("tel:+919877{agent:06}")),
             Reach::Registered | Reach::Streaming => None,
         }
     }

@@ -345,7 +345,7 @@ impl World {
         if let Some(port) = failed {
             self.ports.told(port);
         }
-        self.laws.check_bridges(&self.ports)?;
+        self.laws.check_bridges(&self.ports, &self.plan.agents)?;
         self.ports.check_tracks()?;
         self.switch.state().check_ears(&|ear, mouth| self.ports.goes_to(ear, mouth))?;
         self.switch.check()?;
