@@ -446,13 +446,15 @@ fn one_by_one(w: &World, pick: &Pick, held: bool) -> Vec<(Verdict, u32)> {
         let verdict = match state {
             AgentState::Ready if held => Verdict::NotTheSame,
             AgentState::Ready if pick.level > 1 && !pick.languages.is_empty() => {
-                match n % 3 == 0 && n % 2 == 0 {
+                match n.is_multiple_of(6) {
                     true => Verdict::Behind,
                     false => Verdict::Unsuited,
                 }
             }
-            AgentState::Ready if pick.level > 1 && n % 3 != 0 => Verdict::Level,
-            AgentState::Ready if !pick.languages.is_empty() && n % 2 != 0 => Verdict::Language,
+            AgentState::Ready if pick.level > 1 && !n.is_multiple_of(3) => Verdict::Level,
+            AgentState::Ready if !pick.languages.is_empty() && !n.is_multiple_of(2) => {
+                Verdict::Language
+            }
             AgentState::Ready => Verdict::Behind,
             AgentState::Paused { .. } => Verdict::Paused,
             AgentState::Off => Verdict::Off,
