@@ -47,7 +47,7 @@ impl Ails {
     /// A packet of sound, of which one in some is looked at.
     #[inline]
     pub fn listen(&mut self, now: Instant, codec: Codec, sequence: u16, payload: &[u8]) {
-        if sequence % LOOKED_AT == 0 {
+        if sequence.is_multiple_of(LOOKED_AT) {
             self.mute = is_silence(codec, payload).then(|| self.mute.unwrap_or(now));
         }
     }
