@@ -6,7 +6,7 @@
 
 use super::mark;
 use super::opus::Coder;
-use super::seal::{self, CHUNK, SALT, Seal};
+use super::seal::{self, CHUNK, SALT, Seal, TAG};
 use super::timeline::FRAME;
 use crate::call::Form;
 use crate::wire::g711::Law;
@@ -233,20 +233,27 @@ impl Sealed {
         file.set_len(whole.end)?;
         file.seek(SeekFrom::End(0))?;
         file.write_all(&header)?;
-        let (key, rest) = (key.into(), Vec::with_capacity(CHUNK));
+        let (key, rest) = (key.into(), Vec::with_capacity(CHUNK + TAG));
         Ok(Self { seal, key, number: whole.chunks, rest })
     }
 }
 
 impl Disk {
-    fn append(&mut self, octets: &[u8]) -> io::Result<()> {
-        let Some(sealed) = &mut self.sealed else { return self.file.write_all(octets) };
-        sealed.rest.extend_from_slice(octets);
-        while sealed.rest.len() >= CHUNK {
-            let rest = sealed.rest.split_off(CHUNK);
-            let chunk = std::mem::replace(&mut sealed.rest, rest);
-            self.file.write_all(&sealed.seal.seal(sealed.number, false, &chunk))?;
-            sealed.number += 1;
+    fn append(&mut self, mut octets: &[u8]) -> io::Result<()> {
+        let Some(Sealed { seal, number, rest, .. }) = &mut self.sealed else {
+            return self.file.write_all(octets);
+        };
+        while !octets.is_empty() {
+            let (now, later) = octets.split_at(octets.len().min(CHUNK - rest.len()));
+            rest.extend_from_slice(now);
+            octets = later;
+            if rest.len() == CHUNK {
+                seal.seal_in_place(*number, false, rest);
+                *number += 1;
+                let written = self.file.write_all(rest);
+                rest.clear();
+                written?;
+            }
         }
         Ok(())
     }

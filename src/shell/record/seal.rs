@@ -3,8 +3,7 @@
 //! off unseen. Every file has a key of its own, made from the configured one and its salt. Whoever
 //! goes on with a file writes a header again, with a new salt: no key seals twice under one nonce.
 
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -21,7 +20,7 @@ pub const SALT: usize = 16;
 /// Octets of sound in a chunk but the last: a second of both sides.
 pub const CHUNK: usize = 16_000;
 /// Octets that a chunk is longer by when sealed.
-const TAG: usize = 16;
+pub const TAG: usize = 16;
 
 /// Chunks that hold whatever a file ends with: more than 64 KB.
 const LAST: usize = 5;
@@ -50,9 +49,7 @@ impl std::fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// The key of one file.
-pub struct Seal {
-    cipher: ChaCha20Poly1305,
-}
+pub struct Seal(LessSafeKey);
 
 impl Seal {
     /// All salts up to here: what is sealed after one stays behind what it was written after.
@@ -61,7 +58,8 @@ impl Seal {
         for part in [b"pukar recording\0".as_slice(), salts, master.as_bytes()] {
             digest.update(part);
         }
-        Self { cipher: ChaCha20Poly1305::new(Key::from_slice(&digest.finalize())) }
+        let key = UnboundKey::new(&CHACHA20_POLY1305, &digest.finalize());
+        Self(LessSafeKey::new(key.expect("a digest is as long as a key")))
     }
 
     /// A new file's seal, and what it begins with.
@@ -85,13 +83,26 @@ impl Seal {
     }
 
     pub fn seal(&self, number: u64, last: bool, sound: &[u8]) -> Vec<u8> {
-        let sealed = self.cipher.encrypt(&nonce(number, last), Payload::from(sound));
+        let mut chunk = Vec::with_capacity(sound.len() + TAG);
+        chunk.extend_from_slice(sound);
+        self.seal_in_place(number, last, &mut chunk);
+        chunk
+    }
+
+    /// The same where the sound lies, and its tag behind it.
+    pub fn seal_in_place(&self, number: u64, last: bool, chunk: &mut Vec<u8>) {
         // It fails for what is over 256 GiB only.
-        sealed.unwrap_or_default()
+        if self.0.seal_in_place_append_tag(nonce(number, last), Aad::empty(), chunk).is_err() {
+            chunk.clear();
+        }
     }
 
     fn open(&self, number: u64, last: bool, sealed: &[u8]) -> Option<Vec<u8>> {
-        self.cipher.decrypt(&nonce(number, last), Payload::from(sealed)).ok()
+        let mut chunk = sealed.to_vec();
+        let sound = self.0.open_in_place(nonce(number, last), Aad::empty(), &mut chunk).ok()?;
+        let length = sound.len();
+        chunk.truncate(length);
+        Some(chunk)
     }
 }
 
@@ -99,7 +110,7 @@ fn nonce(number: u64, last: bool) -> Nonce {
     let mut octets = [0; 12];
     octets[..8].copy_from_slice(&number.to_le_bytes());
     octets[11] = u8::from(last);
-    octets.into()
+    Nonce::assume_unique_for_key(octets)
 }
 
 fn print(master: &str) -> [u8; PRINT] {

@@ -9,6 +9,7 @@ use crate::media::sound::{Conceal, Decoder, LONGEST, NARROW, Noise, ticks};
 use crate::media::{Heard, Side};
 use crate::wire::codec::Codec;
 use crate::wire::g711::Law;
+use std::borrow::Cow;
 
 /// Frames a second.
 pub const RATE: u64 = 8_000;
@@ -100,7 +101,7 @@ impl Timeline {
         let came = self.frame(heard.at) as i64 - length;
         let at = self.stream(heard, came);
         let Some(place) = self.streams[at].place(heard, came) else { return };
-        let (from, octets) = self.streams[at].octets(heard, place);
+        let (from, octets) = self.streams[at].octets(*heard, place);
         let end = from + octets.len() as i64;
         self.hiss(at, from);
         self.streams[at].noise = None;
@@ -118,10 +119,14 @@ impl Timeline {
         let mut at = (from + late) as usize % WINDOW;
         while !rest.is_empty() {
             let (now, later) = rest.split_at(rest.len().min(WINDOW - at));
-            let frames = self.window[at * FRAME..].chunks_exact_mut(FRAME);
-            for (frame, octet) in frames.zip(now) {
-                let kept = &mut frame[lane];
-                *kept = if together && *kept != SILENCE { mixed(*kept, *octet) } else { *octet };
+            let frames = self.window[at * FRAME..(at + now.len()) * FRAME].chunks_exact_mut(FRAME);
+            match together {
+                // By far the most.
+                false => frames.zip(now).for_each(|(frame, octet)| frame[lane] = *octet),
+                true => frames.zip(now).for_each(|(frame, octet)| {
+                    let kept = &mut frame[lane];
+                    *kept = if *kept == SILENCE { *octet } else { mixed(*kept, *octet) };
+                }),
             }
             (rest, at) = (later, 0);
         }
@@ -192,7 +197,7 @@ impl Timeline {
 
 impl Stream {
     /// The sound of a packet as A-law, with what was lost before it made up, and where it begins.
-    fn octets(&mut self, heard: &Heard, place: i64) -> (i64, Vec<u8>) {
+    fn octets<'a>(&mut self, heard: Heard<'a>, place: i64) -> (i64, Cow<'a, [u8]>) {
         let lost = place - self.last;
         let lost = if (1..=MADE_UP).contains(&lost) && self.spoke { lost } else { 0 };
         if let (Some(law), 0) = (heard.codec.law(), lost) {
@@ -218,11 +223,12 @@ impl Stream {
         // What came is kept as it came: the way back from what was made up is not.
         self.conceal.came(&mut own);
         self.spoke = true;
-        (place - lost, samples.into_iter().map(|sample| Law::A.encode(sample)).collect())
+        let octets: Vec<u8> = samples.into_iter().map(|sample| Law::A.encode(sample)).collect();
+        (place - lost, octets.into())
     }
 
     /// What follows what has come needs no decoding.
-    fn unharmed(&mut self, law: Law, audio: &[u8]) -> Vec<u8> {
+    fn unharmed<'a>(&mut self, law: Law, audio: &'a [u8]) -> Cow<'a, [u8]> {
         if law != self.law {
             self.recall();
             self.law = law;
@@ -231,9 +237,9 @@ impl Stream {
             self.past.drain(..self.past.len().saturating_sub(PAST));
         }
         self.past.extend_from_slice(&audio[audio.len().saturating_sub(PAST)..]);
-        let mut octets = audio.to_vec();
+        let mut octets = Cow::Borrowed(audio);
         if law == Law::Mu {
-            law.convert(&mut octets);
+            law.convert(octets.to_mut());
         }
         octets
     }
