@@ -1,13 +1,15 @@
-//! Media workers whose core is late, or that cannot go on.
+//! Media workers whose core is late, whose recordings have a disk that hangs, or that cannot go on.
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use pukar::base::{Id, Instant, PortId, TuneId};
-use pukar::call::MediaIo;
-use pukar::media::Tunes;
+use pukar::base::{CallId, Id, Instant, PortId, TuneId};
+use pukar::call::{MediaIo, Tape, TapeEvent};
+use pukar::core;
 use pukar::media::control::{Command, Event, Far};
+use pukar::media::{Side, Track, Tunes};
 use pukar::shell::clock::Clock;
 use pukar::shell::media::{Died, Estate, Handle, Setup, Sink, Workers, has_uring, relieve};
-use pukar::shell::record::Inlet;
+use pukar::shell::meters::Metrics;
+use pukar::shell::record::{self, Holds, Inlet, Recorder};
 use pukar::wire::g711::Law;
 use pukar::wire::rtp::Header;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
@@ -31,16 +33,26 @@ fn workers(count: usize, io: MediaIo, sink: Sink, died: Died) -> (Workers, Handl
 }
 
 fn setup(count: usize, io: MediaIo, sink: Sink, died: Died) -> Setup {
+    recording(count, io, sink, died, (Clock::start(), Inlet::default()))
+}
+
+fn recording(
+    count: usize,
+    io: MediaIo,
+    sink: Sink,
+    died: Died,
+    (clock, recorder): (Clock, Inlet),
+) -> Setup {
     let tunes = Arc::new(Tunes::default());
     Setup {
         count,
         io,
         tunes,
         seed: 1,
-        clock: Clock::start(),
+        clock,
         sink,
         died,
-        recorder: Inlet::default(),
+        recorder,
         dscp: 46,
         inherited: Arc::default(),
     }
@@ -383,4 +395,157 @@ fn stopped_in_a_flood(io: MediaIo, host: u8) {
         UdpSocket::bind((here, number)).unwrap();
         UdpSocket::bind((here, number + 1)).unwrap();
     }
+}
+
+/// A disk that takes nothing in the midst of a write, as a pipe does that is full and that nobody
+/// reads: whoever writes recordings hangs in the kernel, and no packet of anybody waits.
+#[test]
+fn q40_a_disk_that_hangs_in_mid_write_costs_a_recording_and_no_packet_of_anybody() {
+    let folder = std::env::temp_dir().join(format!("pukar-hung-{}", std::process::id()));
+    let day = folder.join("2026-11-25");
+    std::fs::create_dir_all(&day).unwrap();
+    let pipe = Pipe::new(&day.join("HUNG.wav.part"));
+    let clock = Clock::start();
+    let (sender, news) = bounded(ROOM);
+    let (orders, inlet, thread) = record::start(recorder(&folder, clock, sender)).unwrap();
+    let died = Arc::new(|| panic!("a worker died"));
+    let taped = (clock, inlet.clone());
+    let setup = recording(1, MediaIo::Auto, Arc::new(|_| Ok(())), died, taped);
+    let (workers, handle) = Workers::start(&setup).unwrap();
+    let [hung, well] = [1, 2].map(CallId);
+    let pairs = [(hung, "HUNG", 0), (well, "WELL", 2)].map(|(call, name, first)| {
+        let file = format!("2026-11-25/{name}.wav");
+        orders.send(Tape::Begin { call, file, at: clock.instant() }).unwrap();
+        let pair = [first, first + 1].map(|n| Talker::new(&handle, n));
+        put(&handle, Command::Bridge { a: pair[0].port, b: pair[1].port });
+        for (talker, side) in pair.iter().zip([Side::Left, Side::Right]) {
+            let track = Some(Track { call, side });
+            put(&handle, Command::Record { port: talker.port, track });
+        }
+        pair[0].is_heard_by(&pair[1]);
+        pair
+    });
+    // After 2 s the first second is written, and does not fit.
+    let began = clock.instant();
+    let size = || std::fs::metadata(day.join("WELL.wav.part")).map_or(0, |file| file.len());
+    let (mut before, mut said) = (0, 0u64);
+    for n in 0..300 {
+        if n == 200 {
+            before = size();
+        }
+        for [one, other] in &pairs {
+            one.says_to(n, other);
+            other.says_to(n, one);
+        }
+        said += 1;
+        let next = Duration::from_millis(20 * said);
+        std::thread::park_timeout(next.saturating_sub(clock.instant().since(began)));
+    }
+    assert_eq!(size(), before, "it hangs, and has for two seconds");
+    let end = clock.instant();
+    for call in [hung, well] {
+        orders.send(Tape::End { call, at: end }).unwrap();
+    }
+    pipe.drain();
+    drop((workers, handle, orders, inlet));
+    let mut told: Vec<TapeEvent> = news.iter().collect();
+    assert!(thread.end());
+    told.sort_by_key(|event| matches!(event, TapeEvent::Finished { .. }));
+    let [TapeEvent::Failed { call, .. }, TapeEvent::Finished { call: other, millis }] = &told[..]
+    else {
+        panic!("{told:?}")
+    };
+    assert_eq!((*call, *other), (hung, well));
+    assert!(*millis >= 5_900, "{millis}");
+    let file = std::fs::read(day.join("WELL.wav")).unwrap();
+    let heard = file[58..].iter().filter(|octet| **octet == 0x2a).count();
+    assert!(heard >= 2 * 290 * 160, "nothing of the other one is lost: {heard}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+fn recorder(folder: &std::path::Path, clock: Clock, news: Sender<TapeEvent>) -> Recorder {
+    Recorder {
+        folder: folder.into(),
+        key: None,
+        keep: None,
+        holds: Holds::default(),
+        clock,
+        news: Arc::new(move |event| {
+            if let core::Event::Recording(event) = event {
+                news.send(event).unwrap();
+            }
+        }),
+        meters: Metrics::new().for_shell(),
+    }
+}
+
+/// A file that takes 4 KB and no more until it is read.
+struct Pipe(std::fs::File);
+
+impl Pipe {
+    fn new(path: &std::path::Path) -> Self {
+        use std::os::fd::AsRawFd;
+        let made = std::process::Command::new("mkfifo").arg(path).status().unwrap();
+        assert!(made.success());
+        let file = std::fs::File::options().read(true).write(true).open(path).unwrap();
+        // SAFETY: takes no pointer.
+        let room = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETPIPE_SZ, 4_096) };
+        assert_eq!(room, 4_096);
+        Self(file)
+    }
+
+    /// From now on somebody reads.
+    fn drain(self) {
+        std::thread::spawn(move || {
+            let mut file = self.0;
+            let _ = std::io::copy(&mut file, &mut std::io::sink());
+        });
+    }
+}
+
+struct Talker {
+    port: PortId,
+    socket: UdpSocket,
+}
+
+impl Talker {
+    fn new(handle: &Handle, n: u32) -> Self {
+        let here = IpAddr::V4(Ipv4Addr::new(127, 61, 1, 9));
+        let (port, socket) = (PortId::new(23_000 + 2 * n, 1), UdpSocket::bind((here, 0)).unwrap());
+        socket.set_read_timeout(Some(LONG)).unwrap();
+        put(handle, Command::Open { port, address: here });
+        let far = Far::at(socket.local_addr().unwrap(), Law::A.into());
+        put(handle, Command::Agree { port, far });
+        socket.connect((here, port.slot() as u16)).unwrap();
+        Self { port, socket }
+    }
+
+    /// The worker has done what it was told.
+    fn is_heard_by(&self, other: &Self) {
+        other.socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        let mut room = [0; 200];
+        let heard = (0..1_500).any(|_| {
+            // A port that is not open yet refuses.
+            let _ = self.socket.send(&packet(self.port.slot(), 60_000, &[0xd5; 160]));
+            other.socket.recv(&mut room).is_ok()
+        });
+        assert!(heard);
+        while other.socket.recv(&mut room).is_ok() {}
+        other.socket.set_read_timeout(Some(LONG)).unwrap();
+    }
+
+    /// The other one has it before anything else happens.
+    fn says_to(&self, n: u16, other: &Self) {
+        let packet = packet(self.port.slot(), n, &[0x2a; 160]);
+        self.socket.send(&packet).unwrap();
+        let mut room = [0; 200];
+        let size = other.socket.recv(&mut room).expect("sound, whatever the disk does");
+        assert_eq!((size, &room[12..172]), (172, &packet[12..]));
+    }
+}
+
+fn packet(ssrc: u32, sequence: u16, audio: &[u8]) -> Vec<u8> {
+    let (marker, payload_type, timestamp) = (false, 8, u32::from(sequence) * 160);
+    let header = Header { marker, payload_type, sequence, timestamp, ssrc };
+    [&header.bytes()[..], audio].concat()
 }

@@ -8,6 +8,7 @@ use pukar::base::{CallId, Instant};
 use pukar::call::{Tape, TapeEvent, Way};
 use pukar::core::{Command, Event, Verb};
 use pukar::media::{Side, control};
+use std::time::Duration;
 
 const AGENT: &str = "10.2.0.1:5060";
 
@@ -217,6 +218,19 @@ fn q40_a_disk_that_says_nothing_keeps_no_record_open_for_more_than_a_minute() {
     stage.kill();
     stage.tell(Event::Restarted { flows: Default::default() });
     assert!(words(&mut stage).is_empty(), "nor does another process look for it");
+}
+
+#[test]
+fn q40_a_process_that_is_told_to_end_at_once_leaves_no_record_to_the_next_one() {
+    let mut stage = stage("record = true", "", "", "");
+    stage.is_disk_slow = true;
+    stage.dial("9876543210", "181", "");
+    stage.wait(secs(5));
+    stage.tell(Event::Close);
+    stage.wait(Duration::from_millis(1_900));
+    assert!(stage.records.is_empty());
+    stage.wait(Duration::from_millis(200));
+    assert!(stage.records[0].recording.ends_with(".wav; unfinished"), "{:?}", stage.records);
 }
 
 #[test]

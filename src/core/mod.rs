@@ -55,6 +55,8 @@ const FIGURES_WAIT: Duration = Duration::from_secs(5);
 /// How long it waits for its recording besides, of which the end is written last: on a disk that is
 /// slow, with all that waits for it.
 const RECORDING_WAIT: Duration = Duration::from_secs(55);
+/// The same where everybody was hung up on, since the process ends.
+const LAST_WAIT: Duration = Duration::from_secs(2);
 
 /// Where `Switch::handle` puts what it decided. Cleared and reused by the caller.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,7 +1,7 @@
 //! How a switch ends in order: no new calls, then nobody on the line, then no record open.
 
 use super::{Out, Switch, What};
-use crate::base::{CallId, Now};
+use crate::base::{CallId, Now, Timer};
 
 impl Switch {
     pub(super) fn drain(&mut self, now: Now, out: &mut Out) {
@@ -23,5 +23,10 @@ impl Switch {
         }
         self.settle(now, out);
         self.state.ledger.close(now, &mut self.spare.rows);
+        // The process ends soon after: what is known of recordings by then is in the records.
+        let open: Vec<CallId> = self.state.ledger.calls().collect();
+        for call in open {
+            self.state.timers.set(Timer::TapeGuard(call), now.instant + super::LAST_WAIT);
+        }
     }
 }

@@ -27,7 +27,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
@@ -114,7 +113,7 @@ impl Ground {
         store::start(outbox, places, pace, &self.metrics, self.alarm())
     }
 
-    pub fn start_recorder(&self) -> std::io::Result<(Lane<Tape>, record::Inlet, JoinHandle<()>)> {
+    pub fn start_recorder(&self) -> std::io::Result<(Lane<Tape>, record::Inlet, record::Threads)> {
         let (settings, inbox) = (&self.settings.recording, self.inbox.clone());
         let (orders, inlet, thread) = record::start(record::Recorder {
             folder: settings.folder.clone(),

@@ -65,7 +65,7 @@ pub struct Running {
     board_thread: Option<JoinHandle<()>>,
     access_log: Option<AccessLog>,
     workers: Option<Workers>,
-    recorder: Option<JoinHandle<()>>,
+    recorder: Option<super::record::Threads>,
     stores: Option<Stores>,
     streams: Streams,
     _socket: Guard,
@@ -248,7 +248,7 @@ impl Running {
         // Nobody records any more, until the next program does: it writes what it has heard, and
         // ends.
         if let Some(recorder) = self.recorder.take() {
-            wait_for(&recorder);
+            wait_for(&recorder.writer);
         }
         open.laps.end_of("recordings");
         open.lock = self.lock.take().map(Lock::into_fd);
@@ -326,7 +326,7 @@ impl Running {
         }
         drop(self.workers.take());
         if let Some(recorder) = self.recorder.take() {
-            let _ = recorder.join();
+            recorder.end();
         }
         if let Some(board) = self.board_thread.take() {
             let _ = board.join();

@@ -3,7 +3,7 @@
 //!
 //! In: paths. Out: files, and their sound. May import: config, wire.
 
-use super::growing::{Growing, NO_KEY, PART, RATE, form, is_ended_wav};
+use super::growing::{self, Growing, NO_KEY, PART, RATE, form};
 use super::timeline::FRAME;
 use super::{mark, seal};
 use crate::call::Form;
@@ -36,7 +36,7 @@ pub fn mend(part: &Path) -> io::Result<()> {
     let is_sound = match form(&path) {
         Form { sealed: true, .. } => seal::whole(&mut file)?.is_some_and(|whole| whole.chunks > 0),
         Form { opus: true, .. } => close(&mut file)?,
-        Form { .. } if is_ended_wav(&mut file)? => true,
+        Form { .. } if growing::is_ended_wav(&mut file)? => true,
         Form { .. } if file.metadata()?.len() > wav::HEADER as u64 => {
             return Growing::open(&path, None)?.finish();
         }
@@ -46,13 +46,35 @@ pub fn mend(part: &Path) -> io::Result<()> {
     if is_sound { fs::rename(part, path) } else { fs::remove_file(part) }
 }
 
-/// Cuts an Ogg file behind its last whole page, which is made the last. False: there is none.
-fn close(file: &mut File) -> io::Result<bool> {
+/// Whether one of [`left_behind`] was written to its end. One that cannot be read was not.
+pub fn is_ended(part: &Path, key: Option<&str>) -> bool {
+    match form(&part.with_extension("")) {
+        Form { sealed: true, .. } => fs::read(part)
+            .ok()
+            .zip(key)
+            .and_then(|(file, key)| seal::open(key, &file).ok())
+            .is_some_and(|(_, finished)| finished),
+        Form { opus: true, .. } => File::open(part)
+            .and_then(|mut file| the_end_of(&mut file))
+            .is_ok_and(|(_, end)| ogg::last(&end).is_some_and(|(_, page)| page.ends())),
+        Form { .. } => {
+            File::open(part).and_then(|mut file| growing::is_ended_wav(&mut file)).unwrap_or(false)
+        }
+    }
+}
+
+/// As much as holds the last page of an Ogg file, and where it begins.
+fn the_end_of(file: &mut File) -> io::Result<(u64, Vec<u8>)> {
     let mut end = Vec::new();
-    let length = file.metadata()?.len();
-    let start = length.saturating_sub(2 * ogg::PAGE_MAX as u64);
+    let start = file.metadata()?.len().saturating_sub(2 * ogg::PAGE_MAX as u64);
     file.seek(SeekFrom::Start(start))?;
     file.read_to_end(&mut end)?;
+    Ok((start, end))
+}
+
+/// Cuts an Ogg file behind its last whole page, which is made the last. False: there is none.
+fn close(file: &mut File) -> io::Result<bool> {
+    let (start, mut end) = the_end_of(file)?;
     let Some((at, page)) = ogg::last(&end).filter(|(_, page)| page.granule > 0) else {
         return Ok(false);
     };

@@ -42,6 +42,12 @@ const ORDERS: usize = 4_096;
 const EMPTY: usize = 16;
 /// Files that are over and wait for the disk, each of them open. Whoever writes waits for room.
 const JOBS: usize = 512;
+/// What is to be tidied up; there is no more of it than of files that a dead process had open.
+const CHORES: usize = 16_384;
+/// How long a process that ends waits for the disk: what it has not brought there by then is a file
+/// without a name, which the next process finds.
+const ENDING: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(5);
 
 /// Told what became of a recording; it may wait, but for nothing that waits for a worker.
 pub type News = Arc<dyn Fn(Event) + Send + Sync>;
@@ -158,18 +164,43 @@ impl Inlet {
     }
 }
 
-/// Starts the threads. That which is returned ends, with everything written and closed, when the
-/// sender of orders and every inlet are dropped.
-pub fn start(config: Recorder) -> io::Result<(Sender<Tape>, Inlet, JoinHandle<()>)> {
+/// The threads that record.
+pub struct Threads {
+    /// Whoever writes what is heard. It ends, with all of that written, when the sender of orders
+    /// and every inlet are dropped.
+    pub writer: JoinHandle<()>,
+    finisher: JoinHandle<()>,
+    tidier: JoinHandle<()>,
+}
+
+impl Threads {
+    /// Waits until everything is written and closed, though not for a disk that hangs. False: it
+    /// does.
+    pub fn end(self) -> bool {
+        let all = [self.writer, self.finisher, self.tidier];
+        for _ in 0..ENDING.as_millis() / LOOK.as_millis() {
+            if all.iter().all(JoinHandle::is_finished) {
+                return true;
+            }
+            std::thread::park_timeout(LOOK);
+        }
+        tracing::error!("the disk of recordings hangs: some are left for the next start");
+        false
+    }
+}
+
+/// Starts the threads.
+pub fn start(config: Recorder) -> io::Result<(Sender<Tape>, Inlet, Threads)> {
     let (orders, orders_end) = channel::bounded(ORDERS);
     let (sound, sound_end) = channel::bounded(BATCHES);
     let (empty, empty_end) = channel::bounded(EMPTY);
     let (jobs, jobs_end) = channel::bounded(JOBS);
+    let (chores, chores_end) = channel::bounded(CHORES);
     let shared = Arc::new(Shared::default());
-    let closing = config.clone();
-    let closer = std::thread::Builder::new()
-        .name("closer".into())
-        .spawn(move || closer::run(&closing, &jobs_end))?;
+    let named = |name: &str| std::thread::Builder::new().name(name.into());
+    let (ours, theirs) = (config.clone(), config.clone());
+    let finisher = named("rec-finisher").spawn(move || closer::finish(&ours, &jobs_end))?;
+    let tidier = named("rec-tidier").spawn(move || closer::tidy(&theirs, &chores_end))?;
     let writer = Writer {
         orphans: file::left_behind(&config.folder),
         config,
@@ -177,15 +208,13 @@ pub fn start(config: Recorder) -> io::Result<(Sender<Tape>, Inlet, JoinHandle<()
         sound: sound_end,
         empty,
         jobs,
+        chores,
         shared: Arc::clone(&shared),
         live: Default::default(),
     };
-    let work = move || {
-        writer.run();
-        let _ = closer.join();
-    };
-    let thread = std::thread::Builder::new().name("recorder".into()).spawn(work)?;
-    Ok((orders, Inlet { sound: Some(sound), empty: Some(empty_end), shared }, thread))
+    let writer = named("recorder").spawn(|| writer.run())?;
+    let threads = Threads { writer, finisher, tidier };
+    Ok((orders, Inlet { sound: Some(sound), empty: Some(empty_end), shared }, threads))
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ struct Bench {
     orders: Option<Sender<Tape>>,
     inlet: Inlet,
     news: Receiver<TapeEvent>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<Threads>,
     clock: Clock,
     metrics: Metrics,
 }
@@ -90,7 +90,7 @@ impl Bench {
     fn stop(&mut self) {
         self.orders = None;
         self.inlet = Inlet::default();
-        self.thread.take().unwrap().join().unwrap();
+        assert!(self.thread.take().unwrap().end());
     }
 }
 
@@ -317,11 +317,21 @@ fn a_call_that_was_over_when_the_process_died_is_finished_by_the_next_one_once()
     let file = fs::read(find(&folder, "T").unwrap()).unwrap();
     let (left, _) = sides_of_marked(&file);
     assert!(left.len() == 36_000 && left[..31_000].iter().all(|o| *o == 0x2a));
-    // The news of that was lost with another process.
+    // The whole of it was there, but for its name; or its news was lost with another process.
+    let path = folder.join("2026-11-25/T.wav");
+    fs::rename(&path, folder.join("2026-11-25/T.wav.part")).unwrap();
+    let mut third = Bench::start(&folder, None, next.clock);
+    third.order(close.clone());
+    assert_eq!(third.told(), TapeEvent::Finished { call: CALL, millis: 4_500 });
+    third.stop();
     let last = Bench::start(&folder, None, next.clock);
     last.order(close);
     assert_eq!(last.told(), TapeEvent::Finished { call: CALL, millis: 4_500 });
     assert!(fs::read(find(&folder, "T").unwrap()).unwrap() == file);
+    let file = "2026-11-25/GONE.wav".into();
+    last.order(Tape::Close { call: CALL, file, at: Instant(0), end: Instant(1) });
+    let TapeEvent::Failed { call: CALL, why } = last.told() else { panic!("it is not there") };
+    assert!(why.contains("GONE.wav: nothing of it was left"), "{why}");
 }
 
 /// The last octets, the name and the folder are brought to the disk by another thread.

@@ -1,7 +1,8 @@
 //! The thread that writes recordings down, away from the media workers: a disk that is slow or full
 //! costs recordings and never a call.
 
-use super::closer::Job;
+use super::closer::{Chore, Finish, Over};
+use super::file;
 use super::growing::Growing;
 use super::timeline::{BEHIND, RATE, Timeline};
 use super::{Recorder, Shared};
@@ -32,7 +33,8 @@ pub struct Writer {
     pub orders: Receiver<Tape>,
     pub sound: Receiver<Batch>,
     pub empty: Sender<Batch>,
-    pub jobs: Sender<Job>,
+    pub jobs: Sender<Finish>,
+    pub chores: Sender<Chore>,
     pub shared: Arc<Shared>,
     pub live: BTreeMap<CallId, Live>,
     /// Files of a dead process that nobody has gone on with.
@@ -73,7 +75,7 @@ impl Writer {
             }
             if swept.is_none_or(|at| now.since(at) >= HOUR) {
                 swept = Some(now);
-                self.close(Job::Forget);
+                self.tidy(Chore::Forget);
             }
         }
     }
@@ -121,10 +123,22 @@ impl Writer {
     /// The process that recorded this call has died since the call was over.
     fn finish_of_another(&mut self, call: CallId, file: &str, (at, end): (Instant, Instant)) {
         let path = self.config.folder.join(file);
-        let is_left = |orphan: &PathBuf| orphan.with_extension("") == path;
-        if path.is_file() && !self.orphans.iter().any(is_left) {
-            let millis = end.since(at).as_millis() as u64;
-            return self.config.tell(TapeEvent::Finished { call, millis });
+        let millis = end.since(at).as_millis() as u64;
+        let left = self.orphans.iter().position(|orphan| orphan.with_extension("") == path);
+        match left.map(|left| self.orphans[left].clone()) {
+            None if path.is_file() => {
+                return self.config.tell(TapeEvent::Finished { call, millis });
+            }
+            None => {
+                let why = format!("{}: nothing of it was left", path.display());
+                return self.config.failed(call, &why);
+            }
+            // All of it is there but for its name.
+            Some(part) if file::is_ended(&part, self.config.key.as_deref()) => {
+                self.orphans.retain(|orphan| *orphan != part);
+                return self.close(Finish { call, file: Over::Ended(part), millis });
+            }
+            Some(_) => {}
         }
         self.begin(call, file, at);
         if let Some(live) = self.live.get_mut(&call) {
@@ -212,12 +226,21 @@ impl Writer {
             self.config.tell(TapeEvent::Gaps { call });
         }
         let millis = live.file.frames() * 1_000 / RATE;
-        self.close(Job::Finish { call, file: Box::new(live.file), millis });
+        self.close(Finish { call, file: Over::Written(Box::new(live.file)), millis });
     }
 
     /// The other thread does it, some time; while it has very much to do, this one waits.
-    fn close(&self, job: Job) {
-        let _ = self.jobs.send(job);
+    fn close(&self, job: Finish) {
+        if let Err(unsent) = self.jobs.send(job) {
+            self.config.failed(unsent.0.call, "whoever finishes recordings has stopped");
+        }
+    }
+
+    /// Nobody waits for it: what there is no room for is done some other time.
+    fn tidy(&self, chore: Chore) {
+        if self.chores.try_send(chore).is_err() {
+            tracing::warn!("the disk of recordings is slow: some are mended or deleted later");
+        }
     }
 
     /// What is there may still be worth something: it is mended as if the process had died.
@@ -225,7 +248,7 @@ impl Writer {
         if let Some(live) = self.live.remove(&call) {
             let part = live.file.part();
             drop(live);
-            self.close(Job::Mend(part));
+            self.tidy(Chore::Mend(part));
             self.config.failed(call, &error.to_string());
         }
     }
@@ -243,7 +266,7 @@ impl Writer {
 
     fn mend_orphans(&mut self) {
         for part in std::mem::take(&mut self.orphans) {
-            self.close(Job::Mend(part));
+            self.tidy(Chore::Mend(part));
         }
     }
 }
