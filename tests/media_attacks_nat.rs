@@ -81,7 +81,8 @@ fn rtp_bleed_of_a_victim_behind_a_nat_has_nothing_sent_to_anybody_else() {
     with_each_engine(|io| {
         let strangers = Strangers::new();
         let mut duet = Duet::of(scene(io), |_| {});
-        // From the first word on, when the switch has just learned where the victim is.
+        // Whoever has hardly said a word may still be anybody behind the NAT.
+        duet.talk(30, |_, _| {});
         duet.talk(300, |duet, n| {
             for (ssrc, stranger) in (1..).zip(strangers.all()) {
                 for to in [duet.caller.to, duet.phone.to] {
@@ -120,6 +121,8 @@ fn rtp_inject_into_the_stream_of_a_victim_behind_a_nat_is_not_heard() {
     with_each_engine(|io| {
         let strangers = Strangers::new();
         let mut duet = Duet::of(scene(io), |_| {});
+        // One who goes on with its very stream from another port may be the victim for 2 s.
+        settle(&mut duet);
         duet.talk(300, |duet, _| {
             let next = duet.phone.packet(8, &[0xee; 160]);
             duet.phone.jump(u16::MAX);

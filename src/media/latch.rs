@@ -11,7 +11,8 @@
 //!   host outside of it.
 //! - It is then taken on trial. During the trial the said address takes over with one packet, a
 //!   likelier source with its run, and any other, if the first has fallen silent: for a moment
-//!   where it has hardly begun to speak, and else for as long as the trial is.
+//!   where it has hardly begun to speak or its own stream goes on, and else for as long as the
+//!   trial is.
 //! - After that nobody else is heard until another address is agreed, or the far end has fallen
 //!   silent: then whoever is likely may be heard in its place, which it takes back with one packet,
 //!   however late. Only its signalling, while it is heard there, makes the new place the far end's:
@@ -92,8 +93,9 @@ enum State {
         likely: bool,
         until: Instant,
         heard: Instant,
-        /// Its packets so far.
+        /// Its packets so far, and the stream that they are of.
         packets: u8,
+        ssrc: u32,
     },
     Settled {
         at: SocketAddr,
@@ -310,8 +312,8 @@ impl Latch {
                 let firm = *firm;
                 self.settle(from, firm)
             }
-            State::Trial { at, heard, packets, .. } if *at == from => {
-                *heard = now;
+            State::Trial { at, heard, packets, ssrc: stream, .. } if *at == from => {
+                (*heard, *stream) = (now, ssrc);
                 *packets = packets.saturating_add(1);
                 Source::Far
             }
@@ -331,7 +333,7 @@ impl Latch {
     fn learn(&mut self, now: Instant, from: SocketAddr, ssrc: u32, sequence: u16) -> Source {
         let vouched = self.ssrc == Some(ssrc) && self.doubted.is_none();
         let claimed = self.said.and_then(|said| self.claim(said, from.ip(), vouched));
-        let Some(claim) = claimed.filter(|claim| self.may(now, from, *claim)) else {
+        let Some(claim) = claimed.filter(|claim| self.may(now, from, ssrc, *claim)) else {
             return Source::Stranger;
         };
         let over = *self.since.get_or_insert(now) + LEARN_FOR;
@@ -349,7 +351,7 @@ impl Latch {
         let (until, firm) = if likely { (now + TRIAL, firm) } else { (over, false) };
         self.unsent = (!firm).then(|| self.unsent.unwrap_or(now));
         let packets = claim.run;
-        self.state = State::Trial { at: from, firm, likely, until, heard: now, packets };
+        self.state = State::Trial { at: from, firm, likely, until, heard: now, packets, ssrc };
         Source::Far
     }
 
@@ -364,7 +366,7 @@ impl Latch {
     }
 
     /// Whether this one has a claim beside whoever is heard now.
-    fn may(&self, now: Instant, from: SocketAddr, claim: Claim) -> bool {
+    fn may(&self, now: Instant, from: SocketAddr, ssrc: u32, claim: Claim) -> bool {
         if claim.vouched {
             return true;
         }
@@ -372,8 +374,10 @@ impl Latch {
         let disproven = self.proven.is_some_and(|host| host != from.ip()) && !claim.firm;
         let beside = match self.state {
             State::Learning => true,
-            State::Trial { heard, likely, packets, .. } => {
-                let falters = if likely && packets >= SPOKEN { TRIAL } else { FALTER };
+            State::Trial { heard, likely, packets, ssrc: stream, .. } => {
+                // Whoever goes on with its stream from another port is it.
+                let another = likely && packets >= SPOKEN && stream != ssrc;
+                let falters = if another { TRIAL } else { FALTER };
                 now.since(heard) >= falters || !likely && claim.likely
             }
             State::Settled { .. } if self.doubted.is_some() => claim.likely,

@@ -121,12 +121,22 @@ impl World {
     /// A stream of `count` packets, 20 ms apart, from the sequence number `first` on; how many of
     /// them were relayed.
     pub fn stream(&mut self, port: PortId, from: &str, first: u16, count: u16) -> usize {
-        let mut relayed = 0;
-        for n in 0..count {
-            self.pass(20);
-            relayed += usize::from(self.rtp(port, from, &mut voice(first + n)).is_some());
-        }
-        relayed
+        (0..count).filter(|n| self.hears(port, from, &mut voice(first + n))).count()
+    }
+
+    /// The same of another source.
+    pub fn stream_of(&mut self, ssrc: u32, port: PortId, from: &str, count: u16) -> usize {
+        let mut packet = |n| {
+            let mut packet = voice(n);
+            packet[8..12].copy_from_slice(&ssrc.to_be_bytes());
+            self.hears(port, from, &mut packet)
+        };
+        (1..=count).filter(|n| packet(*n)).count()
+    }
+
+    fn hears(&mut self, port: PortId, from: &str, packet: &mut [u8]) -> bool {
+        self.pass(20);
+        self.rtp(port, from, packet).is_some()
     }
 
     /// Lets time go by, a millisecond at a time.
