@@ -221,6 +221,17 @@ impl End {
         self.sip.send(with_to(&self.request("ACK", seq, "", ""), &self.dialog).as_bytes());
     }
 
+    /// Somebody hangs up on it.
+    pub fn answers_bye(&self) {
+        let bye = self.until(|message| message.starts_with("BYE "));
+        let copied = bye.lines().filter(|line| {
+            ["Via:", "From:", "To:", "Call-ID:", "CSeq:"].iter().any(|n| line.starts_with(n))
+        });
+        let copied: String = copied.map(|line| format!("{line}\r\n")).collect();
+        let answer = format!("SIP/2.0 200 OK\r\n{copied}Content-Length: 0\r\n\r\n");
+        self.sip.send(answer.as_bytes());
+    }
+
     pub fn hang_up(&mut self) {
         self.requests += 1;
         self.sip
@@ -382,21 +393,24 @@ impl Duet {
     }
 
     /// The caller hangs up; the one record of the call, and its legs' figures.
-    pub fn end(mut self) -> serde_json::Value {
+    pub fn end(self) -> serde_json::Value {
+        self.end_after(|_| ()).0
+    }
+
+    /// The same, and what else there is to be had while the switch's folder is there.
+    pub fn end_after<T>(
+        mut self,
+        look: impl FnOnce(&serde_json::Value) -> T,
+    ) -> (serde_json::Value, T) {
         self.caller.hang_up();
-        let bye = self.phone.until(|message| message.starts_with("BYE "));
-        let copied = bye.lines().filter(|line| {
-            ["Via:", "From:", "To:", "Call-ID:", "CSeq:"].iter().any(|n| line.starts_with(n))
-        });
-        let copied: String = copied.map(|line| format!("{line}\r\n")).collect();
-        let answer = format!("SIP/2.0 200 OK\r\n{copied}Content-Length: 0\r\n\r\n");
-        self.phone.sip.send(answer.as_bytes());
+        self.phone.answers_bye();
         self.switch.until_ended(1);
-        let mut records = self.switch.records();
+        let mut records = self.switch.leaves_records();
         assert_eq!(records.len(), 1, "{records:#?}");
         let record = records.remove(0);
         assert_eq!(record["outcome"], "answered", "{record:#}");
-        record
+        let seen = look(&record);
+        (record, seen)
     }
 }
 
