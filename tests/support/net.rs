@@ -56,7 +56,8 @@ fn add(socket: &UdpSocket, name: &str, address: Ipv4Addr) -> io::Result<()> {
     name_of.sin_addr.s_addr = u32::from(address).to_be();
     let mut request = named(name);
     // SAFETY: both are plain structures of sixteen octets (netdevice(7)).
-    request.ifr_ifru.ifru_addr = unsafe { std::mem::transmute(name_of) };
+    request.ifr_ifru.ifru_addr =
+        unsafe { std::mem::transmute::<libc::sockaddr_in, libc::sockaddr>(name_of) };
     ask(socket, libc::SIOCSIFADDR, &request)
 }
 
