@@ -5,10 +5,11 @@ mod acd_world;
 
 use acd_world::{World, agent, away, offers, one_queue, queue, secs};
 use pukar::acd::{
-    AgentState, Away, Claim, Effect, Fact, Instead, Join, Outlook, PassedOver, Pick, Relax,
+    AgentState, Away, Claim, Effect, Fact, Instead, Join, Miss, Outlook, PassedOver, Pick, Relax,
     Settings, Skill, Strategy, Unfree, Verdict, Wait, Wish,
 };
-use pukar::base::{AgentId, CallId};
+use pukar::base::{AgentId, CallId, Rng};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A queue for health whose level falls from 3 to 1, and agents of these levels.
@@ -402,7 +403,7 @@ fn whoever_is_asked_of_a_queue_is_chosen_by_its_strategy_and_accounted_for() {
     settings.queues[0].wrap_up = Duration::ZERO;
     let mut w = World::new(&settings);
     let q = w.q("health");
-    let mut chosen = std::collections::BTreeSet::new();
+    let mut chosen = BTreeSet::new();
     for call in 1..40 {
         let agent = w.claim_any(call, q, Join::default()).unwrap();
         chosen.insert(agent);
@@ -436,8 +437,13 @@ fn whoever_is_asked_of_a_queue_speaks_to_the_caller_where_anybody_free_does() {
     assert_eq!(w.claim_any(4, q, asks()), Err(Unfree::Nobody));
 }
 
-/// What keeps each of a hundred agents from a caller, found out one by one.
-fn one_by_one(w: &World, pick: &Pick, held: bool) -> Vec<(Verdict, u32)> {
+/// What keeps each of a hundred agents from a caller, whom these have missed, found out one by one.
+fn one_by_one(
+    w: &World,
+    pick: &Pick,
+    held: bool,
+    tried: &BTreeSet<AgentId>,
+) -> Vec<(Verdict, u32)> {
     let named: Vec<AgentId> = pick.agents.iter().map(|(agent, _)| *agent).collect();
     let mut counts: Vec<(Verdict, u32)> = Vec::new();
     for (agent, state) in w.desk.agents().filter(|(agent, _)| !named.contains(agent)) {
@@ -447,6 +453,7 @@ fn one_by_one(w: &World, pick: &Pick, held: bool) -> Vec<(Verdict, u32)> {
             AgentState::Ready if held => Verdict::NotTheSame,
             AgentState::Ready if pick.level > 1 && !pick.languages.is_empty() => {
                 match n.is_multiple_of(6) {
+                    true if tried.contains(&agent) => Verdict::Tried,
                     true => Verdict::Behind,
                     false => Verdict::Unsuited,
                 }
@@ -455,9 +462,11 @@ fn one_by_one(w: &World, pick: &Pick, held: bool) -> Vec<(Verdict, u32)> {
             AgentState::Ready if !pick.languages.is_empty() && !n.is_multiple_of(2) => {
                 Verdict::Language
             }
+            AgentState::Ready if tried.contains(&agent) => Verdict::Tried,
             AgentState::Ready => Verdict::Behind,
             AgentState::Paused { .. } => Verdict::Paused,
             AgentState::Off => Verdict::Off,
+            AgentState::Resting => Verdict::Resting,
             AgentState::Talking { .. } => Verdict::Talking,
             other => panic!("{name}: {other:?}"),
         };
@@ -470,10 +479,9 @@ fn one_by_one(w: &World, pick: &Pick, held: bool) -> Vec<(Verdict, u32)> {
     counts
 }
 
-#[test]
-fn nobody_of_a_hundred_is_left_unexplained() {
-    // Every third is of the higher level, every second speaks Hindi.
-    let mut settings = one_queue(queue("general", Strategy::LongestIdle), 100);
+/// Every third is of the higher level, every second speaks Hindi.
+fn hundred(strategy: Strategy) -> Settings {
+    let mut settings = one_queue(queue("general", strategy), 100);
     settings.queues[0].skills = vec!["operator".into()];
     settings.queues[0].level = 2;
     settings.queues[0].relax = vec![Relax { after: secs(60), level: 1 }];
@@ -483,6 +491,54 @@ fn nobody_of_a_hundred_is_left_unexplained() {
         agent.skills = vec![Skill { name: "operator".into(), level }];
         agent.skills.extend((n % 2 == 0).then(|| "lang:hi".into()));
     }
+    settings
+}
+
+#[test]
+fn whoever_is_only_counted_is_counted_as_if_each_had_been_looked_at() {
+    let mut seen = BTreeSet::new();
+    let strategies = Strategy::ALL.into_iter().map(|(_, strategy)| strategy);
+    let single = strategies.filter(|strategy| *strategy != Strategy::RingAll).cycle();
+    for (seed, strategy) in (0..120).zip(single) {
+        let mut rng = Rng::new(seed);
+        let mut settings = hundred(strategy);
+        settings.queues[0].language_after = secs(600);
+        if rng.chance(50) {
+            (settings.queues[0].level, settings.queues[0].relax) = (1, Vec::new());
+        }
+        let mut w = World::new(&settings);
+        let q = w.q("general");
+        for n in 0..100 {
+            let agent = w.a(&format!("op{n}"));
+            match rng.below(8) {
+                0 => w.pause(agent),
+                1 => w.wish(agent, Wish::LogOut).unwrap(),
+                _ => {}
+            }
+        }
+        let languages = if rng.chance(50) { vec!["hi".into()] } else { Vec::new() };
+        w.join_with(1, q, Join { languages, ..Join::default() });
+        let mut tried = BTreeSet::new();
+        for _ in 0..6 {
+            let pick = w.out.iter().find_map(pick_of).expect("a pick").clone();
+            assert_eq!((pick.agents.len(), pick.total()), (32, 100), "{seed}");
+            assert_eq!(pick.others, one_by_one(&w, &pick, false, &tried), "{seed} {strategy:?}");
+            seen.extend(pick.others.iter().map(|(verdict, _)| *verdict as u8));
+            let agent = pick.agents[0].0;
+            // Who has missed the caller rests, and is free again when the next one misses them.
+            w.pass(secs(6));
+            w.missed(1, agent, Miss::Declined);
+            tried.insert(agent);
+        }
+    }
+    for verdict in [Verdict::Tried, Verdict::Level, Verdict::Language, Verdict::Unsuited] {
+        assert!(seen.contains(&(verdict as u8)), "{verdict:?}");
+    }
+}
+
+#[test]
+fn nobody_of_a_hundred_is_left_unexplained() {
+    let settings = hundred(Strategy::LongestIdle);
     let mut w = World::new(&settings);
     let q = w.q("general");
     for n in [10, 40, 41, 42, 43, 90] {
@@ -502,7 +558,7 @@ fn nobody_of_a_hundred_is_left_unexplained() {
         w.pass(secs(waits));
         let pick = w.out.iter().find_map(pick_of).expect("a pick").clone();
         assert_eq!((pick.agents.len(), pick.total()), (32, 100));
-        assert_eq!(pick.others, one_by_one(&w, &pick, false), "{call}");
+        assert_eq!(pick.others, one_by_one(&w, &pick, false, &BTreeSet::new()), "{call}");
         seen.extend(pick.others.iter().map(|(verdict, _)| *verdict));
         w.answered(call, pick.agents[0].0);
     }
@@ -515,7 +571,7 @@ fn nobody_of_a_hundred_is_left_unexplained() {
     w.join_with(5, q, Join { agent: Some(talks), ..Join::default() });
     let pick = w.desk.explain(w.now, CallId(5)).unwrap();
     assert_eq!((pick.agents.len(), pick.total()), (32, 100));
-    assert_eq!(pick.others, one_by_one(&w, &pick, true));
+    assert_eq!(pick.others, one_by_one(&w, &pick, true, &BTreeSet::new()));
 }
 
 #[test]
@@ -528,4 +584,10 @@ fn of_a_hundred_who_ring_at_once_all_are_accounted_for() {
     assert_eq!(pick.agents.len(), 32);
     assert!(pick.agents.iter().all(|(_, verdict)| *verdict == Verdict::Chosen));
     assert_eq!(pick.others, [(Verdict::Chosen, 67), (Verdict::Paused, 1)]);
+    // Nobody has answered: they ring once more.
+    w.pass(secs(20));
+    let again = w.pass(secs(6));
+    let again: Vec<&Pick> = again.iter().filter_map(pick_of).collect();
+    assert!(!again.is_empty());
+    again.into_iter().for_each(|pick| assert_eq!(pick.total(), 100, "{:?}", pick.others));
 }

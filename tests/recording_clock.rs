@@ -104,7 +104,7 @@ fn q40_a_recording_keeps_the_calls_clock_at_15_percent_loss_through_hold_and_tra
     act(&mut duet, "calls.transfer", json!({"to": "op2", "way": "blind"}));
     duet.phone.answers_bye();
     std::mem::swap(&mut duet.phone, &mut colleague);
-    duet.answer();
+    duet.phone.answer();
     clicks.extend(talk.go_on(&mut duet, 200));
     let folder = duet.switch.data().join("recordings");
     let (record, file) = duet.end_after(|record| {

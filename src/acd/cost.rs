@@ -152,3 +152,26 @@ fn q23_nothing_in_a_storm_takes_longer_however_many_wait_and_however_many_work()
         assert!(few > 20 && many < few + 600, "{strategy:?}: {few} entries, and then {many}");
     }
 }
+
+#[test]
+fn a_pick_after_a_miss_costs_the_same_whether_forty_are_free_or_ten_thousand() {
+    let cost = |strategy, agents| {
+        let mut world = World::new(strategy, agents);
+        world.join(1, None);
+        let offered = world.out.iter().find_map(|effect| match effect {
+            Effect::Offer { call, agent } => Some((*call, *agent)),
+            _ => None,
+        });
+        let (call, agent) = offered.expect("somebody rings");
+        world.out.clear();
+        let cost = world.costs(|desk, cx, out| {
+            desk.missed(cx, call, agent, super::Miss::Declined, out);
+        });
+        assert!(world.out.iter().any(|effect| matches!(effect, Effect::Offer { .. })));
+        cost
+    };
+    for strategy in [Strategy::LongestIdle, Strategy::FewestCalls, Strategy::RoundRobin] {
+        let (few, many) = (cost(strategy, 40), cost(strategy, 10_000));
+        assert!(many < few + 400, "{strategy:?}: {few} entries, and then {many}");
+    }
+}

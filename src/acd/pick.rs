@@ -7,7 +7,7 @@
 use super::caller::{Caller, Need, Place};
 use super::desk::Desk;
 use super::queue::{Claim, LaneAt, Queue};
-use super::{AgentState, Strategy};
+use super::{AgentState, Strategy, strategy};
 use crate::base::{AgentId, CallId, Instant, QueueId, limits::CANDIDATES_MAX};
 use serde::{Deserialize, Serialize};
 
@@ -172,7 +172,8 @@ impl Desk {
         let line = self.queues.get(queue);
         let (agents, others) = line.map_or_else(Default::default, |line| {
             let named = self.candidates(line, caller, chosen);
-            let others = others(line, caller, chosen, &named);
+            let tried = self.tried_among(line, caller, chosen);
+            let others = others(line, caller, (chosen, tried), &named);
             (named, others)
         });
         // Whoever is asked for goes past the line, and over nobody in it.
@@ -223,6 +224,19 @@ impl Desk {
             }
         }
         named
+    }
+
+    /// How many of the free have missed this caller, and are not chosen all the same. They are
+    /// looked for among the free, who may be thousands.
+    fn tried_among(&self, line: &Queue, caller: &Caller, chosen: &[AgentId]) -> u32 {
+        let Some(lane) = line.lane(caller.lane) else { return 0 };
+        let strategy = line.settings.strategy;
+        let is_free = |&&agent: &&AgentId| {
+            let who = self.agents.get(agent);
+            who.is_some_and(|who| lane.free.contains(&strategy::turn(strategy, agent, who)))
+        };
+        let left = caller.tried.iter().filter(|agent| !chosen.contains(agent));
+        left.filter(is_free).count() as u32
     }
 
     /// Why this agent was no choice at all; `None`: the agent is among the free of the lane.
@@ -279,7 +293,7 @@ impl Desk {
 fn others(
     line: &Queue,
     caller: &Caller,
-    chosen: &[AgentId],
+    (chosen, tried): (&[AgentId], u32),
     named: &[(AgentId, Verdict)],
 ) -> Vec<(Verdict, u32)> {
     if named.len() == line.staff.len() {
@@ -288,10 +302,6 @@ fn others(
     let free = line.lane(caller.lane).map(|lane| &lane.free);
     let able = free.map_or(0, |free| free.len()).max(chosen.len()) as u32;
     let left = able - chosen.len() as u32;
-    let tried = match left {
-        0 => 0,
-        _ => tried_among(line, caller, chosen),
-    };
     let unsuited = unsuited(line, caller);
     let mut counts = line.tally.0;
     counts[Verdict::Chosen as usize] = chosen.len() as u32;
@@ -306,17 +316,6 @@ fn others(
         counts[counted as usize] -= 1;
     }
     Verdict::ALL.into_iter().zip(counts).filter(|(_, count)| *count > 0).collect()
-}
-
-/// How many of the free have missed this caller, and are not chosen all the same.
-fn tried_among(line: &Queue, caller: &Caller, chosen: &[AgentId]) -> u32 {
-    let Some(lane) = line.lane(caller.lane) else { return 0 };
-    let free = lane.free.iter().filter(|turn| caller.tried.contains(&turn.2));
-    let is_left = |turn: &&(u64, Instant, AgentId)| !chosen.contains(&turn.2);
-    match caller.tried.is_empty() {
-        true => 0,
-        false => free.filter(is_left).count() as u32,
-    }
 }
 
 /// What those lack who are ready and not for this caller: nobody looks at each.
