@@ -588,3 +588,14 @@ fn whom_an_agent_has_called_waits_in_a_queue_of_the_house_where_the_default_line
     assert!(is_still_there(&stage));
     assert_eq!(stage.switch.state().counts().0, 1, "they are in the line");
 }
+
+#[test]
+fn whoever_calls_a_phone_that_leaves_before_its_answer_is_heard_is_told_that_nobody_answered() {
+    let mut stage = centre();
+    stage.habit(OP2, Habit::Rings);
+    let call = stage.phone_dials(OP1, "op1", "12");
+    stage.wait(secs(2));
+    stage.far_end_hangs_up_at_once(OP2);
+    // Not 603, RFC 3261 section 16.7: it would end every other branch of the one who calls.
+    assert_eq!(refusal(&stage, &call).0, "480");
+}

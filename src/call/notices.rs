@@ -39,6 +39,10 @@ impl Calls {
             Notice::Refused { leg, status, cause, .. } => {
                 self.refused(io, id, leg, status, cause);
             }
+            // To whoever calls nobody has answered; of the phone it says no more than a refusal.
+            Notice::LeftEarly { leg, cause } => {
+                self.not_had(io, id, leg, (480, Some(Missed::Declined)), cause);
+            }
             Notice::Unheard { leg } => {
                 let ours = self.table.get(id).and_then(|call| call.leg(leg));
                 ours.into_iter().for_each(|leg| self.stopping.note(leg));
@@ -146,6 +150,18 @@ impl Calls {
         status: u16,
         cause: Cause,
     ) {
+        self.not_had(io, id, leg, (status, None), cause);
+    }
+
+    /// `why` an agent's phone did not take the call, where the status does not say it.
+    fn not_had(
+        &mut self,
+        io: &mut Io,
+        id: CallId,
+        leg: LegId,
+        (status, why): (u16, Option<Missed>),
+        cause: Cause,
+    ) {
         if let Some(agent) = self.watches_by(id, leg) {
             return self.watcher_left(io, id, (agent, leg), (status, cause));
         }
@@ -160,7 +176,7 @@ impl Calls {
         let Some(call) = self.table.get(id) else { return };
         match gone.role {
             Role::Agent(agent) if !gone.cancelled && !call.rings_at(agent) => {
-                let why = missed(status, gone.stage);
+                let why = why.unwrap_or(missed(status, gone.stage));
                 io.out.push(Effect::Missed { call: id, agent, why });
                 self.asked_missed(io, id, agent, (passed_on(status), why.name()));
             }

@@ -61,6 +61,7 @@ pub(super) fn is_last(notice: &Notice) -> bool {
         Notice::Answered { .. }
         | Notice::Refused { .. }
         | Notice::Ended { .. }
+        | Notice::LeftEarly { .. }
         | Notice::Stopped { .. } => true,
         Notice::Invited { .. }
         | Notice::Progress { .. }

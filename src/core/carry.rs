@@ -88,6 +88,7 @@ impl Switch {
             | Notice::Refused { .. }
             | Notice::Stopped { .. }
             | Notice::Unheard { .. }
+            | Notice::LeftEarly { .. }
             | Notice::Confirmed { .. }
             | Notice::Offered { .. }
             | Notice::OfferAnswered { .. }

@@ -282,6 +282,9 @@ pub enum Notice {
     /// A phone of ours has said nothing to our INVITE, as if it was not there ([`Dial::brief`]).
     /// The leg is over for the user, and [`Notice::Stopped`] will come.
     Unheard { leg: LegId },
+    /// The callee of our INVITE has answered, as far as it knows, and has hung up before we heard
+    /// so. The leg is over for the user.
+    LeftEarly { leg: LegId, cause: Cause },
     /// The INVITE of a leg that the user has hung up on has its final answer: nothing rings there
     /// any more. The one notice that comes after the user's last word.
     Stopped { leg: LegId },
@@ -323,6 +326,7 @@ impl Notice {
             | Notice::Refused { leg, .. }
             | Notice::Stopped { leg }
             | Notice::Unheard { leg }
+            | Notice::LeftEarly { leg, .. }
             | Notice::Confirmed { leg, .. }
             | Notice::Offered { leg, .. }
             | Notice::OfferAnswered { leg, .. }

@@ -52,8 +52,7 @@ impl Leg {
         if self.silent {
             return desk.notice(Notice::Stopped { leg: desk.id });
         }
-        let (leg, status, retry_after) = (desk.id, 603, None);
-        self.tell(desk, Notice::Refused { leg, status, cause, retry_after });
+        self.tell(desk, Notice::LeftEarly { leg: desk.id, cause });
         self.silent = true;
         self.abandon(desk, Cause::default());
     }

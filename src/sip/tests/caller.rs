@@ -209,7 +209,7 @@ fn a_phone_that_leaves_before_we_have_had_its_answer_is_free_at_once() {
         let sent = world.say(&within("BYE", 8, &turned(&known), "", ""));
         assert_eq!(starts(&sent), ["SIP/2.0 481", "CANCEL"]);
         let told = world.take_notices(0);
-        assert!(matches!(told[..], [Notice::Refused { leg: l, status: 603, .. }] if l == leg));
+        assert!(matches!(told[..], [Notice::LeftEarly { leg: l, .. }] if l == leg));
         // Its answer comes after all: it is over.
         let late = world.say(&answer(&invite, 200, "x", "", "v=0\n"));
         assert_eq!(starts(&late), ["ACK", "BYE"]);
