@@ -3,7 +3,7 @@
 
 mod callback_world;
 
-use callback_world::{SECOND, act, act_on, asked, backs, missed, world, world_with};
+use callback_world::{SECOND, act, act_on, act_on_as, asked, backs, missed, world, world_with};
 use pukar::call::{MissedNews, Outcome};
 use pukar::core::{MissedAct, What};
 use pukar::sim::{Habits, caller_address, number_of};
@@ -122,8 +122,8 @@ fn a_claim_comes_with_a_call_that_is_placed_and_ends_by_its_owners_or_an_adminis
     world.wait(10 * SECOND);
     world.give_up(1);
     world.wait(2 * SECOND);
-    let mut done = |act: MissedAct| {
-        act_on(&mut world, "+911900123456", act);
+    let mut done = |asker: &str, act: MissedAct| {
+        act_on_as(&mut world, "+911900123456", asker, act);
         let audit = world.facts().iter().rev().find_map(|fact| match &fact.what {
             What::Audit(act) => Some(act.refused.clone()),
             _ => None,
@@ -131,14 +131,26 @@ fn a_claim_comes_with_a_call_that_is_placed_and_ends_by_its_owners_or_an_adminis
         audit.unwrap()
     };
     let (asha, bina) = (|| "asha".to_string(), || "bina".to_string());
-    let refused = done(MissedAct::Call { by: asha() });
-    assert!(refused.contains("Premium"), "it cannot be called: {refused}");
-    assert_eq!(done(MissedAct::Claim { by: bina() }), "", "and so is nobody's");
     let release = |by, breaks| MissedAct::Release { by, breaks };
-    assert_eq!(done(release(asha(), false)), "+911900123456 is claimed by bina");
-    assert_eq!(done(release(bina(), false)), "");
-    assert_eq!(done(release(bina(), false)), "+911900123456 is claimed by nobody");
-    assert_eq!(done(MissedAct::Claim { by: bina() }), "");
-    assert_eq!(done(release(asha(), true)), "", "an administrator");
-    assert_eq!(done(MissedAct::Close { by: asha() }), "");
+    let refused = done("asha", MissedAct::Call { by: asha() });
+    assert!(refused.contains("Premium"), "it cannot be called: {refused}");
+    assert_eq!(done("bina", MissedAct::Claim { by: bina() }), "", "and so is nobody's");
+    let hers = "+911900123456 is claimed by bina";
+    assert_eq!(done("asha", release(asha(), false)), hers);
+    // Whatever name she writes.
+    assert_eq!(done("asha", release(bina(), false)), hers);
+    assert_eq!(done("asha", MissedAct::Close { by: bina() }), hers);
+    assert_eq!(done("asha", MissedAct::Claim { by: bina() }), hers);
+    assert_eq!(done("asha", MissedAct::Call { by: bina() }), hers);
+    assert_eq!(done("bina", release(bina(), false)), "");
+    assert_eq!(done("bina", release(bina(), false)), "+911900123456 is claimed by nobody");
+    assert_eq!(done("bina", MissedAct::Claim { by: bina() }), "");
+    assert_eq!(done("asha", release(asha(), true)), "", "an administrator");
+    // What a desk of another make has claimed for its agents is theirs, and its own to end.
+    assert_eq!(done("crm", MissedAct::Claim { by: bina() }), "");
+    assert_eq!(done("asha", MissedAct::Close { by: bina() }), hers);
+    assert_eq!(done("crm", MissedAct::Claim { by: asha() }), hers, "nor to pass on");
+    assert_eq!(done("bina", release(bina(), false)), "");
+    assert_eq!(done("crm", MissedAct::Claim { by: bina() }), "");
+    assert_eq!(done("crm", MissedAct::Close { by: bina() }), "");
 }

@@ -298,16 +298,26 @@ fn a_way_out_leads_on_past_whoever_has_gone_home_to_the_first_who_works() {
 #[test]
 fn a_way_out_ends_where_a_supervisor_has_shut_the_next_one() {
     let mut stage = Stage::new(THREE);
-    stage.set_agent("op1", "ready");
-    queue_is(&mut stage, "district", "overflow off");
     stage.dial("9826000001", "181", "");
+    queue_is(&mut stage, "district", "overflow off");
+    stage.set_agent("op1", "ready");
     stage.wait(secs(20));
     assert_eq!((stage.story(), at_desk(&stage)), (Vec::new(), 1));
     assert_eq!(stage.switch.stranded(), []);
     queue_is(&mut stage, "district", "overflow auto");
-    assert_eq!(stage.switch.stranded().len(), 1, "the law follows ways as far");
-    stage.wait(secs(6));
     assert_eq!(stage.story()[0], "village -> queue:state (unstaffed)");
+}
+
+#[test]
+fn the_law_of_who_is_left_where_nobody_works_follows_ways_as_far_as_the_switch() {
+    let mut stage = Stage::new(THREE);
+    stage.dial("9826000001", "181", "");
+    stage.wait(secs(20));
+    assert_eq!(stage.switch.stranded(), [], "nobody works anywhere");
+    stage.set_agent("op1", "ready");
+    assert_eq!(stage.switch.stranded().len(), 1, "until the queue is looked at again");
+    stage.wait(secs(6));
+    assert_eq!(stage.switch.stranded(), []);
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod desk_world;
 use desk_world::{Habit, MIDNIGHT, Stage, secs};
 use pukar::acd::ShiftNews;
 use pukar::call::Outcome;
-use pukar::core::{LEFT_OFF, Verb, What};
+use pukar::core::{Verb, What};
 
 const HOUR: i64 = 3_600_000_000;
 /// Two shifts that hand over at 14:00. op3's phone registers; nobody has registered it yet.
@@ -305,11 +305,16 @@ fn a_word_to_a_group_is_none_to_whoever_goes_home_after_the_call_in_hand() {
             stage.ask(Verb::SetMember { agent, state: state.into(), reason });
             stage.replies.pop().unwrap().unwrap()
         });
-        assert_eq!(told, [LEFT_OFF.to_string(), format!("op2: {state}")]);
+        assert_eq!(told, ["logged out, and left so".to_string(), format!("op2: {state}")]);
         stage.far_end_hangs_up("10.2.0.1:5060");
         assert_eq!(stage.state("op1"), "off", "{state}");
-        let audits = stage.facts.iter().filter(|fact| matches!(fact.what, What::Audit(_)));
-        assert_eq!(audits.count(), 1, "nothing was done about the other");
+        let audits = stage.facts.iter().filter_map(|fact| match &fact.what {
+            What::Audit(audit) => Some((audit.on.clone(), audit.refused.clone())),
+            _ => None,
+        });
+        let expected = [("op1", "logged out"), ("op2", "")];
+        let expected = expected.map(|(agent, why)| (format!("{agent} {state}"), why.to_string()));
+        assert_eq!(audits.collect::<Vec<_>>(), expected, "both are on the books");
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Person {
     /// Who has taken it on, ever since when; empty: nobody.
     pub claimed_by: String,
     claimed_at: Instant,
+    /// Who has said so, for themselves or for somebody else.
+    said_by: String,
     /// The call that calls them back just now, or will.
     pub calling: Option<CallId>,
 }
@@ -59,10 +61,16 @@ impl Missed {
                 person.times += 1;
             }
             None => {
-                let claimed_by = String::new();
-                let (since, claimed_at) = (now, now);
-                let person =
-                    Person { origin, since, times: 1, claimed_by, claimed_at, calling: None };
+                let (claimed_by, said_by) = (String::new(), String::new());
+                let person = Person {
+                    origin,
+                    since: now,
+                    times: 1,
+                    claimed_by,
+                    claimed_at: now,
+                    said_by,
+                    calling: None,
+                };
                 self.people.insert(number.clone(), person);
                 self.by_age.insert((now, number.clone()));
             }
@@ -75,23 +83,36 @@ impl Missed {
         }
     }
 
-    /// Whether this is nobody else's: the error says who has it. Whoever has had it for a while
-    /// has let go of it.
-    pub fn may_be_done(&self, now: Instant, number: &str, by: &str) -> Result<(), String> {
+    /// Whether this is nobody else's, in whose name it is to be done, and whether that may be said
+    /// by whoever asks: the owner, or who has claimed it for them. The error says whose it is.
+    /// Whoever has had it for a while has let go of it.
+    pub fn may_be_done(
+        &self,
+        now: Instant,
+        number: &str,
+        (by, asker): (&str, &str),
+    ) -> Result<(), String> {
         let person = self.people.get(number).ok_or_else(|| unknown(number))?;
         let is_kept = now.since(person.claimed_at) < limits::CLAIM_KEPT;
-        if is_kept && !person.claimed_by.is_empty() && person.claimed_by != by {
+        let is_own = person.claimed_by == by && (asker == by || asker == person.said_by);
+        if is_kept && !person.claimed_by.is_empty() && !is_own {
             return Err(format!("{number} is claimed by {}", person.claimed_by));
         }
         Ok(())
     }
 
-    /// Somebody takes it on.
-    pub fn claim(&mut self, io: &mut Io, number: &str, by: &str) -> Result<(), String> {
+    /// Somebody takes it on, as `asker` says.
+    pub fn claim(
+        &mut self,
+        io: &mut Io,
+        number: &str,
+        (by, asker): (&str, &str),
+    ) -> Result<(), String> {
         let now = io.cx.now.instant;
-        self.may_be_done(now, number, by)?;
+        self.may_be_done(now, number, (by, asker))?;
         if let Some(person) = self.people.get_mut(number) {
             (person.claimed_by, person.claimed_at) = (by.into(), now);
+            person.said_by = asker.into();
         }
         tell(io, number, MissedNews::Claimed { by: by.into() });
         Ok(())
@@ -102,10 +123,10 @@ impl Missed {
         &mut self,
         io: &mut Io,
         number: &str,
-        (by, breaks): (&str, bool),
+        (by, asker, breaks): (&str, &str, bool),
     ) -> Result<(), String> {
         if !breaks {
-            self.may_be_done(io.cx.now.instant, number, by)?;
+            self.may_be_done(io.cx.now.instant, number, (by, asker))?;
         }
         let person = self.people.get_mut(number).ok_or_else(|| unknown(number))?;
         if person.claimed_by.is_empty() {

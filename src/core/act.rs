@@ -6,9 +6,31 @@ use super::{MissedAct, Out, Switch, Verb, What};
 use crate::acd::{Door, Effect, Fact, Hand, Standing, Ways, When, Wish};
 use crate::base::{AgentId, CallId, Now, QueueId};
 use crate::call::{Ask, Ears};
+use serde::{Deserialize, Serialize};
 
-/// The answer where a word to a group is none to this one of it.
-pub const LEFT_OFF: &str = "logged out, and left so";
+/// What came of an act.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Done {
+    /// In words.
+    Said(String),
+    /// A word to a group was none to this one of it, who is logged out and was left so.
+    LeftOff,
+}
+
+impl Done {
+    pub fn words(self) -> String {
+        match self {
+            Self::Said(words) => words,
+            Self::LeftOff => "logged out, and left so".into(),
+        }
+    }
+}
+
+impl<T: Into<String>> From<T> for Done {
+    fn from(words: T) -> Self {
+        Self::Said(words.into())
+    }
+}
 
 impl Switch {
     /// What somebody does: done, or why not. Either way it is on the books.
@@ -18,25 +40,37 @@ impl Switch {
         by: String,
         verb: Verb,
         out: &mut Out,
-    ) -> Result<String, String> {
+    ) -> Result<Done, String> {
         if let Verb::Explain { call } = &verb {
-            return self.explain(now, call);
-        }
-        if let Verb::SetMember { agent, .. } = &verb
-            && self.agent(agent).is_ok_and(|id| !self.state.desk.is_logged_in(id))
-        {
-            return Ok(LEFT_OFF.into());
+            return self.explain(now, call).map(Done::Said);
         }
         let verb = verb.signed(&by);
         let (what, on) = verb.told();
-        let result = self.carry_out(now, verb, out);
-        let refused = result.as_ref().err().cloned().unwrap_or_default();
+        let result = match &verb {
+            Verb::SetMember { agent, .. } if self.is_off(agent) => Ok(Done::LeftOff),
+            _ => self.carry_out(now, &by, verb, out).map(Done::Said),
+        };
+        let refused = match &result {
+            Ok(Done::Said(_)) => String::new(),
+            Ok(Done::LeftOff) => "logged out".into(),
+            Err(why) => why.clone(),
+        };
         let audit = Audit { by, verb: what.into(), on, refused };
         self.fact(now, What::Audit(Box::new(audit)), out);
         result
     }
 
-    fn carry_out(&mut self, now: Now, verb: Verb, out: &mut Out) -> Result<String, String> {
+    fn is_off(&self, agent: &str) -> bool {
+        self.agent(agent).is_ok_and(|id| !self.state.desk.is_logged_in(id))
+    }
+
+    fn carry_out(
+        &mut self,
+        now: Now,
+        asker: &str,
+        verb: Verb,
+        out: &mut Out,
+    ) -> Result<String, String> {
         match verb {
             Verb::SetAgent { agent, state, reason } | Verb::SetMember { agent, state, reason } => {
                 self.set_agent(now, &agent, &state, reason, out)
@@ -86,7 +120,7 @@ impl Switch {
             }
             Verb::Watch { call, phone, ears } => self.watch(now, &call, &phone, ears),
             Verb::ChooseDistrict { call, district } => self.choose_district(now, &call, &district),
-            Verb::Missed { number, act } => self.act_on_missed(now, &number, act),
+            Verb::Missed { number, act } => self.act_on_missed(now, (&number, asker), act),
             Verb::SetQueue { queue, to } => self.set_queue(now, &queue, &to, out),
             Verb::PutMessage { queue, message, minutes } => {
                 self.put_message(now, (queue, message), minutes, out)

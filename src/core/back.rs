@@ -177,13 +177,18 @@ impl Switch {
         }
     }
 
-    /// `by`: whose they are from now on, should it be possible to call them.
-    fn call_missed(&mut self, now: Now, origin: Origin, by: Option<&str>) -> Result<(), Refusal> {
+    /// `claim`: whose they are from now on, should it be possible to call them, and who says so.
+    fn call_missed(
+        &mut self,
+        now: Now,
+        origin: Origin,
+        claim: Option<(&str, &str)>,
+    ) -> Result<(), Refusal> {
         let number = origin.number.clone();
         let back = self.take_place(now, origin)?;
         self.calls(now, |calls, io| {
-            if let Some(by) = by {
-                let _ = calls.missed_mut().claim(io, &number, by);
+            if let Some(claim) = claim {
+                let _ = calls.missed_mut().claim(io, &number, claim);
             }
             if let Some(back) = back {
                 calls.missed_mut().calling(io, &number, back);
@@ -195,32 +200,34 @@ impl Switch {
     pub(super) fn act_on_missed(
         &mut self,
         now: Now,
-        number: &str,
+        (number, asker): (&str, &str),
         act: super::MissedAct,
     ) -> Result<String, String> {
         let mut done = Ok(());
         let said = match &act {
             super::MissedAct::Claim { by } => {
-                self.calls(now, |calls, io| done = calls.missed_mut().claim(io, number, by));
+                let claim = (by.as_str(), asker);
+                self.calls(now, |calls, io| done = calls.missed_mut().claim(io, number, claim));
                 format!("{number}: claimed by {by}")
             }
             super::MissedAct::Call { by } => {
                 let missed = self.state.calls.missed();
                 let origin = missed.wanted(number)?;
-                missed.may_be_done(now.instant, number, by)?;
-                let placed = self.call_missed(now, origin, Some(by));
+                missed.may_be_done(now.instant, number, (by, asker))?;
+                let placed = self.call_missed(now, origin, Some((by, asker)));
                 done = placed.map_err(|why| format!("{number}: {}", why.words()));
                 format!("{number}: is called back")
             }
             super::MissedAct::Release { by, breaks } => {
-                let release = (by.as_str(), *breaks);
+                let release = (by.as_str(), asker, *breaks);
                 self.calls(now, |calls, io| {
                     done = calls.missed_mut().release(io, number, release);
                 });
                 format!("{number}: nobody's any more")
             }
             super::MissedAct::Close { by } => {
-                self.state.calls.missed().may_be_done(now.instant, number, by)?;
+                let missed = self.state.calls.missed();
+                missed.may_be_done(now.instant, number, (by, asker))?;
                 let news = MissedNews::Closed { by: by.clone() };
                 self.calls(now, |calls, io| _ = calls.missed_mut().close(io, number, news));
                 format!("{number}: closed")

@@ -38,7 +38,7 @@ pub enum Command {
     Store(Box<Row>),
     Reply {
         request: u64,
-        result: Result<String, String>,
+        result: Result<super::Done, String>,
     },
     /// The last call is over after [`super::Event::Drain`].
     Drained,

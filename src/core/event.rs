@@ -199,7 +199,7 @@ pub enum MissedAct {
     Claim { by: String },
     /// They take their old place in the line, and are called when an agent has answered.
     Call { by: String },
-    /// Their own claim is none any more; whoever `breaks` ends anybody's.
+    /// The claim of whoever asks is none any more; whoever `breaks` ends anybody's.
     Release { by: String, breaks: bool },
     /// Nothing is left to do.
     Close { by: String },

@@ -37,7 +37,7 @@ mod restart;
 mod stop;
 mod switch;
 
-pub use act::LEFT_OFF;
+pub use act::Done;
 pub use command::Command;
 pub use event::{Event, MissedAct, Noted, Verb};
 pub use fact::{Audit, Fact, What};

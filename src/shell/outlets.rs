@@ -7,7 +7,7 @@ use super::media;
 use super::tcp::Streams;
 use crate::base::QueryId;
 use crate::call::Tape;
-use crate::core::{Fact, Row};
+use crate::core::{Done, Fact, Row};
 use crate::media::control::Command as MediaCommand;
 use crate::sip::RecordKind;
 use crossbeam_channel::{self as channel, Receiver};
@@ -78,7 +78,7 @@ impl Outlets {
         self.questions.put(Question { query, name, kind });
     }
 
-    pub fn reply(&mut self, request: u64, result: Result<String, String>) {
+    pub fn reply(&mut self, request: u64, result: Result<Done, String>) {
         // Whoever is answered may look next, and must see what was done.
         self.tell_facts();
         self.replies.answer(request, result);
@@ -102,7 +102,7 @@ impl Outlets {
     }
 }
 
-type Answer = Result<String, String>;
+type Answer = Result<Done, String>;
 
 /// Admin requests that the core has yet to answer.
 #[derive(Clone, Default)]

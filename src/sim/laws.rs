@@ -11,7 +11,7 @@ use super::world::{Verdict, World};
 use crate::base::{AgentId, CallId, Instant, Now, Wall};
 use crate::call::{self, Direction, Outcome};
 use crate::config::Settings;
-use crate::core::{AgentStateRow, CallRecord, Command, Event, Fact, Out, Row, State, What};
+use crate::core::{AgentStateRow, CallRecord, Command, Done, Event, Fact, Out, Row, State, What};
 use crate::sip::Hop;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -112,7 +112,7 @@ impl Laws {
                 _ => None,
             }));
             story.replies.extend(out.commands.iter().filter_map(|command| match command {
-                Command::Reply { result, .. } => Some(result.clone()),
+                Command::Reply { result, .. } => Some(result.clone().map(Done::words)),
                 _ => None,
             }));
         }

@@ -54,6 +54,10 @@ pub fn act(world: &mut World, caller: u16, act: MissedAct) {
 }
 
 pub fn act_on(world: &mut World, number: &str, act: MissedAct) {
-    let (number, by) = (number.to_string(), "asha".to_string());
+    act_on_as(world, number, "asha", act);
+}
+
+pub fn act_on_as(world: &mut World, number: &str, asker: &str, act: MissedAct) {
+    let (number, by) = (number.to_string(), asker.to_string());
     world.tell(Event::Admin { request: 1, by, verb: Verb::Missed { number, act } });
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use pukar::base::{Instant, Now, PortId, Timer, TuneId, Wall, limits};
 use pukar::call::{self, NOTICE, Tape, TapeEvent};
 use pukar::config::Settings;
-use pukar::core::{CallRecord, Command, Event, Fact, Out, Row, Switch, Verb, What};
+use pukar::core::{CallRecord, Command, Done, Event, Fact, Out, Row, Switch, Verb, What};
 use pukar::media::control::{self, Figures};
 use pukar::sip::{Hop, Transport};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -419,7 +419,7 @@ impl Stage {
                     }
                     self.tapes.push(command);
                 }
-                Command::Reply { result, .. } => self.replies.push(result),
+                Command::Reply { result, .. } => self.replies.push(result.map(Done::words)),
                 _ => {}
             }
         }

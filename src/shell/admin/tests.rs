@@ -5,7 +5,7 @@ use super::*;
 use crate::base::{AgentId, CallId, Now, QueueId, TrunkId};
 use crate::call::{Arrival, Centre, Direction, District};
 use crate::config::Role;
-use crate::core::{self, Event, Fact, Noted, Verb as Act, What};
+use crate::core::{self, Done, Event, Fact, Noted, Verb as Act, What};
 use crate::shell::board::{self, Board, Names, News};
 use crate::shell::clock::Clock;
 use crate::shell::lane::{self, InboxEnd, Lane};
@@ -550,7 +550,7 @@ fn a_group_of_agents_is_those_of_it_who_are_theirs() {
     let mut world = with_users("groups");
     let params = json!({"agent": "all", "state": "pause", "reason": "fire drill"});
     // The core knows who is logged in, whatever the board shows.
-    let says = |agent: &str| if agent == "ali1" { "paused" } else { crate::core::LEFT_OFF };
+    let says = |agent: &str| if agent == "ali1" { "paused".into() } else { Done::LeftOff };
     let (asked, told) = ground::orders(&mut world, "boss", params.clone(), says);
     let off = asked.len() - 1;
     assert!(off > 1, "{asked:?}");

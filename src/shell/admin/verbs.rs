@@ -7,7 +7,7 @@ use super::rpc::Fault;
 use super::table::{self, How, Look, Shell, Shows, VERBS, Verb};
 use crate::base::Wall;
 use crate::config::Settings;
-use crate::core::{Event, LEFT_OFF, Noted, Verb as Act};
+use crate::core::{Done, Event, Noted, Verb as Act};
 use crate::shell::board::{Board, BoardReader};
 use crate::shell::lane::{CoreGone, Inbox};
 use crate::shell::meters::{Metrics, ShellMeters};
@@ -228,9 +228,9 @@ impl Api {
                 continue;
             }
             let wish = if spares { set_if_there(&agent) } else { set(&agent) };
-            match self.ask(who, wish).await {
-                Ok(text) if text == LEFT_OFF => off += 1,
-                Ok(_) => done += 1,
+            match self.ask_for(who, wish).await {
+                Ok(Done::LeftOff) => off += 1,
+                Ok(Done::Said(_)) => done += 1,
                 Err(fault) => failed.push(format!("{agent}: {}", fault.message)),
             }
         }
@@ -244,8 +244,12 @@ impl Api {
         Ok(json!({"text": text, "done": done, "off": off, "failed": failed}))
     }
 
-    /// Has the core do it.
+    /// Has the core do it, and says what it says.
     async fn ask(&self, who: &Who, verb: Act) -> Result<String, Fault> {
+        self.ask_for(who, verb).await.map(Done::words)
+    }
+
+    async fn ask_for(&self, who: &Who, verb: Act) -> Result<Done, Fault> {
         let (request, answer) = self.replies.open();
         let by = who.name.clone();
         let told = self.inbox.control(Event::Admin { request, by, verb }).await;
@@ -254,7 +258,7 @@ impl Api {
             return Err(Fault::silent("the switch is stopping"));
         }
         match tokio::time::timeout(PATIENCE, answer).await {
-            Ok(Ok(Ok(text))) => Ok(text),
+            Ok(Ok(Ok(done))) => Ok(done),
             Ok(Ok(Err(why))) => Err(Fault::refused(why)),
             Ok(Err(_)) => Err(Fault::silent("the switch is stopping")),
             Err(_) => {

@@ -63,7 +63,7 @@ fn a_districts_supervisor_is_told_the_counts_and_the_alarms_of_the_district_alon
 
 /// The one agent to whom an order of ali's goes.
 pub fn ordered(world: &mut World, params: Value) -> String {
-    let (mut told, answer) = orders(world, "ali", params, |_| "paused");
+    let (mut told, answer) = orders(world, "ali", params, |_| "paused".into());
     if let Some(done) = answer.get("done") {
         assert_eq!((done, &answer["failed"]), (&json!(1), &json!([])));
     }
@@ -76,7 +76,7 @@ pub fn orders(
     world: &mut World,
     who: &str,
     params: Value,
-    says: impl Fn(&str) -> &'static str,
+    says: impl Fn(&str) -> Done,
 ) -> (Vec<String>, Value) {
     let (api, who) = (Arc::clone(&world.api), Peer::User(who.into()));
     let asked = world.runtime.spawn(async move { api.call(&who, "agents.set", params).await });
@@ -92,7 +92,7 @@ pub fn orders(
                 ..
             } = event
             {
-                world.replies.answer(request, Ok(says(&agent).into()));
+                world.replies.answer(request, Ok(says(&agent)));
                 told.push(agent);
             }
         }
