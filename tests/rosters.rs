@@ -294,6 +294,29 @@ fn whoever_comes_into_the_configuration_outside_their_shift_is_not_rung_by_it() 
 }
 
 #[test]
+fn whoever_comes_to_a_shift_for_one_day_alone_is_not_rung_before_that_day() {
+    let helper = "[[agent]]\nid = \"helper\"\ncontact = \"sip:helper@10.2.0.4\"\n\
+                  skills = [\"operator\"]\nready = true\n[[shift]]";
+    let day = "[[shift.exception]]\ndate = \"2030-01-26\"\ninstead = [\"helper\"]\n";
+    let text = format!("{}{day}", TWO.replacen("[[shift]]", helper, 1));
+    let stage = before_two(&text);
+    assert_eq!(stage.state("helper"), "off", "from the start");
+    // The same where the day is written down later, but for who has said so.
+    for says_so in [false, true] {
+        let mut stage = before_two(&TWO.replacen("[[shift]]", helper, 1));
+        assert_eq!(stage.state("helper"), "ready", "on no roster");
+        if says_so {
+            ["pause", "ready"].into_iter().for_each(|state| stage.set_agent("helper", state));
+        }
+        stage.reload(&text);
+        assert_eq!(stage.state("helper"), if says_so { "ready" } else { "off" });
+    }
+    let mut stage = before_two(TWO);
+    stage.reload(&text);
+    assert_eq!(stage.state("helper"), "off");
+}
+
+#[test]
 fn a_word_to_a_group_is_none_to_whoever_goes_home_after_the_call_in_hand() {
     for state in ["ready", "pause"] {
         let mut stage = before_two(TWO);

@@ -6,7 +6,7 @@ use super::mistake::{Log, Place};
 use super::settings::Settings;
 use super::shifts::DAYS;
 use super::tree::{Table, Value};
-use crate::acd::{Calendar, DAY_MINUTES, Elsewhere, Member, QueueSettings, When};
+use crate::acd::{Calendar, DAY_MINUTES, Elsewhere, Member, QueueSettings, Shift, When};
 use crate::base::{Id, Wall};
 use crate::call::Centre;
 use jiff::civil::Date;
@@ -96,10 +96,8 @@ struct Cover<'a> {
 impl<'a> Cover<'a> {
     fn new(written: &[&Table], settings: &'a Settings) -> Self {
         let shifts = &settings.roster.shifts;
-        let own = shifts.iter().flat_map(|shift| &shift.members);
-        let instead = shifts.iter().flat_map(|shift| &shift.exceptions).flat_map(|e| &e.instead);
-        let on_roster: BTreeSet<&str> =
-            own.chain(instead).map(|member| member.agent.as_str()).collect();
+        let everybody = shifts.iter().flat_map(Shift::everybody);
+        let on_roster: BTreeSet<&str> = everybody.map(|member| member.agent.as_str()).collect();
         let mut crews: BTreeMap<Vec<(&str, u8)>, Crew> = BTreeMap::new();
         let (mut crew_of, mut outside) = (BTreeMap::new(), BTreeSet::new());
         for agent in &settings.acd.agents {

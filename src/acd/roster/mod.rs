@@ -69,7 +69,7 @@ pub enum ShiftNews {
 }
 
 impl RosterSettings {
-    /// Members of shifts of whom none runs: what the configuration says of them at the start, that
+    /// Members of shifts, if for one day alone, of whom none runs: what the configuration says of them at the start, that
     /// they are ready, is not for now.
     pub fn off_shift(&self, now: Wall) -> BTreeSet<&str> {
         let calendar = Calendar::new(self);
@@ -77,7 +77,7 @@ impl RosterSettings {
         let on: BTreeSet<&str> = (running.iter().flat_map(|turn| calendar.members(turn)))
             .map(|member| member.agent.as_str())
             .collect();
-        let all = self.shifts.iter().flat_map(|shift| &shift.members);
+        let all = self.shifts.iter().flat_map(Shift::everybody);
         all.map(|member| member.agent.as_str()).filter(|agent| !on.contains(agent)).collect()
     }
 }
@@ -246,7 +246,7 @@ fn take_planned(settings: &RosterSettings, desk: &mut Desk) -> BTreeSet<String> 
     if desk.fresh.is_empty() {
         return BTreeSet::new();
     }
-    let members = settings.shifts.iter().flat_map(|shift| &shift.members);
+    let members = settings.shifts.iter().flat_map(Shift::everybody);
     let names = members.map(|member| &member.agent).collect::<BTreeSet<&String>>().into_iter();
     let new = names.filter(|name| desk.agent_id(name).is_some_and(|id| desk.fresh.remove(&id)));
     new.cloned().collect()

@@ -39,6 +39,13 @@ pub struct Shift {
     pub exceptions: Vec<Exception>,
 }
 
+impl Shift {
+    /// Its members, and those who come in their place on some day: all who are on the roster by it.
+    pub fn everybody(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().chain(self.exceptions.iter().flat_map(|day| &day.instead))
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     pub agent: String,
