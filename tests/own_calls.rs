@@ -594,7 +594,6 @@ fn whoever_calls_a_phone_that_leaves_before_its_answer_is_heard_is_told_that_nob
     let mut stage = centre();
     stage.habit(OP2, Habit::Rings);
     let call = stage.phone_dials(OP1, "op1", "12");
-    stage.wait(secs(2));
     stage.far_end_hangs_up_at_once(OP2);
     // Not 603, RFC 3261 section 16.7: it would end every other branch of the one who calls.
     assert_eq!(refusal(&stage, &call).0, "480");

@@ -186,7 +186,7 @@ impl Calls {
         self.without_centre(io, id);
     }
 
-    /// A leg that was dialled for the caller is over: where it was the last, nobody is at the centre.
+    /// A leg that was dialled for the caller is over: was it the last, nobody is at a centre.
     pub(super) fn centre_is_left(&mut self, id: CallId) {
         let Some(call) = self.table.get_mut(id) else { return };
         if !call.others.iter().any(|leg| leg.role == Role::Target) {

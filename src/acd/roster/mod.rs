@@ -69,8 +69,8 @@ pub enum ShiftNews {
 }
 
 impl RosterSettings {
-    /// Members of shifts, if for one day alone, of whom none runs: what the configuration says of them at the start, that
-    /// they are ready, is not for now.
+    /// Members of shifts, if for one day alone, of whom none runs: what the configuration says of
+    /// them at the start, that they are ready, is not for now.
     pub fn off_shift(&self, now: Wall) -> BTreeSet<&str> {
         let calendar = Calendar::new(self);
         let running = calendar.running(now);
