@@ -101,6 +101,19 @@ pub(super) enum Task {
     Own(CallId),
 }
 
+impl Task {
+    /// The call that it is about.
+    pub fn call(self) -> Option<CallId> {
+        match self {
+            Task::Nothing => None,
+            Task::Offered(call) | Task::Talking(call) | Task::Own(call) => Some(call),
+            Task::Claimed { call, .. } | Task::Serving { call, .. } | Task::WrapUp { call, .. } => {
+                Some(call)
+            }
+        }
+    }
+}
+
 impl Agent {
     pub fn new(settings: &AgentSettings) -> Self {
         Self {

@@ -171,24 +171,20 @@ impl Desk {
         out: &mut Vec<Effect>,
     ) {
         let mut turn = Turn::new(cx, out);
-        let (wrap_up, since) = match self.task(agent) {
-            Task::Talking(call) if call == from => {
+        let task = self.task(agent);
+        let (wrap_up, since) = match task {
+            _ if task.call() != Some(from) => return,
+            Task::Talking(_) => {
                 let Some(caller) = self.callers.remove(&from) else { return };
                 turn.cx.timers.cancel(Timer::MaxWait(from));
                 (caller.wrap_up(), caller.answered)
             }
-            Task::Serving { call, wrap_up, since } if call == from => (wrap_up, since),
-            Task::Own(call) if call == from => {
+            Task::Serving { wrap_up, since, .. } => (wrap_up, since),
+            Task::Own(_) => {
                 let queue = queue.and_then(|queue| self.queues.get(queue));
                 (queue.map_or(otherwise, |queue| queue.settings.wrap_up), turn.now())
             }
-            Task::Nothing
-            | Task::Offered(_)
-            | Task::Talking(_)
-            | Task::Claimed { .. }
-            | Task::Serving { .. }
-            | Task::WrapUp { .. }
-            | Task::Own(_) => return,
+            Task::Nothing | Task::Offered(_) | Task::Claimed { .. } | Task::WrapUp { .. } => return,
         };
         self.set_task(&mut turn, agent, Task::Serving { call: to, wrap_up, since });
         self.decide(turn);
@@ -261,12 +257,14 @@ impl Desk {
 
     /// The call needs the agent no more, who rings or talks for it.
     pub(super) fn unserve(&mut self, turn: &mut Turn<'_, '_>, call: CallId, agent: AgentId) {
-        match self.task(agent) {
-            Task::Claimed { call: own, .. } if own == call => {
+        let task = self.task(agent);
+        match task {
+            _ if task.call() != Some(call) => {}
+            Task::Claimed { .. } => {
                 let why = MissedBecause::Withdrawn(Withdrawn::CallerGone);
                 self.unclaim(turn, call, agent, why);
             }
-            Task::Serving { call: own, wrap_up, since } if own == call => {
+            Task::Serving { wrap_up, since, .. } => {
                 let talked = turn.now().since(since);
                 let by = self.agents.get_mut(agent).and_then(|who| who.asked_by.take());
                 if let Some(key) = by {
@@ -277,8 +275,6 @@ impl Desk {
             Task::Nothing
             | Task::Offered(_)
             | Task::Talking(_)
-            | Task::Claimed { .. }
-            | Task::Serving { .. }
             | Task::WrapUp { .. }
             | Task::Own(_) => {}
         }

@@ -232,23 +232,19 @@ impl Desk {
             Miss::NoAnswer | Miss::Unreachable => true,
             Miss::Declined => false,
         };
-        match self.task(agent) {
-            Task::Offered(c) if c == call => {
+        let task = self.task(agent);
+        match task {
+            _ if task.call() != Some(call) => {}
+            Task::Offered(_) => {
                 self.miss(&mut turn, call, agent, MissedBecause::Phone(miss), counts);
             }
-            Task::Talking(c) if c == call => {
+            Task::Talking(_) => {
                 self.fall_back(&mut turn, call, agent, miss, counts);
             }
-            Task::Claimed { call: c, .. } | Task::Serving { call: c, .. } if c == call => {
+            Task::Claimed { .. } | Task::Serving { .. } => {
                 self.unclaim(&mut turn, call, agent, MissedBecause::Phone(miss));
             }
-            Task::Nothing
-            | Task::Offered(_)
-            | Task::Talking(_)
-            | Task::Claimed { .. }
-            | Task::Serving { .. }
-            | Task::WrapUp { .. }
-            | Task::Own(_) => {}
+            Task::Nothing | Task::WrapUp { .. } | Task::Own(_) => {}
         }
         self.decide(turn);
     }

@@ -133,12 +133,8 @@ impl Desk {
             turn.fact(Fact::Repaired { agent, call });
             self.settle(&mut turn, agent);
         }
-        let is_ghost = match self.task(agent) {
-            Task::Offered(c) | Task::Talking(c) | Task::Own(c) => c == call,
-            Task::Claimed { call: c, .. } | Task::Serving { call: c, .. } => c == call,
-            Task::Nothing | Task::WrapUp { .. } => false,
-        };
-        if is_ghost {
+        let task = self.task(agent);
+        if task.call() == Some(call) && !matches!(task, Task::WrapUp { .. }) {
             turn.fact(Fact::Repaired { agent, call });
             match lives {
                 true => self.take_back(&mut turn, agent, call),
