@@ -1,16 +1,19 @@
 //! How the call of a caller ends who waits for an agent. They hang up, are lost, or a supervisor
 //! ends it; the switch itself does only where a queue has let go of them and said why, where they
-//! are called back, where another switch has them back, or where they have no sound at all.
+//! are called back, where another switch has them back, where they have no sound at all, or where
+//! it was told to hang up on everybody.
 
 use crate::acd::{self, Away};
 use crate::base::CallId;
 use crate::call::{self, Direction, End, EndedBy, Outcome};
-use crate::core::{Fact, What};
+use crate::core::{Event, Fact, What};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
 pub struct Endings {
     callers: BTreeMap<CallId, Caller>,
+    /// The switch was told to hang up on everybody.
+    closing: bool,
 }
 
 #[derive(Debug, Default)]
@@ -21,6 +24,15 @@ struct Caller {
 }
 
 impl Endings {
+    /// What comes to the switch.
+    pub fn told(&mut self, event: &Event) {
+        match event {
+            Event::Close => self.closing = true,
+            Event::Restarted { .. } => self.closing = false,
+            _ => {}
+        }
+    }
+
     pub fn note(&mut self, fact: &Fact) -> Result<(), String> {
         match &fact.what {
             What::Call(call::Fact::Arrived { call, arrival })
@@ -42,7 +54,8 @@ impl Endings {
             }
             What::Call(call::Fact::Ended { call, end }) => {
                 let caller = self.callers.remove(call).unwrap_or_default();
-                if caller.waits && !caller.may_end(end) {
+                let told_to = self.closing && end.by == EndedBy::Switch;
+                if caller.waits && !told_to && !caller.may_end(end) {
                     return Err(format!("{call:?} waited, and was ended so: {end:?}, {caller:?}"));
                 }
             }

@@ -65,6 +65,7 @@ impl Laws {
     }
 
     pub fn note_event(&mut self, event: &Event, now: Now) {
+        self.endings.told(event);
         (now.instant, now.wall.0).hash(&mut self.log);
         match event {
             Event::Sip { hop, bytes } => {
