@@ -27,8 +27,8 @@ const BEHIND: i32 = 5;
 /// From now on, the calling thread works when others have nothing to do. Where the system refuses
 /// that, it works as before.
 pub fn yield_to_others() {
-    // SAFETY: setpriority(2) reads no memory. On Linux, 0 with PRIO_PROCESS is the calling thread.
-    let _ = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, BEHIND) };
+    // SAFETY: nice(2) reads no memory. On Linux it is the calling thread's alone.
+    let _ = unsafe { libc::nice(BEHIND) };
 }
 
 /// Asks for `octets` of receive buffer, over the limit of the system where we may, and says how
