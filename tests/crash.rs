@@ -132,6 +132,24 @@ fn a_connection_and_half_a_message_on_it_outlive_an_upgrade() {
     assert!(answer.contains(&id) && status(&answer) == Some(200), "{answer}");
 }
 
+/// Whatever lies in the sockets when one program goes waits for the next.
+#[test]
+fn questions_on_their_way_over_tcp_are_answered_once_each_over_several_upgrades() {
+    let mut switch = Switch::start(&[HELPLINE, ONE]);
+    let mut phone = Tcp::new(switch.street.ip(PHONE), switch.sip());
+    for round in 0..3 {
+        let ask = |n: u32| options("TCP", phone.at(), switch.sip(), &format!("u{round}-{n}"));
+        let asked: Vec<_> = (0..50).map(ask).collect();
+        let bytes: String = asked.iter().map(|(message, _)| message.as_str()).collect();
+        phone.send(bytes.as_bytes());
+        switch.upgrade();
+        for (_, id) in &asked {
+            let answer = phone.receive_within(PATIENCE).expect("an answer, on this connection");
+            assert!(answer.contains(id) && status(&answer) == Some(200), "{id}: {answer}");
+        }
+    }
+}
+
 #[test]
 fn the_wallboard_refuses_no_browser_during_an_upgrade() {
     let mut switch = Switch::start(&[HELPLINE, ONE]);

@@ -410,8 +410,10 @@ fn q40_a_disk_that_hangs_in_mid_write_costs_a_recording_and_no_packet_of_anybody
     let (orders, inlet, thread) = record::start(recorder(&folder, clock, sender)).unwrap();
     let died = Arc::new(|| panic!("a worker died"));
     let taped = (clock, inlet.clone());
-    let setup = recording(1, MediaIo::Auto, Arc::new(|_| Ok(())), died, taped);
-    let (workers, handle) = Workers::start(&setup).unwrap();
+    let (workers, handle) = {
+        let setup = recording(1, MediaIo::Auto, Arc::new(|_| Ok(())), died, taped);
+        Workers::start(&setup).unwrap()
+    };
     let [hung, well] = [1, 2].map(CallId);
     let pairs = [(hung, "HUNG", 0), (well, "WELL", 2)].map(|(call, name, first)| {
         let file = format!("2026-11-25/{name}.wav");

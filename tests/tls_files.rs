@@ -99,8 +99,13 @@ fn a_certificate_that_runs_out_is_told_of_and_one_that_has_is_not_taken() {
     let days = (until(&mut switch) - first) / 86_400.0;
     assert!((27.9..28.1).contains(&days), "{days} days");
     certs::sign(&switch.street, "server", &[SWITCH], -1);
+    switch.configure(|text| {
+        format!("{text}\n[[agent]]\nid = \"op2\"\ncontact = \"sip:op2@127.0.0.9\"\n")
+    });
     switch.program().signal(libc::SIGHUP);
-    switch.program().line_with("the certificate was good until");
+    switch.program().line_with("the one before stays in force");
+    switch.program().line_with("the new configuration is in force");
+    assert_eq!(switch.ask("agents.list").as_array().unwrap().len(), 2, "the rest is reloaded");
     assert!(until(&mut switch) > first, "the one before is in force");
     let mut pong = [0; 2];
     let mut phone = connect(&switch);

@@ -328,6 +328,22 @@ impl Calls {
         }
     }
 
+    /// The same of one leg: whoever is left goes the way of those whose other party has vanished.
+    pub fn leg_recovered(&mut self, io: &mut Io, leg: LegId) {
+        let Some(id) = self.call_of(leg) else { return };
+        let Some(gone) = self.table.get(id).and_then(|call| call.leg(leg)) else { return };
+        match gone.role {
+            Role::Caller => self.recovered(io, id),
+            // Nobody waits to hear them.
+            Role::Supervisor(_) => {}
+            Role::Agent(_) | Role::Target => {
+                let cause = Cause { q850: Some(41), ..Cause::default() };
+                io.out.push(gone.hang_up(cause.clone()));
+                self.partner_gone(io, id, leg, (true, EndedBy::Recovered), cause);
+            }
+        }
+    }
+
     /// The switch ends: whoever is on the line is hung up on. A promise of a call back is kept by
     /// the next process, and an attempt under way is one in vain.
     pub fn shut_down(&mut self, io: &mut Io, id: CallId) {

@@ -49,7 +49,9 @@ pub fn check(path: &Path) -> Result<(), Fault> {
     for row in &directory.refused {
         let _ = writeln!(std::io::stderr(), "warning: {}:{}: {}", row.file, row.line, row.why);
     }
-    shell::check_keys(&settings.tls).map_err(Fault::usage)?;
+    if let Some(over) = shell::check_keys(&settings.tls).map_err(Fault::usage)? {
+        let _ = writeln!(std::io::stderr(), "warning: {over}");
+    }
     check_prompts(&settings)?;
     print(&format!(
         "{}: no mistakes; {} lines, {} queues, {} agents, {} trunks, {} districts, {} shifts, {} \

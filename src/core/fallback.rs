@@ -4,7 +4,7 @@
 
 use super::{Out, Switch};
 use crate::acd::Wish;
-use crate::base::{AgentId, CallId, LegId, Now, Timer};
+use crate::base::{AgentId, CallId, Now, Timer};
 use crate::call;
 use std::time::Duration;
 
@@ -22,10 +22,11 @@ impl Switch {
             | Timer::Parked(call)
             | Timer::CallOver(call)
             | Timer::Code(call) => self.recovered(now, call),
-            Timer::NoAck(leg)
-            | Timer::SessionExpired(leg)
-            | Timer::Silence(leg)
-            | Timer::Recheck(leg) => self.recovered_of(now, leg),
+            Timer::NoAck(leg) | Timer::SessionExpired(leg) | Timer::Silence(leg) => {
+                self.calls(now, |calls, io| calls.leg_recovered(io, leg));
+            }
+            // Whoever is there no more is found by the silence.
+            Timer::Recheck(_) => {}
             // What it would have said once more, its transaction or its leg gives up by itself.
             Timer::Retransmit(_)
             | Timer::Repeat2xx(_)
@@ -67,12 +68,6 @@ impl Switch {
     fn end_ring(&mut self, now: Now, call: CallId, agent: AgentId, out: &mut Out) {
         self.calls(now, |calls, io| calls.withdraw(io, call, agent, call::Stop::RangOut));
         self.missed(now, call, (agent, call::Missed::Declined), out);
-    }
-
-    fn recovered_of(&mut self, now: Now, leg: LegId) {
-        if let Some(call) = self.state.calls.call_of(leg) {
-            self.recovered(now, call);
-        }
     }
 
     fn recovered(&mut self, now: Now, call: CallId) {

@@ -32,12 +32,18 @@ impl Journaled {
     }
 
     /// What comes in at one moment: written down, handled, and what came of it written down, before
-    /// anything would be done about it.
-    pub fn step(&mut self, now: Now, batch: Vec<Event>, out: &mut Out) {
+    /// anything would be done about it. `handle` has the switch handle an event, and may time that.
+    pub fn step(
+        &mut self,
+        now: Now,
+        batch: Vec<Event>,
+        out: &mut Out,
+        mut handle: impl FnMut(&mut Switch, Event, &mut Out),
+    ) {
         self.writer.append(now, &batch);
         for event in batch {
             let (commands, facts) = (out.commands.len(), out.facts.len());
-            self.switch.handle(now, event, out);
+            handle(&mut self.switch, event, out);
             self.writer.follow(&out.commands[commands..], &out.facts[facts..], &self.switch);
         }
         self.writer.commit(now, &self.switch);

@@ -118,13 +118,15 @@ async fn read_all(
                 None => continue,
             },
             () = shared.reaches(Stage::Deaf) => {
-                // What is decrypted already, nobody else can read.
+                // What lies in a plain socket waits there for the next program. What is decrypted
+                // already, nobody else can read.
+                if !secure || drained == DRAINED_MAX {
+                    return left(shared).await;
+                }
+                drained += 1;
                 match timeout(Duration::ZERO, read.read_buf(&mut piece)).await {
-                    Ok(got) if secure && drained < DRAINED_MAX => {
-                        drained += 1;
-                        got
-                    }
-                    _ => return left(shared).await,
+                    Ok(got) => got,
+                    Err(_) => return left(shared).await,
                 }
             }
         };

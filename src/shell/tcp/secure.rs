@@ -20,11 +20,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;
 use tokio_rustls::rustls::client::verify_server_name;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use tokio_rustls::rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use tokio_rustls::rustls::server::{ParsedCertificate, WebPkiClientVerifier};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio_rustls::rustls::{
+    self, ClientConfig, DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig,
+    SignatureScheme,
+};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 /// Handshakes of one source at a time, each of which costs as much as some hundred messages: who
@@ -49,6 +54,8 @@ struct Current {
     identity: Option<Identity>,
     ca: Option<Vec<CertificateDer<'static>>>,
     asked: Vec<String>,
+    /// Who says whether a certificate proves them.
+    judge: Option<Judge>,
     /// Made when it is needed first: most switches have no trunk over TLS.
     client: OnceLock<Result<Arc<ClientConfig>, String>>,
 }
@@ -61,11 +68,17 @@ impl Keys {
     }
 
     /// For connections from now on. Those that are open go on as they are. A certificate that is
-    /// over is no better than the one before.
+    /// over is no better than the one before, which stays; what else there is to reload does not
+    /// wait for another.
     pub fn renew(&self, files: &Tls) -> Result<(), String> {
         let fresh = Arc::new(Current::load(files)?);
-        fresh.is_good()?;
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        match fresh.is_good() {
+            Err(why) if current.is_good().is_ok() => {
+                tracing::error!("{why}; the one before stays in force");
+            }
+            Ok(()) | Err(_) => *current = fresh,
+        }
         Ok(())
     }
 
@@ -86,8 +99,8 @@ impl Keys {
         let source = access::source(peer.ip());
         let _place = self.place(source).await?;
         let secured = TlsAcceptor::from(config).accept(stream).await?;
-        let own = secured.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-        let names = own.map_or_else(Vec::new, |own| proven(own, &current.asked));
+        let chain = secured.get_ref().1.peer_certificates().unwrap_or_default();
+        let names = proven(chain, current.judge.as_ref(), &current.asked);
         Ok((Wire::Secure(Box::new(TlsStream::Server(secured))), names))
     }
 
@@ -169,12 +182,13 @@ impl Current {
         let identity = files.certificate.as_ref().map(Identity::read).transpose()?;
         let ca = files.ca.as_deref().map(certificates).transpose()?;
         let asked = files.asked.clone();
-        let judges = match asked.is_empty() {
+        let judge = match asked.is_empty() {
             true => None,
-            false => Some(roots(ca.clone())?),
+            false => Some(judge(roots(ca.clone())?)?),
         };
-        let server = identity.as_ref().map(|own| own.server(judges)).transpose()?.map(Arc::new);
-        let current = Self { server, identity, ca, asked, client: OnceLock::new() };
+        let server = identity.as_ref().map(|own| own.server(judge.clone())).transpose()?;
+        let server = server.map(Arc::new);
+        let current = Self { server, identity, ca, asked, judge, client: OnceLock::new() };
         if current.ca.is_some() {
             // What nobody could be believed by is no file of authorities.
             current.client()?;
@@ -185,7 +199,7 @@ impl Current {
     fn is_good(&self) -> Result<(), String> {
         let now = Clock::start().now().wall;
         let own = self.identity.as_ref();
-        match own.and_then(|own| Some((own, own.good_until()?))) {
+        match own.and_then(|own| Some((own, own.ends()?))) {
             Some((own, until)) if standing(until, now) == Standing::Over => Err(over(own, until)),
             _ => Ok(()),
         }
@@ -219,20 +233,19 @@ impl Identity {
         self.chain.iter().filter_map(|one| not_after(one)).min()
     }
 
-    /// `judges`: who may vouch for whoever connects, where they are asked for that.
-    fn server(&self, judges: Option<RootCertStore>) -> Result<ServerConfig, String> {
+    /// Its own end: whoever connects may know another way to an authority than the chain's.
+    fn ends(&self) -> Option<Wall> {
+        not_after(self.chain.first()?)
+    }
+
+    /// `judge`: where whoever connects is asked who vouches for them.
+    fn server(&self, judge: Option<Judge>) -> Result<ServerConfig, String> {
         let config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|e| e.to_string())?;
-        let config = match judges {
+        let config = match judge {
             None => config.with_no_client_auth(),
-            Some(roots) => {
-                let judge =
-                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
-                // Phones have none.
-                let judge = judge.allow_unauthenticated().build().map_err(|e| e.to_string())?;
-                config.with_client_cert_verifier(judge)
-            }
+            Some(judge) => config.with_client_cert_verifier(Arc::new(Lenient(judge))),
         };
         config.with_single_cert(self.chain.clone(), self.key.clone_key()).map_err(|e| {
             format!(
@@ -244,8 +257,67 @@ impl Identity {
     }
 }
 
-/// Which of these names a certificate is for; that it is good is known already.
-fn proven(own: &CertificateDer<'_>, asked: &[String]) -> Vec<String> {
+type Judge = Arc<dyn ClientCertVerifier>;
+
+fn judge(roots: RootCertStore) -> Result<Judge, String> {
+    let judge = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+    judge.allow_unauthenticated().build().map_err(|e| e.to_string())
+}
+
+/// Lets everybody in, whatever they show: phones have certificates of their makers, and carriers
+/// others. Whoever shows one has its key; what it proves is asked afterwards.
+#[derive(Debug)]
+struct Lenient(Judge);
+
+impl ClientCertVerifier for Lenient {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.0.root_hint_subjects()
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
+
+/// Which of these names a chain of certificates is for, where the judge believes it.
+fn proven(chain: &[CertificateDer<'_>], judge: Option<&Judge>, asked: &[String]) -> Vec<String> {
+    let (Some((own, others)), Some(judge)) = (chain.split_first(), judge) else {
+        return Vec::new();
+    };
+    if judge.verify_client_cert(own, others, UnixTime::now()).is_err() {
+        return Vec::new();
+    }
     let Ok(own) = ParsedCertificate::try_from(own) else { return Vec::new() };
     let is_for = |name: &&String| {
         ServerName::try_from(name.as_str())
@@ -338,9 +410,10 @@ fn unreadable(path: &Path, what: &str, error: &pem::Error) -> String {
     )
 }
 
-/// For `pukar check`: whether the files will do.
-pub fn check(files: &Tls) -> Result<(), String> {
-    Current::load(files)?.is_good()
+/// For `pukar check`: whether the files will do. A warning is of a certificate that is over: calls
+/// and everything else go on without it.
+pub fn check(files: &Tls) -> Result<Option<String>, String> {
+    Ok(Current::load(files)?.is_good().err())
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::{Proof, Rules};
 use crate::shell::store::columns::Table;
+use crate::shell::store::turn::belongs_as;
 use crate::shell::store::verify::{Cells, Ranges};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -75,12 +76,13 @@ impl Gone {
     }
 }
 
-/// Adds proofs to a file, and brings them to the disk: before anything goes.
-pub fn note(path: &Path, gone: &[Gone], rules: &Rules) -> io::Result<()> {
+/// Adds proofs to a file beside `of`, and brings them to the disk: before anything goes.
+pub fn note(path: &Path, of: &Path, gone: &[Gone], rules: &Rules) -> io::Result<()> {
     let proofs = gone.iter().filter_map(|gone| gone.told(rules));
     let text: String = proofs.map(|proof| format!("{proof}\n")).collect();
     let mut options = OpenOptions::new();
     let mut file = options.append(true).create(true).mode(0o600).open(path)?;
+    belongs_as(path, of)?;
     file.write_all(text.as_bytes())?;
     file.sync_data()
 }

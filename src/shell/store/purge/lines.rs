@@ -25,7 +25,12 @@ pub fn purge(path: &Path, rules: &Rules, purged: &mut Purged) -> Result<(), Stri
         return Ok(());
     }
     let fresh = path.with_extension("new");
+    let alone = match rules.wish.dry_run {
+        true => None,
+        false => Some(Turn::of_purge(path).map_err(|e| e.to_string())?),
+    };
     let done = Rewrite::of(path, &fresh, rules).and_then(|rewrite| rewrite.finish(purged));
+    drop(alone);
     // What is left of it is as long as the file, and has callers' numbers in it.
     done.inspect_err(|_| drop(fs::remove_file(&fresh))).map_err(|e: io::Error| e.to_string())
 }
@@ -45,10 +50,16 @@ struct Rewrite<'r> {
 impl<'r> Rewrite<'r> {
     fn of(path: &'r Path, fresh: &'r Path, rules: &'r Rules<'r>) -> io::Result<Self> {
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
+        options.write(true).create_new(true).mode(0o600);
         let out = match rules.wish.dry_run {
             true => None,
-            false => Some(BufWriter::new(options.open(fresh)?)),
+            false => {
+                // One that was killed has left it.
+                let _ = fs::remove_file(fresh);
+                let out = options.open(fresh)?;
+                turn::belongs_as(fresh, path)?;
+                Some(BufWriter::new(out))
+            }
         };
         let gone = [Gone::of(&CALLS), Gone::of(&AGENT_STATES)];
         let old = File::open(path)?;
@@ -96,7 +107,7 @@ impl<'r> Rewrite<'r> {
             let Some(out) = self.out.take() else { return Ok(()) };
             out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_data()?;
             // First the proof: what it names and is there still goes next time.
-            note(&proofs(self.path), &self.gone, self.rules)?;
+            note(&proofs(self.path), self.path, &self.gone, self.rules)?;
             fs::rename(self.fresh, self.path)?;
             File::open(self.path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
         } else if self.out.is_some() {

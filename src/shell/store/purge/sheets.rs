@@ -22,6 +22,10 @@ pub fn purge(folder: &Path, rules: &Rules, purged: &mut Purged) -> Result<(), St
     if !folder.exists() {
         return Ok(());
     }
+    let _alone = match rules.wish.dry_run {
+        true => None,
+        false => Some(Turn::of_purge(folder).map_err(|e| e.to_string())?),
+    };
     let mut all = || {
         for sheets in days(folder)?.into_values() {
             day(folder, &sheets, rules, purged)?;
@@ -87,8 +91,9 @@ fn day(
     }
     if !rules.wish.dry_run && left.iter().any(|sheet| sheet.changed) {
         // First the proof: what it names and is there still goes next time.
-        note(&proofs(folder), &gone, rules)?;
-        left.iter().filter(|sheet| sheet.changed).try_for_each(Left::write)?;
+        note(&proofs(folder), folder, &gone, rules)?;
+        // Legs first: they are found by their calls alone.
+        left.iter().rev().filter(|sheet| sheet.changed).try_for_each(Left::write)?;
         File::open(folder)?.sync_all()?;
     }
     purged.add(&gone);
@@ -133,6 +138,7 @@ impl Left {
         options.write(true).create(true).truncate(true).mode(0o600);
         let write = || {
             let mut file = options.open(&fresh)?;
+            turn::belongs_as(&fresh, &self.path)?;
             file.write_all(&self.text)?;
             file.sync_data()?;
             fs::rename(&fresh, &self.path)
