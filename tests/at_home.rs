@@ -163,6 +163,38 @@ fn who_was_paused_by_missed_calls_at_home_comes_back_by_themselves() {
     stage.hang_up(&caller);
 }
 
+/// The same, with a phone that is nobody's, at a desk.
+fn stage_with_a_desk() -> Stage {
+    let desk = "[[phone]]\nid = \"desk9\"\ncontact = \"sip:desk9@10.2.0.9\"\n";
+    Stage::new(&(HOME.to_string() + desk))
+}
+
+#[test]
+fn who_forges_the_number_of_an_agent_locks_the_number_and_not_the_agent_at_a_desk() {
+    let mut stage = stage_with_a_desk();
+    for _ in 0..10 {
+        let home = calls(&mut stage, ASHA);
+        assert_eq!(key(&mut stage, &home, "3333#"), Some(false));
+        leaves(&mut stage, &home);
+    }
+    let locked = |stage: &Stage| {
+        stage.facts.iter().filter(|fact| matches!(fact.what, What::Locked { .. })).count()
+    };
+    assert_eq!(locked(&stage), 1);
+    stage.phone_dials("10.2.0.9:5060", "desk9", "*11asha*7401");
+    stage.wait(secs(3));
+    assert_eq!(stage.state("asha"), "ready", "at the desk nobody has tried anything");
+    // And the other way about: what is tried at desks locks nobody out at home.
+    for _ in 0..10 {
+        stage.phone_dials("10.2.0.9:5060", "desk9", "*11asha*3333");
+        stage.wait(secs(4));
+    }
+    assert_eq!(locked(&stage), 2);
+    stage.wait(secs(60));
+    let home = calls(&mut stage, ASHA);
+    assert_eq!(key(&mut stage, &home, "7401#"), Some(true));
+}
+
 #[test]
 fn a_pin_is_tried_three_times_in_a_call_and_then_locked() {
     let mut stage = stage();
@@ -229,8 +261,7 @@ fn who_says_nothing_more_is_hung_up_and_free_again() {
 
 #[test]
 fn whoever_has_sat_at_a_desk_is_at_home_again_by_logging_in_there() {
-    let text = HOME.to_string() + "[[phone]]\nid = \"desk9\"\ncontact = \"sip:desk9@10.2.0.9\"\n";
-    let mut stage = Stage::new(&text);
+    let mut stage = stage_with_a_desk();
     let call = stage.phone_dials("10.2.0.9:5060", "desk9", "*11asha*7401");
     assert!(stage.answers[&call].starts_with("SIP/2.0 200"));
     stage.wait(secs(3));

@@ -48,7 +48,7 @@ mod talking;
 mod target;
 mod telling;
 mod transfer;
-mod tries;
+pub mod tries;
 mod turned;
 mod waiting;
 

@@ -1,6 +1,6 @@
 //! Wrong pins: counted by phone and by agent, and locked like passwords, each lock twice as long as
 //! the last. A phone that tries many agents and an agent who is tried from many phones are both
-//! found.
+//! found. A number outside can be forged: whoever does so locks it, and no agent at a desk.
 
 use crate::base::{Instant, limits};
 use serde::{Deserialize, Serialize};
@@ -26,18 +26,38 @@ struct Offender {
     locked_until: Instant,
 }
 
+/// Where a pin is tried, and for whom.
+#[derive(Clone, Copy, Debug)]
+pub enum Trial<'a> {
+    /// At a phone of ours, for any agent.
+    Desk { phone: &'a str, agent: &'a str },
+    /// From a number outside, which is an agent's own.
+    Home { number: &'a str },
+}
+
+impl Trial<'_> {
+    /// What its slips are counted under.
+    fn keys(self) -> Vec<String> {
+        match self {
+            Trial::Desk { phone, agent } => {
+                vec![format!("phone {phone}"), format!("agent {agent}")]
+            }
+            Trial::Home { number } => vec![format!("number {number}")],
+        }
+    }
+}
+
 impl Tries {
-    /// Whether this phone or this agent has to wait before another try.
-    pub fn is_locked(&self, phone: &str, agent: &str, now: Instant) -> bool {
-        keys(phone, agent)
-            .iter()
-            .any(|key| self.known.get(key).is_some_and(|offender| offender.locked_until > now))
+    /// Whether whoever tries there has to wait before another try.
+    pub fn is_locked(&self, trial: Trial, now: Instant) -> bool {
+        let locked = |key| self.known.get(key).is_some_and(|own| own.locked_until > now);
+        trial.keys().iter().any(locked)
     }
 
     /// A wrong pin. True: this was the last straw.
-    pub fn wrong(&mut self, phone: &str, agent: &str, lock_after: u32, now: Instant) -> bool {
+    pub fn wrong(&mut self, trial: Trial, lock_after: u32, now: Instant) -> bool {
         let mut locked = false;
-        for key in keys(phone, agent) {
+        for key in trial.keys() {
             if !self.known.contains_key(&key) && self.known.len() >= limits::TRIES_MAX {
                 self.forget_old(now);
             }
@@ -47,9 +67,9 @@ impl Tries {
         locked
     }
 
-    /// The right pin, from this phone: what came before was slips.
-    pub fn right(&mut self, phone: &str, agent: &str) {
-        for key in keys(phone, agent) {
+    /// The right pin: what came before was slips.
+    pub fn right(&mut self, trial: Trial) {
+        for key in trial.keys() {
             self.known.remove(&key);
         }
     }
@@ -61,10 +81,6 @@ impl Tries {
             self.known.clear();
         }
     }
-}
-
-fn keys(phone: &str, agent: &str) -> [String; 2] {
-    [format!("phone {phone}"), format!("agent {agent}")]
 }
 
 impl Offender {
@@ -95,33 +111,37 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
+    fn at<'a>(phone: &'a str, agent: &'a str) -> Trial<'a> {
+        Trial::Desk { phone, agent }
+    }
+
     #[test]
     fn wrong_pins_lock_the_phone_and_the_agent_and_each_lock_is_longer() {
         let mut tries = Tries::default();
         let mut now = Instant(1);
-        assert!(!tries.wrong("p1", "op1", 3, now) && !tries.wrong("p1", "op2", 3, now));
-        assert!(tries.wrong("p1", "op3", 3, now), "one phone, many agents");
-        assert!(tries.is_locked("p1", "op9", now) && !tries.is_locked("p2", "op1", now));
+        assert!(!tries.wrong(at("p1", "op1"), 3, now) && !tries.wrong(at("p1", "op2"), 3, now));
+        assert!(tries.wrong(at("p1", "op3"), 3, now), "one phone, many agents");
+        assert!(tries.is_locked(at("p1", "op9"), now) && !tries.is_locked(at("p2", "op1"), now));
         now = now + MINUTE;
-        assert!(!tries.is_locked("p1", "op9", now));
-        tries.wrong("p2", "op1", 3, now);
-        assert!(tries.wrong("p3", "op1", 3, now), "one agent, many phones");
-        assert!(tries.is_locked("p4", "op1", now));
+        assert!(!tries.is_locked(at("p1", "op9"), now));
+        tries.wrong(at("p2", "op1"), 3, now);
+        assert!(tries.wrong(at("p3", "op1"), 3, now), "one agent, many phones");
+        assert!(tries.is_locked(at("p4", "op1"), now));
         for _ in 0..3 {
-            tries.wrong("p1", "op8", 3, now);
+            tries.wrong(at("p1", "op8"), 3, now);
         }
         now = now + MINUTE;
-        assert!(tries.is_locked("p1", "op7", now), "the second lock is of two minutes");
+        assert!(tries.is_locked(at("p1", "op7"), now), "the second lock is of two minutes");
         now = now + MINUTE;
-        assert!(!tries.is_locked("p1", "op7", now));
+        assert!(!tries.is_locked(at("p1", "op7"), now));
     }
 
     #[test]
     fn a_right_pin_forgives_and_old_slips_are_forgotten() {
         let mut tries = Tries::default();
-        tries.wrong("p", "a", 2, Instant(1));
-        tries.right("p", "a");
-        assert!(!tries.wrong("p", "a", 2, Instant(2)));
-        assert!(!tries.wrong("p", "a", 2, Instant(2) + COUNTED_FOR));
+        tries.wrong(at("p", "a"), 2, Instant(1));
+        tries.right(at("p", "a"));
+        assert!(!tries.wrong(at("p", "a"), 2, Instant(2)));
+        assert!(!tries.wrong(at("p", "a"), 2, Instant(2) + COUNTED_FOR));
     }
 }

@@ -6,6 +6,7 @@ use super::{Out, Switch};
 use crate::acd::Standing;
 use crate::base::{AgentId, CallId, Now};
 use crate::call::Begun;
+use crate::call::tries::Trial;
 
 impl Switch {
     /// An agent at home calls a line of codes.
@@ -32,9 +33,10 @@ impl Switch {
     ) {
         let peer = self.peer_of(call);
         let number = self.state.calls.get(call).map(|call| call.number.clone());
-        let from = (number.unwrap_or_default(), peer);
-        let proven = self.prove(now, (&from.0, from.1), (agent, pin), out);
-        let locked = self.state.calls.tries.is_locked(&from.0, agent, now.instant);
+        let number = number.unwrap_or_default();
+        let trial = Trial::Home { number: &number };
+        let proven = self.prove(now, (trial, peer), (agent, pin), out);
+        let locked = self.state.calls.tries.is_locked(trial, now.instant);
         if proven.is_ok() {
             let at = self.at_phone(agent);
             self.keep_at_home(now, at.agent, call);

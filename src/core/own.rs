@@ -5,6 +5,7 @@ use super::{Out, Switch, What};
 use crate::acd::{AgentState, Standing, Wish};
 use crate::base::{AgentId, CallId, Now};
 use crate::call::codes::{self, Act, Code};
+use crate::call::tries::Trial;
 use crate::call::{AtPhone, Begun, Extension, Fact};
 use crate::sip::Source;
 use std::net::SocketAddr;
@@ -211,7 +212,8 @@ impl Switch {
             }
             None => phone.to_string(),
         };
-        let agent = self.prove(now, (phone, peer), (&name, pin), out)?;
+        let trial = Trial::Desk { phone, agent: &name };
+        let agent = self.prove(now, (trial, peer), (&name, pin), out)?;
         self.sit_down(now, (&name, phone));
         Ok(agent)
     }
@@ -220,12 +222,11 @@ impl Switch {
     pub(super) fn prove(
         &mut self,
         now: Now,
-        (phone, peer): (&str, SocketAddr),
+        (trial, peer): (Trial, SocketAddr),
         (name, pin): (&str, &str),
         out: &mut Out,
     ) -> Result<AgentId, Denied> {
-        let tries = &mut self.state.calls.tries;
-        if tries.is_locked(phone, name, now.instant) {
+        if self.state.calls.tries.is_locked(trial, now.instant) {
             return Err("too many wrong pins");
         }
         let right = self.pin_of(name).is_some_and(|own| own == pin);
@@ -233,13 +234,13 @@ impl Switch {
         let tries = &mut self.state.calls.tries;
         let Some(agent) = agent else {
             let lock_after = self.settings.sip.lock_after;
-            if tries.wrong(phone, name, lock_after, now.instant) {
+            if tries.wrong(trial, lock_after, now.instant) {
                 let user = crate::base::text::clean(name, 64);
                 self.fact(now, What::Locked { user, peer }, out);
             }
             return Err("wrong pin");
         };
-        tries.right(phone, name);
+        tries.right(trial);
         Ok(agent)
     }
 
