@@ -1,7 +1,7 @@
 //! What the desk's work costs: entries of its tables that are looked at, counted and not timed.
 
 use super::{AgentSettings, Desk, Effect, Join, QueueSettings, Settings, Strategy, Wish};
-use crate::base::{AgentId, CallId, Cx, Instant, Now, QueueId, Rng, Timers, Wall, steps};
+use crate::base::{AgentId, CallId, Cx, Instant, Now, QueueId, Rng, Timer, Timers, Wall, steps};
 use std::time::Duration;
 
 struct World {
@@ -56,6 +56,36 @@ impl World {
 
     fn pause(&mut self, agent: AgentId) -> u64 {
         self.wish(agent, Wish::Pause { reason: "tea".into() })
+    }
+
+    /// Who was told to ring since this was asked last.
+    fn offered(&mut self) -> Vec<(CallId, AgentId)> {
+        let told = std::mem::take(&mut self.out).into_iter();
+        told.filter_map(|effect| match effect {
+            Effect::Offer { call, agent } => Some((call, agent)),
+            _ => None,
+        })
+        .collect()
+    }
+
+    /// Whoever rings declines, until nobody does.
+    fn nobody_takes(&mut self) {
+        let mut ringing = self.offered();
+        while !ringing.is_empty() {
+            for (call, agent) in std::mem::take(&mut ringing) {
+                self.costs(|desk, cx, out| {
+                    desk.missed(cx, call, agent, super::Miss::Declined, out);
+                });
+            }
+            ringing = self.offered();
+        }
+    }
+
+    fn rested(&mut self, agent: AgentId) -> u64 {
+        self.now = self.now + Duration::from_secs(60);
+        self.costs(|desk, cx, out| {
+            desk.expire(cx, Timer::Rest(agent), out);
+        })
     }
 
     fn join(&mut self, call: u64, agent: Option<AgentId>) -> u64 {
@@ -172,6 +202,32 @@ fn a_pick_after_a_miss_costs_the_same_whether_forty_are_free_or_ten_thousand() {
     };
     for strategy in [Strategy::LongestIdle, Strategy::FewestCalls, Strategy::RoundRobin] {
         let (few, many) = (cost(strategy, 40), cost(strategy, 10_000));
+        assert!(many < few + 400, "{strategy:?}: {few} entries, and then {many}");
+    }
+}
+
+#[test]
+fn the_picks_after_a_ring_that_nobody_took_cost_the_few_who_are_free() {
+    let cost = |strategy, agents| {
+        let mut world = World::new(strategy, agents);
+        world.join(1, None);
+        world.nobody_takes();
+        let ids: Vec<AgentId> = world.desk.agents().map(|(id, _)| id).collect();
+        // The rest of the first is over, and they ring; two more are there when they miss.
+        let mut costs: Vec<u64> = ids[..3].iter().map(|&agent| world.rested(agent)).collect();
+        let mut offered = world.offered();
+        assert_eq!(offered.first(), Some(&(CallId(1), ids[0])));
+        for (call, agent) in offered.clone() {
+            costs.push(world.costs(|desk, cx, out| {
+                desk.missed(cx, call, agent, super::Miss::Declined, out);
+            }));
+        }
+        offered.extend(world.offered());
+        assert!(offered.len() > 1, "{strategy:?}: and it goes on");
+        costs.into_iter().max().unwrap()
+    };
+    for (strategy, most) in [(Strategy::RingAll, 10_000), (Strategy::LongestIdle, 1_000)] {
+        let (few, many) = (cost(strategy, 40), cost(strategy, most));
         assert!(many < few + 400, "{strategy:?}: {few} entries, and then {many}");
     }
 }

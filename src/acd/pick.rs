@@ -226,17 +226,26 @@ impl Desk {
         named
     }
 
-    /// How many of the free have missed this caller, and are not chosen all the same. They are
-    /// looked for among the free, who may be thousands.
+    /// How many of the free have missed this caller, and are not chosen all the same. Both may be
+    /// thousands, and the fewer are gone through; where all ring together there are none.
     fn tried_among(&self, line: &Queue, caller: &Caller, chosen: &[AgentId]) -> u32 {
         let Some(lane) = line.lane(caller.lane) else { return 0 };
+        if chosen.len() >= lane.free.len() {
+            return 0;
+        }
         let strategy = line.settings.strategy;
         let is_free = |&&agent: &&AgentId| {
             let who = self.agents.get(agent);
             who.is_some_and(|who| lane.free.contains(&strategy::turn(strategy, agent, who)))
         };
-        let left = caller.tried.iter().filter(|agent| !chosen.contains(agent));
-        left.filter(is_free).count() as u32
+        let is_left = |agent: &AgentId| !chosen.contains(agent);
+        let count = if caller.tried.len() <= lane.free.len() {
+            caller.tried.iter().filter(|agent| is_left(agent)).filter(is_free).count()
+        } else {
+            let free = lane.free.iter().map(|turn| turn.2);
+            free.filter(|agent| is_left(agent) && caller.tried.contains(agent)).count()
+        };
+        count as u32
     }
 
     /// Why this agent was no choice at all; `None`: the agent is among the free of the lane.
