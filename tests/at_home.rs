@@ -88,6 +88,7 @@ fn a_shift_by_the_keys_of_a_telephone_at_home() {
     assert!(stage.answers[&home.call].starts_with("SIP/2.0 200"));
     assert_eq!(stage.played.last().copied(), stage.settings.call.signals.go_on, "who is it?");
     assert_eq!(key(&mut stage, &home, "7401#"), Some(true));
+    assert_eq!(pins(&stage), [owned(("asha", "asha", ""))]);
     assert_eq!(stage.state("asha"), "own-call", "their telephone is taken");
     assert_eq!(key(&mut stage, &home, "*11"), Some(true));
     stage.kill();
@@ -207,6 +208,9 @@ fn a_pin_is_tried_three_times_in_a_call_and_then_locked() {
     assert_eq!(key(&mut stage, &home, "2222#"), Some(false));
     stage.wait(secs(20));
     assert!(stage.heard_at(BSNL).starts_with("BYE"), "{}", stage.heard_at(BSNL));
+    let record = stage.records.last().unwrap();
+    assert_eq!((&*record.line, &*record.agent), ("codes", ""), "it was anybody");
+    assert_eq!(pins(&stage), [("", "asha", "wrong pin"); 3].map(owned));
     // And over many calls the number is locked, whatever is keyed in.
     for _ in 0..10 {
         let home = calls(&mut stage, ASHA);
@@ -218,6 +222,20 @@ fn a_pin_is_tried_three_times_in_a_call_and_then_locked() {
     let home = calls(&mut stage, ASHA);
     assert_eq!(key(&mut stage, &home, "7401#"), Some(false));
     assert_eq!(stage.state("asha"), "ready");
+    assert_eq!(pins(&stage).last(), Some(&owned(("", "asha", "too many wrong pins"))));
+}
+
+fn owned((agent, phone, why): (&str, &str, &str)) -> [String; 3] {
+    [agent, phone, why].map(str::to_string)
+}
+
+/// The pins from home: by whom, at whose number, and why not.
+fn pins(stage: &Stage) -> Vec<[String; 3]> {
+    let pin = |what: &What| match what {
+        What::Code { agent, phone, code, why } if code == "pin" => Some(owned((agent, phone, why))),
+        _ => None,
+    };
+    stage.facts.iter().filter_map(|fact| pin(&fact.what)).collect()
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::codes::{Code, CodeSettings, SoFar};
 use super::conversation::Call;
 use super::own::{AtPhone, Begun, Kind};
 use super::{Effect, Fact, Phone, Settings};
-use crate::base::{CallId, Timer, limits};
+use crate::base::{AgentId, CallId, Timer, limits};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -99,10 +99,14 @@ impl Calls {
     pub fn answer_home(
         &mut self,
         io: &mut Io,
-        begun: Begun,
+        mut begun: Begun,
         at: &AtPhone,
         (agent, asks_pin): (&str, bool),
     ) -> Option<CallId> {
+        // Whoever is to prove who they are is nobody yet.
+        if !asks_pin {
+            begun.arrival.agent = agent.into();
+        }
         let session = Session::new(agent.into(), asks_pin);
         let id = self.answer_own(io, begun, at, Kind::Home(session))?;
         self.play_signal(io, id, io.settings.signals.go_on);
@@ -148,9 +152,15 @@ impl Calls {
         }
     }
 
-    /// Whether the pin was right. `locked`: no other will be looked at for a while.
-    pub fn proven(&mut self, io: &mut Io, id: CallId, right: bool, locked: bool) {
-        let Some(session) = self.table.get_mut(id).and_then(Call::session_mut) else { return };
+    /// Whose pin it was, if the right one. `locked`: no other will be looked at for a while.
+    pub fn proven(&mut self, io: &mut Io, id: CallId, who: Option<AgentId>, locked: bool) {
+        let Some(call) = self.table.get_mut(id) else { return };
+        let right = who.is_some();
+        // From here on it is their call.
+        if right && call.session().is_some() && !std::mem::replace(&mut call.was_connected, true) {
+            io.fact(Fact::Connected { call: id, agent: who });
+        }
+        let Some(session) = call.session_mut() else { return };
         session.asks_pin &= !right;
         session.wrong += u8::from(!right);
         session.over = locked || session.wrong >= WRONG_MAX;

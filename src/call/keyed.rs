@@ -23,10 +23,13 @@ impl Calls {
     pub fn answer_code(
         &mut self,
         io: &mut Io,
-        begun: Begun,
+        mut begun: Begun,
         at: &AtPhone,
         (phone, act): (&str, CodeAct),
     ) -> Option<CallId> {
+        if at.agent.is_some() {
+            begun.arrival.agent.clone_from(&at.account);
+        }
         let keyed = Keyed { phone: phone.into(), act, digits: String::new(), done: false };
         self.answer_own(io, begun, at, Kind::Code(keyed))
     }
@@ -35,13 +38,10 @@ impl Calls {
     pub(super) fn answer_own(
         &mut self,
         io: &mut Io,
-        mut begun: Begun,
+        begun: Begun,
         at: &AtPhone,
         kind: Kind,
     ) -> Option<CallId> {
-        if at.agent.is_some() {
-            begun.arrival.agent.clone_from(&at.account);
-        }
         let Some(port) = self.ports.take() else {
             return super::own::refuse(io, begun, super::out::Refusal::NoPort);
         };

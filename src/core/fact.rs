@@ -48,7 +48,8 @@ pub enum What {
         why: String,
     },
     Shift(acd::ShiftNews),
-    /// An agent keyed in a feature code at this phone; `why` it was not done, or empty.
+    /// An agent keyed in a feature code at this phone, or from home `pin` before it; `why` it was
+    /// not done, or empty. `agent` is empty where nobody is there, or has yet proven who they are.
     Code {
         agent: String,
         phone: String,

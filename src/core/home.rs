@@ -2,11 +2,14 @@
 //! one. What a code then does is the same as at a desk.
 
 use super::own::Denied;
-use super::{Out, Switch};
+use super::{Out, Switch, What};
 use crate::acd::Standing;
 use crate::base::{AgentId, CallId, Now};
 use crate::call::Begun;
 use crate::call::tries::Trial;
+
+/// What a pin from home is called among the codes that are told.
+const PIN: &str = "pin";
 
 impl Switch {
     /// An agent at home calls a line of codes.
@@ -41,7 +44,12 @@ impl Switch {
             let at = self.at_phone(agent);
             self.keep_at_home(now, at.agent, call);
         }
-        self.calls(now, |calls, io| calls.proven(io, call, proven.is_ok(), locked));
+        // Who has not proven who they are is not said to be anybody: the number is, and it is kept.
+        let who = if proven.is_ok() { agent } else { "" }.to_string();
+        let why = proven.err().unwrap_or_default().to_string();
+        let (phone, code) = (agent.to_string(), PIN.to_string());
+        self.fact(now, What::Code { agent: who, phone, code, why }, out);
+        self.calls(now, |calls, io| calls.proven(io, call, proven.ok(), locked));
     }
 
     /// Nobody is offered to a telephone that is taken. Notes go on: what is keyed in may be of

@@ -37,7 +37,7 @@ impl Rostered {
                     self.by_hand.insert(agent.into());
                 }
             }
-            What::Code { agent, why, .. } if why.is_empty() => {
+            What::Code { agent, why, code, .. } if why.is_empty() && code != "pin" => {
                 self.by_hand.insert(agent.clone());
             }
             What::Desk(acd::Fact::Agent { agent, state: AgentState::Off }) => {
