@@ -91,11 +91,13 @@ pub fn bind(
 /// What connections are secured with. No certificate is worth a call; files that are right count
 /// all the same.
 pub fn keys(settings: &Settings, live: bool) -> Result<Arc<Keys>, String> {
-    let Tls { certificate, ca, asked } = settings.tls.clone();
+    let Tls { certificate, ca, .. } = settings.tls.clone();
+    // Without our authorities nobody proves anything: whom the machine trusts is not asked.
+    let asked = Vec::new();
     let keys = Keys::load(&settings.tls).or_else(|why| match live {
         true => {
             tracing::error!("{why}. Calls go on; it is tried again by a reload");
-            let authorities = Keys::load(&Tls { certificate: None, ca, asked: Vec::new() });
+            let authorities = Keys::load(&Tls { certificate: None, ca, asked: asked.clone() });
             let own = || Keys::load(&Tls { certificate, ca: None, asked });
             authorities.or_else(|_| own()).or_else(|_| Keys::load(&Tls::default()))
         }

@@ -106,7 +106,7 @@ impl Keys {
 
     /// Whether a trunk is to prove that it is called so.
     pub fn asks(&self, name: &str) -> bool {
-        self.current().asked.iter().any(|asked| asked == name)
+        self.current().asked.iter().any(|asked| asked.eq_ignore_ascii_case(name))
     }
 
     /// A place among the handshakes of a source; whoever finds none waits.
