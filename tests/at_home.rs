@@ -197,6 +197,31 @@ fn who_forges_the_number_of_an_agent_locks_the_number_and_not_the_agent_at_a_des
 }
 
 #[test]
+fn whose_number_it_is_has_one_call_at_a_time_and_leaves_phones_of_ours_their_ports() {
+    let mut stage = stage();
+    stage.set_agent("bina", "ready");
+    let first = calls(&mut stage, BINA);
+    let second = calls(&mut stage, BINA);
+    assert!(stage.heard_at(BSNL).starts_with("BYE"), "{}", stage.heard_at(BSNL));
+    assert_eq!(stage.state("bina"), "own-call", "the second call has their telephone");
+    stage.press_at(first.port, "*12");
+    assert_eq!(stage.state("bina"), "own-call");
+    stage.kill();
+    assert_eq!(key(&mut stage, &second, "*141"), Some(true));
+    leaves(&mut stage, &second);
+    assert_eq!(stage.state("bina"), "paused");
+    // Four ports, of which phones of ours may need two.
+    let mut few = desk_world::settings(HOME);
+    few.call.media.ports = (20_000, 20_007);
+    let mut stage = Stage::of(few, desk_world::MIDNIGHT);
+    let answers = [("9425000001", "181"), (ASHA, CODES), (BINA, CODES)].map(|(from, line)| {
+        let call = stage.dial(from, line, "");
+        stage.answers[&call].split(' ').nth(1).unwrap_or_default().to_string()
+    });
+    assert_eq!(answers[1..], ["200", "503"], "{answers:?}");
+}
+
+#[test]
 fn a_pin_is_tried_three_times_in_a_call_and_then_locked() {
     let mut stage = stage();
     stage.set_agent("asha", "ready");

@@ -40,6 +40,8 @@ pub struct Calls {
     pub(super) down: BTreeSet<TrunkId>,
     /// What was dialled outside.
     pub(super) tally: Tally,
+    /// Agents at home who key in codes just now, and in which call.
+    pub(super) at_home: BTreeMap<String, CallId>,
     pub seats: Seats,
     pub tries: Tries,
     pub blocks: Blocks,
@@ -117,6 +119,7 @@ impl Calls {
             backs: 0,
             down: BTreeSet::new(),
             tally: Tally::default(),
+            at_home: BTreeMap::new(),
             seats: Seats::default(),
             tries: Tries::default(),
             blocks: Blocks::default(),

@@ -9,7 +9,7 @@ use super::peer::Told;
 use super::routing::{self, Book};
 use super::side::Side;
 use super::{Arrival, Centre, Effect, Fact, Flag, Goal, Line, Role, Settings};
-use crate::base::{CallId, LegId, TrunkId};
+use crate::base::{CallId, LegId, PortId, TrunkId};
 use crate::sip::{Act, Body, Cause, Invited, Source};
 
 impl Calls {
@@ -83,10 +83,7 @@ impl Calls {
             refuse(io, leg, arrival, 404, None);
             return None;
         };
-        // Phones that ring or talk have a port already.
-        let busy = self.by_leg.len().saturating_sub(self.table.len());
-        let idle = io.settings.phones.len().saturating_sub(busy);
-        let Some(port) = self.ports.take_for_caller(idle) else {
+        let Some(port) = self.port_from_outside(io) else {
             self.not_let_in(io, Some(line), &arrival);
             refuse(io, leg, arrival, 503, Some(10));
             return None;
@@ -103,6 +100,13 @@ impl Calls {
                 None
             }
         }
+    }
+
+    /// A port for whoever calls; what phones of ours need to ring is left to them.
+    pub(super) fn port_from_outside(&mut self, io: &Io) -> Option<PortId> {
+        // Phones that ring or talk have a port already.
+        let busy = self.by_leg.len().saturating_sub(self.table.len());
+        self.ports.take_for_caller(io.settings.phones.len().saturating_sub(busy))
     }
 
     /// `first` is what the caller is sent first.

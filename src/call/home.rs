@@ -108,10 +108,22 @@ impl Calls {
             begun.arrival.agent = agent.into();
         }
         let session = Session::new(agent.into(), asks_pin);
-        let id = self.answer_own(io, begun, at, Kind::Home(session))?;
+        let port = self.port_from_outside(io);
+        let id = self.answer_own(io, (begun, port), at, Kind::Home(session))?;
+        // A number can be forged as often as one likes: whose it is has one call at a time.
+        if let Some(before) = self.at_home.insert(agent.into(), id) {
+            self.end_code(io, before);
+        }
         self.play_signal(io, id, io.settings.signals.go_on);
         io.cx.timers.set(Timer::Code(id), io.cx.now.instant + BETWEEN_KEYS);
         Some(id)
+    }
+
+    /// That call of an agent is over.
+    pub(super) fn has_left(&mut self, id: CallId, session: &Session) {
+        if self.at_home.get(&session.agent) == Some(&id) {
+            self.at_home.remove(&session.agent);
+        }
     }
 
     /// Whose codes are keyed in there, and whether they have proven who they are.

@@ -7,7 +7,7 @@ use super::conversation::Call;
 use super::leg::{Leg, Stage};
 use super::own::{AtPhone, Begun, Keyed, Kind};
 use super::{Effect, End, EndedBy, Fact, Goal, Outcome, Role};
-use crate::base::{AgentId, CallId, Timer, TuneId};
+use crate::base::{AgentId, CallId, PortId, Timer, TuneId};
 use crate::media::control::Command;
 use crate::sip::Act;
 use std::time::Duration;
@@ -31,18 +31,19 @@ impl Calls {
             begun.arrival.agent.clone_from(&at.account);
         }
         let keyed = Keyed { phone: phone.into(), act, digits: String::new(), done: false };
-        self.answer_own(io, begun, at, Kind::Code(keyed))
+        let port = self.ports.take();
+        self.answer_own(io, (begun, port), at, Kind::Code(keyed))
     }
 
     /// The switch itself answers whoever keys in codes.
     pub(super) fn answer_own(
         &mut self,
         io: &mut Io,
-        begun: Begun,
+        (begun, port): (Begun, Option<PortId>),
         at: &AtPhone,
         kind: Kind,
     ) -> Option<CallId> {
-        let Some(port) = self.ports.take() else {
+        let Some(port) = port else {
             return super::own::refuse(io, begun, super::out::Refusal::NoPort);
         };
         let Begun { leg, invited, arrival, .. } = begun;

@@ -351,6 +351,9 @@ impl Calls {
         io.cx.timers.cancel(Timer::CallOver(id));
         io.cx.timers.cancel(Timer::Code(id));
         let Some(own) = &call.own else { return };
+        if let Kind::Home(session) = &own.kind {
+            self.has_left(id, session);
+        }
         let agents: Vec<AgentId> = own.agents.iter().copied().chain(own.second_of).collect();
         if !agents.is_empty() {
             let noted = matches!(own.kind, Kind::Outside { .. }) && call.was_connected;
