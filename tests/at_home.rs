@@ -303,6 +303,28 @@ fn who_says_nothing_more_is_hung_up_and_free_again() {
 }
 
 #[test]
+fn a_pin_from_home_speaks_for_its_agent_and_not_for_a_guest_at_the_phone_of_that_name() {
+    let home = |id: &str, pin: &str, contact: &str| {
+        let at = format!("[[agent]]\nid = \"{id}\"\npin = \"{pin}\"\ncontact = \"{contact}\"\n");
+        at + "skills = [\"operator\"]\n"
+    };
+    let (before, agents) = HOME.split_at(HOME.find("[[agent]]").unwrap());
+    assert!(agents.contains("asha"));
+    let bina = home("bina", "7403", "sip:bina@10.2.0.2");
+    let text = |asha: &str| before.to_string() + &bina + &home("asha", "7401", asha);
+    let mut stage = Stage::new(&text("sip:asha@10.2.0.9"));
+    stage.phone_dials("10.2.0.9:5060", "asha", "*11bina*7403");
+    stage.wait(secs(3));
+    assert_eq!(stage.state("bina"), "ready", "at the phone of asha");
+    stage.reload(&text("tel:9826012345"));
+    let home = calls(&mut stage, ASHA);
+    assert_eq!(key(&mut stage, &home, "7401#"), Some(true));
+    assert_eq!(key(&mut stage, &home, "*12"), Some(false), "asha is not logged in");
+    leaves(&mut stage, &home);
+    assert_eq!(stage.state("bina"), "ready");
+}
+
+#[test]
 fn whoever_has_sat_at_a_desk_is_at_home_again_by_logging_in_there() {
     let mut stage = stage_with_a_desk();
     let call = stage.phone_dials("10.2.0.9:5060", "desk9", "*11asha*7401");

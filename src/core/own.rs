@@ -48,7 +48,18 @@ impl Switch {
 
     /// Who is at a phone, as the desk knows them.
     pub(super) fn at_phone(&self, phone: &str) -> AtPhone {
-        let seated = self.state.calls.seats.agent_at(phone);
+        self.seated_at(phone, self.state.calls.seats.agent_at(phone))
+    }
+
+    /// Who keys in a code: at a desk whoever sits at the phone, from home whose pin it was.
+    fn who_keys(&self, call: CallId, phone: &str) -> AtPhone {
+        match self.state.calls.home_of(call) {
+            Some((agent, _)) => self.seated_at(phone, Some(agent)),
+            None => self.at_phone(phone),
+        }
+    }
+
+    fn seated_at(&self, phone: &str, seated: Option<&str>) -> AtPhone {
         let agent = seated.and_then(|name| self.state.desk.agent_id(name));
         let standing = agent.map_or(Standing::Off, |agent| self.state.desk.standing(agent));
         AtPhone {
@@ -99,7 +110,7 @@ impl Switch {
         code: Code,
         out: &mut Out,
     ) {
-        let at = self.at_phone(phone);
+        let at = self.who_keys(call, phone);
         let act = code.act;
         let result = self.do_code(now, (call, phone, peer), &at, &code, out);
         // The tone is heard in peace: whoever is at the phone is offered nobody meanwhile.
