@@ -5,7 +5,7 @@ mod desk_world;
 
 use desk_world::{BSNL, Habit, Stage, field, secs};
 use pukar::base::PortId;
-use pukar::call::{Direction, Outcome};
+use pukar::call::{Direction, Flag, Outcome};
 use pukar::core::What;
 
 const HOME: &str = r#"
@@ -271,6 +271,7 @@ fn a_stranger_who_calls_the_line_of_codes_is_a_caller() {
         let call = stage.dial(from, CODES, more);
         assert_eq!(stage.switch.state().counts().0, 1, "{from} waits for an agent");
         assert_eq!(stage.arrival().line, "181");
+        assert!(stage.arrival().flags.contains(&Flag::UnknownNumber), "{:?}", stage.arrival());
         stage.hang_up(&call);
     }
     // A number is one in whatever form the carrier gives it.
@@ -278,6 +279,7 @@ fn a_stranger_who_calls_the_line_of_codes_is_a_caller() {
     let home = calls(&mut stage, "+919826012345");
     assert_eq!(key(&mut stage, &home, "7401#*11"), Some(true));
     assert!(field(&stage.answers[&home.call], "To").contains("917552551199"));
+    assert_eq!(stage.arrival().flags, [], "to its agents the number is known");
 }
 
 #[test]

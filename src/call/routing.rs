@@ -37,7 +37,7 @@ pub struct Dialled<'a> {
     pub line: Option<&'a Line>,
     pub raw: String,
     number: String,
-    /// No line has the number; the default line takes it.
+    /// No line has the number for this caller; another takes them.
     unknown: bool,
 }
 
@@ -59,11 +59,11 @@ pub fn dialled<'a>(book: Book<'a>, invited: &Invited) -> Dialled<'a> {
         let raw = clean(&party.user, KEPT);
         let number = canonical(book, &raw);
         let line = settings.lines.get(book.numbers.line(settings, &number)?)?;
-        let line = match line.goal == Goal::Codes {
-            true => line_of_codes(settings, invited, line),
-            false => Some(line),
-        };
-        Some(Dialled { line, raw, number, unknown: false })
+        let of_codes = || line_of_codes(settings, invited, line);
+        let shown = if line.goal == Goal::Codes { of_codes() } else { Some(line) };
+        // To a stranger the number of a line of codes is none of ours.
+        let unknown = shown.is_some_and(|shown| shown.name != line.name);
+        Some(Dialled { line: shown, raw, number, unknown })
     });
     if let Some(known) = known {
         return known;
@@ -77,7 +77,7 @@ pub fn dialled<'a>(book: Book<'a>, invited: &Invited) -> Dialled<'a> {
 }
 
 /// A line of codes is one to agents at home alone. A stranger from outside who calls it is a caller
-/// as those of unknown numbers are; a phone of ours has no need of it.
+/// all the same, even where no line is the default one; a phone of ours has no need of it.
 fn line_of_codes<'s>(
     settings: &'s Settings,
     invited: &Invited,
