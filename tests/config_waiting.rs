@@ -305,3 +305,29 @@ fn a_line_of_codes_is_for_codes_alone() {
         );
     }
 }
+
+#[test]
+fn an_agent_at_home_without_a_pin_beside_a_line_of_codes_is_warned_of() {
+    let route = "[[trunk]]\nname = \"bsnl\"\nhosts = [\"10.1.0.1\"]\n[[route]]\n\
+        prefixes = [\"+91\"]\ntrunk = \"bsnl\"\nidentity = \"+917552551181\"\n";
+    let line = "[[line]]\nname = \"codes\"\nnumbers = [\"+917552551199\"]\ncodes = true\n";
+    let agent = |id: &str, contact: &str, pin: &str| {
+        format!("[[agent]]\nid = \"{id}\"\ncontact = \"{contact}\"\n{pin}")
+    };
+    let warnings = |text: String| {
+        let files = [("f".to_string(), text)];
+        let (settings, warnings) = pukar::config::parse_and_warn(&files, &|_| None);
+        assert!(settings.is_ok(), "{settings:?}");
+        warnings.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let open = agent("asha", "tel:+919826012345", "");
+    let more = agent("bina", "tel:+919826054321", "");
+    let sound = agent("chitra", "tel:+919826054322", "pin = \"7401\"\n")
+        + &agent("desk", "sip:desk@10.2.0.1", "");
+    assert_eq!(warnings(format!("{route}{line}{sound}")), [""; 0]);
+    assert_eq!(warnings(format!("{route}{sound}{open}")), [""; 0], "nobody can key in anything");
+    let said = warnings(format!("{route}{line}{sound}{open}"));
+    assert!(said.len() == 1 && said[0].contains("agent \"asha\" at home has no pin, and line"));
+    let said = warnings(format!("{route}{line}{open}{more}"));
+    assert!(said.len() == 1 && said[0].contains("has no pin, nor have 1 more, and"), "{said:?}");
+}

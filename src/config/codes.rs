@@ -6,7 +6,9 @@ use super::section::{At, Section};
 use super::settings::{Settings, Tune};
 use super::tree::Table;
 use super::value;
+use crate::acd::AgentSettings;
 use crate::base::TuneId;
+use crate::call::Goal;
 use crate::call::Signals;
 use crate::call::codes::{Act, Choice, CodeSettings};
 use std::collections::BTreeMap;
@@ -143,6 +145,32 @@ pub fn check(coded: &Coded, settings: &Settings, log: &mut Log) {
             log.warn(place, what, "whoever dials it reaches the line; give the agent another");
         }
     }
+}
+
+/// A number can be forged: whoever knows that of an agent at home who has no pin could log them out,
+/// or in at night, so that the switch rings them for every caller.
+pub fn check_pins(agents: &[&Table], settings: &Settings, log: &mut Log) {
+    let Some(line) = settings.call.lines.iter().find(|line| line.goal == Goal::Codes) else {
+        return;
+    };
+    let open = |(agent, pin): (&AgentSettings, &Option<_>)| {
+        let phone = settings.call.phones.iter().find(|phone| phone.user == agent.id)?;
+        (pin.is_none() && phone.outside().is_some()).then(|| agent.id.clone())
+    };
+    let all: Vec<String> =
+        settings.acd.agents.iter().zip(&settings.pins).filter_map(open).collect();
+    let Some(first) = all.first() else { return };
+    let more = match all.len() - 1 {
+        0 => String::new(),
+        n => format!(", nor have {n} more"),
+    };
+    let place = agents.first().map(|table| table.place).unwrap_or_default();
+    let what = format!(
+        "agent \"{first}\" at home has no pin{more}, and line \"{}\" takes codes from whoever \
+         shows their number",
+        line.name
+    );
+    log.warn(place, what, "write pin = \"…\" at each, or take the line of codes out");
 }
 
 /// The tones that tell what came of a code.

@@ -129,6 +129,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     let given = routes::Given { welcome, music, no_queue, no_district, no_route };
     routes::lines(&lines, given, &mut settings, log);
     codes::check(&coded, &settings, log);
+    codes::check_pins(&agents, &settings, log);
     codes::signals(&mut settings);
     recording::notice(notice, &mut settings);
     speech::prompts(&mut settings);
