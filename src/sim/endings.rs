@@ -49,7 +49,8 @@ impl Endings {
                     (caller.waits, caller.turned_away) = (true, Some(*why));
                 });
             }
-            What::Call(call::Fact::Connected { call, .. }) => {
+            // A call back is promised, and goodbye is said.
+            What::Call(call::Fact::Farewell { call } | call::Fact::Connected { call, .. }) => {
                 self.change(*call, |caller| caller.waits = false);
             }
             What::Call(call::Fact::Ended { call, end }) => {
@@ -86,7 +87,9 @@ impl Caller {
             EndedBy::Switch => {
                 // Answered here or not, and nobody is left who could go on with them.
                 let is_lent = end.q850 == Some(31);
-                let deaf = end.q850 == Some(65) || (end.status, end.q850) == (503, Some(42));
+                // No codec, or no port, whether they were answered by then or not.
+                let deaf =
+                    end.q850 == Some(65) || end.q850 == Some(42) && matches!(end.status, 200 | 503);
                 end.outcome == Outcome::Callback || is_lent || deaf || away.is_some()
             }
         }
