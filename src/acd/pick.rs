@@ -77,8 +77,7 @@ impl Tally {
 
     pub fn take(&mut self, state: &AgentState) {
         if let Some(verdict) = Verdict::of(state) {
-            let count = &mut self.0[verdict as usize];
-            *count = count.saturating_sub(1);
+            self.0[verdict as usize] -= 1;
         }
     }
 }

@@ -180,6 +180,18 @@ impl Desk {
         }
     }
 
+    /// Counts anew who of each queue is kept from calls, and by what: a state that was kept may come
+    /// from whoever counted otherwise, and a count that is wrong would never be right again.
+    pub fn recount(&mut self) {
+        for id in self.queues.keys().collect::<Vec<QueueId>>() {
+            let Some(queue) = self.queues.get_mut(id) else { continue };
+            queue.tally = Tally::default();
+            for agent in queue.staff.iter().filter_map(|&agent| self.agents.get(agent)) {
+                queue.tally.add(&agent.shown);
+            }
+        }
+    }
+
     /// Enters an agent, as last known, into the books of the queues and lanes.
     fn enrol(&mut self, id: AgentId) {
         let Some(agent) = self.agents.get(id) else { return };

@@ -171,6 +171,7 @@ impl Switch {
     /// `settings` as the configuration says them.
     pub fn restore(settings: Settings, snapshot: Snapshot) -> Self {
         let mut switch = Self::with(settings, snapshot);
+        switch.state.desk.recount();
         switch.rename_queues();
         switch
     }
