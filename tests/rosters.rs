@@ -314,6 +314,9 @@ fn whoever_comes_to_a_shift_for_one_day_alone_is_not_rung_before_that_day() {
     let mut stage = before_two(TWO);
     stage.reload(&text);
     assert_eq!(stage.state("helper"), "off");
+    // And once that day is past, they are ready as anybody who is on no roster.
+    let past = before_two(&text.replace("2030-01-26", "2020-01-26"));
+    assert_eq!(past.state("helper"), "ready");
 }
 
 #[test]

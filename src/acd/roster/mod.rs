@@ -14,6 +14,7 @@ pub use settings::{Exception, Holiday, Member, Role, RosterSettings, Shift};
 use super::agent::Duty;
 use super::{Desk, Effect, Wish};
 use crate::base::{Cx, Timer, Wall};
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -69,16 +70,25 @@ pub enum ShiftNews {
 }
 
 impl RosterSettings {
-    /// Members of shifts, if for one day alone, of whom none runs: what the configuration says of
-    /// them at the start, that they are ready, is not for now.
+    /// Members of shifts, if for one day alone that is not past, of whom none runs: what the
+    /// configuration says of them at the start, that they are ready, is not for now.
     pub fn off_shift(&self, now: Wall) -> BTreeSet<&str> {
         let calendar = Calendar::new(self);
         let running = calendar.running(now);
         let on: BTreeSet<&str> = (running.iter().flat_map(|turn| calendar.members(turn)))
             .map(|member| member.agent.as_str())
             .collect();
-        let all = self.shifts.iter().flat_map(Shift::everybody);
+        let all = self.everybody(calendar.date(now));
         all.map(|member| member.agent.as_str()).filter(|agent| !on.contains(agent)).collect()
+    }
+
+    /// All who are on the roster on that day or later.
+    fn everybody(&self, today: Option<Date>) -> impl Iterator<Item = &Member> {
+        let is_past = move |day: &Exception| today.is_some_and(|today| day.date < today);
+        self.shifts.iter().flat_map(move |shift| {
+            let days = shift.exceptions.iter().filter(move |day| !is_past(day));
+            shift.members.iter().chain(days.flat_map(|day| &day.instead))
+        })
     }
 }
 
@@ -123,7 +133,7 @@ impl Roster {
                 *due.entry(&member.agent).or_default() |= settings.shifts[turn.shift].auto;
             }
         }
-        let fresh = take_planned(settings, desk);
+        let fresh = take_planned(settings, calendar.date(now), desk);
         self.send_home(cx, &due, (desk, fresh), out);
         for (agent, auto) in due {
             let stand = if auto { Stand::Awaited } else { Stand::Settled };
@@ -242,12 +252,19 @@ impl Roster {
 }
 
 /// Members of shifts whom no roster has seen so far, and who have said nothing themselves.
-fn take_planned(settings: &RosterSettings, desk: &mut Desk) -> BTreeSet<String> {
+fn take_planned(
+    settings: &RosterSettings,
+    today: Option<Date>,
+    desk: &mut Desk,
+) -> BTreeSet<String> {
     if desk.fresh.is_empty() {
         return BTreeSet::new();
     }
-    let members = settings.shifts.iter().flat_map(Shift::everybody);
-    let names = members.map(|member| &member.agent).collect::<BTreeSet<&String>>().into_iter();
+    let names = settings
+        .everybody(today)
+        .map(|member| &member.agent)
+        .collect::<BTreeSet<&String>>()
+        .into_iter();
     let new = names.filter(|name| desk.agent_id(name).is_some_and(|id| desk.fresh.remove(&id)));
     new.cloned().collect()
 }
