@@ -180,8 +180,8 @@ impl Desk {
         }
     }
 
-    /// Counts anew who of each queue is kept from calls, and by what: a state that was kept may come
-    /// from whoever counted otherwise, and a count that is wrong would never be right again.
+    /// Counts anew who of each queue is kept from calls, and by what: a state that was kept may
+    /// come from whoever counted otherwise, and a wrong count would never be right again.
     pub fn recount(&mut self) {
         for id in self.queues.keys().collect::<Vec<QueueId>>() {
             let Some(queue) = self.queues.get_mut(id) else { continue };

@@ -147,8 +147,8 @@ pub fn check(coded: &Coded, settings: &Settings, log: &mut Log) {
     }
 }
 
-/// A number can be forged: whoever knows that of an agent at home who has no pin could log them out,
-/// or in at night, so that the switch rings them for every caller.
+/// A number can be forged: whoever knows that of an agent at home who has no pin could log them
+/// out, or in at night, so that the switch rings them for every caller.
 pub fn check_pins(agents: &[&Table], settings: &Settings, log: &mut Log) {
     let Some(line) = settings.call.lines.iter().find(|line| line.goal == Goal::Codes) else {
         return;

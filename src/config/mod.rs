@@ -80,8 +80,7 @@ fn read(root: &Table, env: Env, log: &mut Log) -> Settings {
     let trunks = list(&mut top, "trunk");
     let queues = list(&mut top, "queue");
     let agents = list(&mut top, "agent");
-    let holds = list(&mut top, "hold");
-    let lines = list(&mut top, "line");
+    let (holds, lines) = (list(&mut top, "hold"), list(&mut top, "line"));
     let districts = list(&mut top, "district");
     let routes = list(&mut top, "route");
     let choices = [list(&mut top, "reason"), list(&mut top, "category")];
