@@ -53,8 +53,7 @@ impl Endings {
                     (caller.waits, caller.turned_away) = (true, Some(*why));
                 });
             }
-            // A call back is promised, and goodbye is said.
-            What::Call(call::Fact::Farewell { call } | call::Fact::Connected { call, .. }) => {
+            What::Call(call::Fact::Connected { call, .. }) => {
                 self.change(*call, |caller| caller.waits = false);
             }
             What::Call(call::Fact::Farewell { call }) => {
