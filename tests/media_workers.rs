@@ -221,7 +221,8 @@ fn who_looks_after_voices_is_waited_for_by_nobody_and_ends_with_the_program_it_w
     let (workers, _handle) = talk.begin(Estate::default());
     let left = workers.leave();
     let id = left.caretakers[0].id;
-    let stopped = std::process::Command::new("kill").args(["-STOP", &id.to_string()]).status();
+    let stop = format!("kill -STOP {id}");
+    let stopped = std::process::Command::new("sh").args(["-c", &stop]).status();
     assert!(stopped.unwrap().success());
     assert!(relieve(left.caretakers, left.word, Clock::start()).keys.is_empty());
     until_it_has_ended(id);
