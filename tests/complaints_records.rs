@@ -207,8 +207,8 @@ fn a_switch_that_is_told_to_end_writes_the_records_of_calls_in_wrap_up_and_of_al
     world.wait(SECOND);
     let mut records = world.records().to_vec();
     records.sort_by_key(|record| record.ended_at);
-    let outcomes: Vec<Outcome> = records.iter().map(|record| record.outcome).collect();
-    assert_eq!(outcomes[..2], [Outcome::Answered, Outcome::Answered], "{records:#?}");
+    let answered = records.iter().filter(|record| record.outcome == Outcome::Answered);
+    assert_eq!(answered.count(), 2, "{records:#?}");
     assert_eq!(records.len(), 3);
     assert!(records[0].wrap_ms > 10_000 && records[0].wrapped_up_at.is_some(), "{records:#?}");
     (0..3).for_each(|caller| assert_eq!(world.talks(caller_address(caller)), 0));
