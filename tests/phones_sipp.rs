@@ -218,7 +218,8 @@ fn what_a_caller_offers_too_much_is_refused_line_by_line_and_update_refreshes() 
 #[test]
 fn who_requires_reliable_ringing_gets_it() {
     let mut switch = Switch::start(&[HELPLINE, DESK, &two(READY)]);
-    let agent = Plan { scenario: "agent", house: PHONE, pause_ms: 500, ..Plan::default() };
+    // RFC 3262 section 3: whoever is answered at once may hear of that before their PRACK's end.
+    let agent = Plan { scenario: "agent_rings", house: PHONE, pause_ms: 500, ..Plan::default() };
     let agent = Sipp::answers(&switch.street, agent);
     let caller = Plan { scenario: "caller_reliable", number: "100", ..Plan::default() };
     Sipp::calls(&switch.street, caller).succeeds();
