@@ -123,8 +123,8 @@ impl Phone {
     }
 }
 
-#[test]
-fn what_is_next_in_a_call_goes_over_the_connection_that_the_phone_has_registered_by_since() {
+/// A caller talks with the telephone of op1, which has TLS; what that was asked.
+fn in_a_call() -> (Switch, Phone, Baresip, String) {
     let street = Street::new();
     certs::issue(&street, &[SWITCH]);
     let mut switch = Switch::secured(street, &[HELPLINE, &op1()]);
@@ -132,11 +132,17 @@ fn what_is_next_in_a_call_goes_over_the_connection_that_the_phone_has_registered
     let mut caller = talk::caller(&switch.street);
     caller.command("dial", &switch.street.address("sip:181@NET.1:5060"));
     let invite = phone.until("INVITE ");
-    let contact = header(&invite, "Contact").unwrap();
-    assert!(contact.contains(":5061;transport=tls>"), "{invite}");
     phone.answers(&invite, &sdp(phone.at));
     phone.until("ACK ");
     switch.until("call.connected", |_| true);
+    (switch, phone, caller, invite)
+}
+
+#[test]
+fn what_is_next_in_a_call_goes_over_the_connection_that_the_phone_has_registered_by_since() {
+    let (mut switch, _before, mut caller, invite) = in_a_call();
+    let contact = header(&invite, "Contact").unwrap();
+    assert!(contact.contains(":5061;transport=tls>"), "{invite}");
     switch.crash();
     let mut phone = Phone::registers(&switch, "after");
     caller.command("hangup", "");
@@ -150,16 +156,7 @@ fn what_is_next_in_a_call_goes_over_the_connection_that_the_phone_has_registered
 /// Nobody can say it before: the phone would be in a dead call until somebody looks at it.
 #[test]
 fn a_caller_who_hangs_up_while_the_phone_is_away_is_told_of_when_it_is_back() {
-    let street = Street::new();
-    certs::issue(&street, &[SWITCH]);
-    let mut switch = Switch::secured(street, &[HELPLINE, &op1()]);
-    let mut phone = Phone::registers(&switch, "before");
-    let mut caller = talk::caller(&switch.street);
-    caller.command("dial", &switch.street.address("sip:181@NET.1:5060"));
-    let invite = phone.until("INVITE ");
-    phone.answers(&invite, &sdp(phone.at));
-    phone.until("ACK ");
-    switch.until("call.connected", |_| true);
+    let (mut switch, phone, mut caller, invite) = in_a_call();
     switch.crash();
     drop(phone);
     caller.command("hangup", "");
@@ -175,16 +172,7 @@ fn a_caller_who_hangs_up_while_the_phone_is_away_is_told_of_when_it_is_back() {
 /// keys end with this one.
 #[test]
 fn an_upgrade_answers_what_has_come_over_tls_takes_leave_and_costs_nobody_the_call() {
-    let street = Street::new();
-    certs::issue(&street, &[SWITCH]);
-    let mut switch = Switch::secured(street, &[HELPLINE, &op1()]);
-    let mut phone = Phone::registers(&switch, "before");
-    let mut caller = talk::caller(&switch.street);
-    caller.command("dial", &switch.street.address("sip:181@NET.1:5060"));
-    let invite = phone.until("INVITE ");
-    phone.answers(&invite, &sdp(phone.at));
-    phone.until("ACK ");
-    switch.until("call.connected", |_| true);
+    let (mut switch, mut phone, mut caller, _) = in_a_call();
     let at = phone.at;
     let ask = |n: u32| {
         format!(
