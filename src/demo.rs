@@ -6,6 +6,7 @@
 //! settings, its addresses and its records only.
 
 mod announced;
+mod heard;
 pub mod helpline;
 mod recorded;
 mod state;
@@ -34,13 +35,13 @@ pub fn demo(args: DemoArgs) -> Result<(), Fault> {
     }
     let folder = std::env::temp_dir().join(format!("pukar-demo-{}", std::process::id()));
     let [callers_at, agents_at] = free_addresses()?;
-    let recorded = if args.recorded { recorded::CONFIGURATION } else { "" };
+    let recorded = if args.recorded { recorded::configuration(args.opus) } else { String::new() };
     let text = [
         helpline::switch("demo", "warn", HERE),
         helpline::trunk("callers", callers_at),
         DESK.into(),
         helpline::operators(1, args.agents, agents_at),
-        recorded.into(),
+        recorded,
     ];
     let wallboard = |settings: &mut Settings| settings.admin.http = Some(any_port());
     let running = helpline::start(text.concat(), &folder, wallboard)?;

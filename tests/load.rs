@@ -225,10 +225,9 @@ fn small_demo(args: &[&str], late: &[&str]) -> (String, serde_json::Value) {
     (said, report)
 }
 
-#[test]
-fn the_demo_that_records_finds_every_recording_as_long_as_its_call() {
-    let args = ["--recorded", "--callers", "16", "--agents", "16", "--seconds", "8"];
-    let (said, report) = small_demo(&args, &["was delayed by"]);
+fn every_recording_is_as_long_as_its_call(form: &[&str]) {
+    let small = ["--recorded", "--callers", "16", "--agents", "16", "--seconds", "8"];
+    let (said, report) = small_demo(&[&small, form].concat(), &["was delayed by"]);
     let answered = report["calls"]["answered"].as_u64().unwrap();
     assert!(answered >= 8, "{report:#}");
     assert!(said.contains(&format!("{answered} recordings of")), "{said}");
@@ -238,13 +237,27 @@ fn the_demo_that_records_finds_every_recording_as_long_as_its_call() {
 }
 
 #[test]
+fn the_demo_that_records_finds_every_recording_as_long_as_its_call() {
+    every_recording_is_as_long_as_its_call(&[]);
+}
+
+#[test]
+fn the_demo_that_records_in_opus_finds_every_recording_as_long_as_its_call() {
+    every_recording_is_as_long_as_its_call(&["--opus"]);
+}
+
+#[test]
 fn the_demo_in_which_everybody_waits_tells_each_their_place_in_their_own_language() {
     let args = ["--announced", "--callers", "10", "--seconds", "16"];
     let (said, report) = small_demo(&args, &["pauses in what they heard", "packets a second"]);
     for language in ["hi", "en"] {
-        let line = format!(" announcements in {language}");
-        let told = said.lines().find_map(|said| said.trim().strip_suffix(&line)?.parse().ok());
-        assert!(told.is_some_and(|told: u32| told >= 5), "{language}: {said}");
+        let counts = said.lines().find_map(|line| {
+            let (told, rest) =
+                line.trim().split_once(&format!(" announcements in {language}, "))?;
+            let heard = rest.strip_suffix(" heard to the end")?;
+            Some((told.parse::<u32>().ok()?, heard.parse::<u32>().ok()?))
+        });
+        assert!(counts.is_some_and(|(told, heard)| told >= 5 && heard > 0), "{language}: {said}");
     }
     let heard = report["voice"]["music_per_second"].as_f64().unwrap();
     assert!(heard > 45.0, "{heard} packets a second, of which there should be 50");

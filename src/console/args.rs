@@ -240,6 +240,9 @@ pub struct DemoArgs {
     /// Every call is recorded in stereo, and every recording judged.
     #[arg(long, conflicts_with = "state")]
     pub recorded: bool,
+    /// With --recorded: as Ogg Opus, and not as WAV.
+    #[arg(long, requires = "recorded")]
+    pub opus: bool,
     /// Nobody answers: everybody hears music and announcements, in Hindi or in English.
     #[arg(long, conflicts_with_all = ["state", "recorded", "agents"])]
     pub announced: bool,

@@ -1,11 +1,14 @@
 //! `pukar demo --announced`: nobody answers, and everybody waits: on two lines, one in Hindi and
 //! one in English, hearing music and every ten seconds their place. Whether all of it came without
-//! a pause is what the callers' telephones judge.
+//! a pause, and was octet by octet what the switch says that it told, is what the callers'
+//! telephones judge.
 //!
 //! In: how many, how long. Out: progress, a table or JSON, and a verdict.
 
+use super::heard::{Songs, Told};
 use super::helpline::{self, HERE, any_port, free_addresses};
 use super::{end, judge, record, say, say_where};
+use jiff::Timestamp;
 use pukar::config::Settings;
 use pukar::console::{Client, DemoArgs, Fault};
 use pukar::load::{self, Plan, Report};
@@ -13,9 +16,12 @@ use pukar::shell::Running;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 /// The numbers, and what is spoken behind them.
 const LINES: [(&str, &str); 2] = [("181", "hi"), ("104", "en")];
+/// Of a caller's number.
+const DIGITS: usize = 10;
 /// A telephone plays 50 packets a second.
 const PACKETS_A_SECOND: f64 = 49.0;
 /// Where everybody waits.
@@ -36,44 +42,98 @@ pub fn demo(args: &DemoArgs) -> Result<(), Fault> {
         lines(),
         QUEUE.into(),
     ];
-    let wallboard = |settings: &mut Settings| settings.admin.http = Some(any_port());
-    let running = helpline::start(text.concat(), &folder, wallboard)?;
+    let mut songs = Songs::default();
+    let besides = |settings: &mut Settings| {
+        settings.admin.http = Some(any_port());
+        songs = Songs::of(settings, helpline::MUSIC);
+    };
+    let running = helpline::start(text.concat(), &folder, besides)?;
     say_where(args, &running);
-    let counting = count(&running);
+    let following = follow(&running);
     let mut plan = Plan::new(running.listens()[0].1);
     plan.callers = args.callers.unwrap_or(plan.callers);
     (plan.agents, plan.seconds, plan.impatient_percent) = (0, args.seconds, 0);
+    plan.keep = true;
     plan.numbers = LINES.map(|(number, _)| number.to_string()).into();
     plan.callers_at = callers_at;
     let mut report = load::run(&plan, &mut |progress| say(args, progress.to_string()))?;
     let ended = end(running, &mut report);
-    let told = counting.join().unwrap_or_default();
-    examine(args, &mut report, &told);
+    let facts = following.join().unwrap_or_default();
+    examine(&mut report);
+    compare(args, &mut report, &songs, &told(&facts, &ended.rows));
     report.reconcile(&ended.rows.iter().map(record).collect::<Vec<_>>());
     judge(args, &report, &folder)
 }
 
-/// Announcements by language, until the switch goes away.
-type Told = BTreeMap<String, u64>;
-
-fn count(running: &Running) -> JoinHandle<Told> {
+/// Every announcement of the switch, until it goes away.
+fn follow(running: &Running) -> JoinHandle<Vec<Value>> {
     let client = Client::new(running.admin_socket().to_path_buf());
     thread::spawn(move || {
-        let mut told = Told::new();
+        let mut facts = Vec::new();
         // It ends with the switch, and that is no fault.
         let _ = client.follow("events.subscribe", json!({"from": 1}), |fact: &Value| {
             if fact["kind"] == "call.announced" {
-                let first = fact["prompts"][0].as_str().unwrap_or_default();
-                let language = first.split('/').next().unwrap_or_default();
-                *told.entry(language.into()).or_default() += 1;
+                facts.push(fact.clone());
             }
             Ok(())
         });
-        told
+        facts
     })
 }
 
-fn examine(args: &DemoArgs, report: &mut Report, told: &Told) {
+/// What each caller was told, by the last digits of their number.
+fn told(facts: &[Value], rows: &[Value]) -> BTreeMap<String, Vec<Told>> {
+    let moment = |text: &Value| text.as_str().and_then(|text| text.parse::<Timestamp>().ok());
+    let mut all: BTreeMap<String, Vec<Told>> = BTreeMap::new();
+    for fact in facts {
+        let Some(row) = rows.iter().find(|row| row["id"] == fact["call"]) else { continue };
+        let caller = row["caller"].as_str().unwrap_or_default();
+        let from = caller.len().saturating_sub(DIGITS);
+        let end = moment(&row["ended_at"]).zip(moment(&fact["at"]));
+        let before_end = end.and_then(|(end, at)| Duration::try_from(end - at).ok());
+        let names = fact["prompts"].as_array().into_iter().flatten();
+        let names = names.filter_map(|name| name.as_str().map(String::from)).collect();
+        let told = Told { names, before_end: before_end.unwrap_or_default() };
+        all.entry(caller[from..].into()).or_default().push(told);
+    }
+    all
+}
+
+/// Whether each telephone heard what the switch has told its caller.
+fn compare(
+    args: &DemoArgs,
+    report: &mut Report,
+    songs: &Songs,
+    told: &BTreeMap<String, Vec<Told>>,
+) {
+    let mut counts: BTreeMap<&str, (u64, usize)> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for call in &report.each {
+        let told = told.get(&call.caller).map_or(&[][..], Vec::as_slice);
+        let first = told.first().and_then(|told| told.names.first());
+        let language = first.and_then(|name| name.split('/').next()).unwrap_or_default();
+        let (whole, begun) = counts.entry(language).or_default();
+        *begun += told.len();
+        match songs.follow(&call.heard, told) {
+            Ok(count) => *whole += count,
+            Err(why) => wrong.push(format!("caller {}: {why}", call.caller)),
+        }
+        if told.iter().flat_map(|told| &told.names).any(|name| !name.starts_with(language)) {
+            wrong.push(format!("caller {} was told something in two languages", call.caller));
+        }
+    }
+    let each = report.calls.planned as usize / LINES.len();
+    for (_, language) in LINES {
+        let (whole, begun) = counts.get(language).copied().unwrap_or_default();
+        say(args, format!("{begun} announcements in {language}, {whole} heard to the end"));
+        if begun < each {
+            wrong.push(format!("{begun} announcements in {language} for {each} callers"));
+        }
+    }
+    wrong.into_iter().for_each(|what| report.complain(what));
+}
+
+fn examine(report: &mut Report) {
     let (calls, voice) = (&report.calls, &report.voice);
     let mut wrong = Vec::new();
     if calls.abandoned_at_the_end != calls.planned {
@@ -86,14 +146,6 @@ fn examine(args: &DemoArgs, report: &mut Report, told: &Told) {
     }
     if voice.music_per_second < PACKETS_A_SECOND {
         wrong.push(format!("they heard {:.1} packets a second", voice.music_per_second));
-    }
-    let each = calls.planned / LINES.len() as u64;
-    for (_, language) in LINES {
-        let count = told.get(language).copied().unwrap_or_default();
-        say(args, format!("{count} announcements in {language}"));
-        if count < each {
-            wrong.push(format!("{count} announcements in {language} for {each} callers"));
-        }
     }
     wrong.into_iter().for_each(|what| report.complain(what));
 }

@@ -10,6 +10,9 @@ use std::path::Path;
 /// Where a switch listens that [`start`] begins, but for its port.
 pub const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5060);
 
+/// What whoever waits hears.
+pub const MUSIC: &str = "tone";
+
 /// A line that takes every call, and the queue behind it.
 pub const DESK: &str = r#"
 [[line]]
@@ -36,7 +39,7 @@ listen = ["udp:{listen}"]
 domain = "{name}.invalid"
 [media]
 ports = "10000-31999"
-music = "tone"
+music = "{MUSIC}"
 "#
     )
 }

@@ -1,5 +1,5 @@
-//! `pukar demo --recorded`: every call of the demo is recorded in stereo, and every file is looked
-//! at: it is there, finished, of two sides, and as long as its call was.
+//! `pukar demo --recorded [--opus]`: every call of the demo is recorded in stereo, and every file
+//! is looked at: it is there, finished, of two sides, and as long as its call was.
 //!
 //! In: the records and the folder. Out: complaints of the report.
 
@@ -10,7 +10,11 @@ use serde_json::Value;
 use std::path::Path;
 
 /// What the configuration has besides. Nobody is told, so that all talk as long as without.
-pub const CONFIGURATION: &str = "[recording]\nall = true\nnotice = \"\"\n";
+pub fn configuration(opus: bool) -> String {
+    let format = if opus { "opus" } else { "wav" };
+    format!("[recording]\nall = true\nnotice = \"\"\nformat = \"{format}\"\n")
+}
+
 /// How far the length of a file may be off.
 const EXACT_MS: i64 = 20;
 /// What a conversation may be delayed by, 99 times of 100.
@@ -45,12 +49,15 @@ fn look(row: &Value, data: &Path, found: &mut Found) -> Result<(), String> {
     if let Some((_, trouble)) = named.split_once(';') {
         return Err(trouble.trim().into());
     }
-    let (wav, finished) = record::open(&data.join("recordings").join(named), None)
+    let (sound, finished) = record::open(&data.join("recordings").join(named), None)
         .map_err(|error| format!("{named}: {error}"))?;
     if !finished {
         return Err(format!("{named} was never finished"));
     }
-    let millis = stereo_millis(&wav).ok_or_else(|| format!("{named} is no stereo A-law"))?;
+    let millis = match record::is_opus(Path::new(named)) {
+        true => opus_millis(&sound).ok_or_else(|| format!("{named} is no stereo Ogg Opus"))?,
+        false => stereo_millis(&sound).ok_or_else(|| format!("{named} is no stereo A-law"))?,
+    };
     let at = |key: &str| {
         let text = row[key].as_str().unwrap_or_default();
         text.parse::<Timestamp>().map(Timestamp::as_millisecond).map_err(|e| format!("{key}: {e}"))
@@ -64,6 +71,17 @@ fn look(row: &Value, data: &Path, found: &mut Found) -> Result<(), String> {
         true => Ok(()),
         false => Err(format!("{millis} ms, and the call took {length} ms")),
     }
+}
+
+/// How long an Ogg file of two sides of Opus is: its last page says where it ends, in ticks of
+/// 48,000 Hz, and its head how much of that is before the sound (RFC 7845 sections 4 and 5.1).
+fn opus_millis(ogg: &[u8]) -> Option<i64> {
+    let head = ogg.windows(8).take(100).position(|eight| eight == b"OpusHead")?;
+    let stereo = ogg.get(head + 9) == Some(&2);
+    let skip = u16::from_le_bytes(ogg.get(head + 10..head + 12)?.try_into().ok()?);
+    let last = ogg.windows(4).rposition(|four| four == b"OggS")?;
+    let end = i64::from_le_bytes(ogg.get(last + 6..last + 14)?.try_into().ok()?);
+    stereo.then_some((end - i64::from(skip)) / 48)
 }
 
 /// How long a WAV file of two sides of A-law is, at 8,000 samples a second.

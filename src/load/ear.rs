@@ -150,10 +150,16 @@ pub struct Ear {
     pub breaks: u64,
     /// Times the SSRC changed.
     pub sources: u64,
+    /// The prints of music and prompts, as they came, where they are kept.
+    pub kept: Option<Vec<u32>>,
     order: Option<(u32, u16)>,
 }
 
 impl Ear {
+    pub fn new(keep: bool) -> Self {
+        Self { kept: keep.then(Vec::new), ..Self::default() }
+    }
+
     /// One packet off the wire, at `at`.
     pub fn hear(&mut self, packet: &[u8], at: u64) -> Notice {
         let Ok(rtp) = RtpReader::new(packet) else {
@@ -179,6 +185,9 @@ impl Ear {
             }
             Content::Foreign => {
                 self.music.hear(at);
+                if let Some(kept) = &mut self.kept {
+                    kept.push(payload::print(rtp.payload()));
+                }
                 Notice::Other
             }
         }

@@ -292,6 +292,7 @@ impl<'a> Judge<'a> {
                 caller: self.evidence.plan.caller_number(log.who),
                 outcome: self.outcome(log),
                 agents: self.agents_of(log.leg).iter().map(|&(_, a)| self.agent_id(a)).collect(),
+                heard: log.media.ear.kept.clone().unwrap_or_default(),
                 close: self.pairs.range((log.leg, 0)..=(log.leg, u32::MAX)).any(|(&(_, a), _)| {
                     near(self.legs[a as usize].answered_at.unwrap_or(0), log.over_at())
                 }) || self.hardly_met(log.leg),

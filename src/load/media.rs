@@ -65,6 +65,12 @@ pub struct LegMedia {
     pub sent_last_at: u64,
 }
 
+impl LegMedia {
+    fn new(keep: bool) -> Self {
+        Self { ear: Ear::new(keep), ..Self::default() }
+    }
+}
+
 /// Counters that progress lines read while the test runs.
 #[derive(Debug, Default)]
 pub struct Gauges {
@@ -96,6 +102,8 @@ pub struct Media {
     phones_waker: Arc<Waker>,
     gauges: Arc<Gauges>,
     delays: Delays,
+    /// Whether ears keep prints.
+    keep: bool,
     stopping: bool,
 }
 
@@ -106,13 +114,15 @@ impl Media {
         heard: Sender<Heard>,
         phones_waker: Arc<Waker>,
         gauges: Arc<Gauges>,
+        keep: bool,
     ) -> io::Result<(Self, Arc<Waker>)> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
         let delays = Delays::default();
         let phones = Vec::new();
         let stopping = false;
-        let media = Self { poll, phones, orders, heard, phones_waker, gauges, delays, stopping };
+        let media =
+            Self { poll, phones, orders, heard, phones_waker, gauges, delays, keep, stopping };
         Ok((media, waker))
     }
 
@@ -207,7 +217,7 @@ impl Media {
                 Order::Plug { slot, socket } => self.plug(slot, socket),
                 Order::Talk { slot, speaker } => {
                     if let Some(phone) = self.phones[slot].as_mut() {
-                        phone.turn_to(speaker);
+                        phone.turn_to(speaker, self.keep);
                     }
                 }
                 Order::Finish { slot } => {
@@ -242,9 +252,9 @@ impl Media {
 }
 
 impl Phone {
-    fn turn_to(&mut self, speaker: Speaker) {
+    fn turn_to(&mut self, speaker: Speaker, keep: bool) {
         if self.speaker.is_none_or(|s| s.leg != speaker.leg) {
-            self.media = LegMedia::default();
+            self.media = LegMedia::new(keep);
             self.marked = true;
         }
         self.speaker = Some(speaker);

@@ -30,6 +30,7 @@ mod table;
 mod transactions;
 
 pub use args::LoadArgs;
+pub use payload::print;
 pub use plan::{Arrivals, Manner, Plan, Span, Transport};
 pub use report::{
     CallResult, Calls, Offers, Outcome, Record, Report, Spread, Tester, Voice, share,
@@ -92,7 +93,7 @@ fn gather(plan: &Plan, progress: &mut dyn FnMut(&Progress)) -> io::Result<Eviden
     for _ in 0..plan.media_threads.max(1) {
         let (sender, receiver) = crossbeam_channel::bounded(1 << 16);
         let (media, media_waker) =
-            Media::new(receiver, said.clone(), waker.clone(), gauges.clone())?;
+            Media::new(receiver, said.clone(), waker.clone(), gauges.clone(), plan.keep)?;
         orders.push((sender, media_waker));
         threads.push(std::thread::Builder::new().name("load-media".into()).spawn(|| {
             media.run()?;

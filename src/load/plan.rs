@@ -110,6 +110,8 @@ pub struct Plan {
     pub media: bool,
     /// Waiting callers send voice too, as telephones do.
     pub speak_waiting: bool,
+    /// Of what is no voice of ours each phone keeps a print a packet: see [`super::print`].
+    pub keep: bool,
     /// Of a hundred datagrams of SIP, in either direction, how many are lost, and how many come
     /// twice.
     pub drop_percent: u8,
@@ -156,6 +158,7 @@ impl Plan {
             agents_law: Law::A,
             media: true,
             speak_waiting: true,
+            keep: false,
             drop_percent: 0,
             repeat_percent: 0,
             direct: false,

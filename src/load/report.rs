@@ -65,6 +65,9 @@ pub struct CallResult {
     pub outcome: Outcome,
     /// The agents talked to, in order.
     pub agents: Vec<String>,
+    /// The print of each packet of music and prompts, where the plan has them kept.
+    #[serde(skip)]
+    pub heard: Vec<u32>,
     /// Caller and agent crossed within a tenth of a second, or the agent was gone before a word was
     /// said: either outcome is right.
     pub close: bool,
@@ -261,6 +264,7 @@ mod tests {
             caller: format!("98260{n:05}"),
             outcome,
             agents: agents.iter().map(|a| a.to_string()).collect(),
+            heard: Vec::new(),
             close: false,
         };
         let each = vec![
