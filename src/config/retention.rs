@@ -1,5 +1,5 @@
-//! How long records are kept, and which of them nobody may purge: `[records] keep`, `keep_lines`,
-//! and `[[hold]]`.
+//! How long records and the access log are kept, and which records nobody may purge: `[records]
+//! keep`, `keep_lines`, `keep_audit`, and `[[hold]]`.
 
 use super::mistake::{Log, Wrong, wrong};
 use super::section::Section;
@@ -10,6 +10,7 @@ use jiff::civil::Date;
 /// The keys of `[records]` that say how long.
 pub fn keep(section: &mut Section, settings: &mut Settings) {
     settings.retention.days = section.text("keep", days).and_then(|at| at.it);
+    settings.retention.audit = section.text("keep_audit", days).and_then(|at| at.it);
     let example = "{ \"181\" = \"5y\" }";
     let Some(lines) = section.table("keep_lines", example) else { return };
     for (line, (place, node)) in &lines.entries {

@@ -171,7 +171,18 @@ pub struct Retention {
     pub days: Option<u32>,
     /// Lines for which it is another time.
     pub lines: BTreeMap<String, Option<u32>>,
+    /// The same of the access log.
+    pub audit: Option<u32>,
+    /// Where web servers are asked to take out what is older.
+    pub web: Vec<Remote>,
     pub holds: Vec<Hold>,
+}
+
+impl Retention {
+    /// Whether some records are not kept for ever.
+    pub fn is_limited(&self) -> bool {
+        self.days.is_some() || self.lines.values().any(Option::is_some)
+    }
 }
 
 /// Records that nobody may purge: those that fit all of it.
@@ -214,8 +225,7 @@ impl Store {
                 format!("postgres://{}/{}?switch={}", at.authority(), at.path, at.switch)
             }
             Store::Webhook(at) => {
-                let path = at.path.split('?').next().unwrap_or_default();
-                format!("http{}://{}{path}", if at.tls { "s" } else { "" }, at.authority())
+                format!("{}{}", at.server(), at.path.split('?').next().unwrap_or_default())
             }
             Store::Nats(at) => {
                 format!("nats://{}/{}?switch={}", at.authority(), at.path, at.switch)
@@ -225,6 +235,11 @@ impl Store {
 }
 
 impl Remote {
+    /// Of a web server: `https://hook.example:443`.
+    pub fn server(&self) -> String {
+        format!("http{}://{}", if self.tls { "s" } else { "" }, self.authority())
+    }
+
     pub fn authority(&self) -> String {
         match self.host.contains(':') {
             true => format!("[{}]:{}", self.host, self.port),

@@ -36,7 +36,47 @@ pub fn records(table: &Table, env: Env, settings: &mut Settings, log: &mut Log) 
     let megabytes = section.number("outbox", 64..=1_000_000);
     settings.journal.outbox = megabytes.map_or(settings.journal.outbox, |n| u64::from(n) << 20);
     retention::keep(&mut section, settings);
+    purge(&mut section, env, settings);
     section.done();
+}
+
+/// Where web servers are asked to take out what is too old: nobody else can.
+fn purge(section: &mut Section, env: Env, settings: &mut Settings) {
+    let asked = section.texts_shown("purge", shown, |raw| web(raw, env)).unwrap_or_default();
+    for At { it: asked, place } in asked {
+        let same = |known: &Remote| known.server() == asked.server();
+        if settings.retention.web.iter().any(same) {
+            section.log.add(place, "a server stands twice in purge", "take one out");
+        } else if !settings.stores.iter().any(|store| web_server(store).is_some_and(same)) {
+            let what = format!("no store is at {}, which purge names", asked.server());
+            section.log.add(place, what, "write the scheme, host and port of one of stores");
+        }
+        settings.retention.web.push(asked);
+    }
+    let (limited, place) = (settings.retention.is_limited(), section.place_of("stores"));
+    for store in settings.stores.iter().filter(|_| limited) {
+        let Some(at) = web_server(store) else { continue };
+        if !settings.retention.web.iter().any(|known| known.server() == at.server()) {
+            let what = format!("{} keeps its rows by itself, whatever keep says", store.place());
+            let instead = "write under purge where it is asked to take them out";
+            section.log.warn(place, what, instead);
+        }
+    }
+}
+
+fn web_server(store: &Store) -> Option<&Remote> {
+    match store {
+        Store::Webhook(at) => Some(at),
+        Store::Sqlite { .. } | Store::JsonLines { .. } | Store::Csv { .. } => None,
+        Store::Postgres(_) | Store::Nats(_) => None,
+    }
+}
+
+fn web(raw: &str, env: Env) -> Result<Remote, Wrong> {
+    match raw.split_once(':') {
+        Some((kind @ ("https" | "http"), rest)) => webhook(kind == "https", rest, env),
+        _ => wrong("is no address of a web server", WEBHOOK),
+    }
 }
 
 /// Whether whoever listens on the way can read it.

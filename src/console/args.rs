@@ -135,7 +135,7 @@ pub enum Command<L: Args> {
     },
     /// Compare what the stores have with the journal, row by row; exit 1 where they differ.
     Verify(VerifyArgs),
-    /// Take out of the databases what is older than it has to be kept, and leave proof of it.
+    /// Take out of stores, outbox and access log what is older than it has to be kept, with proof.
     Purge(PurgeArgs),
     /// Everything that happens, as it happens.
     Events {

@@ -1,14 +1,16 @@
 //! The access log: every act, and every look at callers' numbers or into a recording, a line of
 //! JSON each in `audit/<month>.jsonl` of the data folder. The facts in memory and the journal go
-//! back some hours; this goes back as far as people keep it.
+//! back some hours; this goes back as far as `[records] keep_audit` says.
 //!
 //! In: the board, which is asked once a second. Out: files, each fact once, over all processes.
 
 use super::board::{Acts, BoardReader};
 use super::clock::Clock;
 use super::stamp::rfc3339;
+use super::store::belongs_as;
 use crossbeam_channel::{self as channel, RecvTimeoutError, Sender};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -162,6 +164,33 @@ pub fn note_look_in(data: &Path, by: &str, verb: &str, on: &str) -> Result<(), S
     })
 }
 
+/// The files that are there, by their months.
+pub fn months(dir: &Path) -> io::Result<BTreeMap<String, PathBuf>> {
+    let paths = fs::read_dir(dir)?.flatten().map(|entry| entry.path());
+    let month = |path: &Path| {
+        let month = path.file_name()?.to_str()?.strip_suffix(".jsonl")?;
+        let is_month = month.len() == 7 && month.as_bytes()[4] == b'-';
+        is_month.then(|| month.to_string())
+    };
+    Ok(paths.filter_map(|path| Some((month(&path)?, path))).collect())
+}
+
+/// Notes that everything up to this fact has been looked at, for when the lines that say so go.
+pub fn note_seen(dir: &Path, seq: u64) -> io::Result<()> {
+    if noted_seen(dir) >= seq {
+        return Ok(());
+    }
+    let fresh = dir.join(SEEN).with_extension("new");
+    fs::write(&fresh, seq.to_string())?;
+    belongs_as(&fresh, dir)?;
+    fs::rename(fresh, dir.join(SEEN))
+}
+
+fn noted_seen(dir: &Path) -> u64 {
+    let text = fs::read_to_string(dir.join(SEEN)).ok();
+    text.and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
 fn open(dir: &Path, name: &str) -> io::Result<File> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(dir.join(name))
@@ -177,7 +206,7 @@ fn last(dir: &Path) -> io::Result<u64> {
     };
     let Some(newest) = names.filter(|path| path.extension().is_some_and(|e| e == "jsonl")).max()
     else {
-        return Ok(0);
+        return Ok(noted_seen(dir));
     };
     let mut file = OpenOptions::new().read(true).write(true).open(newest)?;
     let mut text = Vec::new();
@@ -188,8 +217,7 @@ fn last(dir: &Path) -> io::Result<u64> {
     }
     let seq = |line: &[u8]| serde_json::from_slice::<Value>(line).ok()?["seq"].as_u64();
     let written = text[..whole].split(|octet| *octet == b'\n').rev().find_map(seq).unwrap_or(0);
-    let seen = fs::read_to_string(dir.join(SEEN)).ok().and_then(|text| text.parse().ok());
-    Ok(seen.unwrap_or(0).max(written))
+    Ok(noted_seen(dir).max(written))
 }
 
 /// `2026-11`.
@@ -280,5 +308,17 @@ mod tests {
         let mut log = Log::new(&folder.0);
         log.write_down(&board(1, 4, &[(2, "2026-12-01")])).unwrap();
         assert_eq!(seqs(&folder, "2026-12"), [2]);
+    }
+
+    #[test]
+    fn a_log_of_which_nothing_is_left_goes_on_behind_what_it_had() {
+        let folder = Folder::new("access-purged");
+        let acts = [(3, "2026-11-30"), (7, "2026-11-30")];
+        Log::new(&folder.0).write_down(&board(1, 8, &acts)).unwrap();
+        note_seen(&folder.0, 7).unwrap();
+        note_seen(&folder.0, 5).unwrap();
+        fs::remove_file(folder.0.join("2026-11.jsonl")).unwrap();
+        Log::new(&folder.0).write_down(&board(1, 9, &acts)).unwrap();
+        assert_eq!(seqs(&folder, "2026-11"), [0; 0], "what is gone stays gone");
     }
 }

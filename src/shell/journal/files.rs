@@ -1,12 +1,10 @@
 //! The files of a journal: names, rights, and what is there.
 
-use crate::base::Wall;
 use crate::core::journal::{Entries, HEADER_LEN, Header, Unreadable};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 /// What starts could not use: a folder each, called after its first segment.
 const ASIDE: &str = "set-aside";
@@ -214,78 +212,27 @@ impl Loaded {
     }
 }
 
-/// Removes what is older than `before`, down to `keep` octets of what nobody needs any more, and
-/// all of that in which nothing was written since `oldest`; the same of what was put aside.
-pub fn retain(dir: &Path, before: u64, (keep, oldest): (u64, Option<Wall>)) -> io::Result<()> {
-    let (segments, snapshots) = list(dir)?;
-    let mut kept = 0;
-    let mut gone = false;
-    for number in segments.into_iter().rev().filter(|number| *number < before) {
-        // Whoever looks back begins with a snapshot: each segment that stays keeps its own.
-        kept += [segment(dir, number), snapshot(dir, number)]
-            .iter()
-            .map(|path| fs::metadata(path).map_or(0, |about| about.len()))
-            .sum::<u64>();
-        gone |= kept > keep || is_older(&segment(dir, number), oldest);
-        if gone {
-            fs::remove_file(segment(dir, number))?;
-        }
-    }
-    // Without its segment a snapshot leads nowhere.
-    let left = list(dir)?.0;
-    for number in snapshots.into_iter().filter(|n| *n < before && !left.contains(n)) {
-        let _ = fs::remove_file(snapshot(dir, number));
-    }
-    for shelf in shelves(&dir.join(ASIDE)).unwrap_or_default() {
-        let mut files = fs::read_dir(&shelf)?.flatten();
-        if files.all(|file| is_older(&file.path(), oldest)) {
-            tracing::warn!("{} is removed: it is older than [journal] keep_days", shelf.display());
-            fs::remove_dir_all(shelf)?;
-        }
-    }
-    Ok(())
-}
-
-fn is_older(path: &Path, oldest: Option<Wall>) -> bool {
-    let written = fs::metadata(path).and_then(|about| about.modified());
-    let written = written.ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
-    let written = written.map(|since| Wall(since.as_micros() as i64));
-    oldest.is_some_and(|oldest| written.is_some_and(|at| at < oldest))
-}
-
-/// Puts everything up to a segment aside, where no start looks for it and people still can. What
-/// was put there before stays, down to `keep` octets: in it may be calls that nobody has told yet.
-pub fn set_aside(dir: &Path, last: u64, keep: u64) -> io::Result<PathBuf> {
+/// Puts everything up to a segment aside, where no start looks for it and people still can; to the
+/// folder. What was put there before stays: in it may be calls that nobody has told yet.
+pub fn set_aside(dir: &Path, last: u64) -> io::Result<PathBuf> {
     let root = dir.join(ASIDE);
     prepare(&root)?;
     // An older version has put it there without a folder.
     shelve(&numbered(&root, u64::MAX)?, &root)?;
     let aside = shelve(&numbered(dir, last)?, &root)?;
     sync_folder(dir)?;
-    let mut kept = 0;
-    for shelf in shelves(&root)?.into_iter().rev() {
-        let files = fs::read_dir(&shelf)?.flatten().filter_map(|file| file.metadata().ok());
-        kept += files.map(|about| about.len()).sum::<u64>();
-        if kept > keep && shelf != aside {
-            tracing::warn!(
-                "{} is removed: what was put aside before it is more than [journal] keep",
-                shelf.display()
-            );
-            fs::remove_dir_all(shelf)?;
-        }
-    }
     Ok(aside)
 }
 
 /// The folders of what was put aside from the journal in `dir`, the oldest first.
 pub fn asides(dir: &Path) -> Vec<PathBuf> {
-    let root = dir.join(ASIDE);
-    let shelves = shelves(&root).unwrap_or_default();
-    std::iter::once(root).chain(shelves).collect()
+    let shelves = shelves(dir).unwrap_or_default();
+    std::iter::once(dir.join(ASIDE)).chain(shelves).collect()
 }
 
-fn shelves(root: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(root)?.flatten().map(|entry| entry.path());
+/// The same, of those that were put there whole.
+pub fn shelves(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(dir.join(ASIDE))?.flatten().map(|entry| entry.path());
     let mut shelves: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
     shelves.sort();
     Ok(shelves)

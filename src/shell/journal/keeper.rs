@@ -1,11 +1,10 @@
 //! What the journal does behind the core's back: it brings segments to the disk, writes snapshots,
 //! and removes what is no longer needed.
 
+use super::retire::Retirement;
 use super::{Limits, files};
-use crate::base::Wall;
 use crate::core::journal::{self, Header, Memory, NoteRef};
 use crate::shell::board::Board;
-use crate::shell::clock::Clock;
 use crate::shell::store::Stored;
 use crossbeam_channel::{self as channel, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::fs::File;
@@ -90,8 +89,8 @@ impl Keeper {
         let (health, ended) = (Arc::clone(&state), stopped.clone());
         let syncer = Syncer { together: limits.together, stopped: ended, health };
         let sync = move || syncer.run(&syncs_end);
-        let scribe =
-            Scribe { dir: dir.into(), limits, stored, stopped, health: Arc::clone(&state) };
+        let (old, health) = (Retirement::new(dir, limits), Arc::clone(&state));
+        let mut scribe = Scribe { dir: dir.into(), old, stored, stopped, health };
         let write = move || tasks_end.iter().for_each(|task| scribe.perform(task));
         let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new().name(name.into()).spawn(work)
@@ -216,29 +215,33 @@ impl Syncer {
 /// Writes snapshots.
 struct Scribe {
     dir: PathBuf,
-    limits: Limits,
+    /// What is kept no longer.
+    old: Retirement,
     stored: Arc<Stored>,
     stopped: Receiver<()>,
     health: Arc<Health>,
 }
 
 impl Scribe {
-    fn perform(&self, task: Task) {
+    fn perform(&mut self, task: Task) {
         if self.wait_for_rows(&task) {
-            let (number, follows) = (task.number, task.follows);
+            let (number, follows, now) = (task.number, task.follows, task.memory.now);
             let safe = self.stored.make_safe().map_err(|e| format!("the outbox: {e}"));
             let written = safe.and_then(|()| self.write(task));
             if written.is_ok() {
                 self.health.newest.store(number, Ordering::SeqCst);
                 self.mark_over(number - 1, follows);
             }
-            if let Err(error) = written.and_then(|()| self.clear(number)) {
+            if let Err(error) = written {
                 tracing::error!(
                     "snapshot {number} of the journal cannot be written to {}: {error}. The old \
                      one and the segments after it stay, and the next try comes with the next \
                      segment",
                     self.dir.display()
                 );
+            } else if let Err(error) = self.old.clear((number, now)) {
+                let dir = self.dir.display();
+                tracing::error!("{dir}: old segments of the journal cannot be removed: {error}");
             }
         }
         self.health.busy.store(false, Ordering::SeqCst);
@@ -278,16 +281,6 @@ impl Scribe {
         if followed && let Err(error) = files::mark_followed(&self.dir, number) {
             tracing::warn!("segment {number} cannot be marked as over: {error}");
         }
-    }
-
-    /// The snapshot before this one stays as well: a disk that spoils one rarely spoils two.
-    fn clear(&self, number: u64) -> Result<(), String> {
-        let (_, snapshots) = files::list(&self.dir).map_err(|e| e.to_string())?;
-        let before = snapshots.into_iter().rev().find(|n| *n < number).unwrap_or(number);
-        let Limits { keep, keep_for, .. } = self.limits;
-        let oldest =
-            keep_for.map(|span| Wall(Clock::start().now().wall.0 - span.as_micros() as i64));
-        files::retain(&self.dir, before, (keep, oldest)).map_err(|e| e.to_string())
     }
 }
 

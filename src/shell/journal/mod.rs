@@ -15,6 +15,7 @@ mod patience;
 mod poison;
 mod program;
 mod recover;
+mod retire;
 mod rows;
 mod salvage;
 mod stale;

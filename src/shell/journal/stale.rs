@@ -1,6 +1,6 @@
 //! A journal that cannot be gone on with, until it is put aside.
 
-use super::files;
+use super::{files, retire};
 use std::path::Path;
 
 /// A journal whose books are closed. Until another start is certain it stays where it is: should
@@ -18,9 +18,15 @@ impl Stale {
     /// `keep`: octets of what was put aside before that stay.
     pub fn put_aside(self, dir: &Path, kept: usize, safe: bool, keep: u64) {
         let aside = match safe {
-            true => files::set_aside(dir, self.last, keep),
+            true => files::set_aside(dir, self.last),
             false => Ok(dir.to_path_buf()),
         };
+        if let Ok(aside) = &aside
+            && safe
+            && let Err(error) = retire::clear_by_size(dir, keep, aside)
+        {
+            tracing::warn!("{}: what was put aside before stays: {error}", dir.display());
+        }
         let lies = match aside {
             Ok(aside) => format!("the old journal lies in {}", aside.display()),
             Err(error) => format!("the old journal cannot be put aside: {error}"),

@@ -4,6 +4,7 @@ mod back;
 mod faults;
 mod gone;
 mod kept;
+mod retiring;
 mod stubs;
 mod timers;
 mod turning;

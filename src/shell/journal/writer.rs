@@ -188,6 +188,12 @@ impl Writer {
         self.segment = SegmentFile::new(file);
     }
 
+    /// The last snapshot is safe, and what is kept no longer has gone.
+    #[cfg(test)]
+    pub fn is_at_rest(&self) -> bool {
+        self.keeper.is_free() && self.keeper.newest() == self.number
+    }
+
     fn turn(&mut self, memory: Memory, board: Receiver<Board>) -> io::Result<()> {
         let (number, follows) = (self.number + 1, self.gap.is_none());
         let header = Header::new(number, follows);

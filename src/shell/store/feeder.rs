@@ -62,8 +62,8 @@ impl Shared {
     }
 
     pub fn appended(&self, end: Position, rows: u64) {
-        self.lock().end = end;
         self.health.appended(rows);
+        self.lock().end = end;
         self.changed.notify_all();
     }
 
@@ -83,6 +83,12 @@ impl Shared {
 
     pub fn health(&self) -> &Health {
         &self.health
+    }
+
+    /// Whether nothing waits for this store.
+    fn has_all(&self, store: usize) -> bool {
+        let state = self.lock();
+        state.cursors[store] >= state.end
     }
 
     /// The store that keeps the most from being removed.
@@ -279,6 +285,10 @@ impl Feeder<'_> {
     fn has(&mut self, rows: &[Row], at: Position) {
         self.shared.advance(self.n, at, &mut self.bookmark);
         self.shared.health.stored(self.n, rows.len() as u64, last_numbers(rows));
+        if self.shared.has_all(self.n) {
+            // What was purged on its way has come to nobody.
+            self.shared.health.has_all(self.n);
+        }
         self.meters.rows_stored.increment(rows.len() as u64);
     }
 

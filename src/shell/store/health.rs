@@ -76,6 +76,13 @@ impl Health {
         self.tell(store, &mut one);
     }
 
+    /// Nothing waits for this one any more.
+    pub fn has_all(&self, store: usize) {
+        let mut one = self.lock(store);
+        one.behind = 0;
+        self.stores[store].1.behind.set(0.0);
+    }
+
     /// So many rows wait for this one no longer, since there was no room for them.
     pub fn let_go(&self, store: usize, rows: u64) {
         let (_, meters, _) = &self.stores[store];

@@ -1,25 +1,61 @@
 //! A row as a line of the outbox: JSON, a tab, and a checksum, so that a flipped bit is no other
-//! row. A line that is damaged is taken from the journal, which has every row as well.
+//! row. A line that is damaged is taken from the journal, which has every row as well. Of one that
+//! was purged its number is left, in a line as long as it was.
 
+use super::columns::number_of;
 use crate::core::Row;
 use crate::shell::journal;
-use serde_json::Error;
+use serde_json::{Error, Value};
 use siphasher::sip::SipHasher13;
 use std::hash::Hasher;
 use std::path::Path;
 
 /// JSON has none: inside of its texts it is written otherwise.
 const BEFORE_SUM: u8 = b'\t';
+/// Hexadecimal digits of the checksum.
+const SUM_LEN: usize = 16;
+/// How a line begins that is a row no more; no row begins like that.
+const BLOTTED: &[u8] = b"{\"purged\":";
 
 /// Appends the row to `text`.
 pub fn write(text: &mut Vec<u8>, row: &Row) -> Result<(), Error> {
     let start = text.len();
     serde_json::to_writer(&mut *text, row)?;
+    end(text, start);
+    Ok(())
+}
+
+/// What takes the place of a row's line of this length, its end included; `None` where there is no
+/// room for it, as there is in every line that was written here.
+pub fn blot(len: usize, row: &Row) -> Option<Vec<u8>> {
+    let room = len.checked_sub(SUM_LEN + 2)?;
+    let mut text = Vec::with_capacity(len);
+    text.extend_from_slice(BLOTTED);
+    let is_call = matches!(row, Row::Call(_));
+    text.extend_from_slice(format!("[{is_call},{}]}}", number_of(row)).as_bytes());
+    if text.len() > room {
+        return None;
+    }
+    text.resize(room, b' ');
+    end(&mut text, 0);
+    Some(text)
+}
+
+/// Whether a line was blotted: of a call, or of an agent's state; and the number of that.
+pub fn blotted(line: &[u8]) -> Option<(bool, u64)> {
+    let (json, sum) = split(line);
+    if !json.starts_with(BLOTTED) || sum? != checksum(json).as_bytes() {
+        return None;
+    }
+    let blot: Value = serde_json::from_slice(json).ok()?;
+    Some((blot["purged"][0].as_bool()?, blot["purged"][1].as_u64()?))
+}
+
+fn end(text: &mut Vec<u8>, start: usize) {
     let sum = checksum(&text[start..]);
     text.push(BEFORE_SUM);
     text.extend_from_slice(sum.as_bytes());
     text.push(b'\n');
-    Ok(())
 }
 
 /// The row of a line; why there is none. Lines of older versions have no checksum.

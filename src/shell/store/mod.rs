@@ -6,6 +6,7 @@
 //! cursor, and a row that comes twice is told by its key.
 
 mod batch;
+mod blots;
 mod bound;
 mod briefs;
 mod columns;
@@ -19,6 +20,7 @@ mod nats;
 mod outbox;
 mod places;
 mod postgres;
+pub mod proof;
 mod purge;
 mod query;
 mod refused;
@@ -42,6 +44,7 @@ pub use postgres::Postgres;
 pub use purge::{Wish as Purge, purge};
 pub use query::{Filter, Source, count, query};
 pub use sqlite::Sqlite;
+pub use turn::belongs_as;
 pub use verify::verify;
 pub use webhook::Webhook;
 

@@ -1,8 +1,9 @@
 //! The outbox: an append-only log of rows in segments, one row a line. What has been
 //! appended survives the process, and a loss of power once it was synced: whoever appends decides
 //! when, since the journal has every row too. A line that was left unfinished is cut off at the
-//! start.
+//! start. A segment is over after a day, so that rows are not kept for want of others.
 
+use super::columns::number_of;
 use super::line;
 use crate::core::Row;
 use std::collections::BTreeMap;
@@ -32,6 +33,8 @@ pub struct Outbox {
     file: Arc<File>,
     end: Position,
     segment_max: u64,
+    /// The day of its first row.
+    day: Option<i64>,
     /// The last numbers of calls and of agents' states.
     last: (u64, u64),
 }
@@ -45,7 +48,8 @@ impl Outbox {
         file.set_len(whole)?;
         let (file, end) = (Arc::new(file), Position { segment, offset: whole });
         let (segment_max, last) = (SEGMENT_MAX, (0, 0));
-        let mut outbox = Self { dir: dir.into(), file, end, segment_max, last };
+        let day = first_row(&file)?.as_ref().map(day_of);
+        let mut outbox = Self { dir: dir.into(), file, end, segment_max, day, last };
         outbox.find_last(segment)?;
         if outbox.last.0 == 0 || outbox.last.1 == 0 {
             outbox.find_last(segment - 1)?;
@@ -68,7 +72,9 @@ impl Outbox {
                 break;
             }
             if let Ok(row) = line::read(line) {
-                self.count(&row);
+                self.count(matches!(row, Row::Call(_)), number_of(&row));
+            } else if let Some((is_call, number)) = line::blotted(line) {
+                self.count(is_call, number);
             }
         }
         Ok(())
@@ -85,11 +91,9 @@ impl Outbox {
         self.last
     }
 
-    fn count(&mut self, row: &Row) {
-        match row {
-            Row::Call(call) => self.last.0 = self.last.0.max(call.seq),
-            Row::AgentState(state) => self.last.1 = self.last.1.max(state.seq),
-        }
+    fn count(&mut self, is_call: bool, number: u64) {
+        let last = if is_call { &mut self.last.0 } else { &mut self.last.1 };
+        *last = number.max(*last);
     }
 
     /// Everything before it can be read.
@@ -108,10 +112,12 @@ impl Outbox {
 
     /// Appends all rows, or none.
     pub fn append(&mut self, rows: &[Row]) -> io::Result<()> {
-        if self.end.offset > self.segment_max {
+        let day = rows.first().map(day_of);
+        if self.end.offset > self.segment_max || self.day.is_some() && day > self.day {
             self.file.sync_data()?;
             self.file = Arc::new(open_segment(&self.dir, self.end.segment + 1)?);
             self.end = Position { segment: self.end.segment + 1, offset: 0 };
+            self.day = None;
         }
         let mut text = Vec::new();
         for row in rows {
@@ -123,13 +129,15 @@ impl Outbox {
             return Err(error);
         }
         self.end.offset += text.len() as u64;
-        rows.iter().for_each(|row| self.count(row));
+        self.day = self.day.or(day);
+        rows.iter().for_each(|row| self.count(matches!(row, Row::Call(_)), number_of(row)));
         Ok(())
     }
 }
 
 /// Rows from `from` up to `end`, at most about `limit`, and the place after them. A line that is no
 /// row is taken from the journal; where that has it not either, it is left out. Both are logged.
+/// One that was purged is passed over.
 pub fn read(
     dir: &Path,
     from: Position,
@@ -169,6 +177,9 @@ pub fn read_and_tell(
             }
             at.offset += len as u64;
             let Err(error) = line::read(&text).map(|row| rows.push(row)) else { continue };
+            if line::blotted(&text).is_some() {
+                continue;
+            }
             let recalled = line::recall(dir, &text);
             let then = if recalled.is_some() { "the journal has it" } else { "it is left out" };
             tell(format!(
@@ -325,11 +336,11 @@ fn cursor_path(dir: &Path, name: &str) -> PathBuf {
     dir.join(format!("{name}.cursor"))
 }
 
-fn segment_path(dir: &Path, segment: u64) -> PathBuf {
+pub fn segment_path(dir: &Path, segment: u64) -> PathBuf {
     dir.join(format!("{segment:012}.rows"))
 }
 
-fn segments(dir: &Path) -> io::Result<Vec<u64>> {
+pub fn segments(dir: &Path) -> io::Result<Vec<u64>> {
     let number = |entry: fs::DirEntry| {
         let name = entry.file_name().into_string().ok()?;
         name.strip_suffix(".rows")?.parse().ok()
@@ -343,6 +354,29 @@ fn open_segment(dir: &Path, segment: u64) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
     options.open(segment_path(dir, segment))
+}
+
+/// The first that can be read.
+fn first_row(file: &File) -> io::Result<Option<Row>> {
+    let mut lines = BufReader::new(file.try_clone()?);
+    lines.seek(SeekFrom::Start(0))?;
+    let mut text = Vec::new();
+    while lines.read_until(b'\n', &mut text)? > 0 {
+        if let Ok(row) = line::read(&text) {
+            return Ok(Some(row));
+        }
+        text.clear();
+    }
+    Ok(None)
+}
+
+/// When it came to an end, in days since 1970.
+fn day_of(row: &Row) -> i64 {
+    const DAY_US: i64 = 86_400_000_000;
+    match row {
+        Row::Call(call) => call.ended_at.0 / DAY_US,
+        Row::AgentState(state) => state.until.0 / DAY_US,
+    }
 }
 
 /// Octets up to and with the last line end.

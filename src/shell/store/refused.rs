@@ -4,6 +4,7 @@
 
 use super::columns::{key_of, number_of};
 use super::line;
+use super::turn::{STORE_WAITS, Turn, belongs_as};
 use crate::core::Row;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
@@ -22,8 +23,28 @@ pub fn rows(outbox: &Path, name: &str) -> io::Result<Vec<Row>> {
     Ok(lines.filter_map(|text| line::read(text).ok()).collect())
 }
 
+/// The stores that have refused something.
+pub fn names(outbox: &Path) -> io::Result<Vec<String>> {
+    let files = match fs::read_dir(outbox.join(FOLDER)) {
+        Ok(files) => files,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let names = files.flatten().filter_map(|file| file.file_name().into_string().ok());
+    Ok(names.filter_map(|name| Some(name.strip_suffix(".rows")?.to_string())).collect())
+}
+
+/// Whoever changes these files has it meanwhile: a store, or a purge.
+pub fn turn(outbox: &Path) -> io::Result<Turn> {
+    let lock = outbox.join(FOLDER).with_extension("lock");
+    let turn = Turn::take(&lock, STORE_WAITS)?;
+    belongs_as(&lock, outbox)?;
+    Ok(turn)
+}
+
 /// Puts one more aside, but not more than so many; it is on the disk when this returns.
 pub fn put(outbox: &Path, name: &str, row: Row, most: usize) -> io::Result<()> {
+    let _turn = turn(outbox)?;
     let mut all = rows(outbox, name)?;
     all.retain(|known| key_of(known) != key_of(&row));
     if all.len() >= most {
@@ -45,6 +66,7 @@ pub fn keep(outbox: &Path, name: &str, rows: &[Row]) -> io::Result<()> {
     let fresh = path.with_extension("new");
     let mut file =
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+    belongs_as(&fresh, outbox)?;
     file.write_all(&text)?;
     file.sync_data()?;
     fs::rename(fresh, path)

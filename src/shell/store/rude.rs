@@ -45,19 +45,47 @@ pub fn serve(moods: &[Mood]) -> (SocketAddr, Arc<Mutex<Kept>>) {
     (at, kept)
 }
 
-fn answer(mut stream: TcpStream, mood: Mood, kept: &Mutex<Kept>) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
+/// Another, which answers with these words and 200, one after the other; what it was asked.
+pub fn says(words: &[&'static str]) -> (SocketAddr, Arc<Mutex<Vec<(String, Value)>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let (heard, words) = (Arc::clone(&asked), words.to_vec());
+    std::thread::spawn(move || {
+        for (mut stream, words) in listener.incoming().flatten().zip(words) {
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let (head, len) = head(&mut reader).unwrap();
+            let mut body = vec![0; len];
+            reader.read_exact(&mut body).unwrap();
+            heard.lock().unwrap().push((head, serde_json::from_slice(&body).unwrap()));
+            let len = words.len();
+            let text = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {len}\r\nConnection: close\r\n\r\n{words}"
+            );
+            stream.write_all(text.as_bytes()).unwrap();
+        }
+    });
+    (at, asked)
+}
+
+/// And how long the body is.
+fn head(reader: &mut BufReader<TcpStream>) -> std::io::Result<(String, usize)> {
     let (mut head, mut len) = (String::new(), 0);
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line)? <= 2 {
-            break;
+            return Ok((head, len));
         }
         if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
             len = value.trim().parse().unwrap_or(0);
         }
         head.push_str(&line);
     }
+}
+
+fn answer(mut stream: TcpStream, mood: Mood, kept: &Mutex<Kept>) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let (head, len) = head(&mut reader)?;
     if mood == Mood::CutsIn {
         return Ok(());
     }

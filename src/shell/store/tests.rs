@@ -1,6 +1,7 @@
 //! Rows on their way: batches, failures, recovery, restarts, repeats.
 
 mod bound;
+mod kept;
 mod purges;
 mod refusing;
 mod whole;

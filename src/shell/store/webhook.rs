@@ -13,7 +13,6 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Error};
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-/// From the first octet of a request to the last of its answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// Octets of an answer that are read.
 const ANSWER_MAX: u64 = 64 << 10;
@@ -21,30 +20,13 @@ const ANSWER_MAX: u64 = 64 << 10;
 const SHOWN: usize = 200;
 
 pub struct Webhook {
-    agent: Agent,
-    url: String,
-    authorization: Option<String>,
+    server: Server,
     origin: String,
 }
 
 impl Webhook {
     pub fn open(at: &Remote, origin: &str) -> Result<Self, String> {
-        let config = Agent::config_builder()
-            .timeout_connect(Some(CONNECT_WITHIN))
-            .timeout_global(Some(ANSWER_WITHIN))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .user_agent(concat!("pukar/", env!("CARGO_PKG_VERSION")));
-        let config = if at.tls { config.tls_config(tls_config()?) } else { config };
-        let scheme = if at.tls { "https" } else { "http" };
-        let path = at.path.as_str();
-        let slash = if path.starts_with('/') { "" } else { "/" };
-        Ok(Self {
-            agent: config.build().into(),
-            url: format!("{scheme}://{}{slash}{path}", at.authority()),
-            authorization: authorization(at),
-            origin: origin.into(),
-        })
+        Ok(Self { server: Server::of(at, ANSWER_WITHIN)?, origin: origin.into() })
     }
 }
 
@@ -58,28 +40,58 @@ impl Store for Webhook {
             body.push_str(&format!("{object}\n"));
         }
         let key = format!("{}:{}:{}:{}", self.origin, key_of(first), key_of(last), rows.len());
-        let mut request = self
-            .agent
-            .post(&self.url)
-            .content_type("application/x-ndjson")
-            .header("Idempotency-Key", key);
+        self.server.post("application/x-ndjson", &key, body).map(drop)
+    }
+}
+
+/// A web server that something is posted to.
+pub struct Server {
+    agent: Agent,
+    url: String,
+    authorization: Option<String>,
+}
+
+impl Server {
+    /// `within`: from the first octet of a request to the last of its answer.
+    pub fn of(at: &Remote, within: Duration) -> Result<Self, String> {
+        let config = Agent::config_builder()
+            .timeout_connect(Some(CONNECT_WITHIN))
+            .timeout_global(Some(within))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .user_agent(concat!("pukar/", env!("CARGO_PKG_VERSION")));
+        let config = if at.tls { config.tls_config(tls_config()?) } else { config };
+        let path = at.path.as_str();
+        let slash = if path.starts_with('/') { "" } else { "/" };
+        let url = format!("{}{slash}{path}", at.server());
+        Ok(Self { agent: config.build().into(), url, authorization: authorization(at) })
+    }
+
+    /// What it answers with 2xx. `key`: the same where the request comes again.
+    pub fn post(&self, kind: &str, key: &str, body: String) -> Result<String, Trouble> {
+        let mut request =
+            self.agent.post(&self.url).content_type(kind).header("Idempotency-Key", key);
         if let Some(authorization) = &self.authorization {
             request = request.header("Authorization", authorization);
         }
         let mut response = request.send(body).map_err(|e| sentence(&e))?;
         let answer = response.body_mut().with_config().limit(ANSWER_MAX).read_to_string();
+        let answer = answer.unwrap_or_default();
         match response.status() {
-            status if status.is_success() => Ok(()),
+            status if status.is_success() => Ok(answer),
             status => {
                 // RFC 9110, sections 15.5.14 and 15.5.21: too long, or understood and not wanted.
                 let of_the_rows = matches!(status.as_u16(), 413 | 422);
-                let answer = answer.unwrap_or_default();
-                let said = answer.chars().map(|c| if c.is_control() { ' ' } else { c });
-                let said = said.take(SHOWN).collect::<String>();
-                Err(Trouble { why: format!("the server says {status}: {said}"), of_the_rows })
+                let why = format!("the server says {status}: {}", shown(&answer));
+                Err(Trouble { why, of_the_rows })
             }
         }
     }
+}
+
+/// As much of an answer as is worth a line.
+pub fn shown(answer: &str) -> String {
+    answer.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN).collect()
 }
 
 fn tls_config() -> Result<TlsConfig, String> {

@@ -59,31 +59,3 @@ fn a_number_that_was_given_is_not_given_again_though_its_row_is_nowhere() {
     let seqs: Vec<u64> = place.records().iter().map(|record| record.seq).collect();
     assert_eq!(seqs, [2, 3]);
 }
-
-/// However little happens on a day: what is in a journal is callers' numbers, too.
-#[test]
-fn segments_and_what_was_put_aside_go_by_their_days_where_that_is_said() {
-    let mut place = Place::new("journal-days");
-    let keep_for = Some(Duration::ZERO);
-    place.limits = Limits { keep: u64::MAX, keep_for, ..Limits::default() };
-    let mut process = place.start();
-    let shelf = place.dir().join("set-aside/000000000009");
-    std::fs::create_dir_all(&shelf).unwrap();
-    std::fs::write(shelf.join("000000000009.events"), "older").unwrap();
-    process.arrives("c0");
-    for newest in 2..=4 {
-        process.now.instant = process.now.instant + Duration::from_secs(86_400);
-        for _ in 0..2_000 {
-            process.tell(Event::Tick);
-            if files::list(&place.dir()).unwrap().1.last() == Some(&newest) {
-                break;
-            }
-            std::thread::park_timeout(Duration::from_millis(5));
-        }
-        assert_eq!(files::list(&place.dir()).unwrap().1.last(), Some(&newest), "a day is over");
-    }
-    drop(process);
-    let (segments, _) = files::list(&place.dir()).unwrap();
-    assert!(segments[0] > 1, "{segments:?}");
-    assert!(!shelf.exists());
-}

@@ -1,14 +1,12 @@
 //! What goes of one table, row by row as it is found, and the proof of it.
 
-use super::{Proof, Rules};
+use super::Rules;
 use crate::shell::store::columns::Table;
-use crate::shell::store::turn::belongs_as;
+use crate::shell::store::proof::{self, Proof};
 use crate::shell::store::verify::{Cells, Ranges};
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::Path;
 
 pub struct Gone {
@@ -48,56 +46,42 @@ impl Gone {
     pub fn proof(&self, rules: &Rules) -> Proof {
         let mut seqs = self.seqs.clone();
         seqs.sort_unstable();
-        let digest = self.digest.clone().finalize();
+        let before = rules.newest().unwrap_or_default();
         Proof {
-            at: format!("{:.3}", rules.now),
-            by: rules.wish.by.clone(),
-            what: format!("{} before {}", self.table.name, rules.newest().unwrap_or_default()),
-            count: self.count(),
             seqs: Ranges::of(seqs).to_string(),
-            digest: digest.iter().map(|octet| format!("{octet:02x}")).collect(),
+            digest: proof::hex(self.digest.clone().finalize()),
+            ..rules.proof(format!("{} before {before}", self.table.name), self.count())
         }
     }
 
     /// The proof as an object; `None` where nothing goes.
     pub fn told(&self, rules: &Rules) -> Option<Value> {
-        let proof = self.proof(rules);
-        (proof.count > 0).then(|| {
-            json!({
-                "purged_at": proof.at,
-                "purged_by": proof.by,
-                "table_name": self.table.name,
-                "what": proof.what,
-                "count": proof.count,
-                "seqs": proof.seqs,
-                "digest": proof.digest,
-            })
-        })
+        (self.count() > 0).then(|| self.proof(rules).told(self.table.name))
     }
 }
 
 /// Adds proofs to a file beside `of`, and brings them to the disk: before anything goes.
 pub fn note(path: &Path, of: &Path, gone: &[Gone], rules: &Rules) -> io::Result<()> {
-    let proofs = gone.iter().filter_map(|gone| gone.told(rules));
-    let text: String = proofs.map(|proof| format!("{proof}\n")).collect();
-    let mut options = OpenOptions::new();
-    let mut file = options.append(true).create(true).mode(0o600).open(path)?;
-    belongs_as(path, of)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_data()
+    let proofs: Vec<Value> = gone.iter().filter_map(|gone| gone.told(rules)).collect();
+    proof::append(path, of, &proofs)
 }
 
 /// The table and the numbers of every purge that is noted in a file.
 pub fn noted(path: &Path) -> Result<Vec<(String, String)>, String> {
+    noted_of(path, None)
+}
+
+/// The same, of one of those that the file has proofs of.
+pub fn noted_of(path: &Path, of: Option<&str>) -> Result<Vec<(String, String)>, String> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(format!("{}: {error}", path.display())),
     };
-    let all: Option<Vec<_>> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).ok().as_ref().and_then(table_and_numbers))
-        .collect();
+    let proofs: Result<Vec<Value>, _> = text.lines().map(serde_json::from_str).collect();
+    let proofs = proofs.ok();
+    let wanted = |proof: &&Value| of.is_none_or(|of| proof["of"] == of);
+    let all = proofs.and_then(|all| all.iter().filter(wanted).map(table_and_numbers).collect());
     all.ok_or_else(|| format!("{}: it holds what is no proof", path.display()))
 }
 

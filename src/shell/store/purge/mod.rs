@@ -1,27 +1,31 @@
 //! `pukar purge`: takes out what is older than it has to be kept, but nothing that is held, and
-//! leaves proof of it: what, how many, by whom, their numbers, and a digest by which whoever has a
-//! copy can show that these were the rows.
+//! leaves proof of it (`proof.rs`): of the stores, and of what else in the data folder has callers'
+//! numbers.
 
+mod audit;
+mod beside;
 mod gone;
 mod lines;
+mod outbox;
 mod postgres;
 mod sheets;
 mod sqlite;
 mod stream;
+mod web;
 
 pub use gone::{noted, table_and_numbers};
 pub use lines::proofs as proofs_of_lines;
+pub use outbox::blotted;
 pub use sheets::proofs as proofs_of_sheets;
 
 use super::columns::{AGENT_STATES, CALLS, Table};
+use super::proof::Proof;
 use super::verify::Cells;
 use crate::config::{Hold, Settings, Store};
-use crate::shell::journal;
 use gone::Gone;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
 use std::fmt;
-use std::path::Path;
 
 /// Rows that go in one transaction, with one row of proof.
 const BATCH: usize = 5_000;
@@ -45,21 +49,13 @@ pub struct Purged {
     pub store: String,
     pub calls: u64,
     pub states: u64,
+    /// Of the access log, which has no rows.
+    pub acts: Option<u64>,
     /// Old enough, and held.
     pub held: u64,
     pub dry_run: bool,
     /// Nothing was taken out of it, and why.
     pub left: Option<String>,
-}
-
-/// The proof of one transaction.
-pub struct Proof {
-    pub at: String,
-    pub by: String,
-    pub what: String,
-    pub count: u64,
-    pub seqs: String,
-    pub digest: String,
 }
 
 /// A store that rows can be taken out of.
@@ -82,60 +78,36 @@ pub trait Books {
     ) -> Result<(), String>;
 }
 
-/// Purges every store of the configuration that rows can be taken out of, and names what else
-/// holds callers' numbers. A switch may be at work.
+/// Purges every store of the configuration, and what else holds callers' numbers. A switch may be
+/// at work.
 pub fn purge(settings: &Settings, wish: &Wish) -> Result<Vec<Purged>, String> {
     let rules = Rules::new(settings, wish)?;
     let mut done = Vec::new();
-    for store in settings.stores.iter().filter(|store| store.place().contains(&wish.store)) {
-        let mut purged = Purged::of(store.place(), wish.dry_run);
+    for store in settings.stores.iter().filter(|store| rules.wants(&store.place())) {
+        let mut purged = rules.none(store.place());
         // What one store refuses, or has not, keeps no other from being purged.
         if let Err(why) = rules.purge_store(store, &mut purged) {
-            purged = Purged::left(store.place(), wish.dry_run, &why);
+            purged = purged.left(&why);
         }
         done.push(purged);
     }
-    if done.is_empty() {
-        return Err("there is no such store".into());
+    let known = !done.is_empty();
+    done.extend(beside::purge(&rules));
+    match known || !done.is_empty() {
+        true => Ok(done),
+        false => Err("there is no such store".into()),
     }
-    done.extend(beside(&settings.data, wish));
-    Ok(done)
-}
-
-/// Where callers' numbers are besides: `[journal] keep` and `outbox` bound the first two by their
-/// size, and people see to the others.
-fn beside(data: &Path, wish: &Wish) -> Vec<Purged> {
-    let own = ["journal", "outbox", "outbox/refused", "audit"].map(|name| data.join(name));
-    let folders: Vec<_> = own.iter().cloned().chain(journal::asides(&own[0])).collect();
-    let known = folders.iter().filter_map(|folder| Some((folder, oldest(folder)?)));
-    let purged = known.map(|(folder, day)| {
-        let name = folder.display().to_string();
-        Purged::left(name, wish.dry_run, &format!("it holds callers' numbers since {day}"))
-    });
-    purged.collect()
-}
-
-fn oldest(folder: &Path) -> Option<String> {
-    let files = std::fs::read_dir(folder).ok()?.flatten();
-    let times = files.filter_map(|file| file.metadata().ok().filter(|about| about.is_file()));
-    let oldest = times.filter_map(|about| about.modified().ok()).min()?;
-    let moment = Timestamp::try_from(oldest).ok()?;
-    Some(moment.to_zoned(TimeZone::UTC).date().to_string())
 }
 
 impl Purged {
-    fn of(store: String, dry_run: bool) -> Self {
-        Self { store, calls: 0, states: 0, held: 0, dry_run, left: None }
-    }
-
     fn add(&mut self, [calls, states]: &[Gone; 2]) {
         self.calls += calls.count();
         self.states += states.count();
         self.held += calls.held + states.held;
     }
 
-    fn left(store: String, dry_run: bool, why: &str) -> Self {
-        Self { left: Some(why.into()), ..Self::of(store, dry_run) }
+    fn left(self, why: &str) -> Self {
+        Self { left: Some(why.into()), ..self }
     }
 }
 
@@ -150,7 +122,7 @@ struct Rules<'s> {
 impl<'s> Rules<'s> {
     fn new(settings: &'s Settings, wish: &'s Wish) -> Result<Self, String> {
         let retention = &settings.retention;
-        let limited = retention.days.is_some() || retention.lines.values().any(Option::is_some);
+        let limited = retention.is_limited() || retention.audit.is_some();
         if !limited && wish.before.is_none() {
             return Err("nothing says how long records are kept: write keep = \"2y\" into \
                         [records], or say --before"
@@ -158,6 +130,23 @@ impl<'s> Rules<'s> {
         }
         let zone = TimeZone::get(&settings.timezone).map_err(|e| e.to_string())?;
         Ok(Self { settings, wish, zone, now: wish.now.timestamp() })
+    }
+
+    /// Whether it is among what was asked for.
+    fn wants(&self, name: &str) -> bool {
+        name.contains(&self.wish.store)
+    }
+
+    /// Nothing has gone of it yet.
+    fn none(&self, store: String) -> Purged {
+        let (calls, states, acts, held, left) = (0, 0, None, 0, None);
+        Purged { store, calls, states, acts, held, dry_run: self.wish.dry_run, left }
+    }
+
+    /// What is about to go, as its proof has it.
+    fn proof(&self, what: String, count: u64) -> Proof {
+        let (at, by) = (format!("{:.3}", self.now), self.wish.by.clone());
+        Proof { at, by, what, count, ..Proof::default() }
     }
 
     /// Before this time some row may go.
@@ -173,11 +162,7 @@ impl<'s> Rules<'s> {
             Store::JsonLines { path } => return lines::purge(path, self, purged),
             Store::Csv { folder } => return sheets::purge(folder, self, purged),
             Store::Nats(at) => return stream::purge(at, self, purged),
-            Store::Webhook(_) => {
-                return Err(
-                    "nothing can be taken out of it: whoever keeps it sees to its age".into()
-                );
-            }
+            Store::Webhook(at) => return web::purge(at, &store.place(), self, purged),
         };
         purged.calls = self.purge(&mut *books, &CALLS, &mut purged.held)?;
         purged.states = self.purge(&mut *books, &AGENT_STATES, &mut purged.held)?;
@@ -218,6 +203,11 @@ impl<'s> Rules<'s> {
                 (None, before) => return before.clone(),
             },
         };
+        self.days_ago(days)
+    }
+
+    /// So long ago, or what was wished for, where that is earlier.
+    fn days_ago(&self, days: u32) -> Option<String> {
         let last = self.now.checked_sub((i64::from(days) * 24).hours()).ok()?;
         let last = format!("{last:.3}");
         Some(self.wish.before.clone().map_or(last.clone(), |before| before.min(last)))
@@ -247,11 +237,14 @@ impl<'s> Rules<'s> {
 
 impl fmt::Display for Purged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { store, calls, states, held, dry_run, left } = self;
+        let Self { store, calls, states, acts, held, dry_run, left } = self;
         if let Some(why) = left {
             return writeln!(f, "{store}: NOT purged: {why}");
         }
         let done = if *dry_run { "would be purged" } else { "purged" };
+        if let Some(acts) = acts {
+            return writeln!(f, "{store}: {acts} acts {done}; {held} are held");
+        }
         writeln!(f, "{store}: {calls} calls and {states} states of agents {done}; {held} are held")
     }
 }

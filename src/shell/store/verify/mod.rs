@@ -10,7 +10,7 @@ pub use readers::object;
 #[cfg(test)]
 pub use readers::read;
 pub use seqs::Ranges;
-pub use truth::Truth;
+pub use truth::{Truth, cells_of};
 
 use super::columns::{TABLES, Table};
 use crate::config::{Settings, Store};
@@ -91,7 +91,7 @@ fn compare(truth: &Truth, store: &Store) -> Verdict {
         Ok(purged) => {
             for ((look, purged), began) in looks.into_iter().zip(purged).zip(began) {
                 let is_kept = readers::is_kept(store);
-                look.finish(&purged, (&pending, began, is_kept), &mut verdict);
+                look.finish(purged, (&pending, began, is_kept), &mut verdict);
             }
         }
         Err(why) => verdict.say(format!("cannot be read: {why}")),
@@ -141,10 +141,13 @@ impl<'t> Look<'t> {
     /// purge has left proof.
     fn finish(
         mut self,
-        purged: &Ranges,
+        mut purged: Ranges,
         (pending, began, is_kept): (&BTreeSet<String>, Option<u64>, bool),
         verdict: &mut Verdict,
     ) {
+        let own = purged.count();
+        // What was too old before the store had it is not missing either.
+        purged.join(self.truth.purged().clone());
         let mut missing = BTreeSet::new();
         for (key, cells) in self.truth.iter().filter(|(key, _)| !self.seen.contains(*key)) {
             let seq = self.table.seq_of(cells);
@@ -154,7 +157,7 @@ impl<'t> Look<'t> {
             missing.extend(seq);
             if pending.contains(key) {
                 verdict.on_their_way += usize::from(self.table.has_seq());
-            } else if !self.is_purged(key, seq, purged) {
+            } else if !self.is_purged(key, seq, &purged) {
                 let name = self.table.name;
                 let number = seq.map_or(String::new(), |seq| format!(", number {seq},"));
                 verdict.say(format!("{name} {key}{number} is missing"));
@@ -187,7 +190,7 @@ impl<'t> Look<'t> {
             rows: self.seen.len(),
             compared: self.compared,
             seqs: self.seqs.first().copied().zip(self.seqs.last().copied()),
-            purged: purged.count(),
+            purged: own,
         });
     }
 

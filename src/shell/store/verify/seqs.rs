@@ -34,6 +34,19 @@ impl Ranges {
     pub fn join(&mut self, other: Self) {
         self.0.extend(other.0);
         self.0.sort_unstable();
+        let mut joined = Vec::<(u64, u64)>::new();
+        for (first, last) in self.0.drain(..) {
+            match joined.last_mut() {
+                Some((_, end)) if first <= end.saturating_add(1) => *end = last.max(*end),
+                _ => joined.push((first, last)),
+            }
+        }
+        self.0 = joined;
+    }
+
+    /// The greatest of them.
+    pub fn last(&self) -> Option<u64> {
+        self.0.last().map(|(_, last)| *last)
     }
 
     pub fn holds(&self, number: u64) -> bool {
@@ -71,5 +84,9 @@ mod tests {
         let held: Vec<u64> = (0..12).filter(|n| ranges.holds(*n)).collect();
         assert_eq!((held, ranges.count()), (vec![1, 2, 3, 7, 9, 10], 6));
         assert_eq!(Ranges::read("1-x"), None);
+        let mut both = Ranges::of([1, 2, 3, 4, 5, 6, 20]);
+        both.join(Ranges::of([2, 7, 9]));
+        assert_eq!((both.to_string(), both.count()), ("1-7,9,20".into(), 9));
+        assert!(both.holds(6) && !both.holds(8));
     }
 }

@@ -1,11 +1,12 @@
 //! What is known of rows outside of the stores: the notes of the journal, and the outbox.
 
-use super::Cells;
+use super::{Cells, Ranges};
 use crate::core::Row;
 use crate::shell::journal;
 use crate::shell::store::columns::{self, AGENT_STATES, CALLS, LEGS, TABLES, Table};
 use crate::shell::store::outbox::{self, Position};
 use crate::shell::store::places::file_name;
+use crate::shell::store::purge;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,8 @@ pub struct Rows {
     rows: BTreeMap<String, Cells>,
     /// The numbers of calls, for their legs.
     calls: BTreeMap<String, u64>,
+    /// Those that were purged of the outbox, whether a store had them or not; legs by their calls.
+    purged: Ranges,
 }
 
 pub struct Truth {
@@ -52,6 +55,16 @@ impl Truth {
         let (from, all) = (Position::default(), usize::MAX);
         let rows = outbox::read_and_tell(&outbox, from, end, all, tell).map_err(sentence)?.0;
         truth.flaws = flaws;
+        for (table, seqs) in purge::blotted(data)? {
+            let ranges = Ranges::read(&seqs).ok_or("purges.jsonl holds what is no proof")?;
+            let last = if table == CALLS.name { &mut truth.last.0 } else { &mut truth.last.1 };
+            *last = ranges.last().unwrap_or(0).max(*last);
+            for (known, rows) in TABLES.iter().zip(&mut truth.tables) {
+                if known.name == table || (known.name == LEGS.name && table == CALLS.name) {
+                    rows.purged.join(ranges.clone());
+                }
+            }
+        }
         truth.compare(&rows);
         for row in rows {
             match &row {
@@ -78,7 +91,9 @@ impl Truth {
         for (table, (seen, known)) in TABLES.iter().zip(seen.iter().zip(&self.tables)) {
             let (Some(first), Some(last)) = (seen.first(), seen.last()) else { continue };
             let noted = known.rows.values().filter_map(|cells| table.seq_of(cells));
-            let missing = noted.filter(|n| (first..=last).contains(&n) && !seen.contains(n));
+            let missing = noted.filter(|n| {
+                (first..=last).contains(&n) && !seen.contains(n) && !known.purged.holds(*n)
+            });
             let missing =
                 missing.map(|n| format!("{} number {n} is not in the outbox", table.name));
             self.flaws.extend(missing);
@@ -138,6 +153,10 @@ impl Rows {
 
     pub fn iter(&self) -> impl Iterator<Item = (&String, &Cells)> {
         self.rows.iter()
+    }
+
+    pub fn purged(&self) -> &Ranges {
+        &self.purged
     }
 
     /// The number of the call that a leg is of.

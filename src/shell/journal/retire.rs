@@ -1,0 +1,216 @@
+//! What of a journal is kept no longer: segments, and folders that were put aside, go by their age
+//! and by their size, each with proof (`store/proof.rs`), since callers' numbers are in them.
+//!
+//! Ages are those that the journal itself tells, and so is the day: a calendar that somebody has
+//! moved counts after a day at the earliest, when whoever is on duty has long been told.
+
+use super::Limits;
+use super::files::{self, Loaded};
+use crate::base::{Now, Wall};
+use crate::core::journal::{self, Kind, Note};
+use crate::shell::store::proof::{self, Proof};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+/// How long a calendar has to stand before it counts.
+const TRUSTED_AFTER: Duration = Duration::from_secs(86_400);
+
+/// As proofs say it.
+const BY_AGE: &str = "[journal] keep_days";
+const BY_SIZE: &str = "[journal] keep";
+
+/// The journal of a switch that is at work.
+pub struct Retirement {
+    dir: PathBuf,
+    limits: Limits,
+    /// When the segments that there are began, as far as anybody has looked.
+    begun: BTreeMap<u64, Option<Now>>,
+}
+
+impl Retirement {
+    pub fn new(dir: &Path, limits: Limits) -> Self {
+        Self { dir: dir.into(), limits, begun: BTreeMap::new() }
+    }
+
+    /// A snapshot is safe. The one before it stays as well: a disk that spoils one rarely spoils
+    /// two.
+    pub fn clear(&mut self, (number, now): (u64, Now)) -> io::Result<()> {
+        let (segments, snapshots) = files::list(&self.dir)?;
+        self.begun.insert(number, Some(now));
+        let before = snapshots.iter().rev().find(|n| **n < number).copied().unwrap_or(number);
+        let oldest = self.oldest(now, &snapshots);
+        let (mut kept, mut why) = (0, None);
+        for number in segments.into_iter().rev().filter(|number| *number < before) {
+            // Whoever looks back begins with a snapshot: each segment that stays keeps its own.
+            kept += self.octets(number);
+            why = why.or((kept > self.limits.keep).then_some(BY_SIZE));
+            why = why.or_else(|| self.is_older(number, &snapshots, oldest).then_some(BY_AGE));
+            if let Some(why) = why {
+                self.remove(number, why)?;
+            }
+        }
+        // Without its segment a snapshot leads nowhere.
+        let left = files::list(&self.dir)?.0;
+        for number in snapshots.into_iter().filter(|n| *n < before && !left.contains(n)) {
+            let _ = fs::remove_file(files::snapshot(&self.dir, number));
+        }
+        self.begun.retain(|number, _| *number >= before || left.contains(number));
+        if let Some(oldest) = oldest {
+            self.clear_asides(oldest);
+        }
+        Ok(())
+    }
+
+    fn octets(&self, number: u64) -> u64 {
+        let both = [files::segment(&self.dir, number), files::snapshot(&self.dir, number)];
+        both.iter().map(|path| fs::metadata(path).map_or(0, |about| about.len())).sum()
+    }
+
+    /// What came before this is too old; `None`: nothing ever is.
+    fn oldest(&mut self, now: Now, snapshots: &[u64]) -> Option<Wall> {
+        let span = self.limits.keep_for?;
+        let mut today = now.wall;
+        for number in snapshots.iter().rev() {
+            let Some(then) = self.begun(*number) else { continue };
+            let passed = now.instant.since(then.instant);
+            today = today.min(Wall(then.wall.0.saturating_add(passed.as_micros() as i64)));
+            if passed >= TRUSTED_AFTER {
+                break;
+            }
+        }
+        Some(Wall(today.0.saturating_sub(span.as_micros() as i64)))
+    }
+
+    /// Whether a segment ended before that, where the next snapshot begins.
+    fn is_older(&mut self, number: u64, snapshots: &[u64], oldest: Option<Wall>) -> bool {
+        let next = snapshots.iter().find(|next| **next > number);
+        let ended = next.and_then(|next| self.begun(*next));
+        ended.is_some_and(|ended| Some(ended.wall) < oldest)
+    }
+
+    /// When a segment began, as its snapshot says to any version.
+    fn begun(&mut self, number: u64) -> Option<Now> {
+        let path = files::snapshot(&self.dir, number);
+        *self.begun.entry(number).or_insert_with(|| numbered_at(&path, number).first().copied())
+    }
+
+    fn remove(&self, number: u64, why: &str) -> io::Result<()> {
+        let own = [files::segment(&self.dir, number), files::snapshot(&self.dir, number)];
+        let (count, digest) = digest_of(&own)?;
+        let what = format!("segment {number} of the journal and its snapshot, {count} octets");
+        note(&self.dir, Proof { count: 1, seqs: number.to_string(), digest, ..of(what, why) });
+        fs::remove_file(&own[0])
+    }
+
+    fn clear_asides(&self, oldest: Wall) {
+        for shelf in files::shelves(&self.dir).unwrap_or_default() {
+            let removed = match newest_in(&shelf) {
+                Ok(Some(newest)) if newest < oldest => remove_shelf(&self.dir, &shelf, BY_AGE),
+                Ok(_) => Ok(()),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = removed {
+                let shelf = shelf.display();
+                tracing::warn!("{shelf}: what was put aside cannot be looked at: {error}");
+            }
+        }
+    }
+}
+
+/// Of what was put aside, the oldest go where all of it is more than so many octets; but not `new`.
+pub fn clear_by_size(dir: &Path, keep: u64, new: &Path) -> io::Result<()> {
+    let mut kept = 0;
+    for shelf in files::shelves(dir)?.into_iter().rev() {
+        let about = fs::read_dir(&shelf)?.flatten().filter_map(|file| file.metadata().ok());
+        kept += about.map(|about| about.len()).sum::<u64>();
+        if kept > keep && shelf != new {
+            remove_shelf(dir, &shelf, BY_SIZE)?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_shelf(dir: &Path, shelf: &Path, why: &str) -> io::Result<()> {
+    let (files, name) = (files_of(shelf)?, shelf.file_name().unwrap_or_default());
+    let (octets, digest) = digest_of(&files)?;
+    let count = files.len() as u64;
+    let what = format!("set-aside/{} of the journal, {octets} octets", name.display());
+    note(dir, Proof { count, digest, ..of(what, why) });
+    tracing::warn!("{} is removed: it is beyond {why}", shelf.display());
+    fs::remove_dir_all(shelf)
+}
+
+/// The last time that is written in a folder that was put aside, by whatever version; where there
+/// is none, that of its files. `None`: there is nothing in it.
+fn newest_in(shelf: &Path) -> io::Result<Option<Wall>> {
+    let (mut told, mut written) = (None, None);
+    for path in files_of(shelf)? {
+        let number = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
+        let times = number.map_or_else(Vec::new, |number| numbered_at(&path, number));
+        told = told.max(times.iter().map(|at| at.wall).max());
+        let since = fs::metadata(&path)?.modified()?.duration_since(UNIX_EPOCH);
+        let since = since.map_or(0, |since| since.as_micros() as i64);
+        written = written.max(Some(Wall(since)));
+    }
+    Ok(told.or(written))
+}
+
+fn files_of(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder)?.flatten().map(|entry| entry.path()).filter(|p| p.is_file()).collect();
+    files.sort();
+    Ok(files)
+}
+
+/// The times at which a file of a journal says how far numbers have come.
+fn numbered_at(path: &Path, number: u64) -> Vec<Now> {
+    let mut found = Vec::new();
+    let Ok(loaded) = Loaded::open(path) else { return found };
+    let mut entries = loaded.entries(number);
+    loop {
+        for (kind, payload) in &mut entries {
+            // Most notes are others, and long.
+            if kind == Kind::Note
+                && payload.starts_with(b"{\"Numbers\"")
+                && let Some(Note::Numbers(numbers)) = journal::read_note(payload)
+            {
+                found.push(numbers.at);
+            }
+        }
+        if !entries.skip_damage() {
+            return found;
+        }
+    }
+}
+
+/// How long some files are together, and the digest of them one after the other; those that are
+/// not there are left out.
+fn digest_of(files: &[PathBuf]) -> io::Result<(u64, String)> {
+    let mut digest = Sha256::new();
+    let mut octets = 0;
+    for path in files {
+        match fs::File::open(path) {
+            Ok(mut file) => octets += io::copy(&mut file, &mut digest)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((octets, proof::hex(digest.finalize())))
+}
+
+fn of(what: String, why: &str) -> Proof {
+    Proof { at: proof::now(), by: why.into(), what, ..Proof::default() }
+}
+
+/// A disk that is full takes no proof, and what goes makes room on it: then the log has it.
+fn note(dir: &Path, proof: Proof) {
+    let data = dir.parent().unwrap_or(dir);
+    let told = proof.told_of("journal", "journal");
+    if let Err(error) = proof::append(&proof::of_data(data), dir, std::slice::from_ref(&told)) {
+        tracing::error!("{}: a proof cannot be written: {error}. It is {told}", data.display());
+    }
+}

@@ -1,0 +1,126 @@
+//! What goes of a journal by its age and by its size, and the proof of it.
+
+use super::*;
+use crate::shell::store::proof;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Segments are kept for a month, and no day is over before one.
+fn of_a_month(name: &str) -> Place {
+    let mut place = Place::new(name);
+    place.limits = Limits { keep: u64::MAX, keep_for: Some(DAY * 30), ..Limits::default() };
+    place
+}
+
+impl Process {
+    /// Time passes, by the clock and by the calendar, which may be moved as well.
+    fn passes(&mut self, span: Duration, moved: Duration) {
+        self.now.instant = self.now.instant + span;
+        self.now.wall = Wall(self.now.wall.0 + (span + moved).as_micros() as i64);
+    }
+
+    /// The next segment begins, its snapshot is safe, and what is too old has gone.
+    fn turns(&mut self, place: &Place) {
+        self.writer.wants_snapshot();
+        let before = newest(place);
+        for _ in 0..4_000 {
+            self.tell(Event::Tick);
+            if newest(place) > before && self.writer.is_at_rest() {
+                return;
+            }
+            std::thread::park_timeout(Duration::from_millis(3));
+        }
+        panic!("no snapshot comes");
+    }
+}
+
+fn newest(place: &Place) -> u64 {
+    *files::list(&place.dir()).unwrap().1.last().unwrap()
+}
+
+fn segments(place: &Place) -> Vec<u64> {
+    files::list(&place.dir()).unwrap().0
+}
+
+fn proofs(place: &Place) -> Vec<Value> {
+    let text = std::fs::read_to_string(proof::of_data(&place.folder.0)).unwrap_or_default();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// A folder that an older start has put there, last written at this time by the clock of the disk.
+fn shelve(place: &Place, name: &str, written: SystemTime) -> PathBuf {
+    let shelf = place.dir().join("set-aside").join(name);
+    std::fs::create_dir_all(&shelf).unwrap();
+    let file = shelf.join(format!("{name}.events"));
+    std::fs::write(&file, "another form").unwrap();
+    std::fs::File::options().write(true).open(file).unwrap().set_modified(written).unwrap();
+    shelf
+}
+
+/// However little happens on a day: what is in a journal is callers' numbers, too.
+#[test]
+fn segments_and_what_was_put_aside_go_by_their_days_and_leave_proof() {
+    let place = of_a_month("journal-days");
+    let mut process = place.start();
+    let then = UNIX_EPOCH + Duration::from_secs(1_600_000_000);
+    let shelf = shelve(&place, "000000000009", then);
+    let empty = place.dir().join("set-aside/000000000008");
+    std::fs::create_dir_all(&empty).unwrap();
+    process.arrives("c0");
+    process.turns(&place);
+    let whole = std::fs::read(files::segment(&place.dir(), 1)).unwrap();
+    let snapshot = std::fs::read(files::snapshot(&place.dir(), 1)).unwrap();
+    assert!(!shelf.exists() && empty.exists(), "in one of them is nothing");
+    for _ in 0..2 {
+        process.passes(DAY * 16, Duration::ZERO);
+        process.turns(&place);
+    }
+    process.turns(&place);
+    assert_eq!(segments(&place), [2, 3, 4, 5], "the first ended 32 days ago");
+    let told = proofs(&place);
+    assert_eq!(told.len(), 2, "{told:#?}");
+    assert!(told[0]["what"].as_str().unwrap().starts_with("set-aside/000000000009"), "{told:?}");
+    let proof = &told[1];
+    let by = (&proof["of"], &proof["seqs"], &proof["purged_by"]);
+    assert_eq!(by, (&"journal".into(), &"1".into(), &"[journal] keep_days".into()));
+    let octets = format!("{} octets", whole.len() + snapshot.len());
+    assert!(proof["what"].as_str().unwrap().contains(&octets), "{proof}, of {octets}");
+    let digest = Sha256::new().chain_update(&whole).chain_update(&snapshot).finalize();
+    assert_eq!(proof["digest"], proof::hex(digest), "of what anybody may have a copy of");
+}
+
+#[test]
+fn a_calendar_that_jumps_removes_nothing_for_a_day() {
+    let place = of_a_month("journal-jump");
+    let mut process = place.start();
+    process.arrives("c0");
+    process.turns(&place);
+    process.passes(Duration::from_secs(3_600), DAY * 365);
+    for _ in 0..3 {
+        process.turns(&place);
+    }
+    assert_eq!(segments(&place), [1, 2, 3, 4, 5], "somebody will put it right");
+    process.passes(DAY, Duration::ZERO);
+    process.turns(&place);
+    assert_eq!(segments(&place)[0], 2, "and if not, that is what day it is");
+    assert_eq!(proofs(&place).len(), 1);
+}
+
+#[test]
+fn what_goes_by_its_size_leaves_proof_as_well() {
+    let mut place = Place::new("journal-size");
+    place.limits = Limits { keep: 0, ..Limits::default() };
+    let mut process = place.start();
+    for n in 0..3 {
+        process.arrives(&format!("c{n}"));
+        process.turns(&place);
+    }
+    let told = proofs(&place);
+    let seqs: Vec<_> = told.iter().map(|proof| proof["seqs"].as_str().unwrap()).collect();
+    assert_eq!(seqs, ["1", "2"], "{told:#?}");
+    assert!(told.iter().all(|proof| proof["purged_by"] == "[journal] keep"), "{told:#?}");
+    process.is_same(&place.start());
+}

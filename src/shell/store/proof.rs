@@ -1,0 +1,74 @@
+//! Proof of what was removed for its age: what, how many, by whom, their numbers, and a digest by
+//! which whoever has a copy can show that it was this. A line of JSON each, in a file beside what
+//! it is about, and on the disk before anything goes.
+
+use super::turn::belongs_as;
+use crate::shell::clock::Clock;
+use crate::shell::stamp::rfc3339;
+use serde_json::{Value, json};
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Of one transaction, file or folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proof {
+    pub at: String,
+    pub by: String,
+    pub what: String,
+    pub count: u64,
+    /// As `1-500,502`; empty where what went has no numbers.
+    pub seqs: String,
+    pub digest: String,
+}
+
+impl Proof {
+    /// As it is written down. `table`: what the numbers are of.
+    pub fn told(&self, table: &str) -> Value {
+        json!({
+            "purged_at": self.at,
+            "purged_by": self.by,
+            "table_name": table,
+            "what": self.what,
+            "count": self.count,
+            "seqs": self.seqs,
+            "digest": self.digest,
+        })
+    }
+
+    /// The same, where a file has proofs of several: `of` says which.
+    pub fn told_of(&self, of: &str, table: &str) -> Value {
+        let mut told = self.told(table);
+        told["of"] = json!(of);
+        told
+    }
+}
+
+/// Where the proofs of a data folder lie: of the outbox, the access log, the journal, and of web
+/// servers, which have no place of ours.
+pub fn of_data(data: &Path) -> PathBuf {
+    data.join("purges.jsonl")
+}
+
+/// Adds proofs to a file that is to belong to whom `of` belongs, and brings them to the disk.
+pub fn append(path: &Path, of: &Path, proofs: &[Value]) -> io::Result<()> {
+    if proofs.is_empty() {
+        return Ok(());
+    }
+    let text: String = proofs.iter().map(|proof| format!("{proof}\n")).collect();
+    let mut options = OpenOptions::new();
+    let mut file = options.append(true).create(true).mode(0o600).open(path)?;
+    belongs_as(path, of)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_data()
+}
+
+pub fn hex(digest: impl AsRef<[u8]>) -> String {
+    digest.as_ref().iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+/// For what the switch removes by itself.
+pub fn now() -> String {
+    rfc3339(Clock::start().now().wall)
+}

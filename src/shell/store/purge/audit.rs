@@ -1,0 +1,76 @@
+//! Purging the access log: month by month, each of which goes whole or not at all, so that a switch
+//! may go on writing the newest. Acts are no service's: `[records] keep_audit` alone says how long
+//! they are kept, and a hold on a call holds what was done with it.
+
+use super::{Purged, Rules};
+use crate::config::Hold;
+use crate::shell::access_log;
+use crate::shell::store::proof::{self, Proof};
+use crate::shell::store::verify::Ranges;
+use jiff::Timestamp;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub fn purge(folder: &Path, rules: &Rules, purged: &mut Purged) -> io::Result<()> {
+    let Some(before) = rules.settings.retention.audit.and_then(|days| rules.days_ago(days)) else {
+        let why = "it is kept for ever; [records] keep_audit says otherwise";
+        return Err(io::Error::other(why));
+    };
+    purged.acts = Some(0);
+    for (month, path) in access_log::months(folder)? {
+        // All of it is older, whenever in the month that was.
+        if before.get(..7).is_some_and(|first| month.as_str() < first) {
+            one(folder, (&month, &path), rules, purged)?;
+        }
+    }
+    Ok(())
+}
+
+fn one(
+    folder: &Path,
+    (month, path): (&str, &PathBuf),
+    rules: &Rules,
+    purged: &mut Purged,
+) -> io::Result<()> {
+    let text = fs::read_to_string(path)?;
+    let acts: Vec<Value> =
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let count = text.lines().count() as u64;
+    let is_held = |act: &Value| rules.settings.retention.holds.iter().any(|h| holds(h, act, rules));
+    if acts.iter().any(is_held) {
+        purged.held += count;
+        return Ok(());
+    }
+    purged.acts = purged.acts.map(|acts| acts + count);
+    if rules.wish.dry_run {
+        return Ok(());
+    }
+    let mut seqs: Vec<u64> = acts.iter().filter_map(|act| act["seq"].as_u64()).collect();
+    seqs.sort_unstable();
+    // Whoever goes on with the log must not write down anew what has gone.
+    seqs.last().map_or(Ok(()), |last| access_log::note_seen(folder, *last))?;
+    let proof = Proof {
+        seqs: Ranges::of(seqs).to_string(),
+        digest: proof::hex(Sha256::digest(text.as_bytes())),
+        ..rules.proof(format!("acts of {month}"), count)
+    };
+    let data = &rules.settings.data;
+    proof::append(&proof::of_data(data), data, &[proof.told_of("audit", "audit")])?;
+    fs::remove_file(path)?;
+    fs::File::open(folder)?.sync_all()
+}
+
+/// What was done with a call is held with it. A line and a caller are in no act.
+fn holds(hold: &Hold, act: &Value, rules: &Rules) -> bool {
+    if let Some(call) = &hold.call {
+        return act.to_string().contains(call.as_str());
+    }
+    let at: Option<Timestamp> = act["at"].as_str().and_then(|at| at.parse().ok());
+    let day = at.map(|at| at.to_zoned(rules.zone.clone()).date().to_string());
+    (hold.line.is_none() && hold.caller.is_none())
+        && hold.from.as_ref().is_none_or(|from| day.as_ref() >= Some(from))
+        && hold.until.as_ref().is_none_or(|until| day.as_ref() <= Some(until))
+}

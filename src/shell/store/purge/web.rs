@@ -1,0 +1,83 @@
+//! Purging a web server: it keeps its rows by itself, so where `[records] purge` names a place to
+//! ask, it is sent the rules as JSON, and says how many rows have gone by them. Its word is the
+//! proof, in `purges.jsonl` of the data folder.
+
+use super::{Purged, Rules};
+use crate::config::{Hold, Remote};
+use crate::shell::store::columns::{AGENT_STATES, CALLS};
+use crate::shell::store::proof::{self, Proof};
+use crate::shell::store::webhook::{Server, shown};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+
+/// It may have years to go through.
+const ANSWER_WITHIN: Duration = Duration::from_secs(300);
+
+pub fn purge(at: &Remote, store: &str, rules: &Rules, purged: &mut Purged) -> Result<(), String> {
+    let known = rules.settings.retention.web.iter().find(|known| known.server() == at.server());
+    let Some(asked) = known else {
+        return Err(
+            "it keeps its rows by itself: write under [records] purge where it is asked to \
+                    take them out"
+                .into(),
+        );
+    };
+    let Some(newest) = rules.newest() else { return Ok(()) };
+    if rules.wish.dry_run {
+        return Err(format!("it would be asked to take out what came before {newest}"));
+    }
+    let body = wishes(store, rules).to_string();
+    let key = proof::hex(Sha256::digest(body.as_bytes()));
+    let server = Server::of(asked, ANSWER_WITHIN)?;
+    let answer = server.post("application/json", &key, body).map_err(|trouble| trouble.why)?;
+    let told: Value = serde_json::from_str(&answer).unwrap_or_default();
+    let counts = told["calls"].as_u64().zip(told["agent_states"].as_u64());
+    let (calls, states) = counts.ok_or_else(|| {
+        format!(
+            "it did not say how many rows have gone: \"{}\"; it has to answer with \
+             {{\"calls\": 12, \"agent_states\": 30}}",
+            shown(&answer)
+        )
+    })?;
+    (purged.calls, purged.states) = (calls, states);
+    purged.held = told["held"].as_u64().unwrap_or(0);
+    let gone = [(CALLS.name, calls), (AGENT_STATES.name, states)];
+    let proofs = gone.into_iter().filter(|(_, count)| *count > 0).map(|(table, count)| {
+        let what = format!("{table} before {newest}, by the word of {store}");
+        // Of its word: the rows themselves are not here.
+        let digest = proof::hex(Sha256::digest(answer.as_bytes()));
+        Proof { digest, ..rules.proof(what, count) }.told_of(store, table)
+    });
+    let (data, proofs) = (&rules.settings.data, proofs.collect::<Vec<_>>());
+    proof::append(&proof::of_data(data), data, &proofs)
+        .map_err(|e| format!("{calls} calls and {states} states have gone, without proof: {e}"))
+}
+
+/// What it is sent: each rule with the first moment whose rows stay, a line's own before that of
+/// all others; and what is held, whatever its age. Legs go with their calls.
+fn wishes(store: &str, rules: &Rules) -> Value {
+    let lines = rules.settings.retention.lines.keys();
+    let mut all: Vec<Value> = lines
+        .map(|line| json!({"table": CALLS.name, "line": line, "before": rules.before(line)}))
+        .collect();
+    for table in [CALLS.name, AGENT_STATES.name] {
+        all.push(json!({"table": table, "before": rules.before("")}));
+    }
+    json!({
+        "store": store,
+        "asked_at": format!("{:.3}", rules.now),
+        "asked_by": rules.wish.by,
+        "timezone": rules.settings.timezone,
+        "rules": all,
+        "holds": rules.settings.retention.holds.iter().map(held).collect::<Vec<_>>(),
+    })
+}
+
+fn held(hold: &Hold) -> Value {
+    let Hold { reason, line, call, caller, from, until } = hold;
+    json!({
+        "reason": reason, "line": line, "call": call, "caller": caller, "from": from,
+        "until": until,
+    })
+}
