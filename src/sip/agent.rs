@@ -231,6 +231,7 @@ impl UserAgent {
             User::Ping(trunk) => self.ping_answered(cx, (trunk, hop), false, out),
             User::Phone(phone) => self.phone_answered(cx, phone, false, out),
             User::Register(trunk) => self.registration_failed(cx, trunk),
+            User::Owed => self.owed_answered(id, None),
         }
     }
 
@@ -275,7 +276,7 @@ impl UserAgent {
             self.registrar.flow_closed(cx, flow).into_iter().for_each(|it| bound(Some(it), out));
         }
         for (hop, last) in others {
-            self.say(cx, hop, last, out);
+            self.say(cx, hop, (last, User::Nobody), out);
         }
     }
 
@@ -284,7 +285,7 @@ impl UserAgent {
         let lost = self.net.table.unreachable(hop);
         let users = self.not_brought(cx, &lost);
         self.transport_failed(cx, lost, out);
-        users.iter().for_each(|user| self.pay(cx, user, out));
+        users.iter().for_each(|user| self.pay_but(cx, user, Some(hop), out));
     }
 
     fn transport_failed(&mut self, cx: &mut Cx, lost: Vec<TransactionId>, out: &mut Vec<Effect>) {
@@ -301,6 +302,7 @@ impl UserAgent {
                 (Some(new), User::Leg(leg, _)) => {
                     self.with_leg(cx, leg, out, |leg, _| leg.moved(id, new));
                 }
+                (Some(new), User::Owed) => self.owed_moved(id, new),
                 (Some(_), _) => {}
                 // Section 8.1.3.1: "If a fatal transport error is reported by the transport layer
                 // ... the condition MUST be treated as a 503 (Service Unavailable) status code."
@@ -363,8 +365,8 @@ impl UserAgent {
         {
             // The phone has connected and registered anew since; its old port is dead.
             let (dialog, seen) = (&leg.dialog, leg.dialog.hop);
-            let way = self.registrar.way_back(user, &dialog.target, seen.peer.ip());
-            leg.dialog.hop = way.unwrap_or(seen);
+            let way = self.registrar.way_back(user, &dialog.target, seen.peer.ip(), &|_| true);
+            leg.dialog.hop = way.map_or(seen, |way| way.hop);
         }
         let (net, resolver) = (&mut self.net, &mut self.resolver);
         let mut desk = Desk { id, cx, net, resolver, out };

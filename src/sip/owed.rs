@@ -1,7 +1,8 @@
 //! Last words that were lost with a stream, or with the process that had it: a BYE or a CANCEL on
 //! its way to a phone. Over UDP its own timer says it again; here nobody would, and the phone would
 //! stay in a dead call, or ring for nobody. A registered phone hears it as soon as it has
-//! registered anew, anybody else over a new connection.
+//! registered anew, anybody else over a new connection. It is owed until a phone has answered that
+//! knows the call: another one of the user's may be all that there is for a while.
 //!
 //! In: requests that are lost, registrations. Out: the requests. May import: wire and base.
 
@@ -27,6 +28,10 @@ pub struct Owed {
     ip: IpAddr,
     last: Last,
     until: Instant,
+    /// It is being said.
+    said: Option<TransactionId>,
+    /// Whoever was asked last, and is another phone: they know of no such call.
+    stranger: Option<Hop>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,7 +53,8 @@ impl UserAgent {
             let (target, ip) = (leg.dialog.target.clone(), leg.dialog.hop.peer.ip());
             if self.owed.len() < limits::OWED_MAX {
                 users.push(user.clone());
-                self.owed.push(Owed { user, target, ip, last, until });
+                let (said, stranger) = (None, None);
+                self.owed.push(Owed { user, target, ip, last, until, said, stranger });
             }
         }
         users
@@ -100,30 +106,75 @@ impl UserAgent {
 
     /// A phone of the user has registered.
     pub(super) fn pay(&mut self, cx: &mut Cx, user: &str, out: &mut Vec<Effect>) {
+        self.pay_but(cx, user, None, out);
+    }
+
+    /// The same, but nothing to whom nothing can be brought just now.
+    pub(super) fn pay_but(
+        &mut self,
+        cx: &mut Cx,
+        user: &str,
+        away: Option<Hop>,
+        out: &mut Vec<Effect>,
+    ) {
         let now = cx.now.instant;
-        let is_theirs = |owed: &mut Owed| &*owed.user == user;
-        let owed: Vec<Owed> = self.owed.extract_if(.., is_theirs).collect();
-        for owed in owed.into_iter().filter(|owed| owed.until > now) {
-            match self.registrar.way_back(user, &owed.target, owed.ip) {
-                Some(hop) => self.say(cx, hop, LastWords(owed.last), out),
-                None => self.owed.push(owed),
+        self.owed.retain(|owed| owed.until > now);
+        for nth in 0..self.owed.len() {
+            let owed = &self.owed[nth];
+            if *owed.user != *user || owed.said.is_some() {
+                continue;
             }
+            let may = |hop: &Hop| ![away, owed.stranger].contains(&Some(*hop));
+            let Some(way) = self.registrar.way_back(user, &owed.target, owed.ip, &may) else {
+                continue;
+            };
+            let last = LastWords(owed.last.clone());
+            let said = self.say(cx, way.hop, (last, User::Owed), out);
+            let owed = &mut self.owed[nth];
+            owed.said = said;
+            if said.is_none() {
+                // Nothing will be heard of it: a phone that is sure to be the one has it by now.
+                owed.stranger = Some(way.hop);
+                owed.until = if way.is_sure { now } else { owed.until };
+            }
+        }
+        self.owed.retain(|owed| owed.until > now);
+    }
+
+    /// What was owed has been answered, or not: `None`.
+    pub(super) fn owed_answered(&mut self, id: TransactionId, answer: Option<(u16, Hop)>) {
+        let Some(at) = self.owed.iter().position(|owed| owed.said == Some(id)) else { return };
+        match answer {
+            Some((..200, _)) => {}
+            // RFC 3261 section 15.1.2: of a dialog that it does not know. It may be another phone.
+            Some((481, hop)) => (self.owed[at].said, self.owed[at].stranger) = (None, Some(hop)),
+            Some(_) => drop(self.owed.swap_remove(at)),
+            None => self.owed[at].said = None,
         }
     }
 
+    /// It is said by another transaction.
+    pub(super) fn owed_moved(&mut self, old: TransactionId, new: TransactionId) {
+        if let Some(owed) = self.owed.iter_mut().find(|owed| owed.said == Some(old)) {
+            owed.said = Some(new);
+        }
+    }
+
+    /// To the transaction of what is answered.
     pub(super) fn say(
         &mut self,
         cx: &mut Cx,
         hop: Hop,
-        LastWords(last): LastWords,
+        (LastWords(last), user): (LastWords, User),
         out: &mut Vec<Effect>,
-    ) {
+    ) -> Option<TransactionId> {
         match last {
-            Last::Bye(bytes) => {
-                self.net.again(cx, &bytes, User::Nobody, hop, None, None, out);
-            }
+            Last::Bye(bytes) => self.net.again(cx, &bytes, user, hop, None, None, out),
             // It has to be as it was, and nothing comes of its answer.
-            Last::Cancel(bytes) => out.push(Effect::Send { hop, bytes }),
+            Last::Cancel(bytes) => {
+                out.push(Effect::Send { hop, bytes });
+                None
+            }
         }
     }
 }

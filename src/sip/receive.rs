@@ -306,6 +306,7 @@ impl UserAgent {
                 User::Phone(phone) if status >= 200 => self.phone_answered(cx, phone, true, out),
                 User::Phone(_) => {}
                 User::Register(trunk) => self.registered(cx, trunk, sent, message, out),
+                User::Owed => self.owed_answered(id, Some((status, hop))),
             }
         }
     }

@@ -51,6 +51,14 @@ struct Binding {
     since: u64,
 }
 
+/// Where a phone is reached that had another connection before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Way {
+    pub hop: Hop,
+    /// It is that phone, and not just the only one that its user has now.
+    pub is_sure: bool,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Registrar {
     bindings: Slab<BindingId, Binding>,
@@ -153,16 +161,25 @@ impl Registrar {
         others.map(|binding| binding.contact.clone()).collect()
     }
 
-    /// The way to a user's phone that was at this URI and address before its connection closed.
-    /// Where that leaves it open which of several phones it was, none: another would say that it
-    /// knows no such call.
-    pub fn way_back(&self, user: &str, uri: &str, ip: IpAddr) -> Option<Hop> {
-        let contacts = || self.of(user).map(|(_, binding)| &binding.contact);
+    /// The way to a user's phone that was at this URI and address before its connection closed,
+    /// among those that may be gone. Where that leaves it open which of several phones it was,
+    /// none: another would say that it knows no such call.
+    pub fn way_back(
+        &self,
+        user: &str,
+        uri: &str,
+        ip: IpAddr,
+        may: &dyn Fn(&Hop) -> bool,
+    ) -> Option<Way> {
+        let bound = || self.of(user).map(|(_, binding)| &binding.contact);
+        let contacts = || bound().filter(|contact| may(&contact.hop));
         let mut named = contacts().filter(|contact| same(&contact.uri, uri));
         let mut near = contacts().filter(|contact| contact.hop.peer.ip() == ip);
         let only = || self.contacts(user).pop().filter(|_| self.contacts(user).len() == 1);
         let found = named.next().or_else(|| near.next()).map(|contact| contact.hop);
-        found.or_else(|| only().map(|contact| contact.hop))
+        let only = only().map(|contact| contact.hop).filter(may);
+        let way = |is_sure| move |hop| Way { hop, is_sure };
+        found.map(way(true)).or_else(|| only.map(way(false)))
     }
 
     /// Bindings alive, of all users.

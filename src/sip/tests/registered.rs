@@ -274,9 +274,18 @@ fn a_phone_that_connected_anew_is_hung_up_over_its_new_connection() {
 fn attaches_anew(world: &mut World, seq: u32) -> Vec<String> {
     let peer = "198.51.100.7:40777".parse().unwrap();
     let anew = Hop { peer, flow: Some(FlowId(6)), ..hop(Transport::Tcp) };
-    let refusal = hear_from(world, &register(seq, "TCP", ""), anew).remove(0);
+    attaches(world, seq, anew, "10.0.0.9")
+}
+
+/// The same of a phone that is called so.
+fn attaches(world: &mut World, seq: u32, anew: Hop, name: &str) -> Vec<String> {
+    let transport = if anew.flow.is_some() { "TCP" } else { "UDP" };
+    let own = |text: String| {
+        text.replace("10.0.0.9", name).replace("Call-ID: reg", &format!("Call-ID: {name}"))
+    };
+    let refusal = hear_from(world, &own(register(seq, transport, "")), anew).remove(0);
     let proof = proven("REGISTER", "sip:helpline.example", &refusal);
-    let mut heard = hear_from(world, &register(seq + 1, "TCP", &proof), anew);
+    let mut heard = hear_from(world, &own(register(seq + 1, transport, &proof)), anew);
     assert_eq!(status(&heard.remove(0)), 200);
     assert_eq!(world.nodes[0].last_hop, Some(anew));
     heard
@@ -330,6 +339,59 @@ fn a_bye_that_cannot_be_brought_is_said_when_the_phone_is_back_or_at_once_where_
         assert!(again.starts_with("BYE ") && header(again, "CSeq") == header(&bye, "CSeq"));
         assert!(attaches_anew(&mut world, 5).is_empty(), "it is said once");
     }
+}
+
+/// The desk phone has died in a call, and a softphone of the agent takes its place for a while.
+#[test]
+fn a_bye_that_another_phone_of_the_agent_has_heard_is_said_to_the_one_that_was_in_the_call() {
+    let soft = "198.51.100.50:50000".parse().unwrap();
+    let soft = Hop { peer: soft, flow: Some(FlowId(8)), ..hop(Transport::Tcp) };
+    for said in ["BYE ", "CANCEL "] {
+        let mut world = world();
+        let contact = registered(&mut world, Transport::Tcp);
+        if said == "BYE " {
+            let leg = calls_us(&mut world);
+            world.acts(leg, Act::Hangup { cause: Cause::default() });
+        } else {
+            let dial = Dial { target: Target::Contact(contact), ..dial() };
+            world.with(0, |agent, cx, out| agent.invite(cx, dial, out));
+            let invite = world.take_sent(0).remove(0);
+            hear(&mut world, &answer(&invite, 180, "x", "", ""), Transport::Tcp);
+        }
+        world.with(0, |agent, cx, out| agent.restarted(cx, &Default::default(), out));
+        world.take_sent(0);
+        let heard = attaches(&mut world, 1, soft, "10.0.0.77");
+        assert!(heard[0].starts_with(said), "whatever there is: {heard:?}");
+        hear_from(&mut world, &answer(&heard[0], 481, "y", "", ""), soft);
+        assert!(attaches(&mut world, 3, soft, "10.0.0.77").is_empty(), "it knows no such call");
+        let heard = attaches_anew(&mut world, 3);
+        let [again] = &heard[..] else { panic!("{said}: {heard:?}") };
+        assert!(again.starts_with(said), "{again}");
+        hear_from(&mut world, &answer(again, 200, "x", "", ""), hop(Transport::Tcp));
+        assert!(attaches_anew(&mut world, 5).is_empty(), "{said} is said once");
+        assert!(attaches(&mut world, 5, soft, "10.0.0.77").is_empty());
+    }
+}
+
+/// ICMP says that nobody listens there: the phone starts up, and registers from the same port.
+#[test]
+fn a_last_word_that_is_refused_is_not_said_there_in_the_same_breath_but_when_they_are_back() {
+    let mut world = world();
+    registered(&mut world, Transport::Tcp);
+    let leg = calls_us(&mut world);
+    world.acts(leg, Act::Hangup { cause: Cause::default() });
+    world.with(0, |agent, cx, out| agent.flow_closed(cx, FlowId(5), out));
+    let own = hop(Transport::Udp);
+    for seq in [5, 7] {
+        let heard = attaches(&mut world, seq, own, "10.0.0.9");
+        let [again] = &heard[..] else { panic!("{heard:?}") };
+        assert!(again.starts_with("BYE "), "{again}");
+        world.with(0, |agent, cx, out| agent.unreachable(cx, own, out));
+        assert!(world.take_sent(0).is_empty(), "they do not listen");
+    }
+    let heard = attaches(&mut world, 9, own, "10.0.0.9");
+    hear(&mut world, &answer(&heard[0], 200, "x", "", ""), Transport::Udp);
+    assert!(attaches(&mut world, 11, own, "10.0.0.9").is_empty(), "it has heard it");
 }
 
 #[test]

@@ -62,6 +62,8 @@ pub enum User {
     Ping(TrunkId),
     Phone(PhoneId),
     Register(TrunkId),
+    /// Whoever keeps last words until they were heard.
+    Owed,
 }
 
 /// What a leg wants with a transaction.
@@ -168,7 +170,7 @@ impl Table {
             transaction.user = match transaction.user {
                 User::Ping(trunk) => moved(trunk).map_or(User::Nobody, User::Ping),
                 User::Register(trunk) => moved(trunk).map_or(User::Nobody, User::Register),
-                user @ (User::Nobody | User::Leg(..) | User::Phone(_)) => user,
+                user @ (User::Nobody | User::Leg(..) | User::Phone(_) | User::Owed) => user,
             };
         }
     }
