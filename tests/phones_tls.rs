@@ -318,25 +318,35 @@ fn what_is_for_a_trunk_goes_to_nobody_who_has_not_proved_to_be_it() {
     switch.records();
 }
 
+type Wire = StreamOwned<ClientConnection, TcpStream>;
+
 /// Whoever calls from a trunk's address, and what they are answered. `own`: their certificate.
 fn calls_from_trunk(switch: &Switch, own: Option<&Certs>) -> std::io::Result<String> {
+    calls_over(&mut connect_from_trunk(switch, own), 1)
+}
+
+fn connect_from_trunk(switch: &Switch, own: Option<&Certs>) -> Wire {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     socket.bind(&SocketAddr::from((switch.street.ip(CARRIER), 0)).into()).unwrap();
     socket.connect(&SocketAddr::from((switch.street.ip(SWITCH), 5061)).into()).unwrap();
-    let mut wire = secured_as(switch, socket.into(), own);
+    secured_as(switch, socket.into(), own)
+}
+
+/// The first answer to the nth call over a connection.
+fn calls_over(wire: &mut Wire, nth: u32) -> std::io::Result<String> {
     let at = wire.sock.local_addr().unwrap();
     let body = sdp(at);
     let text = format!(
-        "INVITE sip:181@helpline.test SIP/2.0\r\nVia: SIP/2.0/TLS {at};branch=z9hG4bKi1\r\n\
+        "INVITE sip:181@helpline.test SIP/2.0\r\nVia: SIP/2.0/TLS {at};branch=z9hG4bKi{nth}\r\n\
          From: <sip:9826012345@{at}>;tag=1\r\nTo: <sip:181@helpline.test>\r\n\
-         Call-ID: {at}\r\nCSeq: 1 INVITE\r\nContact: <sip:a@{at};transport=tls>\r\n\
+         Call-ID: {nth}-{at}\r\nCSeq: 1 INVITE\r\nContact: <sip:a@{at};transport=tls>\r\n\
          Max-Forwards: 70\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     wire.write_all(text.as_bytes())?;
     let mut octet = [0];
     wire.read_exact(&mut octet)?;
-    Ok(format!("{}{}", octet[0] as char, head(&mut wire)))
+    Ok(format!("{}{}", octet[0] as char, head(wire)))
 }
 
 #[test]
@@ -361,5 +371,28 @@ fn where_a_trunk_has_to_prove_its_name_its_address_alone_is_no_trunk() {
     // It is connected like any other, as phones with their maker's are, and is no trunk.
     let answer = calls_from_trunk(&switch, Some(&forged)).unwrap();
     assert!(answer.starts_with("SIP/2.0 401"), "{answer}");
+    switch.records();
+}
+
+/// Nobody has asked it when it connected, since nobody wanted it to prove anything then.
+#[test]
+fn a_trunk_that_has_to_prove_its_name_from_a_reload_on_is_asked_over_its_next_connection() {
+    let street = Street::new();
+    certs::issue(&street, &[SWITCH]);
+    let carrier = certs::issue_to(&street, "carrier", &[CARRIER]);
+    let mut switch = Switch::secured(street, &[HELPLINE, &op1(), &trunk("NET.6")]);
+    let mut wire = connect_from_trunk(&switch, Some(&carrier));
+    let answer = calls_over(&mut wire, 1).unwrap();
+    assert!(answer.starts_with("SIP/2.0 100"), "{answer}");
+    switch.configure(|text| text.replace("ping = \"1s\"\n", "ping = \"1s\"\nprove = true\n"));
+    switch.program().signal(libc::SIGHUP);
+    switch.program().line_with("the new configuration is in force");
+    wire.sock.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut rest = Vec::new();
+    let refused = calls_over(&mut wire, 2).and_then(|_| wire.read_to_end(&mut rest));
+    refused.expect("it is told so, and then the connection ends in order");
+    let rest = String::from_utf8_lossy(&rest);
+    let answer = calls_from_trunk(&switch, Some(&carrier)).unwrap();
+    assert!(answer.starts_with("SIP/2.0 100"), "{answer}; before: {rest}");
     switch.records();
 }

@@ -16,7 +16,7 @@ use super::tag::HashKey;
 use super::transaction::table::{Purpose, Table, Told, User};
 use super::transaction::{ClientInput, ServerInput};
 use super::trunk::Watch;
-use super::{Act, Effect, Hop, Notice, Settings, route};
+use super::{Act, Effect, Hop, Notice, Settings, Transport, route};
 use crate::base::{Cx, FlowId, LegId, PhoneId, QueryId, Slab, Timer, TransactionId, TrunkId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -235,7 +235,8 @@ impl UserAgent {
         }
     }
 
-    /// Whoever is at the other end of a stream is called so.
+    /// Whoever is at the other end of a stream is called so; none: they were asked, and have
+    /// proved nothing.
     pub fn proven(&mut self, flow: FlowId, names: Vec<String>) {
         self.proven.insert(flow, names);
     }
@@ -247,9 +248,20 @@ impl UserAgent {
         let names = || hop.flow.and_then(|flow| self.proven.get(&flow));
         let has_proved = || {
             let known = trunk.secure_names();
-            names().is_some_and(|names| names.iter().any(|name| known.contains(name)))
+            // RFC 3261 section 19.1.4: host names are compared without case.
+            let is_one = |name: &String| known.iter().any(|known| known.eq_ignore_ascii_case(name));
+            names().is_some_and(|names| names.iter().any(is_one))
         };
         (!trunk.prove || has_proved()).then_some(id)
+    }
+
+    /// A stream of a trunk that has to prove its name, and was never asked: it was there before
+    /// that was wanted of it.
+    pub(super) fn unasked(&self, hop: &Hop) -> Option<FlowId> {
+        let trunk = self.trunks.whose(hop.transport, hop.peer);
+        let prove = trunk.and_then(|id| self.net.trunk(id)).is_some_and(|trunk| trunk.prove);
+        let flow = hop.flow.filter(|_| prove && hop.transport == Transport::Tls)?;
+        (!self.proven.contains_key(&flow)).then_some(flow)
     }
 
     /// A stream has closed.

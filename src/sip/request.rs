@@ -177,7 +177,14 @@ impl UserAgent {
         {
             return Some(Source::Trunk(trunk));
         }
-        self.authenticate(cx, hop, message, out).map(Source::User)
+        let user = self.authenticate(cx, hop, message, out);
+        if user.is_none()
+            && let Some(flow) = self.unasked(&hop)
+        {
+            // Over the next it is.
+            out.push(Effect::Close { flow });
+        }
+        user.map(Source::User)
     }
 
     /// Whether From names one of our users in one of our domains: then even an address of a trunk

@@ -34,7 +34,8 @@ pub(super) fn start(streams: &Streams, (way, hop): (Way, Hop), first: Parcel) {
         let connected = connected.await;
         match connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             Ok(wire) => {
-                if let Some(name) = end.way.name.clone().filter(|name| streams.0.keys.asks(name)) {
+                // Whether a trunk is to prove it or not: a reload may want that any time.
+                if let Some(name) = end.way.name.clone() {
                     streams.proven(end.id, vec![name]).await;
                 }
                 connection::run(streams, end, wire, Vec::new()).await;

@@ -83,7 +83,7 @@ impl Streams {
 async fn welcome(streams: Streams, mut end: FlowEnd, stream: TcpStream) {
     let peer = end.way.peer;
     let wire = match end.way.transport {
-        Transport::Udp | Transport::Tcp => Ok((Wire::Plain(stream), Vec::new())),
+        Transport::Udp | Transport::Tcp => Ok((Wire::Plain(stream), None)),
         Transport::Tls => {
             let within = streams.0.limits.handshake_within;
             tokio::select! {
@@ -97,7 +97,7 @@ async fn welcome(streams: Streams, mut end: FlowEnd, stream: TcpStream) {
     };
     match wire {
         Ok((wire, names)) => {
-            if !names.is_empty() {
+            if let Some(names) = names {
                 streams.proven(end.id, names).await;
             }
             connection::run(streams, end, wire, Vec::new()).await;

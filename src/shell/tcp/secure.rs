@@ -86,13 +86,13 @@ impl Keys {
         Arc::clone(&self.current.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Somebody has connected. The caller bounds the time.
-    /// Names of trunks that it has proved come with it.
+    /// Somebody has connected. The caller bounds the time. The names of trunks that it has proved
+    /// come with it, where it was asked for any.
     pub async fn accept(
         &self,
         stream: TcpStream,
         peer: SocketAddr,
-    ) -> io::Result<(Wire, Vec<String>)> {
+    ) -> io::Result<(Wire, Option<Vec<String>>)> {
         let current = self.current();
         let config = current.server.clone();
         let config = config.ok_or_else(|| io::Error::other("there is no certificate"))?;
@@ -100,13 +100,9 @@ impl Keys {
         let _place = self.place(source).await?;
         let secured = TlsAcceptor::from(config).accept(stream).await?;
         let chain = secured.get_ref().1.peer_certificates().unwrap_or_default();
-        let names = proven(chain, current.judge.as_ref(), &current.asked);
+        let judge = current.judge.as_ref();
+        let names = judge.map(|judge| proven(chain, judge, &current.asked));
         Ok((Wire::Secure(Box::new(TlsStream::Server(secured))), names))
-    }
-
-    /// Whether a trunk is to prove that it is called so.
-    pub fn asks(&self, name: &str) -> bool {
-        self.current().asked.iter().any(|asked| asked.eq_ignore_ascii_case(name))
     }
 
     /// A place among the handshakes of a source; whoever finds none waits.
@@ -311,10 +307,8 @@ impl ClientCertVerifier for Lenient {
 }
 
 /// Which of these names a chain of certificates is for, where the judge believes it.
-fn proven(chain: &[CertificateDer<'_>], judge: Option<&Judge>, asked: &[String]) -> Vec<String> {
-    let (Some((own, others)), Some(judge)) = (chain.split_first(), judge) else {
-        return Vec::new();
-    };
+fn proven(chain: &[CertificateDer<'_>], judge: &Judge, asked: &[String]) -> Vec<String> {
+    let Some((own, others)) = chain.split_first() else { return Vec::new() };
     if judge.verify_client_cert(own, others, UnixTime::now()).is_err() {
         return Vec::new();
     }

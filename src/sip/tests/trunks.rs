@@ -137,3 +137,48 @@ fn a_registration_goes_on_when_its_trunk_moves_in_the_settings() {
     assert!(world.wait(4_000).iter().all(|sent| sent.starts_with("REGISTER ")));
     assert!(world.nodes[0].timers.is_empty(), "{:?}", world.nodes[0].timers);
 }
+
+/// An INVITE over this stream from the address of the trunk: its first answer, and whether the
+/// stream is closed with it.
+fn calls_over(world: &mut World, flow: u64) -> (u16, bool) {
+    world.count += 1;
+    let peer = std::net::SocketAddr::from(([192, 0, 2, 2], 39_999));
+    let flow = Some(crate::base::FlowId(flow));
+    let hop = Hop { transport: Transport::Tls, local: addr(1), peer, flow };
+    let id = format!("c{}", world.count);
+    let text = invite("", "v=0 offer\n").replace("/UDP", "/TLS").replace("z9hG4bKi", "z9hG4bK");
+    let text =
+        text.replace("z9hG4bK", &format!("z9hG4bK{id}")).replace("ID: c1", &format!("ID: {id}"));
+    let (text, mut out) = (text.replace('\n', "\r\n"), Vec::new());
+    world.with(0, |agent, cx, _| agent.receive(cx, hop, text.as_bytes(), &mut out));
+    let answers = out.iter().filter_map(|effect| match effect {
+        Effect::Send { bytes, .. } => Some(status(std::str::from_utf8(bytes).unwrap())),
+        _ => None,
+    });
+    let closes = |effect: &Effect| matches!(effect, Effect::Close { .. });
+    (answers.max().unwrap_or_default(), out.iter().any(closes))
+}
+
+/// A carrier that connects to us from its address, and has to prove its name, by whatever letters.
+#[test]
+fn a_trunk_proves_its_name_by_any_letters_and_whoever_was_never_asked_has_to_connect_anew() {
+    let mut world = World::single(|s| {
+        s.trunks[0].hosts = vec!["tls:SBC.Carrier.in:5061".into()];
+        let (transport, bind) = (Transport::Tls, addr(1));
+        s.listen.push(Listener { transport, bind, advertise: None });
+    });
+    world.resolve("sbc.carrier.in", &["192.0.2.2"]);
+    let prove = |world: &mut World, flow, names: &[&str]| {
+        let names = names.iter().map(ToString::to_string).collect();
+        world.with(0, |agent, _, _| agent.proven(crate::base::FlowId(flow), names));
+    };
+    assert_eq!(calls_over(&mut world, 5), (100, false), "its address is enough");
+    let mut settings = world.nodes[0].agent.settings().clone();
+    settings.trunks[0].prove = true;
+    world.with(0, |agent, cx, _| agent.reload(cx, settings));
+    assert_eq!(calls_over(&mut world, 5), (401, true), "over the next it is asked");
+    prove(&mut world, 6, &[]);
+    assert_eq!(calls_over(&mut world, 6), (401, false), "it was asked, and is another");
+    prove(&mut world, 7, &["sbc.carrier.IN"]);
+    assert_eq!(calls_over(&mut world, 7), (100, false));
+}
