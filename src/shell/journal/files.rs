@@ -47,6 +47,21 @@ pub fn leading(dir: &Path, number: u64) -> PathBuf {
     snapshot(dir, number).with_extension(LEADING)
 }
 
+/// A snapshot under the name that it has.
+pub fn snapshot_or_leading(dir: &Path, number: u64) -> PathBuf {
+    let (own, leading) = (snapshot(dir, number), leading(dir, number));
+    if !own.exists() && leading.exists() { leading } else { own }
+}
+
+/// Nothing is written down any more, so what a snapshot leads to is not all: without its segment it
+/// has the name of one that had it.
+pub fn lead_nowhere(dir: &Path) -> io::Result<()> {
+    for number in leads(dir)? {
+        fs::rename(leading(dir, number), snapshot(dir, number))?;
+    }
+    sync_folder(dir)
+}
+
 /// The numbers of the segments and of the snapshots that are there.
 pub fn list(dir: &Path) -> io::Result<(Vec<u64>, Vec<u64>)> {
     let (mut segments, mut snapshots) = (Vec::new(), Vec::new());
@@ -81,11 +96,17 @@ pub fn list_settled(dir: &Path) -> io::Result<Settled> {
         fs::remove_file(segment(dir, last))?;
         if found.snapshots.contains(&last) {
             found.begin(dir, last);
+            if found.alone == Some(last) {
+                // Should this start come to nothing, the next must know that it never was there.
+                fs::rename(snapshot(dir, last), leading(dir, last))?;
+            }
             break;
         }
     }
     for number in leads(dir)? {
-        found.settle(dir, number)?;
+        if found.alone != Some(number) {
+            found.settle(dir, number)?;
+        }
     }
     Ok(found)
 }
@@ -95,7 +116,8 @@ pub fn list_settled(dir: &Path) -> io::Result<Settled> {
 pub struct Settled {
     pub segments: Vec<u64>,
     pub snapshots: Vec<u64>,
-    /// The newest snapshot, where its segment was never begun and cannot be just now.
+    /// The newest snapshot, where its segment was never begun and cannot be just now. It leads to
+    /// one still.
     pub alone: Option<u64>,
 }
 
@@ -120,8 +142,11 @@ impl Settled {
         if !is_begun {
             self.begin(dir, number);
         }
-        fs::rename(leading(dir, number), snapshot(dir, number))?;
         self.snapshots.push(number);
+        if self.alone == Some(number) {
+            return Ok(());
+        }
+        fs::rename(leading(dir, number), snapshot(dir, number))?;
         sync_folder(dir)
     }
 }
@@ -143,8 +168,25 @@ fn is_stub(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|about| about.len() < HEADER_LEN as u64)
 }
 
+#[cfg(test)]
+thread_local! {
+    /// No file can be begun on this thread.
+    pub static FULL: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+#[cfg(test)]
+fn has_room() -> io::Result<()> {
+    if FULL.get() { Err(io::Error::from_raw_os_error(libc::ENOSPC)) } else { Ok(()) }
+}
+
+#[cfg(not(test))]
+fn has_room() -> io::Result<()> {
+    Ok(())
+}
+
 /// A new file with its header, for its owner only.
 pub fn create(path: &Path, header: &Header) -> io::Result<File> {
+    has_room()?;
     let mut options = OpenOptions::new();
     let mut file = options.write(true).read(true).create_new(true).mode(0o600).open(path)?;
     let written = file.write_all(&header.encode());
@@ -156,6 +198,7 @@ pub fn create(path: &Path, header: &Header) -> io::Result<File> {
 /// Writes a whole file so that it is there whole or not at all.
 pub fn publish(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let fresh = path.with_extension(UNFINISHED);
+    has_room()?;
     let write = || {
         let mut options = OpenOptions::new();
         let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;

@@ -4,6 +4,7 @@
 
 use crate::base::Wall;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 const NAME: &str = "starts.failed";
@@ -11,16 +12,26 @@ const NAME: &str = "starts.failed";
 const ENOUGH_S: i64 = 60;
 const ENOUGH: u64 = 5;
 
-/// Notes one more; whether there is no hope left.
+/// Notes one more; whether there is no hope left. Where nothing can be noted there is none: nobody
+/// would ever know that it has been long enough.
 pub fn is_over(dir: &Path, now: Wall) -> bool {
     let text = fs::read_to_string(dir.join(NAME)).unwrap_or_default();
     let mut words = text.split_whitespace();
     let first = words.next().and_then(|word| word.parse().ok()).unwrap_or(now.0);
-    let times = words.next().and_then(|word| word.parse().ok()).unwrap_or(0u64) + 1;
-    if let Err(error) = fs::write(dir.join(NAME), format!("{first} {times}\n")) {
-        tracing::warn!("{}: failed starts cannot be counted: {error}", dir.display());
+    let times = words.next().and_then(|word| word.parse().ok()).unwrap_or(0u64);
+    // Noted by a clock that was ahead.
+    let (first, times) = if first > now.0 { (now.0, 1) } else { (first, times + 1) };
+    if let Err(error) = note(dir, &format!("{first} {times}\n")) {
+        tracing::error!("{}: failed starts cannot be counted: {error}", dir.display());
+        return true;
     }
     now.0 - first >= ENOUGH_S * 1_000_000 && times >= ENOUGH
+}
+
+/// One that is another user's can be replaced, where the folder is ours.
+fn note(dir: &Path, text: &str) -> io::Result<()> {
+    let path = dir.join(NAME);
+    fs::write(&path, text).or_else(|_| fs::remove_file(&path).and_then(|()| fs::write(&path, text)))
 }
 
 /// A start has succeeded.
@@ -43,5 +54,18 @@ mod tests {
         is_new(&folder.0);
         let ends: Vec<bool> = (0..5).map(|n| is_over(&folder.0, at(n * 100))).collect();
         assert_eq!(ends, [false, false, false, false, true], "long, and often");
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_makes_nobody_wait_for_it_and_where_nothing_can_be_noted_it_is_over() {
+        let folder = Folder::new("patience-clock");
+        let at = |s: i64| Wall(1_700_000_000_000_000 + s * 1_000_000);
+        assert!(!is_over(&folder.0, at(86_400 * 365)));
+        let ends: Vec<bool> = (0..5).map(|n| is_over(&folder.0, at(n * 100))).collect();
+        assert_eq!(ends, [false, false, false, false, true], "as if it had been the first");
+        is_new(&folder.0);
+        // A folder in its place is no file that could be written or removed.
+        fs::create_dir_all(folder.0.join(NAME)).unwrap();
+        assert!(is_over(&folder.0, at(0)));
     }
 }

@@ -153,7 +153,7 @@ struct Start {
 
 impl Start {
     fn load(dir: &Path, number: u64) -> Result<Self, Broken> {
-        let loaded = load(&files::snapshot(dir, number))?;
+        let loaded = load(&files::snapshot_or_leading(dir, number))?;
         let foreign = loaded.header.map_err(told)?.check_build().is_err();
         if foreign && shape_of(&loaded, number) != Some(journal::shape()) {
             return Err(told(Unreadable::Build).into());

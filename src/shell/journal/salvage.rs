@@ -50,7 +50,8 @@ pub fn salvage(
 ) -> Salvaged {
     let mut books = Books::default();
     // In the order in which things were written: a segment begins with its snapshot.
-    let mut files: Vec<_> = snapshots.iter().map(|n| (*n, files::snapshot(dir, *n))).collect();
+    let snapshot = |n: &u64| (*n, files::snapshot_or_leading(dir, *n));
+    let mut files: Vec<_> = snapshots.iter().map(snapshot).collect();
     files.extend(segments.iter().map(|n| (*n, files::segment(dir, *n))));
     files.sort_by_key(|(number, path)| (*number, path.extension().is_some_and(|e| e == "events")));
     for (number, path) in files {

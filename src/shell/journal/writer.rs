@@ -107,7 +107,8 @@ impl Writer {
 
     /// Nothing goes into a journal yet; what one before this holds is not all from now on.
     fn with_gap(mut self, now: Now, error: &io::Error) -> Self {
-        let marked = files::list(&self.dir).and_then(|(segments, _)| {
+        let led = files::lead_nowhere(&self.dir);
+        let marked = led.and_then(|()| files::list(&self.dir)).and_then(|(segments, _)| {
             let Some(last) = segments.last() else { return Ok(()) };
             let mut options = std::fs::OpenOptions::new();
             files::mark_gap(&options.read(true).write(true).open(files::segment(&self.dir, *last))?)

@@ -73,3 +73,56 @@ fn a_segment_that_a_snapshot_leads_to_is_begun_anew() {
         again.is_same(&place.start());
     }
 }
+
+/// The disk is full, so the segment cannot be begun; and that start comes to nothing as well.
+#[test]
+fn a_start_that_cannot_begin_the_segment_and_dies_leaves_the_calls_to_the_next() {
+    for named in ["snapshot", "leading"] {
+        let place = Place::new("journal-alone");
+        let mut process = place.start();
+        (0..2).for_each(|n| process.arrives(&format!("c{n}")));
+        let switch = process.leaves();
+        let segment = files::segment(&place.dir(), 2);
+        match named {
+            "snapshot" => put_stub(&place, 2, 0),
+            _ => {
+                std::fs::remove_file(&segment).unwrap();
+                let first = files::leading(&place.dir(), 2);
+                std::fs::rename(files::snapshot(&place.dir(), 2), first).unwrap();
+            }
+        }
+        for _ in 0..2 {
+            files::FULL.set(true);
+            let found = recover(&place.dir(), &mut place.outbox()).unwrap();
+            files::FULL.set(false);
+            let Begin::Again(again) = found.begin else { panic!("{named}: the books are closed") };
+            assert!(again.is_live(), "and then it dies before it has written anything");
+        }
+        let mut again = place.start();
+        assert!(again.switch.state() == switch.state() && again.board.live() == 2, "{named}");
+        again.arrives("c2");
+        again.is_same(&place.start());
+    }
+}
+
+/// It goes on, and what happens from then on is written nowhere: the next start must not pretend.
+#[test]
+fn what_a_start_has_done_that_could_begin_no_segment_is_not_pretended() {
+    let place = Place::new("journal-alone-gap");
+    let mut process = place.start();
+    (0..2).for_each(|n| process.arrives(&format!("c{n}")));
+    process.leaves();
+    put_stub(&place, 2, 0);
+    files::FULL.set(true);
+    let mut process = place.start();
+    assert!(!process.writer.is_whole() && process.board.live() == 2);
+    process.tell(Event::Drain);
+    drop(process);
+    files::FULL.set(false);
+    let again = place.start();
+    assert_eq!(again.board.live(), 0, "they may have hung up since");
+    let records = place.records();
+    let stated = |flags: &str| flags.split(',').any(|flag| flag == crate::core::JOURNAL_GAP);
+    let stated: Vec<bool> = records.iter().map(|record| stated(&record.flags)).collect();
+    assert_eq!(stated, [true, true]);
+}
