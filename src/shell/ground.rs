@@ -32,6 +32,8 @@ use tokio::runtime::{Builder, Runtime};
 
 /// Orders to the media workers, answers of the DNS: kept by the core when the other side lags.
 const WAITING_MAX: usize = 65_536;
+/// How often the log says that the certificate runs out.
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// What has to be had before the switch itself is made.
 pub struct Ground {
@@ -76,6 +78,7 @@ impl Ground {
         let holds = record::Holds::default();
         holds.set(&settings.retention.holds);
         tcp::tell_expiry(&keys, &meters);
+        runtime.spawn(tcp::keep_telling_expiry(Arc::clone(&keys), meters.clone(), DAY));
         Ok(Self {
             settings,
             clock,

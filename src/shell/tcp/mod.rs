@@ -14,7 +14,7 @@ mod secure;
 mod wire;
 
 pub use listen::bind;
-pub use secure::{Keys, check as check_keys, tell_expiry};
+pub use secure::{Keys, check as check_keys, keep_telling_expiry, tell_expiry};
 
 use super::handover::OpenFlow;
 use super::lane::Inbox;

@@ -18,6 +18,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;
@@ -359,6 +360,14 @@ pub fn tell_expiry(keys: &Keys, meters: &ShellMeters) {
     }
 }
 
+/// The same, time and again: nobody starts or reloads a switch in a month that is well.
+pub async fn keep_telling_expiry(keys: Arc<Keys>, meters: ShellMeters, every: Duration) {
+    loop {
+        tokio::time::sleep(every).await;
+        tell_expiry(&keys, &meters);
+    }
+}
+
 /// Shows our certificate to whoever wants to see it, as carriers do.
 fn client(
     ca: Option<Vec<CertificateDer<'static>>>,
@@ -413,6 +422,7 @@ pub fn check(files: &Tls) -> Result<Option<String>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shell::meters::Metrics;
 
     fn message(uri: &str, route: &str) -> Vec<u8> {
         format!(
@@ -440,5 +450,26 @@ mod tests {
         assert_eq!(keys.name_of(&by_number, peer), "sbc.carrier.in");
         let other = message("sip:181@other.in", "");
         assert_eq!(keys.name_of(&other, peer), "other.in", "a name is never taken for another");
+    }
+
+    #[test]
+    fn how_long_a_certificate_is_good_is_told_again_and_again() {
+        let metrics = Metrics::new();
+        let meters = metrics.for_shell();
+        let keys = Arc::new(Keys::load(&Tls::default()).unwrap());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let every = Duration::from_millis(1);
+        runtime.block_on(async {
+            tokio::spawn(keep_telling_expiry(keys, meters.clone(), every));
+            for _ in 0..2 {
+                // Somebody else's value stands until it is told once more: there is none.
+                meters.certificate_until.set(7.0);
+                let name = "pukar_certificate_expires_timestamp_seconds";
+                while metrics.render().contains(&format!("\n{name} 7")) {
+                    tokio::task::yield_now().await;
+                }
+                assert!(metrics.render().contains(&format!("\n{name} 0")));
+            }
+        });
     }
 }
