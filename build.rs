@@ -6,7 +6,8 @@
 //! The one of the types that are written down, whatever is done with them: who has the same can go
 //! on from a snapshot, where nothing has come after it.
 //!
-//! The one of all sources, and of how they are compiled: two programs are the same one.
+//! The one of all sources, of what they hold, and of how they are compiled: two programs are the
+//! same one.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fmt::Write;
@@ -59,12 +60,19 @@ fn texts() -> Vec<(PathBuf, String)> {
     files.into_iter().map(read).collect()
 }
 
-fn program() -> u64 {
-    let mut files: Vec<PathBuf> = vec!["Cargo.lock".into(), "Cargo.toml".into()];
-    collect(Path::new("src"), "rs", &mut files);
+/// All that the program is made of: sources, and what they hold of other files.
+pub fn program_files() -> Vec<PathBuf> {
+    let mut files = ["Cargo.lock", "Cargo.toml", "build.rs"].map(PathBuf::from).to_vec();
+    for folder in ["src", "prompts"] {
+        collect_all(Path::new(folder), &mut files);
+    }
     files.sort();
+    files
+}
+
+fn program() -> u64 {
     let mut all = DefaultHasher::new();
-    for file in files {
+    for file in program_files() {
         println!("cargo:rerun-if-changed={}", file.display());
         (file.to_string_lossy(), std::fs::read(&file).unwrap_or_default()).hash(&mut all);
     }
@@ -118,13 +126,18 @@ fn table(name: &str, kind: &str, holds: &str, include: &str) -> String {
 }
 
 fn collect(folder: &Path, kind: &str, files: &mut Vec<PathBuf>) {
+    let mut all = Vec::new();
+    collect_all(folder, &mut all);
+    files.extend(all.into_iter().filter(|path| path.extension().is_some_and(|end| end == kind)));
+}
+
+fn collect_all(folder: &Path, files: &mut Vec<PathBuf>) {
     println!("cargo:rerun-if-changed={}", folder.display());
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     for path in entries.map(|entry| entry.path()) {
-        if path.is_dir() {
-            collect(&path, kind, files);
-        } else if path.extension().is_some_and(|end| end == kind) {
-            files.push(path);
+        match path.is_dir() {
+            true => collect_all(&path, files),
+            false => files.push(path),
         }
     }
 }

@@ -37,6 +37,23 @@ const OUTSIDE: &[&str] = &[
 ];
 
 #[test]
+fn whatever_the_program_is_made_of_is_in_the_digest_of_the_program() {
+    let digested: BTreeSet<_> = build::program_files().into_iter().collect();
+    let mut held = vec!["build.rs".into(), "prompts/hi/rec.wav".into(), "prompts/en.tsv".into()];
+    let sources = digested.iter().filter(|file| file.extension().is_some_and(|end| end == "rs"));
+    for file in sources.filter(|file| file.starts_with("src")) {
+        let text = std::fs::read_to_string(file).unwrap();
+        for word in ["include_str!(\"", "include_bytes!(\""] {
+            let names = text.split(word).skip(1).filter_map(|rest| rest.split('"').next());
+            held.extend(names.map(|name| file.with_file_name(name)));
+        }
+    }
+    assert!(held.len() > 3, "{held:?}");
+    let missing: Vec<_> = held.iter().filter(|file| !digested.contains(*file)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
 fn every_type_that_a_snapshot_holds_is_in_the_digest() {
     let digested = build::digested_types();
     let mut by_name: BTreeMap<String, Vec<&String>> = BTreeMap::new();
