@@ -99,6 +99,11 @@ impl<'r> Rewrite<'r> {
     fn finish(mut self, purged: &mut Purged) -> io::Result<()> {
         let any = |gone: &[Gone; 2]| gone.iter().any(|gone| gone.count() > 0);
         if self.out.is_some() && any(&self.gone) {
+            // What is long is brought to the disk now: the store does not wait for that.
+            if let Some(out) = &mut self.out {
+                out.flush()?;
+                out.get_ref().sync_data()?;
+            }
             let _turn = Turn::take(&turn::beside(self.path), PURGE_WAITS)?;
             if turn::has_moved(&self.old, self.path) {
                 return Err(io::Error::other("another purge was quicker; try again"));

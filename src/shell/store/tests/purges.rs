@@ -191,3 +191,87 @@ fn sheets_of_which_nothing_stays_are_removed_with_their_legs() {
     assert_eq!(purge_of(&stores, "2023-11-15T00:00:00.000Z", false)[0].calls, 3);
     assert_eq!(names(), [""; 0]);
 }
+
+/// The second of the sheets of a day cannot be written.
+#[test]
+fn a_purge_that_breaks_off_between_legs_and_calls_leaves_no_leg_behind_for_ever() {
+    let folder = Folder::new("purge-torn");
+    let sheets = folder.0.join("csv");
+    let stores = [config::Store::Csv { folder: sheets.clone() }];
+    let rows: Vec<Row> = (1..=5).map(call).collect();
+    Csv::open(&sheets, "Asia/Kolkata").unwrap().write(&rows).unwrap();
+    let kept = |table: &str| {
+        let mut ids = Vec::new();
+        let mut visit = |of: &'static columns::Table, cells: Vec<String>| {
+            let id = if of.name == "calls" { "id" } else { "call" };
+            ids.extend((of.name == table).then(|| of.cell(&cells, id).to_string()));
+        };
+        verify::read(&stores[0], &mut visit).unwrap();
+        ids
+    };
+    // Nothing can be written where a folder is.
+    let day = std::fs::read_dir(&sheets).unwrap().flatten().map(|entry| entry.path());
+    let of_calls = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().contains("calls-");
+    let in_the_way = day.into_iter().find(of_calls).unwrap().with_extension("new");
+    std::fs::create_dir(&in_the_way).unwrap();
+    let before = "2023-11-14T22:13:25.000Z";
+    assert!(purge_of(&stores, before, false)[0].left.is_some());
+    let (calls, legs) = (kept("calls"), kept("legs"));
+    assert!(legs.iter().all(|leg| calls.contains(leg)), "legs of nobody: {legs:?} of {calls:?}");
+    std::fs::remove_dir(&in_the_way).unwrap();
+    assert_eq!(purge_of(&stores, before, false)[0].calls, 3);
+    assert_eq!((kept("calls").len(), kept("legs")), (2, kept("calls")));
+}
+
+/// `sudo pukar purge`: the switch runs as another user, and goes on with what a purge has written.
+#[test]
+fn what_root_has_purged_is_still_whose_it_was() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    use std::os::unix::process::CommandExt;
+    const NOBODY: u32 = 65_534;
+    let folder = Folder::new("purge-root");
+    if std::fs::metadata(&folder.0).unwrap().uid() != 0 {
+        return eprintln!("whether root's purge leaves files to their owner: only root can try");
+    }
+    let (lines, sheets) = (folder.0.join("records.jsonl"), folder.0.join("csv"));
+    let database = folder.0.join("records.db");
+    let stores = [
+        config::Store::JsonLines { path: lines },
+        config::Store::Csv { folder: sheets },
+        config::Store::Sqlite { path: database },
+    ];
+    run(&folder, configured(&folder, &stores), (1..=5).map(call).chain([state(1)]));
+    std::fs::create_dir(folder.0.join("audit")).unwrap();
+    std::fs::write(folder.0.join("audit/2020-01.jsonl"), "{\"seq\":3}\n").unwrap();
+    let all = || {
+        let (mut open, mut found) = (vec![folder.0.clone()], Vec::new());
+        while let Some(path) = open.pop() {
+            if path.is_dir() {
+                open.extend(std::fs::read_dir(&path).unwrap().flatten().map(|entry| entry.path()));
+            }
+            found.push(path);
+        }
+        found
+    };
+    all().iter().for_each(|path| chown(path, Some(NOBODY), Some(NOBODY)).unwrap());
+    let mut settings = config::Settings {
+        stores: stores.to_vec(),
+        data: folder.0.clone(),
+        ..config::Settings::default()
+    };
+    (settings.retention.days, settings.retention.audit) = (Some(366), Some(366));
+    let (store, before, by) = (String::new(), None, "root (uid 0)".into());
+    let now = "2024-11-14T22:13:23Z[UTC]".parse().unwrap();
+    let wish = Purge { store, before, dry_run: false, by, now };
+    let done = purge(&settings, &wish).unwrap();
+    assert!(done[..5].iter().all(|one| one.left.is_none()), "{done:#?}");
+    let others: Vec<_> =
+        all().into_iter().filter(|p| std::fs::metadata(p).unwrap().uid() != NOBODY).collect();
+    assert_eq!(others, [PathBuf::new(); 0], "what the switch can no longer write");
+    assert!(all().iter().any(|path| path.ends_with("purges.jsonl")));
+    // And so it is in the eyes of the system.
+    let mut shell = std::process::Command::new("sh");
+    let files = all().into_iter().filter(|path| path.is_file());
+    shell.uid(NOBODY).gid(NOBODY).arg("-c").arg("for f; do : >> \"$f\" || exit 1; done").arg("sh");
+    assert!(shell.args(files).status().unwrap().success());
+}

@@ -91,7 +91,9 @@ fn sheets(folder: &Path, visit: Visit) -> Result<(), String> {
     files.sort();
     for path in files {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let of = |table: &&&Table| name.starts_with(&format!("{}-", table.name));
+        // A purge that was killed has left the half of another.
+        let is_sheet = name.ends_with(".csv");
+        let of = |table: &&&Table| is_sheet && name.starts_with(&format!("{}-", table.name));
         let Some(table) = TABLES.iter().find(of) else { continue };
         let text = fs::read(&path).map_err(sentence)?;
         // Sheets of an older version have other columns, and are older than what we know.
