@@ -63,6 +63,17 @@ impl Process {
         })
     }
 
+    /// The port whose far end has just said that it is there.
+    fn port_towards(&self, at: &str) -> crate::base::PortId {
+        let found = self.out.commands.iter().find_map(|command| match command {
+            Command::Media(control::Command::Agree { port, far, .. }) => {
+                (far.rtp == at.parse().unwrap()).then_some(*port)
+            }
+            _ => None,
+        });
+        found.expect("it was agreed with")
+    }
+
     fn caller_acknowledges(&mut self, answer: &str) {
         let of = |name: &str| answer.lines().find(|line| line.starts_with(name)).unwrap();
         let text = format!(
@@ -182,6 +193,50 @@ fn a_ring_that_breaks_the_core_is_over_and_the_caller_is_served() {
         again.tell(Event::Tick);
     }
     assert!(rung, "the agent is rung for the caller again");
+}
+
+/// The agent's phone is silent for long, and what ends that breaks the core.
+#[test]
+fn a_fault_in_a_timer_of_an_agent_s_leg_ends_that_leg_and_the_caller_waits_again() {
+    let mut place = with_an_agent("journal-leg");
+    place.settings.call.media.silence_hangup = Duration::from_secs(60);
+    let mut process = place.start();
+    let invite = process.rings();
+    process.phone_says(&invite, "200 OK");
+    let port = process.port_towards("10.0.0.3:30002");
+    process.tell(Event::Media(control::Event::Silent { port }));
+    process.dies_in(&Event::Tick, |timer| matches!(timer, Timer::Silence(_)), false);
+    let mut again = place.start();
+    assert_eq!(again.board.live(), 1, "nobody hung up on the caller");
+    assert_eq!(place.records().len(), 0);
+    let mut rung = false;
+    for _ in 0..40 {
+        rung |= again.to_phone("INVITE").is_some_and(|next| !same_call(&next, &invite));
+        assert!(again.sent(CALLER, "BYE").is_none());
+        if rung {
+            break;
+        }
+        again.tell(Event::Tick);
+    }
+    assert!(rung, "the agent is rung for the caller again");
+}
+
+/// Asking whether somebody is there ends nothing, so nothing is ended in its place.
+#[test]
+fn a_fault_in_asking_after_a_restart_costs_nobody_the_call() {
+    let place = with_an_agent("journal-recheck");
+    let mut process = place.start();
+    let invite = process.rings();
+    process.phone_says(&invite, "200 OK");
+    process.tell(Event::Restarted { flows: BTreeSet::new() });
+    process.dies_in(&Event::Tick, |timer| matches!(timer, Timer::Recheck(_)), false);
+    let mut again = place.start();
+    for _ in 0..4 {
+        assert_eq!(again.board.live(), 1);
+        assert!(again.to_phone("BYE").is_none() && again.sent(CALLER, "BYE").is_none());
+        again.tell(Event::Tick);
+    }
+    assert_eq!(place.records().len(), 0, "they talk on");
 }
 
 fn same_call(one: &str, other: &str) -> bool {
