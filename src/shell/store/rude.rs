@@ -45,8 +45,11 @@ pub fn serve(moods: &[Mood]) -> (SocketAddr, Arc<Mutex<Kept>>) {
     (at, kept)
 }
 
+/// The head and the body of each request.
+pub type Asked = Arc<Mutex<Vec<(String, Value)>>>;
+
 /// Another, which answers with these words and 200, one after the other; what it was asked.
-pub fn says(words: &[&'static str]) -> (SocketAddr, Arc<Mutex<Vec<(String, Value)>>>) {
+pub fn says(words: &[&'static str]) -> (SocketAddr, Asked) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = listener.local_addr().unwrap();
     let asked = Arc::new(Mutex::new(Vec::new()));
