@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
+use support::one;
 use support::sipp::{Plan, Sipp};
 use support::street::{CALLER, PHONE};
 use support::switch::{HELPLINE, Switch};
@@ -156,23 +157,73 @@ fn lasting(record: &Value) -> Value {
     record
 }
 
+/// What a journal tells of each call, and of the agents, in its order and in words: neither times
+/// nor numbers nor what a network makes of sound. The first call is called 0.
+fn told(switch: &Switch) -> BTreeMap<String, Vec<Value>> {
+    let journal = switch.data().join("journal");
+    let output = switch.tell(&["events", "--json", "--journal", journal.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let (mut calls, mut told) = (Vec::<String>::new(), BTreeMap::<_, Vec<_>>::new());
+    for line in String::from_utf8(output.stdout).unwrap().lines() {
+        let fact: Value = serde_json::from_str(line).unwrap();
+        let kind = fact["kind"].as_str().unwrap();
+        let is_ours = ["call.", "queue.", "agent."].iter().any(|begins| kind.starts_with(begins));
+        if !is_ours || ["call.silent", "call.sound", "call.measured"].contains(&kind) {
+            continue;
+        }
+        let of = fact["call"].as_str().unwrap_or_default();
+        let at = calls.iter().position(|known| known == of).unwrap_or_else(|| {
+            calls.push(of.into());
+            calls.len() - 1
+        });
+        let words = ["kind", "agent", "role", "by", "state", "reason", "outcome", "ended_by"];
+        let words = words.map(|name| fact[name].clone());
+        // Who is served when is one story, whichever call it is about.
+        if ["agent.", "queue.", "call.connected"].iter().any(|begins| kind.starts_with(begins)) {
+            let mut told_of = words.to_vec();
+            told_of.push(at.into());
+            told.entry("order".into()).or_default().push(told_of.into());
+        }
+        told.entry(at.to_string()).or_default().push(words.to_vec().into());
+    }
+    told
+}
+
+/// Two who wait, and one agent who has them one after the other.
 #[test]
-fn q46_a_call_goes_the_same_way_whether_everything_is_traced_or_nothing() {
+fn q46_calls_go_the_same_way_whether_everything_is_traced_or_nothing() {
     let mut seen = Vec::new();
     for level in ["trace", "info"] {
-        let mut switch = Switch::start(&[HELPLINE, ONE]);
+        let mut switch = Switch::start(&[HELPLINE, one::ONE]);
         switch.stop();
         switch.restart_with(|command| {
             command.env("PUKAR_LOG", level);
         });
-        call(&mut switch);
+        let callers = Plan { scenario: "caller", calls: 2, ..Plan::default() };
+        let callers = Sipp::calls(&switch.street, callers);
+        switch.facts.until_count("queue.joined", 2);
+        let phone = Plan { scenario: "agent", house: PHONE, calls: 2, ..Plan::default() };
+        let phone = Sipp::answers(&switch.street, phone);
+        switch.admin.ask("agents.set", json!({"agent": "op1", "state": "ready"})).unwrap();
+        callers.succeeds();
+        phone.succeeds();
+        switch.until_ended(2);
         let said = switch.program().said();
         let traced = said.contains("TRACE ") || said.contains("DEBUG ");
         assert_eq!(traced, level == "trace", "{level}");
-        let records = switch.records();
-        assert_eq!(records.len(), 1, "{level}: {records:#?}");
-        seen.push(lasting(&records[0]));
+        let records = switch.leaves_records();
+        assert_eq!(records.len(), 2, "{level}: {records:#?}");
+        // Commands are in no list; that they follow from what came in, word for word, is.
+        let journal = switch.data().join("journal");
+        let replayed = switch.tell(&["replay", journal.to_str().unwrap()]);
+        assert!(replayed.status.success(), "{}", String::from_utf8_lossy(&replayed.stderr));
+        seen.push((records.iter().map(lasting).collect::<Vec<_>>(), told(&switch)));
     }
     assert_eq!(seen[0], seen[1], "with and without");
-    assert_eq!(seen[0]["outcome"], "answered");
+    let (records, told) = &seen[0];
+    assert!(records.iter().all(|record| record["outcome"] == "answered"), "{records:#?}");
+    let offered = told["order"].iter().filter(|words| words[0] == "agent.offered");
+    let offered: Vec<_> = offered.map(|words| words[8].clone()).collect();
+    assert_eq!(offered.len(), 2, "{told:#?}");
+    assert_ne!(offered[0], offered[1]);
 }

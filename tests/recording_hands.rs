@@ -6,9 +6,10 @@ mod hand_world;
 
 use hand_world::*;
 use pukar::call::{Fact, Recorded, Way};
-use pukar::core::Verb;
+use pukar::core::{LegRow, Verb};
 use pukar::media::Side;
 use pukar::sim::{Habits, World, agent_address, caller_address};
+use std::time::Duration;
 
 const CALLER: Option<Side> = Some(Side::Left);
 const OTHER: Option<Side> = Some(Side::Right);
@@ -59,7 +60,7 @@ fn q32_a_refer_takes_the_recording_along() {
 }
 
 #[test]
-fn a_consultation_is_recorded_and_the_caller_who_does_not_hear_it_is_not() {
+fn q32_a_consultation_is_recorded_and_the_caller_who_does_not_hear_it_is_not() {
     let mut world = talking(9);
     world.keys(0, "*2op1#");
     world.wait_until(3 * SECOND, |world| talks(world, 1));
@@ -71,7 +72,7 @@ fn a_consultation_is_recorded_and_the_caller_who_does_not_hear_it_is_not() {
 }
 
 #[test]
-fn all_of_a_conference_are_recorded() {
+fn q32_all_of_a_conference_are_recorded() {
     let mut world = talking(10);
     transfer(&mut world, "health", Way::Join).unwrap();
     world.wait_until(3 * SECOND, |world| talks(world, 2));
@@ -80,6 +81,109 @@ fn all_of_a_conference_are_recorded() {
     world.wait(ms(200));
     assert_eq!(sides(&world), [None, OTHER, None, OTHER], "they talk on");
     one_file(world);
+}
+
+/// A moment by the calendar, and who is recorded then: the caller, op0, op1 and op2.
+type Moment = (i64, [bool; 4]);
+
+const STEP: Duration = Duration::from_millis(20);
+
+/// Time passes until it is so, and every moment of it is looked at.
+fn listen(world: &mut World, heard: &mut Vec<Moment>, it_is_so: impl Fn(&World) -> bool) {
+    for _ in 0..1_500 {
+        let last = world.facts().last().expect("somebody has called").at;
+        let at = last.wall.0 + (world.now().0 - last.instant.0) as i64;
+        heard.push((at, sides(world).map(|side| side.is_some())));
+        if it_is_so(world) {
+            return;
+        }
+        world.wait(STEP);
+    }
+    panic!("it never comes to that");
+}
+
+fn listen_for(world: &mut World, heard: &mut Vec<Moment>, span: Duration) {
+    let until = world.now() + span;
+    listen(world, heard, |world| world.now() >= until);
+}
+
+/// A call whose caller talks with op0, through this shape of handing over, to the end.
+fn heard_through(shape: &str) -> (World, Vec<Moment>) {
+    let (mut world, mut heard) = (hand_world::world(31), Vec::new());
+    world.dial(0);
+    world.wait_until(SECOND, |world| world.live_calls() == 1);
+    listen(&mut world, &mut heard, |world| talks(world, 0));
+    listen_for(&mut world, &mut heard, 2 * SECOND);
+    let call = world.call();
+    match shape {
+        "blind" => world.keys(0, "*4op1#"),
+        "referred" => world.refers(0, "op1"),
+        "handed over" | "given up" | "joined" => {
+            world.keys(0, "*2op1#");
+            listen(&mut world, &mut heard, |world| talks(world, 1));
+            listen_for(&mut world, &mut heard, 2 * SECOND);
+            match shape {
+                "given up" => world.keys(0, "*0"),
+                "joined" => world.keys(0, "*3"),
+                _ => world.hang_up(0),
+            }
+        }
+        "parked" => {
+            world.act(Verb::Park { call: call.clone() }).unwrap();
+            listen_for(&mut world, &mut heard, 2 * SECOND);
+            world.act(Verb::Pick { call, agent: "op1".into() }).unwrap();
+        }
+        _ => {
+            world.act(Verb::Hold { call: call.clone(), hold: true }).unwrap();
+            listen_for(&mut world, &mut heard, 2 * SECOND);
+            world.act(Verb::Hold { call, hold: false }).unwrap();
+        }
+    }
+    listen_for(&mut world, &mut heard, 6 * SECOND);
+    (world, heard)
+}
+
+/// Every moment of sound that is in the file is that of one leg of the record, which was answered
+/// by then and not over; and of the caller's time on the phone with somebody nothing is missing.
+#[test]
+fn q32_each_moment_that_is_recorded_is_of_one_leg_through_every_shape_of_transfer() {
+    for shape in ["blind", "referred", "handed over", "given up", "joined", "parked", "held"] {
+        let (mut world, heard) = heard_through(shape);
+        let record = match shape {
+            "referred" => record_of_refer(&mut world),
+            // The agents talk on for a moment when the caller has gone.
+            "joined" => {
+                record_of_many(&mut world);
+                world.records()[0].clone()
+            }
+            _ => record(&mut world),
+        };
+        let slack = STEP.as_micros() as i64;
+        for (at, recorded) in &heard {
+            for (phone, _) in recorded.iter().enumerate().filter(|(_, recorded)| **recorded) {
+                let own = record.legs.iter().filter(|leg| match phone {
+                    0 => leg.role == "caller",
+                    _ => leg.agent == format!("op{}", phone - 1),
+                });
+                let is_up = |leg: &&LegRow| {
+                    let from = leg.answered_at.map_or(i64::MAX, |from| from.0 - slack);
+                    let to = leg.closed_at.map_or(i64::MIN, |to| to.0 + slack);
+                    (from..=to).contains(at)
+                };
+                let legs = own.filter(is_up).count();
+                assert_eq!(legs, 1, "{shape}: phone {phone} at {at}: {record:#?}");
+            }
+        }
+        // A moment lasts until the next.
+        let own = heard.windows(2).filter(|pair| pair[0].1[0]);
+        let caller = own.map(|pair| pair[1].0 - pair[0].0).sum::<i64>() / 1_000;
+        let talked = (record.talk_ms - record.hold_ms) as i64;
+        let missing = talked - caller;
+        assert!(missing.abs() <= 200, "{shape}: {missing} of {talked} ms: {record:#?}");
+        let alone =
+            heard.iter().filter(|(_, recorded)| recorded[0] && !recorded[1..].contains(&true));
+        assert_eq!(alone.count(), 0, "{shape}: the caller is heard by somebody");
+    }
 }
 
 #[test]
@@ -102,7 +206,7 @@ fn whoever_is_on_hold_is_not_recorded() {
 }
 
 #[test]
-fn a_caller_who_is_parked_or_waits_again_is_not_recorded() {
+fn q32_a_caller_who_is_parked_or_waits_again_is_not_recorded() {
     let mut world = talking(21);
     let call = world.call();
     world.act(Verb::Park { call: call.clone() }).unwrap();
