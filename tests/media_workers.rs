@@ -408,7 +408,9 @@ fn q40_a_disk_that_hangs_in_mid_write_costs_a_recording_and_no_packet_of_anybody
     let pipe = Pipe::new(&day.join("HUNG.wav.part"));
     let clock = Clock::start();
     let (sender, news) = bounded(ROOM);
-    let (orders, inlet, thread) = record::start(recorder(&folder, clock, sender)).unwrap();
+    let (alarm, alarms) = bounded(ROOM);
+    let recorder = recorder(&folder, clock, (sender, alarm));
+    let (orders, inlet, thread) = record::start(recorder).unwrap();
     let died = Arc::new(|| panic!("a worker died"));
     let taped = (clock, inlet.clone());
     let (workers, handle) = {
@@ -445,11 +447,15 @@ fn q40_a_disk_that_hangs_in_mid_write_costs_a_recording_and_no_packet_of_anybody
         std::thread::park_timeout(next.saturating_sub(clock.instant().since(began)));
     }
     assert_eq!(size(), before, "it hangs, and has for two seconds");
+    // Which is told while it does.
+    let alarm = alarms.recv_timeout(LONG).unwrap().expect("it hangs");
+    assert!(alarm.contains("the disk hangs"), "{alarm}");
     let end = clock.instant();
     for call in [hung, well] {
         orders.send(Tape::End { call, at: end }).unwrap();
     }
     pipe.drain();
+    assert_eq!(alarms.recv_timeout(LONG), Ok(None), "it goes on");
     drop((workers, handle, orders, inlet));
     let mut told: Vec<TapeEvent> = news.iter().collect();
     assert!(thread.end());
@@ -466,17 +472,19 @@ fn q40_a_disk_that_hangs_in_mid_write_costs_a_recording_and_no_packet_of_anybody
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-fn recorder(folder: &std::path::Path, clock: Clock, news: Sender<TapeEvent>) -> Recorder {
+type News = (Sender<TapeEvent>, Sender<Option<String>>);
+
+fn recorder(folder: &std::path::Path, clock: Clock, (news, alarms): News) -> Recorder {
     Recorder {
         folder: folder.into(),
         key: None,
         keep: None,
         holds: Holds::default(),
         clock,
-        news: Arc::new(move |event| {
-            if let core::Event::Recording(event) = event {
-                news.send(event).unwrap();
-            }
+        news: Arc::new(move |event| match event {
+            core::Event::Recording(event) => news.send(event).unwrap(),
+            core::Event::Recorder { trouble } => alarms.send(trouble).unwrap(),
+            other => panic!("{other:?}"),
         }),
         meters: Metrics::new().for_shell(),
     }

@@ -5,8 +5,8 @@ mod desk_world;
 
 use desk_world::{BSNL, Habit, ROUTE, Stage, secs};
 use pukar::base::{CallId, Instant};
-use pukar::call::{Tape, TapeEvent, Way};
-use pukar::core::{Command, Event, Verb};
+use pukar::call::{self, Tape, TapeEvent, Way};
+use pukar::core::{Command, Event, Verb, What};
 use pukar::media::{Side, control};
 use std::time::Duration;
 
@@ -211,7 +211,24 @@ fn q40_a_disk_that_says_nothing_keeps_no_record_open_for_more_than_a_minute() {
     assert!(stage.records.is_empty());
     stage.wait(secs(4));
     assert!(stage.records[0].recording.ends_with(".wav; unfinished"), "{:?}", stage.records);
+    let unfinished = stage.facts.iter().filter(|fact| match &fact.what {
+        What::Call(call::Fact::Recording { what, .. }) => *what == call::Recorded::Unfinished,
+        _ => false,
+    });
+    assert_eq!(unfinished.count(), 1, "of which there is an alarm");
     let (call, ..) = begun(&stage);
+    stage.tell(Event::Recording(TapeEvent::Gaps { call }));
+    let told = |stage: &Stage| {
+        stage
+            .facts
+            .iter()
+            .filter(|fact| match &fact.what {
+                What::Call(call::Fact::Recording { what, .. }) => *what == call::Recorded::Gaps,
+                _ => false,
+            })
+            .count()
+    };
+    assert_eq!(told(&stage), 0, "nobody waits for that");
     stage.tell(failed(call));
     assert_eq!(stage.records.len(), 1, "what is told later is an alarm and no record");
     words(&mut stage);

@@ -66,12 +66,20 @@ pub enum TapeEvent {
 /// What became of a recording.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Recorded {
-    Started { file: String },
+    Started {
+        file: String,
+    },
     Paused,
     Resumed,
     Gaps,
-    Finished { millis: u64 },
-    Failed { why: String },
+    Finished {
+        millis: u64,
+    },
+    Failed {
+        why: String,
+    },
+    /// Whoever writes has not said for too long what became of it.
+    Unfinished,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -345,6 +353,8 @@ impl Calls {
                 self.forget_recording(call);
                 (call, Recorded::Finished { millis })
             }
+            // Of one that is done with nothing more is told.
+            TapeEvent::Gaps { call } if !self.recordings.0.contains_key(&call) => return,
             TapeEvent::Gaps { call } => (call, Recorded::Gaps),
             TapeEvent::Failed { call, why } => {
                 if let Some(recording) = self.recordings.0.get_mut(&call) {

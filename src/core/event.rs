@@ -58,6 +58,10 @@ pub enum Event {
     Journal {
         trouble: Option<String>,
     },
+    /// No recording is written any more, and why; or they are again.
+    Recorder {
+        trouble: Option<String>,
+    },
     /// Someone acts through the admin socket; [`super::Command::Reply`] follows with this number.
     Admin {
         request: u64,

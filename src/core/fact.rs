@@ -89,6 +89,11 @@ pub enum What {
         whole: bool,
         why: String,
     },
+    /// Whether recordings are written; why not, or empty.
+    Recorder {
+        up: bool,
+        why: String,
+    },
     /// Somebody acted, or looked at what is not for everybody.
     Audit(Box<Audit>),
     /// The settings were replaced.

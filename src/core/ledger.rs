@@ -56,6 +56,7 @@ impl Ledger {
             | What::ClockMoved { .. }
             | What::Store { .. }
             | What::Journal { .. }
+            | What::Recorder { .. }
             | What::Audit(_)
             | What::Reloaded
             | What::Draining
@@ -73,12 +74,9 @@ impl Ledger {
         taping
     }
 
-    /// So is its recording.
-    pub fn give_up_recording(&mut self, call: CallId, rows: &mut Vec<Row>) {
-        if let Some(open) = self.open.get_mut(&call) {
-            open.stop_taping();
-            self.close_if_done(call, rows);
-        }
+    /// Whether the record of a call waits for its recording.
+    pub fn is_taping(&self, call: CallId) -> bool {
+        self.open.get(&call).is_some_and(Open::is_taping)
     }
 
     /// Wrap-ups count as far as they have come.

@@ -203,13 +203,6 @@ impl Open {
         self.taping
     }
 
-    /// Its recording may be finished some time; the record does not wait for that.
-    pub fn stop_taping(&mut self) {
-        if std::mem::take(&mut self.taping) {
-            self.flaw("unfinished");
-        }
-    }
-
     /// As it stands.
     pub fn draft(&self) -> NoteRef<'_> {
         if self.ended { NoteRef::Ended(&self.record) } else { NoteRef::Live(&self.record) }
@@ -272,6 +265,11 @@ impl Open {
             Recorded::Failed { why } => {
                 self.taping = false;
                 self.flaw(&format!("broken off: {why}"));
+            }
+            // It may be finished some time; the record does not wait for that.
+            Recorded::Unfinished => {
+                self.taping = false;
+                self.flaw("unfinished");
             }
             Recorded::Finished { .. } => self.taping = false,
             Recorded::Resumed => {}

@@ -226,6 +226,10 @@ impl Switch {
                 let why = trouble.unwrap_or_default();
                 self.fact(now, What::Journal { whole, why }, out);
             }
+            Event::Recorder { trouble } => {
+                let (up, why) = (trouble.is_none(), trouble.unwrap_or_default());
+                self.fact(now, What::Recorder { up, why }, out);
+            }
             Event::Media(event) => self.calls(now, |calls, io| calls.media(io, event)),
             Event::Recording(event) => self.calls(now, |calls, io| calls.taped(io, event)),
             Event::Admin { request, by, verb } => {
@@ -286,7 +290,10 @@ impl Switch {
                 }
             }
             Timer::TapeGuard(call) => {
-                self.state.ledger.give_up_recording(call, &mut self.spare.rows);
+                if self.state.ledger.is_taping(call) {
+                    let what = call::Recorded::Unfinished;
+                    self.fact(now, What::Call(call::Fact::Recording { call, what }), out);
+                }
                 self.state.calls.forget_recording(call);
             }
         }

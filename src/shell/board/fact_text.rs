@@ -43,6 +43,8 @@ pub fn render(board: &Board, fact: &Fact) -> Arc<str> {
         What::Store { name, up: false, why } => ("store.away", json!({"store": name, "why": why})),
         What::Journal { whole: true, .. } => ("journal.whole", json!({})),
         What::Journal { whole: false, why } => ("journal.gap", json!({"why": why})),
+        What::Recorder { up: true, .. } => ("recordings.go_on", json!({})),
+        What::Recorder { up: false, why } => ("recordings.hang", json!({"why": why})),
         What::Audit(act) => {
             ("audit", json!({"by": act.by, "verb": act.verb, "on": act.on, "refused": act.refused}))
         }
@@ -250,6 +252,7 @@ fn of_recording(call: &str, what: &Recorded) -> (&'static str, Value) {
             ("recording.finished", json!({"call": call, "length_ms": millis}))
         }
         Recorded::Failed { why } => ("recording.failed", json!({"call": call, "why": why})),
+        Recorded::Unfinished => ("recording.unfinished", json!({"call": call})),
     }
 }
 

@@ -258,9 +258,11 @@ impl Board {
             What::Journal { whole, why } => {
                 self.journal_gap = (!whole).then(|| (fact.at.wall, why.clone()));
             }
+            What::Recorder { up, why } => self.tapes.tell(fact.at.wall, *up, why),
             What::Restarted { .. } => {
-                // Whoever goes on does so from a journal that is whole.
+                // Whoever goes on does so from a journal that is whole, and writes anew.
                 self.journal_gap = None;
+                self.tapes.tell(fact.at.wall, true, "");
                 (self.restarted, self.draining) = (Some(fact.at), false);
             }
             // Whoever looks at a screen would crowd out what others did; the access log has both.

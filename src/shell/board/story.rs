@@ -134,6 +134,7 @@ fn subject(what: &What) -> Option<CallId> {
         | What::ClockMoved { .. }
         | What::Store { .. }
         | What::Journal { .. }
+        | What::Recorder { .. }
         | What::Code { .. }
         | What::Blocked { .. }
         | What::Unblocked { .. }

@@ -1,5 +1,6 @@
 //! Recordings that broke off or have gaps: an alarm for an hour after the last of them, since the
-//! disk that did it is somebody's to look after. In: what is told of recordings. Out: a sentence.
+//! disk that did it is somebody's to look after; and for as long as it takes nothing at all. In:
+//! what is told of recordings. Out: a sentence.
 
 use crate::base::Wall;
 use crate::call::Recorded;
@@ -14,13 +15,15 @@ const COUNTED_MAX: usize = 10_000;
 pub(super) struct Tapes {
     spoilt: VecDeque<Wall>,
     why: String,
+    /// Since when nothing is written, and why.
+    hangs: Option<(Wall, String)>,
 }
 
 impl Tapes {
     pub fn take(&mut self, at: Wall, what: &Recorded) {
         let why = match what {
             Recorded::Failed { why } => why.as_str(),
-            Recorded::Gaps => "the disk was too slow",
+            Recorded::Gaps | Recorded::Unfinished => "the disk was too slow",
             Recorded::Started { .. }
             | Recorded::Paused
             | Recorded::Resumed
@@ -32,6 +35,15 @@ impl Tapes {
         while self.spoilt.len() > COUNTED_MAX || self.spoilt.front().is_some_and(old) {
             self.spoilt.pop_front();
         }
+    }
+
+    /// Nothing is written, or it is again.
+    pub fn tell(&mut self, at: Wall, up: bool, why: &str) {
+        self.hangs = (!up).then(|| (at, why.into()));
+    }
+
+    pub fn hangs(&self) -> Option<&(Wall, String)> {
+        self.hangs.as_ref()
     }
 
     /// How many of the last hour, and why the last one.

@@ -367,6 +367,16 @@ fn a_disk_that_costs_recordings_is_an_alarm_until_an_hour_after_the_last() {
     let text = "2 recordings of the last hour broke off or have gaps: No space left on device";
     assert_eq!(alarm["text"], text);
     assert_eq!(wall(&story, 3_700)["alarms"], json!([]));
+    // One that takes nothing is one for as long as that lasts.
+    story.tell(3_701, What::Recorder { up: false, why: "/data: the disk hangs".into() });
+    let alarm = &wall(&story, 9_000)["alarms"][0];
+    let text = alarm["text"].as_str().unwrap();
+    assert!(text.starts_with("no recording is written since "), "{text}");
+    assert!(alarm["kind"] == "recorder" && text.ends_with("/data: the disk hangs"), "{text}");
+    story.tell(9_001, What::Recorder { up: true, why: String::new() });
+    assert_eq!(wall(&story, 9_002)["alarms"], json!([]));
+    story.tell(9_003, told(call::Recorded::Unfinished));
+    assert_eq!(wall(&story, 9_004)["alarms"][0]["kind"], "recording");
 }
 
 #[test]

@@ -172,6 +172,10 @@ impl Board {
             let text = "nothing is written down: if the switch dies now, its calls are lost";
             add("journal", why, format!("{text} ({why})"));
         }
+        if let Some((since, why)) = self.tapes.hangs().filter(|_| whole) {
+            let text = format!("no recording is written since {}: {why}", rfc3339(*since));
+            add("recorder", why, text);
+        }
         if let Some((count, why)) = self.tapes.spoilt(now.wall).filter(|_| whole) {
             let text = format!("{count} recordings of the last hour broke off or have gaps: {why}");
             add("recording", why, text);

@@ -147,6 +147,7 @@ impl Board {
             | What::ClockMoved { .. }
             | What::Store { .. }
             | What::Journal { .. }
+            | What::Recorder { .. }
             | What::Code { .. }
             | What::Blocked { .. }
             | What::Unblocked { .. }
@@ -331,6 +332,7 @@ fn of_recorded(what: &Recorded) -> Option<String> {
         Recorded::Resumed => "is recorded again".into(),
         Recorded::Gaps => "the recording has gaps: the disk was too slow".into(),
         Recorded::Failed { why } => format!("is not recorded any more: {why}"),
+        Recorded::Unfinished => "the recording is not finished: the disk is too slow".into(),
         Recorded::Finished { .. } => return None,
     })
 }

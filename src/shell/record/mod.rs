@@ -1,5 +1,5 @@
-//! Recordings: one thread that writes what the media workers hear, and one that brings to the disk
-//! what is over.
+//! Recordings: one thread that writes what the media workers hear, one that brings to the disk what
+//! is over, and one that tells of a disk which does not keep up, for each of the others may hang.
 //!
 //! In: orders of the core, packets of the workers, both through bounded queues. Out: files under
 //! the folder of recordings, and what became of each. May import: base, call, config,
@@ -12,13 +12,14 @@ mod mark;
 mod opus;
 mod seal;
 mod timeline;
+mod watcher;
 mod writer;
 
 pub use file::{find, is_opus, open};
 
 use super::clock::Clock;
 use super::meters::ShellMeters;
-use crate::base::CallId;
+use crate::base::{CallId, Instant};
 use crate::call::{Tape, TapeEvent};
 use crate::config::Hold;
 use crate::core::Event;
@@ -70,6 +71,11 @@ impl Recorder {
         (self.news)(Event::Recording(event));
     }
 
+    /// Why nothing is written any more; or that it is again.
+    fn alarm(&self, trouble: Option<String>) {
+        (self.news)(Event::Recorder { trouble });
+    }
+
     fn failed(&self, call: CallId, why: &str) {
         tracing::error!("a recording has failed: {why}. The call goes on; see to the disk");
         self.meters.recordings_failed.increment(1);
@@ -114,17 +120,33 @@ struct Shared {
     lost: AtomicU64,
     /// The calls that they were of, since somebody looked.
     of: Mutex<BTreeSet<CallId>>,
+    /// Held while those are told, so that nobody is told of an end before them.
+    telling: Mutex<()>,
+    /// When whoever writes was last seen to go on, in microseconds.
+    beat: AtomicU64,
 }
 
 impl Shared {
-    /// Whether sound of this call was lost since this was asked the last time.
-    fn is_loser(&self, call: CallId) -> bool {
-        self.of.lock().unwrap_or_else(PoisonError::into_inner).remove(&call)
+    /// Tells it, if sound of this call was lost and nobody has told it so yet.
+    fn tell_loser(&self, config: &Recorder, call: CallId) {
+        let _telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.of.lock().unwrap_or_else(PoisonError::into_inner).remove(&call) {
+            config.tell(TapeEvent::Gaps { call });
+        }
     }
 
-    /// Whose sound was lost since this was asked the last time.
-    fn losers(&self) -> BTreeSet<CallId> {
-        std::mem::take(&mut *self.of.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Tells everybody whose sound was lost since this was done the last time.
+    fn tell_losers(&self, config: &Recorder) {
+        let _telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+        let losers = std::mem::take(&mut *self.of.lock().unwrap_or_else(PoisonError::into_inner));
+        losers.into_iter().for_each(|call| config.tell(TapeEvent::Gaps { call }));
+    }
+
+    /// Whoever writes goes on.
+    fn beat(&self, clock: &Clock) -> Instant {
+        let now = clock.instant();
+        self.beat.store(now.0, Ordering::Relaxed);
+        now
     }
 }
 
@@ -171,13 +193,14 @@ pub struct Threads {
     pub writer: JoinHandle<()>,
     finisher: JoinHandle<()>,
     tidier: JoinHandle<()>,
+    watcher: JoinHandle<()>,
 }
 
 impl Threads {
     /// Waits until everything is written and closed, though not for a disk that hangs. False: it
     /// does.
     pub fn end(self) -> bool {
-        let all = [self.writer, self.finisher, self.tidier];
+        let all = [self.writer, self.finisher, self.tidier, self.watcher];
         for _ in 0..ENDING.as_millis() / LOOK.as_millis() {
             if all.iter().all(JoinHandle::is_finished) {
                 return true;
@@ -198,6 +221,10 @@ pub fn start(config: Recorder) -> io::Result<(Sender<Tape>, Inlet, Threads)> {
     let (chores, chores_end) = channel::bounded(CHORES);
     let shared = Arc::new(Shared::default());
     let named = |name: &str| std::thread::Builder::new().name(name.into());
+    let began = shared.beat(&config.clock);
+    let (watched, watched_end) = channel::bounded(0);
+    let watch = watcher::Watcher::new(config.clone(), Arc::clone(&shared));
+    let watcher = named("rec-watcher").spawn(move || watch.run(&watched_end))?;
     let (ours, theirs) = (config.clone(), config.clone());
     let finisher = named("rec-finisher").spawn(move || closer::finish(&ours, &jobs_end))?;
     let tidier = named("rec-tidier").spawn(move || closer::tidy(&theirs, &chores_end))?;
@@ -211,9 +238,11 @@ pub fn start(config: Recorder) -> io::Result<(Sender<Tape>, Inlet, Threads)> {
         chores,
         shared: Arc::clone(&shared),
         live: Default::default(),
+        heard: began,
+        _watched: watched,
     };
     let writer = named("recorder").spawn(|| writer.run())?;
-    let threads = Threads { writer, finisher, tidier };
+    let threads = Threads { writer, finisher, tidier, watcher };
     Ok((orders, Inlet { sound: Some(sound), empty: Some(empty_end), shared }, threads))
 }
 

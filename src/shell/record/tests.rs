@@ -12,6 +12,7 @@ use crate::wire::g711::Law;
 use crate::wire::wav;
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 const CALL: CallId = CallId(1 << 32 | 5);
@@ -22,6 +23,7 @@ struct Bench {
     orders: Option<Sender<Tape>>,
     inlet: Inlet,
     news: Receiver<TapeEvent>,
+    alarms: Receiver<Option<String>>,
     thread: Option<Threads>,
     clock: Clock,
     metrics: Metrics,
@@ -46,6 +48,7 @@ impl Bench {
         told: impl Fn(&TapeEvent, Instant) + Send + Sync + 'static,
     ) -> Self {
         let (sender, news) = channel::unbounded();
+        let (alarm, alarms) = channel::unbounded();
         let metrics = Metrics::new();
         let recorder = Recorder {
             folder: folder.into(),
@@ -53,17 +56,19 @@ impl Bench {
             keep: Some(Duration::from_secs(90 * 86_400)),
             holds: Holds::default(),
             clock,
-            news: Arc::new(move |event| {
-                if let Event::Recording(event) = event {
+            news: Arc::new(move |event| match event {
+                Event::Recording(event) => {
                     told(&event, clock.instant());
                     let _ = sender.send(event);
                 }
+                Event::Recorder { trouble } => _ = alarm.send(trouble),
+                other => panic!("{other:?}"),
             }),
             meters: metrics.for_shell(),
         };
         let (orders, inlet, thread) = start(recorder).unwrap();
         let (orders, thread) = (Some(orders), Some(thread));
-        Self { folder: folder.into(), orders, inlet, news, thread, clock, metrics }
+        Self { folder: folder.into(), orders, inlet, news, alarms, thread, clock, metrics }
     }
 
     fn order(&self, tape: Tape) {
@@ -395,13 +400,50 @@ fn q40_a_stalled_disk_is_waited_for_by_nobody_and_the_length_stays_right() {
     assert_eq!(bench.inlet.lost(), 0);
     bench.say(began, 51..101);
     assert_eq!(bench.inlet.lost(), 100);
+    // All of that is told while it hangs, by somebody who does not.
+    assert_eq!(bench.told(), TapeEvent::Gaps { call: CALL });
+    assert!(bench.metrics.render().contains("pukar_recording_packets_lost_total 100"));
+    let alarm = bench.alarms.recv_timeout(LONG).unwrap().expect("it hangs");
+    assert!(alarm.contains("the disk hangs"), "{alarm}");
     bench.end(began + Duration::from_secs(3));
     drop(go);
     let TapeEvent::Failed { call: CallId(77), .. } = bench.told() else { panic!("it failed") };
-    assert_eq!(bench.told(), TapeEvent::Gaps { call: CALL });
+    assert_eq!(bench.alarms.recv_timeout(LONG), Ok(None), "it goes on");
     assert_eq!(bench.told(), TapeEvent::Finished { call: CALL, millis: 3_000 });
     let (left, _) = sides(&fs::read(find(&bench.folder, "G").unwrap()).unwrap());
     assert!(left.len() == 24_000 && left[..51 * 160].iter().all(|o| *o == 0x2a));
+}
+
+/// A disk that is too slow for good: there is always more to take in.
+#[test]
+fn q40_more_than_the_disk_takes_is_told_of_and_keeps_no_recording_from_its_end() {
+    let bench = Bench::start(&folder("flood"), None, Clock::start());
+    let (began, other) = (bench.clock.instant(), CallId(77));
+    bench.begin("2026-11-25/W.wav", began);
+    bench.order(Tape::Begin { call: other, file: "2026-11-25/X.wav".into(), at: began });
+    let (over, clock) = (AtomicBool::new(false), bench.clock);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // A buffer is copied sooner than it is read.
+            let said = || said_by(other, clock.instant(), 0..150);
+            let mut next = (clock.instant(), said());
+            while !over.load(Ordering::Relaxed) {
+                if clock.instant().since(next.0) > Duration::from_millis(100) {
+                    next = (clock.instant(), said());
+                }
+                bench.inlet.put(next.1.clone());
+            }
+        });
+        let gaps = bench.news.recv_timeout(LONG);
+        let end = bench.clock.instant();
+        bench.end(end);
+        let finished = bench.news.recv_timeout(LONG);
+        over.store(true, Ordering::Relaxed);
+        assert_eq!(gaps, Ok(TapeEvent::Gaps { call: other }));
+        let millis = end.since(began).as_millis() as u64;
+        assert_eq!(finished, Ok(TapeEvent::Finished { call: CALL, millis }));
+    });
+    assert!(bench.alarms.is_empty(), "it is slow, and does not hang");
 }
 
 #[test]

@@ -13,7 +13,6 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How often what is old enough is written.
@@ -25,8 +24,6 @@ const LINGER: Duration = Duration::from_millis(500);
 /// How long calls that a dead process was recording have to come back.
 const COME_BACK: Duration = Duration::from_secs(10);
 const HOUR: Duration = Duration::from_secs(3_600);
-/// Losses of sound are told this often at most.
-const TELL: Duration = Duration::from_secs(10);
 
 pub struct Writer {
     pub config: Recorder,
@@ -39,6 +36,10 @@ pub struct Writer {
     pub live: BTreeMap<CallId, Live>,
     /// Files of a dead process that nobody has gone on with.
     pub orphans: Vec<PathBuf>,
+    /// All that was heard before this has come here, but for what a worker still holds.
+    pub heard: Instant,
+    /// Dropped with the rest, which ends whoever watches.
+    pub _watched: Sender<()>,
 }
 
 pub struct Live {
@@ -51,20 +52,13 @@ pub struct Live {
 impl Writer {
     pub fn run(mut self) {
         let began = self.config.clock.instant();
-        let (mut turn, mut swept, mut told) = (began, None, began);
-        let mut lost = 0;
+        let (mut turn, mut swept) = (began, None);
         loop {
             let stopped = self.wait();
             let now = self.config.clock.instant();
             if stopped || now.since(turn) >= TURN {
                 turn = now;
-                self.write_all(now, stopped);
-                let so_far = self.shared.lost.load(Ordering::Relaxed);
-                if so_far > lost && (now.since(told) >= TELL || lost == 0) {
-                    self.config.meters.recording_packets_lost.absolute(so_far);
-                    self.tell_lost(so_far - lost);
-                    (lost, told) = (so_far, now);
-                }
+                self.write_all(stopped);
             }
             if stopped {
                 self.leave();
@@ -80,23 +74,36 @@ impl Writer {
         }
     }
 
-    /// Takes in what has come, in order; true once the core is over and the workers are, who may
-    /// hear people for a little longer.
+    /// Takes in what has come, in order, though not for long: more may come than can be taken in.
+    /// True once the core is over and the workers are, who may hear people for a little longer.
     fn wait(&mut self) -> bool {
         let first = self.sound.recv_timeout(TURN);
+        let began = self.beat();
         let is_quiet = first == Err(RecvTimeoutError::Disconnected);
         if is_quiet && let Ok(order) = self.orders.recv_timeout(TURN) {
             // The workers are gone; the core will follow.
             self.obey(order);
         }
         let mut over = self.obey_all();
-        first.into_iter().for_each(|batch| self.listen(batch));
-        while let Ok(batch) = self.sound.try_recv() {
+        first.into_iter().for_each(|batch| self.listen(began, batch));
+        loop {
+            let now = self.beat();
+            if now.since(began) >= TURN {
+                break;
+            }
+            let Ok(batch) = self.sound.try_recv() else {
+                self.heard = now;
+                break;
+            };
             // What it is about may have been ordered while others were written.
             over |= self.obey_all();
-            self.listen(batch);
+            self.listen(now, batch);
         }
         over && is_quiet
+    }
+
+    fn beat(&self) -> Instant {
+        self.shared.beat(&self.config.clock)
     }
 
     fn obey_all(&mut self) -> bool {
@@ -162,9 +169,11 @@ impl Writer {
         }
     }
 
-    fn listen(&mut self, batch: Batch) {
+    fn listen(&mut self, now: Instant, batch: Batch) {
         let mut failed = Vec::new();
         for heard in batch.iter() {
+            // Whoever put it here had put all others before.
+            self.heard = self.heard.max(heard.at.min(now));
             let call = heard.track.call;
             let Some(live) = self.live.get_mut(&call) else { continue };
             let out = &mut Vec::new();
@@ -181,8 +190,8 @@ impl Writer {
 
     /// Writes what is old enough; closes what is over. `all`: the process ends, and what goes on is
     /// left for the next one.
-    fn write_all(&mut self, now: Instant, all: bool) {
-        let mut over = Vec::new();
+    fn write_all(&mut self, all: bool) {
+        let (now, mut over) = (self.heard, Vec::new());
         for (call, live) in &mut self.live {
             let until = match live.end {
                 Some((end, close)) if all || now >= close => live.timeline.frame(end),
@@ -196,6 +205,7 @@ impl Writer {
             let mut out = Vec::new();
             live.timeline.write_to(until, &mut out);
             let written = live.file.append(&out);
+            self.shared.beat(&self.config.clock);
             if closes || written.is_err() {
                 over.push((*call, written));
             }
@@ -211,9 +221,7 @@ impl Writer {
     /// The process ends, and the calls may not.
     fn leave(&mut self) {
         for (call, live) in std::mem::take(&mut self.live) {
-            if self.shared.is_loser(call) {
-                self.config.tell(TapeEvent::Gaps { call });
-            }
+            self.shared.tell_loser(&self.config, call);
             if let Err(error) = live.file.leave() {
                 self.config.failed(call, &error.to_string());
             }
@@ -222,9 +230,7 @@ impl Writer {
 
     fn finish(&mut self, call: CallId) {
         let Some(live) = self.live.remove(&call) else { return };
-        if self.shared.is_loser(call) {
-            self.config.tell(TapeEvent::Gaps { call });
-        }
+        self.shared.tell_loser(&self.config, call);
         let millis = live.file.frames() * 1_000 / RATE;
         self.close(Finish { call, file: Over::Written(Box::new(live.file)), millis });
     }
@@ -251,17 +257,6 @@ impl Writer {
             self.tidy(Chore::Mend(part));
             self.config.failed(call, &error.to_string());
         }
-    }
-
-    fn tell_lost(&mut self, packets: u64) {
-        tracing::error!(
-            "recordings have gaps: {packets} packets were not written, since the disk is too slow \
-             or somebody sends more than any telephone"
-        );
-        let losers = self.shared.losers().into_iter();
-        losers
-            .filter(|call| self.live.contains_key(call))
-            .for_each(|call| self.config.tell(TapeEvent::Gaps { call }));
     }
 
     fn mend_orphans(&mut self) {
