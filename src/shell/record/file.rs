@@ -83,10 +83,11 @@ fn close(file: &mut File) -> io::Result<bool> {
     }
     let last = &mut end[at..at + page.size];
     ogg::close(last);
+    // Before the page that makes it whole: who finds it so believes what it says.
+    mark::ogg_on_disk(file)?;
     file.seek(SeekFrom::Start(start + at as u64))?;
     file.write_all(last)?;
     file.set_len(start + (at + page.size) as u64)?;
-    mark::ogg_on_disk(file)?;
     Ok(true)
 }
 

@@ -48,13 +48,16 @@ impl Growing {
         if let Some(folder) = path.parent() {
             DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
+        let part = part_of(path);
+        // However little of it is on the disk: what was heard and had not come there is missing.
+        let again = part.exists();
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .open(part_of(path))?;
+            .open(part)?;
         let (coder, sound) = match (form.opus, key) {
             (true, _) => {
                 let (coder, frames) = go_on(&mut file, key)?;
@@ -65,7 +68,7 @@ impl Growing {
         };
         let sealed = key.map(|key| Sealed::open(&mut file, key)).transpose()?;
         let (path, frames) = (path.to_path_buf(), sound / FRAME as u64);
-        let (disk, again) = (Disk { file, sealed }, frames > 0);
+        let disk = Disk { file, sealed };
         Ok(Self { disk, path, frames, coder, again, out: Vec::new() })
     }
 
@@ -90,25 +93,30 @@ impl Growing {
         self.settle()
     }
 
-    /// Whole, on the disk, and under its name.
+    /// Whole, on the disk, and under its name. What it says of itself is there before that which
+    /// makes it whole: who finds it so believes it.
     pub fn finish(mut self) -> io::Result<()> {
+        let marks = self.again && self.disk.sealed.is_none();
         if let Some(coder) = &mut self.coder {
+            coder.begin(&mut self.out);
+            self.disk.append(&self.out)?;
+            self.out.clear();
+            if marks {
+                mark::ogg_on_disk(&mut self.disk.file)?;
+            }
             coder.end(&mut self.out);
             self.disk.append(&self.out)?;
-        }
-        let header = match &self.coder {
-            Some(_) => None,
-            None => Some(header(u32::try_from(self.frames * FRAME as u64).unwrap_or(u32::MAX))),
-        };
-        self.disk.finish(header)?;
-        let file = &mut self.disk.file;
-        match header {
-            _ if !self.again || self.disk.sealed.is_some() => {}
-            Some(header) => mark::wav_on_disk(file, header)?,
-            None => mark::ogg_on_disk(file)?,
+            self.disk.finish(None)?;
+        } else {
+            let sound = u32::try_from(self.frames * FRAME as u64).unwrap_or(u32::MAX);
+            let mut header = header(sound);
+            if marks && mark::put_behind(&mut self.disk.file)? {
+                mark::count(&mut header);
+            }
+            self.disk.finish(Some(header))?;
         }
         // Or a loss of power leaves a name and no sound.
-        file.sync_data()?;
+        self.disk.file.sync_data()?;
         fs::rename(self.part(), &self.path)
     }
 
@@ -146,7 +154,11 @@ fn open_wav(file: &mut File) -> io::Result<u64> {
             file.write_all(&header(0))?;
             sound
         }
-        None => (length - HEADER) / FRAME as u64 * FRAME as u64,
+        None => {
+            // It was being marked as well.
+            let sound = length - HEADER - mark::at_the_end(file, HEADER)?;
+            sound / FRAME as u64 * FRAME as u64
+        }
     };
     file.set_len(HEADER + sound)?;
     file.seek(SeekFrom::End(0))?;

@@ -4,7 +4,7 @@
 //!
 //! In: files. Out: the same, marked. May import: wire.
 
-use crate::wire::{ogg, wav};
+use crate::wire::ogg;
 use memchr::memmem;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -28,7 +28,8 @@ fn chunk() -> Vec<u8> {
     chunk
 }
 
-fn count(header: &mut [u8]) {
+/// A header whose file has the words behind its sound.
+pub fn count(header: &mut [u8]) {
     let octets = [0, 1, 2, 3].map(|n| header[LENGTH.start + n]);
     let all = u32::from_le_bytes(octets).saturating_add(chunk().len() as u32);
     header[LENGTH].copy_from_slice(&all.to_le_bytes());
@@ -40,16 +41,25 @@ pub fn wav(file: &mut Vec<u8>) {
     file.extend(chunk());
 }
 
-/// A WAV file on the disk that ends with its sound and has this header. On a disk that is full it
+/// Behind a WAV file on the disk that ends with its sound. False: the disk has no room, and it
 /// stays as it is.
-pub fn wav_on_disk(file: &mut File, mut header: [u8; wav::HEADER]) -> io::Result<()> {
+pub fn put_behind(file: &mut File) -> io::Result<bool> {
     let end = file.seek(SeekFrom::End(0))?;
     if file.write_all(&chunk()).is_err() {
-        return file.set_len(end);
+        return file.set_len(end).map(|()| false);
     }
-    count(&mut header);
-    file.rewind()?;
-    file.write_all(&header)
+    Ok(true)
+}
+
+/// Octets of the words that a WAV file ends with, or of their beginning: they are no sound.
+pub fn at_the_end(file: &mut File, header: u64) -> io::Result<u64> {
+    let chunk = chunk();
+    let start = file.metadata()?.len().saturating_sub(chunk.len() as u64).max(header);
+    file.seek(SeekFrom::Start(start))?;
+    let mut end = Vec::new();
+    file.read_to_end(&mut end)?;
+    let is_there = |count: &usize| end.ends_with(&chunk[..*count]);
+    Ok((4..=chunk.len()).rev().find(is_there).unwrap_or_default() as u64)
 }
 
 /// An Ogg file, or its beginning. False: it has no room for the words.

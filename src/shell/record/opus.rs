@@ -111,7 +111,8 @@ impl Coder {
         self.paged = self.ticks;
     }
 
-    fn begin(&mut self, out: &mut Vec<u8>) {
+    /// The headers, before anything else.
+    pub fn begin(&mut self, out: &mut Vec<u8>) {
         if std::mem::replace(&mut self.begun, true) {
             return;
         }

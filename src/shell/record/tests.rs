@@ -299,6 +299,47 @@ fn what_was_written_to_the_end_and_had_no_name_yet_gets_it_and_no_mark() {
     }
 }
 
+/// For two seconds nothing of a recording is on the disk.
+#[test]
+fn a_recording_of_which_nothing_was_written_when_the_process_died_says_so_too() {
+    let key = Some("correct horse battery staple");
+    for name in ["Y.wav", "Y.sealed", "Y.opus", "Y.opus.sealed"] {
+        let bench = Bench::start(&folder(&format!("early-{name}")), key, Clock::start());
+        let file = format!("2026-11-25/{name}");
+        // What a process that is killed just then leaves.
+        drop(growing::Growing::open(&bench.folder.join(&file), key).unwrap());
+        let began = bench.clock.instant();
+        bench.begin(&file, began);
+        bench.say(began, 0..50);
+        bench.end(began + Duration::from_secs(1));
+        assert_eq!(bench.told(), TapeEvent::Finished { call: CALL, millis: 1_000 });
+        assert!(!open(&bench.folder.join(file), key).unwrap().1, "{name}");
+    }
+}
+
+#[test]
+fn a_process_that_dies_while_it_marks_a_recording_leaves_one_that_is_marked_and_whole() {
+    let folder = folder("marking");
+    let day = folder.join("2026-11-25");
+    fs::create_dir_all(&day).unwrap();
+    let sound = [0x2a; 8_000];
+    let mut marked = wav::g711(Law::A, 2, 8_000, &sound);
+    mark::wav(&mut marked);
+    let header = wav::header(Law::A, 2, 8_000, 0);
+    let whole = marked.len();
+    marked[..wav::HEADER].copy_from_slice(&header);
+    for end in [whole, whole - 1, whole - 40, wav::HEADER + sound.len() + 9] {
+        let part = day.join("Z.wav.part");
+        fs::write(&part, &marked[..end]).unwrap();
+        file::mend(&part).unwrap();
+        let (file, is_whole) = open(&day.join("Z.wav"), None).unwrap();
+        let (left, right) = sides_of_marked(&file);
+        assert!(!is_whole && left.len() == 4_000, "{end}: {}", left.len());
+        assert!(left.iter().chain(&right).all(|octet| *octet == 0x2a), "{end}: words as sound");
+    }
+    fs::remove_dir_all(folder).unwrap();
+}
+
 #[test]
 fn a_call_that_was_over_when_the_process_died_is_finished_by_the_next_one_once() {
     let folder = folder("closed");
