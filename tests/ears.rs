@@ -73,12 +73,32 @@ fn a_supervisor_in_the_call_changes_how_by_verb_and_by_key_without_another_ring(
     assert_eq!(world.rings(agent_address(BOSS)), rings);
     let told = facts(&world, |fact| matches!(fact, call::Fact::Watched { ears: Some(_), .. }));
     assert_eq!(told, 4, "each is a fact");
-    let by = world.facts().iter().filter(|fact| match &fact.what {
-        What::Audit(audit) => audit.verb == "calls.listen" || audit.verb == "calls.whisper",
-        _ => false,
-    });
-    assert_eq!(by.count(), 2, "and who asked for it is on the books");
+    // And who wanted it is on the books, by whatever hand.
+    let call = world.call();
+    let keyed = |verb, from| format!("op1 {verb} {call} op1 by key, from {from}");
+    let asked = |verb| format!("supervisor {verb} {call} op1");
+    let expected = [
+        asked("calls.listen"),
+        asked("calls.whisper"),
+        keyed("calls.barge", "whisper"),
+        keyed("calls.listen", "barge"),
+    ];
+    assert_eq!(acts(&world), expected);
+    world.keys(BOSS, "4");
+    world.wait(2 * SECOND);
+    assert!(together(&world, &[BOSS]) && wraps_up(&world, 0));
+    assert_eq!(acts(&world).last(), Some(&keyed("calls.take", "listen")));
+    world.wait(5 * SECOND);
     record(&mut world);
+}
+
+/// What `pukar audit` shows of them.
+fn acts(world: &World) -> Vec<String> {
+    let act = |fact: &pukar::core::Fact| match &fact.what {
+        What::Audit(act) => Some(format!("{} {} {}", act.by, act.verb, act.on)),
+        _ => None,
+    };
+    world.facts().iter().filter_map(act).collect()
 }
 
 #[test]

@@ -155,6 +155,15 @@ pub enum Effect {
         agent: AgentId,
         category: String,
     },
+    /// A supervisor in the call keyed in how they want to be in it from now on; `refused` is why
+    /// they are not, or empty.
+    EarsKeyed {
+        call: CallId,
+        agent: AgentId,
+        from: Ears,
+        to: Ears,
+        refused: String,
+    },
     /// A call that kept these agents from callers is over; `noted`: they write notes now.
     OwnOver {
         call: CallId,

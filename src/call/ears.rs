@@ -225,9 +225,14 @@ impl Calls {
         agent: AgentId,
         key: char,
     ) {
-        let Some(ears) = Ears::keyed(key) else { return };
+        let Some(to) = Ears::keyed(key) else { return };
+        let refused = match to {
+            Ears::Take => self.may_be_taken(io, id).err().unwrap_or_default(),
+            Ears::Listen | Ears::Whisper | Ears::Barge => String::new(),
+        };
         if let Some(watcher) = self.table.get_mut(id).and_then(|call| call.watcher_mut(agent)) {
-            watcher.ears = ears;
+            let from = std::mem::replace(&mut watcher.ears, to);
+            io.out.push(Effect::EarsKeyed { call: id, agent, from, to, refused });
             self.hears_so(io, id, agent);
         }
     }

@@ -173,6 +173,22 @@ impl Switch {
         })
     }
 
+    /// The same by a key on the supervisor's own phone, which asks nobody: it is on the books too.
+    pub(super) fn ears_keyed(
+        &mut self,
+        now: Now,
+        (call, agent): (CallId, AgentId),
+        (from, to): (Ears, Ears),
+        refused: String,
+        out: &mut Out,
+    ) {
+        let by = self.state.desk.agent_name(agent).unwrap_or_default().to_string();
+        let name = self.state.calls.get(call).map_or(String::new(), |call| call.name.clone());
+        let on = format!("{name} {by} by key, from {}", from.name());
+        let audit = Audit { by, verb: verb_of(to).into(), on, refused };
+        self.fact(now, What::Audit(Box::new(audit)), out);
+    }
+
     fn set_agent(
         &mut self,
         now: Now,
@@ -338,15 +354,7 @@ impl Verb {
             Self::Return { call } => ("calls.return", call.clone()),
             Self::Hold { call, hold: true } => ("calls.hold", call.clone()),
             Self::Hold { call, hold: false } => ("calls.resume", call.clone()),
-            Self::Watch { call, phone, ears } => (
-                match ears {
-                    Ears::Listen => "calls.listen",
-                    Ears::Whisper => "calls.whisper",
-                    Ears::Barge => "calls.barge",
-                    Ears::Take => "calls.take",
-                },
-                format!("{call} {phone}"),
-            ),
+            Self::Watch { call, phone, ears } => (verb_of(*ears), format!("{call} {phone}")),
             Self::ChooseDistrict { call, district } => {
                 ("calls.district", format!("{call} {district}"))
             }
@@ -374,6 +382,15 @@ impl Verb {
             Self::Explain { call } => ("calls.why", call.clone()),
             Self::Noted { verb, on } => (verb.name(), on.clone()),
         }
+    }
+}
+
+fn verb_of(ears: Ears) -> &'static str {
+    match ears {
+        Ears::Listen => "calls.listen",
+        Ears::Whisper => "calls.whisper",
+        Ears::Barge => "calls.barge",
+        Ears::Take => "calls.take",
     }
 }
 

@@ -195,6 +195,9 @@ impl Switch {
             call::Effect::Categorised { call, agent, category } => {
                 self.categorised(now, call, agent, category, out);
             }
+            call::Effect::EarsKeyed { call, agent, from, to, refused } => {
+                self.ears_keyed(now, (call, agent), (from, to), refused, out);
+            }
             call::Effect::OwnOver { call, agents, noted } => {
                 self.own_over(now, call, agents, noted);
             }
