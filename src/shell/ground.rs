@@ -25,6 +25,7 @@ use crate::sip::Transport;
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -144,9 +145,14 @@ impl Ground {
         inherited: OpenPorts,
     ) -> Result<(Workers, Lane<MediaCommand>), String> {
         self.lap("threads");
-        let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
-        let (tunes, complaints) = tunes::load(&self.settings, &mut shelf);
-        drop(shelf);
+        let known = self.shelf.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let loaded = tunes::load_in_time(&self.settings, &known).or_else(|hangs| {
+            tracing::error!("{hangs}. Until the next reload callers hear the built-in voices");
+            let own = Settings { prompts: PathBuf::new(), ..self.settings.clone() };
+            tunes::load_in_time(&own, &known)
+        })?;
+        let tunes::Loaded { tunes, complaints, shelf } = loaded;
+        *self.shelf.lock().unwrap_or_else(PoisonError::into_inner) = shelf;
         self.lap("prompts");
         for complaint in complaints {
             tracing::warn!("{complaint}");

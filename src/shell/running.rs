@@ -397,14 +397,19 @@ fn adopting(read: Reload, ground: &Ground, jukebox: Jukebox) -> Reload {
     Arc::new(move || {
         let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = read()?;
+        let data = fresh.data.clone();
+        let fresh = reload::adopt(&running, fresh);
+        // Nobody waits for the shelf while a folder hangs.
+        let known = shelf.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let loaded = tunes::load_in_time(&fresh, &known);
+        let tunes::Loaded { tunes, complaints, shelf: now } =
+            loaded.map_err(|hangs| format!("{hangs}. Nothing is changed"))?;
         keys.renew(&fresh.tls)?;
         tcp::tell_expiry(&keys, &meters);
-        if let Err(why) = moved::note(&fresh.data, &running.data) {
+        if let Err(why) = moved::note(&data, &running.data) {
             tracing::error!("a start would not find the calls: {why}");
         }
-        let fresh = reload::adopt(&running, fresh);
-        let mut shelf = shelf.lock().unwrap_or_else(PoisonError::into_inner);
-        let (tunes, complaints) = tunes::load(&fresh, &mut shelf);
+        *shelf.lock().unwrap_or_else(PoisonError::into_inner) = now;
         complaints.iter().for_each(|complaint| tracing::warn!("{complaint}"));
         jukebox.play_from(&Arc::new(tunes));
         running.tunes.clone_from(&fresh.tunes);

@@ -7,15 +7,28 @@ use crate::base::{Id, TuneId};
 use crate::config::Settings;
 use crate::media::{Tune, Tunes};
 use bytes::Bytes;
+use crossbeam_channel as channel;
 use siphasher::sip::SipHasher13;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::hash::Hasher;
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 
 /// Names in one line of the log.
 const NAMED_MAX: usize = 20;
+
+/// How long a folder of prompts is waited for: far longer than a thousand of them take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What has been read.
+pub struct Loaded {
+    pub tunes: Tunes,
+    /// What is wrong, a sentence each.
+    pub complaints: Vec<String>,
+    pub shelf: Shelf,
+}
 
 /// What was encoded already, by what it was made of.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +64,34 @@ impl Shelf {
         let rows = rows.into_iter().flatten();
         Self(rows.filter_map(|(origin, a, mu)| Some((origin, Tune::of(&a, &mu)?))).collect())
     }
+}
+
+/// [`load`] by a thread of its own, since a folder of prompts may hang, as one of another machine
+/// does whose network is gone.
+///
+/// # Errors
+/// That it does, for a minute.
+pub fn load_in_time(settings: &Settings, shelf: &Shelf) -> Result<Loaded, String> {
+    let (own, mut shelf) = (settings.clone(), shelf.clone());
+    let read = move || {
+        let (tunes, complaints) = load(&own, &mut shelf);
+        Loaded { tunes, complaints, shelf }
+    };
+    within(PATIENCE, read).ok_or_else(|| {
+        let folder = settings.prompts.display();
+        format!("{folder}: the folder of prompts hangs: see to its disk, or to its network")
+    })
+}
+
+/// What comes of it, if it is done so soon; if not, it goes on by itself.
+fn within<T: Send + 'static>(
+    span: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let (sender, done) = channel::bounded(1);
+    let thread = std::thread::Builder::new().name("prompts".into());
+    thread.spawn(move || sender.send(work())).ok()?;
+    done.recv_timeout(span).ok()
 }
 
 /// Every tune of the settings, and a sentence for each thing that is wrong with them. Where none
@@ -215,6 +256,14 @@ mod tests {
     }
 
     #[test]
+    fn q43_a_folder_that_hangs_is_not_waited_for_for_ever() {
+        let (_hangs, never) = channel::bounded::<()>(0);
+        let wait = move || never.recv();
+        assert_eq!(within(Duration::from_millis(1), wait), None);
+        assert_eq!(within(Duration::from_secs(60), || 7), Some(7));
+    }
+
+    #[test]
     fn a_file_that_cannot_be_played_is_named_and_what_is_behind_it_speaks_on() {
         let folder = std::env::temp_dir().join(format!("pukar-tunes-{}", std::process::id()));
         fs::create_dir_all(folder.join("hi/n")).unwrap();
@@ -240,7 +289,11 @@ mod tests {
             (at("bhili/n/5.wav"), "not a sound WAV file", "Callers hear the built-in hi/n/5 in"),
             (at("hi/n/5.wav"), "not a sound WAV file", "Callers hear the built-in hi/n/5 in"),
             (at("bhili/own.wav"), "not a sound WAV file", "It is left out"),
-            (at("hi/pos.wav"), "longer than 1800 s", "Callers hear the built-in hi/pos in"),
+            (
+                at("hi/pos.wav"),
+                "octets, which is more than is read",
+                "Callers hear the built-in hi/pos in",
+            ),
             (at("song.wav"), "3 channels is not supported", "Callers hear a tone in its place"),
         ];
         assert_eq!(complaints.len(), expected.len(), "{complaints:#?}");

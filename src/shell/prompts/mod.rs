@@ -13,6 +13,9 @@ use crate::config::{Country, Settings};
 use crate::wire::wav;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 mod shipped {
@@ -158,7 +161,8 @@ impl Prompts {
             Source::Tone => return Ok(tones::tone(self.country, &found.name).unwrap_or_default()),
             Source::BuiltIn => Cow::Borrowed(shipped(&found.name).unwrap_or_default()),
             Source::File(path) => {
-                Cow::Owned(read(path).map_err(|why| format!("{}: {why}", path.display()))?)
+                let octets = read(path, FILE_MAX);
+                Cow::Owned(octets.map_err(|why| format!("{}: {why}", path.display()))?)
             }
         };
         let mut samples = wav::read(&bytes).map_err(|why| match &found.source {
@@ -212,12 +216,23 @@ fn shipped(name: &str) -> Option<&'static [u8]> {
     Some(shipped::AUDIO[at].1)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let size = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
-    if size > FILE_MAX {
-        return Err(wav::Error::TooLong.to_string());
+/// A whole file of so many octets at most. What is none, as a pipe or a device, is not waited for,
+/// and one that grows while it is read is not read for ever.
+fn read(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let file = file.map_err(|e| e.to_string())?;
+    let about = file.metadata().map_err(|e| e.to_string())?;
+    if !about.is_file() {
+        return Err("it is no regular file; put one there, or take it away".into());
     }
-    std::fs::read(path).map_err(|e| e.to_string())
+    let mut octets = Vec::new();
+    if about.len() <= most {
+        file.take(most + 1).read_to_end(&mut octets).map_err(|e| e.to_string())?;
+    }
+    if about.len() > most || octets.len() as u64 > most {
+        return Err(format!("over {most} octets, which is more than is read"));
+    }
+    Ok(octets)
 }
 
 #[cfg(test)]

@@ -129,6 +129,33 @@ fn a_file_that_is_no_sound_is_named_with_the_reason() {
     fs::remove_dir_all(folder).unwrap();
 }
 
+/// A dead source: whoever waited for it would wait for ever.
+#[test]
+fn q43_what_is_no_regular_file_is_not_waited_for() {
+    let folder = folder("pipe");
+    let make = |name: &str| {
+        let made = std::process::Command::new("mkfifo").arg(folder.join(name)).status();
+        assert!(made.unwrap().success());
+    };
+    make("hi/busy.wav");
+    make("hi.tsv");
+    std::os::unix::fs::symlink("/dev/zero", folder.join("hi/next.wav")).unwrap();
+    fs::create_dir_all(folder.join("hi/n/deep/er/and.wav")).unwrap();
+    let prompts = prompts(&folder);
+    for name in ["hi/busy", "hi/next", "hi/n/deep/er/and"] {
+        let first = prompts.find(name).unwrap();
+        let why = prompts.audio(&first).unwrap_err();
+        let path = folder.join(format!("{name}.wav"));
+        let said = format!("{}: it is no regular file; ", path.display());
+        assert!(why.starts_with(&said), "{why}");
+    }
+    let (best, wrong) = prompts.best("hi/busy");
+    assert_eq!((best.unwrap().0.source, wrong.len()), (Source::BuiltIn, 1));
+    let why = text(&folder, "hi").unwrap_err();
+    assert!(why.contains("hi.tsv: it is no regular file"), "{why}");
+    fs::remove_dir_all(folder).unwrap();
+}
+
 #[test]
 fn every_word_that_a_sentence_may_need_is_shipped() {
     use crate::say::{Thing, vocabulary};

@@ -1,7 +1,7 @@
 //! What the prompts of a language say: a name, a tab and the text, a line each. A third column is
 //! other spellings, for whoever reads what people write. May import: base.
 
-use super::shipped;
+use super::{read, shipped};
 use crate::base::text::name;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -55,11 +55,9 @@ pub fn text(folder: &Path, language: &str) -> Result<Option<Text>, String> {
     let path = folder.join(format!("{language}.tsv"));
     let why = |what: String| format!("{}: {what}", path.display());
     match std::fs::metadata(&path) {
-        Ok(data) if data.len() > FILE_MAX => {
-            Err(why(format!("over {FILE_MAX} octets; it is no list of prompts")))
-        }
         Ok(_) => {
-            let raw = std::fs::read_to_string(&path).map_err(|e| why(e.to_string()))?;
+            let raw = read(&path, FILE_MAX).map_err(why)?;
+            let raw = String::from_utf8(raw).map_err(|e| why(e.to_string()))?;
             Text::read(&raw).map(Some).map_err(why)
         }
         Err(_) => {
