@@ -46,6 +46,16 @@ fn packets_are_moved_by_epoll_unless_something_else_is_said() {
 }
 
 #[test]
+fn phones_behind_a_nat_are_heard_unless_the_configuration_is_strict() {
+    assert!(!read("").unwrap().call.media.strict);
+    assert!(read("[media]\nstrict = true").unwrap().call.media.strict);
+    one(
+        "[media]\nstrict = \"yes\"",
+        "2: strict must be true or false, not text; write true or false",
+    );
+}
+
+#[test]
 fn tones_are_those_of_a_country() {
     assert_eq!(read("").unwrap().country, Country::India);
     for country in Country::ALL {

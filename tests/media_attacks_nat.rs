@@ -184,10 +184,10 @@ fn a_victim_that_is_silent_for_long_is_replaced_by_nobody_far_or_near() {
     });
 }
 
-/// Behind the same NAT nobody can be told from the victim by their address: whoever is there may be
-/// the victim's new port. They are sent nothing, and lose to its first word.
+/// Behind the same NAT nobody can be told from the victim by their address, but by the stream, which
+/// they do not know.
 #[test]
-fn a_silent_victims_neighbour_behind_the_same_nat_hears_nothing_and_loses_to_its_first_word() {
+fn a_silent_victims_neighbour_behind_the_same_nat_neither_hears_nor_is_heard() {
     with_each_engine(|io| {
         let strangers = Strangers::new();
         let more = format!("{io}{ALARM}");
@@ -204,10 +204,39 @@ fn a_silent_victims_neighbour_behind_the_same_nat_hears_nothing_and_loses_to_its
             std::thread::park_timeout(Duration::from_millis(20));
         }
         strangers.have_heard_nothing();
-        duet.until_heard();
+        // Its first word is the first thing that the caller hears.
         duet.talk(200, |duet, _| {
             n += 1;
             strangers.same.send(duet.phone.to, &packet((3, 8, n), &[0xee; 160]));
+        });
+        strangers.have_heard_nothing();
+        duet.end();
+    });
+}
+
+/// `[media] strict`: whoever shares the address of a telephone that has never said a word, for as
+/// long as they like.
+#[test]
+fn with_strict_nobody_at_the_victims_address_is_heard_or_sent_to_before_it_has_spoken() {
+    with_each_engine(|io| {
+        let strangers = Strangers::new();
+        let more = format!("{io}{ALARM}strict = true\n");
+        // It says where it is to be had: with strict a NAT is not looked through.
+        let phone = Some(Place { at: NAT, says: None });
+        let mut duet = Duet::answered(Scene { phone, ..scene(&more) });
+        for n in 0..200 {
+            for (ssrc, stranger) in (1..).zip(strangers.all()) {
+                stranger.send(duet.phone.to, &packet((ssrc, 8, n), &[0xee; 160]));
+            }
+            let said = [0xd5; 160];
+            duet.caller.say(&said);
+        }
+        strangers.have_heard_nothing();
+        duet.until_heard();
+        duet.talk(100, |duet, n| {
+            for (ssrc, stranger) in (1..).zip(strangers.all()) {
+                stranger.send(duet.phone.to, &packet((ssrc, 8, n as u16), &[0xee; 160]));
+            }
         });
         strangers.have_heard_nothing();
         duet.end();

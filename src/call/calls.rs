@@ -89,6 +89,7 @@ impl<'a> Io<'a, '_> {
         side.signalled = signalled;
         side.inband = self.settings.hears_keys(&invited.source);
         side.media_from = self.settings.media_from(routing::trunk(invited));
+        side.strict = self.settings.media.strict;
         if let Some(offer) = &invited.offer {
             side.follow(media, offer);
         }
@@ -101,6 +102,7 @@ impl<'a> Io<'a, '_> {
         let mut side = Side::new(port, family, self.cx.rng);
         side.inband = self.settings.sounds_keys(target);
         side.media_from = self.settings.media_from(target.trunk());
+        side.strict = self.settings.media.strict;
         Box::new(side)
     }
 }

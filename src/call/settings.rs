@@ -367,6 +367,8 @@ pub struct MediaSettings {
     pub silence_hangup: Duration,
     /// The differentiated services code point of what is sent (RFC 2474). Default 46, expedited.
     pub dscp: u8,
+    /// Whoever is not where they said has to prove that they hear us before they are heard.
+    pub strict: bool,
     pub io: MediaIo,
 }
 
@@ -391,6 +393,7 @@ impl Default for MediaSettings {
             silence_alarm: Duration::from_secs(3),
             silence_hangup: Duration::from_secs(60),
             dscp: 46,
+            strict: false,
             io: MediaIo::default(),
         }
     }

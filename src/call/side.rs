@@ -44,6 +44,8 @@ pub struct Side {
     pub inband: bool,
     /// Where else its sound may come from.
     pub media_from: Networks,
+    /// Nobody else is heard unless they prove that they hear us.
+    pub strict: bool,
     /// The far end's last description where it has more than one media line: a later offer of ours
     /// must mirror every one.
     theirs: Option<(Box<Session>, usize)>,
@@ -99,6 +101,7 @@ impl Side {
             signalled: None,
             inband: false,
             media_from: Networks::default(),
+            strict: false,
             theirs: None,
             early: None,
             offers_mux: false,
@@ -321,6 +324,7 @@ impl Side {
             signalled: self.signalled,
             ssrc: audio.ssrc,
             networks: self.media_from,
+            strict: self.strict,
             codec,
             payload,
             ours: ours.0,

@@ -167,6 +167,7 @@ pub fn media(
             .span("silence_hangup", 0..=86_400_000)
             .unwrap_or(defaults.silence_hangup),
         dscp: section.number("dscp", 0..=63).map_or(defaults.dscp, |n| n as u8),
+        strict: section.flag("strict").unwrap_or(defaults.strict),
         io: section.text("io", io).map_or(defaults.io, |at| at.it),
     };
     let media = &settings.call.media;

@@ -127,6 +127,8 @@ pub struct Far {
     pub ssrc: Option<u32>,
     /// Where else its sound may come from.
     pub networks: Networks,
+    /// Whoever is at none of these has to prove that they hear us before they are heard.
+    pub strict: bool,
     pub codec: Codec,
     /// Payload type of the audio, as the far end wants to receive it.
     pub payload: u8,
@@ -260,6 +262,7 @@ impl Far {
             signalled: None,
             ssrc: None,
             networks: Networks::default(),
+            strict: false,
             codec,
             payload: codec.our_payload(),
             ours: codec.our_payload(),

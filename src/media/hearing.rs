@@ -103,6 +103,11 @@ impl Hearing {
         }
     }
 
+    /// The source that was heard last.
+    pub fn ssrc(&self) -> Option<u32> {
+        self.started.then_some(self.ssrc)
+    }
+
     /// When a packet of audio came. Packets of one key press share a timestamp, so they say
     /// nothing.
     #[inline]

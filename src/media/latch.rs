@@ -4,29 +4,31 @@
 //! In: the address that was said, and the source of each packet. Out: whether it is the far end.
 //!
 //! - What was said is believed at once, and beats everyone else for as long as nothing is settled.
-//! - Until it is heard, another source may prove itself by a run of packets of one stream. The less
-//!   likely it is by its address, the longer the run: a spray over many ports proves nothing.
-//! - Where it is known which host the signalling comes from, no other host than that and the said
-//!   one can prove anything, but for its neighbours in the pool of one NAT; inside one site, no
-//!   host outside of it.
-//! - It is then taken on trial. During the trial the said address takes over with one packet, a
-//!   likelier source with its run, and any other, if the first has fallen silent: for a moment
-//!   where it has hardly begun to speak or its own stream goes on, and else for as long as the
-//!   trial is.
+//! - Until it is heard, another source may show itself by a run of packets of one stream: another
+//!   port of the said host, or the host that its signalling comes from. A spray over many ports
+//!   shows nothing. It is then taken on trial for two seconds, in which the said address takes over
+//!   with one packet, and any other if the first has fallen silent: for a moment where it has
+//!   hardly begun to speak or its own stream goes on, and else for as long as the trial is.
 //! - After that nobody else is heard until another address is agreed, or the far end has fallen
-//!   silent: then whoever is likely may be heard in its place, which it takes back with one packet,
-//!   however late. Only its signalling, while it is heard there, makes the new place the far end's:
-//!   behind a carrier's NAT thousands are as likely.
-//! - The unlikely are only borne: a neighbour, a third host of the same site. A phone may send from
-//!   another address than it says, and so may anybody. They are heard after half a second, but what
-//!   is said to the phone goes where the phone said that it listens, and they keep their place only
-//!   until a better claim comes, whenever that is. Whoever reports on what was sent there (RTCP)
-//!   has heard it, and so is the far end; who guesses has soon guessed too often.
+//!   silent: then whoever goes on with its stream (SSRC) from a likely place is it, behind a NAT
+//!   that has begun anew. Behind a carrier's NAT thousands are as likely, and do not know the
+//!   stream. One that has said just now that it begins to speak may begin another stream, from
+//!   wherever it is likely; whoever does is sent nothing while they are on trial, and loses to its
+//!   first word.
+//! - Whoever reports on what was sent to the said address (RTCP) has heard it, and so is the far
+//!   end; who guesses has soon guessed too often. Any other host of the same site has to prove
+//!   itself so, and any at all where it is not known where the signalling comes from. A host that
+//!   is none of these, and no neighbour in the pool of one NAT, can prove nothing.
+//! - Such a neighbour is borne, where a NAT is between: RFC 4787 section 4.1. It is heard after
+//!   half a second, for as long as the far end has not spoken, and what is said goes where the far
+//!   end said that it listens.
 //! - Whose packets name the source (SSRC) that the description named (RFC 5576) is the far end,
 //!   from wherever they come: nobody else has read the description. Once the far end has been heard
 //!   the other party knows its source too; so this holds until then.
 //! - A carrier's own networks, as the configuration has them, are as likely as what it said.
 //! - A less likely source that was there long before anything was agreed is nobody's phone.
+//! - Where the configuration is strict all but the said address, the named source and those
+//!   networks have to prove themselves, and a silent far end is replaced by nobody.
 //!
 //! May import: base.
 
@@ -46,7 +48,7 @@ const FALTER: Duration = Duration::from_millis(200);
 /// ... or for a whole [`TRIAL`] where so many of its packets have come: a spray has fewer for each
 /// of its ports, and a telephone that makes pauses is not to lose its sound to a neighbour's.
 const SPOKEN: u8 = 25;
-/// Packets of a run: same host, other port; the host that signals; none of these.
+/// Packets of a run: same host, other port; the host that signals; its neighbour.
 const RUN_SAME_HOST: u8 = 2;
 const RUN_NAT: u8 = 3;
 const RUN_ELSEWHERE: u8 = 25;
@@ -70,8 +72,12 @@ pub struct Latch {
     strangers: u16,
     /// Who sent before anything was agreed, and since when.
     early: [Option<(SocketAddr, Instant)>; CANDIDATES],
-    /// Where the far end was when it fell silent, and is sent to still.
+    /// Where the far end was when it fell silent, and is sent to still; and its stream.
     doubted: Option<SocketAddr>,
+    stream: Option<u32>,
+    /// It has said that it begins to speak, and has not been heard since.
+    begins: bool,
+    strict: bool,
     /// Since when somebody is heard who is sent nothing, though nobody can be where it is sent.
     unsent: Option<Instant>,
     /// The source that the far end's packets name, and where else they may come from.
@@ -114,6 +120,8 @@ struct Claim {
     likely: bool,
     /// It knows what only the far end knows.
     vouched: bool,
+    /// It counts for nothing until it has proven that it hears us.
+    unproven: bool,
 }
 
 /// A source that may become the far end.
@@ -136,19 +144,21 @@ pub enum Source {
 
 impl Latch {
     /// The address of a new agreement. 0.0.0.0 (hold, RFC 2543) says nothing about where the far
-    /// end is. Returns whether learning starts anew.
-    pub fn agree(&mut self, now: Instant, said: SocketAddr, signalled: Option<IpAddr>) -> bool {
+    /// end is; nor does one that only goes on with the call. `begins`: the far end will speak from
+    /// now on. Returns whether learning starts anew.
+    pub fn agree(
+        &mut self,
+        now: Instant,
+        said: SocketAddr,
+        signalled: Option<IpAddr>,
+        begins: bool,
+    ) -> bool {
+        self.begins |= begins;
         let signalled = signalled.filter(|host| !host.is_unspecified());
         let before = std::mem::replace(&mut self.signalled, signalled);
         // A NAT that has another address by now is signalled from there.
         let moved = before.is_some() && signalled.is_some() && before != signalled;
         let same = self.said == Some(said) && !moved;
-        if let State::Trial { .. } = self.state
-            && same
-        {
-            // Whoever is heard where a far end fell silent is it: it goes on with the call.
-            self.doubted = None;
-        }
         if said.ip().is_unspecified() || said.port() == 0 || same {
             return false;
         }
@@ -168,8 +178,8 @@ impl Latch {
 
     /// What an agreement says besides: the source that its packets name, and networks that they may
     /// come from.
-    pub fn vouch(&mut self, ssrc: Option<u32>, networks: Networks) {
-        (self.ssrc, self.networks) = (ssrc, networks);
+    pub fn vouch(&mut self, ssrc: Option<u32>, networks: Networks, strict: bool) {
+        (self.ssrc, self.networks, self.strict) = (ssrc, networks, strict);
     }
 
     /// Since when somebody is heard who is not the far end for certain, and what is said to it goes
@@ -211,11 +221,11 @@ impl Latch {
     }
 
     /// The far end has fallen silent: it, or its NAT, may have another port by now. True where
-    /// others are listened to from now on.
-    pub fn doubt(&mut self) -> bool {
-        let firm = matches!(self.state, State::Settled { firm: true, .. });
+    /// others are listened to from now on. `stream`: the one that it was heard by.
+    pub fn doubt(&mut self, stream: Option<u32>) -> bool {
+        let firm = matches!(self.state, State::Settled { firm: true, .. }) && !self.strict;
         if firm {
-            self.doubted = self.state.settled();
+            (self.doubted, self.stream) = (self.state.settled(), stream);
         }
         firm
     }
@@ -253,7 +263,7 @@ impl Latch {
         };
         // A phone that is muted reports all the same, and so may whoever is heard in its place.
         let open = !doubted && !self.is_firm() && self.proven.is_none() && self.doubted.is_none();
-        self.said.filter(|_| open).and_then(|said| claim(said, self.signalled, host))
+        self.said.filter(|_| open).and_then(|said| self.claim(said, host, false))
     }
 
     /// This host has told of something that nobody has heard from us.
@@ -295,7 +305,7 @@ impl Latch {
         if let State::Settled { at, .. } = &self.state
             && at == from
         {
-            self.doubted = None;
+            (self.doubted, self.begins) = (None, false);
             return Source::Far;
         }
         self.weigh(now, *from, ssrc, sequence)
@@ -307,7 +317,7 @@ impl Latch {
             State::Settled { firm: true, .. } if self.doubted.is_none() => Source::Stranger,
             _ if known => self.settle(from, true),
             State::Trial { at, until, firm, .. }
-                if *at == from && now >= *until && self.doubted.is_none() =>
+                if *at == from && now >= *until && (self.doubted.is_none() || self.begins) =>
             {
                 let firm = *firm;
                 self.settle(from, firm)
@@ -325,7 +335,7 @@ impl Latch {
 
     fn settle(&mut self, at: SocketAddr, firm: bool) -> Source {
         self.state = State::Settled { at, firm };
-        self.doubted = None;
+        (self.doubted, self.begins) = (None, false);
         self.candidates = [None; CANDIDATES];
         Source::Settled
     }
@@ -345,7 +355,7 @@ impl Latch {
             return Source::Stranger;
         }
         let Claim { firm, likely, vouched, .. } = claim;
-        if self.proven == Some(from.ip()) || vouched {
+        if self.proven == Some(from.ip()) || vouched || self.goes_on(ssrc) {
             return self.settle(from, firm);
         }
         let (until, firm) = if likely { (now + TRIAL, firm) } else { (over, false) };
@@ -356,13 +366,17 @@ impl Latch {
     }
 
     fn claim(&self, said: SocketAddr, from: IpAddr, vouched: bool) -> Option<Claim> {
-        if vouched {
-            return Some(Claim { run: RUN_NAT, firm: true, likely: true, vouched });
+        let known = Claim { run: RUN_NAT, firm: true, likely: true, vouched, unproven: false };
+        if vouched || self.networks.contain(from) {
+            return Some(known);
         }
         let own = claim(said, self.signalled, from);
-        let known = Claim { run: RUN_NAT, firm: true, likely: true, vouched };
-        let known = Some(known).filter(|_| self.networks.contain(from));
-        own.filter(|own| own.likely).or(known).or(own)
+        own.map(|own| Claim { unproven: own.unproven || self.strict, ..own })
+    }
+
+    /// Whether this stream is the one that the far end fell silent in.
+    fn goes_on(&self, ssrc: u32) -> bool {
+        self.doubted.is_some() && self.stream == Some(ssrc)
     }
 
     /// Whether this one has a claim beside whoever is heard now.
@@ -372,18 +386,22 @@ impl Latch {
         }
         let early = !claim.likely && self.early.iter().flatten().any(|(who, _)| *who == from);
         let disproven = self.proven.is_some_and(|host| host != from.ip()) && !claim.firm;
+        let unproven = claim.unproven && self.proven != Some(from.ip());
         let beside = match self.state {
             State::Learning => true,
+            State::Trial { .. } if self.goes_on(ssrc) => claim.likely,
             State::Trial { heard, likely, packets, ssrc: stream, .. } => {
                 // Whoever goes on with its stream from another port is it.
                 let another = likely && packets >= SPOKEN && stream != ssrc;
                 let falters = if another { TRIAL } else { FALTER };
                 now.since(heard) >= falters || !likely && claim.likely
             }
-            State::Settled { .. } if self.doubted.is_some() => claim.likely,
+            State::Settled { .. } if self.doubted.is_some() => {
+                claim.likely && (self.goes_on(ssrc) || self.begins)
+            }
             State::Settled { firm, .. } => !firm && claim.likely && !self.is_firm(),
         };
-        !early && !disproven && beside
+        !early && !disproven && !unproven && beside
     }
 
     /// How many packets of one stream, in order, this source has sent.
@@ -415,22 +433,25 @@ impl State {
 
 /// What this source needs to be taken for the far end; `None` where nothing is enough.
 fn claim(said: SocketAddr, signalled: Option<IpAddr>, from: IpAddr) -> Option<Claim> {
-    let firm = |run, likely| Some(Claim { run, firm: true, likely, vouched: false });
+    let likely = |run| Claim { run, firm: true, likely: true, vouched: false, unproven: false };
+    let unproven = Claim { likely: false, unproven: true, ..likely(RUN_NAT) };
     if said.ip() == from {
-        return firm(RUN_SAME_HOST, true);
+        return Some(likely(RUN_SAME_HOST));
     }
     match signalled {
-        Some(host) if host == from => firm(RUN_NAT, true),
+        Some(host) if host == from => Some(likely(RUN_NAT)),
         // A site's own host may have several addresses, and send from another than it says. Where
         // it signals from the address that it says, that is no NAT's: it can be sent to.
-        Some(host) if is_private(host) && is_private(from) => match said.ip() == host {
-            true => Some(Claim { run: RUN_ELSEWHERE, firm: false, likely: false, vouched: false }),
-            false => firm(RUN_ELSEWHERE, false),
-        },
+        Some(host) if is_private(host) && is_private(from) => {
+            Some(Claim { firm: said.ip() != host, ..unproven })
+        }
         // RFC 4787 section 4.1: a NAT may have a pool of addresses, and take another one for media.
-        Some(host) if are_neighbours(host, from) => firm(RUN_ELSEWHERE, false),
+        Some(host) if are_neighbours(host, from) && is_private(said.ip()) => {
+            Some(Claim { likely: false, ..likely(RUN_ELSEWHERE) })
+        }
+        Some(host) if are_neighbours(host, from) => Some(unproven),
         Some(_) => None,
-        None => firm(RUN_ELSEWHERE, false),
+        None => Some(unproven),
     }
 }
 

@@ -191,15 +191,16 @@ impl Port {
 
     pub(super) fn agree(&mut self, now: Instant, far: Far, out: &mut Vec<Effect>) {
         let settled = self.latch.settled().is_some();
-        let elsewhere = self.latch.agree(now, far.rtp, far.signalled);
-        self.latch.vouch(far.ssrc, far.networks);
+        let begins = far.speaks && self.far.is_none_or(|before| !before.speaks);
+        let elsewhere = self.latch.agree(now, far.rtp, far.signalled, begins);
+        self.latch.vouch(far.ssrc, far.networks, far.strict);
         if elsewhere && settled {
             out.push(Effect::Connect { port: self.id, peer: None });
         }
         if elsewhere || self.far.is_some_and(|before| before.rtcp != far.rtcp) {
             self.rtcp = None;
         }
-        if far.speaks && self.far.is_none_or(|before| !before.speaks) {
+        if begins {
             self.heard = now;
         }
         self.far = Some(far);
@@ -252,7 +253,7 @@ impl Port {
         if over && expected && !self.silent {
             self.silent = true;
             out.push(Effect::Tell(Event::Silent { port: self.id }));
-            if self.latch.doubt() {
+            if self.latch.doubt(self.hearing.ssrc()) {
                 out.push(Effect::Connect { port: self.id, peer: None });
                 self.rethin(out);
             }
