@@ -529,7 +529,7 @@ fn whoever_is_on_a_second_call_is_not_asked_in_the_notes_of_the_first() {
     let (q, op) = (w.q("general"), w.a("op0"));
     w.join(1, q);
     w.answered(1, op);
-    w.desk.wait_beside(op, CallId(7));
+    w.desk.wait_beside(op, CallId(7), |_| true);
     w.released(1, op);
     assert_eq!(w.state(op), AgentState::WrapUp { call: CallId(1) });
     assert_eq!(w.claim(1, op), Err(Unfree::Engaged));

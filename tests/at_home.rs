@@ -164,6 +164,66 @@ fn who_was_paused_by_missed_calls_at_home_comes_back_by_themselves() {
     stage.hang_up(&caller);
 }
 
+/// Bina has talked with a caller from home, and has a minute for her notes.
+fn writes_notes(stage: &mut Stage) {
+    stage.set_agent("bina", "ready");
+    stage.dial("9425000001", "181", "");
+    stage.far_end_answers(BSNL);
+    let port = *stage.opened.last().unwrap();
+    stage.press_at(port, "1");
+    stage.far_end_hangs_up(BSNL);
+    assert_eq!(stage.state("bina"), "wrap-up");
+}
+
+#[test]
+fn notes_that_end_while_codes_are_keyed_in_leave_the_telephone_taken() {
+    for way in ["by time", "by a supervisor", "by code", "in a second call"] {
+        let mut stage = stage();
+        writes_notes(&mut stage);
+        let mut home = calls(&mut stage, BINA);
+        assert_eq!(stage.state("bina"), "wrap-up", "what is keyed in may be of them");
+        let caller = stage.dial("9425000002", "181", "");
+        let rung = stage.invites.len();
+        match way {
+            "by time" => (0..7).for_each(|_| {
+                stage.wait(secs(10));
+                key(&mut stage, &home, "*9");
+            }),
+            "by a supervisor" => stage.set_agent("bina", "end-wrap-up"),
+            "by code" => assert_eq!(key(&mut stage, &home, "*15"), Some(true)),
+            _ => {
+                home = calls(&mut stage, BINA);
+                stage.set_agent("bina", "end-wrap-up");
+            }
+        }
+        assert_eq!(stage.state("bina"), "own-call", "{way}");
+        stage.kill();
+        stage.wait(secs(5));
+        assert_eq!(stage.invites.len(), rung, "{way}: nobody is offered to it");
+        assert_eq!(key(&mut stage, &home, "*163"), Some(false), "{way}: of which call?");
+        leaves(&mut stage, &home);
+        assert_eq!(stage.state("bina"), "offered", "{way}");
+        stage.hang_up(&caller);
+    }
+}
+
+#[test]
+fn whoever_keys_in_codes_while_their_telephone_rings_is_not_rung_again_meanwhile() {
+    let mut stage = stage();
+    stage.habit(BSNL, Habit::Rings);
+    stage.set_agent("bina", "ready");
+    let caller = stage.dial("9425000001", "181", "");
+    assert_eq!(stage.state("bina"), "offered");
+    let home = calls(&mut stage, BINA);
+    let rung = stage.invites.len();
+    stage.wait(secs(12));
+    assert_eq!((stage.state("bina"), stage.invites.len()), ("own-call", rung));
+    assert_eq!(key(&mut stage, &home, "*142"), Some(true));
+    leaves(&mut stage, &home);
+    assert_eq!(stage.state("bina"), "paused");
+    stage.hang_up(&caller);
+}
+
 /// The same, with a phone that is nobody's, at a desk.
 fn stage_with_a_desk() -> Stage {
     let desk = "[[phone]]\nid = \"desk9\"\ncontact = \"sip:desk9@10.2.0.9\"\n";

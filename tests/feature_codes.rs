@@ -263,6 +263,35 @@ fn a_pause_keyed_in_while_notes_are_written_waits_for_them() {
 }
 
 #[test]
+fn a_code_that_asks_leaves_the_notes_theirs_and_nobody_is_offered_when_they_end_meanwhile() {
+    let mut stage = Stage::new(CENTRE);
+    stage.habit(OP1, Habit::Answers);
+    key(&mut stage, OP1, "op1", "*117401");
+    let call = stage.dial("9425000001", "181", "");
+    stage.hang_up(&call);
+    stage.phone_dials(OP1, "op1", "*16");
+    assert_eq!(stage.state("op1"), "wrap-up");
+    stage.press("2");
+    assert_eq!(stage.played.last().copied(), done(&stage));
+    stage.wait(secs(3));
+    assert_eq!(stage.state("op1"), "ready");
+    let record = stage.records.iter().find(|record| record.queue == "general").unwrap();
+    assert_eq!(record.category, "food", "of the call that the notes were of");
+    let call = stage.dial("9425000001", "181", "");
+    stage.hang_up(&call);
+    stage.wait(secs(55));
+    stage.phone_dials(OP1, "op1", "*14");
+    let port = *stage.opened.last().unwrap();
+    let waits = stage.dial("9425000002", "181", "");
+    stage.wait(secs(6));
+    assert_eq!(stage.state("op1"), "own-call", "the phone is taken");
+    stage.press_at(port, "1");
+    stage.wait(secs(3));
+    assert_eq!(stage.state("op1"), "paused");
+    stage.hang_up(&waits);
+}
+
+#[test]
 fn nobody_is_offered_a_caller_while_the_tone_is_heard() {
     let mut stage = Stage::new(CENTRE);
     stage.dial("9425000001", "181", "");

@@ -370,12 +370,14 @@ fn asked_for(rng: &mut Rng, world: &mut World, model: &mut Model, agent: AgentId
 fn own_calls(rng: &mut Rng, world: &mut World, model: &mut Model, agent: AgentId, call: u64) {
     let now = world.now;
     if rng.chance(20) {
-        world.desk.wait_beside(agent, CallId(200 + call));
-        return model.wait_beside(agent, CallId(200 + call));
+        let lives = rng.chance(70);
+        world.desk.wait_beside(agent, CallId(200 + call), |_| lives);
+        return model.wait_beside(agent, CallId(200 + call), lives);
     }
     if rng.chance(50) {
-        world.occupy(agent, 100 + call);
-        return model.occupy(now, agent, CallId(100 + call));
+        let call = model.beside_of(agent).filter(|_| rng.chance(30)).unwrap_or(CallId(100 + call));
+        world.occupy(agent, call.0);
+        return model.occupy(now, agent, call);
     }
     let beside = model.beside_of(agent).filter(|_| rng.chance(50));
     let call = beside.or(model.call_of(agent)).unwrap_or(CallId(call));

@@ -28,7 +28,8 @@ pub(super) struct Agent {
     pub silent: bool,
     pub duty: Duty,
     pub task: Task,
-    /// A second call of their own, beside the one in hand: call waiting.
+    /// A second call of their own, beside the one in hand or its notes: call waiting, or codes that
+    /// are keyed in.
     pub beside: Option<CallId>,
     /// Who it is, as the desk remembers callers, for whom they were asked by name.
     pub asked_by: Option<String>,

@@ -50,25 +50,21 @@ impl Desk {
             )
             | None => return,
         }
+        if let Some(who) = self.agents.get_mut(agent) {
+            who.beside.take_if(|beside| *beside == call);
+        }
         self.set_task(&mut turn, agent, Task::Own(call));
         self.decide(turn);
     }
 
-    /// A second call comes to an agent who has one in hand. When the first is over, with its notes,
-    /// they are in this one; no queue has ever a caller for whoever talks.
-    pub fn wait_beside(&mut self, agent: AgentId, call: CallId) {
+    /// A second call comes to an agent who has one in hand, or rings, or writes notes. When that is
+    /// over, by whatever way, they are in this one; no queue has ever a caller for whoever talks.
+    /// There is one such call at a time, and another takes its place when it lives no more.
+    pub fn wait_beside(&mut self, agent: AgentId, call: CallId, lives: impl Fn(CallId) -> bool) {
         let Some(who) = self.agents.get_mut(agent) else { return };
-        match who.task {
-            Task::Talking(_) | Task::Serving { .. } | Task::Own(_) if who.beside.is_none() => {
-                who.beside = Some(call);
-            }
-            Task::Nothing
-            | Task::Offered(_)
-            | Task::Talking(_)
-            | Task::Claimed { .. }
-            | Task::Serving { .. }
-            | Task::WrapUp { .. }
-            | Task::Own(_) => {}
+        let has_room = who.beside.is_none_or(|before| !lives(before));
+        if who.task != Task::Nothing && has_room {
+            who.beside = Some(call);
         }
     }
 

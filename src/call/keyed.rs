@@ -83,6 +83,15 @@ impl Calls {
         }
     }
 
+    /// The same, when what this agent has in hand is over, or its notes.
+    pub fn keep_next(&mut self, id: CallId, agent: AgentId) {
+        if let Some(own) = self.table.get_mut(id).and_then(|call| call.own.as_mut())
+            && !own.agents.contains(&agent)
+        {
+            own.second_of = Some(agent);
+        }
+    }
+
     /// The code asks for something that was not dialled with it.
     pub fn ask_keys(&mut self, io: &mut Io, id: CallId) {
         io.cx.timers.set(Timer::Code(id), io.cx.now.instant + BETWEEN_KEYS);

@@ -49,7 +49,7 @@ pub struct Extension {
 pub struct Own {
     /// Agents whom it keeps from callers.
     pub agents: Vec<AgentId>,
-    /// To whom it came as a second call, which keeps them when the first is over.
+    /// To whom it came as a second call, which keeps them when the first is over, or its notes.
     pub second_of: Option<AgentId>,
     /// On whose account it is.
     pub account: String,

@@ -3,7 +3,7 @@
 
 use super::own::Denied;
 use super::{Out, Switch, What};
-use crate::acd::{AgentState, Standing};
+use crate::acd::Standing;
 use crate::base::{AgentId, CallId, Now};
 use crate::call::Begun;
 use crate::call::tries::Trial;
@@ -53,27 +53,12 @@ impl Switch {
     }
 
     /// Nobody is offered to a telephone that is taken. Notes go on: what is keyed in may be of
-    /// them.
+    /// them; but they end in this call, and so does all else that the agent has in hand.
     fn keep_at_home(&mut self, now: Now, agent: Option<AgentId>, call: CallId) {
         let Some(agent) = agent else { return };
         match self.state.desk.standing(agent) {
-            Standing::WrapUp => {}
-            // The call before has just ended for this one, in which they go on.
-            Standing::InCall if self.has_left_own(agent) => {
-                self.state.calls.keep(call, agent);
-                self.state.desk.wait_beside(agent, call);
-            }
-            Standing::Off | Standing::Free | Standing::Offered | Standing::InCall => {
-                self.keep(now, Some(agent), call);
-            }
-        }
-    }
-
-    /// Whether the call in which the desk has them is over, and it is about to hear so.
-    fn has_left_own(&self, agent: AgentId) -> bool {
-        match self.state.desk.state(agent) {
-            Some(AgentState::OwnCall { call }) => self.state.calls.get(*call).is_none(),
-            Some(_) | None => false,
+            Standing::Off | Standing::Free => self.keep(now, Some(agent), call),
+            Standing::WrapUp | Standing::Offered | Standing::InCall => self.keep_next(agent, call),
         }
     }
 

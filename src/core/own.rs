@@ -39,7 +39,7 @@ impl Switch {
         self.will_reconcile(now);
         let own = self.state.calls.get(call).and_then(|call| call.own.as_deref());
         if let Some(agent) = own.and_then(|own| own.second_of) {
-            self.state.desk.wait_beside(agent, call);
+            self.state.desk.wait_beside(agent, call, |_| true);
         }
         for agent in agents {
             self.desk(now, |desk, cx, out| desk.occupy(cx, agent, call, out));
@@ -95,7 +95,7 @@ impl Switch {
         self.calls(now, |calls, io| answered = calls.answer_code(io, begun, &at, (phone, act)));
         let Some(call) = answered else { return };
         if act.asks() && rest.is_empty() {
-            self.keep(now, at.agent, call);
+            self.keep_or_next(now, at.agent, call);
             self.calls(now, |calls, io| calls.ask_keys(io, call));
             return;
         }
@@ -115,9 +115,9 @@ impl Switch {
         let result = self.do_code(now, (call, phone, peer), &at, &code, out);
         // The tone is heard in peace: whoever is at the phone is offered nobody meanwhile.
         let ends_wrap_up = matches!(act, Act::LogIn | Act::Ready | Act::EndWrapUp | Act::Category);
-        let wraps_up = at.agent.map(|agent| self.state.desk.standing(agent));
-        if wraps_up != Some(Standing::WrapUp) || ends_wrap_up && result.is_ok() {
-            self.keep(now, at.agent, call);
+        match ends_wrap_up && result.is_ok() {
+            true => self.keep(now, at.agent, call),
+            false => self.keep_or_next(now, at.agent, call),
         }
         let result = match (act, result) {
             (Act::LogIn | Act::Ready, Ok(agent)) => {
@@ -144,6 +144,21 @@ impl Switch {
         }
         self.state.calls.keep(call, agent);
         self.desk(now, |desk, cx, out| desk.occupy(cx, agent, call, out));
+    }
+
+    /// The same, when notes are over that are written just now.
+    fn keep_or_next(&mut self, now: Now, agent: Option<AgentId>, call: CallId) {
+        match agent.filter(|agent| self.state.desk.standing(*agent) == Standing::WrapUp) {
+            Some(agent) => self.keep_next(agent, call),
+            None => self.keep(now, agent, call),
+        }
+    }
+
+    /// When whatever this agent has in hand is over, they are in this call.
+    pub(super) fn keep_next(&mut self, agent: AgentId, call: CallId) {
+        self.state.calls.keep_next(call, agent);
+        let super::State { desk, calls, .. } = &mut self.state;
+        desk.wait_beside(agent, call, |beside| calls.get(beside).is_some());
     }
 
     fn do_code(
@@ -288,12 +303,12 @@ impl Switch {
     ) -> Result<(), String> {
         let known = self.settings.call.codes.category(category);
         let category = known.ok_or_else(|| self.no_category(category))?.name.clone();
+        let calls = &self.state.calls;
+        let is_talk = |call: CallId| calls.get(call).is_some_and(|call| !call.is_coded());
         let call = match self.state.desk.state(agent) {
-            Some(
-                AgentState::Talking { call }
-                | AgentState::WrapUp { call }
-                | AgentState::OwnCall { call },
-            ) => *call,
+            Some(AgentState::Talking { call } | AgentState::WrapUp { call }) => *call,
+            // The one in which they key this in is about nothing.
+            Some(AgentState::OwnCall { call }) if is_talk(*call) => *call,
             _ => return Err("the agent has no call, in hand or to wrap up".into()),
         };
         self.categorised(now, call, agent, category, out);

@@ -168,17 +168,17 @@ impl Model {
     pub fn occupy(&mut self, now: Instant, agent: AgentId, call: CallId) {
         for a in self.agents.iter_mut().filter(|a| a.id == agent) {
             if matches!(a.busy, None | Some(Busy::WrapsUp(_))) {
+                a.beside.take_if(|beside| *beside == call);
                 a.busy = Some(Busy::Own(call));
             }
         }
         self.finish(now);
     }
 
-    pub fn wait_beside(&mut self, agent: AgentId, call: CallId) {
-        for a in self.agents.iter_mut().filter(|a| a.id == agent && a.beside.is_none()) {
-            if matches!(a.busy, Some(Busy::Talks(_) | Busy::Serves(..) | Busy::Own(_))) {
-                a.beside = Some(call);
-            }
+    /// `lives`: whether the call that is there already does.
+    pub fn wait_beside(&mut self, agent: AgentId, call: CallId, lives: bool) {
+        for a in self.agents.iter_mut().filter(|a| a.id == agent && a.busy.is_some()) {
+            a.beside = a.beside.filter(|_| lives).or(Some(call));
         }
     }
 
