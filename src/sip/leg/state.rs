@@ -2,7 +2,7 @@
 //! a box that goes away with it.
 
 use super::refer::Referral;
-use crate::base::{Instant, TransactionId, TrunkId};
+use crate::base::{Instant, TransactionId, TrunkId, limits};
 use crate::sip::dialog::Dialog;
 use crate::sip::session::{self, Session};
 use crate::sip::{Body, Cause, Dial, Hop};
@@ -82,6 +82,10 @@ pub struct Calling {
     pub credentials: Vec<(bool, String)>,
     pub challenges: u8,
     pub forks: Vec<Fork>,
+    /// The tags of all who ring: behind a proxy that forks, more than one.
+    pub rings: Vec<Box<str>>,
+    /// Those of them who have left, as if they had answered.
+    pub left: Vec<Box<str>>,
     /// What the dialog was before a reliable provisional response made an early one of it.
     pub plain: Option<Box<Dialog>>,
 }
@@ -228,8 +232,27 @@ impl Calling {
             credentials: Vec::new(),
             challenges: 0,
             forks: Vec::new(),
+            rings: Vec::new(),
+            left: Vec::new(),
             plain: None,
         }
+    }
+
+    /// Somebody rings, of as many as are kept in mind.
+    pub fn rings(&mut self, tag: &str) {
+        let is_new = [&self.rings, &self.left].iter().all(|tags| tags.iter().all(|t| **t != *tag));
+        if is_new && self.rings.len() < limits::FORKS_MAX {
+            self.rings.push(tag.into());
+        }
+    }
+
+    /// One has left; whether others ring.
+    pub fn goes_on_without(&mut self, tag: &str) -> bool {
+        self.rings.retain(|known| **known != *tag);
+        if self.left.len() < limits::FORKS_MAX {
+            self.left.push(tag.into());
+        }
+        !self.rings.is_empty()
     }
 
     pub fn fork(&mut self, tag: &str) -> Option<&mut Fork> {

@@ -8,7 +8,7 @@ use crate::sip::dialog::Dialog;
 use crate::sip::receive::Sent;
 use crate::sip::resolve::{Place, Server};
 use crate::sip::transaction::table::{Purpose, User};
-use crate::sip::{Notice, compose, digest, route};
+use crate::sip::{Cause, Notice, compose, digest, route};
 use crate::wire::sip::{Message, Method, Name, Uri, percent, quoted};
 use std::net::IpAddr;
 
@@ -121,6 +121,9 @@ impl Leg {
         if status == 100 {
             return;
         }
+        if let (Some(calling), Some(tag)) = (self.calling(), message.to.tag()) {
+            calling.rings(tag);
+        }
         self.note_abilities(message);
         if !self.prack(desk, message) {
             return;
@@ -136,6 +139,7 @@ impl Leg {
         };
         let offer = calling.dial.offer.clone();
         let tag = message.to.tag().unwrap_or_default();
+        let has_left = calling.left.iter().any(|left| **left == *tag);
         let early = calling.fork(tag).and_then(|fork| fork.answer.take());
         if *self.dialog.remote_tag != *tag {
             self.leave_early_dialog();
@@ -148,6 +152,12 @@ impl Leg {
         self.acknowledge(desk, message, transaction);
         self.phase = Phase::Talking;
         desk.cx.timers.cancel(Timer::Unheard(desk.id));
+        if has_left {
+            // It comes after its own BYE; and who forked the INVITE has cancelled all others by now
+            // (RFC 3261 section 16.7).
+            self.tell(desk, Notice::LeftEarly { leg: desk.id, cause: Cause::default() });
+            self.silent = true;
+        }
         if self.silent {
             // The answer crossed our CANCEL, and nobody wants it: RFC 3261 section 9.1, section 15.
             let cause = self.cause.take().map(|c| *c).unwrap_or_default();
@@ -202,6 +212,8 @@ impl Leg {
         // Section 13.2.2.3: "All early dialogs are considered terminated upon reception of the
         // non-2xx final response."
         calling.forks.clear();
+        calling.rings.clear();
+        calling.left.clear();
         self.leave_early_dialog();
         self.settle_asked(desk);
         let Some(calling) = self.calling() else { return };

@@ -15,7 +15,10 @@ impl Leg {
         transaction: TransactionId,
         hop: Hop,
     ) {
-        if !self.dialog.take_seq(message.cseq.number) {
+        // Branches of an INVITE that is not answered count each for themselves.
+        let is_branch =
+            matches!(self.phase, Phase::Calling(_)) && self.dialog.remote_tag.is_empty();
+        if !is_branch && !self.dialog.take_seq(message.cseq.number) {
             return self.reply(desk, transaction, 500);
         }
         let unknown = compose::unknown_options(message);
@@ -71,12 +74,18 @@ impl Leg {
     }
 
     fn hung_up(&mut self, desk: &mut Desk, message: &Message, transaction: TransactionId) {
-        if matches!(self.phase, Phase::Calling(_)) {
+        if let Phase::Calling(calling) = &mut self.phase {
+            let tag = message.from.tag().unwrap_or_default();
+            let others_ring = calling.goes_on_without(tag);
             // RFC 3261 section 15: "The callee's UA MAY send a BYE on a confirmed dialog, but MUST
             // NOT send a BYE on an early dialog." To the phone it was confirmed: its 2xx was lost,
             // with a process that died perhaps. It rings no more, and nobody is kept for it.
             self.reply(desk, transaction, 481);
-            return self.gone_early(desk, compose::cause_of(message));
+            // The INVITE was forked on its way, and may be answered by another.
+            return match others_ring {
+                true => {}
+                false => self.gone_early(desk, compose::cause_of(message)),
+            };
         }
         let own_tag = tag::tag(desk.id, self.secret);
         desk.give(message, transaction, (200, &own_tag), |_| {});

@@ -221,6 +221,53 @@ fn a_phone_that_leaves_before_we_have_had_its_answer_is_free_at_once() {
 }
 
 #[test]
+fn a_branch_of_a_fork_that_leaves_early_leaves_the_others_ringing() {
+    let ringing = |world: &mut World| {
+        let (leg, invite) = world.calling();
+        for tag in ["a", "b"] {
+            world.say(&answer(&invite, 180, tag, "", ""));
+        }
+        world.take_notices(0);
+        (leg, invite)
+    };
+    let bye = |invite: &str, tag: &str, seq: u32| {
+        let to = header(invite, "To");
+        let known = invite.replace(&format!("To: {to}"), &format!("To: {to};tag={tag}"));
+        within("BYE", seq, &turned(&known), "", "")
+    };
+    let mut world = World::single(|_| {});
+    let (leg, invite) = ringing(&mut world);
+    assert_eq!(starts(&world.say(&bye(&invite, "a", 7))), ["SIP/2.0 481"]);
+    assert!(world.take_notices(0).is_empty(), "the phone of the other rings on");
+    assert_eq!(starts(&world.say(&answer(&invite, 200, "b", "", "v=0 b\n"))), ["ACK"]);
+    let body = Some(sdp("v=0 b\r\n"));
+    assert_eq!(world.take_notices(0), [Notice::Answered { leg, body }]);
+    // Whose sequence numbers are its own.
+    assert_eq!(starts(&world.say(&bye(&invite, "b", 3))), ["SIP/2.0 200"]);
+    // The answer of the one that has left comes after all: then nobody else's does.
+    let mut world = World::single(|_| {});
+    let (leg, invite) = ringing(&mut world);
+    world.say(&bye(&invite, "a", 7));
+    let late = answer(&invite, 200, "a", "", "v=0\n");
+    let sent = world.say(&late);
+    assert_eq!(starts(&sent), ["ACK", "BYE"]);
+    let told = world.take_notices(0);
+    let [Notice::LeftEarly { leg: l, .. }, Notice::Stopped { .. }] = told[..] else {
+        panic!("{told:?}");
+    };
+    assert_eq!(l, leg);
+    world.say(&answer(&sent[1], 481, "", "", ""));
+    assert_eq!(starts(&world.say(&late)), ["ACK"]);
+    // The last of them to leave ends it.
+    let mut world = World::single(|_| {});
+    let (leg, invite) = ringing(&mut world);
+    world.say(&bye(&invite, "a", 7));
+    assert_eq!(starts(&world.say(&bye(&invite, "b", 2))), ["SIP/2.0 481", "CANCEL"]);
+    let told = world.take_notices(0);
+    assert!(matches!(told[..], [Notice::LeftEarly { leg: l, .. }] if l == leg));
+}
+
+#[test]
 fn a_challenge_is_answered_once_with_the_trunks_login() {
     let login = Login { user: "u".into(), secret: Secret("p".into()) };
     let mut world = World::single(|s| s.trunks[0].login = Some(login));
