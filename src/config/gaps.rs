@@ -1,21 +1,19 @@
 //! Whether the roster leaves a queue alone: at some time of an ordinary week, or on a day that
 //! differs. One that somebody outside the roster serves, or that says what becomes of its callers
 //! then, is not left alone; nor is one that overflows, while it is unstaffed, to where somebody is.
+//! Of a day that differs only those are looked at who work less than on others of its weekday.
 
+use super::minutes::{DAY, Day, WEEK, counted, gaps};
 use super::mistake::{Log, Place};
 use super::settings::Settings;
 use super::shifts::DAYS;
 use super::tree::{Table, Value};
-use crate::acd::{Calendar, DAY_MINUTES, Elsewhere, Member, QueueSettings, Shift, When};
-use crate::base::{Id, Wall};
+use crate::acd::{Elsewhere, Exception, QueueSettings, Shift, When, members_on, works};
+use crate::base::Id;
 use crate::call::Centre;
 use jiff::civil::Date;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 
-const DAY: usize = DAY_MINUTES as usize;
-const WEEK: usize = 7 * DAY;
-const MINUTE_MICROS: i64 = 60_000_000;
 const INSTEAD: &str = "add [[queue.overflow]] with unstaffed = true, or say what becomes of \
                        callers then: when_unstaffed = \"callback\", or \"wait\"";
 
@@ -30,13 +28,12 @@ pub struct Written<'a> {
 pub fn find(written: &Written, settings: &Settings, log: &mut Log) {
     let Some(place) = written.shifts.first().map(|table| table.place) else { return };
     let cover = Cover::new(written.queues, settings);
-    let mut sound: Vec<usize> = Vec::new();
-    let week = cover.week();
+    let mut sound: Vec<(usize, &BTreeSet<Crew>)> = Vec::new();
     for (at, queue) in settings.acd.queues.iter().enumerate() {
-        let covered = cover.of(at, &week, &mut BTreeSet::new());
-        let all = covered.map_or_else(Vec::new, |covered| gaps(&covered));
+        let Some(crews) = cover.queues.get(at).and_then(Option::as_ref) else { continue };
+        let all = gaps(&cover.week_of(crews));
         let Some(&(from, until)) = all.first() else {
-            sound.push(at);
+            sound.push((at, crews));
             continue;
         };
         let more = match all.len() - 1 {
@@ -50,12 +47,12 @@ pub fn find(written: &Written, settings: &Settings, log: &mut Log) {
         log.add(place, what, format!("close the gap, {INSTEAD}"));
     }
     for date in cover.days_that_differ() {
-        let Some(day) = cover.day(date) else { continue };
-        sound.retain(|&at| {
-            let covered = cover.of(at, &day, &mut BTreeSet::new());
-            let Some((from, until)) = covered.and_then(|covered| first_gap(&covered)) else {
-                return true;
-            };
+        if sound.is_empty() {
+            return;
+        }
+        let Some(other) = cover.on(date) else { continue };
+        sound.retain(|&(at, crews)| {
+            let Some((from, until)) = cover.gap_of(crews, &other) else { return true };
             let name = &settings.acd.queues[at].name;
             let who = format!("nobody who serves queue \"{name}\" is on shift");
             let what = format!("{who} on {date} from {} to {}", clock(from), clock(until));
@@ -64,12 +61,6 @@ pub fn find(written: &Written, settings: &Settings, log: &mut Log) {
             false
         });
     }
-}
-
-/// A week or a day: how many minutes it has, and when which crews work.
-struct Times {
-    minutes: usize,
-    works: Vec<(Range<usize>, BTreeSet<Crew>)>,
 }
 
 /// Agents of the same skills, by a number.
@@ -84,13 +75,29 @@ struct Served {
     ways: Vec<Option<usize>>,
 }
 
+/// A date on which somebody works less than on others of its weekday.
+struct Other {
+    weekday: usize,
+    /// When those work of whom it may differ, and whom of them that day has for less.
+    crews: BTreeMap<Crew, Day>,
+    fewer: BTreeSet<Crew>,
+}
+
 struct Cover<'a> {
     settings: &'a Settings,
-    calendar: Calendar<'a>,
     crew_of: BTreeMap<&'a str, Crew>,
-    /// Crews some of whom no shift names.
-    outside: BTreeSet<Crew>,
-    queues: Vec<Served>,
+    /// Of each crew: the ordinary week, and the shifts on which some of them ever are.
+    weeks: Vec<[Day; 7]>,
+    comes: Vec<BTreeSet<usize>>,
+    /// Of each shift, by its place: the crews who are on it ordinarily, and its exceptions.
+    crews: Vec<BTreeSet<Crew>>,
+    exceptions: Vec<BTreeMap<Date, &'a Exception>>,
+    /// On which dates which shifts have one.
+    excepted: BTreeMap<Date, BTreeSet<usize>>,
+    /// The shifts that work on each holiday.
+    holidays: BTreeMap<Date, BTreeSet<usize>>,
+    /// Who is there for callers of each queue; `None`: they are not simply left.
+    queues: Vec<Option<BTreeSet<Crew>>>,
 }
 
 impl<'a> Cover<'a> {
@@ -98,128 +105,249 @@ impl<'a> Cover<'a> {
         let shifts = &settings.roster.shifts;
         let everybody = shifts.iter().flat_map(Shift::everybody);
         let on_roster: BTreeSet<&str> = everybody.map(|member| member.agent.as_str()).collect();
-        let mut crews: BTreeMap<Vec<(&str, u8)>, Crew> = BTreeMap::new();
+        let mut known: BTreeMap<Vec<(&str, u8)>, Crew> = BTreeMap::new();
         let (mut crew_of, mut outside) = (BTreeMap::new(), BTreeSet::new());
         for agent in &settings.acd.agents {
             let skills = agent.skills.iter().map(|skill| (skill.name.as_str(), skill.level));
-            let next = crews.len();
-            let crew = *crews.entry(skills.collect()).or_insert(next);
+            let next = known.len();
+            let crew = *known.entry(skills.collect()).or_insert(next);
             crew_of.insert(agent.id.as_str(), crew);
             if !on_roster.contains(agent.id.as_str()) {
                 outside.insert(crew);
             }
         }
-        let queues = settings.acd.queues.iter().zip(written);
-        let queues = queues.map(|(queue, table)| served(settings, queue, table, &crews)).collect();
-        Self { settings, calendar: Calendar::new(&settings.roster), crew_of, outside, queues }
+        let names: BTreeMap<&str, usize> =
+            shifts.iter().enumerate().map(|(at, shift)| (shift.name.as_str(), at)).collect();
+        let holidays = settings.roster.holidays.iter().map(|holiday| {
+            let shifts = holiday.shifts.iter().filter_map(|name| names.get(name.as_str()).copied());
+            (holiday.date, shifts.collect())
+        });
+        let exceptions = shifts.iter().map(|shift| {
+            // Of two of one day the first counts.
+            shift.exceptions.iter().rev().map(|day| (day.date, day)).collect()
+        });
+        let mut cover = Self {
+            settings,
+            excepted: BTreeMap::new(),
+            weeks: vec![[Day::NONE; 7]; known.len()],
+            comes: vec![BTreeSet::new(); known.len()],
+            crews: Vec::new(),
+            exceptions: exceptions.collect(),
+            holidays: holidays.collect(),
+            queues: all_served(settings, written, &known, &outside),
+            crew_of,
+        };
+        shifts.iter().enumerate().for_each(|(at, shift)| cover.take(at, shift));
+        cover
     }
 
-    /// The minutes in which somebody is there for callers of the queue; `None`: there always is,
-    /// or they are not simply left. `seen`: queues on the way here.
-    fn of(&self, at: usize, times: &Times, seen: &mut BTreeSet<usize>) -> Option<Vec<bool>> {
-        let is_first = seen.is_empty();
-        seen.insert(at);
-        let queue = self.queues.get(at)?;
-        // Whatever a queue does with its own callers while it is unstaffed, from another it takes
-        // nobody then: they go on along its ways.
-        let is_closed = is_first && (queue.planned || queue.crews.is_empty());
-        if is_closed || !queue.crews.is_disjoint(&self.outside) {
+    fn take(&mut self, at: usize, shift: &'a Shift) {
+        let crew = |name: &str| self.crew_of.get(name).copied();
+        let crews: BTreeSet<Crew> =
+            members_on(shift, None).filter_map(|m| crew(&m.agent)).collect();
+        let ever = shift.everybody().filter_map(|member| crew(&member.agent));
+        for crew in ever.collect::<BTreeSet<_>>() {
+            self.comes[crew].insert(at);
+        }
+        for &crew in &crews {
+            for day in (0..7).filter(|day| shift.days[*day]) {
+                self.weeks[crew][day].fill(shift.today());
+                self.weeks[crew][(day + 1) % 7].fill(shift.day_after());
+            }
+        }
+        for date in self.exceptions[at].keys() {
+            self.excepted.entry(*date).or_default().insert(at);
+        }
+        self.crews.push(crews);
+    }
+
+    fn week_of(&self, crews: &BTreeSet<Crew>) -> [Day; 7] {
+        std::array::from_fn(|day| together(crews.iter().map(|&crew| &self.weeks[crew][day])))
+    }
+
+    fn gap_of(&self, crews: &BTreeSet<Crew>, other: &Other) -> Option<(usize, usize)> {
+        if crews.is_disjoint(&other.fewer) {
             return None;
         }
-        let mut covered = vec![false; times.minutes];
-        let own = times.works.iter().filter(|(_, crews)| !crews.is_disjoint(&queue.crews));
-        own.for_each(|(minutes, _)| covered[minutes.clone()].fill(true));
-        for way in &queue.ways {
-            let to = (*way)?;
-            if !seen.contains(&to) {
-                let there = self.of(to, times, seen)?;
-                covered.iter_mut().zip(there).for_each(|(here, there)| *here |= there);
-            }
-        }
-        Some(covered)
+        let day = |crew: &Crew| other.crews.get(crew).unwrap_or(&self.weeks[*crew][other.weekday]);
+        together(crews.iter().map(day)).first_gap()
     }
 
-    fn week(&self) -> Times {
-        let mut works = Vec::new();
-        for shift in &self.settings.roster.shifts {
-            let crews = self.crews(shift.members.iter());
-            let length = match shift.until > shift.from {
-                true => shift.until - shift.from,
-                false => DAY_MINUTES - shift.from + shift.until,
-            };
-            for day in (0..7).filter(|day| shift.days[*day]) {
-                let from = day * DAY + usize::from(shift.from);
-                let until = from + usize::from(length);
-                works.push((from..until.min(WEEK), crews.clone()));
-                works.push((0..until.saturating_sub(WEEK), crews.clone()));
-            }
+    /// What differs on that date, where somebody works less.
+    fn on(&self, date: Date) -> Option<Other> {
+        let weekday = weekday(date);
+        let before = date.yesterday().ok();
+        let days = [Some(date), before].into_iter().flatten();
+        let suspects: BTreeSet<Crew> = days.flat_map(|day| self.differing(day)).collect();
+        let is_fewer = |crew: &&Crew| {
+            let ordinary = &self.weeks[**crew][weekday];
+            !self.day_of(**crew, date, Some(ordinary)).covers(ordinary)
+        };
+        let fewer: BTreeSet<Crew> = suspects.iter().filter(is_fewer).copied().collect();
+        if fewer.is_empty() {
+            return None;
         }
-        Times { minutes: WEEK, works }
+        let crews = suspects.into_iter().map(|crew| (crew, self.day_of(crew, date, None)));
+        Some(Other { weekday, crews: crews.collect(), fewer })
     }
 
-    fn day(&self, date: Date) -> Option<Times> {
-        let (from, until) = self.calendar.day(date)?;
-        // A day on which the clocks change has another length.
-        let length = (until.0 - from.0) / MINUTE_MICROS;
-        let minute = |at: Wall| ((at.0 - from.0) / MINUTE_MICROS).clamp(0, length) as usize;
-        let turns = self.calendar.between(from, until).into_iter();
-        let works = turns.map(|turn| {
-            let crews = self.crews(self.calendar.members(&turn).into_iter());
-            (minute(turn.starts)..minute(turn.ends), crews)
+    /// The crews of each shift that on this date is not as it is otherwise.
+    fn differing(&self, date: Date) -> BTreeSet<Crew> {
+        let shifts = &self.settings.roster.shifts;
+        let on_holiday = self.holidays.get(&date).into_iter().flat_map(|named| {
+            counted(shifts.len());
+            let ordinary = shifts.iter().map(|shift| shift.days[weekday(date)]).enumerate();
+            ordinary.filter(|(at, works)| named.contains(at) != *works).map(|(at, _)| at)
         });
-        Some(Times { minutes: length as usize, works: works.collect() })
+        let own = on_holiday.flat_map(|at| self.crews[at].iter().copied());
+        let excepted = self.excepted.get(&date).into_iter().flatten();
+        let theirs = excepted.flat_map(|&at| {
+            let instead = self.exceptions[at].get(&date).into_iter().flat_map(|day| &day.instead);
+            let instead = instead.filter_map(|member| self.crew_of.get(member.agent.as_str()));
+            self.crews[at].iter().chain(instead).copied()
+        });
+        own.chain(theirs).collect()
     }
 
-    fn crews<'m>(&self, members: impl Iterator<Item = &'m Member>) -> BTreeSet<Crew> {
-        members.filter_map(|member| self.crew_of.get(member.agent.as_str()).copied()).collect()
+    /// When this crew works on that date, or as much of it as covers `enough`.
+    fn day_of(&self, crew: Crew, date: Date, enough: Option<&Day>) -> Day {
+        let mut day = Day::NONE;
+        let before = date.yesterday().ok();
+        for &at in &self.comes[crew] {
+            let shift = &self.settings.roster.shifts[at];
+            if self.is_on(crew, at, date) {
+                day.fill(shift.today());
+            }
+            if !shift.day_after().is_empty() && before.is_some_and(|day| self.is_on(crew, at, day))
+            {
+                day.fill(shift.day_after());
+            }
+            if enough.is_some_and(|enough| day.covers(enough)) {
+                break;
+            }
+        }
+        day
+    }
+
+    fn is_on(&self, crew: Crew, at: usize, date: Date) -> bool {
+        counted(1);
+        let shift = &self.settings.roster.shifts[at];
+        let exception = self.exceptions[at].get(&date).copied();
+        let named = self.holidays.get(&date).map(|named| named.contains(&at));
+        works(shift, date, exception, named)
+            && match exception {
+                None => self.crews[at].contains(&crew),
+                Some(_) => members_on(shift, exception)
+                    .any(|member| self.crew_of.get(member.agent.as_str()) == Some(&crew)),
+            }
     }
 
     /// Holidays and exceptions, and the days after them, into which their nights last.
     fn days_that_differ(&self) -> BTreeSet<Date> {
-        let roster = &self.settings.roster;
-        let holidays = roster.holidays.iter().map(|holiday| holiday.date);
-        let exceptions = roster.shifts.iter().flat_map(|shift| &shift.exceptions);
-        let dates = holidays.chain(exceptions.map(|exception| exception.date));
-        dates.flat_map(|date| [Some(date), date.tomorrow().ok()]).flatten().collect()
+        let dates = self.holidays.keys().chain(self.excepted.keys());
+        dates.flat_map(|date| [Some(*date), date.tomorrow().ok()]).flatten().collect()
     }
 }
 
-/// Who may take somebody of this queue at some time of the wait, and where the others go.
-fn served(
+fn together<'d>(days: impl Iterator<Item = &'d Day>) -> Day {
+    let mut all = Day::NONE;
+    for day in days {
+        all.add(day);
+        if all.is_full() {
+            break;
+        }
+    }
+    all
+}
+
+fn weekday(date: Date) -> usize {
+    date.weekday().to_monday_zero_offset() as usize
+}
+
+fn all_served(
     settings: &Settings,
-    queue: &QueueSettings,
-    table: &Table,
-    crews: &BTreeMap<Vec<(&str, u8)>, Crew>,
-) -> Served {
-    let level = queue.lowest_level();
-    let able = crews.iter().filter(|(skills, _)| {
-        let has = |skill: &String| skills.iter().any(|own| own.0 == *skill && own.1 >= level);
-        queue.skills.iter().all(has)
+    written: &[&Table],
+    known: &BTreeMap<Vec<(&str, u8)>, Crew>,
+    outside: &BTreeSet<Crew>,
+) -> Vec<Option<BTreeSet<Crew>>> {
+    let mut able: BTreeMap<&str, BTreeMap<Crew, u8>> = BTreeMap::new();
+    for (skills, crew) in known {
+        for (skill, level) in skills {
+            able.entry(skill).or_default().insert(*crew, *level);
+        }
+    }
+    let queues = settings.acd.queues.iter();
+    let names = queues.clone().enumerate().map(|(at, queue)| (queue.name.as_str(), at)).collect();
+    let served = queues.zip(written).map(|(queue, table)| Served {
+        planned: table.entries.contains_key("when_unstaffed"),
+        crews: crews_of(queue, &able, known.len()),
+        ways: ways_of(queue, settings, &names),
     });
-    let named = |name: &str| settings.acd.queues.iter().position(|queue| queue.name == name);
+    let served: Vec<Served> = served.collect();
+    (0..served.len()).map(|at| reached(&served, at, outside)).collect()
+}
+
+/// Who may take somebody of this queue at some time of the wait.
+fn crews_of(
+    queue: &QueueSettings,
+    able: &BTreeMap<&str, BTreeMap<Crew, u8>>,
+    all: usize,
+) -> BTreeSet<Crew> {
+    let level = queue.lowest_level();
+    let have = |skill: &String| able.get(skill.as_str());
+    let can = |crew: &Crew, skill: &String| {
+        have(skill).and_then(|crews| crews.get(crew)).is_some_and(|own| *own >= level)
+    };
+    match queue.skills.first() {
+        None => (0..all).collect(),
+        Some(first) => {
+            let some = have(first).into_iter().flat_map(BTreeMap::keys);
+            let able = some.filter(|crew| queue.skills.iter().all(|skill| can(crew, skill)));
+            able.copied().collect()
+        }
+    }
+}
+
+fn ways_of(
+    queue: &QueueSettings,
+    settings: &Settings,
+    names: &BTreeMap<&str, usize>,
+) -> Vec<Option<usize>> {
     let local = |district: &str| match settings.call.district(district)?.centre {
         Centre::Queue(queue) => Some(queue.slot() as usize),
         Centre::Trunk(_) => None,
     };
     let ways = settings.overflows.iter().filter(|out| out.queue == queue.name);
     let ways = ways.flat_map(|out| &out.ways).filter(|way| way.when == When::Unstaffed);
-    Served {
-        planned: table.entries.contains_key("when_unstaffed"),
-        crews: able.map(|(_, crew)| *crew).collect(),
-        ways: ways
-            .map(|way| match &way.to {
-                Elsewhere::Queue(name) => named(name),
-                Elsewhere::District(name) => local(name),
-            })
-            .collect(),
-    }
+    let ways = ways.map(|way| match &way.to {
+        Elsewhere::Queue(name) => names.get(name.as_str()).copied(),
+        Elsewhere::District(name) => local(name),
+    });
+    ways.collect()
 }
 
-/// The first time of a day at which nobody is there.
-fn first_gap(covered: &[bool]) -> Option<(usize, usize)> {
-    let from = covered.iter().position(|on| !on)?;
-    let length = covered[from..].iter().position(|on| *on).unwrap_or(covered.len() - from);
-    Some((from, from + length))
+/// The crews of a queue and of all that its ways lead to; `None`: somebody always is there, or its
+/// callers are not simply left.
+fn reached(queues: &[Served], first: usize, outside: &BTreeSet<Crew>) -> Option<BTreeSet<Crew>> {
+    // Whatever a queue does with its own callers while it is unstaffed, from another it takes
+    // nobody then: they go on along its ways.
+    if queues[first].planned || queues[first].crews.is_empty() {
+        return None;
+    }
+    let (mut crews, mut seen, mut next) = (BTreeSet::new(), BTreeSet::from([first]), vec![first]);
+    while let Some(queue) = next.pop().and_then(|at| queues.get(at)) {
+        if !queue.crews.is_disjoint(outside) {
+            return None;
+        }
+        crews.extend(&queue.crews);
+        for way in &queue.ways {
+            let to = (*way)?;
+            if seen.insert(to) {
+                next.push(to);
+            }
+        }
+    }
+    Some(crews)
 }
 
 fn holiday_at(tables: &[&Table], date: Date) -> Option<Place> {
@@ -231,20 +359,6 @@ fn holiday_at(tables: &[&Table], date: Date) -> Option<Place> {
     tables.iter().find(of_date).map(|table| table.place)
 }
 
-/// The spans of a week, in minutes from Monday, in which nobody is there.
-fn gaps(covered: &[bool]) -> Vec<(usize, usize)> {
-    // A gap over the end of the week is one gap: begin to count where somebody works.
-    let Some(start) = covered.iter().position(|on| *on) else { return vec![(0, WEEK)] };
-    let mut gaps: Vec<(usize, usize)> = Vec::new();
-    for minute in (start..start + WEEK).filter(|at| !covered[at % WEEK]) {
-        match gaps.last_mut() {
-            Some((_, end)) if *end == minute => *end += 1,
-            Some(_) | None => gaps.push((minute, minute + 1)),
-        }
-    }
-    gaps
-}
-
 fn moment(minute: usize) -> String {
     let minute = minute % WEEK;
     format!("{} {}", DAYS[minute / DAY], clock(minute % DAY))
@@ -253,3 +367,6 @@ fn moment(minute: usize) -> String {
 fn clock(minute: usize) -> String {
     format!("{:02}:{:02}", minute / 60, minute % 60)
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ mod homes;
 mod in_call;
 mod journal;
 mod menus;
+mod minutes;
 mod mistake;
 mod out;
 mod overflow;

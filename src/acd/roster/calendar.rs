@@ -3,7 +3,7 @@
 //! In: settings and wall time. Out: turns. A shift belongs to the day on which it starts, over
 //! midnight too. Days are those of the switch's time zone, its summer time included.
 
-use super::{Exception, Holiday, Member, RosterSettings, Shift};
+use super::{Exception, Member, RosterSettings, Shift};
 use crate::base::Wall;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -43,8 +43,10 @@ impl<'a> Calendar<'a> {
         loop {
             let holiday = self.settings.holidays.iter().find(|holiday| holiday.date == date);
             for (at, shift) in self.settings.shifts.iter().enumerate() {
-                let turn =
-                    works(shift, date, holiday).then(|| self.turn(at, shift, date)).flatten();
+                let exception = exception_on(shift, date);
+                let named = holiday.map(|holiday| holiday.shifts.contains(&shift.name));
+                let works = works(shift, date, exception, named);
+                let turn = works.then(|| self.turn(at, shift, date)).flatten();
                 found.extend(turn.filter(|turn| turn.starts < until && turn.ends > from));
             }
             date = match date.tomorrow() {
@@ -76,10 +78,7 @@ impl<'a> Calendar<'a> {
     /// Who is to come: the shift's own, less those who are absent, and those who come instead.
     pub fn members(&self, turn: &OnDay) -> Vec<&'a Member> {
         let Some(shift) = self.settings.shifts.get(turn.shift) else { return Vec::new() };
-        let exception = shift.exceptions.iter().find(|exception| exception.date == turn.date);
-        let absent = |member: &&Member| exception.is_some_and(|e| e.absent.contains(&member.agent));
-        let own = shift.members.iter().filter(|member| !absent(member));
-        own.chain(exception.into_iter().flat_map(|e: &Exception| &e.instead)).collect()
+        members_on(shift, exception_on(shift, turn.date)).collect()
     }
 
     fn turn(&self, at: usize, shift: &Shift, date: Date) -> Option<OnDay> {
@@ -117,14 +116,34 @@ impl<'a> Calendar<'a> {
     }
 }
 
-/// Whether a shift starts on that day, which may be a holiday.
-fn works(shift: &Shift, date: Date, holiday: Option<&Holiday>) -> bool {
+fn exception_on(shift: &Shift, date: Date) -> Option<&Exception> {
+    shift.exceptions.iter().find(|exception| exception.date == date)
+}
+
+/// Who is to come on a day that may differ.
+pub fn members_on<'a>(
+    shift: &'a Shift,
+    exception: Option<&'a Exception>,
+) -> impl Iterator<Item = &'a Member> {
+    let is_absent = move |member: &&Member| {
+        exception.is_some_and(|exception| exception.absent.contains(&member.agent))
+    };
+    let own = shift.members.iter().filter(move |member| !is_absent(member));
+    own.chain(exception.into_iter().flat_map(|exception| &exception.instead))
+}
+
+/// Whether a shift starts on that day. `named`: it is a holiday on which this shift works, or not.
+pub fn works(
+    shift: &Shift,
+    date: Date,
+    exception: Option<&Exception>,
+    named: Option<bool>,
+) -> bool {
     let weekday = date.weekday().to_monday_zero_offset() as usize;
-    let exception = shift.exceptions.iter().find(|exception| exception.date == date);
-    match (exception, holiday) {
+    match (exception, named) {
         (Some(exception), _) if exception.off => false,
         // Who comes on a holiday has been asked to.
-        (_, Some(holiday)) => holiday.shifts.contains(&shift.name),
+        (_, Some(named)) => named,
         (_, None) => shift.days.get(weekday).copied().unwrap_or(false),
     }
 }

@@ -8,7 +8,7 @@
 mod calendar;
 mod settings;
 
-pub use calendar::{Calendar, DAY_MINUTES, OnDay};
+pub use calendar::{Calendar, DAY_MINUTES, OnDay, members_on, works};
 pub use settings::{Exception, Holiday, Member, Role, RosterSettings, Shift};
 
 use super::agent::Duty;

@@ -1,7 +1,9 @@
 //! A roster as it is configured: shifts, who is on them, and the days that differ.
 
+use super::DAY_MINUTES;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 use std::time::Duration;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +42,17 @@ pub struct Shift {
 }
 
 impl Shift {
+    /// The minutes of the day on which it starts in which it works.
+    pub fn today(&self) -> Range<usize> {
+        let until = if self.until > self.from { self.until } else { DAY_MINUTES };
+        usize::from(self.from)..usize::from(until)
+    }
+
+    /// Those of the day after.
+    pub fn day_after(&self) -> Range<usize> {
+        0..if self.until > self.from { 0 } else { usize::from(self.until) }
+    }
+
     /// Its members, and those who come in their place on some day: all who are on the roster by it.
     pub fn everybody(&self) -> impl Iterator<Item = &Member> {
         self.members.iter().chain(self.exceptions.iter().flat_map(|day| &day.instead))
