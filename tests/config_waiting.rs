@@ -174,6 +174,33 @@ fn a_roster_with_a_gap_is_refused_unless_somebody_has_said_what_callers_do_then(
 }
 
 #[test]
+fn a_shift_says_how_many_it_needs_of_each_role_or_skill() {
+    let agent = "[[agent]]\nid = \"op1\"\ncontact = \"sip:op1@10.0.0.5\"\nskills = [\"health\"]\n";
+    let shift = |minimum: &str| {
+        format!(
+            "{agent}[[shift]]\nname = \"m\"\nhours = \"06:00-14:00\"\nagents = [\"op1\"]\n\
+             minimum = {{ {minimum} }}\n"
+        )
+    };
+    one(
+        &shift("operator = 1, counsellor = 1"),
+        "9: counsellor = 1 is more than the 0 on the shift; put more on it, or ask for fewer",
+    );
+    one(
+        &shift("operater = 1"),
+        "9: minimum of \"operater\" is of no role and of no skill of anybody; did you mean \
+         \"operator\"?",
+    );
+    one(
+        &shift("operator = \"1\""),
+        "9: minimum of \"operator\" must be a whole number up to 10000; write operator = 1",
+    );
+    let minima = read(&shift("health = 1, operator = 1")).unwrap().roster.shifts[0].minima.clone();
+    let minima: Vec<_> = minima.iter().map(|own| (&*own.of, own.number)).collect();
+    assert_eq!(minima, [("health", 1), ("operator", 1)]);
+}
+
+#[test]
 fn a_day_that_leaves_a_queue_alone_is_a_gap_with_its_date() {
     let agent = "[[agent]]\nid = \"op1\"\ncontact = \"sip:op1@10.0.0.5\"\nskills = [\"state\"]\n";
     let queue = "[[queue]]\nname = \"q\"\nskills = [\"state\"]\n";

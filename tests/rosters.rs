@@ -56,15 +56,15 @@ fn news(stage: &Stage) -> Vec<String> {
     let told = stage.facts.iter().filter_map(|fact| match &fact.what {
         What::Shift(ShiftNews::Began { shift }) => Some(format!("{shift} began")),
         What::Shift(ShiftNews::Ended { shift }) => Some(format!("{shift} ended")),
-        What::Shift(ShiftNews::Short { shift, present, minimum, .. }) => {
-            Some(format!("{shift} short: {present} of {minimum}"))
+        What::Shift(ShiftNews::Short { shift, of, present, minimum, .. }) => {
+            Some(format!("{shift} short: {present} of {minimum} {of}"))
         }
-        What::Shift(ShiftNews::Filled { shift, present, minimum, .. }) => {
-            Some(format!("{shift} filled: {present} of {minimum}"))
+        What::Shift(ShiftNews::Filled { shift, of, present, minimum, .. }) => {
+            Some(format!("{shift} filled: {present} of {minimum} {of}"))
         }
         _ => None,
     });
-    told.collect()
+    told.map(|told| told.trim_end().to_string()).collect()
 }
 
 fn states(stage: &Stage) -> [&'static str; 3] {
@@ -367,4 +367,27 @@ fn the_first_shifts_send_home_whoever_is_ready_by_the_configuration_alone() {
     assert_eq!(states(&stage)[..2], ["ready", "off"]);
     stage.reload(&ready);
     assert_eq!(states(&stage)[..2], ["off", "off"]);
+}
+
+#[test]
+fn a_shift_without_its_counsellor_is_short_of_one_though_there_are_heads_enough() {
+    let people = "agents = [\"op2\", \"op3\"]\nminimum = 2";
+    let with = |people_now: &str| TWO.replace(people, people_now);
+    let text = with(
+        "agents = [\"op2\"]\ncounsellors = [\"op3\"]\nminimum = { operator = 1, counsellor = 1 }",
+    );
+    let mut stage = before_two(&text);
+    let short: Vec<String> = news(&stage).into_iter().filter(|news| news.contains("of")).collect();
+    assert_eq!(short, ["evening short: 0 of 1 counsellor"]);
+    stage.reload(&text.replace(", counsellor = 1", ""));
+    assert_eq!(news(&stage).last().unwrap(), "evening filled: 0 of 0 counsellor");
+    // By what they can do, whatever they are on the shift as.
+    let text = with("agents = [\"op2\", \"op3\"]\nminimum = { health = 2 }")
+        .replace(
+            "skills = [\"operator\"]\n[[agent]]\nid = \"op3\"",
+            "skills = [\"operator\", \
+                  \"health\"]\n[[agent]]\nid = \"op3\"",
+        )
+        .replace("long secret\"\nskills = [", "long secret\"\nskills = [\"health\", ");
+    assert_eq!(news(&before_two(&text))[1], "evening short: 1 of 2 health");
 }

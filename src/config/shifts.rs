@@ -1,15 +1,15 @@
 //! `[[shift]]` and `[[holiday]]`: who works when.
 
 use super::agents;
-use super::mistake::{Log, Wrong, choose, wrong};
+use super::mistake::{Log, Place, Wrong, choose, wrong};
 use super::section::{At, Section, kind};
 use super::settings::Settings;
 use super::tree::{Table, Value};
 use super::value;
-use crate::acd::{DAY_MINUTES, Exception, Holiday, Member, Role, Shift};
+use crate::acd::{AgentSettings, DAY_MINUTES, Exception, Holiday, Member, Minimum, Role, Shift};
 use crate::base::limits;
 use jiff::civil::Date;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
@@ -17,8 +17,10 @@ pub const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 pub fn shifts(tables: &[&Table], unsure: bool, settings: &mut Settings, log: &mut Log) {
     settings.roster.zone = settings.timezone.clone();
     let mut names = BTreeMap::new();
-    let agents: Vec<String> = settings.acd.agents.iter().map(|agent| agent.id.clone()).collect();
-    let known = Known { agents: agents.iter().map(String::as_str).collect(), unsure };
+    let Settings { acd, roster, .. } = settings;
+    let skills = |agent: &'_ AgentSettings| agent.skills.iter().map(|s| s.name.clone()).collect();
+    let agents = acd.agents.iter().map(|agent| (agent.id.as_str(), skills(agent))).collect();
+    let known = Known { agents, unsure };
     for table in tables {
         let mut section = Section::new(table, "[[shift]]", log);
         let shift = shift(&mut section, &known);
@@ -29,7 +31,7 @@ pub fn shifts(tables: &[&Table], unsure: bool, settings: &mut Settings, log: &mu
             let what = format!("shift \"{}\" is already at {}", shift.name, log.name(first));
             log.add(place, what, "give it another name");
         }
-        settings.roster.shifts.push(shift);
+        roster.shifts.push(shift);
     }
     if let Some(table) = tables.get(limits::SHIFTS_MAX) {
         let what = format!("{} shifts are too many", tables.len());
@@ -38,7 +40,8 @@ pub fn shifts(tables: &[&Table], unsure: bool, settings: &mut Settings, log: &mu
 }
 
 struct Known<'a> {
-    agents: Vec<&'a str>,
+    /// With their skills.
+    agents: BTreeMap<&'a str, BTreeSet<String>>,
     unsure: bool,
 }
 
@@ -67,16 +70,68 @@ fn shift(section: &mut Section, known: &Known) -> Option<Shift> {
     if roles.iter().all(|(key, _)| !section.has(key)) {
         section.lacking("[[shift]] has no agents".into(), "write agents = [\"op1\"]".into());
     }
-    let minimum = section.number("minimum", 0..=10_000).unwrap_or(0);
-    if minimum as usize > members.len() && !known.unsure {
-        let what = format!("minimum = {minimum} is more than the {} on the shift", members.len());
-        let place = section.place_of("minimum");
-        section.log.add(place, what, "put more on it, or ask for fewer");
-    }
+    let minima = minima(section, &members, known);
     let auto = section.flag("auto").unwrap_or(false);
     let exceptions = exceptions(section, &members, known);
     let (from, until) = hours?.it;
-    Some(Shift { name: name?.it, from, until, days, members, minimum, auto, exceptions })
+    Some(Shift { name: name?.it, from, until, days, members, minima, auto, exceptions })
+}
+
+/// `minimum = 5` of anybody, or `{ supervisor = 1, operator = 4, counsellor = 1 }`: of those who
+/// are on the shift as that, and else of those who have that skill.
+fn minima(section: &mut Section, members: &[Member], known: &Known) -> Vec<Minimum> {
+    let table = match section.node("minimum").map(|node| &node.value) {
+        Some(Value::Table(table)) => table,
+        Some(_) => {
+            let number = section.number("minimum", 0..=10_000).unwrap_or(0);
+            let place = section.place_of("minimum");
+            let minimum = Minimum { of: String::new(), number };
+            enough(&minimum, "minimum", place, members, known, section.log);
+            return vec![minimum];
+        }
+        None => return Vec::new(),
+    };
+    let mut minima = Vec::new();
+    for (of, (place, node)) in &table.entries {
+        let number = match node.value {
+            Value::Number(Some(number)) => u32::try_from(number).ok().filter(|n| *n <= 10_000),
+            _ => None,
+        };
+        let is_known = Role::named(of).is_some() || known.agents.values().any(|s| s.contains(of));
+        if !is_known && !known.unsure {
+            let what = format!("minimum of \"{of}\" is of no role and of no skill of anybody");
+            let roles = Role::ALL.map(Role::name);
+            section.log.add(*place, what, choose(of, &roles, "roles"));
+        } else if let Some(number) = number {
+            let minimum = Minimum { of: of.clone(), number };
+            enough(&minimum, of, *place, members, known, section.log);
+            minima.push(minimum);
+        } else {
+            let what = format!("minimum of \"{of}\" must be a whole number up to 10000");
+            section.log.add(*place, what, format!("write {of} = 1"));
+        }
+    }
+    minima
+}
+
+/// A shift that has all who are on it is to have enough.
+fn enough(
+    minimum: &Minimum,
+    name: &str,
+    place: Place,
+    members: &[Member],
+    known: &Known,
+    log: &mut Log,
+) {
+    let skilled = |agent: &str, skill: &str| {
+        known.agents.get(agent).is_some_and(|skills| skills.contains(skill))
+    };
+    let counts = |member: &&Member| minimum.counts(member, |skill| skilled(&member.agent, skill));
+    let on_shift = members.iter().filter(counts).count();
+    if minimum.number as usize > on_shift && !known.unsure {
+        let what = format!("{name} = {} is more than the {on_shift} on the shift", minimum.number);
+        log.add(place, what, "put more on it, or ask for fewer");
+    }
 }
 
 /// Agents by their ids; `desk{01-04}` is four of them.
@@ -86,10 +141,11 @@ fn listed(section: &mut Section, key: &'static str, known: &Known) -> Vec<At<Str
         it.into_iter().map(move |agent| At { it: agent, place }).collect::<Vec<_>>()
     });
     let (there, gone): (Vec<_>, Vec<_>) =
-        each.partition(|agent| known.agents.contains(&agent.it.as_str()));
+        each.partition(|agent| known.agents.contains_key(agent.it.as_str()));
     for agent in gone.iter().filter(|_| !known.unsure) {
         let what = format!("agent \"{}\" does not exist", agent.it);
-        section.log.add(agent.place, what, choose(&agent.it, &known.agents, "agents"));
+        let agents: Vec<&str> = known.agents.keys().copied().collect();
+        section.log.add(agent.place, what, choose(&agent.it, &agents, "agents"));
     }
     there
 }

@@ -14,8 +14,8 @@
 //! - `trunks.list`: `[{name, up, calls}]`
 //! - `stores.list`: `[{name, up, behind, stored, last_call, last_state, let_go, refused,
 //!   away_since, failures, error, error_at}]`
-//! - `shifts.list`: `[{name, hours, on, starts_at, ends_at, minimum, present, members: [{agent,
-//!   name, role, state}]}]`
+//! - `shifts.list`: `[{name, hours, on, starts_at, ends_at, minimum, short, present, members:
+//!   [{agent, name, role, state}]}]`
 //! - `directory.list`: `{entries: [{kind, district, name, number, priority, valid_from, valid_to,
 //!   valid, failures}], refused: [{file, line, why}], refused_count}`; `directory.stale`: `[…]`
 
@@ -228,13 +228,17 @@ fn audit(rows: &Value) -> String {
 fn shifts(rows: &Value) -> String {
     let mut rows = rows.clone();
     for row in rows.as_array_mut().into_iter().flatten() {
-        let short = row["short"]["present"].as_u64();
+        let short = row["short"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let short = short.collect::<Vec<_>>().join(", ");
         let members = row["members"].as_array().into_iter().flatten().map(|member| {
             let at = |key: &str| member[key].as_str().unwrap_or("-").to_string();
             format!("{} {}", at("agent"), at("state"))
         });
         row["who"] = members.collect::<Vec<_>>().join(", ").into();
-        row["alarm"] = short.map_or(Value::Null, |there| format!("only {there} to come").into());
+        row["alarm"] = match short.as_str() {
+            "" => Value::Null,
+            short => format!("only {short}").into(),
+        };
     }
     let columns = [
         ("SHIFT", "/name", As::Text),

@@ -2,7 +2,9 @@
 //! behind a trunk or a queue of their own, ways out of queues, shifts, languages and priorities.
 
 use super::plan::{Plan, agent_name, centre_address, desk_address};
-use crate::acd::{Elsewhere, Member, Overflow, Role, RosterSettings, Shift, Skill, WaysOut, When};
+use crate::acd::{
+    Elsewhere, Member, Minimum, Overflow, Role, RosterSettings, Shift, Skill, WaysOut, When,
+};
 use crate::base::{QueueId, TrunkId};
 use crate::call::{Centre, Choice, District, Goal, Keys, Line, Means, Numbering};
 use crate::config::Settings;
@@ -170,7 +172,7 @@ impl Plan {
                 .filter(|&agent| of(agent))
                 .map(|agent| Member { agent: agent_name(agent), role: Role::Operator })
                 .collect(),
-            minimum: 1,
+            minima: vec![Minimum { of: String::new(), number: 1 }],
             auto: true,
             exceptions: Vec::new(),
         };

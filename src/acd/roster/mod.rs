@@ -9,9 +9,9 @@ mod calendar;
 mod settings;
 
 pub use calendar::{Calendar, DAY_MINUTES, OnDay, members_on, works};
-pub use settings::{Exception, Holiday, Member, Role, RosterSettings, Shift};
+pub use settings::{Exception, Holiday, Member, Minimum, Role, RosterSettings, Shift};
 
-use super::agent::Duty;
+use super::agent::{Agent, Duty};
 use super::{Desk, Effect, Wish};
 use crate::base::{Cx, Timer, Wall};
 use jiff::civil::Date;
@@ -29,8 +29,8 @@ pub struct Roster {
     /// Who is on shift.
     on: BTreeMap<String, Stand>,
     running: BTreeSet<String>,
-    /// Shifts that were reported short: the name, the start, and whether it had begun.
-    reported: BTreeSet<(Wall, String, bool)>,
+    /// Shifts that were reported short: the start, the name, whether it had begun, and of whom.
+    reported: BTreeSet<(Wall, String, bool, String)>,
     /// Shifts before whose start their phones have been asked whether they are there.
     asked: BTreeSet<(Wall, String)>,
     /// Whose phones are to be asked now.
@@ -56,6 +56,8 @@ pub enum ShiftNews {
     /// Fewer can be reached than the shift needs; or, a while after its start, have logged in.
     Short {
         shift: String,
+        /// The role or the skill that is short; empty: the shift as a whole.
+        of: String,
         starts: Wall,
         present: u32,
         minimum: u32,
@@ -63,6 +65,7 @@ pub enum ShiftNews {
     /// It was reported short, and is not any more.
     Filled {
         shift: String,
+        of: String,
         starts: Wall,
         present: u32,
         minimum: u32,
@@ -218,26 +221,54 @@ impl Roster {
                 });
                 self.ask.extend(fixed.map(|member| member.agent.clone()));
             }
-            let present = calendar.members(turn).into_iter().filter(|member| {
-                let who = desk.agent_id(&member.agent).and_then(|id| desk.agents.get(id));
-                // A phone that is always there says nothing of whether anybody sits at it.
-                let late = now.0 >= turn.starts.0.saturating_add(micros(GRACE));
-                who.is_some_and(|who| who.reachable() && (!late || who.duty != Duty::Off))
+            // A phone that is always there says nothing of whether anybody sits at it.
+            let late = now.0 >= turn.starts.0.saturating_add(micros(GRACE));
+            let members = calendar.members(turn).into_iter().filter_map(|member| {
+                let who = desk.agent_id(&member.agent).and_then(|id| desk.agents.get(id))?;
+                let there = who.reachable() && (!late || who.duty != Duty::Off);
+                there.then_some((member, who))
             });
-            let (present, minimum) = (present.count() as u32, shift.minimum);
-            let known = (turn.starts, shift.name.clone(), begun);
-            let (shift, starts) = (shift.name.clone(), turn.starts);
-            if present >= minimum {
-                if self.reported.remove(&known) {
-                    news.push(ShiftNews::Filled { shift, starts, present, minimum });
-                }
-            } else if self.reported.insert(known) {
-                news.push(ShiftNews::Short { shift, starts, present, minimum });
+            let there: Vec<(&Member, &Agent)> = members.collect();
+            for minimum in self.minima(shift, (turn.starts, begun)) {
+                let counts = |(member, who): &&(&Member, &Agent)| {
+                    minimum.counts(member, |skill| who.skills.contains_key(skill))
+                };
+                let present = there.iter().filter(counts).count() as u32;
+                self.report(shift, (turn.starts, begun), (minimum, present), news);
             }
         }
         let old = Wall(now.0.saturating_sub(micros(Duration::from_secs(2 * 86_400))));
         self.reported.retain(|(starts, ..)| *starts > old);
         self.asked.retain(|(starts, _)| *starts > old);
+    }
+
+    /// What the shift needs, and what it was short of before somebody has changed that.
+    fn minima(&self, shift: &Shift, (starts, begun): (Wall, bool)) -> Vec<Minimum> {
+        let reported = self.reported.iter().filter(|known| {
+            (known.0, &known.1, known.2) == (starts, &shift.name, begun)
+                && shift.minima.iter().all(|minimum| minimum.of != known.3)
+        });
+        let gone = reported.map(|(.., of)| Minimum { of: of.clone(), number: 0 });
+        shift.minima.iter().cloned().chain(gone).collect()
+    }
+
+    fn report(
+        &mut self,
+        shift: &Shift,
+        (starts, begun): (Wall, bool),
+        (minimum, present): (Minimum, u32),
+        news: &mut Vec<ShiftNews>,
+    ) {
+        let Minimum { of, number: minimum } = minimum;
+        let known = (starts, shift.name.clone(), begun, of.clone());
+        let shift = shift.name.clone();
+        if present >= minimum {
+            if self.reported.remove(&known) {
+                news.push(ShiftNews::Filled { shift, of, starts, present, minimum });
+            }
+        } else if self.reported.insert(known) {
+            news.push(ShiftNews::Short { shift, of, starts, present, minimum });
+        }
     }
 
     fn arm(&self, cx: &mut Cx, calendar: &Calendar, settings: &RosterSettings) {

@@ -32,9 +32,9 @@ pub struct Shift {
     /// From Monday to Sunday.
     pub days: [bool; 7],
     pub members: Vec<Member>,
-    /// Fewer than this who can be reached before and at its start, or who are logged in five
-    /// minutes later, is an alarm. Zero: never.
-    pub minimum: u32,
+    /// Fewer who can be reached before and at its start, or who are logged in five minutes later,
+    /// is an alarm, each for itself.
+    pub minima: Vec<Minimum>,
     /// Its agents are ready at its start, as soon as their phones can be reached. False: they log
     /// in by themselves.
     pub auto: bool,
@@ -53,9 +53,32 @@ impl Shift {
         0..if self.until > self.from { 0 } else { usize::from(self.until) }
     }
 
+    /// How many it needs, all in all.
+    pub fn minimum(&self) -> u32 {
+        self.minima.iter().map(|minimum| minimum.number).sum()
+    }
+
     /// Its members, and those who come in their place on some day: all who are on the roster by it.
     pub fn everybody(&self) -> impl Iterator<Item = &Member> {
         self.members.iter().chain(self.exceptions.iter().flat_map(|day| &day.instead))
+    }
+}
+
+/// How many a shift needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Minimum {
+    /// Who is on it as this, where it is a role; or else who has this skill. Empty: anybody.
+    pub of: String,
+    pub number: u32,
+}
+
+impl Minimum {
+    /// Whether this member is one of them.
+    pub fn counts(&self, member: &Member, has_skill: impl FnOnce(&str) -> bool) -> bool {
+        match Role::named(&self.of) {
+            Some(role) => member.role == role,
+            None => self.of.is_empty() || has_skill(&self.of),
+        }
     }
 }
 
@@ -74,6 +97,12 @@ pub enum Role {
 }
 
 impl Role {
+    pub const ALL: [Self; 3] = [Self::Supervisor, Self::Operator, Self::Counsellor];
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Role::Supervisor => "supervisor",

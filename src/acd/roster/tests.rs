@@ -12,7 +12,7 @@ fn shift(name: &str, from: u16, until: u16) -> Shift {
         until: until * 60,
         days: [true; 7],
         members: vec![Member { agent: format!("op-{name}"), role: Role::Operator }],
-        minimum: 0,
+        minima: Vec::new(),
         auto: true,
         exceptions: Vec::new(),
     }

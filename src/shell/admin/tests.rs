@@ -320,7 +320,7 @@ fn state(settings: &mut config::Settings) {
         until: 720,
         days: [true; 7],
         members: vec![acd::Member { agent: agent.into(), role: acd::Role::Operator }],
-        minimum: 0,
+        minima: Vec::new(),
         auto: false,
         exceptions: Vec::new(),
     };

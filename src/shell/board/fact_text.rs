@@ -66,10 +66,10 @@ fn of_shift(news: &ShiftNews) -> (&'static str, Value) {
     match news {
         ShiftNews::Began { shift } => ("shift.began", json!({"shift": shift})),
         ShiftNews::Ended { shift } => ("shift.ended", json!({"shift": shift})),
-        ShiftNews::Short { shift, starts, present, minimum }
-        | ShiftNews::Filled { shift, starts, present, minimum } => (
+        ShiftNews::Short { shift, of, starts, present, minimum }
+        | ShiftNews::Filled { shift, of, starts, present, minimum } => (
             if matches!(news, ShiftNews::Short { .. }) { "shift.short" } else { "shift.filled" },
-            json!({"shift": shift, "starts_at": rfc3339(*starts), "present": present,
+            json!({"shift": shift, "of": of, "starts_at": rfc3339(*starts), "present": present,
                    "minimum": minimum}),
         ),
     }

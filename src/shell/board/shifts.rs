@@ -1,6 +1,7 @@
 //! The roster as the board shows it: which shifts run, when the next ones do, who is there.
 
 use super::fold::Board;
+use super::wall::Short;
 use crate::acd::{Calendar, Member, OnDay, Shift};
 use crate::base::Now;
 use crate::shell::stamp::rfc3339;
@@ -25,13 +26,16 @@ impl Board {
         let members: Vec<Value> = members.into_iter().map(|member| self.member(member)).collect();
         let away = ["off", "unreachable", "gone"];
         let there = |member: &&Value| !away.iter().any(|state| member["state"] == *state);
+        let short = self.shorts(now).filter(|short| short.shift == shift.name);
+        let short: Vec<String> = short.map(Short::text).collect();
         json!({
             "name": shift.name,
             "hours": format!("{}-{}", clock(shift.from), clock(shift.until)),
             "on": turn.is_some_and(|turn| turn.starts <= now.wall),
             "starts_at": turn.map(|turn| rfc3339(turn.starts)),
             "ends_at": turn.map(|turn| rfc3339(turn.ends)),
-            "minimum": shift.minimum,
+            "minimum": shift.minimum(),
+            "short": short,
             "present": members.iter().filter(there).count(),
             "members": members,
         })

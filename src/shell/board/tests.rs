@@ -343,13 +343,20 @@ fn the_wallboard_is_of_the_last_minutes_and_says_what_is_wrong() {
     let level = &wall(&story, 60)["service_level"];
     assert_eq!((&level["level"], &level["answered"]), (&json!(1.0), &json!(1)));
     assert_eq!(wall(&story, 1_000)["service_level"]["level"], Value::Null, "that was long ago");
-    let shift = "night".to_string();
-    let short = acd::ShiftNews::Short { shift, starts: Wall(0), present: 1, minimum: 5 };
-    story.tell(6, What::Shift(short));
+    let short = |of: &str, present, minimum| {
+        let (shift, of) = ("night".to_string(), of.to_string());
+        What::Shift(acd::ShiftNews::Short { shift, of, starts: Wall(0), present, minimum })
+    };
+    story.tell(6, short("", 1, 5));
     assert_eq!(wall(&story, 7)["alarms"][1]["text"], "shift night has 1 of 5");
-    let shift = "night".to_string();
-    let filled = acd::ShiftNews::Filled { shift, starts: Wall(0), present: 5, minimum: 5 };
+    story.tell(7, short("counsellor", 0, 1));
+    assert_eq!(wall(&story, 7)["alarms"][1]["text"], "shift night has 1 of 5");
+    assert_eq!(wall(&story, 7)["alarms"][2]["text"], "shift night has 0 of 1 counsellor");
+    let (shift, of) = ("night".to_string(), String::new());
+    let filled = acd::ShiftNews::Filled { shift, of, starts: Wall(0), present: 5, minimum: 5 };
     story.tell(8, What::Shift(filled));
+    assert_eq!(kinds(&wall(&story, 9)), ["trunk_down", "short"]);
+    story.tell(9, What::Shift(acd::ShiftNews::Ended { shift: "night".into() }));
     assert_eq!(kinds(&wall(&story, 9)), ["trunk_down"]);
 }
 

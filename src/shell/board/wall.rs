@@ -65,25 +65,41 @@ impl Minutes {
 /// A shift that is, or will be, short of people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Short {
-    shift: String,
-    starts: Wall,
+    pub shift: String,
+    /// Of which role or skill; empty: of people.
+    of: String,
+    pub starts: Wall,
     present: u32,
     minimum: u32,
+}
+
+impl Short {
+    /// `1 of 5`, `0 of 1 counsellor`.
+    pub fn text(&self) -> String {
+        let Self { of, present, minimum, .. } = self;
+        format!("{present} of {minimum} {of}").trim_end().into()
+    }
 }
 
 impl Board {
     /// Notes who is short, and who no longer.
     pub(super) fn note_shift(&mut self, news: &ShiftNews) {
-        let (ShiftNews::Began { shift }
-        | ShiftNews::Ended { shift }
-        | ShiftNews::Short { shift, .. }
-        | ShiftNews::Filled { shift, .. }) = news;
-        let name = shift.clone();
-        self.short.retain(|short| short.shift != name);
-        if let ShiftNews::Short { shift, starts, present, minimum } = news {
-            let (starts, present, minimum) = (*starts, *present, *minimum);
-            self.short.push(Short { shift: shift.clone(), starts, present, minimum });
+        match news {
+            ShiftNews::Began { shift } | ShiftNews::Ended { shift } => {
+                self.short.retain(|short| short.shift != *shift);
+            }
+            ShiftNews::Short { shift, of, .. } | ShiftNews::Filled { shift, of, .. } => {
+                self.short.retain(|short| short.shift != *shift || short.of != *of);
+            }
         }
+        if let ShiftNews::Short { shift, of, starts, present, minimum } = news.clone() {
+            self.short.push(Short { shift, of, starts, present, minimum });
+        }
+    }
+
+    /// Shifts that are, or will be, short of people.
+    pub(super) fn shorts(&self, now: Now) -> impl Iterator<Item = &Short> {
+        self.short.iter().filter(move |short| now.wall.0 - short.starts.0 < DAY_MICROS)
     }
 
     /// For somebody who sees only some of the queues and districts.
@@ -195,12 +211,8 @@ impl Board {
                 add("closed", name, format!("queue {name} is closed: {}", word(&queue.door)));
             }
         }
-        for short in self.short.iter().filter(|short| now.wall.0 - short.starts.0 < DAY_MICROS) {
-            let Short { shift, present, minimum, .. } = short;
-            if !self.shows_shift(shift, sight) {
-                continue;
-            }
-            add("short", shift, format!("shift {shift} has {present} of {minimum}"));
+        for short in self.shorts(now).filter(|short| self.shows_shift(&short.shift, sight)) {
+            add("short", &short.shift, format!("shift {} has {}", short.shift, short.text()));
         }
         let silent = self.calls.values().filter(|call| self.shows_call(call, sight));
         let silent = silent.filter(|c| c.silent && c.stage == Stage::Talking).count();

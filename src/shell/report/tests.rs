@@ -27,7 +27,7 @@ fn morning() -> RosterSettings {
         until: 14 * 60,
         days: [true; 7],
         members: Vec::new(),
-        minimum: 0,
+        minima: Vec::new(),
         auto: false,
         exceptions: Vec::new(),
     };

@@ -16,7 +16,8 @@ fn a_districts_supervisor_is_told_the_counts_and_the_alarms_of_the_district_alon
     }
     for shift in ["state", "day"] {
         let starts = world.board.now().wall;
-        let short = acd::ShiftNews::Short { shift: shift.into(), starts, present: 1, minimum: 5 };
+        let (shift, of) = (shift.into(), String::new());
+        let short = acd::ShiftNews::Short { shift, of, starts, present: 1, minimum: 5 };
         tell(&mut world, What::Shift(short));
     }
     for agent in [AgentId(0), AgentId(1)] {
