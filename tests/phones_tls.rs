@@ -396,3 +396,24 @@ fn a_trunk_that_has_to_prove_its_name_from_a_reload_on_is_asked_over_its_next_co
     assert!(answer.starts_with("SIP/2.0 100"), "{answer}; before: {rest}");
     switch.records();
 }
+
+/// The machine trusts the authority that has signed for the carrier; the configuration names
+/// another, whose file is gone.
+#[test]
+fn a_start_that_cannot_read_its_authorities_takes_nobody_else_s_word_for_a_trunk() {
+    let (mut switch, _phone, mut caller, _) = in_a_call();
+    let carrier = certs::issue_to(&switch.street, "carrier", &[CARRIER]);
+    let gone = switch.street.dir().join("gone.pem").display().to_string();
+    let proves = switch.street.address(&format!("{}prove = true\n", trunk("NET.6")));
+    switch.configure(|text| {
+        format!("{}\n{proves}", text.replace("tls = { ", &format!("tls = {{ ca = \"{gone}\", ")))
+    });
+    switch.crash();
+    let said = switch.program().said();
+    assert!(said.contains("gone.pem") && said.contains("Calls go on"), "{said}");
+    let answer = calls_from_trunk(&switch, Some(&carrier)).unwrap();
+    assert!(answer.starts_with("SIP/2.0 401"), "{answer}");
+    caller.command("hangup", "");
+    switch.until_ended(1);
+    switch.records();
+}
