@@ -184,8 +184,8 @@ fn a_victim_that_is_silent_for_long_is_replaced_by_nobody_far_or_near() {
     });
 }
 
-/// Behind the same NAT nobody can be told from the victim by their address, but by the stream, which
-/// they do not know.
+/// Behind the same NAT nobody can be told from the victim by their address, but by the stream,
+/// which they do not know.
 #[test]
 fn a_silent_victims_neighbour_behind_the_same_nat_neither_hears_nor_is_heard() {
     with_each_engine(|io| {
@@ -214,8 +214,7 @@ fn a_silent_victims_neighbour_behind_the_same_nat_neither_hears_nor_is_heard() {
     });
 }
 
-/// `[media] strict`: whoever shares the address of a telephone that has never said a word, for as
-/// long as they like.
+/// Whoever shares the address of a telephone that has never said a word, for as long as they like.
 #[test]
 fn with_strict_nobody_at_the_victims_address_is_heard_or_sent_to_before_it_has_spoken() {
     with_each_engine(|io| {
