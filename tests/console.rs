@@ -228,3 +228,43 @@ fn check_names_every_prompt_that_cannot_be_played_and_why() {
         assert!(err.contains(&line), "{line}{err}");
     }
 }
+
+/// What espeak-ng makes of the shipped texts today is what is shipped, file by file: no two of them
+/// are swapped. By another version of it they sound otherwise, and nobody shall have to render anew.
+#[test]
+fn prompts_build_speaks_the_shipped_numbers_as_they_are_and_keeps_what_people_have_recorded() {
+    let version = Command::new("espeak-ng").arg("--version").output().unwrap_or_else(|e| {
+        panic!("espeak-ng cannot be run ({e}): tests/run installs what is needed")
+    });
+    let is_the_same = String::from_utf8_lossy(&version.stdout).contains("text-to-speech: 1.51 ");
+    let folder = folder("build");
+    let (own, out) = (folder.join("own"), folder.join("out"));
+    std::fs::create_dir_all(out.join("hi/n")).unwrap();
+    std::fs::create_dir_all(&own).unwrap();
+    let texts = std::fs::read_to_string("prompts/hi.tsv").unwrap();
+    let is_number = |line: &&str| {
+        let name = line.split('\t').next().and_then(|name| name.strip_prefix("n/"));
+        name.is_some_and(|name| name.bytes().all(|octet| octet.is_ascii_digit()))
+    };
+    let numbers = texts.lines().filter(is_number);
+    let numbers: String = numbers.map(|line| format!("{line}\n")).collect();
+    std::fs::write(own.join("hi.tsv"), numbers).unwrap();
+    std::fs::write(out.join("hi/n/7.wav"), b"a human voice").unwrap();
+    let config = folder.join("pukar.toml");
+    std::fs::write(&config, format!("[media]\nprompts = \"{}\"\n", own.display())).unwrap();
+    let [config, to] = [&config, &out].map(|path| path.to_str().unwrap());
+    let build = ["prompts", "build", "--config", config, "--language", "hi", "--out", to];
+    let (said, err, exit) = said(&pukar(&build));
+    let place = out.join("hi");
+    let expected =
+        format!("{}: 99 rendered, 1 were there, which --force renders anew\n", place.display());
+    assert_eq!((said, exit), (expected, 0), "{err}");
+    assert_eq!(std::fs::read(place.join("n/7.wav")).unwrap(), b"a human voice");
+    for n in (0..100).filter(|n| *n != 7) {
+        let [new, shipped] = [out.to_str().unwrap(), "prompts"].map(|folder| {
+            std::fs::read(format!("{folder}/hi/n/{n}.wav")).unwrap_or_else(|e| panic!("{n}: {e}"))
+        });
+        assert!(new.starts_with(b"RIFF") && new.len() > 1_500, "{n}: {} octets", new.len());
+        assert!(!is_the_same || new == shipped, "hi/n/{n}.wav does not say what hi.tsv has");
+    }
+}

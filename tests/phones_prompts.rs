@@ -30,6 +30,30 @@ fn put(folder: &Path, name: &str, hertz: u32) {
     std::fs::rename(new, folder.join(format!("{name}.wav"))).unwrap();
 }
 
+/// A dead source, and one that is not there: the switch says so, and starts, and loads again.
+#[test]
+fn q43_a_start_names_what_is_missing_and_waits_for_no_prompt_that_never_ends() {
+    let street = Street::new();
+    let prompts = street.folder("prompts");
+    std::fs::create_dir_all(prompts.join("hi")).unwrap();
+    let pipe = prompts.join("hi/busy.wav");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let media = format!("prompts = {:?}\nwelcome = \"hi/anthem\"\n", prompts.display().to_string());
+    let queue = format!("{HELPLINE}announce_first = \"1s\"\n");
+    let stores = [format!("sqlite:{}", street.dir().join("records.db").display())];
+    let op1 = agent("op1", &[REGISTERS]);
+    let mut switch = Switch::storing(street, &stores, &[&media, &queue, &op1]);
+    let started = switch.program().said();
+    let dead = format!("{}: it is no regular file", pipe.display());
+    let missing = "prompts that are missing, callers hear a tone in their place: hi/anthem";
+    for expected in [dead.as_str(), "Callers hear the built-in hi/busy in its place", missing] {
+        assert!(started.contains(expected), "{expected}: {started}");
+    }
+    switch.admin.ask("config.reload", json!({})).unwrap();
+    switch.program().line_with(&dead);
+}
+
 #[test]
 fn a_reload_plays_a_new_song_and_a_prompt_that_was_not_there_and_stops_nobodys() {
     let street = Street::new();

@@ -2,6 +2,7 @@
 
 use pukar::say::{Phrase, Sentence, Thing, Wait, say, vocabulary};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// Hindi numbers in their standard form, by value: 0 to 100.
 fn hindi() -> Vec<&'static str> {
@@ -97,6 +98,23 @@ fn every_number_below_a_hundred_is_one_recording_of_its_own() {
         assert_eq!(number("hi", n), [format!("hi/n/{n}")]);
         assert_eq!(words(&number("hi", n)), hindi[n as usize]);
         assert_eq!(number("en", n), [format!("en/n/{n}")]);
+    }
+}
+
+/// What the voices were made of, and what people are taught to say.
+#[test]
+fn the_texts_of_the_shipped_hindi_numbers_are_those_of_the_list() {
+    let texts = pukar::shell::prompts::text(Path::new("/nowhere"), "hi").unwrap().unwrap();
+    for (n, word) in hindi()[..100].iter().enumerate() {
+        assert_eq!(texts.said(&format!("n/{n}")), Some(*word), "{n}");
+    }
+    for (name, n) in
+        [("hundred", 100), ("thousand", 1_000), ("lakh", 100_000), ("crore", 10_000_000)]
+    {
+        let said = number("hi", n);
+        let of_the_list = words(&said);
+        let shipped: Vec<&str> = said.iter().filter_map(|name| texts.said(&name[3..])).collect();
+        assert_eq!((shipped.join(" "), said.len()), (of_the_list, 2), "{name}");
     }
 }
 
