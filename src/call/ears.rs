@@ -231,9 +231,12 @@ impl Calls {
             Ears::Listen | Ears::Whisper | Ears::Barge => String::new(),
         };
         if let Some(watcher) = self.table.get_mut(id).and_then(|call| call.watcher_mut(agent)) {
-            let from = std::mem::replace(&mut watcher.ears, to);
+            let (from, does) = (watcher.ears, refused.is_empty());
             io.out.push(Effect::EarsKeyed { call: id, agent, from, to, refused });
-            self.hears_so(io, id, agent);
+            if does {
+                watcher.ears = to;
+                self.hears_so(io, id, agent);
+            }
         }
     }
 

@@ -25,7 +25,6 @@ use crate::sip::Transport;
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -146,12 +145,8 @@ impl Ground {
     ) -> Result<(Workers, Lane<MediaCommand>), String> {
         self.lap("threads");
         let known = self.shelf.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let loaded = tunes::load_in_time(&self.settings, &known).or_else(|hangs| {
-            tracing::error!("{hangs}. Until the next reload callers hear the built-in voices");
-            let own = Settings { prompts: PathBuf::new(), ..self.settings.clone() };
-            tunes::load_in_time(&own, &known)
-        })?;
-        let tunes::Loaded { tunes, complaints, shelf } = loaded;
+        let tunes::Loaded { tunes, complaints, shelf } =
+            tunes::load_in_time(&self.settings, &known, tunes::AT_A_START);
         *self.shelf.lock().unwrap_or_else(PoisonError::into_inner) = shelf;
         self.lap("prompts");
         for complaint in complaints {

@@ -7,20 +7,25 @@ use crate::base::{Id, TuneId};
 use crate::config::Settings;
 use crate::media::{Tune, Tunes};
 use bytes::Bytes;
-use crossbeam_channel as channel;
+use crossbeam_channel::{self as channel, RecvTimeoutError};
 use siphasher::sip::SipHasher13;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::hash::Hasher;
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Names in one line of the log.
 const NAMED_MAX: usize = 20;
 
-/// How long a folder of prompts is waited for: far longer than a thousand of them take.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a folder of prompts is waited for at a start, in which nobody is served, and at a
+/// reload: far longer than a thousand of them take.
+pub const AT_A_START: Duration = Duration::from_secs(5);
+pub const AT_A_RELOAD: Duration = Duration::from_secs(15);
 
 /// What has been read.
 pub struct Loaded {
@@ -32,7 +37,13 @@ pub struct Loaded {
 
 /// What was encoded already, by what it was made of.
 #[derive(Clone, Debug, Default)]
-pub struct Shelf(BTreeMap<Origin, Tune>);
+pub struct Shelf {
+    made: BTreeMap<Origin, Tune>,
+    /// What was played last, by the name that the configuration has for it.
+    named: BTreeMap<String, Tune>,
+    /// The folder is being read.
+    busy: Arc<AtomicBool>,
+}
 
 /// A file, its length and the time of its last change; or a voice of the program and what is in it.
 type Origin = (String, u64, u64);
@@ -41,7 +52,7 @@ impl Shelf {
     /// A file in memory, for the next program.
     pub fn write(&self) -> io::Result<File> {
         let octets = |law: &[u8]| Bytes::copy_from_slice(law);
-        let rows = self.0.iter().map(|(origin, tune)| {
+        let rows = self.made.iter().map(|(origin, tune)| {
             let (a, mu) = tune.laws();
             (origin.clone(), octets(a), octets(mu))
         });
@@ -62,36 +73,64 @@ impl Shelf {
             .ok()
             .and_then(|_| postcard::from_bytes::<Vec<(Origin, Bytes, Bytes)>>(&text).ok());
         let rows = rows.into_iter().flatten();
-        Self(rows.filter_map(|(origin, a, mu)| Some((origin, Tune::of(&a, &mu)?))).collect())
+        let made = rows.filter_map(|(origin, a, mu)| Some((origin, Tune::of(&a, &mu)?)));
+        Self { made: made.collect(), ..Self::default() }
     }
 }
 
 /// [`load`] by a thread of its own, since a folder of prompts may hang, as one of another machine
-/// does whose network is gone.
-///
-/// # Errors
-/// That it does, for a minute.
-pub fn load_in_time(settings: &Settings, shelf: &Shelf) -> Result<Loaded, String> {
-    let (own, mut shelf) = (settings.clone(), shelf.clone());
+/// does whose network is gone. Then everything is heard as it was before; what is new, in the voices
+/// of the program. While one such thread hangs there is no second.
+pub fn load_in_time(settings: &Settings, shelf: &Shelf, patience: Duration) -> Loaded {
+    let (own, mut fresh) = (settings.clone(), shelf.clone());
     let read = move || {
-        let (tunes, complaints) = load(&own, &mut shelf);
-        Loaded { tunes, complaints, shelf }
+        let (tunes, complaints) = load(&own, &mut fresh);
+        Loaded { tunes, complaints, shelf: fresh }
     };
-    within(PATIENCE, read).ok_or_else(|| {
-        let folder = settings.prompts.display();
-        format!("{folder}: the folder of prompts hangs: see to its disk, or to its network")
-    })
+    within(patience, &shelf.busy, read).unwrap_or_else(|why| without_folder(settings, shelf, why))
 }
 
-/// What comes of it, if it is done so soon; if not, it goes on by itself.
+fn without_folder(settings: &Settings, shelf: &Shelf, why: &str) -> Loaded {
+    let own = Settings { prompts: PathBuf::new(), ..settings.clone() };
+    let (mut tunes, _) = load(&own, &mut shelf.clone());
+    for (slot, wanted) in settings.tunes.iter().enumerate() {
+        if let Some(known) = shelf.named.get(&wanted.name) {
+            tunes.insert(TuneId::new(slot as u32, 0), known.clone());
+        }
+    }
+    let complaint = format!(
+        "{}: the folder of prompts {why}. Until the next reload callers hear what they heard \
+         before, and else the built-in voices",
+        settings.prompts.display()
+    );
+    Loaded { tunes, complaints: vec![complaint], shelf: shelf.clone() }
+}
+
+/// What comes of it, if it is done so soon; if not, it goes on by itself, and is busy.
 fn within<T: Send + 'static>(
     span: Duration,
+    busy: &Arc<AtomicBool>,
     work: impl FnOnce() -> T + Send + 'static,
-) -> Option<T> {
+) -> Result<T, &'static str> {
+    const HANGS: &str = "hangs: see to its disk, or to its network";
+    if busy.swap(true, Ordering::Relaxed) {
+        return Err(HANGS);
+    }
     let (sender, done) = channel::bounded(1);
-    let thread = std::thread::Builder::new().name("prompts".into());
-    thread.spawn(move || sender.send(work())).ok()?;
-    done.recv_timeout(span).ok()
+    let over = Arc::clone(busy);
+    let job = move || {
+        let came = work();
+        over.store(false, Ordering::Relaxed);
+        sender.send(came)
+    };
+    if std::thread::Builder::new().name("prompts".into()).spawn(job).is_err() {
+        busy.store(false, Ordering::Relaxed);
+        return Err("is not read: there is no room for a thread");
+    }
+    done.recv_timeout(span).map_err(|why| match why {
+        RecvTimeoutError::Timeout => HANGS,
+        RecvTimeoutError::Disconnected => "is not read: whoever read it broke down",
+    })
 }
 
 /// Every tune of the settings, and a sentence for each thing that is wrong with them. Where none
@@ -100,15 +139,16 @@ fn within<T: Send + 'static>(
 pub fn load(settings: &Settings, shelf: &mut Shelf) -> (Tunes, Vec<String>) {
     let prompts = Prompts::of(settings);
     let before = std::mem::take(shelf);
+    shelf.busy = before.busy;
     let (mut tunes, mut complaints) = (Tunes::default(), Vec::new());
     for (slot, wanted) in settings.tunes.iter().enumerate() {
         let id = TuneId::new(slot as u32, 0);
         let first = prompts.find(&wanted.name);
         if let Some(origin) = first.as_ref().and_then(origin)
-            && let Some(known) = before.0.get(&origin)
+            && let Some(known) = before.made.get(&origin)
         {
             tunes.insert(id, known.clone());
-            shelf.0.insert(origin, known.clone());
+            shelf.made.insert(origin, known.clone());
             continue;
         }
         let (best, wrong) = prompts.best(&wanted.name);
@@ -121,7 +161,7 @@ pub fn load(settings: &Settings, shelf: &mut Shelf) -> (Tunes, Vec<String>) {
             Some((found, samples)) => {
                 let tune = Tune::new(&samples);
                 if let Some(origin) = origin(&found) {
-                    shelf.0.insert(origin, tune.clone());
+                    shelf.made.insert(origin, tune.clone());
                 }
                 tunes.insert(id, tune);
             }
@@ -130,6 +170,10 @@ pub fn load(settings: &Settings, shelf: &mut Shelf) -> (Tunes, Vec<String>) {
         }
     }
     complaints.extend(missing(settings, &prompts));
+    let named = settings.tunes.iter().enumerate().filter_map(|(slot, wanted)| {
+        Some((wanted.name.clone(), tunes.find(TuneId::new(slot as u32, 0))?.clone()))
+    });
+    shelf.named = named.collect();
     (tunes, complaints)
 }
 
@@ -247,20 +291,60 @@ mod tests {
         let again = music(&load(&settings, &mut shelf).0);
         assert_eq!(place(&first), place(&again), "nothing is encoded twice");
         let mut handed = Shelf::read(shelf.write().unwrap());
-        assert_eq!(handed.0, shelf.0, "the next program has all of it");
-        assert_eq!(handed.0.len(), 2);
+        assert_eq!(handed.made, shelf.made, "the next program has all of it");
+        assert_eq!(handed.made.len(), 2);
         std::fs::write(folder.0.join("music.wav"), wave(3_200)).unwrap();
         assert_eq!(music(&load(&settings, &mut handed).0).frames(), 2 * first.frames());
         let nothing = inherit::memory_file().unwrap();
-        assert!(Shelf::read(nothing).0.is_empty(), "and what cannot be read is encoded anew");
+        assert!(Shelf::read(nothing).made.is_empty(), "and what cannot be read is encoded anew");
+    }
+
+    /// A disk that takes no question, until `go` is dropped.
+    fn hanging() -> (channel::Sender<()>, impl FnOnce() -> u32 + Send + 'static) {
+        let (go, stuck) = channel::bounded(0);
+        (go, move || stuck.recv().map_or(7, |()| 0))
     }
 
     #[test]
-    fn q43_a_folder_that_hangs_is_not_waited_for_for_ever() {
-        let (_hangs, never) = channel::bounded::<()>(0);
-        let wait = move || never.recv();
-        assert_eq!(within(Duration::from_millis(1), wait), None);
-        assert_eq!(within(Duration::from_secs(60), || 7), Some(7));
+    fn q43_a_folder_that_hangs_is_not_waited_for_for_ever_and_asked_once() {
+        let (busy, soon) = (Arc::default(), Duration::from_millis(1));
+        let (go, work) = hanging();
+        assert!(within(soon, &busy, work).is_err_and(|why| why.contains("hangs")));
+        let asked = || panic!("while it hangs nobody else is sent to it");
+        assert!(within::<u32>(soon, &busy, asked).is_err_and(|why| why.contains("hangs")));
+        drop(go);
+        while busy.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+        assert_eq!(within(Duration::from_secs(60), &busy, || 7), Ok(7));
+    }
+
+    #[test]
+    fn q43_while_a_folder_hangs_everything_is_heard_as_before() {
+        let folder = Folder::new("hanging");
+        let wave = wav::g711(Law::A, 1, 8_000, &[0x35; 1_600]);
+        std::fs::write(folder.0.join("music.wav"), wave).unwrap();
+        let tune = |name: &str| config::Tune { name: name.into(), ..config::Tune::default() };
+        let settings = Settings {
+            prompts: folder.0.clone(),
+            tunes: vec![tune("music")],
+            ..Settings::default()
+        };
+        let before = load_in_time(&settings, &Shelf::default(), AT_A_RELOAD);
+        assert_eq!(before.complaints, Vec::<String>::new());
+        // Another prompt comes before it, so that its place is another.
+        let settings = Settings { tunes: vec![tune("hi/next"), tune("music")], ..settings };
+        before.shelf.busy.store(true, Ordering::Relaxed);
+        let after = load_in_time(&settings, &before.shelf, AT_A_RELOAD);
+        let at = |loaded: &Loaded, slot| loaded.tunes.find(TuneId::new(slot, 0)).unwrap().clone();
+        assert_eq!(at(&after, 1), at(&before, 0));
+        assert!(at(&after, 0).frames() > 5, "the program's own voice");
+        let [complaint] = &after.complaints[..] else { panic!("{:?}", after.complaints) };
+        assert!(complaint.contains("the folder of prompts hangs"), "{complaint}");
+        after.shelf.busy.store(false, Ordering::Relaxed);
+        let again = load_in_time(&settings, &after.shelf, AT_A_RELOAD);
+        assert_eq!(again.complaints, Vec::<String>::new());
+        assert_eq!(at(&again, 1).laws().0.as_ptr(), at(&before, 0).laws().0.as_ptr());
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Growing {
             (false, None) => (None, open_wav(&mut file)?),
             (false, Some(_)) => (None, seal::whole(&mut file)?.map_or(0, |whole| whole.sound)),
         };
-        let sealed = key.map(|key| Sealed::open(&mut file, key)).transpose()?;
+        let sealed = key.map(|key| Sealed::open(&mut file, key, again)).transpose()?;
         let (path, frames) = (path.to_path_buf(), sound / FRAME as u64);
         let disk = Disk { file, sealed };
         Ok(Self { disk, path, frames, coder, again, out: Vec::new() })
@@ -103,6 +103,8 @@ impl Growing {
             self.out.clear();
             if marks {
                 mark::ogg_on_disk(&mut self.disk.file)?;
+                // What comes behind it does not come to the disk before it.
+                self.disk.file.sync_data()?;
             }
             coder.end(&mut self.out);
             self.disk.append(&self.out)?;
@@ -112,6 +114,7 @@ impl Growing {
             let mut header = header(sound);
             if marks && mark::put_behind(&mut self.disk.file)? {
                 mark::count(&mut header);
+                self.disk.file.sync_data()?;
             }
             self.disk.finish(Some(header))?;
         }
@@ -234,15 +237,21 @@ struct Sealed {
 }
 
 impl Sealed {
-    /// Behind the last whole chunk of a file, or at the beginning of a new one.
-    fn open(file: &mut File, key: &str) -> io::Result<Self> {
-        let whole = seal::whole(file)?;
+    /// Behind the last whole chunk of a file, or at the beginning of a new one. Whoever goes on with
+    /// one writes a second header: of a file that had nothing on the disk yet, both.
+    fn open(file: &mut File, key: &str, again: bool) -> io::Result<Self> {
+        let mut whole = seal::whole(file)?;
+        file.set_len(whole.as_ref().map_or(0, |whole| whole.end))?;
+        file.seek(SeekFrom::End(0))?;
+        if whole.is_none() && again {
+            file.write_all(&Seal::fresh(key, random::<SALT>()?).1)?;
+            whole = seal::whole(file)?;
+        }
         let (seal, header) = match &whole {
             Some(whole) => Seal::again(key, whole, random::<SALT>()?).map_err(io::Error::other)?,
             None => Seal::fresh(key, random::<SALT>()?),
         };
         let whole = whole.unwrap_or_default();
-        file.set_len(whole.end)?;
         file.seek(SeekFrom::End(0))?;
         file.write_all(&header)?;
         let (key, rest) = (key.into(), Vec::with_capacity(CHUNK + TAG));

@@ -222,14 +222,14 @@ pub fn start(config: Recorder) -> io::Result<(Sender<Tape>, Inlet, Threads)> {
     let shared = Arc::new(Shared::default());
     let named = |name: &str| std::thread::Builder::new().name(name.into());
     let began = shared.beat(&config.clock);
-    let (watched, watched_end) = channel::bounded(0);
+    let (watched, watched_end) = channel::bounded(1);
     let watch = watcher::Watcher::new(config.clone(), Arc::clone(&shared));
     let watcher = named("rec-watcher").spawn(move || watch.run(&watched_end))?;
     let (ours, theirs) = (config.clone(), config.clone());
     let finisher = named("rec-finisher").spawn(move || closer::finish(&ours, &jobs_end))?;
     let tidier = named("rec-tidier").spawn(move || closer::tidy(&theirs, &chores_end))?;
     let writer = Writer {
-        orphans: file::left_behind(&config.folder),
+        orphans: Vec::new(),
         config,
         orders: orders_end,
         sound: sound_end,
@@ -239,7 +239,7 @@ pub fn start(config: Recorder) -> io::Result<(Sender<Tape>, Inlet, Threads)> {
         shared: Arc::clone(&shared),
         live: Default::default(),
         heard: began,
-        _watched: watched,
+        watched,
     };
     let writer = named("recorder").spawn(|| writer.run())?;
     let threads = Threads { writer, finisher, tidier, watcher };

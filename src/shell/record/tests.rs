@@ -303,11 +303,18 @@ fn what_was_written_to_the_end_and_had_no_name_yet_gets_it_and_no_mark() {
 #[test]
 fn a_recording_of_which_nothing_was_written_when_the_process_died_says_so_too() {
     let key = Some("correct horse battery staple");
-    for name in ["Y.wav", "Y.sealed", "Y.opus", "Y.opus.sealed"] {
+    // What a process that is killed just then leaves, and what a loss of power does.
+    let killed = |path: &Path| drop(growing::Growing::open(path, key).unwrap());
+    let without_power = |path: &Path| {
+        killed(path);
+        fs::write(format!("{}.part", path.display()), []).unwrap();
+    };
+    let ends: [&dyn Fn(&Path); 2] = [&killed, &without_power];
+    let names = ["Y.wav", "Y.sealed", "Y.opus", "Y.opus.sealed"];
+    for (dies, name) in ends.into_iter().flat_map(|dies| names.map(|name| (dies, name))) {
         let bench = Bench::start(&folder(&format!("early-{name}")), key, Clock::start());
         let file = format!("2026-11-25/{name}");
-        // What a process that is killed just then leaves.
-        drop(growing::Growing::open(&bench.folder.join(&file), key).unwrap());
+        dies(&bench.folder.join(&file));
         let began = bench.clock.instant();
         bench.begin(&file, began);
         bench.say(began, 0..50);
@@ -453,6 +460,16 @@ fn q40_a_stalled_disk_is_waited_for_by_nobody_and_the_length_stays_right() {
     assert_eq!(bench.told(), TapeEvent::Finished { call: CALL, millis: 3_000 });
     let (left, _) = sides(&fs::read(find(&bench.folder, "G").unwrap()).unwrap());
     assert!(left.len() == 24_000 && left[..51 * 160].iter().all(|o| *o == 0x2a));
+}
+
+#[test]
+fn q40_whoever_writes_and_breaks_down_is_told_of() {
+    let bench = Bench::with(&folder("broken"), None, Clock::start(), |event, _| {
+        assert!(!matches!(event, TapeEvent::Failed { .. }), "on purpose");
+    });
+    bench.order(Tape::Begin { call: CALL, file: "/dev/null/K.wav".into(), at: Instant(0) });
+    let alarm = bench.alarms.recv_timeout(LONG).unwrap().expect("nobody writes any more");
+    assert!(alarm.contains("broke down"), "{alarm}");
 }
 
 /// A disk that is too slow for good: there is always more to take in.

@@ -15,6 +15,8 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_millis(200);
 /// Whoever has not gone on for so long hangs.
 const HANGS: Duration = Duration::from_secs(3);
+/// A look that comes so late was kept from coming by what kept everybody: the process was paused.
+const LATE: Duration = Duration::from_secs(1);
 /// Losses of sound are told this often at most.
 const TELL: Duration = Duration::from_secs(10);
 
@@ -33,11 +35,27 @@ impl Watcher {
         Self { config, shared, lost: 0, told: None, hangs: None }
     }
 
-    /// Until `over` leads nowhere.
+    /// Until whoever writes says that it is over, or is no more.
     pub fn run(mut self, over: &Receiver<()>) {
-        while over.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
-            self.look(self.config.clock.instant());
+        let mut looked = self.config.clock.instant();
+        loop {
+            match over.recv_timeout(LOOK) {
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(()) => return,
+                Err(RecvTimeoutError::Disconnected) => return self.is_broken(),
+            }
+            let now = self.config.clock.instant();
+            if now.since(looked) < LATE {
+                self.look(now);
+            }
+            looked = now;
         }
+    }
+
+    fn is_broken(&self) {
+        const WHY: &str = "whoever writes recordings broke down";
+        tracing::error!("{WHY}: nothing is recorded until the next start. Calls go on");
+        self.config.alarm(Some(WHY.into()));
     }
 
     fn look(&mut self, now: Instant) {

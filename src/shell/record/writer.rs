@@ -38,8 +38,8 @@ pub struct Writer {
     pub orphans: Vec<PathBuf>,
     /// All that was heard before this has come here, but for what a worker still holds.
     pub heard: Instant,
-    /// Dropped with the rest, which ends whoever watches.
-    pub _watched: Sender<()>,
+    /// Told of the end. Who watches and finds it dropped without a word tells everybody else.
+    pub watched: Sender<()>,
 }
 
 pub struct Live {
@@ -51,6 +51,7 @@ pub struct Live {
 
 impl Writer {
     pub fn run(mut self) {
+        self.orphans = file::left_behind(&self.config.folder);
         let began = self.config.clock.instant();
         let (mut turn, mut swept) = (began, None);
         loop {
@@ -62,6 +63,7 @@ impl Writer {
             }
             if stopped {
                 self.leave();
+                let _ = self.watched.try_send(());
                 return;
             }
             if now.since(began) >= COME_BACK {
@@ -116,6 +118,7 @@ impl Writer {
     }
 
     fn obey(&mut self, order: Tape) {
+        self.beat();
         match order {
             Tape::Begin { call, file, at } => self.begin(call, &file, at),
             Tape::End { call, at } => {
