@@ -9,8 +9,8 @@ use pukar::acd::AgentState;
 use pukar::base::TrunkId;
 use pukar::call::{Centre, District};
 use pukar::call::{EndedBy, Outcome, Way};
-use pukar::core::Verb;
-use pukar::sim::{Habits, agent_address, caller_address};
+use pukar::core::{Verb, What};
+use pukar::sim::{Habits, Loss, agent_address, caller_address};
 use pukar::sip::Trunk;
 
 #[test]
@@ -98,6 +98,29 @@ fn a_blind_transfer_that_fails_brings_the_caller_to_the_old_place() {
         let record = record(&mut world);
         assert_eq!((record.outcome, record.transfers), (Outcome::Answered, 0));
     }
+}
+
+#[test]
+fn a_phone_that_rang_for_a_transfer_in_vain_is_offered_nobody_before_it_is_quiet() {
+    let mut world = talking(5);
+    world.agent_does(1, silent());
+    let (agent, state, reason) = ("op0".into(), "pause".into(), String::new());
+    world.act(Verb::SetAgent { agent, state, reason }).unwrap();
+    transfer(&mut world, "op1", Way::Blind).unwrap();
+    world.dial(1);
+    world.wait(2 * SECOND);
+    assert!(rings(&world, 1));
+    // A phone that is rung for two callers at once protests, which ends the story.
+    let of = agent_address(1);
+    world.network().lose(Loss { of, start: "CANCEL", method: "CANCEL", times: 1 });
+    world.wait_until(40 * SECOND, |world| {
+        let offers = world
+            .facts()
+            .iter()
+            .filter(|fact| matches!(fact.what, What::Desk(pukar::acd::Fact::Offered { .. })));
+        offers.count() > 1
+    });
+    assert!(rings(&world, 1));
 }
 
 #[test]

@@ -242,6 +242,7 @@ impl Calls {
             let gone = self.table.get_mut(id).and_then(|call| call.take_other(leg));
             let Some(gone) = gone else { continue };
             io.out.push(gone.hang_up(cause.clone()));
+            self.stopping.note(&gone);
             self.bury(io, id, &gone, 487, cause);
         }
         self.tell_rung(io, id, false);
@@ -384,6 +385,7 @@ impl Calls {
             return;
         };
         io.out.push(gone.hang_up(cause.clone()));
+        self.stopping.note(&gone);
         self.bury(io, id, &gone, 200, cause);
         self.let_go(io, id, gone.role);
     }

@@ -121,6 +121,7 @@ impl Calls {
         let alone = !gone.cancelled && !call.rings_at(agent);
         let cause = Cause { q850: Some(42), ..Cause::default() };
         io.out.push(gone.hang_up(cause.clone()));
+        self.stopping.note(&gone);
         self.bury(io, id, &gone, 487, cause);
         if alone {
             io.out.push(Effect::Missed { call: id, agent, why: Missed::NoPort });
