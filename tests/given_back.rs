@@ -205,6 +205,33 @@ fn whom_a_district_has_answered_goes_back_too_where_nobody_there_can_go_on_with_
 }
 
 #[test]
+fn whom_a_district_gives_back_while_somebody_is_rung_to_join_them_has_whoever_that_is() {
+    for (lent, answers) in [(Lent::Overflown, true), (Lent::Overflown, false), (Lent::Called, true)]
+    {
+        let mut pair = lent.at_the_district();
+        pair.state.habit(OP1, Habit::Rings);
+        pair.state.set_agent("op1", "ready");
+        let call = pair.state.arrival().id.clone();
+        pair.state.ask(Verb::Transfer { call, to: "op1".into(), way: Way::Join });
+        pair.talk();
+        assert_eq!(pair.state.state("op1"), "offered", "{:?}", pair.state.replies);
+        let call = pair.district.arrival().id.clone();
+        pair.district.set_agent("op1", "logout");
+        pair.district.ask(Verb::Return { call });
+        pair.talk();
+        assert_eq!(pair.district.switch.state().counts().0, 0, "{lent:?}: gone from there");
+        assert!(pair.state.records.is_empty(), "{lent:?}: {:?}", pair.state.records);
+        match answers {
+            true => pair.state.far_end_answers(OP1),
+            false => pair.wait(30),
+        }
+        pair.talk();
+        let waits = pair.state.switch.state().counts().0;
+        assert_eq!((pair.state.state("op1") == "talking", waits), (answers, usize::from(!answers)));
+    }
+}
+
+#[test]
 fn who_hangs_up_at_a_district_gives_nobody_back_whatever_its_network_says_of_it() {
     for lent in [Lent::Overflown, Lent::Sent(Way::Consult), Lent::Sent(Way::Join), Lent::Called] {
         let mut pair = lent.at_the_district();

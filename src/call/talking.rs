@@ -226,19 +226,19 @@ impl Calls {
             _ => {
                 self.bury(io, id, &gone, status, cause);
                 let call_is_whole = self.table.get(id).is_some_and(|c| c.is_talking(caller));
-                let stays = stays && call_is_whole;
-                match agent {
-                    Role::Agent(_) if stays && self.has_queue(id) && was.is_some() => {
+                let has_place = match agent {
+                    Role::Agent(_) => self.has_queue(id),
+                    Role::Target => self.is_handed_on(id),
+                    Role::Caller | Role::Supervisor(_) => false,
+                };
+                match stays && call_is_whole && has_place {
+                    // Somebody else is rung to join them, and comes to the caller.
+                    true if was.is_some() => {
                         self.let_go(io, id, agent);
                         self.hander_gone(io, id, talk, None);
                     }
-                    Role::Agent(_) if stays && self.has_queue(id) => {
-                        self.return_to_queue(io, id, agent)
-                    }
-                    Role::Target if stays && was.is_none() && self.is_handed_on(id) => {
-                        self.return_to_queue(io, id, agent);
-                    }
-                    Role::Agent(_) | Role::Caller | Role::Target | Role::Supervisor(_) => {
+                    true => self.return_to_queue(io, id, agent),
+                    false => {
                         self.let_go(io, id, agent);
                         self.close(io, id, by, q850);
                     }
