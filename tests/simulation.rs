@@ -61,6 +61,10 @@ fn random_days_turn_some_away_and_promise_others_a_call() {
     let sum = |of: fn(&pukar::sim::Verdict) -> u64| days.iter().map(of).sum::<u64>();
     let found = (sum(|day| day.answered), sum(|day| day.refused), sum(|day| day.called_back));
     assert!(found.0 > 300 && found.1 > 20 && found.2 > 20, "{found:?}");
+    // Agents at home key in codes; centres give back whom they have answered; ways lead on.
+    let (pins, wrong) = (sum(|day| day.seen.pins), sum(|day| day.seen.wrong_pins));
+    let (back, on) = (sum(|day| day.seen.given_back), sum(|day| day.seen.led_on));
+    assert!([pins, wrong, back, on].iter().all(|times| *times > 2), "{pins} {wrong} {back} {on}");
     let strategies = (1..=60).map(|seed| format!("{:?}", plan(seed).strategy));
     assert_eq!(strategies.collect::<std::collections::BTreeSet<_>>().len(), 7);
 }

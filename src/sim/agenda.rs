@@ -52,6 +52,11 @@ pub(super) enum Work {
         address: SocketAddr,
         key: char,
     },
+    /// An agent at home presses a key, should a call be there.
+    Accept {
+        n: u16,
+        key: char,
+    },
     /// An agent dials something at the own phone.
     Own {
         n: u16,

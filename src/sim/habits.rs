@@ -20,6 +20,8 @@ pub struct Habits {
     pub answers_cancelled: bool,
     /// Hangs up an answered call without waiting for the ACK.
     pub impatient: bool,
+    /// Why it hangs up, as it says itself: header lines of its BYE.
+    pub why: &'static str,
     /// Puts the other end on hold and comes back, so long after the answer.
     pub holds_after: Option<Duration>,
     /// Another phone behind the same contact answers too, so long after this one.
@@ -35,6 +37,14 @@ pub struct Habits {
     /// Loses its power at this step, and is never heard of again.
     pub dies: Option<Step>,
 }
+
+/// What networks say at the end of any call, and districts too.
+const CAUSES: [&str; 2] = ["Reason: Q.850;cause=16\r\n", "Reason: Q.850;cause=31\r\n"];
+/// A switch of ours gives the caller back, of whom it has nobody to take care any more.
+pub const GIVEN_BACK: &str = concat!(
+    "Reason: SIP;cause=480;text=\"Given back to the place that is kept\"\r\n",
+    "Reason: Q.850;cause=31\r\n"
+);
 
 /// The steps of a call at which a phone may die.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +72,7 @@ impl Habits {
             never_acks: false,
             answers_cancelled: false,
             impatient: false,
+            why: "",
             holds_after: None,
             twin: None,
             reliable: false,
@@ -105,6 +116,9 @@ impl Habits {
             twin: rng.chance(plan.faults.forks).then(|| Duration::from_millis(rng.below(2_000))),
             ..Self::polite(seconds(rng, 1, 5), seconds(rng, 3, 40))
         };
+        if rng.chance(20) {
+            habits.why = CAUSES[rng.below(2) as usize];
+        }
         if !rng.chance(plan.faults.rude_agents) {
             return habits;
         }

@@ -2,7 +2,7 @@
 //! pick it up, by word, by key and by REFER.
 
 use super::phone::Do;
-use super::plan::{DOMAIN, agent_address, agent_name};
+use super::plan::{DOMAIN, agent_name};
 use super::session::Stage;
 use super::world::World;
 use crate::base::PortId;
@@ -20,7 +20,7 @@ impl World {
         }
         let call = calls[self.rng.below(calls.len() as u64) as usize].clone();
         let agent = self.rng.below(self.plan.agents.len() as u64) as u16;
-        let to = self.somebody();
+        let (to, phone) = (self.somebody(), self.plan.agents[usize::from(agent)].address(agent));
         let verb = match self.rng.below(13) {
             12 => {
                 let all = [Ears::Listen, Ears::Whisper, Ears::Barge, Ears::Take];
@@ -34,14 +34,14 @@ impl World {
             5 => Verb::Park { call },
             6 => Verb::Return { call },
             7 => Verb::Hold { call, hold: self.rng.chance(60) },
-            8 => return self.refer(agent_address(agent), &to),
-            9 => return self.key_in(agent_address(agent), &format!("*2{to}#")),
+            8 => return self.refer(phone, &to),
+            9 => return self.key_in(phone, &format!("*2{to}#")),
             10 => {
                 let codes = ["*0", "*2", "*3", "*4", "*5", "*6", "*168"];
                 let code = codes[self.rng.below(codes.len() as u64) as usize];
-                return self.key_in(agent_address(agent), code);
+                return self.key_in(phone, code);
             }
-            _ => return self.key_in(agent_address(agent), &format!("*4{to}")),
+            _ => return self.key_in(phone, &format!("*4{to}")),
         };
         self.feed(Event::Admin { request: self.steps, by: "supervisor".into(), verb })
     }
@@ -73,10 +73,6 @@ impl World {
 
     /// The phone sends whoever it talks with to somebody else (RFC 3515).
     pub(super) fn refer(&mut self, phone: SocketAddr, to: &str) -> Result<(), String> {
-        if !self.phones.contains_key(&phone) {
-            // At home there is none that could.
-            return Ok(());
-        }
         let to = format!("<sip:{to}@{DOMAIN}>");
         self.with_phone(phone, |phone, rng, out| {
             let line = phone.line();

@@ -3,10 +3,11 @@
 
 use super::endings::Endings;
 use super::fairness::Fairness;
-use super::plan::{Reach, agent_number};
+use super::plan::{Plan, Reach, agent_number};
 use super::ports::Ports;
-use super::region::DISTRICT_QUEUE;
+use super::region::{BLOCK_QUEUE, CODES_LINE, DISTRICT_QUEUE};
 use super::rostered::Rostered;
+use super::seen::Seen;
 use super::world::{Verdict, World};
 use crate::base::{AgentId, CallId, Instant, Now, Wall};
 use crate::call::{self, Direction, Outcome};
@@ -14,7 +15,7 @@ use crate::config::Settings;
 use crate::core::{AgentStateRow, CallRecord, Command, Done, Event, Fact, Out, Row, State, What};
 use crate::sip::Hop;
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
@@ -31,8 +32,11 @@ pub struct Laws {
     fairness: Fairness,
     rostered: Rostered,
     endings: Endings,
+    seen: Seen,
     /// Who has waited where nobody works, with a way to where somebody does, and since when.
     stranded: BTreeMap<CallId, Instant>,
+    /// Calls in which codes are keyed in.
+    coded: BTreeSet<CallId>,
     /// Agents who were connected by the last event.
     connected: Vec<String>,
     names: BTreeMap<String, ()>,
@@ -60,6 +64,21 @@ pub struct Story {
 }
 
 impl Laws {
+    pub fn of(plan: &Plan) -> Self {
+        let has_peers = plan.region.peers && plan.region.districts;
+        Self { endings: Endings::of(&plan.faults, has_peers), ..Self::default() }
+    }
+
+    /// See [`Endings::excuse`].
+    pub fn excuse(&mut self, number: String) {
+        self.endings.excuse(number);
+    }
+
+    /// See [`Endings::loses`].
+    pub fn loses(&mut self) {
+        self.endings.loses();
+    }
+
     pub fn begin(&mut self, out: &Out) {
         self.facts = out.facts.len() as u64;
     }
@@ -93,6 +112,7 @@ impl Laws {
             }
         }
         self.connected.clear();
+        self.seen.note(out);
         for fact in &out.facts {
             self.facts += 1;
             if fact.seq != self.facts {
@@ -101,7 +121,7 @@ impl Laws {
             format!("{:?}", fact.what).hash(&mut self.log);
             self.fairness.note(fact, settings, state)?;
             self.rostered.note(fact, settings, state)?;
-            self.endings.note(fact)?;
+            self.endings.note(fact, settings)?;
             if let What::Call(what) = &fact.what {
                 self.note_call(what, state)?;
             }
@@ -127,8 +147,13 @@ impl Laws {
                 if let Some(twin) = self.live.insert(*call, arrival.id.clone()) {
                     return Err(format!("{call:?} arrived again; it was {twin}"));
                 }
+                if arrival.line == CODES_LINE {
+                    self.coded.insert(*call);
+                }
             }
             call::Fact::Refused { .. } => self.arrived += 1,
+            // An agent who has proven who they are has the switch alone at the other end.
+            call::Fact::Connected { call, .. } if self.coded.contains(call) => {}
             call::Fact::Connected { call, agent } => {
                 let name = self.live.get(call).ok_or_else(|| format!("{call:?} is not live"))?;
                 let agent = agent.and_then(|agent: AgentId| state.agent_name(agent));
@@ -147,6 +172,7 @@ impl Laws {
             }
             call::Fact::Ended { call, .. } => {
                 self.live.remove(call).ok_or_else(|| format!("{call:?} ended twice"))?;
+                self.coded.remove(call);
             }
             _ => {}
         }
@@ -211,13 +237,18 @@ impl Laws {
         if talked != (record.outcome == Outcome::Answered) {
             return Err(format!("outcome and connection disagree: {record:?}"));
         }
-        if !matches!(record.queue.as_str(), "general" | "health" | DISTRICT_QUEUE | "") {
+        if !matches!(
+            record.queue.as_str(),
+            "general" | "health" | DISTRICT_QUEUE | BLOCK_QUEUE | ""
+        ) {
             return Err(format!("a call in a queue that no line leads to: {record:?}"));
         }
         self.talked_before.remove(&record.id);
         let agent = self.talked.remove(&record.id).unwrap_or_default();
-        // Who placed a call, or took it from a colleague, talked with nobody's queue.
+        // Who placed a call, or took it from a colleague, or keyed in codes, talked with nobody's
+        // queue.
         let queued = record.direction == Direction::In || !record.parent.is_empty();
+        let queued = queued && record.line != CODES_LINE;
         if queued && agent != record.agent {
             return Err(format!("{agent:?} talked, and the record says {record:?}"));
         }
@@ -278,6 +309,7 @@ impl World {
             refused: self.laws.count(Outcome::Refused),
             called_back: self.laws.count(Outcome::Callback),
             kills: self.life.kills(),
+            seen: self.laws.seen,
             events: self.steps,
             ports: self.ports.opened,
             digest: self.laws.log.finish() ^ self.seed,

@@ -22,6 +22,7 @@ mod ports;
 mod queues;
 mod region;
 mod rostered;
+mod seen;
 mod session;
 mod signup;
 mod story;
@@ -40,4 +41,5 @@ pub use plan::{
 };
 pub use queues::Queues;
 pub use region::{ALIRAJPUR, DESK, EMERGENCY, FIRST, Region, SHIVPURI, SURGUJIA};
+pub use seen::Seen;
 pub use world::{Verdict, World};

@@ -4,8 +4,10 @@
 use super::agenda::Work;
 use super::habits::{Habits, seconds};
 use super::phone::{Phone, Wake};
-use super::plan::{DOMAIN, Reach, agent_address, agent_name, caller_address, password};
-use super::plan::{exchange_address, switch_address};
+use super::plan::{DOMAIN, Reach, agent_address, agent_name, caller_address, home_address};
+use super::plan::{password, pin, switch_address};
+use super::region::CODES;
+use super::session::{Session, Stage};
 use super::signup::Signup;
 use super::world::World;
 use crate::base::Instant;
@@ -18,10 +20,6 @@ impl World {
     pub(super) fn hire(&mut self, address: SocketAddr, n: u16) {
         let habits = Habits::agent(&self.plan, &mut self.rng);
         let reach = self.plan.agents[usize::from(n)];
-        if reach == Reach::Home {
-            // The exchange rings there.
-            return;
-        }
         let mut phone = Phone::new(address, habits);
         if reach == Reach::Streaming {
             phone.transport = Transport::Tcp;
@@ -43,7 +41,10 @@ impl World {
             let address = caller_address(n);
             let dial = Instant(self.rng.below(within));
             let numbers = self.plan.region.numbers();
-            let number = numbers[self.rng.below(numbers.len() as u64) as usize];
+            let number = match self.rng.chance(4) {
+                true => CODES,
+                false => numbers[self.rng.below(numbers.len() as u64) as usize],
+            };
             self.at(dial, Work::Dial { address, number });
             let patience = match self.rng.chance(faults.rude_callers) {
                 true => seconds(&mut self.rng, 0, 4),
@@ -60,16 +61,12 @@ impl World {
                 self.at(when, Work::Vanish { address });
             }
         }
-        if self.plan.agents.contains(&Reach::Home) {
-            // Whoever answers at a number outside presses 1 again and again.
-            for second in (0..400).step_by(2) {
-                let at = Instant(0) + Duration::from_secs(second);
-                self.at(at, Work::Press { address: exchange_address(), key: '1' });
-            }
-        }
         for n in 0..self.plan.agents.len() as u16 {
+            if self.plan.agents[usize::from(n)] == Reach::Home {
+                self.at_home(n);
+            }
             for _ in 0..self.plan.own_calls {
-                if self.plan.agents[usize::from(n)] == Reach::Fixed {
+                if matches!(self.plan.agents[usize::from(n)], Reach::Fixed | Reach::Home) {
                     let when = Instant(0) + seconds(&mut self.rng, 1, 180);
                     self.at(when, Work::Own { n });
                 }
@@ -90,8 +87,68 @@ impl World {
         }
     }
 
+    /// Whoever answers at home presses 1 again and again to have a caller; or another key, or none.
+    fn at_home(&mut self, n: u16) {
+        let mut mood = None;
+        for second in (0..400).step_by(2) {
+            if second % 20 == 0 {
+                mood = [Some('1'), Some('1'), Some('1'), Some('1'), Some('2'), None]
+                    [self.rng.below(6) as usize];
+            }
+            if let Some(key) = mood {
+                let at = Instant(0) + Duration::from_secs(second);
+                self.at(at, Work::Accept { n, key });
+            }
+        }
+    }
+
+    /// Somebody is on the line whom they have not called.
+    pub(super) fn accept(&mut self, n: u16, key: char) -> Result<(), String> {
+        let address = home_address(n);
+        let phone = self.phones.get(&address);
+        let is_codes = |session: &Session| session.stage == Stage::Up && session.asked.is_empty();
+        match phone.is_some_and(|phone| phone.sessions.values().any(is_codes)) {
+            true => Ok(()),
+            false => self.key_in(address, &key.to_string()),
+        }
+    }
+
+    /// An agent at home calls the line of codes, keys in who they are and some codes, right or
+    /// wrong, and hangs up after them or in between.
+    fn key_in_from_home(&mut self, n: u16) -> Result<(), String> {
+        let address = home_address(n);
+        let codes = ["*11", "*12", "*13", "*13", "*141", "*15", "*162", "*99", "*149", "*16"];
+        let mut keys = match pin(n) {
+            Some(pin) if self.rng.chance(75) => pin + "#",
+            Some(_) => "9999#".into(),
+            None => String::new(),
+        };
+        for _ in 0..1 + self.rng.below(3) {
+            keys += codes[self.rng.below(codes.len() as u64) as usize];
+        }
+        let mut dialled = None;
+        self.with_phone(address, |phone, rng, out| {
+            let own = phone.number.clone();
+            if !phone.dead {
+                dialled = Some(phone.call_as(&own, CODES, switch_address(), rng, out));
+            }
+        })?;
+        let Some(call_id) = dialled else { return Ok(()) };
+        let mut at = self.now + seconds(&mut self.rng, 1, 3);
+        for key in keys.chars() {
+            self.at(at, Work::Press { address, key });
+            at = at + Duration::from_millis(300);
+        }
+        let leaves = self.now + seconds(&mut self.rng, 1, 30);
+        self.at(leaves, Work::Phone { address, call_id, what: Wake::HangUp });
+        Ok(())
+    }
+
     /// An agent dials something, and hangs up a while later, whatever has become of it.
     pub(super) fn own_call(&mut self, n: u16) -> Result<(), String> {
+        if self.plan.agents[usize::from(n)] == Reach::Home {
+            return self.key_in_from_home(n);
+        }
         let (address, name) = (agent_address(n), agent_name(n));
         let colleague = agent_name(self.rng.below(self.plan.agents.len() as u64) as u16);
         let number = match self.rng.below(8) {

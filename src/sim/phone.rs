@@ -487,7 +487,7 @@ impl Phone {
     }
 
     pub(super) fn leave(&mut self, call_id: &str, rng: &mut Rng, out: &mut Vec<Do>) {
-        let line = self.line();
+        let (line, why) = (self.line(), self.habits.why);
         let Some(session) = self.sessions.get_mut(call_id) else { return };
         if session.stage == Stage::Up && self.habits.dies == Some(Step::Leaving) {
             return self.reach(Step::Leaving, out);
@@ -501,7 +501,7 @@ impl Phone {
             Stage::Up if unacknowledged && !self.habits.impatient => {}
             Stage::Up => {
                 session.stage = Stage::Leaving;
-                let bytes = session.request("BYE", line, rng.bits(), None);
+                let bytes = session.request_with("BYE", line, rng.bits(), (None, why));
                 repeat(session, bytes, out);
             }
             Stage::Calling if session.provisional => cancel(session, out),

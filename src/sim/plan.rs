@@ -1,7 +1,7 @@
 //! What a simulated day holds.
 
 use super::queues::{Queues, any_strategy};
-use super::region::Region;
+use super::region::{CODES, CODES_LINE, Region};
 use crate::acd;
 use crate::base::{QueueId, Rng, TrunkId, TuneId};
 use crate::call::out::Route;
@@ -54,7 +54,7 @@ pub enum Reach {
     Registered,
     /// The same, over a stream.
     Streaming,
-    /// At home, at a number outside, where somebody presses 1 to have a caller.
+    /// At home, at a number outside, where somebody presses 1 to have a caller, or does not.
     Home,
 }
 
@@ -151,6 +151,7 @@ impl Plan {
         let agents = 2 + rng.below(6);
         // On some days nothing is lost, and everybody is held to account.
         let bad = u64::from(!rng.chance(20));
+        let districts = rng.chance(40);
         Self {
             callers: 10 + rng.below(30) as u16,
             counsellors: rng.below(2) as u16,
@@ -160,10 +161,10 @@ impl Plan {
             pressing: rng.below(40),
             call_back_abandoned: rng.chance(30),
             region: Region {
-                districts: rng.chance(40),
+                districts,
                 shifts: rng.chance(30),
                 languages: rng.chance(40),
-                peers: rng.chance(30),
+                peers: rng.chance(if districts { 60 } else { 20 }),
                 menus: rng.chance(20),
             },
             faults: Faults {
@@ -264,7 +265,29 @@ impl Plan {
             acd::CallbackPolicy { attempts: 3, apart: seconds(60), keep: seconds(900) };
         settings.acd.queues[0].call_back_abandoned = self.call_back_abandoned;
         self.region_settings(&mut settings);
+        self.homes(&mut settings);
         settings
+    }
+
+    /// Agents at home, each on a trunk of their own, and the line on which they key in codes.
+    fn homes(&self, settings: &mut Settings) {
+        let pins = (0..).zip(&self.agents).map(|(agent, reach)| match reach {
+            Reach::Home => pin(agent).map(Secret),
+            Reach::Fixed | Reach::Named | Reach::Registered | Reach::Streaming => None,
+        });
+        settings.pins = pins.collect();
+        let homes = (0..).zip(&self.agents).filter(|(_, reach)| **reach == Reach::Home);
+        for (agent, _) in homes {
+            let (name, hosts) = (format!("home{agent}"), vec![home_address(agent).to_string()]);
+            let prefixes = vec![number_of(home_address(agent))];
+            let trunk = TrunkId(settings.sip.trunks.len() as u64);
+            settings.sip.trunks.push(Trunk { name, hosts, ..Trunk::default() });
+            settings.call.out.routes.push(Route { prefixes, trunk, ..everybodys() });
+        }
+        if self.agents.contains(&Reach::Home) {
+            let (name, numbers) = (CODES_LINE.into(), vec![CODES.into()]);
+            settings.call.lines.push(Line { name, numbers, goal: Goal::Codes, ..Line::default() });
+        }
     }
 
     /// Callers come by one trunk; the switch calls out by another.
@@ -277,14 +300,7 @@ impl Plan {
         let exchange = exchange_address().to_string();
         let exchange = Trunk { name: "exchange".into(), hosts: vec![exchange], ..Trunk::default() };
         settings.sip.trunks.push(exchange);
-        settings.call.out.routes = vec![Route {
-            prefixes: vec!["+91".into()],
-            trunk: TrunkId(1),
-            identity: CENTRE.into(),
-            strip: 3,
-            add: "0".into(),
-            agents: BTreeSet::new(),
-        }];
+        settings.call.out.routes = vec![everybodys()];
     }
 
     fn skill(&self, agent: u16) -> &'static str {
@@ -315,6 +331,18 @@ impl Plan {
     }
 }
 
+/// The route that every number has.
+fn everybodys() -> Route {
+    Route {
+        prefixes: vec!["+91".into()],
+        trunk: TrunkId(1),
+        identity: CENTRE.into(),
+        strip: 3,
+        add: "0".into(),
+        agents: BTreeSet::new(),
+    }
+}
+
 impl Reach {
     pub fn registers(self) -> bool {
         matches!(self, Reach::Registered | Reach::Streaming)
@@ -323,7 +351,7 @@ impl Reach {
     /// Where whoever rings for this agent is.
     pub fn address(self, agent: u16) -> SocketAddr {
         match self {
-            Reach::Home => exchange_address(),
+            Reach::Home => home_address(agent),
             Reach::Fixed | Reach::Named | Reach::Registered | Reach::Streaming => {
                 agent_address(agent)
             }
@@ -335,7 +363,7 @@ impl Reach {
         match self {
             Reach::Fixed => Some(format!("sip:{name}@{}", agent_address(agent))),
             Reach::Named => Some(format!("sip:{name}@{name}.{DOMAIN}")),
-            Reach::Home => Some(format!("tel:+919877{agent:06}")),
+            Reach::Home => Some(format!("tel:{}", number_of(home_address(agent)))),
             Reach::Registered | Reach::Streaming => None,
         }
     }
@@ -366,9 +394,19 @@ pub fn agent_address(n: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 2, (n >> 8) as u8, n as u8)), 5060)
 }
 
-/// The exchange through which the switch calls out: it rings for every number there is.
+/// The exchange through which the switch calls out: it rings for every other number there is.
 pub fn exchange_address() -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 3, 0, 1)), 5060)
+}
+
+/// The telephone of an agent at home, on a trunk of its own.
+pub fn home_address(n: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 6, (n >> 8) as u8, n as u8)), 5060)
+}
+
+/// What this agent proves who they are with, where they have a pin.
+pub fn pin(agent: u16) -> Option<String> {
+    agent.is_multiple_of(2).then(|| format!("74{agent:02}"))
 }
 
 /// The switch of the district behind a trunk.
@@ -390,7 +428,13 @@ pub fn number_of(address: SocketAddr) -> String {
 
 /// Whether whoever is there takes calls with other habits each time.
 pub fn is_callee(address: SocketAddr) -> bool {
-    is_agent(address) || [exchange_address(), centre_address(), desk_address()].contains(&address)
+    is_agent(address)
+        || is_home(address)
+        || [exchange_address(), centre_address(), desk_address()].contains(&address)
+}
+
+fn is_home(address: SocketAddr) -> bool {
+    matches!(address.ip(), IpAddr::V4(ip) if ip.octets()[1] == 6)
 }
 
 /// Whether an agent's phone is there.

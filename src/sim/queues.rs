@@ -4,7 +4,7 @@
 use super::Plan;
 use crate::acd::{Instead, QueueSettings, Relax, Strategy};
 use crate::base::{Id, QueueId, Rng, TrunkId};
-use crate::call::{Centre, Goal};
+use crate::call::{Centre, Goal, Numbering};
 use crate::config::Settings;
 use crate::sip::Trunk;
 use std::time::Duration;
@@ -80,8 +80,12 @@ impl Plan {
             1 => {
                 let gone = rng.below(self.agents.len() as u64) as usize;
                 settings.acd.agents.remove(gone);
+                settings.pins.remove(gone);
             }
-            2 => settings.acd.agents.reverse(),
+            2 => {
+                settings.acd.agents.reverse();
+                settings.pins.reverse();
+            }
             3 => settings.acd.queues[queue].ring_for = Duration::from_secs(5),
             4 => settings.acd.queues[queue].strategy = any_strategy(rng),
             5 => Queues::rude(rng).apply(&mut settings.acd.queues[queue]),
@@ -103,6 +107,9 @@ impl Plan {
             8 => {
                 let new = Trunk { name: "new".into(), ..Trunk::default() };
                 settings.sip.trunks.insert(0, new);
+                if !settings.call.trunks.is_empty() {
+                    settings.call.trunks.insert(0, Numbering::default());
+                }
                 move_trunks(&mut settings);
             }
             9 => settings.call.districts.clear(),

@@ -29,6 +29,8 @@ pub struct Region {
 
 /// The district queue, which stands behind the two that every day has.
 pub const DISTRICT_QUEUE: &str = "shivpuri";
+/// The queue of a block of it, whose callers go on to it, and on from it.
+pub const BLOCK_QUEUE: &str = "pohri";
 /// A number whose callers go first, one whose callers speak only Surgujia, and an emergency.
 pub const FIRST: &str = "1098";
 pub const SURGUJIA: &str = "1076";
@@ -37,12 +39,16 @@ pub const EMERGENCY: &str = "112";
 pub const DESK: &str = "1070";
 pub const ALIRAJPUR: &str = "07394181";
 pub const SHIVPURI: &str = "07492181";
+pub const POHRI: &str = "07493181";
+/// On which agents at home key in codes; to whoever else calls it, a number that nobody knows.
+pub const CODES: &str = "+917552551199";
+pub const CODES_LINE: &str = "codes";
 
 impl Region {
     pub fn numbers(self) -> Vec<&'static str> {
         let mut numbers = vec!["181", "181", DESK];
         if self.districts {
-            numbers.extend([ALIRAJPUR, SHIVPURI]);
+            numbers.extend([ALIRAJPUR, ALIRAJPUR, SHIVPURI, POHRI]);
         }
         if self.languages {
             numbers.extend([FIRST, SURGUJIA, EMERGENCY]);
@@ -54,6 +60,9 @@ impl Region {
         let mut skills: Vec<Skill> = vec![first.into()];
         if self.districts && agent.is_multiple_of(2) {
             skills.push(DISTRICT_QUEUE.into());
+        }
+        if self.districts && agent.is_multiple_of(4) {
+            skills.push(BLOCK_QUEUE.into());
         }
         if self.languages {
             let own = ["lang:hi", "lang:surgujia"];
@@ -114,7 +123,8 @@ impl Plan {
         }
         if self.region.peers {
             let ours = Numbering { peer: true, ..Numbering::default() };
-            settings.call.trunks = vec![ours, Numbering::default(), ours];
+            settings.call.trunks = vec![ours, Numbering::default()];
+            settings.call.trunks.extend(self.region.districts.then_some(ours));
         }
     }
 
@@ -122,6 +132,7 @@ impl Plan {
         let mut queue = self.queue(DISTRICT_QUEUE, &[DISTRICT_QUEUE]);
         queue.weight = 1;
         settings.acd.queues.push(queue);
+        settings.acd.queues.push(self.queue(BLOCK_QUEUE, &[BLOCK_QUEUE]));
         let district = |name: &str, std: &str, centre| District {
             name: name.into(),
             title: name.into(),
@@ -134,6 +145,7 @@ impl Plan {
         settings.call.districts = vec![
             district("alirajpur", "7394", Centre::Trunk(TrunkId(2))),
             district("shivpuri", "7492", Centre::Queue(QueueId(2))),
+            district("pohri", "7493", Centre::Queue(QueueId(3))),
         ];
         settings.sip.trunks.push(Trunk {
             name: "alirajpur".into(),
@@ -145,7 +157,12 @@ impl Plan {
         let after = |seconds| When::After(Duration::from_secs(seconds));
         let general = || Elsewhere::Queue("general".into());
         let way = |when, to| Overflow { when, to };
+        let upwards = || Elsewhere::District("shivpuri".into());
         settings.overflows = vec![
+            WaysOut {
+                queue: BLOCK_QUEUE.into(),
+                ways: vec![way(When::Unstaffed, upwards()), way(after(20), upwards())],
+            },
             WaysOut {
                 queue: DISTRICT_QUEUE.into(),
                 ways: vec![way(When::Unstaffed, general()), way(after(15), general())],

@@ -5,9 +5,7 @@ use super::agenda::Work;
 use super::habits::Habits;
 use super::laws::Story;
 use super::phone::Phone;
-use super::plan::{
-    agent_address, agent_name, caller_address, exchange_address, is_callee, switch_address,
-};
+use super::plan::{agent_address, agent_name, caller_address, exchange_address, is_callee};
 use super::world::{Verdict, World};
 use super::{Network, Plan};
 use crate::acd::AgentState;
@@ -65,16 +63,14 @@ impl World {
 
     /// This caller calls another number than 181 now.
     pub fn dial_number(&mut self, caller: u16, number: &str) {
-        let address = caller_address(caller);
-        let call = self.with_phone(address, |phone, rng, out| {
-            phone.call(number, switch_address(), rng, out);
-        });
+        let call = self.dials(caller_address(caller), number);
         call.unwrap_or_else(|why| panic!("{}", self.complaint(&why)));
         self.wait(Duration::ZERO);
     }
 
     /// The phone signals on, but no audio comes from it any more; or it does again.
     pub fn mute(&mut self, address: SocketAddr, muted: bool) {
+        self.excuse(address);
         self.change(address, |phone| phone.muted = muted);
     }
 
@@ -276,6 +272,7 @@ impl World {
 
     /// Any change of the network: what it loses, how fast it is.
     pub fn network(&mut self) -> &mut Network {
+        self.laws.loses();
         &mut self.network
     }
 

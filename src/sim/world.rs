@@ -31,16 +31,16 @@
 
 use super::agenda::{Agenda, Work};
 use super::diary::Diary;
-use super::habits::Habits;
+use super::habits::{GIVEN_BACK, Habits};
 use super::killed::Life;
 use super::laws::Laws;
 use super::network::Network;
 use super::phone::{Do, Phone};
 use super::plan::{
-    Plan, agent_address, caller_address, centre_address, desk_address, exchange_address, is_callee,
-    switch_address,
+    Plan, caller_address, centre_address, desk_address, exchange_address, is_callee, switch_address,
 };
 use super::ports::{Follows, Ports};
+use super::seen::Seen;
 use super::streams::Streams;
 use super::trace;
 use crate::base::{CallId, Instant, Now, Rng, Wall};
@@ -88,6 +88,7 @@ pub struct Verdict {
     pub called_back: u64,
     /// How often the process has died, with nothing left but its journal.
     pub kills: u64,
+    pub seen: Seen,
     pub events: u64,
     pub ports: u64,
     /// A digest of every event, command and fact, in order.
@@ -143,7 +144,7 @@ impl World {
             ports: Ports::default(),
             tapes: BTreeSet::new(),
             phones: BTreeMap::new(),
-            laws: Laws::default(),
+            laws: Laws::of(&plan),
             steps: 0,
             closing: false,
             trace: false,
@@ -229,18 +230,21 @@ impl World {
             Work::Sign { address, round } => self.sign(address, Some(round)),
             Work::Restless { address, forgets } => self.restless(address, forgets),
             Work::Return { address } => self.sign(address, None),
-            Work::Dial { address, number } => self.with_phone(address, |phone, rng, out| {
-                phone.call(number, switch_address(), rng, out);
-            }),
+            Work::Dial { address, number } => self.dials(address, number),
             Work::GiveUp { address } => self.with_phone(address, |phone, rng, out| {
                 if !phone.dead {
                     phone.hang_up(rng, out);
                 }
             }),
             Work::Press { address, key } => self.key_in(address, &key.to_string()),
+            Work::Accept { n, key } => self.accept(n, key),
             Work::Own { n } => self.own_call(n),
-            Work::Vanish { address } => self.with_phone(address, |phone, _, _| phone.dead = true),
+            Work::Vanish { address } => {
+                self.excuse(address);
+                self.with_phone(address, |phone, _, _| phone.dead = true)
+            }
             Work::Cut { address, span } => {
+                self.excuse(address);
                 self.network.cut_off(address, self.now + span);
                 self.at(self.now + span, Work::Mend { address });
                 self.fall_silent(address);
@@ -260,11 +264,30 @@ impl World {
         }
     }
 
+    /// Whoever is there calls this number.
+    pub(super) fn dials(&mut self, address: SocketAddr, number: &str) -> Result<(), String> {
+        if self.phones.get(&address).is_some_and(|phone| phone.habits.never_acks) {
+            self.excuse(address);
+        }
+        self.with_phone(address, |phone, rng, out| {
+            phone.call(number, switch_address(), rng, out);
+        })
+    }
+
+    /// Whatever becomes of calls from there may be their own doing.
+    pub(super) fn excuse(&mut self, address: SocketAddr) {
+        let number = self.phones.get(&address).map(|phone| phone.number.clone());
+        self.laws.excuse(number.unwrap_or_default());
+    }
+
     fn deliver(&mut self, phone: SocketAddr, bytes: &[u8]) -> Result<(), String> {
         let habits = is_callee(phone).then(|| Habits::agent(&self.plan, &mut self.rng));
         let known = self.phones.get_mut(&phone);
         let known = known.ok_or_else(|| format!("a message to {phone}, where nobody is"))?;
-        if let Some(habits) = habits.filter(|_| known.is_idle() && !known.scripted) {
+        if let Some(mut habits) = habits.filter(|_| known.is_idle() && !known.scripted) {
+            if phone == centre_address() && self.rng.chance(30) {
+                habits.why = GIVEN_BACK;
+            }
             known.habits = habits;
         }
         self.with_phone(phone, |phone, rng, out| phone.receive(bytes, rng, out))
@@ -409,7 +432,7 @@ impl World {
     /// The agents and their phones, which register where they have to.
     fn staff(&mut self) {
         for n in 0..self.plan.agents.len() as u16 {
-            self.hire(agent_address(n), n);
+            self.hire(self.plan.agents[usize::from(n)].address(n), n);
         }
         let exchange = exchange_address();
         let habits = Habits::agent(&self.plan, &mut self.rng);

@@ -1,0 +1,39 @@
+//! What a day has held, so that it can be said of some of them that they hold everything.
+
+use super::region::{BLOCK_QUEUE, DISTRICT_QUEUE};
+use crate::call::{self, Role};
+use crate::core::{Out, What};
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Pins that agents at home keyed in.
+    pub pins: u64,
+    pub wrong_pins: u64,
+    /// Callers whom a centre gave back after it had answered.
+    pub given_back: u64,
+    /// Callers who left a queue for one behind another, in which nobody worked either.
+    pub led_on: u64,
+}
+
+impl Seen {
+    pub fn note(&mut self, out: &Out) {
+        let (mut back, mut waits) = (false, false);
+        for fact in &out.facts {
+            match &fact.what {
+                What::Code { code, why, .. } if code == "pin" => {
+                    self.pins += u64::from(why.is_empty());
+                    self.wrong_pins += u64::from(!why.is_empty());
+                }
+                What::Overflowed { from, to, .. } => {
+                    self.led_on += u64::from(from == BLOCK_QUEUE && to != DISTRICT_QUEUE);
+                }
+                What::Call(call::Fact::LegClosed { role: Role::Target, cause, .. }) => {
+                    back |= (cause.sip, cause.q850) == (Some(480), Some(31));
+                }
+                What::Call(call::Fact::Returned { agent: None, .. }) => waits = true,
+                _ => {}
+            }
+        }
+        self.given_back += u64::from(back && waits);
+    }
+}
