@@ -8,9 +8,11 @@ use super::timeline::FRAME;
 use super::{mark, seal};
 use crate::call::Form;
 use crate::config::Hold;
+use crate::shell::store::proof::{self, Proof};
 use crate::wire::g711::Law;
 use crate::wire::{ogg, wav};
 use jiff::civil::Date;
+use sha2::{Digest, Sha256};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -92,17 +94,45 @@ fn close(file: &mut File) -> io::Result<bool> {
 }
 
 /// Deletes folders of days before `first`, `YYYY-MM-DD`, with all that is in them, but for those in
-/// which there may be something that is held.
+/// which there may be something that is held. First the proof, in `purges.jsonl` beside them.
 pub fn forget_before(folder: &Path, first: &str, holds: &[Hold]) -> io::Result<usize> {
     let mut forgotten = 0;
     for day in days(folder) {
         let name = day.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if name < first && !holds.iter().any(|hold| may_concern(hold, &day, name)) {
+            prove(folder, &day, name)?;
             fs::remove_dir_all(&day)?;
             forgotten += 1;
         }
     }
     Ok(forgotten)
+}
+
+/// What is about to be deleted: a day of sound is too long to be read for it, and its files have
+/// the names of calls.
+fn prove(folder: &Path, day: &Path, name: &str) -> io::Result<()> {
+    let (mut names, mut octets) = (Vec::new(), 0);
+    for file in fs::read_dir(day)? {
+        let (file, len) = file.and_then(|file| Ok((file.file_name(), file.metadata()?.len())))?;
+        octets += len;
+        names.push(format!("{} {len}\n", file.display()));
+    }
+    names.sort();
+    let what = format!(
+        "recordings of {name}, {octets} octets; the digest is that of their names and lengths, a \
+         line each in the order of the names"
+    );
+    let (at, by, count) = (proof::now(), "[recording] keep".into(), names.len() as u64);
+    let digest = proof::hex(Sha256::digest(names.concat()));
+    let proof = Proof { at, by, what, count, digest, ..Proof::default() };
+    let told: Vec<_> =
+        (count > 0).then(|| proof.told_of("recordings", "recordings")).into_iter().collect();
+    let written = proof::append(&proof::of_data(folder), folder, &told);
+    if let Err(error) = written {
+        // The disk is full perhaps, and what goes makes room on it: then the log has it.
+        tracing::error!("{}: a proof cannot be written: {error}. It is {told:?}", folder.display());
+    }
+    Ok(())
 }
 
 /// A file's name says nothing of its line or caller: all of the days are kept. Those of a hold are

@@ -553,6 +553,24 @@ fn old_days_are_forgotten_and_nothing_else_is() {
 }
 
 #[test]
+fn what_is_forgotten_leaves_proof_of_which_calls_it_was() {
+    use sha2::{Digest, Sha256};
+    let folder = folder("proof");
+    fs::create_dir_all(folder.join("2020-01-01")).unwrap();
+    fs::write(folder.join("2020-01-01/B.wav"), "sound").unwrap();
+    fs::write(folder.join("2020-01-01/A.opus.sealed"), "more").unwrap();
+    assert_eq!(file::forget_before(&folder, "2026-01-01", &[]).unwrap(), 1);
+    let text = fs::read_to_string(folder.join("purges.jsonl")).unwrap();
+    let proof: serde_json::Value = serde_json::from_str(text.trim_end()).unwrap();
+    assert_eq!((&proof["of"], &proof["count"]), (&"recordings".into(), &2.into()));
+    assert!(proof["what"].as_str().unwrap().starts_with("recordings of 2020-01-01, 9 octets"));
+    let names = Sha256::digest("A.opus.sealed 4\nB.wav 5\n");
+    let names: String = names.iter().map(|octet| format!("{octet:02x}")).collect();
+    assert_eq!(proof["digest"], names);
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
 fn what_is_held_is_kept_with_its_whole_day() {
     let folder = folder("held");
     for day in ["2025-01-01", "2025-01-02", "2025-03-03", "2025-03-04", "2025-03-05", "2025-09-01"]
