@@ -236,8 +236,9 @@ fn every_recording_is_as_long_as_its_call(form: &[&str]) {
     assert!(usual > 0.0 && usual < 10.0, "{usual} ms");
 }
 
+/// Who talked is told by the voices in the packets that phones got, and held against the records.
 #[test]
-fn the_demo_that_records_finds_every_recording_as_long_as_its_call() {
+fn q14_records_name_whom_the_phones_heard_and_every_recording_is_as_long_as_its_call() {
     every_recording_is_as_long_as_its_call(&[]);
 }
 
