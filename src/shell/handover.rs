@@ -11,7 +11,9 @@ use super::sys::inherit;
 use super::tunes::Shelf;
 use crate::base::FlowId;
 use crate::sip::Transport;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Seek, Write};
 use std::net::SocketAddr;
@@ -52,23 +54,44 @@ pub struct OpenFlow {
 }
 
 /// As the next program reads it.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize)]
 struct Note {
     listeners: Vec<(Transport, SocketAddr, RawFd)>,
     flows: Vec<(FlowId, RawFd, Vec<u8>)>,
-    #[serde(default)]
     strangers: BTreeSet<FlowId>,
     ports: Vec<(u32, RawFd, RawFd)>,
-    #[serde(default)]
     caretakers: Vec<(u32, RawFd)>,
-    #[serde(default)]
     word: Word,
-    #[serde(default)]
     lock: Option<RawFd>,
-    #[serde(default)]
     laps: Laps,
-    #[serde(default)]
     shelf: Option<RawFd>,
+}
+
+impl Note {
+    /// Whichever version has written it: what it has more is left out, what it lacks is blank, and
+    /// a part that has another form costs only itself.
+    fn parse(text: &[u8]) -> io::Result<Self> {
+        let mut parts: Map<String, Value> = serde_json::from_slice(text)?;
+        Ok(Self {
+            listeners: part(&mut parts, "listeners"),
+            flows: part(&mut parts, "flows"),
+            strangers: part(&mut parts, "strangers"),
+            ports: part(&mut parts, "ports"),
+            caretakers: part(&mut parts, "caretakers"),
+            word: part(&mut parts, "word"),
+            lock: part(&mut parts, "lock"),
+            laps: part(&mut parts, "laps"),
+            shelf: part(&mut parts, "shelf"),
+        })
+    }
+}
+
+fn part<T: DeserializeOwned + Default>(parts: &mut Map<String, Value>, name: &str) -> T {
+    let read = parts.remove(name).map_or_else(|| Ok(T::default()), serde_json::from_value);
+    read.unwrap_or_else(|error| {
+        tracing::error!("{name} that the program before this one has left cannot be read: {error}");
+        T::default()
+    })
 }
 
 impl Handover {
@@ -181,11 +204,37 @@ fn read(fd: RawFd) -> io::Result<Note> {
     let mut text = Vec::new();
     file.rewind()?;
     file.read_to_end(&mut text)?;
-    Ok(serde_json::from_slice(&text)?)
+    Note::parse(&text)
 }
 
 /// The number of a descriptor that stays open.
 fn kept_open(fd: OwnedFd) -> io::Result<RawFd> {
     inherit::keep(fd.as_fd())?;
     Ok(fd.into_raw_fd())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// Whatever else a later version has to tell, nobody's socket is lost by it.
+    #[test]
+    fn a_part_that_another_version_writes_otherwise_costs_only_itself() {
+        let at: SocketAddr = "10.0.0.1:5060".parse().unwrap();
+        let own = Note {
+            listeners: vec![(Transport::Udp, at, 7)],
+            ports: vec![(20_000, 8, 9)],
+            lock: Some(5),
+            ..Note::default()
+        };
+        let mut other = serde_json::to_value(&own).unwrap();
+        other["word"] = json!({"keys": {"of": "another form"}});
+        other["moods"] = json!(["calm"]);
+        other.as_object_mut().unwrap().remove("strangers");
+        let read = Note::parse(other.to_string().as_bytes()).unwrap();
+        assert_eq!((read.listeners, read.ports), (own.listeners, own.ports));
+        assert_eq!((read.lock, read.word.keys.len(), read.strangers.len()), (Some(5), 0, 0));
+        assert!(Note::parse(b"[1]").is_err(), "it is no note at all");
+    }
 }
