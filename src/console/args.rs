@@ -135,7 +135,8 @@ pub enum Command<L: Args> {
     },
     /// Compare what the stores have with the journal, row by row; exit 1 where they differ.
     Verify(VerifyArgs),
-    /// Take out of stores, outbox and access log what is older than it has to be kept, with proof.
+    /// Take out of stores, outbox and access log what is older than it has to be kept, with proof;
+    /// exit 1 where one of them refuses.
     Purge(PurgeArgs),
     /// Everything that happens, as it happens.
     Events {

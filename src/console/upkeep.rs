@@ -34,7 +34,13 @@ pub fn purge(args: &PurgeArgs) -> Result<(), Fault> {
         by: who(),
         now,
     };
-    shell::purge(&settings, &wish)?.iter().try_for_each(|purged| print(&purged.to_string()))
+    let done = shell::purge(&settings, &wish)?;
+    done.iter().try_for_each(|purged| print(&purged.to_string()))?;
+    match done.iter().filter(|purged| purged.failed).count() {
+        0 => Ok(()),
+        1 => Err(Fault::work("one place could not be purged")),
+        failed => Err(Fault::work(format!("{failed} places could not be purged"))),
+    }
 }
 
 /// Who asks for it: the name they are logged in by, and the user that they are to the system.

@@ -23,7 +23,7 @@ pub fn purge(rules: &Rules) -> Vec<Purged> {
         let mut purged = rules.none(place);
         let part = alone(data, rules).and_then(|_alone| part(&folder, rules, &mut purged));
         if let Err(why) = part {
-            purged = purged.left(&why.to_string());
+            purged = purged.failed(&why.to_string());
         }
         done.push(purged);
     }

@@ -56,6 +56,8 @@ pub struct Purged {
     pub dry_run: bool,
     /// Nothing was taken out of it, and why.
     pub left: Option<String>,
+    /// It should have been.
+    pub failed: bool,
 }
 
 /// A store that rows can be taken out of.
@@ -87,7 +89,7 @@ pub fn purge(settings: &Settings, wish: &Wish) -> Result<Vec<Purged>, String> {
         let mut purged = rules.none(store.place());
         // What one store refuses, or has not, keeps no other from being purged.
         if let Err(why) = rules.purge_store(store, &mut purged) {
-            purged = purged.left(&why);
+            purged = purged.failed(&why);
         }
         done.push(purged);
     }
@@ -106,8 +108,13 @@ impl Purged {
         self.held += calls.held + states.held;
     }
 
+    /// It is not for a purge to take anything out of it.
     fn left(self, why: &str) -> Self {
         Self { left: Some(why.into()), ..self }
+    }
+
+    fn failed(self, why: &str) -> Self {
+        Self { failed: true, ..self.left(why) }
     }
 }
 
@@ -140,7 +147,8 @@ impl<'s> Rules<'s> {
     /// Nothing has gone of it yet.
     fn none(&self, store: String) -> Purged {
         let (calls, states, acts, held, left) = (0, 0, None, 0, None);
-        Purged { store, calls, states, acts, held, dry_run: self.wish.dry_run, left }
+        let (dry_run, failed) = (self.wish.dry_run, false);
+        Purged { store, calls, states, acts, held, dry_run, left, failed }
     }
 
     /// What is about to go, as its proof has it.
@@ -237,7 +245,7 @@ impl<'s> Rules<'s> {
 
 impl fmt::Display for Purged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { store, calls, states, acts, held, dry_run, left } = self;
+        let Self { store, calls, states, acts, held, dry_run, left, failed: _ } = self;
         if let Some(why) = left {
             return writeln!(f, "{store}: NOT purged: {why}");
         }

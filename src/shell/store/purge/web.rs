@@ -17,15 +17,15 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(300);
 pub fn purge(at: &Remote, store: &str, rules: &Rules, purged: &mut Purged) -> Result<(), String> {
     let known = rules.settings.retention.web.iter().find(|known| known.server() == at.server());
     let Some(asked) = known else {
-        return Err(
-            "it keeps its rows by itself: write under [records] purge where it is asked to \
-                    take them out"
-                .into(),
-        );
+        let why = "it keeps its rows by itself: write under [records] purge where it is asked to \
+                   take them out";
+        purged.left = Some(why.into());
+        return Ok(());
     };
     let Some(newest) = rules.newest() else { return Ok(()) };
     if rules.wish.dry_run {
-        return Err(format!("it would be asked to take out what came before {newest}"));
+        purged.left = Some(format!("it would be asked to take out what came before {newest}"));
+        return Ok(());
     }
     let body = wishes(store, rules).to_string();
     let key = proof::hex(Sha256::digest(body.as_bytes()));
