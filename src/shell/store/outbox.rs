@@ -1,7 +1,7 @@
 //! The outbox: an append-only log of rows in segments, one row a line. What has been
 //! appended survives the process, and a loss of power once it was synced: whoever appends decides
 //! when, since the journal has every row too. A line that was left unfinished is cut off at the
-//! start. A segment is over after a day, so that rows are not kept for want of others.
+//! start.
 
 use super::columns::number_of;
 use super::line;
@@ -33,8 +33,6 @@ pub struct Outbox {
     file: Arc<File>,
     end: Position,
     segment_max: u64,
-    /// The day of its first row.
-    day: Option<i64>,
     /// The last numbers of calls and of agents' states.
     last: (u64, u64),
 }
@@ -48,8 +46,7 @@ impl Outbox {
         file.set_len(whole)?;
         let (file, end) = (Arc::new(file), Position { segment, offset: whole });
         let (segment_max, last) = (SEGMENT_MAX, (0, 0));
-        let day = first_row(&file)?.as_ref().map(day_of);
-        let mut outbox = Self { dir: dir.into(), file, end, segment_max, day, last };
+        let mut outbox = Self { dir: dir.into(), file, end, segment_max, last };
         outbox.find_last(segment)?;
         if outbox.last.0 == 0 || outbox.last.1 == 0 {
             outbox.find_last(segment - 1)?;
@@ -112,12 +109,10 @@ impl Outbox {
 
     /// Appends all rows, or none.
     pub fn append(&mut self, rows: &[Row]) -> io::Result<()> {
-        let day = rows.first().map(day_of);
-        if self.end.offset > self.segment_max || self.day.is_some() && day > self.day {
+        if self.end.offset > self.segment_max {
             self.file.sync_data()?;
             self.file = Arc::new(open_segment(&self.dir, self.end.segment + 1)?);
             self.end = Position { segment: self.end.segment + 1, offset: 0 };
-            self.day = None;
         }
         let mut text = Vec::new();
         for row in rows {
@@ -129,7 +124,6 @@ impl Outbox {
             return Err(error);
         }
         self.end.offset += text.len() as u64;
-        self.day = self.day.or(day);
         rows.iter().for_each(|row| self.count(matches!(row, Row::Call(_)), number_of(row)));
         Ok(())
     }
@@ -354,29 +348,6 @@ fn open_segment(dir: &Path, segment: u64) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
     options.open(segment_path(dir, segment))
-}
-
-/// The first that can be read.
-fn first_row(file: &File) -> io::Result<Option<Row>> {
-    let mut lines = BufReader::new(file.try_clone()?);
-    lines.seek(SeekFrom::Start(0))?;
-    let mut text = Vec::new();
-    while lines.read_until(b'\n', &mut text)? > 0 {
-        if let Ok(row) = line::read(&text) {
-            return Ok(Some(row));
-        }
-        text.clear();
-    }
-    Ok(None)
-}
-
-/// When it came to an end, in days since 1970.
-fn day_of(row: &Row) -> i64 {
-    const DAY_US: i64 = 86_400_000_000;
-    match row {
-        Row::Call(call) => call.ended_at.0 / DAY_US,
-        Row::AgentState(state) => state.until.0 / DAY_US,
-    }
 }
 
 /// Octets up to and with the last line end.

@@ -45,7 +45,7 @@ fn rows_are_blotted_in_the_outbox_where_they_lie_and_stores_go_on_behind_them() 
     let stores = [config::Store::JsonLines { path: lines.clone() }];
     let settings = settings(&folder, &stores);
     let rows: Vec<Row> = [state(1)].into_iter().chain((1..=6).map(call)).collect();
-    let mut log = open(&dir).unwrap();
+    let mut log = open(&dir).unwrap().in_segments_of(100);
     log.append(&rows[..1]).unwrap();
     log.append(&rows[1..4]).unwrap();
     // Half of the calls is in the store, and the journal has noted all.

@@ -19,6 +19,23 @@ fn rows_that_the_queue_had_no_room_for_come_from_the_journal_in_their_places() {
     assert_eq!((of(true), of(false)), ((1..=9).collect(), (1..=4).collect()));
 }
 
+/// A weekend on which somebody logs in and nobody calls.
+#[test]
+fn the_last_number_of_calls_is_known_after_days_without_one() {
+    let folder = Folder::new("outbox-weekend");
+    let dir = folder.0.join("outbox");
+    Outbox::open(&dir).unwrap().append(&[on_day(1, 0, "op1")]).unwrap();
+    for day in 1..=2 {
+        let Row::AgentState(row) = state(day) else { unreachable!() };
+        let until = Wall(1_700_071_200_000_000 + day as i64 * 86_400_000_000);
+        Outbox::open(&dir)
+            .unwrap()
+            .append(&[Row::AgentState(AgentStateRow { until, ..row })])
+            .unwrap();
+    }
+    assert_eq!(Outbox::open(&dir).unwrap().last(), (1, 2));
+}
+
 #[test]
 fn a_row_that_is_nowhere_keeps_no_other_from_its_store() {
     let folder = Folder::new("missed-nowhere");
