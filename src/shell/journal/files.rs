@@ -98,7 +98,10 @@ pub fn list_settled(dir: &Path) -> io::Result<Settled> {
             found.begin(dir, last);
             if found.alone == Some(last) {
                 // Should this start come to nothing, the next must know that it never was there.
-                fs::rename(snapshot(dir, last), leading(dir, last))?;
+                let renamed = fs::rename(snapshot(dir, last), leading(dir, last));
+                if let Err(error) = renamed {
+                    tracing::warn!("snapshot {last} of the journal cannot be renamed: {error}");
+                }
             }
             break;
         }
@@ -151,7 +154,8 @@ impl Settled {
     }
 }
 
-fn leads(dir: &Path) -> io::Result<Vec<u64>> {
+/// The numbers of the snapshots that are there before their segments.
+pub fn leads(dir: &Path) -> io::Result<Vec<u64>> {
     let paths = fs::read_dir(dir)?.flatten().map(|entry| entry.path());
     let leading = paths.filter(|path| path.extension().is_some_and(|end| end == LEADING));
     Ok(leading.filter_map(|path| path.file_stem()?.to_str()?.parse().ok()).collect())

@@ -62,7 +62,8 @@ pub fn salvage(
                 books.live.clear();
                 books.blocks.clear();
                 books.wanted.clear();
-                books.gap = false;
+                // Its segment was never begun, and what others hold is of after a gap.
+                books.gap = !segments.contains(&number);
                 books.read(&loaded, number);
             }
             Ok(loaded) => {

@@ -78,7 +78,9 @@ impl Writer {
     ) -> Result<Self, String> {
         let sentence = |e: io::Error| cannot_write(dir, &e);
         let (segments, snapshots) = files::list(dir).map_err(sentence)?;
-        let last = segments.into_iter().chain(snapshots).max().unwrap_or(0);
+        let leads = files::leads(dir).map_err(sentence)?;
+        // A snapshot without its segment has its number: what begins now is none of it.
+        let last = segments.into_iter().chain(snapshots).chain(leads).max().unwrap_or(0);
         let number = last + 1;
         let snapshot = keeper::encode(number, first.0, Some(first.1))?;
         let begun = match over {

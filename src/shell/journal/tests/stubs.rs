@@ -126,3 +126,31 @@ fn what_a_start_has_done_that_could_begin_no_segment_is_not_pretended() {
     let stated: Vec<bool> = records.iter().map(|record| stated(&record.flags)).collect();
     assert_eq!(stated, [true, true]);
 }
+
+/// The same, and there is room again: the next segment is begun, and its snapshot never comes.
+#[test]
+fn the_segment_after_such_a_gap_is_none_of_the_snapshot_before_it() {
+    let place = Place::new("journal-alone-after");
+    let mut process = place.start();
+    (0..2).for_each(|n| process.arrives(&format!("c{n}")));
+    process.leaves();
+    put_stub(&place, 2, 0);
+    files::FULL.set(true);
+    let mut process = place.start();
+    // A snapshot waits for the row of this one, which is written nowhere.
+    process.rows_reach_the_outbox = false;
+    process.ends_one();
+    files::FULL.set(false);
+    process.tell(Event::Tick);
+    process.arrives("after");
+    let (segments, snapshots) = files::list(&place.dir()).unwrap();
+    assert_eq!((segments, snapshots), (vec![1, 3], vec![1, 2]));
+    drop(process);
+    let again = place.start();
+    assert_eq!(again.board.live(), 0, "one of them has hung up");
+    let records = place.records();
+    let seqs: Vec<u64> = records.iter().map(|record| record.seq).collect();
+    assert_eq!(seqs, [2, 3, 4], "the first has gone, and its number is not given again");
+    let stated = records.iter().all(|record| record.flags.contains(crate::core::JOURNAL_GAP));
+    assert!(stated, "{records:#?}");
+}
