@@ -69,6 +69,8 @@ pub struct Health {
     busy: AtomicBool,
     /// It must not wait for rows any longer.
     pressed: AtomicBool,
+    /// The process ends, and nobody hears the switch until it has.
+    leaving: AtomicBool,
     /// The number of the newest snapshot that is safe.
     newest: AtomicU64,
 }
@@ -108,6 +110,12 @@ impl Keeper {
             let sent = syncs.try_send(Arc::clone(segment)).is_ok();
             segment.known.store(sent, Ordering::Relaxed);
         }
+    }
+
+    /// From now on only what the next process begins with is done: what is kept no longer, it
+    /// removes.
+    pub fn hurry(&self) {
+        self.state.leaving.store(true, Ordering::SeqCst);
     }
 
     /// Waits until all that was asked for is done, but not for a disk that hangs or for rows that
@@ -239,7 +247,9 @@ impl Scribe {
                      segment",
                     self.dir.display()
                 );
-            } else if let Err(error) = self.old.clear((number, now)) {
+            } else if !self.health.leaving.load(Ordering::SeqCst)
+                && let Err(error) = self.old.clear((number, now))
+            {
                 let dir = self.dir.display();
                 tracing::error!("{dir}: old segments of the journal cannot be removed: {error}");
             }

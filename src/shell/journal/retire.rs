@@ -1,8 +1,11 @@
 //! What of a journal is kept no longer: segments, and folders that were put aside, go by their age
 //! and by their size, each with proof (`store/proof.rs`), since callers' numbers are in them.
 //!
-//! Ages are those that the journal itself tells, and so is the day: a calendar that somebody has
-//! moved counts after a day at the earliest, when whoever is on duty has long been told.
+//! A segment is as old as the journal's own clock says, which no calendar moves, and which counts
+//! of the time without a switch a day at most where the machine was off: what is younger than it
+//! seems stays too long, and never too short. A folder that was put aside had another such clock:
+//! there the calendar counts, and one that was moved ahead after a day at the earliest, when whoever
+//! is on duty has long been told.
 
 use super::Limits;
 use super::files::{self, Loaded};
@@ -14,7 +17,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How long a calendar has to stand before it counts.
 const TRUSTED_AFTER: Duration = Duration::from_secs(86_400);
@@ -29,11 +32,13 @@ pub struct Retirement {
     limits: Limits,
     /// When the segments that there are began, as far as anybody has looked.
     begun: BTreeMap<u64, Option<Now>>,
+    /// The last times in what was put aside, of folders as they were last changed.
+    asides: BTreeMap<PathBuf, (SystemTime, Option<Wall>)>,
 }
 
 impl Retirement {
     pub fn new(dir: &Path, limits: Limits) -> Self {
-        Self { dir: dir.into(), limits, begun: BTreeMap::new() }
+        Self { dir: dir.into(), limits, begun: BTreeMap::new(), asides: BTreeMap::new() }
     }
 
     /// A snapshot is safe. The one before it stays as well: a disk that spoils one rarely spoils
@@ -42,27 +47,26 @@ impl Retirement {
         let (segments, snapshots) = files::list(&self.dir)?;
         self.begun.insert(number, Some(now));
         let before = snapshots.iter().rev().find(|n| **n < number).copied().unwrap_or(number);
-        let oldest = self.oldest(now, &snapshots);
-        let (mut kept, mut why) = (0, None);
+        let (mut kept, mut why, mut failed) = (0, None, Ok(()));
         for number in segments.into_iter().rev().filter(|number| *number < before) {
             // Whoever looks back begins with a snapshot: each segment that stays keeps its own.
             kept += self.octets(number);
             why = why.or((kept > self.limits.keep).then_some(BY_SIZE));
-            why = why.or_else(|| self.is_older(number, &snapshots, oldest).then_some(BY_AGE));
+            why = why.or_else(|| self.is_over(number, &snapshots, now).then_some(BY_AGE));
             if let Some(why) = why {
-                self.remove(number, why)?;
+                failed = failed.and(self.remove(number, why));
             }
         }
         // Without its segment a snapshot leads nowhere.
         let left = files::list(&self.dir)?.0;
-        for number in snapshots.into_iter().filter(|n| *n < before && !left.contains(n)) {
-            let _ = fs::remove_file(files::snapshot(&self.dir, number));
+        for number in snapshots.iter().filter(|n| **n < before && !left.contains(n)) {
+            let _ = fs::remove_file(files::snapshot(&self.dir, *number));
         }
         self.begun.retain(|number, _| *number >= before || left.contains(number));
-        if let Some(oldest) = oldest {
+        if let Some(oldest) = self.oldest(now, &snapshots) {
             self.clear_asides(oldest);
         }
-        Ok(())
+        failed
     }
 
     fn octets(&self, number: u64) -> u64 {
@@ -70,7 +74,7 @@ impl Retirement {
         both.iter().map(|path| fs::metadata(path).map_or(0, |about| about.len())).sum()
     }
 
-    /// What came before this is too old; `None`: nothing ever is.
+    /// What was put aside before this is too old; `None`: nothing ever is.
     fn oldest(&mut self, now: Now, snapshots: &[u64]) -> Option<Wall> {
         let span = self.limits.keep_for?;
         let mut today = now.wall;
@@ -85,11 +89,12 @@ impl Retirement {
         Some(Wall(today.0.saturating_sub(span.as_micros() as i64)))
     }
 
-    /// Whether a segment ended before that, where the next snapshot begins.
-    fn is_older(&mut self, number: u64, snapshots: &[u64], oldest: Option<Wall>) -> bool {
+    /// Whether a segment ended too long ago, where the next snapshot begins.
+    fn is_over(&mut self, number: u64, snapshots: &[u64], now: Now) -> bool {
+        let Some(span) = self.limits.keep_for else { return false };
         let next = snapshots.iter().find(|next| **next > number);
         let ended = next.and_then(|next| self.begun(*next));
-        ended.is_some_and(|ended| Some(ended.wall) < oldest)
+        ended.is_some_and(|ended| now.instant.since(ended.instant) > span)
     }
 
     /// When a segment began, as its snapshot says to any version.
@@ -100,15 +105,17 @@ impl Retirement {
 
     fn remove(&self, number: u64, why: &str) -> io::Result<()> {
         let own = [files::segment(&self.dir, number), files::snapshot(&self.dir, number)];
-        let (count, digest) = digest_of(&own)?;
-        let what = format!("segment {number} of the journal and its snapshot, {count} octets");
+        let (size, digest) = digest_of(&own);
+        let what = format!("segment {number} of the journal and its snapshot, {size}");
         note(&self.dir, Proof { count: 1, seqs: number.to_string(), digest, ..of(what, why) });
         fs::remove_file(&own[0])
     }
 
-    fn clear_asides(&self, oldest: Wall) {
-        for shelf in files::shelves(&self.dir).unwrap_or_default() {
-            let removed = match newest_in(&shelf) {
+    fn clear_asides(&mut self, oldest: Wall) {
+        let shelves = files::shelves(&self.dir).unwrap_or_default();
+        self.asides.retain(|shelf, _| shelves.contains(shelf));
+        for shelf in shelves {
+            let removed = match self.newest_in(&shelf) {
                 Ok(Some(newest)) if newest < oldest => remove_shelf(&self.dir, &shelf, BY_AGE),
                 Ok(_) => Ok(()),
                 Err(error) => Err(error),
@@ -119,26 +126,39 @@ impl Retirement {
             }
         }
     }
+
+    /// The same as [`newest_in`], which goes through all of it, once.
+    fn newest_in(&mut self, shelf: &Path) -> io::Result<Option<Wall>> {
+        let changed = fs::metadata(shelf)?.modified()?;
+        if let Some((at, newest)) = self.asides.get(shelf)
+            && *at == changed
+        {
+            return Ok(*newest);
+        }
+        let newest = newest_in(shelf)?;
+        self.asides.insert(shelf.into(), (changed, newest));
+        Ok(newest)
+    }
 }
 
 /// Of what was put aside, the oldest go where all of it is more than so many octets; but not `new`.
 pub fn clear_by_size(dir: &Path, keep: u64, new: &Path) -> io::Result<()> {
-    let mut kept = 0;
+    let (mut kept, mut failed) = (0, Ok(()));
     for shelf in files::shelves(dir)?.into_iter().rev() {
-        let about = fs::read_dir(&shelf)?.flatten().filter_map(|file| file.metadata().ok());
-        kept += about.map(|about| about.len()).sum::<u64>();
+        let files = files_of(&shelf).unwrap_or_default();
+        kept += files.iter().map(|path| fs::metadata(path).map_or(0, |m| m.len())).sum::<u64>();
         if kept > keep && shelf != new {
-            remove_shelf(dir, &shelf, BY_SIZE)?;
+            failed = failed.and(remove_shelf(dir, &shelf, BY_SIZE));
         }
     }
-    Ok(())
+    failed
 }
 
 fn remove_shelf(dir: &Path, shelf: &Path, why: &str) -> io::Result<()> {
     let (files, name) = (files_of(shelf)?, shelf.file_name().unwrap_or_default());
-    let (octets, digest) = digest_of(&files)?;
+    let (size, digest) = digest_of(&files);
     let count = files.len() as u64;
-    let what = format!("set-aside/{} of the journal, {octets} octets", name.display());
+    let what = format!("set-aside/{} of the journal, {size}", name.display());
     note(dir, Proof { count, digest, ..of(what, why) });
     tracing::warn!("{} is removed: it is beyond {why}", shelf.display());
     fs::remove_dir_all(shelf)
@@ -188,18 +208,19 @@ fn numbered_at(path: &Path, number: u64) -> Vec<Now> {
 }
 
 /// How long some files are together, and the digest of them one after the other; those that are
-/// not there are left out.
-fn digest_of(files: &[PathBuf]) -> io::Result<(u64, String)> {
+/// not there are left out. A disk that cannot be read keeps nothing from going: there is none then,
+/// and instead of the length why.
+fn digest_of(files: &[PathBuf]) -> (String, String) {
     let mut digest = Sha256::new();
     let mut octets = 0;
     for path in files {
-        match fs::File::open(path) {
-            Ok(mut file) => octets += io::copy(&mut file, &mut digest)?,
+        match fs::File::open(path).and_then(|mut file| io::copy(&mut file, &mut digest)) {
+            Ok(len) => octets += len,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+            Err(error) => return (format!("which cannot be read: {error}"), String::new()),
         }
     }
-    Ok((octets, proof::hex(digest.finalize())))
+    (format!("{octets} octets"), proof::hex(digest.finalize()))
 }
 
 fn of(what: String, why: &str) -> Proof {

@@ -316,6 +316,7 @@ impl Journal for Writer {
 
     fn leave(mut self: Box<Self>, memory: Memory, board: Receiver<Board>) -> bool {
         let before = self.number;
+        self.keeper.hurry();
         self.snapshot(memory, board);
         let health = self.keeper.finish(LEAVE_WITHIN);
         self.number > before && health.newest() >= self.number

@@ -93,20 +93,84 @@ fn segments_and_what_was_put_aside_go_by_their_days_and_leave_proof() {
 }
 
 #[test]
-fn a_calendar_that_jumps_removes_nothing_for_a_day() {
+fn a_calendar_that_jumps_removes_no_segment_and_what_was_put_aside_after_a_day() {
     let place = of_a_month("journal-jump");
     let mut process = place.start();
+    let yesterday = Duration::from_micros(process.now.wall.0 as u64) - DAY;
+    let shelf = shelve(&place, "000000000009", UNIX_EPOCH + yesterday);
     process.arrives("c0");
     process.turns(&place);
     process.passes(Duration::from_secs(3_600), DAY * 365);
     for _ in 0..3 {
         process.turns(&place);
     }
-    assert_eq!(segments(&place), [1, 2, 3, 4, 5], "somebody will put it right");
+    assert!(shelf.exists(), "somebody will put it right");
     process.passes(DAY, Duration::ZERO);
     process.turns(&place);
-    assert_eq!(segments(&place)[0], 2, "and if not, that is what day it is");
+    assert!(!shelf.exists(), "and if not, that is what day it is");
+    assert_eq!(segments(&place), [1, 2, 3, 4, 5, 6], "which their clock is not moved by");
     assert_eq!(proofs(&place).len(), 1);
+}
+
+/// A battery is empty, or somebody errs: for an hour it is years ago, and a segment ends in it.
+#[test]
+fn a_calendar_that_was_put_back_removes_nothing_before_its_time() {
+    let place = of_a_month("journal-years-ago");
+    let mut process = place.start();
+    process.arrives("c0");
+    process.turns(&place);
+    let years = (DAY * 3_650).as_micros() as i64;
+    process.now.wall = Wall(process.now.wall.0 - years);
+    process.turns(&place);
+    process.passes(Duration::from_secs(3_600), Duration::ZERO);
+    process.now.wall = Wall(process.now.wall.0 + years);
+    for _ in 0..3 {
+        process.turns(&place);
+        process.passes(DAY * 2, Duration::ZERO);
+    }
+    assert_eq!(segments(&place), [1, 2, 3, 4, 5, 6]);
+    process.passes(DAY * 25, Duration::ZERO);
+    process.turns(&place);
+    assert_eq!(segments(&place), [4, 5, 6, 7], "the third ended 31 days ago");
+}
+
+/// The disk is broken under one of them, and another cannot be removed.
+#[test]
+fn what_cannot_be_read_goes_without_a_digest_and_keeps_no_other_from_going() {
+    let mut place = Place::new("journal-broken");
+    place.limits = Limits { keep: 0, ..Limits::default() };
+    let mut process = place.start();
+    process.arrives("c0");
+    process.turns(&place);
+    let path = |number| files::segment(&place.dir(), number);
+    std::fs::remove_file(path(1)).unwrap();
+    // Nobody has anything there, so reading it is an error of the device.
+    std::os::unix::fs::symlink("/proc/self/mem", path(1)).unwrap();
+    process.turns(&place);
+    assert_eq!(segments(&place), [2, 3]);
+    let told = &proofs(&place)[0];
+    assert_eq!((&told["seqs"], &told["digest"]), (&"1".into(), &"".into()));
+    assert!(told["what"].as_str().unwrap().contains("cannot be read"), "{told}");
+    std::fs::write(path(1), "an older one").unwrap();
+    std::fs::remove_file(path(2)).unwrap();
+    std::fs::create_dir(path(2)).unwrap();
+    process.turns(&place);
+    assert_eq!(segments(&place), [2, 3, 4]);
+}
+
+/// Nobody hears the switch meanwhile: the next process has the time.
+#[test]
+fn whoever_leaves_removes_nothing() {
+    let mut place = Place::new("journal-leaves");
+    place.limits = Limits { keep: 0, ..Limits::default() };
+    let mut process = place.start();
+    process.arrives("c0");
+    process.turns(&place);
+    process.leaves();
+    assert_eq!(segments(&place), [1, 2, 3]);
+    let mut process = place.start();
+    process.turns(&place);
+    assert_eq!(segments(&place), [3, 4]);
 }
 
 #[test]
