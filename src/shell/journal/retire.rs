@@ -231,7 +231,7 @@ fn of(what: String, why: &str) -> Proof {
 fn note(dir: &Path, proof: Proof) {
     let data = dir.parent().unwrap_or(dir);
     let told = proof.told_of("journal", "journal");
-    if let Err(error) = proof::append(&proof::of_data(data), dir, std::slice::from_ref(&told)) {
+    if let Err(error) = proof::note(data, std::slice::from_ref(&told)) {
         tracing::error!("{}: a proof cannot be written: {error}. It is {told}", data.display());
     }
 }

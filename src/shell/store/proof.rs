@@ -2,13 +2,13 @@
 //! which whoever has a copy can show that it was this. A line of JSON each, in a file beside what
 //! it is about, and on the disk before anything goes.
 
-use super::turn::belongs_as;
+use super::turn::{STORE_WAITS, Turn, belongs_as};
 use crate::shell::clock::Clock;
 use crate::shell::stamp::rfc3339;
 use serde_json::{Value, json};
 use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Of one transaction, file or folder.
@@ -51,17 +51,37 @@ pub fn of_data(data: &Path) -> PathBuf {
     data.join("purges.jsonl")
 }
 
-/// Adds proofs to a file that is to belong to whom `of` belongs, and brings them to the disk.
+/// Adds proofs to those of a data folder.
+pub fn note(data: &Path, proofs: &[Value]) -> io::Result<()> {
+    append(&of_data(data), &made_by_the_switch(data), proofs)
+}
+
+/// What in a data folder belongs to whom the switch runs as. The folder itself may be another's.
+pub fn made_by_the_switch(data: &Path) -> PathBuf {
+    let own = ["journal", "outbox", "audit"].map(|name| data.join(name));
+    own.into_iter().find(|path| path.is_dir()).unwrap_or_else(|| data.into())
+}
+
+/// Adds proofs to a file that is to belong to whom `of` belongs, and brings them to the disk: all,
+/// or none. Of one that was torn by a loss of power, what is left stays a line of its own.
 pub fn append(path: &Path, of: &Path, proofs: &[Value]) -> io::Result<()> {
     if proofs.is_empty() {
         return Ok(());
     }
-    let text: String = proofs.iter().map(|proof| format!("{proof}\n")).collect();
-    let mut options = OpenOptions::new();
-    let mut file = options.append(true).create(true).mode(0o600).open(path)?;
+    // The switch and a purge may both have something to prove.
+    let _turn = Turn::take(path, STORE_WAITS)?;
     belongs_as(path, of)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_data()
+    let mut options = OpenOptions::new();
+    let mut file = options.read(true).append(true).mode(0o600).open(path)?;
+    let (end, mut last) = (file.metadata()?.len(), [b'\n']);
+    if end > 0 {
+        file.read_exact_at(&mut last, end - 1)?;
+    }
+    let start = if last == [b'\n'] { "" } else { "\n" };
+    let lines = proofs.iter().map(|proof| format!("{proof}\n"));
+    let text: String = std::iter::once(start.to_string()).chain(lines).collect();
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_data());
+    written.inspect_err(|_| drop(file.set_len(end)))
 }
 
 pub fn hex(digest: impl AsRef<[u8]>) -> String {

@@ -10,6 +10,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+const ROOT: u32 = 0;
 const LOOK: Duration = Duration::from_millis(5);
 /// A store tries again later, and nobody else waits for it.
 pub const STORE_WAITS: Duration = Duration::from_secs(2);
@@ -79,11 +80,11 @@ fn named(path: &Path, end: &str) -> PathBuf {
     name.into()
 }
 
-/// Gives a file to whom another one belongs.
+/// Gives a file that root has made to whom another one belongs. Nobody else can give one away.
 pub fn belongs_as(path: &Path, of: &Path) -> io::Result<()> {
     let owner = |path: &Path| std::fs::metadata(path).map(|about| (about.uid(), about.gid()));
     let (own, wanted) = (owner(path)?, owner(of)?);
-    match own == wanted {
+    match own == wanted || own.0 != ROOT {
         true => Ok(()),
         false => std::os::unix::fs::chown(path, Some(wanted.0), Some(wanted.1)),
     }
@@ -112,6 +113,21 @@ mod tests {
         assert!(Turn::of_store(&beside(&rows)).unwrap().is_some());
         drop(one);
         Turn::of_purge(&rows).unwrap();
+    }
+
+    /// Only root can try that, and whoever is not root has nothing to give.
+    #[test]
+    fn what_root_has_not_made_stays_whose_it_is() {
+        let folder = Folder::new("turn-owner");
+        let (own, of) = (folder.0.join("own"), folder.0.join("of"));
+        [&own, &of].into_iter().for_each(|path| std::fs::write(path, "").unwrap());
+        let owner = |path: &Path| std::fs::metadata(path).unwrap().uid();
+        if owner(&own) == ROOT {
+            std::os::unix::fs::chown(&own, Some(65_533), None).unwrap();
+        }
+        let before = owner(&own);
+        belongs_as(&own, Path::new("/proc/self/exe")).unwrap();
+        assert_eq!(owner(&own), before);
     }
 
     #[test]

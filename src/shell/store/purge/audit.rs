@@ -57,8 +57,7 @@ fn one(
         digest: proof::hex(Sha256::digest(text.as_bytes())),
         ..rules.proof(format!("acts of {month}"), count)
     };
-    let data = &rules.settings.data;
-    proof::append(&proof::of_data(data), data, &[proof.told_of("audit", "audit")])?;
+    proof::note(&rules.settings.data, &[proof.told_of("audit", "audit")])?;
     fs::remove_file(path)?;
     fs::File::open(folder)?.sync_all()
 }

@@ -3,6 +3,7 @@
 
 use super::{Purged, Rules, audit, outbox};
 use crate::shell::journal;
+use crate::shell::store::proof;
 use crate::shell::store::turn::{Turn, belongs_as};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -43,7 +44,7 @@ fn alone(data: &Path, rules: &Rules) -> io::Result<Option<Turn>> {
         io::ErrorKind::WouldBlock => io::Error::other("another purge is at work there"),
         _ => error,
     })?;
-    belongs_as(&lock, data)?;
+    belongs_as(&lock, &proof::made_by_the_switch(data))?;
     Ok(Some(turn))
 }
 

@@ -66,23 +66,40 @@ pub fn note(path: &Path, of: &Path, gone: &[Gone], rules: &Rules) -> io::Result<
     proof::append(path, of, &proofs)
 }
 
-/// The table and the numbers of every purge that is noted in a file.
-pub fn noted(path: &Path) -> Result<Vec<(String, String)>, String> {
-    noted_of(path, None)
+/// The table and the numbers of every purge that is noted in a file. A line that is none, such as
+/// one of which a loss of power has left the half, is told.
+pub fn noted(path: &Path, tell: Tell<'_>) -> Result<Vec<(String, String)>, String> {
+    noted_of(path, None, tell)
 }
 
+pub type Tell<'t> = &'t mut dyn FnMut(String);
+
 /// The same, of one of those that the file has proofs of.
-pub fn noted_of(path: &Path, of: Option<&str>) -> Result<Vec<(String, String)>, String> {
-    let text = match std::fs::read_to_string(path) {
+pub fn noted_of(
+    path: &Path,
+    of: Option<&str>,
+    tell: Tell<'_>,
+) -> Result<Vec<(String, String)>, String> {
+    let text = match std::fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(format!("{}: {error}", path.display())),
     };
-    let proofs: Result<Vec<Value>, _> = text.lines().map(serde_json::from_str).collect();
-    let proofs = proofs.ok();
-    let wanted = |proof: &&Value| of.is_none_or(|of| proof["of"] == of);
-    let all = proofs.and_then(|all| all.iter().filter(wanted).map(table_and_numbers).collect());
-    all.ok_or_else(|| format!("{}: it holds what is no proof", path.display()))
+    let mut found = Vec::new();
+    let lines = text.split(|octet| *octet == b'\n').enumerate();
+    for (n, line) in lines.filter(|(_, line)| !line.is_empty()) {
+        let proof = serde_json::from_slice::<Value>(line).ok();
+        match proof.map(|proof| (is_of(&proof, of), table_and_numbers(&proof))) {
+            Some((true, Some(purge))) => found.push(purge),
+            Some((false, Some(_))) => {}
+            _ => tell(format!("{}:{}: it is no proof of a purge", path.display(), n + 1)),
+        }
+    }
+    Ok(found)
+}
+
+fn is_of(proof: &Value, of: Option<&str>) -> bool {
+    of.is_none_or(|of| proof["of"] == of)
 }
 
 pub fn table_and_numbers(proof: &Value) -> Option<(String, String)> {

@@ -1,7 +1,7 @@
 //! Purging the outbox: a row that has to go is blotted where it lies, so that a switch may go on
 //! appending and reading. What a store has refused is taken out of its file.
 
-use super::gone::{Gone, noted_of};
+use super::gone::{Gone, Tell, noted_of};
 use super::{Purged, Rules};
 use crate::core::Row;
 use crate::shell::store::blots::Blots;
@@ -16,8 +16,8 @@ use std::path::Path;
 const OF: &str = "outbox";
 
 /// The table and the numbers of what was purged of the outbox in a data folder.
-pub fn blotted(data: &Path) -> Result<Vec<(String, String)>, String> {
-    noted_of(&proof::of_data(data), Some(OF))
+pub fn blotted(data: &Path, tell: Tell<'_>) -> Result<Vec<(String, String)>, String> {
+    noted_of(&proof::of_data(data), Some(OF), tell)
 }
 
 pub fn purge(folder: &Path, rules: &Rules, purged: &mut Purged) -> io::Result<()> {
@@ -64,6 +64,5 @@ fn note(gone: &[Gone; 2], rules: &Rules) -> io::Result<()> {
     let told = gone.iter().filter(|gone| gone.count() > 0);
     let told: Vec<Value> =
         told.map(|gone| gone.proof(rules).told_of(OF, gone.table.name)).collect();
-    let data = &rules.settings.data;
-    proof::append(&proof::of_data(data), data, &told)
+    proof::note(&rules.settings.data, &told)
 }

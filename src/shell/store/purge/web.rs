@@ -49,8 +49,7 @@ pub fn purge(at: &Remote, store: &str, rules: &Rules, purged: &mut Purged) -> Re
         let digest = proof::hex(Sha256::digest(answer.as_bytes()));
         Proof { digest, ..rules.proof(what, count) }.told_of(store, table)
     });
-    let (data, proofs) = (&rules.settings.data, proofs.collect::<Vec<_>>());
-    proof::append(&proof::of_data(data), data, &proofs)
+    proof::note(&rules.settings.data, &proofs.collect::<Vec<_>>())
         .map_err(|e| format!("{calls} calls and {states} states have gone, without proof: {e}"))
 }
 

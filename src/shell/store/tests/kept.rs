@@ -86,6 +86,24 @@ fn rows_are_blotted_in_the_outbox_where_they_lie_and_stores_go_on_behind_them() 
     assert_eq!((again[0].calls, proofs(&folder).len()), (0, 2), "once, with one proof");
 }
 
+/// The disk was full, or the power went.
+#[test]
+fn a_proof_of_which_half_was_written_is_named_and_spoils_no_other() {
+    let folder = Folder::new("purge-half");
+    let stores = [config::Store::JsonLines { path: folder.0.join("records.jsonl") }];
+    let settings = settings(&folder, &stores);
+    run(&folder, configured(&folder, &stores), (1..=6).map(call));
+    let verdicts = || verify(&settings, "").unwrap();
+    let of_lines = folder.0.join("records.jsonl.purges");
+    for torn in [proof::of_data(&folder.0), of_lines] {
+        std::fs::write(torn, "{\"purged_at\":\"2023-11-14T2").unwrap();
+    }
+    purge_all(&settings, "", false);
+    let told: Vec<String> = verdicts().into_iter().flat_map(|verdict| verdict.named).collect();
+    assert_eq!(told.len(), 2, "the halves, and no row: {told:?}");
+    assert!(told.iter().all(|what| what.contains(":1: it is no proof")), "{told:?}");
+}
+
 /// It would be missing there, and nobody has lost it.
 #[test]
 fn what_was_too_old_before_a_store_had_it_is_not_missing_there() {

@@ -86,7 +86,7 @@ fn compare(truth: &Truth, store: &Store) -> Verdict {
         let at = TABLES.iter().position(|known| known.name == table.name);
         looks[at.unwrap_or(0)].take(cells, &mut verdict);
     });
-    let purged = read.and_then(|()| readers::purged(store));
+    let purged = read.and_then(|()| readers::purged(store, &mut |flaw| verdict.say(flaw)));
     match purged {
         Ok(purged) => {
             for ((look, purged), began) in looks.into_iter().zip(purged).zip(began) {

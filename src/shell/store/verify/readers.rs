@@ -28,13 +28,13 @@ pub fn is_kept(store: &Store) -> bool {
     matches!(store, Store::Sqlite { .. } | Store::Postgres(_))
 }
 
-/// In the order of the tables.
-pub fn purged(store: &Store) -> Result<[Ranges; 3], String> {
+/// In the order of the tables. What is no proof where one should be is told.
+pub fn purged(store: &Store, tell: &mut dyn FnMut(String)) -> Result<[Ranges; 3], String> {
     let found = match store {
         Store::Sqlite { path } => query::purged(path)?,
         Store::Postgres(at) => runtime()?.block_on(postgres::purged(at))?,
-        Store::JsonLines { path } => purge::noted(&purge::proofs_of_lines(path))?,
-        Store::Csv { folder } => purge::noted(&purge::proofs_of_sheets(folder))?,
+        Store::JsonLines { path } => purge::noted(&purge::proofs_of_lines(path), tell)?,
+        Store::Csv { folder } => purge::noted(&purge::proofs_of_sheets(folder), tell)?,
         Store::Nats(at) => runtime()?.block_on(nats::purged(at))?,
         Store::Webhook(_) => Vec::new(),
     };

@@ -54,9 +54,11 @@ impl Truth {
         let tell = &mut |flaw| flaws.push(flaw);
         let (from, all) = (Position::default(), usize::MAX);
         let rows = outbox::read_and_tell(&outbox, from, end, all, tell).map_err(sentence)?.0;
-        truth.flaws = flaws;
-        for (table, seqs) in purge::blotted(data)? {
-            let ranges = Ranges::read(&seqs).ok_or("purges.jsonl holds what is no proof")?;
+        for (table, seqs) in purge::blotted(data, &mut |flaw| flaws.push(flaw))? {
+            let Some(ranges) = Ranges::read(&seqs) else {
+                flaws.push(format!("a proof names no numbers: \"{seqs}\""));
+                continue;
+            };
             let last = if table == CALLS.name { &mut truth.last.0 } else { &mut truth.last.1 };
             *last = ranges.last().unwrap_or(0).max(*last);
             for (known, rows) in TABLES.iter().zip(&mut truth.tables) {
@@ -65,6 +67,7 @@ impl Truth {
                 }
             }
         }
+        truth.flaws = flaws;
         truth.compare(&rows);
         for row in rows {
             match &row {
