@@ -62,8 +62,12 @@ impl Shared {
     }
 
     pub fn appended(&self, end: Position, rows: u64) {
-        self.health.appended(rows);
-        self.lock().end = end;
+        {
+            // Whoever finds that nothing waits counts none of these.
+            let mut state = self.lock();
+            self.health.appended(rows);
+            state.end = end;
+        }
         self.changed.notify_all();
     }
 
@@ -85,10 +89,12 @@ impl Shared {
         &self.health
     }
 
-    /// Whether nothing waits for this store.
-    fn has_all(&self, store: usize) -> bool {
+    /// Where nothing waits for this store, nothing is counted.
+    fn count_none_where_it_has_all(&self, store: usize) {
         let state = self.lock();
-        state.cursors[store] >= state.end
+        if state.cursors[store] >= state.end {
+            self.health.has_all(store);
+        }
     }
 
     /// The store that keeps the most from being removed.
@@ -285,10 +291,8 @@ impl Feeder<'_> {
     fn has(&mut self, rows: &[Row], at: Position) {
         self.shared.advance(self.n, at, &mut self.bookmark);
         self.shared.health.stored(self.n, rows.len() as u64, last_numbers(rows));
-        if self.shared.has_all(self.n) {
-            // What was purged on its way has come to nobody.
-            self.shared.health.has_all(self.n);
-        }
+        // What was purged on its way has come to nobody.
+        self.shared.count_none_where_it_has_all(self.n);
         self.meters.rows_stored.increment(rows.len() as u64);
     }
 
@@ -323,12 +327,14 @@ impl Feeder<'_> {
     fn offer_what_was_refused(&mut self) {
         let (dir, name) = (&self.shared.dir, &self.shared.names[self.n]);
         let tried = refused::rows(dir, name).and_then(|mut rows| {
-            let before = rows.len();
-            if before > 0 && self.line.open().is_ok() {
-                rows.retain(|row| self.line.write(std::slice::from_ref(row)).is_err());
-            }
             self.shared.health.refused(self.n, rows.len() as u64);
-            if rows.len() < before { refused::keep(dir, name, &rows) } else { Ok(()) }
+            if !rows.is_empty() && self.line.open().is_err() {
+                return Ok(());
+            }
+            rows.retain(|row| self.line.write(std::slice::from_ref(row)).is_ok());
+            let left = refused::let_go(dir, name, &rows.iter().map(key_of).collect())?;
+            self.shared.health.refused(self.n, left as u64);
+            Ok(())
         });
         if let Err(error) = tried {
             tracing::error!("{}: refused rows cannot be read or written: {error}", dir.display());

@@ -6,6 +6,7 @@ use super::columns::{key_of, number_of};
 use super::line;
 use super::turn::{STORE_WAITS, Turn, belongs_as};
 use crate::core::Row;
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -52,6 +53,22 @@ pub fn put(outbox: &Path, name: &str, row: Row, most: usize) -> io::Result<()> {
     }
     all.push(row);
     keep(outbox, name, &all)
+}
+
+/// The store has these by now: how many are left.
+pub fn let_go(outbox: &Path, name: &str, taken: &BTreeSet<String>) -> io::Result<usize> {
+    if taken.is_empty() {
+        return Ok(rows(outbox, name)?.len());
+    }
+    let _turn = turn(outbox)?;
+    // A purge may have been at them while they were written.
+    let mut left = rows(outbox, name)?;
+    let before = left.len();
+    left.retain(|row| !taken.contains(&key_of(row)));
+    if left.len() < before {
+        keep(outbox, name, &left)?;
+    }
+    Ok(left.len())
 }
 
 /// From now on these are all.

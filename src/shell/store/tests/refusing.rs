@@ -76,6 +76,38 @@ fn a_row_that_is_refused_alone_is_put_aside_by_name_and_keeps_no_other_away() {
     assert_eq!((&health.list()[0]["refused"], &health.list()[0]["behind"]), (&1.into(), &0.into()));
 }
 
+/// Takes row 4 alone, and meanwhile a purge takes out row 3.
+struct Beside(PathBuf);
+
+impl Store for Beside {
+    fn write(&mut self, rows: &[Row]) -> Result<(), Trouble> {
+        if numbers(rows) != [4] {
+            return Err(Trouble { why: "the server says 413".into(), of_the_rows: true });
+        }
+        let _turn = refused::turn(&self.0).unwrap();
+        let mut left = refused::rows(&self.0, "beside").unwrap();
+        left.retain(|row| numbers(std::slice::from_ref(row)) != [3]);
+        refused::keep(&self.0, "beside", &left).unwrap();
+        Ok(())
+    }
+}
+
+#[test]
+fn what_was_purged_of_the_refused_rows_is_not_put_back_by_a_start_beside_it() {
+    let folder = Folder::new("refused-beside");
+    let outbox = folder.0.join("outbox");
+    std::fs::create_dir_all(&outbox).unwrap();
+    (3..=5).for_each(|n| refused::put(&outbox, "beside", call(n), 9).unwrap());
+    let dir = outbox.clone();
+    let open: Opener = Box::new(move || Ok(Box::new(Beside(dir.clone()))));
+    let (lane, stores) = begin(&folder, Place { name: "beside".into(), batch: 1_000, open });
+    drop(lane);
+    let health = stores.health();
+    stores.finish();
+    assert_eq!(numbers(&refused::rows(&outbox, "beside").unwrap()), [5]);
+    assert_eq!(health.list()[0]["refused"], 1);
+}
+
 /// It takes nothing at all for a while: that is no fault of the row that comes next.
 #[test]
 fn a_store_that_is_away_for_long_refuses_no_row() {
