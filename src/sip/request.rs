@@ -178,7 +178,9 @@ impl UserAgent {
             return Some(Source::Trunk(trunk));
         }
         let user = self.authenticate(cx, hop, message, out);
+        // A phone of ours at that address is asked for its password, and keeps its stream.
         if user.is_none()
+            && !self.claims_user(message)
             && let Some(flow) = self.unasked(&hop)
         {
             // Over the next it is.

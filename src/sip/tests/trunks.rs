@@ -141,6 +141,11 @@ fn a_registration_goes_on_when_its_trunk_moves_in_the_settings() {
 /// An INVITE over this stream from the address of the trunk: its first answer, and whether the
 /// stream is closed with it.
 fn calls_over(world: &mut World, flow: u64) -> (u16, bool) {
+    calls_as(world, flow, "9826012345@192.0.2.2")
+}
+
+/// The same of whoever says that they are called so.
+fn calls_as(world: &mut World, flow: u64, from: &str) -> (u16, bool) {
     world.count += 1;
     let peer = std::net::SocketAddr::from(([192, 0, 2, 2], 39_999));
     let flow = Some(crate::base::FlowId(flow));
@@ -149,6 +154,7 @@ fn calls_over(world: &mut World, flow: u64) -> (u16, bool) {
     let text = invite("", "v=0 offer\n").replace("/UDP", "/TLS").replace("z9hG4bKi", "z9hG4bK");
     let text =
         text.replace("z9hG4bK", &format!("z9hG4bK{id}")).replace("ID: c1", &format!("ID: {id}"));
+    let text = text.replace("<sip:9826012345@192.0.2.2>", &format!("<sip:{from}>"));
     let (text, mut out) = (text.replace('\n', "\r\n"), Vec::new());
     world.with(0, |agent, cx, _| agent.receive(cx, hop, text.as_bytes(), &mut out));
     let answers = out.iter().filter_map(|effect| match effect {
@@ -166,6 +172,8 @@ fn a_trunk_proves_its_name_by_any_letters_and_whoever_was_never_asked_has_to_con
         s.trunks[0].hosts = vec!["tls:SBC.Carrier.in:5061".into()];
         let (transport, bind) = (Transport::Tls, addr(1));
         s.listen.push(Listener { transport, bind, advertise: None });
+        let secret = Secret("s3cret".into());
+        s.users = vec![User { name: "op1".into(), secret, digest: Algorithms::Both }];
     });
     world.resolve("sbc.carrier.in", &["192.0.2.2"]);
     let prove = |world: &mut World, flow, names: &[&str]| {
@@ -176,6 +184,8 @@ fn a_trunk_proves_its_name_by_any_letters_and_whoever_was_never_asked_has_to_con
     let mut settings = world.nodes[0].agent.settings().clone();
     settings.trunks[0].prove = true;
     world.with(0, |agent, cx, _| agent.reload(cx, settings));
+    let phone = calls_as(&mut world, 5, "op1@helpline.example");
+    assert_eq!(phone, (401, false), "a phone of ours is asked for its password");
     assert_eq!(calls_over(&mut world, 5), (401, true), "over the next it is asked");
     prove(&mut world, 6, &[]);
     assert_eq!(calls_over(&mut world, 6), (401, false), "it was asked, and is another");
