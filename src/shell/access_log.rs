@@ -196,28 +196,35 @@ fn open(dir: &Path, name: &str) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(dir.join(name))
 }
 
-/// The number of the last fact that is known to have been looked at: that in the newest file, or a
-/// later one. A line that was left unfinished is cut off.
+/// The number of the last fact that is known to have been looked at: that in the newest file with
+/// a number, or a later one. A line of the newest that was left unfinished is cut off.
 fn last(dir: &Path) -> io::Result<u64> {
     let names = match fs::read_dir(dir) {
         Ok(entries) => entries.flatten().map(|entry| entry.path()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         Err(error) => return Err(error),
     };
-    let Some(newest) = names.filter(|path| path.extension().is_some_and(|e| e == "jsonl")).max()
-    else {
-        return Ok(noted_seen(dir));
-    };
-    let mut file = OpenOptions::new().read(true).write(true).open(newest)?;
-    let mut text = Vec::new();
-    file.read_to_end(&mut text)?;
-    let whole = memchr::memrchr(b'\n', &text).map_or(0, |at| at + 1);
-    if whole < text.len() {
-        file.set_len(whole as u64)?;
+    let mut files: Vec<_> =
+        names.filter(|path| path.extension().is_some_and(|e| e == "jsonl")).collect();
+    files.sort();
+    if let Some(newest) = files.last() {
+        let mut file = OpenOptions::new().read(true).write(true).open(newest)?;
+        let mut text = Vec::new();
+        file.read_to_end(&mut text)?;
+        let whole = memchr::memrchr(b'\n', &text).map_or(0, |at| at + 1);
+        if whole < text.len() {
+            file.set_len(whole as u64)?;
+        }
     }
-    let seq = |line: &[u8]| serde_json::from_slice::<Value>(line).ok()?["seq"].as_u64();
-    let written = text[..whole].split(|octet| *octet == b'\n').rev().find_map(seq).unwrap_or(0);
+    let written = files.iter().rev().find_map(|path| last_in(path)).unwrap_or(0);
     Ok(noted_seen(dir).max(written))
+}
+
+/// The last number in a file; looks by hand have none.
+pub fn last_in(path: &Path) -> Option<u64> {
+    let text = fs::read(path).ok()?;
+    let seq = |line: &[u8]| serde_json::from_slice::<Value>(line).ok()?["seq"].as_u64();
+    text.split(|octet| *octet == b'\n').rev().find_map(seq)
 }
 
 /// `2026-11`.

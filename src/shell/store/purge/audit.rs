@@ -12,6 +12,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io;
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
 pub fn purge(folder: &Path, rules: &Rules, purged: &mut Purged) -> io::Result<()> {
@@ -20,10 +21,13 @@ pub fn purge(folder: &Path, rules: &Rules, purged: &mut Purged) -> io::Result<()
         return Ok(());
     };
     purged.acts = Some(0);
-    for (month, path) in access_log::months(folder)? {
+    let months = access_log::months(folder)?;
+    for (month, path) in &months {
         // All of it is older, whenever in the month that was.
         if before.get(..7).is_some_and(|first| month.as_str() < first) {
-            one(folder, (&month, &path), rules, purged)?;
+            let later = (Bound::Excluded(month.clone()), Bound::Unbounded);
+            let is_last = !months.range(later).any(|(_, path)| access_log::last_in(path).is_some());
+            one(folder, (month, path, is_last), rules, purged)?;
         }
     }
     Ok(())
@@ -31,7 +35,7 @@ pub fn purge(folder: &Path, rules: &Rules, purged: &mut Purged) -> io::Result<()
 
 fn one(
     folder: &Path,
-    (month, path): (&str, &PathBuf),
+    (month, path, is_last): (&str, &PathBuf, bool),
     rules: &Rules,
     purged: &mut Purged,
 ) -> io::Result<()> {
@@ -50,8 +54,10 @@ fn one(
     }
     let mut seqs: Vec<u64> = acts.iter().filter_map(|act| act["seq"].as_u64()).collect();
     seqs.sort_unstable();
-    // Whoever goes on with the log must not write down anew what has gone.
-    seqs.last().map_or(Ok(()), |last| access_log::note_seen(folder, *last))?;
+    // Whoever goes on with the log must not write down anew what has gone. Where something stays
+    // that says how far it came, it knows better: numbers may have begun anew since.
+    let noted = seqs.last().filter(|_| is_last);
+    noted.map_or(Ok(()), |last| access_log::note_seen(folder, *last))?;
     let proof = Proof {
         seqs: Ranges::of(seqs).to_string(),
         digest: proof::hex(Sha256::digest(text.as_bytes())),

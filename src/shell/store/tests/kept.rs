@@ -173,10 +173,23 @@ fn the_access_log_goes_by_months_but_for_what_concerns_a_call_that_is_held() {
     assert_eq!((&told[0]["of"], &told[0]["count"]), (&json!("audit"), &json!(2)));
     assert_eq!(told[0]["seqs"], "3,9");
     assert_eq!(told[0]["digest"], proof::hex(Sha256::digest(oldest.as_bytes())));
-    assert_eq!(std::fs::read_to_string(folder.0.join("audit/seen")).unwrap(), "9");
+    assert!(!folder.0.join("audit/seen").exists(), "what stays says how far it came");
     settings.retention.audit = None;
     let done = only(false, &settings);
     assert!(done[0].left.as_ref().is_some_and(|why| why.contains("keep_audit")), "{}", done[0]);
+}
+
+/// Behind the last that is numbered somebody has only looked by hand.
+#[test]
+fn how_far_the_access_log_came_is_noted_where_nothing_is_left_that_says_so() {
+    let folder = Folder::new("purge-audit-seen");
+    // Before the journal was taken away numbers had come further.
+    month(&folder, "2020-01", &[(900, "01HZ7")]);
+    month(&folder, "2020-02", &[(9, "01HZ8")]);
+    let by_hand = "{\"at\":\"2023-11-17T05:00:00.000Z\",\"kind\":\"audit\",\"by\":\"hema\"}\n";
+    std::fs::write(folder.0.join("audit/2023-11.jsonl"), by_hand).unwrap();
+    assert_eq!(purge_all(&settings(&folder, &[]), "/audit", false)[0].acts, Some(2));
+    assert_eq!(std::fs::read_to_string(folder.0.join("audit/seen")).unwrap(), "9");
 }
 
 fn web(at: std::net::SocketAddr, path: &str) -> config::Remote {
