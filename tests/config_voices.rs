@@ -8,7 +8,11 @@ use std::path::Path;
 use std::time::Duration;
 
 fn read(text: &str) -> Result<Settings, Vec<Mistake>> {
-    let key = |name: &str| (name == "REC_KEY").then(|| "correct horse".into());
+    let key = |name: &str| match name {
+        "REC_KEY" => Some("0f1e2d3c4b5a69788796a5b4c3d2e1f0".into()),
+        "SHORT" => Some("correct horse battery staple".into()),
+        _ => None,
+    };
     parse(&[("f.toml".into(), text.into())], &key)
 }
 
@@ -84,6 +88,26 @@ fn recordings_are_asked_for_by_line_queue_and_agent() {
     assert_eq!(settings.recording.keep, Some(Duration::from_secs(90 * 86_400)));
     let moved = settings.with_data(Path::new("/tmp/x"));
     assert_eq!(moved.recording.folder, Path::new("/tmp/x/recordings"));
+}
+
+#[test]
+fn a_key_that_can_be_guessed_seals_nothing_and_still_opens_what_it_has_sealed() {
+    one(
+        "[recording]\nkey = \"env:SHORT\"",
+        "2: key is short, and can be guessed by whoever has a file; write 32 random bytes, as \
+         `openssl rand -hex 32` or `-base64 32` prints them, best as \"env:NAME\"; what this one \
+         has sealed is opened by it as old_keys = [\"env:OLD\"]",
+    );
+    let text = "[recording]\nkey = \"env:REC_KEY\"\nold_keys = [\"env:SHORT\", \"1234\"]";
+    let recording = read(text).unwrap().recording;
+    let old: Vec<&str> = recording.old_keys.iter().map(|key| key.0.as_str()).collect();
+    assert_eq!(old, ["correct horse battery staple", "1234"]);
+    assert_eq!(recording.key.unwrap().0.len(), 32);
+    one(
+        "[recording]\nold_keys = [\"env:GONE\"]",
+        "2: old_keys \"…\" is in the environment variable GONE, which is not set; set GONE before \
+         starting pukar",
+    );
 }
 
 #[test]

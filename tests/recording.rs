@@ -10,6 +10,9 @@ use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+const KEY: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+/// Nothing here is sealed with it.
+const OLD_KEY: &str = "correct horse battery";
 const LONG: Duration = Duration::from_secs(30);
 
 /// A telephone: SIP and RTP sockets, and a tone that it sends.
@@ -119,7 +122,7 @@ impl Stage {
                 _ => "43100-43199",
             }
         );
-        let key = |name: &str| (name == "REC_KEY").then(|| "correct horse battery".to_string());
+        let key = |name: &str| (name == "REC_KEY").then(|| KEY.to_string());
         let mut settings = config::parse(&[("test".into(), text)], &key)
             .unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
         settings.sip.listen.iter_mut().for_each(|listener| listener.bind.set_port(0));
@@ -291,7 +294,7 @@ fn a_recording_is_sealed_where_there_is_a_key() {
     let stage = Stage::new("sealed", "[recording]\nnotice = \"\"\nkey = \"env:REC_KEY\"\n");
     let length = stage.call(100);
     let path = stage.file("sealed");
-    let (wav, finished) = pukar::shell::record::open(&path, Some("correct horse battery")).unwrap();
+    let (wav, finished) = pukar::shell::record::open_by(&path, [OLD_KEY, KEY].into_iter()).unwrap();
     assert!(finished);
     check(&of_wav(&wav), stage.recorded(length).0, 100);
 }

@@ -7,6 +7,7 @@ use super::settings::Settings;
 use super::switch::unknown;
 use super::tree::Table;
 use super::{secret, value};
+use crate::sip::Secret;
 
 /// Whoever is recorded is told so.
 const NOTICE: &str = "hi/rec";
@@ -35,10 +36,14 @@ pub fn recording(
     }
     settings.recording.keep = keep.filter(|keep| !keep.is_zero());
     settings.recording.key = secret::written(&mut section, "key").and_then(|raw| {
-        secret::reveal(&raw.it, "", env)
+        secret::master(&raw.it, env)
             .map_err(|w| section.log.add(raw.place, format!("key {}", w.what), w.instead))
             .ok()
     });
+    let hidden = |_: &str| "…".to_string();
+    let old = |raw: &str| secret::look_up(raw, env).map(Secret);
+    let old = section.texts_shown("old_keys", hidden, old);
+    settings.recording.old_keys = old.unwrap_or_default().into_iter().map(|at| at.it).collect();
     rules.form.sealed = settings.recording.key.is_some();
     let notice = section.text_or_none("notice", value::prompt);
     section.done();

@@ -7,6 +7,8 @@ use crate::sip::{Login, Secret};
 
 /// Shorter ones are found by guessing, and a guessed password is somebody else's trunk calls.
 const SECRET_CHARS_MIN: usize = 8;
+/// Half of 32 random bytes in hex; most of them in base64.
+const MASTER_CHARS_MIN: usize = 32;
 
 /// The text of a key that holds a secret, as written.
 pub fn written(section: &mut Section, key: &'static str) -> Option<At<String>> {
@@ -39,6 +41,19 @@ pub fn reveal(raw: &str, owner: &str, env: Env) -> Result<Secret, Wrong> {
     }
     if secret == owner {
         return wrong("is the name of its user", "choose one that cannot be guessed");
+    }
+    Ok(Secret(secret))
+}
+
+/// The same, for the one that files are sealed with: whoever has a file may guess as long and as
+/// fast as they like.
+pub fn master(raw: &str, env: Env) -> Result<Secret, Wrong> {
+    let secret = look_up(raw, env)?;
+    if secret.chars().count() < MASTER_CHARS_MIN {
+        let instead = "write 32 random bytes, as `openssl rand -hex 32` or `-base64 32` prints \
+                       them, best as \"env:NAME\"; what this one has sealed is opened by it as \
+                       old_keys = [\"env:OLD\"]";
+        return wrong("is short, and can be guessed by whoever has a file", instead);
     }
     Ok(Secret(secret))
 }

@@ -136,13 +136,16 @@ pub struct Recording {
     pub folder: PathBuf,
     /// Files are sealed with it.
     pub key: Option<sip::Secret>,
+    /// Files were sealed with these once.
+    pub old_keys: Vec<sip::Secret>,
     /// `None`: for ever.
     pub keep: Option<Duration>,
 }
 
 impl Default for Recording {
     fn default() -> Self {
-        Self { folder: "data/recordings".into(), key: None, keep: None }
+        let old_keys = Vec::new();
+        Self { folder: "data/recordings".into(), key: None, old_keys, keep: None }
     }
 }
 

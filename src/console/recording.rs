@@ -27,8 +27,8 @@ fn open(client: &Client, call: &str, config: &Path) -> Result<(), Fault> {
         return Err(Fault::usage(line));
     }
     client.call("recordings.open", json!({"call": call}))?;
-    let key = settings.key.as_ref().map(|key| key.0.as_str());
-    let (sound, whole) = record::open(&path, key)?;
+    let keys = settings.key.iter().chain(&settings.old_keys);
+    let (sound, whole) = record::open_by(&path, keys.map(|key| key.0.as_str()))?;
     if !whole {
         let line = "it was interrupted: sound may be missing";
         let _ = writeln!(io::stderr(), "pukar: {}: {line}", path.display());

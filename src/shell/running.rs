@@ -131,6 +131,7 @@ impl Running {
             watch: Watch::new(Shunned::new(poison, ground.clock.instant())),
         };
         let (core, over) = start_core(core, first, relieved).map_err(no_thread)?;
+        recorder.core_is_up();
         past.put_aside(&ground.settings.data);
         Ok(Self {
             runtime: Some(ground.runtime),

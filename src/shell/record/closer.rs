@@ -5,13 +5,13 @@
 //!
 //! In: files that are done with. Out: what became of each. May import: base, call, core.
 
+use super::Recorder;
 use super::file;
 use super::growing::Growing;
-use super::{Recorder, sync_folder};
 use crate::base::CallId;
 use crate::call::TapeEvent;
-use crossbeam_channel::Receiver;
-use std::collections::BTreeSet;
+use crossbeam_channel::{Receiver, Sender};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -38,40 +38,57 @@ pub enum Chore {
     Forget,
 }
 
-/// Until nobody has anything to finish any more.
-pub fn finish(config: &Recorder, jobs: &Receiver<Finish>) {
+/// Until nobody has anything to finish any more. What cannot be finished goes to `chores`.
+/// `sync`: brings a folder to the disk.
+pub fn finish(
+    config: &Recorder,
+    jobs: &Receiver<Finish>,
+    chores: &Sender<Chore>,
+    sync: impl Fn(&Path) -> io::Result<()>,
+) {
     while let Ok(first) = jobs.recv() {
-        let mut folders = BTreeSet::new();
-        let mut news = Vec::new();
+        let mut folders: BTreeMap<PathBuf, Vec<TapeEvent>> = BTreeMap::new();
         for job in std::iter::once(first).chain(jobs.try_iter().take(TOGETHER - 1)) {
             let Finish { call, file, millis } = job;
+            let part = file.part();
             match file.finish() {
-                Ok(part) => {
-                    folders.extend(part.parent().map(PathBuf::from));
-                    news.push(TapeEvent::Finished { call, millis });
+                Ok(()) => {
+                    let folder = part.parent().map(PathBuf::from).unwrap_or_default();
+                    folders.entry(folder).or_default().push(TapeEvent::Finished { call, millis });
                 }
-                Err(error) => config.failed(call, &error.to_string()),
+                Err(error) => {
+                    config.failed(call, &error.to_string());
+                    // Some time later it may be worth something still.
+                    let _ = chores.try_send(Chore::Mend(part));
+                }
             }
         }
         // A file is finished when its name is on the disk as well.
-        for folder in folders {
-            if let Err(error) = sync_folder(&folder) {
-                tracing::error!("{}: {error}: a recording may be lost yet", folder.display());
+        for (folder, news) in folders {
+            let why = sync(&folder).map_err(|e| format!("{}: {e}", folder.display()));
+            for event in news {
+                match (&why, event) {
+                    (Err(why), TapeEvent::Finished { call, .. }) => config.failed(call, why),
+                    (_, event) => config.tell(event),
+                }
             }
         }
-        news.into_iter().for_each(|event| config.tell(event));
     }
 }
 
 impl Over {
-    /// Where it was until now.
-    fn finish(self) -> io::Result<PathBuf> {
+    /// Where it is until it is finished.
+    fn part(&self) -> PathBuf {
         match self {
-            Self::Written(file) => {
-                let part = file.part();
-                file.finish().map(|()| part)
-            }
-            Self::Ended(part) => file::mend(&part).map(|()| part),
+            Self::Written(file) => file.part(),
+            Self::Ended(part) => part.clone(),
+        }
+    }
+
+    fn finish(self) -> io::Result<()> {
+        match self {
+            Self::Written(file) => file.finish(),
+            Self::Ended(part) => file::mend(&part),
         }
     }
 }

@@ -179,6 +179,15 @@ pub fn is_opus(path: &Path) -> bool {
     form(path).opus
 }
 
+/// [`open`] by whichever of these keys it is sealed with; what is wrong is told of the first.
+pub fn open_by<'a>(
+    path: &Path,
+    mut keys: impl Iterator<Item = &'a str>,
+) -> Result<(Vec<u8>, bool), String> {
+    let first = open(path, keys.next());
+    first.or_else(|why| keys.find_map(|key| open(path, Some(key)).ok()).ok_or(why))
+}
+
 /// A finished file as a WAV or an Ogg one, and whether one process wrote it, from the beginning to
 /// the end; if not, the file itself says so.
 pub fn open(path: &Path, key: Option<&str>) -> Result<(Vec<u8>, bool), String> {

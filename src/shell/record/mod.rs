@@ -15,7 +15,7 @@ mod timeline;
 mod watcher;
 mod writer;
 
-pub use file::{find, is_opus, open};
+pub use file::{find, is_opus, open, open_by};
 
 use super::clock::Clock;
 use super::meters::ShellMeters;
@@ -29,7 +29,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -124,6 +124,8 @@ struct Shared {
     telling: Mutex<()>,
     /// When whoever writes was last seen to go on, in microseconds.
     beat: AtomicU64,
+    /// Whether the calls that a dead process was recording have been told of, or will be at once.
+    is_up: AtomicBool,
 }
 
 impl Shared {
@@ -194,9 +196,15 @@ pub struct Threads {
     finisher: JoinHandle<()>,
     tidier: JoinHandle<()>,
     watcher: JoinHandle<()>,
+    shared: Arc<Shared>,
 }
 
 impl Threads {
+    /// The core is at work: what nobody goes on with soon, nobody will.
+    pub fn core_is_up(&self) {
+        self.shared.is_up.store(true, Ordering::Relaxed);
+    }
+
     /// Waits until everything is written and closed, though not for a disk that hangs. False: it
     /// does.
     pub fn end(self) -> bool {
@@ -226,7 +234,9 @@ pub fn start(config: Recorder) -> io::Result<(Sender<Tape>, Inlet, Threads)> {
     let watch = watcher::Watcher::new(config.clone(), Arc::clone(&shared));
     let watcher = named("rec-watcher").spawn(move || watch.run(&watched_end))?;
     let (ours, theirs) = (config.clone(), config.clone());
-    let finisher = named("rec-finisher").spawn(move || closer::finish(&ours, &jobs_end))?;
+    let late = chores.clone();
+    let finish = move || closer::finish(&ours, &jobs_end, &late, sync_folder);
+    let finisher = named("rec-finisher").spawn(finish)?;
     let tidier = named("rec-tidier").spawn(move || closer::tidy(&theirs, &chores_end))?;
     let writer = Writer {
         orphans: Vec::new(),
@@ -242,7 +252,7 @@ pub fn start(config: Recorder) -> io::Result<(Sender<Tape>, Inlet, Threads)> {
         watched,
     };
     let writer = named("recorder").spawn(|| writer.run())?;
-    let threads = Threads { writer, finisher, tidier, watcher };
+    let threads = Threads { writer, finisher, tidier, watcher, shared: Arc::clone(&shared) };
     Ok((orders, Inlet { sound: Some(sound), empty: Some(empty_end), shared }, threads))
 }
 

@@ -185,6 +185,8 @@ fn a_sealed_recording_is_opened_with_its_key_alone() {
     let (left, _) = sides(&file);
     assert!(finished && left.iter().all(|o| *o == 0x2a) && left.len() == 24_000);
     assert!(open(&path, Some("another key")).unwrap_err().contains("another key"));
+    assert!(open_by(&path, ["another key", key].into_iter()).is_ok_and(|(all, _)| all == file));
+    assert!(open_by(&path, ["another key", "a third"].into_iter()).is_err());
     assert!(open(&path, None).unwrap_err().contains("[recording] key"));
 }
 
@@ -414,6 +416,85 @@ fn q40_a_disk_that_takes_its_time_to_close_a_file_holds_up_no_other() {
     assert!(written() >= 100_000, "{}", written());
     drop(go);
     assert_eq!(bench.told(), TapeEvent::Finished { call: CALL, millis: 0 });
+}
+
+/// Something stands where the file is to be, for a moment.
+#[test]
+fn a_recording_that_cannot_be_finished_is_told_of_and_mended_when_it_can() {
+    let folder = folder("unfinishable");
+    let path = folder.join("2026-11-25/AA.wav");
+    fs::create_dir_all(path.join("in-the-way")).unwrap();
+    let obstacle = path.clone();
+    let bench = Bench::with(&folder, None, Clock::start(), move |event, _| {
+        if matches!(event, TapeEvent::Failed { .. }) {
+            fs::remove_dir_all(&obstacle).unwrap();
+        }
+    });
+    let began = bench.clock.instant();
+    bench.begin("2026-11-25/AA.wav", began);
+    bench.say(began, 0..50);
+    bench.end(began + Duration::from_secs(1));
+    let TapeEvent::Failed { call: CALL, .. } = bench.told() else { panic!("it cannot be") };
+    let until = bench.clock.instant() + LONG;
+    while !path.is_file() && bench.clock.instant() < until {
+        let _ = bench.news.recv_timeout(Duration::from_millis(10));
+    }
+    assert_eq!(sides(&fs::read(&path).unwrap()).0.len(), 8_000);
+}
+
+#[test]
+fn a_recording_whose_name_may_not_be_on_the_disk_is_not_said_to_be_finished() {
+    let folder = folder("unsynced");
+    let bench = Bench::start(&folder, None, Clock::start());
+    let path = folder.join("2026-11-25/AB.wav");
+    let (sender, told) = channel::unbounded();
+    let recorder = Recorder {
+        folder: folder.clone(),
+        key: None,
+        keep: None,
+        holds: Holds::default(),
+        clock: bench.clock,
+        news: Arc::new(move |event| _ = sender.send(event)),
+        meters: bench.metrics.for_shell(),
+    };
+    let (jobs, jobs_end) = channel::unbounded();
+    let (chores, _chores_end) = channel::unbounded();
+    let file = growing::Growing::open(&path, None).unwrap();
+    let file = closer::Over::Written(Box::new(file));
+    assert!(jobs.send(closer::Finish { call: CALL, file, millis: 0 }).is_ok());
+    drop(jobs);
+    closer::finish(&recorder, &jobs_end, &chores, |_| Err(io::Error::other("the disk is gone")));
+    let Ok(Event::Recording(TapeEvent::Failed { call: CALL, why })) = told.try_recv() else {
+        panic!("who knows whether it is there")
+    };
+    assert!(why.contains("2026-11-25: the disk is gone") && told.is_empty(), "{why}");
+}
+
+/// The start of a switch may take its time: a journal is long, and a machine slow.
+#[test]
+fn what_a_dead_process_left_waits_for_the_core_and_is_mended_seconds_after() {
+    let folder = folder("slow-start");
+    let day = folder.join("2026-11-25");
+    fs::create_dir_all(&day).unwrap();
+    for name in ["AC.wav", "AD.wav"] {
+        let mut left = growing::Growing::open(&day.join(name), None).unwrap();
+        left.append(&[0x2a; 16_000]).unwrap();
+        left.leave().unwrap();
+    }
+    let wall = Clock::start().now().wall;
+    let bench = Bench::start(&folder, None, Clock::after(Now { instant: Instant(0), wall }));
+    let wait = |seconds: u64| {
+        let until = bench.clock.instant() + Duration::from_secs(seconds);
+        while find(&folder, "AC").is_none() && bench.clock.instant() < until {
+            let _ = bench.news.recv_timeout(Duration::from_millis(50));
+        }
+        find(&folder, "AC").is_some()
+    };
+    assert!(!wait(6), "nobody knows yet who goes on");
+    bench.thread.as_ref().unwrap().core_is_up();
+    bench.begin("2026-11-25/AD.wav", Instant(0));
+    assert!(wait(60), "this one nobody does");
+    assert!(day.join("AD.wav.part").exists(), "and this one is still written");
 }
 
 #[test]

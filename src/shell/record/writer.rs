@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How often what is old enough is written.
@@ -21,8 +22,8 @@ const TURN: Duration = Duration::from_millis(100);
 const AT_ONCE: u64 = RATE;
 /// After the end of a call the last packets are still on their way from the workers.
 const LINGER: Duration = Duration::from_millis(500);
-/// How long calls that a dead process was recording have to come back.
-const COME_BACK: Duration = Duration::from_secs(10);
+/// How long calls that a dead process was recording have to come back, once there is a core.
+const COME_BACK: Duration = Duration::from_secs(5);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 pub struct Writer {
@@ -53,7 +54,7 @@ impl Writer {
     pub fn run(mut self) {
         self.orphans = file::left_behind(&self.config.folder);
         let began = self.config.clock.instant();
-        let (mut turn, mut swept) = (began, None);
+        let (mut turn, mut swept, mut up) = (began, None, None);
         loop {
             let stopped = self.wait();
             let now = self.config.clock.instant();
@@ -66,7 +67,10 @@ impl Writer {
                 let _ = self.watched.try_send(());
                 return;
             }
-            if now.since(began) >= COME_BACK {
+            if up.is_none() && self.shared.is_up.load(Ordering::Relaxed) {
+                up = Some(now);
+            }
+            if up.is_some_and(|up| now.since(up) >= COME_BACK) {
                 self.mend_orphans();
             }
             if swept.is_none_or(|at| now.since(at) >= HOUR) {
