@@ -230,7 +230,7 @@ fn check_names_every_prompt_that_cannot_be_played_and_why() {
 }
 
 /// What espeak-ng makes of the shipped texts today is what is shipped, file by file: no two of them
-/// are swapped. By another version of it they sound otherwise, and nobody shall have to render anew.
+/// are swapped. Another version of it may speak otherwise, and nobody shall have to render anew.
 #[test]
 fn prompts_build_speaks_the_shipped_numbers_as_they_are_and_keeps_what_people_have_recorded() {
     let version = Command::new("espeak-ng").arg("--version").output().unwrap_or_else(|e| {

@@ -5,10 +5,18 @@
 mod support;
 
 use pukar::base::Rng;
+use pukar::media::sound::{Decoder, Encoder, NARROW};
 use pukar::shell::media::has_uring;
+use pukar::wire::codec::Codec;
+use pukar::wire::g711::Law;
 use pukar::wire::rtcp::{self, Report, Sent};
+use pukar::wire::wav;
+use serde_json::json;
 use std::net::SocketAddr;
-use support::duet::{Duet, Stranger, packet};
+use support::agents::{READY, agent, lives_in};
+use support::duet::{Duet, End, Stranger, packet};
+use support::street::{CALLER, OTHER_PHONE, PHONE};
+use support::switch::{HELPLINE, Switch};
 
 /// Nobody's house on the street.
 const STRANGER: u8 = 66;
@@ -246,5 +254,99 @@ fn payload_types_that_nobody_agreed_are_not_passed_on() {
         for leg in record["legs"].as_array().unwrap() {
             assert!(leg["packets_lost"].as_i64().unwrap() <= 0, "{record:#}");
         }
+    });
+}
+
+/// Everything at once, to the sound and the reports of one end: sound in every codec, keys, garbage,
+/// a farewell in the end's own name.
+fn storm(stranger: &Stranger, end: &End, n: u32) {
+    for payload_type in Codec::ALL.map(Codec::our_payload).into_iter().chain([101, 13]) {
+        for ssrc in [end.ssrc, 66] {
+            stranger.send(end.to, &packet((ssrc, payload_type, n as u16), &[0x2a; 160]));
+        }
+    }
+    let mut bye = rtcp::build(end.ssrc, None, &[], "stranger");
+    bye.extend_from_slice(&[0x81, 203, 0, 1]);
+    bye.extend_from_slice(&end.ssrc.to_be_bytes());
+    for to in [end.to, end.rtcp_to()] {
+        stranger.send(to, &bye);
+        stranger.send(to, &[0xff; 700]);
+    }
+}
+
+/// What has come until now.
+fn forget(end: &End) {
+    end.rtp.set_nonblocking(true).unwrap();
+    while end.rtp.recv(&mut [0; 2_000]).is_ok() {}
+    end.rtp.set_nonblocking(false).unwrap();
+}
+
+#[test]
+fn a_caller_who_waits_hears_their_music_whatever_strangers_send_and_has_the_agent_then() {
+    with_each_engine(|io| {
+        let mut duet = Duet::begin(io, |duet| {
+            let stranger = stranger(duet);
+            for n in 0..50 {
+                storm(&stranger, &duet.caller, n);
+                let heard = duet.caller.hear();
+                assert!(heard.len() == 160 && heard != [0x2a; 160], "{heard:?}");
+            }
+            stranger.has_heard_nothing();
+        });
+        duet.talk(50, |_, _| {});
+        duet.end();
+    });
+}
+
+/// A caller in A-law, an agent in G.722 and a supervisor in Opus, who all say nothing; on tape.
+#[test]
+fn strangers_are_heard_in_no_conference_of_unlike_codecs_and_on_no_recording() {
+    let parties = [(CALLER, Codec::Pcma), (PHONE, Codec::G722), (OTHER_PHONE, Codec::Opus)];
+    with_each_engine(|io| {
+        let op1 = agent("op1", &[&lives_in("op1", PHONE), READY]);
+        let op2 = "[[agent]]\nid = \"op2\"\nskills = [\"other\"]\nready = true\n\
+            contact = \"sip:op2@NET.4:5060\"\n[recording]\nall = true\nnotice = \"\"\n\
+            [in_call]\nwatch_tone = false\n";
+        let mut switch = Switch::start(&[io, HELPLINE, &op1, op2]);
+        let mut ends = parties.map(|(house, codec)| {
+            End::new(&switch.street, house, 0x0c07_0000 + u32::from(house)).speaking(codec)
+        });
+        let mut coders = parties.map(|(_, codec)| Encoder::new(codec, NARROW));
+        let mut decoders = parties.map(|(_, codec)| Decoder::new(codec, NARROW));
+        let stranger = Stranger::at(switch.street.ip(STRANGER));
+        ends[0].dial();
+        ends[1].answer();
+        switch.until("call.connected", |_| true);
+        let call = switch.ask("calls.list")[0]["id"].clone();
+        switch.admin.ask("calls.barge", json!({"call": call, "phone": "op2"})).unwrap();
+        ends[2].answer();
+        ends.iter().for_each(forget);
+        let mut loudest = [0; 3];
+        for n in 0..100 {
+            ends.iter().for_each(|end| storm(&stranger, end, n));
+            for (end, coder) in ends.iter_mut().zip(&mut coders) {
+                let mut nothing = Vec::new();
+                coder.encode(&[0; 160], &mut nothing);
+                end.say(&nothing);
+            }
+            for ((end, decoder), loudest) in ends.iter().zip(&mut decoders).zip(&mut loudest) {
+                let mut heard = Vec::new();
+                decoder.decode(&end.hear(), &mut heard);
+                // What the caller heard while they waited fades in the room's first packets.
+                let most = heard.iter().map(|sample| sample.unsigned_abs()).max().unwrap_or(0);
+                *loudest = if n < 25 { 0 } else { most.max(*loudest) };
+            }
+        }
+        assert!(loudest.iter().all(|most| *most < 100), "somebody is heard: {loudest:?}");
+        stranger.has_heard_nothing();
+        ends[0].hang_up();
+        ends[1..].iter().for_each(End::answers_bye);
+        switch.until_ended(1);
+        let folder = switch.data().join("recordings");
+        let record = switch.leaves_records().remove(0);
+        let file = std::fs::read(folder.join(record["recording"].as_str().unwrap())).unwrap();
+        let loud = |octet: &&u8| Law::A.decode(**octet).unsigned_abs() > 100;
+        let heard = file[wav::HEADER..].iter().filter(loud).count();
+        assert_eq!(heard, 0, "of {} octets on the recording", file.len());
     });
 }

@@ -79,7 +79,13 @@ impl Engine {
     pub(super) fn gather(&mut self, now: Instant, seats: &[Seat], out: &mut Vec<Effect>) {
         let seats = &seats[..seats.len().min(ROOM_MAX)];
         let open = |port: &PortId| self.table.get(*port).is_some();
-        let members: Vec<PortId> = seats.iter().map(|seat| seat.port).filter(open).collect();
+        let mut members: Vec<PortId> = Vec::new();
+        for port in seats.iter().map(|seat| seat.port).filter(open) {
+            // Nobody sits in two places.
+            if !members.contains(&port) {
+                members.push(port);
+            }
+        }
         let hears: Vec<u16> = members.iter().map(|port| hears(seats, &members, *port)).collect();
         let keys = seats.iter().filter(|seat| seat.keys && open(&seat.port)).map(|seat| seat.port);
         let keys = keys.filter_map(|port| members.iter().position(|member| *member == port));

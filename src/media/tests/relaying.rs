@@ -1,7 +1,11 @@
 //! What goes from one port to its peer, what does not, and what is told of it.
 
+use super::far_end::STRANGER;
 use super::*;
+use crate::base::CallId;
+use crate::media::{Side, Track};
 use crate::wire::dtmf::Press;
+use crate::wire::rtcp::build;
 
 const A: &str = "192.0.2.40:4000";
 const B: &str = "192.0.2.50:5000";
@@ -202,13 +206,35 @@ fn q44_ids_of_earlier_bearers_change_nothing_and_nothing_is_left_behind() {
     assert_eq!(closed, 500);
 }
 
+/// A far end of any kind, which may be silent in its pauses, press keys in its sound alone, or be
+/// told that nobody else is believed.
+fn any(kind: u32) -> Far {
+    let codec = Codec::ALL[kind as usize % 4];
+    let (comfort, inband, strict) = ((kind > 3).then_some(13), kind == 5, kind % 3 == 1);
+    Far { comfort, inband, strict, ..Far::at(address([A, B][kind as usize % 2]), codec) }
+}
+
+/// A packet of any kind: of each codec, a key, a pause, and one that nobody has agreed.
+fn anything(kind: u32, sequence: u16) -> Vec<u8> {
+    let content: &[u8] = match kind {
+        0 => &[0x2a; 160],
+        1 => &[5, 0x8a, 3, 0x20],
+        2 => &[40, 200],
+        3 => &[0xf8, 0xff, 0xfe],
+        _ => &[0x77; 33],
+    };
+    let types = [8, 0, 9, Codec::Opus.our_payload(), 101, 13, 18];
+    packet(types[sequence as usize % types.len()], sequence, content)
+}
+
 proptest::proptest! {
     #[test]
     fn q44_commands_and_packets_in_any_order_are_harmless(
-        steps in proptest::collection::vec((0u8..12, 0u32..4, 0u32..4, 0u32..3), 0..300)
+        steps in proptest::collection::vec((0u8..22, 0u32..4, 0u32..4, 0u32..3), 0..300)
     ) {
         let mut world = World::new();
-        for (what, a, b, generation) in steps {
+        for (n, (what, a, b, generation)) in (0..).zip(steps) {
+            let kind = a + b;
             let (a, b) = (30_000 + 2 * a, 30_000 + 2 * b);
             let (port, other) = (PortId::new(a, generation), PortId::new(b, generation));
             let silence = (generation > 0).then_some(Duration::from_millis(500));
@@ -226,8 +252,32 @@ proptest::proptest! {
                 8 => world.command(Command::Stop { port }),
                 9 => world.command(Command::Watch { port, silence }),
                 10 => { world.rtp(port, A, &mut voice(b as u16)); }
+                11 => world.command(Command::Agree { port, far: any(kind) }),
+                12 | 13 => {
+                    let mut ports = vec![port, other, PortId::new(30_006, generation)];
+                    ports.truncate(2 + kind as usize % 2);
+                    let seats = ports.into_iter().zip([kind as u16, u16::MAX, 1]);
+                    let seats = seats.map(|(port, hears)| control::Seat { port, hears, keys: true });
+                    world.command(Command::Gather { seats: seats.collect() });
+                }
+                14 => world.command(Command::Press { port, keys: "1*#z,9".into() }),
+                15 => world.command(Command::Codes { port }),
+                16 => {
+                    let track = Track { call: CallId(9), side: Side::Right };
+                    world.command(Command::Record { port, track: (kind < 5).then_some(track) });
+                }
+                17 | 18 => _ = world.rtp(port, [A, B][n as usize % 2], &mut anything(kind, n)),
+                19 => _ = world.rtcp(port, A, &mut build(77, None, &[], "x")),
+                20 => {
+                    // Nobody knows them, whatever they say and whenever.
+                    proptest::prop_assert!(world.rtp(port, STRANGER, &mut voice(n)).is_none());
+                    proptest::prop_assert!(world.rtcp(port, STRANGER, &mut [0x81, 203]).is_none());
+                }
                 _ => world.pass(u64::from(b % 100)),
             }
+            let fars = [A, B].map(|far| address(far).ip());
+            let astray = world.frames().into_iter().find(|frame| !fars.contains(&frame.to.ip()));
+            proptest::prop_assert!(astray.is_none(), "{astray:?}");
         }
         for at in 0..4 {
             for generation in 0..3 {
