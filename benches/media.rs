@@ -11,12 +11,14 @@ use crowd::*;
 
 use pukar::base::{CallId, Instant, PortId};
 use pukar::call::MediaIo;
-use pukar::media::control::{Command, Far};
+use pukar::media::control::{Command, Far, Seals};
 use pukar::media::sound::{Encoder, WIDE};
+use pukar::media::srtp::Seal;
 use pukar::media::{Channel, Effect, Engine, Side, Track};
 use pukar::wire::codec::Codec;
 use pukar::wire::g711::Law;
 use pukar::wire::rtp::Header;
+use pukar::wire::sdp::{Master, Suite};
 use std::fs;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,6 +31,7 @@ fn main() {
     // First, while the heap holds nothing that could be used again.
     memory(2_000);
     engine_alone();
+    seals();
     conversions();
     calls(100, seconds * 2);
     listeners(500, seconds * 2);
@@ -81,6 +84,50 @@ fn engine_alone() {
         }
         let spent = clock_ns(libc::CLOCK_THREAD_CPUTIME_ID) - before;
         println!("engine alone, {name}: {} ns a packet", spent / relayed);
+    }
+}
+
+/// The decision alone where one of the two seals: of a packet that is opened, and of one that is
+/// sealed.
+fn seals() {
+    let (suites, from) = ([Suite::Gcm128, Suite::Cm80], |n| SocketAddr::new(HERE, 40_000 + n));
+    for suite in suites {
+        let (length, salt) = suite.lengths();
+        let key = |first: u8| {
+            let octets: Vec<u8> = (first..).take(length + salt).collect();
+            Master::new(suite, &octets).unwrap()
+        };
+        let (mut engine, mut out) = (Engine::new(1, Arc::new(tunes())), Vec::new());
+        for n in 0..2 {
+            let address = HERE;
+            engine.command(Instant(0), Command::Open { port: port(n), address }, &mut out);
+            let far = far(from(n as u16), Law::A);
+            engine.command(Instant(0), Command::Agree { port: port(n), far }, &mut out);
+        }
+        let keys = Some(Seals { theirs: key(1), ours: key(99) });
+        engine.command(Instant(0), Command::Seal { port: port(0), keys }, &mut out);
+        engine.command(Instant(0), Command::Bridge { a: port(0), b: port(1) }, &mut out);
+        let mut phone = Seal::new(Instant(0), Seals { theirs: key(99), ours: key(1) }, 7);
+        let sealed: Vec<Vec<u8>> = (0..30_000)
+            .map(|n| {
+                let mut packet = packet(n).to_vec();
+                phone.seal(Instant(u64::from(n) * 20_000), 8_000, &mut packet);
+                packet
+            })
+            .collect();
+        let plain: Vec<Vec<u8>> = (0..30_000).map(|n| packet(n).to_vec()).collect();
+        let mut spent = [0; 2];
+        for (at, mut packets) in [sealed, plain].into_iter().enumerate() {
+            let (mut went, before) = (0, clock_ns(libc::CLOCK_THREAD_CPUTIME_ID));
+            for (n, bytes) in packets.iter_mut().enumerate() {
+                let (now, from) = (Instant(n as u64 * 20_000), from(at as u16));
+                engine.packet(now, port(at as u32), Channel::Rtp, from, bytes, &mut out);
+                went += out.drain(..).filter(|e| matches!(e, Effect::Send(_))).count() as u64;
+            }
+            spent[at] = (clock_ns(libc::CLOCK_THREAD_CPUTIME_ID) - before) / went;
+        }
+        let [opened, sealed] = spent;
+        println!("engine alone, {}: {opened} ns opened, {sealed} ns sealed", suite.name());
     }
 }
 

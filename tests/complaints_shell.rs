@@ -118,7 +118,7 @@ fn q42_a_talk_in_which_nothing_is_heard_is_told_within_seconds() {
 
 /// What it cannot carry it refuses, with a reason: nobody is put through to one-way sound.
 #[test]
-fn q39_sealed_media_is_refused_with_a_reason_and_never_answered_by_half() {
+fn q39_sealed_media_that_cannot_be_opened_is_refused_with_a_reason_never_answered_by_half() {
     let switch = Switch::start(&[HELPLINE, ONE]);
     let (trunk, to) =
         (raw::Udp::at_port(switch.street.ip(CALLER), 5060, switch.sip()), switch.sip());

@@ -2,8 +2,8 @@
 //! sent from.
 
 use pukar::base::{AgentId, QueueId};
-use pukar::call::MediaIo;
-use pukar::config::{Country, Mistake, Settings, parse};
+use pukar::call::{MediaIo, Srtp};
+use pukar::config::{Country, Mistake, Settings, parse, parse_and_warn};
 use std::path::Path;
 use std::time::Duration;
 
@@ -229,4 +229,58 @@ fn a_trunk_whose_keys_are_tones_needs_a_codec_that_lets_them_through() {
          in: other codecs let no tones through",
     );
     assert!(read(&format!("[media]\ncodecs = [\"opus\", \"PCMU\"]\n{trunk}")).is_ok());
+}
+
+/// What is warned of, line by line.
+fn warnings(text: &str) -> Vec<String> {
+    let (read, warned) = parse_and_warn(&[("f.toml".into(), text.into())], &|_| None);
+    assert!(read.is_ok(), "{read:?}");
+    warned.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn sound_is_sealed_as_media_and_each_trunk_say() {
+    let trunk =
+        |srtp: &str| format!("[[trunk]]\nname = \"bsnl\"\nhosts = [\"10.0.0.9:5060\"]\n{srtp}");
+    let default = read(&trunk("")).unwrap().call;
+    assert_eq!((default.media.srtp, default.trunks[0].srtp), (Srtp::Accept, None));
+    for srtp in Srtp::ALL {
+        let line = format!("srtp = \"{}\"\n", srtp.name());
+        assert_eq!(read(&format!("[media]\n{line}")).unwrap().call.media.srtp, srtp);
+        assert_eq!(read(&trunk(&line)).unwrap().call.trunks[0].srtp, Some(srtp));
+    }
+    one(
+        &trunk("srtp = \"requires\""),
+        "4: srtp \"requires\" does not say whether sound is sealed; did you mean \"require\"?",
+    );
+    one(
+        "[media]\nsrtp = \"on\"",
+        "2: srtp \"on\" does not say whether sound is sealed; the ways are off, accept, require",
+    );
+}
+
+#[test]
+fn keys_that_would_go_in_the_clear_are_warned_of_where_sound_has_to_be_sealed() {
+    let tls = "tls = { certificate = \"c.pem\", key = \"k.pem\" }";
+    let phones = |listen: &str, srtp: &str| {
+        format!("[sip]\nlisten = [{listen}]\n{tls}\n[media]\nsrtp = \"{srtp}\"\n")
+    };
+    let open = "\"udp:10.0.0.5:5060\", \"tls:10.0.0.5:5061\"";
+    assert_eq!(
+        warnings(&phones(open, "require")),
+        ["f.toml:5: srtp is required, and keys come in the clear where listen has udp: or tcp:; \
+          have phones come by tls: alone"]
+    );
+    assert!(warnings(&phones("\"tls:10.0.0.5:5061\"", "require")).is_empty());
+    assert!(warnings(&phones(open, "accept")).is_empty(), "that promises nothing");
+    let trunk = |hosts: &str, srtp: &str| {
+        format!("[[trunk]]\nname = \"bsnl\"\nhosts = [{hosts}]\nsrtp = \"{srtp}\"\n")
+    };
+    assert_eq!(
+        warnings(&trunk("\"tls:sip.example\", \"10.0.0.9\"", "require")),
+        ["f.toml:4: srtp is required, and the keys go to hosts in the clear; \
+          write hosts = [\"tls:NAME\"]"]
+    );
+    assert!(warnings(&trunk("\"tls:sip.example\"", "require")).is_empty());
+    assert!(warnings(&trunk("\"10.0.0.9\"", "accept")).is_empty());
 }

@@ -318,3 +318,94 @@ fn a_caller_who_knows_the_codec_of_the_agents_phone_is_asked_for_it_once() {
         assert_eq!(to_caller(&stage).len(), invites.len(), "once");
     }
 }
+
+const KEY: &str = "inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
+
+/// Sealed audio, with this key on line `tag`.
+fn sealed(tag: u32, key: &str) -> String {
+    let audio = audio("IP4 10.9.9.9", 30_000, "8").replace("RTP/AVP", "RTP/SAVP");
+    sdp(&format!("{audio}a=crypto:{tag} AES_CM_128_HMAC_SHA1_80 {key}\r\n"))
+}
+
+/// The keys of a message, with their tags and suites.
+fn keys(message: &str) -> Vec<&str> {
+    message.lines().filter_map(|line| line.strip_prefix("a=crypto:")).collect()
+}
+
+#[test]
+fn a_caller_who_seals_is_answered_so_and_a_kill_later_it_is_the_same_key() {
+    let mut stage = Stage::new(CENTRE);
+    stage.habit(OP1, Habit::Answers);
+    let call = op1_dials(&mut stage, "181", &sealed(7, KEY));
+    let answer = stage.answers[call].clone();
+    assert!(answer.starts_with("SIP/2.0 200 "), "{answer}");
+    assert!(media_lines(&answer)[0].contains(" RTP/SAVP 8"), "{answer}");
+    let own = keys(&answer)[0].strip_prefix("7 AES_CM_128_HMAC_SHA1_80 ").expect(&answer);
+    assert_ne!(own, KEY);
+    stage.kill();
+    let text = format!(
+        "INVITE sip:181@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {OP1};branch=z9hG4bKo2\r\n\
+         From: <sip:op1@helpline.example>;tag=fo1\r\nTo: {}\r\nCall-ID: o1\r\n\
+         CSeq: 2 INVITE\r\nContact: <sip:op1@{OP1}>\r\nMax-Forwards: 70\r\n\r\n",
+        field(&answer, "To")
+    );
+    stage.say(OP1, with_body(&text, &sealed(1, KEY)));
+    let again = stage.heard_at(OP1);
+    assert!(again.starts_with("SIP/2.0 200 "), "{again}");
+    assert_eq!(keys(&again), [format!("1 AES_CM_128_HMAC_SHA1_80 {own}")]);
+}
+
+/// This holds for phones; callers by the trunk may do as they like.
+fn stage_with(srtp: call::Srtp) -> Stage {
+    let mut settings = desk_world::settings(CENTRE);
+    settings.call.media.srtp = srtp;
+    settings.call.trunks.iter_mut().for_each(|trunk| trunk.srtp = Some(call::Srtp::Accept));
+    Stage::of(settings, desk_world::MIDNIGHT)
+}
+
+#[test]
+fn what_cannot_be_sealed_as_it_is_to_be_is_refused_with_a_reason_that_has_no_key() {
+    for (policy, offer, why) in [
+        ("off", sealed(1, KEY), "srtp is off here"),
+        ("require", four("8"), "srtp is required here"),
+        ("accept", sealed(1, "inline:QUJD"), "as long as its suite wants"),
+    ] {
+        let srtp = call::Srtp::ALL.into_iter().find(|srtp| srtp.name() == policy).unwrap();
+        let mut stage = stage_with(srtp);
+        let call = op1_dials(&mut stage, "181", &offer);
+        let refusal = &stage.answers[call];
+        assert!(refusal.starts_with("SIP/2.0 488 "), "{policy}: {refusal}");
+        assert!(field(refusal, "Reason").contains(why), "{policy}: {refusal}");
+        assert!(!refusal.contains("inline:"), "{refusal}");
+        let told = stage.facts.iter().find_map(|fact| match &fact.what {
+            What::Call(call::Fact::Refused { why, .. }) => Some(why.clone()),
+            _ => None,
+        });
+        assert!(told.is_some_and(|told| told.contains(why)), "{policy}");
+    }
+}
+
+/// Phones that have to seal are offered nothing else, and a caller behind the trunk need not.
+#[test]
+fn a_phone_that_has_to_seal_is_offered_keys_and_may_not_answer_without() {
+    for answer in [four("8"), sealed(9, KEY), sealed(2, KEY)] {
+        let mut stage = stage_with(call::Srtp::Require);
+        stage.habit(OP1, Habit::Rings);
+        stage.dial("9826012345", "181", "");
+        let (_, invite) = stage.invites.last().unwrap().clone();
+        assert!(media_lines(&invite)[0].contains(" RTP/SAVP "), "{invite}");
+        let suites: Vec<&str> =
+            keys(&invite).iter().map(|key| key.split(' ').nth(1).unwrap()).collect();
+        assert_eq!(
+            suites,
+            ["AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"]
+        );
+        answers(&mut stage, OP1, "200 OK", &answer);
+        let good = keys(&answer).first().is_some_and(|key| key.starts_with("2 "));
+        assert_eq!(stage.heard_at("10.9.9.9:5060").starts_with("ACK "), good, "{answer}");
+        let talks = |fact: &pukar::core::Fact| {
+            matches!(fact.what, What::Call(call::Fact::Connected { .. }))
+        };
+        assert_eq!(stage.facts.iter().any(talks), good, "{answer}");
+    }
+}

@@ -1,5 +1,6 @@
 //! Seeded randomness. The same seed gives the same tags, branches and choices; a seed taken from
-//! the operating system makes them unpredictable to a stranger (ChaCha, 8 rounds).
+//! the operating system makes them unpredictable to a stranger (ChaCha, 8 rounds). What is to be a
+//! secret for years, as keys are, needs a seed of its whole width ([`Rng::of`]).
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -11,6 +12,28 @@ pub struct Rng(ChaCha8Rng);
 impl Rng {
     pub fn new(seed: u64) -> Self {
         Self(ChaCha8Rng::seed_from_u64(seed))
+    }
+
+    pub fn of(secret: [u8; 32]) -> Self {
+        Self(ChaCha8Rng::from_seed(secret))
+    }
+
+    /// Another one, of which nothing can be told by what this one gives, nor the other way round.
+    pub fn fork(&mut self) -> Self {
+        let mut secret = [0; 32];
+        self.0.fill_bytes(&mut secret);
+        Self::of(secret)
+    }
+
+    /// What this one gives in its `n`th stream, whatever it has given so far. No two streams have
+    /// anything in common.
+    pub fn stream<const LENGTH: usize>(&self, n: u64) -> [u8; LENGTH] {
+        let mut stream = self.0.clone();
+        stream.set_stream(n);
+        stream.set_word_pos(0);
+        let mut octets = [0; LENGTH];
+        stream.fill_bytes(&mut octets);
+        octets
     }
 
     pub fn bits(&mut self) -> u64 {

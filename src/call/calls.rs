@@ -90,6 +90,7 @@ impl<'a> Io<'a, '_> {
         side.inband = self.settings.hears_keys(&invited.source);
         side.media_from = self.settings.media_from(routing::trunk(invited));
         side.strict = self.settings.media.strict;
+        side.srtp = self.settings.srtp(routing::trunk(invited));
         if let Some(offer) = &invited.offer {
             side.follow(media, offer);
         }
@@ -103,6 +104,7 @@ impl<'a> Io<'a, '_> {
         side.inband = self.settings.sounds_keys(target);
         side.media_from = self.settings.media_from(target.trunk());
         side.strict = self.settings.media.strict;
+        side.srtp = self.settings.srtp(target.trunk());
         Box::new(side)
     }
 }

@@ -96,7 +96,7 @@ impl Calls {
             }
             Err(status) => {
                 self.ports.give_back(port);
-                refuse(io, leg, arrival, status, None);
+                not_served(io, leg, arrival, (status, &side), &invited);
                 None
             }
         }
@@ -235,6 +235,21 @@ fn turn_away(io: &mut Io, leg: LegId, arrival: Arrival, why: String) {
     io.fact(Fact::Refused { arrival: Box::new(arrival), status: 603, why });
 }
 
+/// Nothing that the caller offers can be served, and they are told why.
+pub(super) fn not_served(
+    io: &mut Io,
+    leg: LegId,
+    arrival: Arrival,
+    (status, side): (u16, &Side),
+    invited: &Invited,
+) {
+    let offer = invited.offer.as_ref();
+    let why = offer.and_then(|offer| side.why_not(&io.settings.media, offer)).unwrap_or_default();
+    let cause = Some(Cause { q850: Some(65), sip: Some(status), text: why.into() });
+    io.out.push(Effect::Act { leg, act: Act::Refuse { status, cause, retry_after: None } });
+    io.fact(Fact::Refused { arrival: Box::new(arrival), status, why: why.into() });
+}
+
 pub(super) fn refuse(
     io: &mut Io,
     leg: LegId,
@@ -242,11 +257,7 @@ pub(super) fn refuse(
     status: u16,
     retry_after: Option<u32>,
 ) {
-    let q850 = match status {
-        404 => Some(1),
-        488 => Some(65),
-        _ => Some(42),
-    };
+    let q850 = if status == 404 { Some(1) } else { Some(42) };
     let cause = Some(Cause { q850, ..Cause::default() });
     io.out.push(Effect::Act { leg, act: Act::Refuse { status, cause, retry_after } });
     io.fact(Fact::Refused { arrival: Box::new(arrival), status, why: String::new() });

@@ -56,7 +56,7 @@ impl Calls {
             Ok(body) => body,
             Err(status) => {
                 self.ports.give_back(port);
-                super::door::refuse(io, leg, arrival, status, None);
+                super::door::not_served(io, leg, arrival, (status, &side), &invited);
                 return None;
             }
         };

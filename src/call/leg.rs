@@ -107,8 +107,8 @@ impl Leg {
     }
 
     /// Tells the data plane what was agreed.
-    pub fn agree(&self) -> Option<Effect> {
-        self.side.command().map(Effect::Media)
+    pub fn agree(&self) -> impl Iterator<Item = Effect> + use<> {
+        self.side.commands().map(Effect::Media)
     }
 
     /// A later offer: the same codec, on whatever port the leg has now.

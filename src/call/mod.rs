@@ -54,7 +54,7 @@ mod waiting;
 
 pub use crate::media::control::{Ailment, Networks};
 pub use crate::wire::codec::Codec;
-pub use crate::wire::sdp::Family;
+pub use crate::wire::sdp::{Family, Srtp};
 pub use api::*;
 pub use back::Origin;
 pub use blocks::{Block, BlockSettings, Blocks};

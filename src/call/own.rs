@@ -237,7 +237,7 @@ impl Calls {
         let fits = |offer| side.clone().answer(&io.settings.media, offer).map(drop);
         if let Some(Err(status)) = invited.offer.as_ref().map(fits) {
             self.ports.give_back(port);
-            super::door::refuse(io, leg, arrival, status, None);
+            super::door::not_served(io, leg, arrival, (status, &side), &invited);
             return None;
         }
         let caller = Leg::new(leg, Role::Caller, side, Stage::Trying);

@@ -10,6 +10,7 @@ use crate::base::text::clean;
 use crate::base::{Id, Instant, TrunkId, limits};
 use crate::media::control::Networks;
 use crate::sip::{Cause, Invited, Source, Target};
+use crate::wire::sdp::Srtp;
 use std::time::Duration;
 
 const CALL: &str = "X-Pukar-Call";
@@ -103,6 +104,12 @@ impl Settings {
     pub(super) fn media_from(&self, trunk: Option<TrunkId>) -> Networks {
         let trunk = trunk.and_then(|trunk| self.trunks.get(trunk.slot() as usize));
         trunk.map(|trunk| trunk.media_from).unwrap_or_default()
+    }
+
+    /// Whether the sound of whoever is rung there, or calls from there, is sealed.
+    pub(super) fn srtp(&self, trunk: Option<TrunkId>) -> Srtp {
+        let trunk = trunk.and_then(|trunk| self.trunks.get(trunk.slot() as usize));
+        trunk.and_then(|trunk| trunk.srtp).unwrap_or(self.media.srtp)
     }
 
     fn has_inband(&self, trunk: TrunkId) -> bool {

@@ -14,6 +14,7 @@ use crate::base::number::Plan;
 use crate::base::{QueueId, TrunkId, TuneId};
 use crate::media::control::Networks;
 use crate::wire::codec::Codec;
+use crate::wire::sdp::Srtp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -312,6 +313,8 @@ pub struct Numbering {
     pub inband: bool,
     /// Where its sound may come from, whatever its calls say.
     pub media_from: Networks,
+    /// Whether its sound is sealed; `None`: as that of telephones is.
+    pub srtp: Option<Srtp>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -370,6 +373,8 @@ pub struct MediaSettings {
     /// Whoever is not where they said has to prove that they hear us before they are heard.
     pub strict: bool,
     pub io: MediaIo,
+    /// Whether the sound of telephones is sealed, and of trunks that do not say so themselves.
+    pub srtp: Srtp,
 }
 
 /// How media workers move their packets.
@@ -395,6 +400,7 @@ impl Default for MediaSettings {
             dscp: 46,
             strict: false,
             io: MediaIo::default(),
+            srtp: Srtp::default(),
         }
     }
 }

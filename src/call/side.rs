@@ -3,14 +3,16 @@
 //! In: bodies from the far end. Out: bodies for it, and what the data plane must know. Decides
 //! codecs; knows no call.
 
+mod keys;
+
 use super::MediaSettings;
 use crate::base::Id;
 use crate::base::{PortId, Rng};
-use crate::media::control::{Command, Far, Networks};
+use crate::media::control::{Command, Far, Networks, Seals};
 use crate::sip::Body;
 use crate::wire::codec::Codec;
 use crate::wire::opus::Terms;
-use crate::wire::sdp::{Audio, Direction, Events, Family, Format, Ours, Session};
+use crate::wire::sdp::{Audio, Direction, Events, Family, Format, Ours, Session, Srtp};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -46,6 +48,16 @@ pub struct Side {
     pub media_from: Networks,
     /// Nobody else is heard unless they prove that they hear us.
     pub strict: bool,
+    /// Whether its sound is sealed.
+    pub srtp: Srtp,
+    /// What our keys are made of, one for each suite: whoever has agreed to one goes on with it for
+    /// as long as the leg lasts.
+    own: Rng,
+    /// The keys that were agreed, and whether ever any were.
+    seals: Option<Seals>,
+    was_sealed: bool,
+    /// They stand beside RTP/AVP, as in a description that could do without.
+    besides: bool,
     /// The far end's last description where it has more than one media line: a later offer of ours
     /// must mirror every one.
     theirs: Option<(Box<Session>, usize)>,
@@ -86,7 +98,7 @@ impl Side {
     /// `family`: until the far end has offered something in the other.
     pub fn new(port: PortId, family: Family, rng: &mut Rng) -> Self {
         // RFC 8866 section 5.2: numeric; 62 bits, since some phones read it as a signed number.
-        Self { id: rng.bits() >> 2, port, family, ..Self::nowhere() }
+        Self { id: rng.bits() >> 2, own: rng.fork(), port, family, ..Self::nowhere() }
     }
 
     /// Of a leg that there is not.
@@ -102,6 +114,11 @@ impl Side {
             inband: false,
             media_from: Networks::default(),
             strict: false,
+            srtp: Srtp::Off,
+            own: Rng::new(0),
+            seals: None,
+            was_sealed: false,
+            besides: false,
             theirs: None,
             early: None,
             offers_mux: false,
@@ -120,9 +137,10 @@ impl Side {
     /// Goes over to the family of an offer that has none of ours: what is to be answered next is
     /// answered from there. Whether anything has changed.
     pub fn follow(&mut self, media: &MediaSettings, offer: &Body) -> bool {
-        let Ok((_, audio)) = read(media.homes.families(), offer) else { return false };
+        let Ok((_, audio)) = read(media.homes.families(), self.srtp, offer) else { return false };
         let family = Family::of(audio.rtp.ip());
-        let moves = !audio.rtp.ip().is_unspecified() && read(&[self.family], offer).is_err();
+        let moves =
+            !audio.rtp.ip().is_unspecified() && read(&[self.family], self.srtp, offer).is_err();
         if moves {
             self.family = family;
         }
@@ -144,10 +162,11 @@ impl Side {
         let (mut formats, events) = self.offered(media);
         formats.sort_by_key(|format| other.is_none_or(|other| format.codec != other.codec));
         let comfort = other.filter(|other| other.comfort).map(|_| COMFORT);
-        let ours = self.ours(media, formats, (events, comfort), Direction::SendRecv);
+        let mut ours = self.ours(media, formats, (events, comfort), Direction::SendRecv);
+        ours.crypto = self.keys();
         let session = match &self.theirs {
             Some((theirs, line)) => ours.mirror(theirs, *line),
-            None => ours.offer(),
+            None => ours.offer(self.profile()),
         };
         body(&session)
     }
@@ -198,7 +217,7 @@ impl Side {
     ) -> Result<Body, u16> {
         let like = self.spoken().or(other).map(|spoken| spoken.codec);
         self.wanted = other.and_then(|other| other.wants).or(self.wanted);
-        let (theirs, audio) = read(&[self.family], offer)?;
+        let (theirs, audio) = read(&[self.family], self.srtp, offer)?;
         let of = |codec: &Codec| audio.format(*codec);
         let own = self.codecs(media, audio.events != Events::default());
         let liked = like.filter(|like| own.contains(like)).and_then(|like| of(&like));
@@ -211,7 +230,11 @@ impl Side {
         let direction = audio.direction.reversed();
         let events = audio.events.only_beside(format.codec);
         let comfort = self.far.and_then(|far| far.comfort);
-        let ours = self.ours(media, vec![format], (events, comfort), direction);
+        let mut ours = self.ours(media, vec![format], (events, comfort), direction);
+        // RFC 4568 section 5.1.2: one line, with the tag and the suite of the one that is taken.
+        let own = audio.crypto.map(|theirs| self.own(theirs.tag, theirs.master.suite));
+        ours.crypto = own.into_iter().collect();
+        self.seal(&theirs, &audio, own);
         let answer = body(&ours.mirror(&theirs, audio.line));
         self.astray = None;
         // An offer in a PRACK or an UPDATE: the first is history.
@@ -223,7 +246,11 @@ impl Side {
 
     /// The far end's answer to our offer; an error where it is none that can be served.
     pub fn accept(&mut self, media: &MediaSettings, answer: &Body) -> Result<(), u16> {
-        let (theirs, mut audio) = read(&[self.family], answer)?;
+        let keys = self.keys();
+        // What was offered plain stays so, whatever stands beside it.
+        let srtp = if keys.is_empty() { Srtp::Off } else { Srtp::Require };
+        let (theirs, mut audio) = read(&[self.family], srtp, answer)?;
+        let own = keys::named(&keys, &audio).map_err(|_| NOT_ACCEPTABLE)?;
         let served = |format: &&Format| media.codecs.contains(&format.codec);
         let format = *audio.formats.iter().find(served).ok_or(NOT_ACCEPTABLE)?;
         // RFC 5761 section 5.1.1: an answer has it only where the offer had.
@@ -241,6 +268,7 @@ impl Side {
         let number = named(format.codec).unwrap_or(format.payload);
         self.agree(&theirs, &audio, format, (number, events));
         self.far.iter_mut().for_each(|far| far.named = Codec::ALL.map(named));
+        self.seal(&theirs, &audio, own);
         Ok(())
     }
 
@@ -284,8 +312,11 @@ impl Side {
     }
 
     /// What the data plane must know, once the far end has agreed.
-    pub fn command(&self) -> Option<Command> {
-        self.far.map(|far| Command::Agree { port: self.port, far })
+    pub fn commands(&self) -> impl Iterator<Item = Command> + use<> {
+        let (port, keys) = (self.port, self.seals);
+        let seal = self.far.filter(|_| self.was_sealed).map(|_| Command::Seal { port, keys });
+        let agree = self.far.map(|far| Command::Agree { port, far });
+        seal.into_iter().chain(agree)
     }
 
     /// What the far end speaks, once it has agreed.
@@ -401,6 +432,7 @@ impl Side {
             ptime: self.wanted.map(|wants| wants.ptime).map_or(own, u16::from),
             opus: self.wanted.map_or_else(Terms::default, |wants| wants.opus),
             direction,
+            crypto: Vec::new(),
         }
     }
 }
@@ -420,9 +452,9 @@ fn free(dear: u8, taken: &[u8]) -> u8 {
 }
 
 /// The far end's description, and the audio of it.
-fn read(ours: &[Family], body: &Body) -> Result<(Session, Audio), u16> {
+fn read(ours: &[Family], srtp: Srtp, body: &Body) -> Result<(Session, Audio), u16> {
     let theirs = Session::parse(&body.bytes).map_err(|_| NOT_ACCEPTABLE)?;
-    let audio = theirs.audio(ours).map_err(|_| NOT_ACCEPTABLE)?;
+    let audio = theirs.audio(ours, srtp).map_err(|_| NOT_ACCEPTABLE)?;
     Ok((theirs, audio))
 }
 

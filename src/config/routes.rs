@@ -9,7 +9,7 @@ use super::settings::{Settings, Tune};
 use super::tree::Table;
 use super::{secret, value};
 use crate::base::{Network, QueueId, TuneId, limits, number};
-use crate::call::{CallerIn, DialledIn, Goal, Line, Networks, Numbering};
+use crate::call::{CallerIn, DialledIn, Goal, Line, Networks, Numbering, Srtp};
 use crate::sip::Trunk;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -34,6 +34,7 @@ pub fn trunks(tables: &[&Table], env: Env, settings: &mut Settings, log: &mut Lo
         let place = section.place_of("name");
         let (trunk, peers) = trunk(&mut section, env);
         let numbering = numbering(&mut section);
+        in_the_clear(&mut section, &trunk, numbering.srtp);
         section.done();
         if let Some(first) = names.insert(trunk.name.clone(), place)
             && !trunk.name.is_empty()
@@ -107,6 +108,26 @@ fn numbering(section: &mut Section) -> Numbering {
             .text("dtmf", |raw| one_of(raw, &KEYS, "is no way to tell of keys"))
             .is_some_and(|at| at.it),
         media_from: media_from(section),
+        srtp: section.text("srtp", srtp).map(|at| at.it),
+    }
+}
+
+/// Whether sound is sealed.
+pub(super) fn srtp(raw: &str) -> Result<Srtp, Wrong> {
+    let names = Srtp::ALL.map(Srtp::name);
+    let known = Srtp::ALL.into_iter().find(|srtp| srtp.name() == raw);
+    known.ok_or_else(|| Wrong {
+        what: "does not say whether sound is sealed".into(),
+        instead: choose(raw, &names, "ways"),
+    })
+}
+
+/// RFC 4568 section 8: whoever reads the signalling reads the keys.
+fn in_the_clear(section: &mut Section, trunk: &Trunk, srtp: Option<Srtp>) {
+    if srtp == Some(Srtp::Require) && trunk.secure_names().len() < trunk.hosts.len() {
+        let place = section.place_of("srtp");
+        let what = "srtp is required, and the keys go to hosts in the clear";
+        section.log.warn(place, what, "write hosts = [\"tls:NAME\"]");
     }
 }
 

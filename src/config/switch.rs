@@ -4,12 +4,13 @@
 use super::homes::{self, Addresses};
 use super::menus;
 use super::mistake::{Log, Wrong, choose, wrong};
+use super::routes;
 use super::section::{At, Section};
 use super::settings::{Country, Level, Settings, Store, Tls};
 use super::tree::{Table, Value};
 use super::value;
 use crate::base::{limits, text};
-use crate::call::{Codec, MediaIo, MediaSettings};
+use crate::call::{Codec, MediaIo, MediaSettings, Srtp};
 use crate::sip::{Listener, Transport};
 use jiff::tz::TimeZoneDatabase;
 use std::collections::BTreeMap;
@@ -169,8 +170,15 @@ pub fn media(
         dscp: section.number("dscp", 0..=63).map_or(defaults.dscp, |n| n as u8),
         strict: section.flag("strict").unwrap_or(defaults.strict),
         io: section.text("io", io).map_or(defaults.io, |at| at.it),
+        srtp: section.text("srtp", routes::srtp).map_or(defaults.srtp, |at| at.it),
     };
     let media = &settings.call.media;
+    let open = settings.sip.listen.iter().any(|listener| listener.transport != Transport::Tls);
+    if media.srtp == Srtp::Require && open {
+        let place = section.place_of("srtp");
+        let what = "srtp is required, and keys come in the clear where listen has udp: or tcp:";
+        section.log.warn(place, what, "have phones come by tls: alone");
+    }
     if media.silence_hangup > Duration::ZERO && media.silence_hangup <= media.silence_alarm {
         let place = section.place_of("silence_hangup");
         let instead = "make silence_hangup longer, or \"0s\" for never";

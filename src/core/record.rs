@@ -45,7 +45,7 @@ pub struct CallRecord {
     pub parent: String,
     /// `caller-withheld`, `caller-missing`, `caller-odd`, `unknown-number`, `forwarded`,
     /// `emergency`, `journal-gap`, `legs-left-out`, `callback-refused`, and what ailed its
-    /// sound: `mute`, `unsent`, `refused`, `unsendable`; with commas between them.
+    /// sound: `mute`, `unsent`, `refused`, `unsendable`, `unopened`; with commas between them.
     #[serde(default)]
     pub flags: String,
     pub recording: String,

@@ -120,6 +120,12 @@ impl Switch {
         switch
     }
 
+    /// What is drawn from now on follows from this: a seed is too narrow for keys. Before the first
+    /// event.
+    pub fn stir(&mut self, secret: [u8; 32]) {
+        self.state.rng = Rng::of(secret);
+    }
+
     /// The one way in. `out` gets what follows, in order; nothing else needs to be asked.
     pub fn handle(&mut self, now: Now, event: Event, out: &mut Out) {
         if let Event::Restarted { flows } = &event {

@@ -6,6 +6,7 @@ use crate::base::limits::MEDIA_NETWORKS_MAX;
 use crate::base::{Instant, Network, PortId, TuneId};
 use crate::wire::codec::Codec;
 use crate::wire::opus::Terms;
+use crate::wire::sdp::Master;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -26,6 +27,12 @@ pub enum Command {
     Agree {
         port: PortId,
         far: Far,
+    },
+    /// From now on all that comes and goes at this port is sealed with these keys (RFC 3711);
+    /// `None`: nothing is. Said before the agreement that the keys are of.
+    Seal {
+        port: PortId,
+        keys: Option<Seals>,
     },
     /// What comes in on either goes out on the other.
     Bridge {
@@ -103,6 +110,7 @@ impl Command {
             Self::Open { port, .. }
             | Self::Close { port }
             | Self::Agree { port, .. }
+            | Self::Seal { port, .. }
             | Self::Bridge { a: port, .. }
             | Self::Codes { port }
             | Self::Press { port, .. }
@@ -113,6 +121,15 @@ impl Command {
             | Self::Watch { port, .. } => port,
         }
     }
+}
+
+/// The keys of a port whose sound is sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seals {
+    /// Of what comes.
+    pub theirs: Master,
+    /// Of what goes.
+    pub ours: Master,
 }
 
 /// The far end of a port, as its session description says.
@@ -238,10 +255,14 @@ pub enum Ailment {
     Refused,
     /// What it is to hear cannot be sent.
     Unsendable,
+    /// They are sealed with another key than what was agreed, or not at all, and none come that are
+    /// sealed with that.
+    Unopened,
 }
 
 impl Ailment {
-    pub const ALL: [Self; 4] = [Self::Mute, Self::Unsent, Self::Refused, Self::Unsendable];
+    pub const ALL: [Self; 5] =
+        [Self::Mute, Self::Unsent, Self::Refused, Self::Unsendable, Self::Unopened];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -249,6 +270,7 @@ impl Ailment {
             Self::Unsent => "unsent",
             Self::Refused => "refused",
             Self::Unsendable => "unsendable",
+            Self::Unopened => "unopened",
         }
     }
 }

@@ -54,7 +54,8 @@ pub struct Frame {
     pub to: SocketAddr,
     pub header: [u8; rtp::HEADER],
     pub audio: Arc<[u8]>,
-    /// Where in `audio` the payload begins, and how long it is: at most [`super::PAYLOAD_MAX`].
+    /// Where in `audio` the payload begins, and how long it is: at most [`super::PAYLOAD_MAX`] of
+    /// our own; what is passed on sealed, or comes from who seals, is no longer than a packet.
     pub at: usize,
     pub length: usize,
 }

@@ -34,10 +34,11 @@ pub struct Engine {
     pub(super) wheel: Wheel,
     pub(super) rooms: Rooms,
     tunes: Arc<Tunes>,
-    rng: Rng,
+    pub(super) rng: Rng,
     tape: Tape,
-    /// Ports that are watched for silence.
+    /// Ports that are watched for silence, and ports that are sealed.
     watched: usize,
+    pub(super) sealed: usize,
     review: Instant,
 }
 
@@ -58,6 +59,7 @@ impl Engine {
             rng: Rng::new(seed),
             tape: Tape::default(),
             watched: 0,
+            sealed: 0,
             review: Instant::default(),
         }
     }
@@ -68,10 +70,17 @@ impl Engine {
     }
 
     pub fn command(&mut self, now: Instant, command: Command, out: &mut Vec<Effect>) {
+        let before = out.len();
+        self.obey(now, command, out);
+        self.seal(now, before, out);
+    }
+
+    fn obey(&mut self, now: Instant, command: Command, out: &mut Vec<Effect>) {
         match command {
             Command::Open { port, address } => self.open(now, port, address, out),
             Command::Close { port } => self.close(port, out),
             Command::Agree { port, far } => self.agree(now, port, far, out),
+            Command::Seal { port, keys } => self.agree_keys(now, port, keys),
             Command::Bridge { a, b } => self.bridge(now, (a, b), out),
             Command::Gather { seats } => self.gather(now, &seats, out),
             Command::Press { port, keys } => self.press(now, port, &keys),
@@ -100,6 +109,22 @@ impl Engine {
         now: Instant,
         port: PortId,
         channel: Channel,
+        from: std::net::SocketAddr,
+        bytes: &mut [u8],
+        out: &mut Vec<Effect>,
+    ) -> Option<Relay> {
+        match self.sealed {
+            0 => self.open_packet(now, (port, channel), from, bytes, out),
+            _ => self.packet_amid_seals(now, (port, channel), from, bytes, out),
+        }
+    }
+
+    /// One that is not sealed, or not any more.
+    #[inline]
+    pub(super) fn open_packet(
+        &mut self,
+        now: Instant,
+        (port, channel): (PortId, Channel),
         from: std::net::SocketAddr,
         bytes: &mut [u8],
         out: &mut Vec<Effect>,
@@ -173,6 +198,12 @@ impl Engine {
 
     /// What only time brings about: frames of tunes, and the news that someone is silent.
     pub fn tick(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        let before = out.len();
+        self.take_turns(now, out);
+        self.seal(now, before, out);
+    }
+
+    fn take_turns(&mut self, now: Instant, out: &mut Vec<Effect>) {
         while let Some(turn) = self.wheel.turn(now) {
             let mut at = 0;
             while let Some(&index) = self.wheel.listeners(turn.slot).get(at) {
@@ -271,6 +302,7 @@ impl Engine {
             self.wheel.remove(slot, PRESSES + index(port));
         }
         self.watched -= usize::from(taken.silence.is_some());
+        self.sealed -= usize::from(taken.seal.is_some());
         Some(taken)
     }
 
@@ -286,6 +318,7 @@ impl Engine {
             presses.slot = self.wheel.add(now, PRESSES + index(port.id));
         }
         self.watched += usize::from(port.silence.is_some());
+        self.sealed += usize::from(port.seal.is_some());
         self.table.insert(port);
         true
     }

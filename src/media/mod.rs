@@ -1,5 +1,5 @@
 //! The data plane, pure: ports, their far ends, the relay between two of them, rooms of those who
-//! must be decoded, and what is played.
+//! must be decoded, and what is played. Sound may be sealed on its way to and from a far end.
 //!
 //! In: commands, packets, the time. Out: where a packet goes (rewritten in place), and a few
 //! effects. Holds no socket and reads no clock. May import: wire and base.
@@ -18,7 +18,9 @@ mod port;
 mod press;
 mod reports;
 mod room;
+mod sealing;
 pub mod sound;
+pub mod srtp;
 mod tape;
 mod tones;
 mod tune;

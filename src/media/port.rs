@@ -17,6 +17,7 @@ use super::playing::Playing;
 use super::press::{Due, Presses, Way};
 use super::reports::{Answer, Ours, Reports, Told};
 use super::sound::NARROW;
+use super::srtp::Seal;
 use super::tape::{Quota, Track};
 use super::tones::Tones;
 use super::voice::Voice;
@@ -80,6 +81,8 @@ pub struct Port {
     /// Where RTCP was first heard from, and whether it goes with RTP.
     rtcp: Option<SocketAddr>,
     muxed: bool,
+    /// What its far end has agreed to seal with.
+    pub(super) seal: Option<Box<Seal>>,
     reports: Reports,
     hearing: Hearing,
     pub(super) keys: Keys,
@@ -173,6 +176,7 @@ impl Port {
             latch: Latch::default(),
             rtcp: None,
             muxed: false,
+            seal: None,
             reports: Reports::default(),
             hearing: Hearing::default(),
             keys: Keys::default(),
@@ -268,12 +272,14 @@ impl Port {
         let unsent = self.latch.unsent().filter(|_| hears);
         let unsent = unsent.is_some_and(|since| now.since(since) >= UNSENT_AFTER);
         let refused = self.silent && self.ails.has(Ailment::Refused);
+        let unopened = self.silent && self.ails.has(Ailment::Unopened);
         let unsendable = hears && (self.looped || self.ails.cannot_send());
         for (what, on) in [
             (Ailment::Mute, talks && self.ails.is_mute(now)),
             (Ailment::Unsent, unsent),
             (Ailment::Refused, refused),
             (Ailment::Unsendable, unsendable),
+            (Ailment::Unopened, unopened),
         ] {
             if self.ails.change(what, on) {
                 let from = self.latch.heard().filter(|_| on && what == Ailment::Unsent);
@@ -365,6 +371,15 @@ impl Port {
 
     pub(super) fn refuse(&mut self) {
         self.refused += 1;
+    }
+
+    /// What came is not sealed as was agreed. It is nobody's: nothing is learned from it.
+    pub(super) fn unopened(&mut self, from: SocketAddr, out: &mut Vec<Effect>) {
+        self.refused += 1;
+        if self.silent && self.ails.change(Ailment::Unopened, true) {
+            let (port, what) = (self.id, Ailment::Unopened);
+            out.push(Effect::Tell(Event::Ailing { port, what, on: true, from: Some(from) }));
+        }
     }
 
     #[inline]

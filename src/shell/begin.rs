@@ -64,6 +64,7 @@ pub fn begin(
         Begin::Again(again) => again,
         Begin::Fresh { numbers, kept, stale } => {
             let mut switch = Switch::after(numbers, settings, ground.seed, now, &mut first);
+            ground.secret.into_iter().for_each(|secret| switch.stir(secret));
             let count = kept.len();
             switch.inherit(now, kept, &mut first).iter().for_each(tell_homeless);
             let mut board = Board::new(names(&switch), now);

@@ -48,6 +48,8 @@ pub struct Ground {
     pub metrics: Arc<Metrics>,
     pub meters: ShellMeters,
     pub seed: u64,
+    /// What keys are made of; `None` where all is to follow from the seed.
+    pub secret: Option<[u8; 32]>,
     pub holds: record::Holds,
     /// What connections are secured with.
     pub keys: Arc<Keys>,
@@ -74,7 +76,8 @@ impl Ground {
         let (inbox, inbox_end) = lane::inbox(Arc::clone(&handle.waker));
         let metrics = Arc::new(Metrics::new());
         let meters = metrics.for_shell();
-        let seed = seed.map_or_else(random, Ok)?;
+        let secret = if seed.is_none() { Some(random()?) } else { None };
+        let seed = seed.map_or_else(number, Ok)?;
         let holds = record::Holds::default();
         holds.set(&settings.retention.holds);
         tcp::tell_expiry(&keys, &meters);
@@ -90,6 +93,7 @@ impl Ground {
             metrics,
             meters,
             seed,
+            secret,
             holds,
             keys,
             shelf: Arc::new(Mutex::new(shelf)),
@@ -160,7 +164,7 @@ impl Ground {
             io: self.settings.call.media.io,
             tunes: Arc::new(tunes),
             // Strangers see what comes of this one; nothing of the core's shall follow from it.
-            seed: random()?,
+            seed: number()?,
             clock: self.clock,
             sink: Arc::new(move |event: MediaEvent| inbox.media(event)),
             recorder,
@@ -313,12 +317,16 @@ fn threads(name: &str, count: usize) -> Builder {
     threads
 }
 
-fn random() -> Result<u64, String> {
-    let mut octets = [0; 8];
+fn number() -> Result<u64, String> {
+    random().map(u64::from_ne_bytes)
+}
+
+fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], String> {
+    let mut octets = [0; LENGTH];
     std::fs::File::open("/dev/urandom")
         .and_then(|mut file| file.read_exact(&mut octets))
         .map_err(|e| format!("/dev/urandom gives no randomness: {e}"))?;
-    Ok(u64::from_ne_bytes(octets))
+    Ok(octets)
 }
 
 pub fn no_thread(error: std::io::Error) -> String {

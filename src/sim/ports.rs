@@ -103,10 +103,10 @@ impl Ports {
                 self.part(port);
                 Ok(None)
             }
-            Command::Stop { port } | Command::Codes { port } | Command::Press { port, .. } => {
-                self.known(port, command)?;
-                Ok(None)
-            }
+            Command::Stop { .. }
+            | Command::Codes { .. }
+            | Command::Seal { .. }
+            | Command::Press { .. } => self.known(command.port(), command).map(|_| None),
             Command::Record { port, track } => {
                 self.known(port, command)?.into_iter().for_each(|port| port.track = track);
                 Ok(None)

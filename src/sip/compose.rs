@@ -174,8 +174,9 @@ pub fn unknown_options(message: &Message) -> String {
 
 /// What RFC 3261 section 20.43 wants beside a 488: 305 is "Incompatible media format".
 pub fn warning(settings: &Settings, hop: &Hop, status: u16) -> Option<String> {
-    let text = "Served here: audio, PCMA or PCMU, over RTP/AVP, at an address of the IP version \
-                that this switch speaks";
+    let text = "Served here: audio in PCMA, PCMU, G722 or opus, over RTP/AVP or over RTP/SAVP with \
+                a=crypto, as far as this switch is set to, at an address of the IP version that it \
+                speaks";
     (status == 488).then(|| format!("305 {} \"{text}\"", advertised(settings, hop)))
 }
 

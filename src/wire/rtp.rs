@@ -64,8 +64,10 @@ impl<'a> Rtp<'a> {
     }
 }
 
-/// Where the payload begins and ends.
-fn measure(bytes: &[u8]) -> Option<(usize, usize)> {
+/// Where the payload begins: behind the sources and the extension, all of which is told in the
+/// clear whatever becomes of the payload (RFC 3711 section 3.1).
+#[inline]
+pub fn payload_at(bytes: &[u8]) -> Option<usize> {
     if bytes.len() < HEADER || bytes[0] >> 6 != 2 {
         return None;
     }
@@ -74,6 +76,12 @@ fn measure(bytes: &[u8]) -> Option<(usize, usize)> {
         let words = bytes.get(start + 2..start + 4)?;
         start += 4 + 4 * usize::from(u16::from_be_bytes([words[0], words[1]]));
     }
+    (start <= bytes.len()).then_some(start)
+}
+
+/// Where the payload begins and ends.
+fn measure(bytes: &[u8]) -> Option<(usize, usize)> {
+    let start = payload_at(bytes)?;
     let mut end = bytes.len();
     if bytes[0] & 0x20 != 0 {
         let padding = usize::from(bytes[end - 1]);

@@ -43,6 +43,7 @@ module_path MODULES
 module g711.so
 module g722.so
 module opus.so
+module srtp.so
 module aufile.so
 module sndfile.so
 module_tmp uuid.so
@@ -169,6 +170,17 @@ impl Baresip {
         let heard =
             || newest(&dir).is_some_and(|p| tone::seconds(&tone::read(&p), hertz) >= seconds);
         self.program.until(heard, "heard the tone");
+    }
+
+    /// Waits until its recording holds so many seconds more of this tone than now.
+    pub fn hears_more(&mut self, hertz: u32, seconds: f64) {
+        let now = newest(&self.dir).map_or(0.0, |path| tone::seconds(&tone::read(&path), hertz));
+        self.until_heard(hertz, now + seconds);
+    }
+
+    /// The seconds of its recording so far.
+    pub fn recorded(&self) -> f64 {
+        newest(&self.dir).map_or(0.0, |path| tone::length(&path))
     }
 
     /// The same at 8,000 Hz, whatever its codec was.

@@ -259,3 +259,146 @@ fn an_offer_is_answered_in_its_own_family_and_ours_names_that_of_the_leg() {
     side.offer(&media, None);
     assert_eq!(side.accept(&media, &offer("IP6 2001:db8::9")), Err(NOT_ACCEPTABLE));
 }
+
+const CM80: &str = "AES_CM_128_HMAC_SHA1_80";
+const INLINE: &str = "inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
+const OTHER: &str = "inline:AAECAwQFBgcICQoLDA0ODwABAgMEBQYHCAkKCwwN";
+
+fn sealed(profile: &str, keys: &[String]) -> Body {
+    let keys: String = keys.iter().map(|key| format!("a=crypto:{key}\r\n")).collect();
+    let text =
+        format!("v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 4000 {profile} 8\r\n{keys}a=ptime:20\r\n");
+    Body { kind: SDP.into(), bytes: text.into_bytes().into() }
+}
+
+fn under(srtp: Srtp) -> Side {
+    Side { srtp, ..Side::new(PortId::new(20_000, 0), Family::V4, &mut Rng::new(1)) }
+}
+
+/// The profile of the audio, and its keys.
+fn keys(body: &Body) -> (String, Vec<String>) {
+    let said = said(body);
+    let line = said.lines().find(|line| line.starts_with("m=audio")).unwrap();
+    let keys = said.lines().filter_map(|line| line.strip_prefix("a=crypto:"));
+    (line.split(' ').nth(2).unwrap().into(), keys.map(String::from).collect())
+}
+
+/// What the data plane is told of keys: with which suites it seals, if it does.
+fn told(side: &Side) -> Vec<Option<Suite>> {
+    let of = |command: Command| match command {
+        Command::Seal { keys, .. } => Some(keys.map(|keys| keys.ours.suite)),
+        _ => None,
+    };
+    side.commands().filter_map(of).collect()
+}
+
+use crate::wire::sdp::Suite;
+
+#[test]
+fn a_sealed_offer_is_answered_with_one_key_of_its_suite_and_a_later_one_of_ours_has_the_same() {
+    let media = MediaSettings::default();
+    for (profile, besides) in [("RTP/SAVP", false), ("RTP/SAVPF", false), ("RTP/AVP", true)] {
+        let mut side = under(Srtp::Accept);
+        let offer = sealed(profile, &[format!("3 F8 {INLINE}"), format!("4 {CM80} {INLINE}")]);
+        let (answered, own) = keys(&side.answer(&media, &offer).unwrap());
+        assert_eq!(answered, profile);
+        let key = own[0].strip_prefix(&format!("4 {CM80} inline:")).expect(&own[0]);
+        assert!(own.len() == 1 && !INLINE.contains(key), "{own:?}");
+        assert_eq!(told(&side), [Some(Suite::Cm80)]);
+        let (offered, again) = keys(&side.offer_again(&media));
+        assert_eq!(again, [format!("1 {CM80} inline:{key}")], "the same key");
+        assert_eq!(offered, if besides { "RTP/AVP" } else { "RTP/SAVP" });
+        // It comes with another key, and ours stays.
+        let offer = sealed(profile, &[format!("1 {CM80} {OTHER}")]);
+        let theirs = side.seals.unwrap().theirs;
+        let (_, own) = keys(&side.answer(&media, &offer).unwrap());
+        assert_eq!(own, [format!("1 {CM80} inline:{key}")]);
+        assert_ne!(side.seals.unwrap().theirs, theirs);
+        // And without one.
+        let (plain, none) = keys(&side.answer(&media, &sealed("RTP/AVP", &[])).unwrap());
+        assert_eq!((plain.as_str(), none.len()), ("RTP/AVP", 0));
+        assert_eq!(told(&side), [None], "the data plane has to know");
+    }
+    let mut side = under(Srtp::Accept);
+    side.answer(&media, &offer(4_000)).unwrap();
+    assert_eq!(told(&side), [], "nothing is said of keys where there never were any");
+}
+
+#[test]
+fn what_has_to_be_sealed_is_offered_in_three_ways_and_agreed_to_in_one_of_them_or_not_at_all() {
+    let media = MediaSettings::default();
+    let mut side = under(Srtp::Require);
+    let (profile, offered) = keys(&side.offer(&media, None));
+    assert_eq!(profile, "RTP/SAVP");
+    let suites: Vec<&str> = offered.iter().filter_map(|key| key.split(' ').nth(1)).collect();
+    assert_eq!(suites, ["AEAD_AES_128_GCM", CM80, "AES_CM_128_HMAC_SHA1_32"]);
+    let mut inline: Vec<&str> = offered.iter().filter_map(|key| key.split(' ').nth(2)).collect();
+    inline.sort_by_key(|key| key[7..20].to_string());
+    inline.dedup_by_key(|key| key[7..20].to_string());
+    assert_eq!(inline.len(), 3, "each has a key of its own");
+    for (profile, answer) in [
+        ("RTP/AVP", vec![]),
+        ("RTP/SAVP", vec![]),
+        ("RTP/SAVP", vec![format!("1 {CM80} {INLINE}")]),
+        ("RTP/SAVP", vec![format!("4 {CM80} {INLINE}")]),
+        ("RTP/SAVP", vec![format!("2 {CM80} {INLINE}|1:4")]),
+        ("RTP/SAVP", vec![offered[1].clone()]),
+    ] {
+        let refused = under(Srtp::Require).accept(&media, &sealed(profile, &answer));
+        assert_eq!(refused, Err(NOT_ACCEPTABLE), "{profile} {answer:?}");
+    }
+    side.accept(&media, &sealed("RTP/SAVP", &[format!("2 {CM80} {INLINE}|2^31")])).unwrap();
+    assert_eq!(told(&side), [Some(Suite::Cm80)]);
+    assert_eq!(keys(&side.offer_again(&media)).1, [offered[1].replacen('2', "1", 1)]);
+    // Another leg has other keys.
+    let mut rng = Rng::new(1);
+    let two = [(); 2].map(|()| Side::new(PortId::new(20_000, 0), Family::V4, &mut rng));
+    assert_ne!(two[0].own(1, Suite::Cm80), two[1].own(1, Suite::Cm80));
+}
+
+#[test]
+fn what_may_not_be_is_refused_and_says_why() {
+    let media = MediaSettings::default();
+    let key = |rest: &str| vec![format!("1 {CM80} {INLINE}{rest}")];
+    for (srtp, offer, why) in [
+        (Srtp::Off, sealed("RTP/SAVP", &key("")), "srtp is off here"),
+        (Srtp::Require, offer(4_000), "srtp is required here"),
+        (Srtp::Accept, sealed("RTP/SAVP", &[]), "without a key"),
+        (Srtp::Accept, sealed("RTP/SAVP", &key("|1:4")), "MKI"),
+        (Srtp::Accept, sealed("RTP/SAVP", &key(" UNENCRYPTED_SRTP")), "parameter"),
+        (Srtp::Accept, sealed("RTP/SAVP", &[format!("1 {CM80} inline:QUJD")]), "as long as"),
+        (Srtp::Accept, sealed("UDP/TLS/RTP/SAVPF", &[]), "no audio over RTP"),
+    ] {
+        let mut side = under(srtp);
+        assert_eq!(side.answer(&media, &offer), Err(NOT_ACCEPTABLE), "{why}");
+        let told = side.why_not(&media, &offer).unwrap();
+        assert!(told.contains(why), "{why}: {told}");
+    }
+    let mut side = under(Srtp::Off);
+    let (profile, none) = keys(&side.answer(&media, &sealed("RTP/AVP", &key(""))).unwrap());
+    assert_eq!((profile.as_str(), none.len()), ("RTP/AVP", 0), "it can do without");
+    let mut side = under(Srtp::Accept);
+    assert_eq!(keys(&side.offer(&media, None)), ("RTP/AVP".into(), vec![]));
+    side.accept(&media, &sealed("RTP/AVP", &key(""))).unwrap();
+    assert_eq!(told(&side), [], "nobody may answer with what was not offered");
+}
+
+#[test]
+fn no_debug_of_a_side_has_a_key() {
+    let media = MediaSettings::default();
+    let mut side = under(Srtp::Accept);
+    let offer = Body {
+        bytes: [
+            &sealed("RTP/SAVP", &[format!("1 {CM80} {INLINE}")]).bytes[..],
+            b"m=video 0 x 1\r\n",
+        ]
+        .concat()
+        .into(),
+        kind: SDP.into(),
+    };
+    let own = keys(&side.answer_early(&media, &offer, None).unwrap()).1.remove(0);
+    let shown = format!("{side:?} {:?}", side.commands().collect::<Vec<_>>());
+    let theirs = INLINE.strip_prefix("inline:").unwrap();
+    let own = own.split_once("inline:").unwrap().1;
+    assert!(!shown.contains(theirs) && !shown.contains(own), "{shown}");
+}

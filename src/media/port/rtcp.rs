@@ -15,6 +15,10 @@ impl Port {
     ) -> Option<Told> {
         let asked = self.is_rtcp_address(from) || self.latch.may_prove(from.ip());
         let told = (asked && looks_like_rtcp(bytes)).then(|| Told::read(bytes)).flatten();
+        let told = match &self.seal {
+            Some(seal) => told.map(|told| seal.named(told)),
+            None => told,
+        };
         if let Some(told) = told.as_ref().filter(|_| self.latch.may_prove(from.ip())) {
             self.weigh(from.ip(), told, out);
         }

@@ -9,6 +9,7 @@ mod recording;
 mod relaying;
 mod reports;
 mod rooms;
+mod sealed;
 mod thieves;
 
 use super::control::{Command, Event, Far, Figures, Music};

@@ -230,6 +230,7 @@ impl Board {
                     Ailment::Unsent => "with a party that may hear nothing",
                     Ailment::Refused => "with a party whose sound comes from an unknown address",
                     Ailment::Unsendable => "with a party that can be sent nothing",
+                    Ailment::Unopened => "with a party whose sound cannot be opened",
                 };
                 add(what.name(), &calls.to_string(), format!("{calls} calls {text}"));
             }

@@ -400,5 +400,7 @@ fn ailing(what: Ailment, on: bool) -> &'static str {
         (Ailment::Refused, false) => "nobody unknown sends in its place any more",
         (Ailment::Unsendable, true) => "cannot be sent what it is to hear",
         (Ailment::Unsendable, false) => "can be sent what it is to hear again",
+        (Ailment::Unopened, true) => "sends nothing that is sealed as was agreed",
+        (Ailment::Unopened, false) => "sends what is sealed as was agreed again",
     }
 }

@@ -2,8 +2,8 @@
 //! sockets. `polled` does it by epoll and a system call a datagram, `ringed` by io_uring.
 //!
 //! Every datagram passes `Worker::came` on its way from a socket to the engine, and leaves by
-//! [`Io::send`] or with the verdict of `came`: whatever changes packets on the wire (SRTP) has its
-//! place there, and a [`Datagram`] has room behind its octets for what is added.
+//! [`Io::send`] or with the verdict of `came`, where it lies. What is longer or shorter than it
+//! came (SRTP) is another packet, and leaves by [`Io::send`].
 //!
 //! May import: base, media.
 

@@ -1,7 +1,8 @@
 //! What an offer or an answer says of the one audio stream that the switch can serve: codecs that
-//! we know over plain RTP, with telephone-event and comfort noise. May import: base, codec.
+//! we know over RTP, plain or sealed with a key that stands there (RFC 4568), with telephone-event
+//! and comfort noise. May import: base, codec.
 
-use super::{Direction, Family, Media, Place, Session};
+use super::{Crypto, Direction, Family, Flaw, Media, Place, Session};
 use crate::wire::codec::Codec;
 use crate::wire::opus::Terms;
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,34 @@ pub struct Audio {
     pub opus: Terms,
     /// The source that its packets will name (`a=ssrc`, RFC 5576), where it says so.
     pub ssrc: Option<u32>,
+    /// What it will seal with, of the lines that we know the one that it prefers. `None`: its sound
+    /// is plain.
+    pub crypto: Option<Crypto>,
+}
+
+/// Whether sound may be sealed, or has to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Srtp {
+    /// It is plain, and whoever wants it sealed is refused.
+    Off,
+    /// It is what the far end offers; ours are plain.
+    #[default]
+    Accept,
+    /// It is sealed, and whoever does not seal theirs is refused.
+    Require,
+}
+
+impl Srtp {
+    pub const ALL: [Self; 3] = [Self::Off, Self::Accept, Self::Require];
+
+    /// As the configuration has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Accept => "accept",
+            Self::Require => "require",
+        }
+    }
 }
 
 /// RFC 3551 section 4.5: what a packet holds where nothing is said.
@@ -81,13 +110,36 @@ impl Events {
 /// Why a description offers nothing that can be served. All of them mean 488.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Unusable {
-    /// No audio line over plain RTP that is switched on.
+    /// No audio line over RTP that is switched on.
     NoAudio,
+    /// It is sealed, which is off here.
+    Sealed,
+    /// It is plain, and has to be sealed here.
+    Plain,
+    /// It is sealed, with no key that we can use: what is wrong with the first, where there is one.
+    NoKey(Option<Flaw>),
     /// Audio, but no codec that we know.
     NoCodec,
     /// A codec that we know, but at no unicast address of a family of ours (IPv4, IPv6) that can be
     /// sent to.
     NoAddress,
+}
+
+impl Unusable {
+    /// For whoever is refused, and whoever wonders why.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::NoAudio => "it offers no audio over RTP",
+            Self::Sealed => "it offers sealed sound alone, and srtp is off here",
+            Self::Plain => {
+                "it offers plain sound, and srtp is required here: RTP/SAVP and a=crypto"
+            }
+            Self::NoKey(None) => "it offers sealed sound without a key (a=crypto)",
+            Self::NoKey(Some(flaw)) => flaw.sentence(),
+            Self::NoCodec => "it offers no codec that is known here",
+            Self::NoAddress => "it offers no address that can be sent to from here",
+        }
+    }
 }
 
 impl Audio {
@@ -104,11 +156,12 @@ impl Audio {
 
 impl Session {
     /// The first line that can be served by whoever has addresses of these families. RFC 5118
-    /// section 4.8: a line for each family may stand in one description.
-    pub fn audio(&self, ours: &[Family]) -> Result<Audio, Unusable> {
+    /// section 4.8: a line for each family may stand in one description; and so may one that is
+    /// sealed beside one that is not.
+    pub fn audio(&self, ours: &[Family], srtp: Srtp) -> Result<Audio, Unusable> {
         let mut why = Unusable::NoAudio;
-        for (line, media) in self.media.iter().enumerate().filter(|(_, media)| media.is_plain()) {
-            why = match self.read(line, media, ours) {
+        for (line, media) in self.media.iter().enumerate().filter(|(_, media)| media.is_audio()) {
+            why = match self.read(line, media, (ours, srtp)) {
                 Ok(audio) => return Ok(audio),
                 Err(because) => because,
             };
@@ -116,7 +169,13 @@ impl Session {
         Err(why)
     }
 
-    fn read(&self, line: usize, media: &Media, ours: &[Family]) -> Result<Audio, Unusable> {
+    fn read(
+        &self,
+        line: usize,
+        media: &Media,
+        (ours, srtp): (&[Family], Srtp),
+    ) -> Result<Audio, Unusable> {
+        let crypto = media.seal(srtp)?;
         let formats = media.codecs();
         if formats.is_empty() {
             return Err(Unusable::NoCodec);
@@ -159,17 +218,38 @@ impl Session {
                 .or(media.ptime),
             opus: media.terms(),
             ssrc: media.ssrc(),
+            crypto,
         })
     }
 }
 
 impl Media {
-    /// Audio over plain RTP, switched on. The early feedback of RTP/AVPF is a permission, so a
-    /// stream under it may be served without.
-    pub fn is_plain(&self) -> bool {
-        self.kind == "audio"
-            && self.port != 0
-            && matches!(self.transport.as_str(), "RTP/AVP" | "RTP/AVPF")
+    /// Audio over RTP, switched on. The early feedback of RTP/AVPF is a permission, so a stream
+    /// under it may be served without.
+    pub fn is_audio(&self) -> bool {
+        let plain = matches!(self.transport.as_str(), "RTP/AVP" | "RTP/AVPF");
+        self.kind == "audio" && self.port != 0 && (plain || self.is_secure())
+    }
+
+    /// The profiles of RFC 3711 and RFC 5124.
+    pub fn is_secure(&self) -> bool {
+        matches!(self.transport.as_str(), "RTP/SAVP" | "RTP/SAVPF")
+    }
+
+    /// The key that this line is sealed with. Many who would like that and can do without say so by
+    /// a key beside RTP/AVP: their sound is sealed where the answer has one as well.
+    fn seal(&self, srtp: Srtp) -> Result<Option<Crypto>, Unusable> {
+        let key = self.crypto.iter().flatten().next().copied();
+        match (self.is_secure(), srtp) {
+            (true, Srtp::Off) => Err(Unusable::Sealed),
+            (false, Srtp::Off) => Ok(None),
+            (false, Srtp::Accept) => Ok(key),
+            (true, Srtp::Accept | Srtp::Require) => {
+                let flaw = self.crypto.iter().find_map(|line| line.err());
+                key.map(Some).ok_or(Unusable::NoKey(flaw))
+            }
+            (false, Srtp::Require) => key.map(Some).ok_or(Unusable::Plain),
+        }
     }
 
     /// The codecs of this line in the order it prefers them, each once.

@@ -7,11 +7,13 @@
 //! [`SDP_MAX`]: crate::base::limits::SDP_MAX
 
 mod audio;
+mod crypto;
 mod ours;
 mod parse;
 mod print;
 
-pub use audio::{Audio, Events, Format, Unusable};
+pub use audio::{Audio, Events, Format, Srtp, Unusable};
+pub use crypto::{Crypto, Flaw, Master, Suite};
 pub use ours::Ours;
 pub use parse::Error;
 
@@ -63,6 +65,9 @@ pub struct Media {
     /// RFC 3605: where RTCP goes, if not to the port after RTP's.
     pub rtcp: Option<Rtcp>,
     pub rtcp_mux: bool,
+    /// RFC 4568: the keys that its sound may be sealed with, dearest first, and what is wrong with
+    /// those that cannot be used.
+    pub crypto: Vec<Result<Crypto, Flaw>>,
     pub attributes: Vec<Attribute>,
 }
 

@@ -1,7 +1,9 @@
 //! Our side of a session: the offer, and the answer or later offer that mirrors every `m=` line of
 //! what the far end has said (RFC 3264 sections 6 and 8). May import: base.
 
-use super::{Attribute, Direction, Events, Fmtp, Format, Map, Media, Origin, Place, Session};
+use super::{
+    Attribute, Crypto, Direction, Events, Fmtp, Format, Map, Media, Origin, Place, Session,
+};
 use crate::wire::codec::Codec;
 use crate::wire::opus::Terms;
 use serde::{Deserialize, Serialize};
@@ -31,12 +33,15 @@ pub struct Ours {
     /// Which Opus we want, where that is one of the formats.
     pub opus: Terms,
     pub direction: Direction,
+    /// The keys of what we send: none, and it is plain; in an offer, one for each suite that we
+    /// would have, dearest first; in an answer, that of the chosen one.
+    pub crypto: Vec<Crypto>,
 }
 
 impl Ours {
-    /// A first offer: one audio line.
-    pub fn offer(&self) -> Session {
-        self.session("0 0".into(), vec![self.audio("RTP/AVP")])
+    /// A first offer: one audio line, under this profile.
+    pub fn offer(&self, profile: &str) -> Session {
+        self.session("0 0".into(), vec![self.audio(profile)])
     }
 
     /// The answer to `theirs`, or a later offer in the same dialog: the audio on line `line`, every
@@ -91,6 +96,7 @@ impl Ours {
         }
         media.ptime = Some(self.ptime);
         media.rtcp_mux = self.mux;
+        media.crypto = self.crypto.iter().copied().map(Ok).collect();
         media.direction = Some(self.direction);
         media
     }
@@ -134,6 +140,7 @@ impl Media {
             direction: None,
             rtcp: None,
             rtcp_mux: false,
+            crypto: Vec::new(),
             attributes: Vec::new(),
         }
     }

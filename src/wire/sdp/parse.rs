@@ -1,7 +1,7 @@
 //! Reads a session description. Lenient where nothing can go wrong: bare line feeds, missing `s=`
 //! and `t=`, octets that are not UTF-8, blank lines, lines of unknown type. May import: base.
 
-use super::{Attribute, Direction, Fmtp, Map, Media, Origin, Place, Rtcp, Session};
+use super::{Attribute, Crypto, Direction, Fmtp, Map, Media, Origin, Place, Rtcp, Session};
 use crate::base::limits::{SDP_MAX, SDP_MEDIA_MAX};
 use std::fmt;
 use std::net::IpAddr;
@@ -80,7 +80,7 @@ fn line(session: &mut Session, kind: &str, value: &str) -> Option<()> {
         ("o", None) => session.origin = origin(value)?,
         ("s", None) if !value.is_empty() => session.name = value.to_string(),
         ("t", None) if !value.is_empty() => session.timing = value.to_string(),
-        // Bandwidth, keys, titles and repeats change nothing for G.711 over RTP/AVP.
+        // Bandwidth, old keys (k=), titles and repeats change nothing.
         _ => {}
     }
     Some(())
@@ -127,6 +127,8 @@ fn place(value: &str) -> Option<Place> {
 fn session_attribute(session: &mut Session, value: &str) {
     match direction(value) {
         Some(direction) => session.direction = Some(direction),
+        // RFC 4568 section 5: a key is of one media line. What stands here is nobody's.
+        None if name_of(value) == "crypto" => {}
         None => session.attributes.push(attribute(value)),
     }
 }
@@ -148,11 +150,20 @@ fn media_attribute(media: &mut Media, value: &str) {
             media.rtcp_mux = true;
             Some(())
         }
+        // Never among what is unknown: whatever is wrong with it, there is a key in it.
+        "crypto" => {
+            media.crypto.push(Crypto::parse(rest));
+            Some(())
+        }
         _ => None,
     };
     if known.is_none() {
         media.attributes.push(attribute(value));
     }
+}
+
+fn name_of(value: &str) -> String {
+    value.split(':').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 fn attribute(value: &str) -> Attribute {

@@ -52,6 +52,9 @@ impl Display for Media {
         if self.rtcp_mux {
             f.write_str("a=rtcp-mux\r\n")?;
         }
+        for crypto in self.crypto.iter().flatten() {
+            write!(f, "a=crypto:{crypto}\r\n")?;
+        }
         if let Some(direction) = self.direction {
             write!(f, "a={}\r\n", direction.name())?;
         }

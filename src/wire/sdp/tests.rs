@@ -37,6 +37,7 @@ fn ours() -> Ours {
         ptime: 20,
         opus: Terms::default(),
         direction: Direction::SendRecv,
+        crypto: Vec::new(),
     }
 }
 
@@ -46,7 +47,7 @@ fn a_phones_offer_is_read() {
     assert_eq!((session.origin.id, session.origin.version), (20_518, 7));
     let media = &session.media[0];
     assert_eq!((media.ptime, media.maxptime), (Some(20), Some(40)));
-    let audio = session.audio(HERE).unwrap();
+    let audio = session.audio(HERE, Srtp::Off).unwrap();
     assert_eq!(audio.rtp, address("203.0.113.1:54400"));
     assert_eq!(audio.rtcp, address("203.0.113.9:53020"));
     let [first, second] = audio.formats[..] else { panic!("{:?}", audio.formats) };
@@ -58,7 +59,7 @@ fn a_phones_offer_is_read() {
 
 #[test]
 fn what_is_printed_reads_the_same() {
-    for text in [PHONE.to_string(), ours().offer().to_string()] {
+    for text in [PHONE.to_string(), ours().offer("RTP/AVP").to_string()] {
         let session = parse(&text);
         assert_eq!(parse(&session.to_string()), session);
     }
@@ -69,7 +70,7 @@ fn our_offer_is_what_rfc_8866_prescribes() {
     let expected = "v=0\r\no=- 5 1 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\n\
         m=audio 30000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
         a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n";
-    assert_eq!(ours().offer().to_string(), expected);
+    assert_eq!(ours().offer("RTP/AVP").to_string(), expected);
 }
 
 #[test]
@@ -78,7 +79,7 @@ fn dynamic_payload_types_are_known_by_their_map() {
         "v=0\nm=audio 4000 RTP/AVP 96 97 98\nc=IN IP6 2001:db8::1\na=rtpmap:96 pcmu/8000/1\n\
          a=rtpmap:97 PCMA/16000\na=rtpmap:98 telephone-event/48000\n",
     );
-    let audio = session.audio(&[Family::V6]).unwrap();
+    let audio = session.audio(&[Family::V6], Srtp::Off).unwrap();
     assert_eq!(audio.formats, vec![Format { codec: Codec::Pcmu, payload: 96 }]);
     assert_eq!(audio.events, Events { narrow: None, wide: Some(98) });
     assert_eq!(audio.events.beside(Codec::Pcmu), None);
@@ -89,7 +90,7 @@ fn dynamic_payload_types_are_known_by_their_map() {
 fn the_source_that_a_description_names_is_read() {
     let ssrc = |said: &str| {
         let text = format!("v=0\nc=IN IP4 192.0.2.1\nm=audio 4000 RTP/AVP 8\n{said}");
-        parse(&text).audio(HERE).unwrap().ssrc
+        parse(&text).audio(HERE, Srtp::Off).unwrap().ssrc
     };
     assert_eq!(ssrc("a=ssrc:4294967295 cname:x\na=ssrc:7 cname:y\n"), Some(u32::MAX));
     for said in ["", "a=ssrc\n", "a=ssrc:0 cname:x\n", "a=ssrc:-1\n", "a=ssrc:99999999999 x\n"] {
@@ -102,11 +103,12 @@ fn what_is_said_of_opus_is_read_and_said() {
     let text = "v=0\nc=IN IP4 192.0.2.1\nm=audio 4000 RTP/AVP 8 111\na=rtpmap:111 opus/48000/2\n\
                 a=fmtp:8 cbr=1\na=fmtp:111 maxplaybackrate=16000; useinbandfec=1\n";
     let terms = Terms { rate: 16_000, fec: true, ..Terms::default() };
-    assert_eq!(parse(text).audio(HERE).unwrap().opus, terms);
+    assert_eq!(parse(text).audio(HERE, Srtp::Off).unwrap().opus, terms);
     let formats = vec![Format { codec: Codec::Opus, payload: 96 }];
-    let said = Ours { formats, opus: Terms { bits: 20_000, ..Terms::default() }, ..ours() }.offer();
+    let said = Ours { formats, opus: Terms { bits: 20_000, ..Terms::default() }, ..ours() }
+        .offer("RTP/AVP");
     assert!(said.to_string().contains("a=fmtp:96 useinbandfec=1;maxaveragebitrate=20000\r\n"));
-    assert_eq!(said.audio(HERE).unwrap().opus.bits, 20_000);
+    assert_eq!(said.audio(HERE, Srtp::Off).unwrap().opus.bits, 20_000);
 }
 
 #[test]
@@ -119,7 +121,7 @@ fn no_packet_is_longer_than_the_far_end_takes() {
         ("a=maxptime:60\n", Some(20)),
     ] {
         let text = format!("v=0\nc=IN IP4 192.0.2.1\nm=audio 4000 RTP/AVP 8\n{said}");
-        assert_eq!(parse(&text).audio(HERE).unwrap().ptime, wanted, "{said}");
+        assert_eq!(parse(&text).audio(HERE, Srtp::Off).unwrap().ptime, wanted, "{said}");
     }
 }
 
@@ -130,7 +132,7 @@ fn a_static_type_with_another_map_means_what_the_map_says() {
          a=rtpmap:0 L16/8000\n",
     );
     assert_eq!(
-        session.audio(HERE).unwrap().formats,
+        session.audio(HERE, Srtp::Off).unwrap().formats,
         vec![Format { codec: Codec::Pcmu, payload: 8 }]
     );
 }
@@ -139,7 +141,7 @@ fn a_static_type_with_another_map_means_what_the_map_says() {
 fn hold_is_read_in_all_its_forms() {
     let held = |c: &str, session: &str, media: &str| {
         let text = format!("v=0\nc=IN IP4 {c}\n{session}\nm=audio 4000 RTP/AVP 8\n{media}\n");
-        parse(&text).audio(HERE).unwrap().held()
+        parse(&text).audio(HERE, Srtp::Off).unwrap().held()
     };
     assert!(!held("192.0.2.1", "", ""));
     assert!(held("192.0.2.1", "", "a=sendonly"));
@@ -151,11 +153,11 @@ fn hold_is_read_in_all_its_forms() {
 #[test]
 fn a_line_has_its_own_address_or_the_sessions() {
     let session = parse("v=0\nc=IN IP4 192.0.2.1\nm=audio 4000 RTP/AVP 8\nc=IN IP4 192.0.2.2\n");
-    assert_eq!(session.audio(HERE).unwrap().rtp, address("192.0.2.2:4000"));
+    assert_eq!(session.audio(HERE, Srtp::Off).unwrap().rtp, address("192.0.2.2:4000"));
     let named = parse("v=0\nc=IN IP4 192.0.2.1\nm=audio 4000 RTP/AVP 8\nc=IN IP4 x.example\n");
-    assert_eq!(named.audio(HERE), Err(Unusable::NoAddress));
+    assert_eq!(named.audio(HERE, Srtp::Off), Err(Unusable::NoAddress));
     let group = parse("v=0\nc=IN IP4 224.2.1.1/127\nm=audio 4000 RTP/AVP 8\n");
-    assert_eq!(group.audio(HERE), Err(Unusable::NoAddress));
+    assert_eq!(group.audio(HERE, Srtp::Off), Err(Unusable::NoAddress));
 }
 
 #[test]
@@ -164,25 +166,27 @@ fn the_first_line_of_our_own_family_is_served() {
         "v=0\nm=audio 6000 RTP/AVP 0\nc=IN IP6 2001:db8::1\n\
          m=audio 4000 RTP/AVP 0\nc=IN IP4 192.0.2.1\na=rtcp:4005 IN IP6 2001:db8::1\n",
     );
-    let four = both.audio(HERE).unwrap();
+    let four = both.audio(HERE, Srtp::Off).unwrap();
     assert_eq!((four.line, four.rtp), (1, address("192.0.2.1:4000")));
     assert_eq!(four.rtcp, address("192.0.2.1:4005"), "RTCP of another family would reach nobody");
-    let six = both.audio(&[Family::V6]).unwrap();
+    let six = both.audio(&[Family::V6], Srtp::Off).unwrap();
     assert_eq!((six.line, six.rtp), (0, address("[2001:db8::1]:6000")));
-    let any = both.audio(&[Family::V4, Family::V6]).unwrap();
+    let any = both.audio(&[Family::V4, Family::V6], Srtp::Off).unwrap();
     assert_eq!((any.line, any.rtp), (0, address("[2001:db8::1]:6000")), "its order, not ours");
     let only_six = parse("v=0\nc=IN IP6 2001:db8::1\nm=audio 6000 RTP/AVP 0\n");
-    assert_eq!(only_six.audio(HERE), Err(Unusable::NoAddress));
+    assert_eq!(only_six.audio(HERE, Srtp::Off), Err(Unusable::NoAddress));
     let mapped = parse("v=0\nc=IN IP6 ::ffff:192.0.2.1\nm=audio 6000 RTP/AVP 0\n");
-    assert_eq!(mapped.audio(HERE).unwrap().rtp, address("192.0.2.1:6000"));
+    assert_eq!(mapped.audio(HERE, Srtp::Off).unwrap().rtp, address("192.0.2.1:6000"));
 }
 
 #[test]
 fn what_cannot_be_served_says_why() {
-    let why = |media: &str| parse(&format!("v=0\nc=IN IP4 192.0.2.1\n{media}\n")).audio(HERE);
+    let why =
+        |media: &str| parse(&format!("v=0\nc=IN IP4 192.0.2.1\n{media}\n")).audio(HERE, Srtp::Off);
     assert_eq!(why(""), Err(Unusable::NoAudio));
     assert_eq!(why("m=video 4000 RTP/AVP 8"), Err(Unusable::NoAudio));
-    assert_eq!(why("m=audio 4000 RTP/SAVP 8"), Err(Unusable::NoAudio));
+    assert_eq!(why("m=audio 4000 RTP/SAVP 8"), Err(Unusable::Sealed));
+    assert_eq!(why("m=audio 4000 UDP/TLS/RTP/SAVPF 8"), Err(Unusable::NoAudio));
     assert_eq!(why("m=audio 0 RTP/AVP 8"), Err(Unusable::NoAudio));
     assert_eq!(why("m=audio 4000 RTP/AVP 18"), Err(Unusable::NoCodec));
 }
@@ -194,7 +198,7 @@ fn an_answer_mirrors_every_line_of_the_offer() {
          m=audio 4002 RTP/SAVP 8\nm=audio 4004 RTP/AVP 97 100\na=rtpmap:97 PCMA/8000\n\
          a=rtpmap:100 telephone-event/8000\nm=audio 4006 RTP/AVP 8\nm=image 5 udptl t38\n",
     );
-    let audio = offer.audio(HERE).unwrap();
+    let audio = offer.audio(HERE, Srtp::Off).unwrap();
     let ours = Ours {
         formats: vec![audio.format(Codec::Pcma).unwrap()],
         events: audio.events,
@@ -219,7 +223,72 @@ fn an_answer_mirrors_every_line_of_the_offer() {
     );
     assert_eq!(answer.timing, "5 6");
     assert_eq!(parse(&answer.to_string()), answer);
-    assert_eq!(answer.audio(HERE).unwrap().line, 2);
+    assert_eq!(answer.audio(HERE, Srtp::Off).unwrap().line, 2);
+}
+
+const KEY: &str = "inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
+
+/// An audio line under this profile, with these keys.
+fn sealed(profile: &str, suites: &[&str]) -> Session {
+    let keys = suites.iter().zip(1..).map(|(suite, tag)| format!("a=crypto:{tag} {suite} {KEY}\n"));
+    let keys: String = keys.collect();
+    parse(&format!("v=0\nc=IN IP4 192.0.2.1\nm=audio 4000 {profile} 8\n{keys}"))
+}
+
+const CM: &str = "AES_CM_128_HMAC_SHA1_80";
+
+#[test]
+fn whether_sound_is_sealed_is_what_the_line_and_the_policy_say() {
+    let of = |profile: &str, suites: &[&str], srtp| {
+        let audio = sealed(profile, suites).audio(HERE, srtp);
+        audio.map(|audio| audio.crypto.map(|crypto| crypto.tag))
+    };
+    use Srtp::{Accept, Off, Require};
+    for profile in ["RTP/SAVP", "RTP/SAVPF"] {
+        assert_eq!(of(profile, &[CM], Off), Err(Unusable::Sealed));
+        assert_eq!(of(profile, &[CM], Accept), Ok(Some(1)));
+        assert_eq!(of(profile, &["F8_128_HMAC_SHA1_80", CM], Require), Ok(Some(2)));
+        assert_eq!(of(profile, &[], Accept), Err(Unusable::NoKey(None)));
+        let unknown = of(profile, &["F8_128_HMAC_SHA1_80"], Accept);
+        assert_eq!(unknown, Err(Unusable::NoKey(Some(Flaw::Suite))));
+    }
+    for profile in ["RTP/AVP", "RTP/AVPF"] {
+        assert_eq!(of(profile, &[CM], Off), Ok(None));
+        assert_eq!(of(profile, &[CM], Accept), Ok(Some(1)), "best effort, as some call it");
+        assert_eq!(of(profile, &["F8_128_HMAC_SHA1_80"], Accept), Ok(None));
+        assert_eq!(of(profile, &[CM], Require), Ok(Some(1)));
+        assert_eq!(of(profile, &[], Require), Err(Unusable::Plain));
+    }
+}
+
+#[test]
+fn of_a_sealed_and_a_plain_line_the_first_that_may_be_is_served() {
+    let both = parse(&format!(
+        "v=0\nc=IN IP4 192.0.2.1\nm=audio 4000 RTP/SAVP 8\na=crypto:1 {CM} {KEY}\n\
+         m=audio 4002 RTP/AVP 8\n"
+    ));
+    let line = |srtp| both.audio(HERE, srtp).unwrap().line;
+    assert_eq!([Srtp::Off, Srtp::Accept, Srtp::Require].map(line), [1, 0, 0]);
+}
+
+#[test]
+fn a_sealed_description_is_printed_with_its_keys_and_shown_without() {
+    let session = sealed("RTP/SAVP", &[CM]);
+    let text = session.to_string();
+    assert!(text.contains(&format!("a=crypto:1 {CM} {KEY}\r\n")), "{text}");
+    assert_eq!(parse(&text).media, session.media);
+    let key = KEY.strip_prefix("inline:").unwrap();
+    assert!(!format!("{session:?}").contains(key));
+    // A line that cannot be used, and one at a place where it means nothing, are keys too.
+    let odd = parse(&format!(
+        "v=0\na=crypto:1 {CM} {KEY}\nc=IN IP4 192.0.2.1\nm=audio 4000 RTP/SAVP 8\n\
+         a=CRYPTO:1 NEW_SUITE {KEY}\n"
+    ));
+    assert!(!format!("{odd:?}").contains(key), "{odd:?}");
+    let crypto = vec![session.media[0].crypto[0].unwrap()];
+    let offer = Ours { crypto, ..ours() }.offer("RTP/SAVP").to_string();
+    assert!(offer.contains("m=audio 30000 RTP/SAVP 8 0 101\r\n"), "{offer}");
+    assert!(offer.contains(&format!("a=crypto:1 {CM} {KEY}\r\n")), "{offer}");
 }
 
 #[test]
@@ -256,7 +325,7 @@ fn octets_that_are_not_utf_8_cost_no_call() {
     let mut bytes = PHONE.as_bytes().to_vec();
     let name = PHONE.find("s= ").unwrap();
     bytes.splice(name + 2..name + 3, *b"caf\xe9");
-    assert!(Session::parse(&bytes).unwrap().audio(HERE).is_ok());
+    assert!(Session::parse(&bytes).unwrap().audio(HERE, Srtp::Off).is_ok());
 }
 
 proptest::proptest! {
@@ -273,7 +342,7 @@ proptest::proptest! {
         bytes[at] = byte;
         bytes.truncate(to);
         if let Ok(session) = Session::parse(&bytes) {
-            let _ = session.audio(HERE);
+            let _ = session.audio(HERE, Srtp::Off);
             proptest::prop_assert!(Session::parse(session.to_string().as_bytes()).is_ok());
         }
     }

@@ -1,0 +1,153 @@
+//! What goes sealed: everything that a port says is one stream of one source, whoever speaks.
+//!
+//! In: packets as the engine makes and relays them. Out: the same under one source, with numbers
+//! and times that go on, sealed. May import: wire.
+//!
+//! RFC 3711 section 9.1: one key, one source and one number seal one packet, or two that are sealed
+//! alike give both away. What is relayed has the numbers of somebody else, who may repeat them, and
+//! comes after others and before them. So each port draws a source of its own, counts for itself
+//! and never seals a number twice. A key that outlives the process, or a second key, is used under
+//! another source, whose numbers begin anew: nobody has to remember how far the first had come.
+//! And there are telephones (libre) that hear eight sources in a call, and no more.
+
+use super::cipher::Cipher;
+use super::window::Window;
+use crate::base::Instant;
+use crate::media::reports::Told;
+use crate::wire::rtp;
+use crate::wire::sdp::Master;
+
+/// Microseconds of sound in most packets.
+const PACKET: u64 = 20_000;
+/// Numbers at the end of a round that no stream begins with: whoever misses its first packets, as
+/// many do who are called, would take the next round for this one (RFC 3711 section 3.3.1).
+const END_OF_ROUND: u16 = 500;
+/// One that is so late or later is of another stream that has the name of the first.
+const LATE: i16 = 100;
+
+pub struct Sealer {
+    cipher: Cipher,
+    source: u32,
+    /// The number that whoever speaks next begins with.
+    next: u64,
+    window: Option<Window>,
+    /// Whose stream goes on, and what its numbers and times become.
+    from: Option<Followed>,
+    /// When the last packet went, and the time that it told.
+    last: Option<(Instant, u32)>,
+    packets: u32,
+    octets: u32,
+    /// Reports that were sealed.
+    reports: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Followed {
+    source: u32,
+    numbers: u16,
+    times: u32,
+}
+
+impl Sealer {
+    /// `source`: nobody has had the same before under this key. Numbers and times are those that a
+    /// stream would have by now which began when the clock did: there are telephones (libre 1.x)
+    /// that keep the last of both in spite of a new source, and drop whatever is before it.
+    pub fn new(master: &Master, now: Instant, source: u32) -> Self {
+        let number = (now.0 / PACKET) as u16;
+        let skip = if number > u16::MAX - END_OF_ROUND { END_OF_ROUND } else { 0 };
+        let next = number.wrapping_add(skip).max(1);
+        Self {
+            cipher: Cipher::new(master),
+            source,
+            next: next.into(),
+            window: None,
+            from: None,
+            last: None,
+            packets: 0,
+            octets: 0,
+            reports: 0,
+        }
+    }
+
+    /// Seals RTP. `clock`: ticks a second of its times. False: it cannot go.
+    pub fn seal(&mut self, now: Instant, clock: u32, packet: &mut Vec<u8>) -> bool {
+        let Some(start) = rtp::payload_at(packet) else { return false };
+        let Some((index, time)) = self.place(now, clock, packet) else { return false };
+        packet[2..4].copy_from_slice(&(index as u16).to_be_bytes());
+        packet[4..8].copy_from_slice(&time.to_be_bytes());
+        packet[8..12].copy_from_slice(&self.source.to_be_bytes());
+        self.packets = self.packets.wrapping_add(1);
+        self.octets = self.octets.wrapping_add((packet.len() - start) as u32);
+        self.cipher.seal(packet, start, index);
+        true
+    }
+
+    /// The number and the time of a packet; `None` where its number has been used.
+    fn place(&mut self, now: Instant, clock: u32, packet: &[u8]) -> Option<(u64, u32)> {
+        let sequence = u16::from_be_bytes([packet[2], packet[3]]);
+        let [time, source] = [4, 8].map(|at| {
+            u32::from_be_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]])
+        });
+        let from = self.from.filter(|from| from.source == source && !self.is_astray(sequence));
+        let from = from.unwrap_or_else(|| {
+            let ticks = |micros: u128| (micros * u128::from(clock) / 1_000_000) as u32;
+            let told = match self.last {
+                Some((went, told)) => {
+                    told.wrapping_add(ticks(now.since(went).as_micros()).max(clock / 50))
+                }
+                None => ticks(now.0.into()),
+            };
+            let numbers = (self.next as u16).wrapping_sub(sequence);
+            Followed { source, numbers, times: told.wrapping_sub(time) }
+        });
+        self.from = Some(from);
+        let number = sequence.wrapping_add(from.numbers);
+        let window = self.window.get_or_insert_with(|| Window::new(self.next - 1));
+        let index = window.whole(number);
+        if !window.lacks(index) {
+            return None;
+        }
+        window.put(index);
+        if index >= self.next {
+            self.next = index + 1;
+            self.last = Some((now, time.wrapping_add(from.times)));
+        }
+        Some((index, time.wrapping_add(from.times)))
+    }
+
+    /// Whether this one of the same source cannot be of the stream that goes on.
+    fn is_astray(&self, sequence: u16) -> bool {
+        let numbers = self.from.map_or(0, |from| from.numbers);
+        let behind = (self.next as u16).wrapping_sub(sequence.wrapping_add(numbers)) as i16;
+        behind > LATE
+    }
+
+    /// Seals RTCP, in the name of the one source.
+    pub fn seal_report(&mut self, report: &[u8]) -> Option<Vec<u8>> {
+        let mut told = Told::read(report)?;
+        let times = self.from.filter(|from| from.source == told.ssrc).map(|from| from.times);
+        told.sent = told.sent.zip(times).map(|(mut sent, times)| {
+            sent.timestamp = sent.timestamp.wrapping_add(times);
+            (sent.packets, sent.octets) = (self.packets, self.octets);
+            sent
+        });
+        told.ssrc = self.source;
+        let mut packet = told.bytes();
+        // RFC 3711 section 3.4: "set to zero before the first SRTCP packet is sent, and incremented
+        // by one, modulo 2^31, after each". At five seconds each that is three hundred years.
+        self.cipher.seal_report(&mut packet, self.reports);
+        self.reports = (self.reports + 1) & 0x7fff_ffff;
+        Some(packet)
+    }
+
+    /// What the far end tells of the one source is of whoever speaks now.
+    pub fn named(&self, mut told: Told) -> Told {
+        let Some(Followed { source, numbers, .. }) = self.from else { return told };
+        for report in told.about.iter_mut().filter(|report| report.ssrc == self.source) {
+            let number = (report.highest as u16).wrapping_sub(numbers);
+            report.highest = report.highest & 0xffff_0000 | u32::from(number);
+            report.ssrc = source;
+        }
+        told
+    }
+}
