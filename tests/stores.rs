@@ -162,7 +162,8 @@ fn small_stream() -> Config {
 fn a_stream_that_is_full_has_every_row_once_when_there_is_room_again() {
     let street = Street::new();
     let nats = Nats::start(&street, None);
-    let full = Config { max_bytes: 32 << 10, discard: DiscardPolicy::New, ..small_stream() };
+    // By octets nats-server 2.9 lets go of what it has acknowledged, whatever it was told.
+    let full = Config { max_messages: 90, discard: DiscardPolicy::New, ..small_stream() };
     by_hand(&nats, async |context| drop(context.create_stream(full).await.unwrap()));
     let stores = ["sqlite:DATA/records.db".to_string(), nats.store()];
     let mut switch = Switch::storing(street, &stores, &[HELPLINE, &agents()]);
@@ -170,7 +171,7 @@ fn a_stream_that_is_full_has_every_row_once_when_there_is_room_again() {
     let phones = std::thread::spawn(move || load::run(&plan, &mut |_| {}).unwrap());
     until(&mut switch, "the stream is full", |list| list[1]["up"] == false);
     let list = switch.ask("stores.list");
-    assert!(list[1]["error"].as_str().unwrap().contains("maximum bytes"), "{list:#}");
+    assert!(list[1]["error"].as_str().unwrap().contains("maximum messages"), "{list:#}");
     let report = phones.join().unwrap();
     assert_eq!(report.calls.answered, u64::from(CALLERS), "{report}");
     until(&mut switch, "it delays itself alone", |list| {

@@ -2,10 +2,9 @@
 //! and by their size, each with proof (`store/proof.rs`), since callers' numbers are in them.
 //!
 //! A segment is as old as the journal's own clock says, which no calendar moves, and which counts
-//! of the time without a switch a day at most where the machine was off: what is younger than it
-//! seems stays too long, and never too short. A folder that was put aside had another such clock:
-//! there the calendar counts, and one that was moved ahead after a day at the earliest, when whoever
-//! is on duty has long been told.
+//! a day at most of the time that the machine was off: it may stay too long, and never too short. A
+//! folder that was put aside had another clock: there the calendar counts, and one that was moved
+//! ahead after a day at the earliest, when whoever is on duty has long been told.
 
 use super::Limits;
 use super::files::{self, Loaded};
