@@ -19,6 +19,8 @@ use std::time::Duration;
 
 /// How long a phone may take to come back: longer than most let pass between two registrations.
 const OWED_FOR: Duration = Duration::from_secs(3_600);
+/// How often it is said to whom gives no answer: they may be dying of it.
+const TRIES: u8 = 3;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Owed {
@@ -28,8 +30,11 @@ pub struct Owed {
     ip: IpAddr,
     last: Last,
     until: Instant,
-    /// It is being said.
+    /// It is being said; and whether to the one that it is meant for, for sure.
     said: Option<TransactionId>,
+    is_sure: bool,
+    /// How often nobody has answered.
+    unheard: u8,
     /// Whoever was asked last, and is another phone: they know of no such call.
     stranger: Option<Hop>,
 }
@@ -53,8 +58,9 @@ impl UserAgent {
             let (target, ip) = (leg.dialog.target.clone(), leg.dialog.hop.peer.ip());
             if self.owed.len() < limits::OWED_MAX {
                 users.push(user.clone());
-                let (said, stranger) = (None, None);
-                self.owed.push(Owed { user, target, ip, last, until, said, stranger });
+                let (said, is_sure, unheard, stranger) = (None, false, 0, None);
+                let owed = Owed { user, target, ip, last, until, said, is_sure, unheard, stranger };
+                self.owed.push(owed);
             }
         }
         users
@@ -131,7 +137,7 @@ impl UserAgent {
             let last = LastWords(owed.last.clone());
             let said = self.say(cx, way.hop, (last, User::Owed), out);
             let owed = &mut self.owed[nth];
-            owed.said = said;
+            (owed.said, owed.is_sure) = (said, way.is_sure);
             if said.is_none() {
                 // Nothing will be heard of it: a phone that is sure to be the one has it by now.
                 owed.stranger = Some(way.hop);
@@ -144,12 +150,19 @@ impl UserAgent {
     /// What was owed has been answered, or not: `None`.
     pub(super) fn owed_answered(&mut self, id: TransactionId, answer: Option<(u16, Hop)>) {
         let Some(at) = self.owed.iter().position(|owed| owed.said == Some(id)) else { return };
+        let owed = &mut self.owed[at];
+        // RFC 3261 section 15.1.2: 481 is of a dialog that it does not know. It may be another
+        // phone; and where that is open, it may say so with any other refusal.
+        let knows = |status: u16| status < 300 || status != 481 && owed.is_sure;
         match answer {
             Some((..200, _)) => {}
-            // RFC 3261 section 15.1.2: of a dialog that it does not know. It may be another phone.
-            Some((481, hop)) => (self.owed[at].said, self.owed[at].stranger) = (None, Some(hop)),
-            Some(_) => drop(self.owed.swap_remove(at)),
-            None => self.owed[at].said = None,
+            Some((status, hop)) if !knows(status) => {
+                (owed.said, owed.stranger) = (None, Some(hop));
+            }
+            None if owed.unheard + 1 < TRIES => {
+                (owed.said, owed.unheard) = (None, owed.unheard + 1);
+            }
+            Some(_) | None => drop(self.owed.swap_remove(at)),
         }
     }
 

@@ -346,7 +346,7 @@ fn a_bye_that_cannot_be_brought_is_said_when_the_phone_is_back_or_at_once_where_
 fn a_bye_that_another_phone_of_the_agent_has_heard_is_said_to_the_one_that_was_in_the_call() {
     let soft = "198.51.100.50:50000".parse().unwrap();
     let soft = Hop { peer: soft, flow: Some(FlowId(8)), ..hop(Transport::Tcp) };
-    for said in ["BYE ", "CANCEL "] {
+    for (said, refusal) in [("BYE ", 481), ("CANCEL ", 481), ("BYE ", 405), ("BYE ", 503)] {
         let mut world = world();
         let contact = registered(&mut world, Transport::Tcp);
         if said == "BYE " {
@@ -362,7 +362,7 @@ fn a_bye_that_another_phone_of_the_agent_has_heard_is_said_to_the_one_that_was_i
         world.take_sent(0);
         let heard = attaches(&mut world, 1, soft, "10.0.0.77");
         assert!(heard[0].starts_with(said), "whatever there is: {heard:?}");
-        hear_from(&mut world, &answer(&heard[0], 481, "y", "", ""), soft);
+        hear_from(&mut world, &answer(&heard[0], refusal, "y", "", ""), soft);
         assert!(attaches(&mut world, 3, soft, "10.0.0.77").is_empty(), "it knows no such call");
         let heard = attaches_anew(&mut world, 3);
         let [again] = &heard[..] else { panic!("{said}: {heard:?}") };
@@ -392,6 +392,23 @@ fn a_last_word_that_is_refused_is_not_said_there_in_the_same_breath_but_when_the
     let heard = attaches(&mut world, 9, own, "10.0.0.9");
     hear(&mut world, &answer(&heard[0], 200, "x", "", ""), Transport::Udp);
     assert!(attaches(&mut world, 11, own, "10.0.0.9").is_empty(), "it has heard it");
+}
+
+/// It starts anew, registers, hears it and dies.
+#[test]
+fn a_phone_that_dies_of_a_last_word_is_told_three_times_and_then_left_in_peace() {
+    let mut world = world();
+    registered(&mut world, Transport::Tcp);
+    let leg = calls_us(&mut world);
+    world.acts(leg, Act::Hangup { cause: Cause::default() });
+    world.with(0, |agent, cx, out| agent.flow_closed(cx, FlowId(5), out));
+    for seq in [5, 7, 9] {
+        let heard = attaches_anew(&mut world, seq);
+        assert!(heard.len() == 1 && heard[0].starts_with("BYE "), "{heard:?}");
+        world.with(0, |agent, cx, out| agent.flow_closed(cx, FlowId(6), out));
+        world.take_sent(0);
+    }
+    assert!(attaches_anew(&mut world, 11).is_empty());
 }
 
 #[test]
