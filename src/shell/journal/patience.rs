@@ -2,9 +2,10 @@
 //! another user's. Whoever is on duty may mend that, and then everybody's call goes on; but nobody
 //! shall be without a helpline for ever.
 
+use super::files;
+use super::writer::is_full;
 use crate::base::Wall;
 use std::fs;
-use std::io;
 use std::path::Path;
 
 const NAME: &str = "starts.failed";
@@ -12,8 +13,9 @@ const NAME: &str = "starts.failed";
 const ENOUGH_S: i64 = 60;
 const ENOUGH: u64 = 5;
 
-/// Notes one more; whether there is no hope left. Where nothing can be noted there is none: nobody
-/// would ever know that it has been long enough.
+/// Notes one more; whether there is no hope left. Where nothing can be noted there is none, since
+/// nobody would ever know that it has been long enough; but for a disk that is full, where not even
+/// the calls could be closed.
 pub fn is_over(dir: &Path, now: Wall) -> bool {
     let text = fs::read_to_string(dir.join(NAME)).unwrap_or_default();
     let mut words = text.split_whitespace();
@@ -21,17 +23,12 @@ pub fn is_over(dir: &Path, now: Wall) -> bool {
     let times = words.next().and_then(|word| word.parse().ok()).unwrap_or(0u64);
     // Noted by a clock that was ahead.
     let (first, times) = if first > now.0 { (now.0, 1) } else { (first, times + 1) };
-    if let Err(error) = note(dir, &format!("{first} {times}\n")) {
+    // One that is another user's can be replaced, where the folder is ours.
+    if let Err(error) = files::publish(&dir.join(NAME), format!("{first} {times}\n").as_bytes()) {
         tracing::error!("{}: failed starts cannot be counted: {error}", dir.display());
-        return true;
+        return !is_full(&error);
     }
     now.0 - first >= ENOUGH_S * 1_000_000 && times >= ENOUGH
-}
-
-/// One that is another user's can be replaced, where the folder is ours.
-fn note(dir: &Path, text: &str) -> io::Result<()> {
-    let path = dir.join(NAME);
-    fs::write(&path, text).or_else(|_| fs::remove_file(&path).and_then(|()| fs::write(&path, text)))
 }
 
 /// A start has succeeded.
@@ -54,6 +51,17 @@ mod tests {
         is_new(&folder.0);
         let ends: Vec<bool> = (0..5).map(|n| is_over(&folder.0, at(n * 100))).collect();
         assert_eq!(ends, [false, false, false, false, true], "long, and often");
+    }
+
+    #[test]
+    fn on_a_full_disk_it_does_not_end_and_nothing_is_forgotten() {
+        let folder = Folder::new("patience-full");
+        let at = |s: i64| Wall(1_700_000_000_000_000 + s * 1_000_000);
+        assert!((0..4).all(|s| !is_over(&folder.0, at(s))));
+        files::FULL.set(true);
+        assert!((0..9).all(|s| !is_over(&folder.0, at(100 + s))), "somebody will make room");
+        files::FULL.set(false);
+        assert!(is_over(&folder.0, at(200)));
     }
 
     #[test]

@@ -367,7 +367,7 @@ fn notes_of(number: u64, rows: &[Command], memory: &Memory) -> Vec<u8> {
     notes
 }
 
-fn is_full(error: &io::Error) -> bool {
+pub(super) fn is_full(error: &io::Error) -> bool {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
