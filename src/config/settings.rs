@@ -202,6 +202,14 @@ pub struct Hold {
     pub until: Option<String>,
 }
 
+impl Hold {
+    /// Whether a day, as `2026-11-22`, is among those that it is about.
+    pub fn covers(&self, day: &str) -> bool {
+        self.from.as_deref().is_none_or(|from| day >= from)
+            && self.until.as_deref().is_none_or(|until| day <= until)
+    }
+}
+
 /// A store that is reached over the network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remote {

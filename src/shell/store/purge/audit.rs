@@ -39,17 +39,18 @@ fn one(
     rules: &Rules,
     purged: &mut Purged,
 ) -> io::Result<()> {
-    let text = fs::read_to_string(path)?;
+    let octets = fs::read(path)?;
+    // What is damaged may be about what is held as well.
+    let text = String::from_utf8_lossy(&octets);
     let acts: Vec<Value> =
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let count = text.lines().count() as u64;
-    let is_held = |act: &Value| rules.settings.retention.holds.iter().any(|h| holds(h, act, rules));
-    if acts.iter().any(is_held) {
+    if rules.settings.retention.holds.iter().any(|hold| holds(hold, (&text, &acts), rules)) {
         purged.held += count;
         return Ok(());
     }
-    purged.acts = purged.acts.map(|acts| acts + count);
     if rules.wish.dry_run {
+        purged.acts = purged.acts.map(|acts| acts + count);
         return Ok(());
     }
     let mut seqs: Vec<u64> = acts.iter().filter_map(|act| act["seq"].as_u64()).collect();
@@ -60,22 +61,23 @@ fn one(
     noted.map_or(Ok(()), |last| access_log::note_seen(folder, *last))?;
     let proof = Proof {
         seqs: Ranges::of(seqs).to_string(),
-        digest: proof::hex(Sha256::digest(text.as_bytes())),
+        digest: proof::hex(Sha256::digest(&octets)),
         ..rules.proof(format!("acts of {month}"), count)
     };
     proof::note(&rules.settings.data, &[proof.told_of("audit", "audit")])?;
     fs::remove_file(path)?;
+    purged.acts = purged.acts.map(|acts| acts + count);
     fs::File::open(folder)?.sync_all()
 }
 
-/// What was done with a call is held with it. A line and a caller are in no act.
-fn holds(hold: &Hold, act: &Value, rules: &Rules) -> bool {
+/// What was done with a call is held with it. A line and a caller are in no act, so all of the days
+/// are held.
+fn holds(hold: &Hold, (text, acts): (&str, &[Value]), rules: &Rules) -> bool {
     if let Some(call) = &hold.call {
-        return act.to_string().contains(call.as_str());
+        return text.contains(call.as_str());
     }
-    let at: Option<Timestamp> = act["at"].as_str().and_then(|at| at.parse().ok());
-    let day = at.map(|at| at.to_zoned(rules.zone.clone()).date().to_string());
-    (hold.line.is_none() && hold.caller.is_none())
-        && hold.from.as_ref().is_none_or(|from| day.as_ref() >= Some(from))
-        && hold.until.as_ref().is_none_or(|until| day.as_ref() <= Some(until))
+    acts.iter().any(|act| {
+        let at: Option<Timestamp> = act["at"].as_str().and_then(|at| at.parse().ok());
+        at.is_some_and(|at| hold.covers(&rules.day_of(at)))
+    })
 }

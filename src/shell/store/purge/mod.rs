@@ -54,7 +54,7 @@ pub struct Purged {
     /// Old enough, and held.
     pub held: u64,
     pub dry_run: bool,
-    /// Nothing was taken out of it, and why.
+    /// It was left as it is, or was only as far as is counted; and why.
     pub left: Option<String>,
     /// It should have been.
     pub failed: bool,
@@ -229,7 +229,7 @@ impl<'s> Rules<'s> {
     /// Agents' states are no service's: a hold on a line, a call or a caller is none on them.
     fn is_held(&self, table: &Table, row: &Cells) -> bool {
         let at: Option<Timestamp> = table.cell(row, table.time).parse().ok();
-        let day = at.map(|at| at.to_zoned(self.zone.clone()).date().to_string());
+        let day = at.map_or_else(String::new, |at| self.day_of(at));
         let is = |wanted: &Option<String>, column: &str| {
             wanted.as_ref().is_none_or(|wanted| wanted == table.cell(row, column))
         };
@@ -237,22 +237,30 @@ impl<'s> Rules<'s> {
             is(&hold.line, "line")
                 && is(&hold.call, if table.name == CALLS.name { "id" } else { "call" })
                 && is(&hold.caller, "caller")
-                && hold.from.as_ref().is_none_or(|from| day.as_ref() >= Some(from))
-                && hold.until.as_ref().is_none_or(|until| day.as_ref() <= Some(until))
+                && hold.covers(&day)
         })
+    }
+
+    /// In the switch's time zone.
+    fn day_of(&self, at: Timestamp) -> String {
+        at.to_zoned(self.zone.clone()).date().to_string()
     }
 }
 
 impl fmt::Display for Purged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { store, calls, states, acts, held, dry_run, left, failed: _ } = self;
-        if let Some(why) = left {
-            return writeln!(f, "{store}: NOT purged: {why}");
-        }
+        let what = match acts {
+            Some(acts) => format!("{acts} acts"),
+            None => format!("{calls} calls and {states} states of agents"),
+        };
         let done = if *dry_run { "would be purged" } else { "purged" };
-        if let Some(acts) = acts {
-            return writeln!(f, "{store}: {acts} acts {done}; {held} are held");
+        match left {
+            None => writeln!(f, "{store}: {what} {done}; {held} are held"),
+            Some(why) if calls + states + acts.unwrap_or(0) > 0 => {
+                writeln!(f, "{store}: NOT purged whole, {what} have gone: {why}")
+            }
+            Some(why) => writeln!(f, "{store}: NOT purged: {why}"),
         }
-        writeln!(f, "{store}: {calls} calls and {states} states of agents {done}; {held} are held")
     }
 }

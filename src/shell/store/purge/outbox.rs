@@ -27,22 +27,22 @@ pub fn purge(folder: &Path, rules: &Rules, purged: &mut Purged) -> io::Result<()
         let mut gone = both();
         let mut goes = |row: &Row| is_old(row, &mut gone, rules);
         let Some(found) = Blots::find(folder, (segment, upto), &mut goes)? else { continue };
-        purged.add(&gone);
         if !rules.wish.dry_run {
             note(&gone, rules)?;
             found.blot()?;
         }
+        purged.add(&gone);
     }
     for name in refused::names(folder)? {
         let _turn = if rules.wish.dry_run { None } else { Some(refused::turn(folder)?) };
         let mut gone = both();
         let rows = refused::rows(folder, &name)?.into_iter();
         let (old, kept): (Vec<Row>, Vec<Row>) = rows.partition(|row| is_old(row, &mut gone, rules));
-        purged.add(&gone);
         if !rules.wish.dry_run && !old.is_empty() {
             note(&gone, rules)?;
             refused::keep(folder, &name, &kept)?;
         }
+        purged.add(&gone);
     }
     Ok(())
 }

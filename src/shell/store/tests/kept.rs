@@ -179,6 +179,47 @@ fn the_access_log_goes_by_months_but_for_what_concerns_a_call_that_is_held() {
     assert!(done[0].left.as_ref().is_some_and(|why| why.contains("keep_audit")), "{}", done[0]);
 }
 
+#[test]
+fn a_hold_on_a_caller_holds_the_acts_of_its_days_and_damage_holds_up_no_other_month() {
+    let folder = Folder::new("purge-audit-held");
+    for name in ["2020-01", "2020-02", "2020-03", "2020-04"] {
+        month(&folder, name, &[(3, "01HZ7")]);
+    }
+    let path = |name: &str| folder.0.join(format!("audit/{name}.jsonl"));
+    // Half a line about the call that is held, and octets that are no text.
+    std::fs::write(path("2020-02"), format!("{{\"on\":\"01HZ{:022}", 4)).unwrap();
+    std::fs::write(path("2020-03"), b"{\"on\":\"\xff\"}\n").unwrap();
+    let mut settings = settings(&folder, &[]);
+    settings.retention.holds.push(config::Hold {
+        reason: "WP 18/2024".into(),
+        caller: Some("+919826012345".into()),
+        from: Some("2020-01-17".into()),
+        until: Some("2020-01-17".into()),
+        ..config::Hold::default()
+    });
+    let done = purge_all(&settings, "/audit", false);
+    assert_eq!((done[0].acts, done[0].held), (Some(2), 2), "{}", done[0]);
+    let left = crate::shell::access_log::months(&folder.0.join("audit")).unwrap();
+    assert_eq!(left.into_keys().collect::<Vec<_>>(), ["2020-01", "2020-02"]);
+}
+
+/// The second segment of the outbox cannot be written.
+#[test]
+fn what_has_gone_before_a_purge_broke_off_is_counted_with_the_reason() {
+    let folder = Folder::new("purge-broken-off");
+    let dir = folder.0.join("outbox");
+    let mut log = open(&dir).unwrap().in_segments_of(100);
+    (1..=3).for_each(|n| log.append(&[call(n)]).unwrap());
+    let second = outbox::segment_path(&dir, 2);
+    std::fs::remove_file(&second).unwrap();
+    std::fs::create_dir(&second).unwrap();
+    let done = purge_all(&settings(&folder, &[]), "/outbox", false).remove(0);
+    assert!(done.failed && done.calls == 1, "{done}");
+    let said = done.to_string();
+    let whole = ": NOT purged whole, 1 calls and 0 states of agents have gone: ";
+    assert!(said.contains(whole), "{said}");
+}
+
 /// Behind the last that is numbered somebody has only looked by hand.
 #[test]
 fn how_far_the_access_log_came_is_noted_where_nothing_is_left_that_says_so() {
