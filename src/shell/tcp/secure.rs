@@ -465,9 +465,13 @@ mod tests {
                 // Somebody else's value stands until it is told once more: there is none.
                 meters.certificate_until.set(7.0);
                 let name = "pukar_certificate_expires_timestamp_seconds";
-                while metrics.render().contains(&format!("\n{name} 7")) {
-                    tokio::task::yield_now().await;
-                }
+                let told = async {
+                    while metrics.render().contains(&format!("\n{name} 7")) {
+                        tokio::task::yield_now().await;
+                    }
+                };
+                let long = Duration::from_secs(60);
+                tokio::time::timeout(long, told).await.expect("it is told again");
                 assert!(metrics.render().contains(&format!("\n{name} 0")));
             }
         });
