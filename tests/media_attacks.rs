@@ -257,8 +257,8 @@ fn payload_types_that_nobody_agreed_are_not_passed_on() {
     });
 }
 
-/// Everything at once, to the sound and the reports of one end: sound in every codec, keys, garbage,
-/// a farewell in the end's own name.
+/// Everything at once, to the sound and the reports of one end: sound in every codec, keys,
+/// garbage, a farewell in the end's own name.
 fn storm(stranger: &Stranger, end: &End, n: u32) {
     for payload_type in Codec::ALL.map(Codec::our_payload).into_iter().chain([101, 13]) {
         for ssrc in [end.ssrc, 66] {

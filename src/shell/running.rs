@@ -131,7 +131,6 @@ impl Running {
             watch: Watch::new(Shunned::new(poison, ground.clock.instant())),
         };
         let (core, over) = start_core(core, first, relieved).map_err(no_thread)?;
-        recorder.core_is_up();
         past.put_aside(&ground.settings.data);
         Ok(Self {
             runtime: Some(ground.runtime),
@@ -140,7 +139,7 @@ impl Running {
             board_thread: Some(board_thread),
             access_log: Some(acts),
             workers: Some(workers),
-            recorder: Some(recorder),
+            recorder: Some(recorder.with_core()),
             stores: Some(stores),
             streams,
             _socket: guard,

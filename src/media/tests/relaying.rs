@@ -257,7 +257,8 @@ proptest::proptest! {
                     let mut ports = vec![port, other, PortId::new(30_006, generation)];
                     ports.truncate(2 + kind as usize % 2);
                     let seats = ports.into_iter().zip([kind as u16, u16::MAX, 1]);
-                    let seats = seats.map(|(port, hears)| control::Seat { port, hears, keys: true });
+                    let seat = |(port, hears)| control::Seat { port, hears, keys: true };
+                    let seats = seats.map(seat);
                     world.command(Command::Gather { seats: seats.collect() });
                 }
                 14 => world.command(Command::Press { port, keys: "1*#z,9".into() }),

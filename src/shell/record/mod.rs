@@ -201,8 +201,9 @@ pub struct Threads {
 
 impl Threads {
     /// The core is at work: what nobody goes on with soon, nobody will.
-    pub fn core_is_up(&self) {
+    pub fn with_core(self) -> Self {
         self.shared.is_up.store(true, Ordering::Relaxed);
+        self
     }
 
     /// Waits until everything is written and closed, though not for a disk that hangs. False: it
