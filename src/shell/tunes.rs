@@ -79,8 +79,8 @@ impl Shelf {
 }
 
 /// [`load`] by a thread of its own, since a folder of prompts may hang, as one of another machine
-/// does whose network is gone. Then everything is heard as it was before; what is new, in the voices
-/// of the program. While one such thread hangs there is no second.
+/// does whose network is gone. Then everything is heard as it was before; what is new, in the
+/// voices of the program. While one such thread hangs there is no second.
 pub fn load_in_time(settings: &Settings, shelf: &Shelf, patience: Duration) -> Loaded {
     let (own, mut fresh) = (settings.clone(), shelf.clone());
     let read = move || {

@@ -237,8 +237,8 @@ struct Sealed {
 }
 
 impl Sealed {
-    /// Behind the last whole chunk of a file, or at the beginning of a new one. Whoever goes on with
-    /// one writes a second header: of a file that had nothing on the disk yet, both.
+    /// Behind the last whole chunk of a file, or at the beginning of a new one. Whoever goes on
+    /// with one writes a second header: of a file that had nothing on the disk yet, both.
     fn open(file: &mut File, key: &str, again: bool) -> io::Result<Self> {
         let mut whole = seal::whole(file)?;
         file.set_len(whole.as_ref().map_or(0, |whole| whole.end))?;
