@@ -107,7 +107,7 @@ fn seals() {
         let keys = Some(Seals { theirs: key(1), ours: key(99) });
         engine.command(Instant(0), Command::Seal { port: port(0), keys }, &mut out);
         engine.command(Instant(0), Command::Bridge { a: port(0), b: port(1) }, &mut out);
-        let mut phone = Seal::new(Instant(0), Seals { theirs: key(99), ours: key(1) }, 7);
+        let mut phone = Seal::new(Seals { theirs: key(99), ours: key(1) }, 7);
         let sealed: Vec<Vec<u8>> = (0..30_000)
             .map(|n| {
                 let mut packet = packet(n).to_vec();

@@ -80,7 +80,7 @@ impl Engine {
             Command::Open { port, address } => self.open(now, port, address, out),
             Command::Close { port } => self.close(port, out),
             Command::Agree { port, far } => self.agree(now, port, far, out),
-            Command::Seal { port, keys } => self.agree_keys(now, port, keys),
+            Command::Seal { port, keys } => self.agree_keys(port, keys),
             Command::Bridge { a, b } => self.bridge(now, (a, b), out),
             Command::Gather { seats } => self.gather(now, &seats, out),
             Command::Press { port, keys } => self.press(now, port, &keys),

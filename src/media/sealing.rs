@@ -16,13 +16,13 @@ use std::net::SocketAddr;
 const CLOCK: u32 = 8_000;
 
 impl Engine {
-    pub(super) fn agree_keys(&mut self, now: Instant, port: PortId, keys: Option<Seals>) {
+    pub(super) fn agree_keys(&mut self, port: PortId, keys: Option<Seals>) {
         let source = self.rng.bits() as u32;
         let Some(near) = self.table.get_mut(port) else { return };
         self.sealed -= usize::from(near.seal.is_some());
         match (&mut near.seal, keys) {
-            (Some(seal), Some(keys)) => seal.agree(now, keys, source),
-            (seal, keys) => *seal = keys.map(|keys| Box::new(Seal::new(now, keys, source))),
+            (Some(seal), Some(keys)) => seal.agree(keys, source),
+            (seal, keys) => *seal = keys.map(|keys| Box::new(Seal::new(keys, source))),
         }
         self.sealed += usize::from(near.seal.is_some());
     }

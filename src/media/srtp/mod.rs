@@ -30,19 +30,19 @@ pub struct Seal {
 
 impl Seal {
     /// `source`: what is said is said in its name; drawn for this once.
-    pub fn new(now: Instant, keys: Seals, source: u32) -> Self {
-        let (opener, sealer) = (Opener::new(&keys.theirs), Sealer::new(&keys.ours, now, source));
+    pub fn new(keys: Seals, source: u32) -> Self {
+        let (opener, sealer) = (Opener::new(&keys.theirs), Sealer::new(&keys.ours, source));
         Self { keys, opener, before: None, sealer }
     }
 
     /// What is agreed now. A direction whose key is the same goes on as it was.
-    pub fn agree(&mut self, now: Instant, keys: Seals, source: u32) {
+    pub fn agree(&mut self, keys: Seals, source: u32) {
         if keys.theirs != self.keys.theirs {
             let before = std::mem::replace(&mut self.opener, Opener::new(&keys.theirs));
             self.before = Some(before);
         }
         if keys.ours != self.keys.ours {
-            self.sealer = Sealer::new(&keys.ours, now, source);
+            self.sealer = Sealer::new(&keys.ours, source);
         }
         self.keys = keys;
     }

@@ -49,17 +49,12 @@ struct Followed {
 }
 
 impl Sealer {
-    /// `source`: nobody has had the same before under this key. Numbers and times are those that a
-    /// stream would have by now which began when the clock did: there are telephones (libre 1.x)
-    /// that keep the last of both in spite of a new source, and drop whatever is before it.
-    pub fn new(master: &Master, now: Instant, source: u32) -> Self {
-        let number = (now.0 / PACKET) as u16;
-        let skip = if number > u16::MAX - END_OF_ROUND { END_OF_ROUND } else { 0 };
-        let next = number.wrapping_add(skip).max(1);
+    /// `source`: nobody has had the same before under this key.
+    pub fn new(master: &Master, source: u32) -> Self {
         Self {
             cipher: Cipher::new(master),
             source,
-            next: next.into(),
+            next: 0,
             window: None,
             from: None,
             last: None,
@@ -84,6 +79,10 @@ impl Sealer {
 
     /// The number and the time of a packet; `None` where its number has been used.
     fn place(&mut self, now: Instant, clock: u32, packet: &[u8]) -> Option<(u64, u32)> {
+        if self.window.is_none() {
+            self.next = first_number(now);
+            self.window = Some(Window::new(self.next - 1));
+        }
         let sequence = u16::from_be_bytes([packet[2], packet[3]]);
         let [time, source] = [4, 8].map(|at| {
             u32::from_be_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]])
@@ -102,7 +101,7 @@ impl Sealer {
         });
         self.from = Some(from);
         let number = sequence.wrapping_add(from.numbers);
-        let window = self.window.get_or_insert_with(|| Window::new(self.next - 1));
+        let window = self.window.as_mut()?;
         let index = window.whole(number);
         if !window.lacks(index) {
             return None;
@@ -150,4 +149,13 @@ impl Sealer {
         }
         told
     }
+}
+
+/// Numbers and times begin with those that a stream would have by now which began when the clock
+/// did: there are telephones (libre 1.x) that keep the last of both in spite of a new source, and
+/// drop whatever is before it.
+fn first_number(now: Instant) -> u64 {
+    let number = (now.0 / PACKET) as u16;
+    let skip = if number > u16::MAX - END_OF_ROUND { END_OF_ROUND } else { 0 };
+    number.wrapping_add(skip).max(1).into()
 }

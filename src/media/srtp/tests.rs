@@ -70,8 +70,8 @@ fn both(suite: Suite) -> (Seal, Seal) {
         Master::new(suite, &octets).unwrap()
     };
     let (ours, theirs) = (of(1), of(100));
-    let near = Seal::new(NOW, Seals { ours, theirs }, 0x1111_1111);
-    let far = Seal::new(NOW, Seals { ours: theirs, theirs: ours }, 0x2222_2222);
+    let near = Seal::new(Seals { ours, theirs }, 0x1111_1111);
+    let far = Seal::new(Seals { ours: theirs, theirs: ours }, 0x2222_2222);
     (near, far)
 }
 
@@ -211,7 +211,7 @@ fn numbers_and_times_go_on_by_the_clock_and_none_begins_at_the_end_of_a_round() 
     for (rounds, first) in [(0, 1), (700, 700), (65_035, 65_035), (65_036, 1), (65_535, 499)] {
         let now = Instant((3 * 65_536 + rounds) * 20_000);
         let mut packet = packet(7, 65_535, &[0xd5; 160]);
-        assert!(Seal::new(now, keys, 5).seal(now, 8_000, &mut packet));
+        assert!(Seal::new(keys, 5).seal(now, 8_000, &mut packet));
         assert_eq!(number(&packet), first, "{rounds}");
         let ticks = (3 * 65_536 + rounds) * 160;
         assert_eq!(time(&packet), ticks as u32, "{rounds}");
@@ -224,10 +224,10 @@ fn a_new_key_is_used_at_once_and_the_old_one_is_heard_until_the_new_one_is() {
     let old = [1, 2, 3, 4].map(|n| sealed(&mut near, 7, n, n.into()));
     assert!(far.open(false, &mut old[0].clone()).is_some());
     let ours = Master::new(Suite::Gcm256, &[9; 44]).unwrap();
-    far.agree(NOW, Seals { theirs: ours, ..far.keys }, 1);
+    far.agree(Seals { theirs: ours, ..far.keys }, 1);
     assert!(far.open(false, &mut old[1].clone()).is_some(), "it was under way");
     assert_eq!(far.open(false, &mut old[1].clone()), None, "but once");
-    near.agree(NOW, Seals { ours, ..near.keys }, 2);
+    near.agree(Seals { ours, ..near.keys }, 2);
     let fresh = sealed(&mut near, 7, 5, 5);
     assert_ne!(fresh[8..12], old[0][8..12], "under another source");
     assert!(far.open(false, &mut fresh.clone()).is_some());
@@ -235,7 +235,7 @@ fn a_new_key_is_used_at_once_and_the_old_one_is_heard_until_the_new_one_is() {
     // The other direction goes on as it was.
     let before = sealed(&mut far, 8, 1, 1);
     let keys = far.keys;
-    far.agree(NOW, keys, 3);
+    far.agree(keys, 3);
     let after = sealed(&mut far, 8, 2, 2);
     assert_eq!(number(&after), number(&before).wrapping_add(1));
     assert_eq!(after[8..12], before[8..12]);
@@ -245,7 +245,7 @@ fn a_new_key_is_used_at_once_and_the_old_one_is_heard_until_the_new_one_is() {
 #[test]
 fn two_lives_of_a_switch_never_seal_under_one_number() {
     let keys = both(Suite::Cm80).0.keys;
-    let lives = [5, 6].map(|dice| sealed(&mut Seal::new(NOW, keys, dice), 7, 100, 0));
+    let lives = [5, 6].map(|dice| sealed(&mut Seal::new(keys, dice), 7, 100, 0));
     assert_ne!(lives[0][8..12], lives[1][8..12]);
     assert_ne!(lives[0][12..], lives[1][12..], "the same sound");
 }

@@ -25,7 +25,7 @@ fn far_end(world: &mut World, port: PortId, (theirs, ours): (Master, Master), fa
     world.command(Command::Seal { port, keys: Some(Seals { theirs, ours }) });
     world.command(Command::Agree { port, far });
     world.out.clear();
-    Seal::new(world.now, Seals { theirs: ours, ours: theirs }, 0xfa5e)
+    Seal::new(Seals { theirs: ours, ours: theirs }, 0xfa5e)
 }
 
 /// A sealed far end at A, and a plain one at B.
@@ -92,7 +92,7 @@ fn two_plain_ones_beside_a_sealed_one_are_passed_on_where_they_lie() {
 #[test]
 fn only_who_has_the_key_is_heard_or_learned_from() {
     let (mut world, mut a) = one_sealed();
-    let mut thief = Seal::new(world.now, Seals { theirs: key(9), ours: key(9) }, 1);
+    let mut thief = Seal::new(Seals { theirs: key(9), ours: key(9) }, 1);
     for n in 1..60 {
         world.pass(20);
         for (from, number) in [(A, 2 * n), (STRANGER, 2 * n + 1)] {

@@ -305,6 +305,13 @@ impl<I: Io> Worker<I> {
                  is a phone behind a proxy, have the proxy put the address into its description"
             );
         }
+        if let Event::Ailing { port, what: Ailment::Unopened, on: true, from: Some(from) } = event {
+            tracing::warn!(
+                port = port.slot(),
+                "nothing is heard of a far end, and what comes from {from} cannot be opened with \
+                 the key that the far end has named: it is sealed with another one, or plain"
+            );
+        }
         let refused = if self.backlog.is_empty() { (self.sink)(event) } else { Err(event) };
         let Err(event) = refused else { return };
         let may_be_lost = match event {
