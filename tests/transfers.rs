@@ -120,6 +120,7 @@ fn a_phone_that_rang_for_a_transfer_in_vain_is_offered_nobody_before_it_is_quiet
             .filter(|fact| matches!(fact.what, What::Desk(pukar::acd::Fact::Offered { .. })));
         offers.count() > 1
     });
+    world.wait(SECOND);
     assert!(rings(&world, 1));
 }
 

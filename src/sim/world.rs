@@ -23,6 +23,8 @@
 //! | a reliable response is not acknowledged | a phone's protest |
 //! | a pick forgets a priority, or a language | who is passed over is named, and why |
 //! | a promise of a call takes no way out of its queue | nobody is left where nobody works |
+//! | whom a centre gives back is hung up on | who is given back does not end so |
+//! | a phone told to stop for a transfer is offered the next caller | a phone's protest |
 //!
 //! Not killed, because something else makes up for them: `too_late` not called (the leg is gone by
 //! then), a ring timeout left running (it means nothing any more), figures that never come (the
