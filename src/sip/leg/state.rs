@@ -9,6 +9,10 @@ use crate::sip::{Body, Cause, Dial, Hop};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+/// Phones that are rung one after the other have longer than this each; those that are rung at once
+/// begin sooner after one another.
+const IN_TURN: Duration = Duration::from_secs(10);
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Leg {
     /// The random part of our tag.
@@ -82,8 +86,8 @@ pub struct Calling {
     pub credentials: Vec<(bool, String)>,
     pub challenges: u8,
     pub forks: Vec<Fork>,
-    /// The tags of all who ring: behind a proxy that forks, more than one.
-    pub rings: Vec<Box<str>>,
+    /// The tags of all who ring, behind a proxy that forks more than one, and since when.
+    pub rings: Vec<(Box<str>, Instant)>,
     /// Those of them who have left, as if they had answered.
     pub left: Vec<Box<str>>,
     /// What the dialog was before a reliable provisional response made an early one of it.
@@ -239,16 +243,26 @@ impl Calling {
     }
 
     /// Somebody rings, of as many as are kept in mind.
-    pub fn rings(&mut self, tag: &str) {
-        let is_new = [&self.rings, &self.left].iter().all(|tags| tags.iter().all(|t| **t != *tag));
-        if is_new && self.rings.len() < limits::FORKS_MAX {
-            self.rings.push(tag.into());
+    pub fn rings(&mut self, tag: &str, now: Instant) {
+        let mut known = self.rings.iter().map(|(tag, _)| tag).chain(&self.left);
+        if known.any(|known| **known == *tag) {
+            return;
         }
+        // Whoever begins so late rings in the place of those before: they are hunted in turn.
+        self.rings.retain(|(_, since)| now.since(*since) < IN_TURN);
+        if self.rings.len() < limits::FORKS_MAX {
+            self.rings.push((tag.into(), now));
+        }
+    }
+
+    /// A branch was given up, and others may ring.
+    pub fn rings_no_more(&mut self, tag: &str) {
+        self.rings.retain(|(known, _)| **known != *tag);
     }
 
     /// One has left; whether others ring.
     pub fn goes_on_without(&mut self, tag: &str) -> bool {
-        self.rings.retain(|known| **known != *tag);
+        self.rings_no_more(tag);
         if self.left.len() < limits::FORKS_MAX {
             self.left.push(tag.into());
         }

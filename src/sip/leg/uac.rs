@@ -15,6 +15,8 @@ use std::net::IpAddr;
 /// How long a server that is known to be down, or asked whether it is, is waited for, in T1, and a
 /// phone of ours: the request goes out four times.
 pub const BRIEFLY: u32 = 8;
+/// RFC 6228: a branch of the INVITE is over, and says nothing more.
+const EARLY_DIALOG_TERMINATED: u16 = 199;
 
 impl Leg {
     pub(super) fn calling(&mut self) -> Option<&mut Calling> {
@@ -121,11 +123,15 @@ impl Leg {
         if status == 100 {
             return;
         }
+        let now = desk.cx.now.instant;
         if let (Some(calling), Some(tag)) = (self.calling(), message.to.tag()) {
-            calling.rings(tag);
+            match status {
+                EARLY_DIALOG_TERMINATED => calling.rings_no_more(tag),
+                _ => calling.rings(tag, now),
+            }
         }
         self.note_abilities(message);
-        if !self.prack(desk, message) {
+        if !self.prack(desk, message) || status == EARLY_DIALOG_TERMINATED {
             return;
         }
         let body = Self::answer_in(message);

@@ -81,7 +81,8 @@ impl Leg {
             // NOT send a BYE on an early dialog." To the phone it was confirmed: its 2xx was lost,
             // with a process that died perhaps. It rings no more, and nobody is kept for it.
             self.reply(desk, transaction, 481);
-            // The INVITE was forked on its way, and may be answered by another.
+            // The INVITE was forked on its way, and may be answered by another. (Once one has rung
+            // reliably the dialog is with it, and the BYE of another is of none.)
             return match others_ring {
                 true => {}
                 false => self.gone_early(desk, compose::cause_of(message)),

@@ -268,6 +268,30 @@ fn a_branch_of_a_fork_that_leaves_early_leaves_the_others_ringing() {
 }
 
 #[test]
+fn a_branch_that_is_given_up_or_rang_before_in_turn_rings_no_more() {
+    let last_leaves = |second_after: u64, given_up: bool| {
+        let mut world = World::single(|_| {});
+        let (_, invite) = world.calling();
+        world.say(&answer(&invite, 180, "a", "", ""));
+        world.wait(second_after);
+        world.say(&answer(&invite, 180, "b", "", ""));
+        world.take_notices(0);
+        if given_up {
+            world.say(&answer(&invite, 199, "a", "", ""));
+            assert!(world.take_notices(0).is_empty(), "b rings as before");
+        }
+        let to = header(&invite, "To");
+        let known = invite.replace(&format!("To: {to}"), &format!("To: {to};tag=b"));
+        world.say(&within("BYE", 7, &turned(&known), "", ""));
+        let told = world.take_notices(0);
+        matches!(told[..], [Notice::LeftEarly { .. }])
+    };
+    assert!(!last_leaves(1, false), "a rings on");
+    assert!(last_leaves(1, true), "RFC 6228: nobody rings behind the 199");
+    assert!(last_leaves(15, false), "b was rung when a had had their time");
+}
+
+#[test]
 fn a_challenge_is_answered_once_with_the_trunks_login() {
     let login = Login { user: "u".into(), secret: Secret("p".into()) };
     let mut world = World::single(|s| s.trunks[0].login = Some(login));
