@@ -351,7 +351,11 @@ fn the_wallboard_is_of_the_last_minutes_and_says_what_is_wrong() {
     assert_eq!(wall(&story, 7)["alarms"][1]["text"], "shift night has 1 of 5");
     story.tell(7, short("counsellor", 0, 1));
     assert_eq!(wall(&story, 7)["alarms"][1]["text"], "shift night has 1 of 5");
-    assert_eq!(wall(&story, 7)["alarms"][2]["text"], "shift night has 0 of 1 counsellor");
+    let alarm = &wall(&story, 7)["alarms"][2];
+    assert_eq!(alarm["text"], "shift night has 0 of 1 counsellor");
+    // The page has words of its own for them.
+    let words = (&alarm["of"], &alarm["present"], &alarm["minimum"]);
+    assert_eq!(words, (&json!("counsellor"), &json!(0), &json!(1)));
     let (shift, of) = ("night".to_string(), String::new());
     let filled = acd::ShiftNews::Filled { shift, of, starts: Wall(0), present: 5, minimum: 5 };
     story.tell(8, What::Shift(filled));

@@ -79,6 +79,13 @@ impl Short {
         let Self { of, present, minimum, .. } = self;
         format!("{present} of {minimum} {of}").trim_end().into()
     }
+
+    fn alarm(&self) -> Value {
+        let Self { shift, of, present, minimum, .. } = self;
+        let text = format!("shift {shift} has {}", self.text());
+        json!({"kind": "short", "subject": shift, "text": text, "of": of, "present": present,
+               "minimum": minimum})
+    }
 }
 
 impl Board {
@@ -211,9 +218,6 @@ impl Board {
                 add("closed", name, format!("queue {name} is closed: {}", word(&queue.door)));
             }
         }
-        for short in self.shorts(now).filter(|short| self.shows_shift(&short.shift, sight)) {
-            add("short", &short.shift, format!("shift {} has {}", short.shift, short.text()));
-        }
         let silent = self.calls.values().filter(|call| self.shows_call(call, sight));
         let silent = silent.filter(|c| c.silent && c.stage == Stage::Talking).count();
         if silent > 0 {
@@ -235,6 +239,8 @@ impl Board {
                 add(what.name(), &calls.to_string(), format!("{calls} calls {text}"));
             }
         }
+        let shorts = self.shorts(now).filter(|short| self.shows_shift(&short.shift, sight));
+        alarms.extend(shorts.map(Short::alarm));
         alarms
     }
 }
