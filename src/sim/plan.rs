@@ -162,6 +162,7 @@ impl Plan {
             call_back_abandoned: rng.chance(30),
             region: Region {
                 districts,
+                deserted: districts && agents % 3 == 1,
                 shifts: rng.chance(30),
                 languages: rng.chance(40),
                 peers: rng.chance(if districts { 60 } else { 20 }),

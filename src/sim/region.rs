@@ -16,6 +16,8 @@ use std::time::Duration;
 pub struct Region {
     /// A district behind a trunk, one with a queue here, and ways out of both queues.
     pub districts: bool,
+    /// Nobody serves the queues of the districts: whoever comes to one is led on.
+    pub deserted: bool,
     /// Two shifts, of which one ends as the other begins, four minutes into the day.
     pub shifts: bool,
     /// Agents speak different languages, and callers ask for some.
@@ -58,10 +60,11 @@ impl Region {
 
     pub fn skills(self, agent: u16, first: &str) -> Vec<Skill> {
         let mut skills: Vec<Skill> = vec![first.into()];
-        if self.districts && agent.is_multiple_of(2) {
+        let serves = self.districts && !self.deserted;
+        if serves && agent.is_multiple_of(2) {
             skills.push(DISTRICT_QUEUE.into());
         }
-        if self.districts && agent.is_multiple_of(4) {
+        if serves && agent.is_multiple_of(4) {
             skills.push(BLOCK_QUEUE.into());
         }
         if self.languages {

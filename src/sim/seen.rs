@@ -1,8 +1,11 @@
 //! What a day has held, so that it can be said of some of them that they hold everything.
 
-use super::region::{BLOCK_QUEUE, DISTRICT_QUEUE};
+use super::region::BLOCK_QUEUE;
 use crate::call::{self, Role};
 use crate::core::{Out, What};
+
+/// Behind the district's, and that behind the block's.
+const LAST_QUEUE: &str = "queue:general";
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
@@ -25,7 +28,7 @@ impl Seen {
                     self.wrong_pins += u64::from(!why.is_empty());
                 }
                 What::Overflowed { from, to, .. } => {
-                    self.led_on += u64::from(from == BLOCK_QUEUE && to != DISTRICT_QUEUE);
+                    self.led_on += u64::from(from == BLOCK_QUEUE && to == LAST_QUEUE);
                 }
                 What::Call(call::Fact::LegClosed { role: Role::Target, cause, .. }) => {
                     back |= (cause.sip, cause.q850) == (Some(480), Some(31));
