@@ -192,12 +192,45 @@ fn a_shift_says_how_many_it_needs_of_each_role_or_skill() {
          \"operator\"?",
     );
     one(
+        &shift("helth = 1"),
+        "9: minimum of \"helth\" is of no role and of no skill of anybody; did you mean \
+         \"health\"?",
+    );
+    one(
         &shift("operator = \"1\""),
         "9: minimum of \"operator\" must be a whole number up to 10000; write operator = 1",
     );
     let minima = read(&shift("health = 1, operator = 1")).unwrap().roster.shifts[0].minima.clone();
     let minima: Vec<_> = minima.iter().map(|own| (&*own.of, own.number)).collect();
     assert_eq!(minima, [("health", 1), ("operator", 1)]);
+    let least = |minimum: &str| {
+        let settings = read(&shift(minimum)).unwrap();
+        settings.roster.shifts[0].least()
+    };
+    assert_eq!(least("health = 1, operator = 1"), "1 health, 1 operator");
+    assert_eq!(read(&shift("").replace("{  }", "1")).unwrap().roster.shifts[0].least(), "1");
+}
+
+#[test]
+fn whoever_comes_instead_is_what_the_one_is_in_whose_place_they_come() {
+    let mut text = String::new();
+    for (at, id) in ["op2", "dr6", "op9", "dr9"].iter().enumerate() {
+        text += &format!("[[agent]]\nid = \"{id}\"\ncontact = \"sip:{id}@10.0.0.{at}\"\n");
+    }
+    let roles = |absent: &str, instead: &str| {
+        let settings = read(&format!(
+            "{text}[[shift]]\nname = \"m\"\nhours = \"06:00-14:00\"\nagents = [\"op2\"]\n\
+             counsellors = [\"dr6\"]\n[[shift.exception]]\ndate = \"2026-12-03\"\n\
+             absent = [{absent}]\ninstead = [{instead}]\n"
+        ));
+        let day = settings.unwrap().roster.shifts[0].exceptions[0].clone();
+        day.instead.iter().map(|own| (own.agent.clone(), own.role.name())).collect::<Vec<_>>()
+    };
+    let (dr9, op9) = (("dr9".into(), "counsellor"), ("op9".into(), "operator"));
+    let both = [dr9.clone(), op9.clone()];
+    assert_eq!(roles("\"dr6\", \"op2\"", "\"dr9\", \"op9\""), both);
+    assert_eq!(roles("\"op2\", \"dr6\"", "\"op9\", \"dr9\""), [op9, dr9.clone()]);
+    assert_eq!(roles("\"dr6\", \"op2\"", "\"dr9\""), [dr9]);
 }
 
 #[test]

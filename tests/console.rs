@@ -173,7 +173,8 @@ fn a_directory_with_bad_rows_warns_of_each_and_is_in_force_with_the_rest() {
 fn shifts_and_the_directory_are_screens() {
     let folder = folder("shifts");
     let socket = folder.join("s");
-    let shift = json!([{"name": "night", "hours": "22:00-06:00", "on": true, "minimum": 5,
+    let shift = json!([{"name": "night", "hours": "22:00-06:00", "on": true,
+        "minimum": "4 operator, 2 health",
         "present": 1, "starts_at": "2026-11-22T16:30:00.000Z",
         "ends_at": "2026-11-23T00:30:00.000Z",
         "members": [{"agent": "ali13", "name": "x", "role": "supervisor", "state": "ready"},
@@ -187,7 +188,10 @@ fn shifts_and_the_directory_are_screens() {
     let at = socket.to_str().unwrap();
     let (out, _, exit) = said(&pukar(&["shifts", "--socket", at]));
     assert_eq!(exit, 0);
-    assert!(out.contains("night") && out.contains("ali13 ready, ali14 off"), "{out}");
+    assert!(
+        out.contains(" 4 operator, 2 health ") && out.contains("ali13 ready, ali14 off"),
+        "{out}"
+    );
     let (out, _, exit) = said(&pukar(&["directory", "ALI/RRT/1", "--socket", at]));
     assert_eq!(exit, 0);
     assert!(out.contains("सीमा") && out.contains("2 rows were refused"), "{out}");

@@ -100,8 +100,10 @@ fn minima(section: &mut Section, members: &[Member], known: &Known) -> Vec<Minim
         let is_known = Role::named(of).is_some() || known.agents.values().any(|s| s.contains(of));
         if !is_known && !known.unsure {
             let what = format!("minimum of \"{of}\" is of no role and of no skill of anybody");
-            let roles = Role::ALL.map(Role::name);
-            section.log.add(*place, what, choose(of, &roles, "roles"));
+            let skills: BTreeSet<&str> =
+                known.agents.values().flatten().map(String::as_str).collect();
+            let names: Vec<&str> = Role::ALL.map(Role::name).into_iter().chain(skills).collect();
+            section.log.add(*place, what, choose(of, &names, "roles and skills"));
         } else if let Some(number) = number {
             let minimum = Minimum { of: of.clone(), number };
             enough(&minimum, of, *place, members, known, section.log);
@@ -225,12 +227,12 @@ fn exceptions(section: &mut Section, members: &[Member], known: &Known) -> Vec<E
         let absent = listed(&mut inner, "absent", known);
         let instead = listed(&mut inner, "instead", known);
         inner.done();
-        // Who stands in for a counsellor is one.
-        let mut roles = members.iter().filter(|m| absent.iter().any(|a| a.it == m.agent));
-        let instead = instead.into_iter().map(|at| {
-            let role = roles.next().map_or(Role::Operator, |member| member.role);
-            Member { agent: at.it, role }
-        });
+        // Who stands in for a counsellor is one: the first for the first who is absent.
+        let role_of = |agent: &At<String>| members.iter().find(|m| m.agent == agent.it);
+        let mut roles = absent.iter().filter_map(role_of).map(|member| member.role);
+        let instead = instead
+            .into_iter()
+            .map(|at| Member { agent: at.it, role: roles.next().unwrap_or(Role::Operator) });
         let instead = instead.collect();
         let absent = absent.iter().map(|at| at.it.clone()).collect();
         found.extend(date.map(|date| Exception { date: date.it, off, absent, instead }));

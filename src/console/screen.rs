@@ -245,7 +245,7 @@ fn shifts(rows: &Value) -> String {
         ("HOURS", "/hours", As::Text),
         ("IS", "/on", As::OnOff),
         ("THERE", "/present", As::Count),
-        ("LEAST", "/minimum", As::Count),
+        ("LEAST", "/minimum", As::Text),
         ("ALARM", "/alarm", As::Text),
         ("NEXT FROM", "/starts_at", As::Text),
         ("UNTIL", "/ends_at", As::Text),

@@ -53,9 +53,11 @@ impl Shift {
         0..if self.until > self.from { 0 } else { usize::from(self.until) }
     }
 
-    /// How many it needs, all in all.
-    pub fn minimum(&self) -> u32 {
-        self.minima.iter().map(|minimum| minimum.number).sum()
+    /// How many it needs: `5`, or of each role or skill, `4 operator, 1 counsellor`. One agent may
+    /// count for several, so that there is no sum.
+    pub fn least(&self) -> String {
+        let each = self.minima.iter().map(|own| format!("{} {}", own.number, own.of));
+        each.map(|own| own.trim_end().to_string()).collect::<Vec<_>>().join(", ")
     }
 
     /// Its members, and those who come in their place on some day: all who are on the roster by it.

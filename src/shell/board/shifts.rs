@@ -34,7 +34,7 @@ impl Board {
             "on": turn.is_some_and(|turn| turn.starts <= now.wall),
             "starts_at": turn.map(|turn| rfc3339(turn.starts)),
             "ends_at": turn.map(|turn| rfc3339(turn.ends)),
-            "minimum": shift.minimum(),
+            "minimum": shift.least(),
             "short": short,
             "present": members.iter().filter(there).count(),
             "members": members,
