@@ -206,8 +206,12 @@ fn whom_a_district_has_answered_goes_back_too_where_nobody_there_can_go_on_with_
 
 #[test]
 fn whom_a_district_gives_back_while_somebody_is_rung_to_join_them_has_whoever_that_is() {
-    for (lent, answers) in [(Lent::Overflown, true), (Lent::Overflown, false), (Lent::Called, true)]
-    {
+    for (lent, answers) in [
+        (Lent::Overflown, true),
+        (Lent::Overflown, false),
+        (Lent::Called, true),
+        (Lent::Called, false),
+    ] {
         let mut pair = lent.at_the_district();
         pair.state.habit(OP1, Habit::Rings);
         pair.state.set_agent("op1", "ready");

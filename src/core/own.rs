@@ -156,6 +156,9 @@ impl Switch {
 
     /// When whatever this agent has in hand is over, they are in this call.
     pub(super) fn keep_next(&mut self, agent: AgentId, call: CallId) {
+        if self.state.calls.get(call).is_none() {
+            return;
+        }
         self.state.calls.keep_next(call, agent);
         let super::State { desk, calls, .. } = &mut self.state;
         desk.wait_beside(agent, call, |beside| calls.get(beside).is_some());
