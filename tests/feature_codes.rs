@@ -219,6 +219,35 @@ fn a_supervisor_or_a_program_sets_the_category_too_and_the_last_word_counts() {
 }
 
 #[test]
+fn a_supervisor_logs_an_agent_in_and_seats_them_where_nobody_is_at_work() {
+    let mut stage = Stage::new(CENTRE);
+    let login = |stage: &mut Stage, agent: &str, rest: &str| {
+        let (agent, state, reason) = (agent.into(), "login".into(), rest.into());
+        stage.ask(pukar::core::Verb::SetAgent { agent, state, reason });
+        stage.replies.last().unwrap().clone().map(|done| format!("{done:?}"))
+    };
+    assert!(login(&mut stage, "op1", "").is_ok());
+    assert_eq!(stage.state("op1"), "ready");
+    assert!(login(&mut stage, "borrowed", "at desk9").is_ok());
+    assert_eq!(stage.state("borrowed"), "ready");
+    stage.set_agent("op1", "pause");
+    stage.habit(DESK9, Habit::Answers);
+    stage.dial("9826000001", "181", "");
+    assert_eq!(stage.story(), ["offered borrowed", "connected borrowed"], "at desk9");
+    for (agent, rest, why) in [
+        ("op2", "at desk9", "borrowed is at work at desk9"),
+        ("op2", "at 11", "op1 is at work at 11"),
+        ("borrowed", "at 12", "borrowed has a call in hand"),
+        ("op2", "at nowhere", "there is no desk phone \"nowhere\""),
+        ("op2", "desk9", "\"desk9\" is no phone: say login at PHONE"),
+    ] {
+        let said = login(&mut stage, agent, rest);
+        assert_eq!(said.unwrap_err(), why, "{agent} {rest}");
+    }
+    assert_eq!(stage.state("op2"), "off");
+}
+
+#[test]
 fn what_was_not_dialled_is_asked_for_and_keyed_in() {
     let mut stage = Stage::new(CENTRE);
     stage.phone_dials(OP1, "op1", "*11");

@@ -353,6 +353,13 @@ pub struct Phone {
     pub trunk: Option<TrunkId>,
 }
 
+impl Phone {
+    /// An agent at home has it.
+    pub fn is_home(&self) -> bool {
+        self.contact.as_ref().is_some_and(|contact| contact.starts_with("tel:"))
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MediaSettings {
     /// Where media ports are bound, and the addresses that session descriptions carry.

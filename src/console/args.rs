@@ -74,7 +74,8 @@ pub enum Command<L: Args> {
     Directory(DirectoryArgs),
     /// Callers with whom nobody talked: who they are, why, and who calls them.
     Missed(MissedArgs),
-    /// Why a caller waited: who was considered, why each was not chosen, how long it all took.
+    /// Why a caller waited: who was considered, why each was not chosen, how long it all took. Of
+    /// each decision 32 agents are named, and the others counted by what was found about each.
     Why(WhyArgs),
     /// Recordings of calls that are over.
     #[command(subcommand)]
@@ -87,7 +88,7 @@ pub enum Command<L: Args> {
         id: String,
         #[arg(value_parser = acts::possible("agents"))]
         act: String,
-        /// Why the agent pauses, or what else the act takes.
+        /// Why the agent pauses, where they log in (at PHONE), or what else the act takes.
         #[arg(value_name = "ARGUMENT")]
         rest: Vec<String>,
     },
@@ -414,6 +415,7 @@ mod tests {
             "records --since 2h --line 181 --csv",
             "agent op1 pause lunch",
             "agent op1 end-wrap-up",
+            "agent op1 login at desk9",
             "agent shift:morning force-logout",
             "call c1 hangup",
             "call c1 private",

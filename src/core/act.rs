@@ -202,6 +202,9 @@ impl Switch {
             self.categorise(now, id, &reason, out)?;
             return Ok(format!("{agent}: {reason}"));
         }
+        if state == "login" {
+            return self.log_in_by_hand(now, (id, agent), &reason);
+        }
         let (wish, forced) = match state {
             "ready" => (Wish::Ready, false),
             "pause" => (Wish::Pause { reason }, false),
@@ -210,7 +213,7 @@ impl Switch {
             "end-wrap-up" => (Wish::EndWrapUp, false),
             _ => {
                 return Err(format!(
-                    "\"{state}\" is no state: say ready, pause, logout, force-logout, \
+                    "\"{state}\" is no state: say login, ready, pause, logout, force-logout, \
                      end-wrap-up or category"
                 ));
             }

@@ -86,8 +86,8 @@ pub enum Event {
 /// What a supervisor may do. Whatever only reads is answered outside the core, from facts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verb {
-    /// `state` is `ready`, `pause`, `logout`, `force-logout`, `end-wrap-up`, or `category` with
-    /// its name as `reason`.
+    /// `state` is `ready`, `pause`, `logout`, `force-logout`, `end-wrap-up`, `category` with its
+    /// name as `reason`, or `login`, which may have `at PHONE` as that.
     SetAgent {
         agent: String,
         state: String,

@@ -286,6 +286,36 @@ impl Switch {
         self.reseat(now, moved);
     }
 
+    /// A supervisor logs somebody in; `at PHONE` seats them there, where nobody else is at work.
+    pub(super) fn log_in_by_hand(
+        &mut self,
+        now: Now,
+        (agent, name): (AgentId, &str),
+        rest: &str,
+    ) -> Result<String, String> {
+        let phone = match rest.split_once(' ') {
+            None if rest.is_empty() => None,
+            Some(("at", phone)) => Some(phone.trim()),
+            Some(_) | None => return Err(format!("\"{rest}\" is no phone: say login at PHONE")),
+        };
+        if let Some(phone) = phone {
+            let known = self.settings.call.extension(phone).filter(|phone| !phone.is_home());
+            let known = known.ok_or_else(|| format!("there is no desk phone \"{phone}\""))?;
+            let user = known.user.clone();
+            if matches!(self.state.desk.standing(agent), Standing::Offered | Standing::InCall) {
+                return Err(format!("{name} has a call in hand"));
+            }
+            let sits = self.at_phone(&user);
+            if sits.logged_in && sits.agent != Some(agent) {
+                let who = sits.agent.and_then(|agent| self.state.desk.agent_name(agent));
+                return Err(format!("{} is at work at {phone}", who.unwrap_or_default()));
+            }
+            self.sit_down(now, (name, &user));
+        }
+        self.wish(now, agent, Wish::Ready);
+        Ok(format!("{name}: login {rest}").trim_end().into())
+    }
+
     pub(super) fn pin_of(&self, agent: &str) -> Option<&str> {
         let at = self.settings.acd.agents.iter().position(|own| own.id == agent)?;
         Some(self.settings.pins.get(at)?.as_ref()?.0.as_str())

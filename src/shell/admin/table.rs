@@ -323,7 +323,8 @@ pub const VERBS: &[Verb] = &[
                 needs("state", Kind::Word(&AGENT_STATES)),
                 takes("reason", Kind::Text),
             ],
-            "Sets what an agent, or a group of them, is doing.",
+            "Sets what an agent, or a group of them, is doing; login with \"at PHONE\" as reason \
+             seats an agent there.",
             Shell::SetAgents,
         ),
     ),
@@ -477,8 +478,8 @@ pub const VERBS: &[Verb] = &[
 ];
 
 /// What an agent may be told to be.
-pub const AGENT_STATES: [&str; 6] =
-    ["ready", "pause", "logout", "force-logout", "end-wrap-up", "category"];
+pub const AGENT_STATES: [&str; 7] =
+    ["login", "ready", "pause", "logout", "force-logout", "end-wrap-up", "category"];
 
 fn set_queue(given: &Given, to: String) -> Act {
     Act::SetQueue { queue: given.own("queue"), to }

@@ -222,7 +222,8 @@ impl Api {
         };
         let (mut done, mut off, mut failed) = (0, 0, Vec::new());
         // Whoever is at home is not paused, nor fetched by a word to everybody: a shift is.
-        let spares = state != "logout" && !(state == "ready" && agent.starts_with("shift:"));
+        let spares = state != "logout"
+            && !(["ready", "login"].contains(&state) && agent.starts_with("shift:"));
         for (agent, queues) in group {
             if !who.looks_after(&agent, &queues) {
                 continue;
