@@ -234,6 +234,87 @@ fn whoever_comes_instead_is_what_the_one_is_in_whose_place_they_come() {
 }
 
 #[test]
+fn a_rota_says_which_days_of_a_round_are_on_and_is_set_right() {
+    let agent = "[[agent]]\nid = \"op1\"\ncontact = \"sip:op1@10.0.0.5\"\n";
+    let with = |rota: &str| {
+        format!(
+            "{agent}[[shift]]\nname = \"m\"\nhours = \"06:00-14:00\"\nagents = [\"op1\"]\n\
+             rota = {rota}\n"
+        )
+    };
+    let good = with("{ from = \"2026-11-23\", round = 8, on = [\"1-3\", \"6\"] }");
+    let rota = read(&good).unwrap().roster.shifts[0].rota.clone().unwrap();
+    assert_eq!(rota.from.to_string(), "2026-11-23");
+    assert_eq!(rota.on, [true, true, true, false, false, true, false, false]);
+    let from = "from = \"2026-11-23\"";
+    for (rota, why) in [
+        (
+            "\"1/3\"",
+            "8: rota must be { from = \"2026-11-23\", round = 21, on = \"1-7\" }, not text; \
+             write { from = \"2026-11-23\", round = 21, on = \"1-7\" }",
+        ),
+        (
+            &*format!("{{ {from}, round = 7, on = \"6-8\" }}"),
+            "8: on ends at day 8, after the end of the round; write days from 1 to 7",
+        ),
+        (
+            &format!("{{ {from}, round = 7, on = \"3-1\" }}"),
+            "8: on \"3-1\" are no days of a round; write \"1-7\", or a list such as \
+             [\"1-5\", \"8\"]",
+        ),
+        (
+            &format!("{{ {from}, round = 1, on = \"1\" }}"),
+            "8: round = 1 is out of range; write a number from 2 to 366",
+        ),
+        (
+            "{ from = \"monday\", round = 7, on = \"1\" }",
+            "8: from \"monday\" is no date; write it as \"2026-11-25\"",
+        ),
+        (
+            &format!("{{ {from}, on = \"1-7\" }}"),
+            "8: rota has no round; write round = 21, its days",
+        ),
+    ] {
+        one(&with(rota), why);
+    }
+}
+
+#[test]
+fn three_crews_that_change_by_the_week_leave_no_gap_but_where_one_is_off() {
+    let agents: String = (0..3)
+        .map(|n| {
+            format!(
+                "[[agent]]\nid = \"op{n}\"\ncontact = \"sip:op{n}@10.0.0.{n}\"\n\
+                 skills = [\"state\"]\n"
+            )
+        })
+        .collect();
+    let queue = "[[queue]]\nname = \"q\"\nskills = [\"state\"]\n";
+    let house = |last: &str| {
+        let mut text = format!("{agents}{queue}");
+        for (n, hours) in ["06:00-14:00", "14:00-22:00", "22:00-06:00"].iter().enumerate() {
+            for crew in 0..3 {
+                let on = ["1-7", "8-14", if n == 2 && crew == 0 { last } else { "15-21" }];
+                text += &format!(
+                    "[[shift]]\nname = \"s{n}{crew}\"\nhours = \"{hours}\"\n\
+                     agents = [\"op{crew}\"]\n\
+                     rota = {{ from = \"2026-11-23\", round = 21, on = \"{}\" }}\n",
+                    on[(n + crew) % 3]
+                );
+            }
+        }
+        text
+    };
+    assert!(read(&house("15-21")).is_ok(), "{:?}", read(&house("15-21")));
+    one(
+        &house("15-20"),
+        "16: nobody who serves queue \"q\" is on shift on 2026-11-23 from 00:00 to 06:00, by \
+         their rotas; close the gap, add [[queue.overflow]] with unstaffed = true, or say what \
+         becomes of callers then: when_unstaffed = \"callback\", or \"wait\"",
+    );
+}
+
+#[test]
 fn a_day_that_leaves_a_queue_alone_is_a_gap_with_its_date() {
     let agent = "[[agent]]\nid = \"op1\"\ncontact = \"sip:op1@10.0.0.5\"\nskills = [\"state\"]\n";
     let queue = "[[queue]]\nname = \"q\"\nskills = [\"state\"]\n";

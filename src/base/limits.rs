@@ -116,6 +116,8 @@ pub const TUNES_MAX: usize = 10_000;
 /// Ways to numbers outside in one configuration.
 pub const ROUTES_MAX: usize = 1_000;
 pub const SHIFTS_MAX: usize = 1_000;
+/// Days of a round of a shift's rota, and those in which the gaps of rotas are looked for.
+pub const ROTA_DAYS_MAX: u32 = 366;
 pub const HOLIDAYS_MAX: usize = 1_000;
 /// Ways out of one queue.
 pub const OVERFLOWS_MAX: usize = 16;

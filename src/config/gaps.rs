@@ -1,7 +1,8 @@
 //! Whether the roster leaves a queue alone: at some time of an ordinary week, or on a day that
 //! differs. One that somebody outside the roster serves, or that says what becomes of its callers
 //! then, is not left alone; nor is one that overflows, while it is unstaffed, to where somebody is.
-//! Of a day that differs only those are looked at who work less than on others of its weekday.
+//! Of a day that differs only those are looked at who work less than otherwise then. Where rotas
+//! are, no week is like the next: then each day is looked at, until all of them have come round.
 
 use super::minutes::{DAY, Day, WEEK, counted, gaps};
 use super::mistake::{Log, Place};
@@ -9,9 +10,11 @@ use super::settings::Settings;
 use super::shifts::DAYS;
 use super::tree::{Table, Value};
 use crate::acd::{Elsewhere, Exception, QueueSettings, Shift, When, members_on, works};
-use crate::base::Id;
+use crate::base::{Id, limits};
 use crate::call::Centre;
+use jiff::ToSpan;
 use jiff::civil::Date;
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 const INSTEAD: &str = "add [[queue.overflow]] with unstaffed = true, or say what becomes of \
@@ -32,17 +35,28 @@ pub fn find(written: &Written, settings: &Settings, log: &mut Log) {
     for (at, queue) in settings.acd.queues.iter().enumerate() {
         let Some(crews) = cover.queues.get(at).and_then(Option::as_ref) else { continue };
         let all = gaps(&cover.week_of(crews));
+        let who = format!("nobody who serves queue \"{}\" is on shift", queue.name);
         let Some(&(from, until)) = all.first() else {
             sound.push((at, crews));
             continue;
         };
+        if cover.takes_turns(crews) {
+            match cover.gap_of_rotas(crews) {
+                None => sound.push((at, crews)),
+                Some((date, (from, until))) => {
+                    let (from, until) = (clock(from), clock(until));
+                    let what = format!("{who} on {date} from {from} to {until}, by their rotas");
+                    log.add(place, what, format!("close the gap, {INSTEAD}"));
+                }
+            }
+            continue;
+        }
         let more = match all.len() - 1 {
             0 => String::new(),
             1 => ", and once more a week".into(),
             n => format!(", and {n} times more a week"),
         };
         let (from, until) = (moment(from), moment(until));
-        let who = format!("nobody who serves queue \"{}\" is on shift", queue.name);
         let what = format!("{who} from {from} to {until}{more}");
         log.add(place, what, format!("close the gap, {INSTEAD}"));
     }
@@ -52,7 +66,7 @@ pub fn find(written: &Written, settings: &Settings, log: &mut Log) {
         }
         let Some(other) = cover.on(date) else { continue };
         sound.retain(|&(at, crews)| {
-            let Some((from, until)) = cover.gap_of(crews, &other) else { return true };
+            let Some((from, until)) = cover.gap_of(crews, date, &other) else { return true };
             let name = &settings.acd.queues[at].name;
             let who = format!("nobody who serves queue \"{name}\" is on shift");
             let what = format!("{who} on {date} from {} to {}", clock(from), clock(until));
@@ -75,9 +89,8 @@ struct Served {
     ways: Vec<Option<usize>>,
 }
 
-/// A date on which somebody works less than on others of its weekday.
+/// A date on which somebody works less than otherwise then.
 struct Other {
-    weekday: usize,
     /// When those work of whom it may differ, and whom of them that day has for less.
     crews: BTreeMap<Crew, Day>,
     fewer: BTreeSet<Crew>,
@@ -86,8 +99,10 @@ struct Other {
 struct Cover<'a> {
     settings: &'a Settings,
     crew_of: BTreeMap<&'a str, Crew>,
-    /// Of each crew: the ordinary week, and the shifts on which some of them ever are.
+    /// Of each crew: the ordinary week, less shifts that have a rota; those; and all on which some
+    /// of them ever are.
     weeks: Vec<[Day; 7]>,
+    turns: Vec<BTreeSet<usize>>,
     comes: Vec<BTreeSet<usize>>,
     /// Of each shift, by its place: the crews who are on it ordinarily, and its exceptions.
     crews: Vec<BTreeSet<Crew>>,
@@ -130,6 +145,7 @@ impl<'a> Cover<'a> {
             settings,
             excepted: BTreeMap::new(),
             weeks: vec![[Day::NONE; 7]; known.len()],
+            turns: vec![BTreeSet::new(); known.len()],
             comes: vec![BTreeSet::new(); known.len()],
             crews: Vec::new(),
             exceptions: exceptions.collect(),
@@ -150,6 +166,10 @@ impl<'a> Cover<'a> {
             self.comes[crew].insert(at);
         }
         for &crew in &crews {
+            if shift.rota.is_some() {
+                self.turns[crew].insert(at);
+                continue;
+            }
             for day in (0..7).filter(|day| shift.days[*day]) {
                 self.weeks[crew][day].fill(shift.today());
                 self.weeks[crew][(day + 1) % 7].fill(shift.day_after());
@@ -165,30 +185,71 @@ impl<'a> Cover<'a> {
         std::array::from_fn(|day| together(crews.iter().map(|&crew| &self.weeks[crew][day])))
     }
 
-    fn gap_of(&self, crews: &BTreeSet<Crew>, other: &Other) -> Option<(usize, usize)> {
+    /// Whether some of them work by a rota.
+    fn takes_turns(&self, crews: &BTreeSet<Crew>) -> bool {
+        crews.iter().any(|crew| !self.turns[*crew].is_empty())
+    }
+
+    /// The first in which nobody is there, of all days that their rotas can make; or of a year,
+    /// where it takes them longer to come round together.
+    fn gap_of_rotas(&self, crews: &BTreeSet<Crew>) -> Option<(Date, (usize, usize))> {
+        let turns: BTreeSet<usize> =
+            crews.iter().flat_map(|crew| &self.turns[*crew]).copied().collect();
+        let rotas = turns.iter().filter_map(|at| self.settings.roster.shifts[*at].rota.as_ref());
+        let days = rotas.clone().fold(7, |days, rota| lcm(days, rota.on.len()));
+        let first = rotas.map(|rota| rota.from).min()?;
+        let mut dates = first.series(1.days()).take(days.min(limits::ROTA_DAYS_MAX as usize));
+        dates.find_map(|date| Some((date, self.ordinary_of(crews, date).first_gap()?)))
+    }
+
+    /// The ordinary day of these crews, of whom some work by a rota.
+    fn ordinary_of(&self, crews: &BTreeSet<Crew>, date: Date) -> Day {
+        together(crews.iter().map(|&crew| self.ordinary(crew, date)))
+    }
+
+    /// When this crew works on that date where nothing differs.
+    fn ordinary(&self, crew: Crew, date: Date) -> Day {
+        let mut day = self.weeks[crew][weekday(date)].clone();
+        let before = date.yesterday().ok();
+        for &at in &self.turns[crew] {
+            counted(1);
+            let shift = &self.settings.roster.shifts[at];
+            if works(shift, date, None, None) {
+                day.fill(shift.today());
+            }
+            if before.is_some_and(|before| works(shift, before, None, None)) {
+                day.fill(shift.day_after());
+            }
+        }
+        day
+    }
+
+    fn gap_of(&self, crews: &BTreeSet<Crew>, date: Date, other: &Other) -> Option<(usize, usize)> {
         if crews.is_disjoint(&other.fewer) {
             return None;
         }
-        let day = |crew: &Crew| other.crews.get(crew).unwrap_or(&self.weeks[*crew][other.weekday]);
+        let day = |crew: &Crew| match other.crews.get(crew) {
+            Some(day) => day.clone(),
+            None => self.ordinary(*crew, date),
+        };
         together(crews.iter().map(day)).first_gap()
     }
 
     /// What differs on that date, where somebody works less.
     fn on(&self, date: Date) -> Option<Other> {
-        let weekday = weekday(date);
         let before = date.yesterday().ok();
         let days = [Some(date), before].into_iter().flatten();
         let suspects: BTreeSet<Crew> = days.flat_map(|day| self.differing(day)).collect();
         let is_fewer = |crew: &&Crew| {
-            let ordinary = &self.weeks[**crew][weekday];
-            !self.day_of(**crew, date, Some(ordinary)).covers(ordinary)
+            let ordinary = self.ordinary(**crew, date);
+            !self.day_of(**crew, date, Some(&ordinary)).covers(&ordinary)
         };
         let fewer: BTreeSet<Crew> = suspects.iter().filter(is_fewer).copied().collect();
         if fewer.is_empty() {
             return None;
         }
         let crews = suspects.into_iter().map(|crew| (crew, self.day_of(crew, date, None)));
-        Some(Other { weekday, crews: crews.collect(), fewer })
+        Some(Other { crews: crews.collect(), fewer })
     }
 
     /// The crews of each shift that on this date is not as it is otherwise.
@@ -196,8 +257,11 @@ impl<'a> Cover<'a> {
         let shifts = &self.settings.roster.shifts;
         let on_holiday = self.holidays.get(&date).into_iter().flat_map(|named| {
             counted(shifts.len());
-            let ordinary = shifts.iter().map(|shift| shift.days[weekday(date)]).enumerate();
-            ordinary.filter(|(at, works)| named.contains(at) != *works).map(|(at, _)| at)
+            let on = |shift: &Shift, named| works(shift, date, None, named);
+            let differs = move |(at, shift): &(usize, &Shift)| {
+                on(shift, None) != on(shift, Some(named.contains(at)))
+            };
+            shifts.iter().enumerate().filter(differs).map(|(at, _)| at)
         });
         let own = on_holiday.flat_map(|at| self.crews[at].iter().copied());
         let excepted = self.excepted.get(&date).into_iter().flatten();
@@ -249,15 +313,24 @@ impl<'a> Cover<'a> {
     }
 }
 
-fn together<'d>(days: impl Iterator<Item = &'d Day>) -> Day {
+fn together(days: impl Iterator<Item = impl Borrow<Day>>) -> Day {
     let mut all = Day::NONE;
     for day in days {
-        all.add(day);
+        all.add(day.borrow());
         if all.is_full() {
             break;
         }
     }
     all
+}
+
+/// After how many days both have come round.
+fn lcm(a: usize, b: usize) -> usize {
+    let (mut gcd, mut rest) = (a, b);
+    while rest > 0 {
+        (gcd, rest) = (rest, gcd % rest);
+    }
+    (a / gcd.max(1)).saturating_mul(b)
 }
 
 fn weekday(date: Date) -> usize {

@@ -21,6 +21,7 @@ mod queues;
 mod recording;
 mod reports;
 mod retention;
+mod rota;
 mod routes;
 mod secret;
 mod section;

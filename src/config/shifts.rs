@@ -2,6 +2,7 @@
 
 use super::agents;
 use super::mistake::{Log, Place, Wrong, choose, wrong};
+use super::rota;
 use super::section::{At, Section, kind};
 use super::settings::Settings;
 use super::tree::{Table, Value};
@@ -51,6 +52,7 @@ fn shift(section: &mut Section, known: &Known) -> Option<Shift> {
     let name = section.text("name", value::name);
     let hours = section.text("hours", hours);
     let days = days(section);
+    let rota = rota::rota(section);
     let roles = [
         ("supervisors", Role::Supervisor),
         ("agents", Role::Operator),
@@ -74,7 +76,7 @@ fn shift(section: &mut Section, known: &Known) -> Option<Shift> {
     let auto = section.flag("auto").unwrap_or(false);
     let exceptions = exceptions(section, &members, known);
     let (from, until) = hours?.it;
-    Some(Shift { name: name?.it, from, until, days, members, minima, auto, exceptions })
+    Some(Shift { name: name?.it, from, until, days, rota, members, minima, auto, exceptions })
 }
 
 /// `minimum = 5` of anybody, or `{ supervisor = 1, operator = 4, counsellor = 1 }`: of those who
@@ -240,7 +242,7 @@ fn exceptions(section: &mut Section, members: &[Member], known: &Known) -> Vec<E
     found
 }
 
-fn date(raw: &str) -> Result<Date, Wrong> {
+pub fn date(raw: &str) -> Result<Date, Wrong> {
     raw.parse().or_else(|_| wrong("is no date", "write it as \"2026-11-25\""))
 }
 

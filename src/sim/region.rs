@@ -188,6 +188,7 @@ impl Plan {
             from,
             until,
             days: [true; 7],
+            rota: None,
             members: (0..self.agents.len() as u16)
                 .filter(|&agent| of(agent))
                 .map(|agent| Member { agent: agent_name(agent), role: Role::Operator })

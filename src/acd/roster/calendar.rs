@@ -142,6 +142,8 @@ pub fn works(
     let weekday = date.weekday().to_monday_zero_offset() as usize;
     match (exception, named) {
         (Some(exception), _) if exception.off => false,
+        // On a holiday too: its people are on another shift then, or have done their days.
+        _ if shift.rota.as_ref().is_some_and(|rota| !rota.is_on(date)) => false,
         // Who comes on a holiday has been asked to.
         (_, Some(named)) => named,
         (_, None) => shift.days.get(weekday).copied().unwrap_or(false),

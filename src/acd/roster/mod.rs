@@ -9,7 +9,7 @@ mod calendar;
 mod settings;
 
 pub use calendar::{Calendar, DAY_MINUTES, OnDay, members_on, works};
-pub use settings::{Exception, Holiday, Member, Minimum, Role, RosterSettings, Shift};
+pub use settings::{Exception, Holiday, Member, Minimum, Role, RosterSettings, Rota, Shift};
 
 use super::agent::{Agent, Duty};
 use super::{Desk, Effect, Wish};

@@ -31,6 +31,8 @@ pub struct Shift {
     pub until: u16,
     /// From Monday to Sunday.
     pub days: [bool; 7],
+    /// Of those days, whose turn it is. None: every one.
+    pub rota: Option<Rota>,
     pub members: Vec<Member>,
     /// Fewer who can be reached before and at its start, or who are logged in five minutes later,
     /// is an alarm, each for itself.
@@ -63,6 +65,24 @@ impl Shift {
     /// Its members, and those who come in their place on some day: all who are on the roster by it.
     pub fn everybody(&self) -> impl Iterator<Item = &Member> {
         self.members.iter().chain(self.exceptions.iter().flat_map(|day| &day.instead))
+    }
+}
+
+/// Days on and days off that come round again, over the end of every week, before `from` too: three
+/// crews that change by the week, six days on and two off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rota {
+    /// A day with which a round begins.
+    pub from: Date,
+    /// Of each day of a round, whether it is on. At least one.
+    pub on: Vec<bool>,
+}
+
+impl Rota {
+    pub fn is_on(&self, date: Date) -> bool {
+        let days = date.duration_since(self.from).as_hours() / 24;
+        let round = i64::try_from(self.on.len()).unwrap_or(1).max(1);
+        self.on.get(days.rem_euclid(round) as usize).copied().unwrap_or(false)
     }
 }
 

@@ -11,6 +11,7 @@ fn shift(name: &str, from: u16, until: u16) -> Shift {
         from: from * 60,
         until: until * 60,
         days: [true; 7],
+        rota: None,
         members: vec![Member { agent: format!("op-{name}"), role: Role::Operator }],
         minima: Vec::new(),
         auto: true,
@@ -114,6 +115,60 @@ fn days_of_the_week_holidays_and_exceptions() {
         turns.iter().flat_map(|t| calendar.members(t)).map(|m| m.agent.as_str()).collect()
     };
     assert_eq!((members(23), members(26)), (vec!["op-evening"], vec!["op9"]));
+}
+
+#[test]
+fn crews_that_change_by_the_week_and_six_days_on_and_two_off_come_round_for_years() {
+    let from = date(2026, 11, 23);
+    let rota = |on: &[bool]| Some(Rota { from, on: on.to_vec() });
+    let mut settings = three();
+    let mut third = [false; 21];
+    third[..7].fill(true);
+    for (n, shift) in settings.shifts.iter_mut().enumerate() {
+        // One crew on all three: each begins a week after the other.
+        shift.rota = rota(&third);
+        third.rotate_right(7);
+        shift.exceptions = Vec::new();
+        shift.name = format!("crew-{n}");
+    }
+    let six = Shift {
+        rota: rota(&[true, true, true, true, true, true, false, false]),
+        ..shift("six", 0, 24)
+    };
+    settings.shifts.push(six);
+    settings.holidays = vec![Holiday {
+        date: date(2026, 11, 30),
+        name: String::new(),
+        shifts: vec!["crew-0".into(), "crew-1".into()],
+    }];
+    // The plain reading: a step a day, forwards and back.
+    let step = |days: i32| if days >= 0 { 1 } else { -1 };
+    for days in [-400, -22, -9, -8, -2, -1, 0, 5, 6, 7, 8, 14, 21, 300, 1_000] {
+        let (mut day, mut week, mut turn, mut today) = (0, 0, 0, from);
+        while day != days {
+            day += step(days);
+            today = if days > 0 { today.tomorrow().unwrap() } else { today.yesterday().unwrap() };
+            week = (week + 21 + step(days)) % 21;
+            turn = (turn + 8 + step(days)) % 8;
+        }
+        let hours = [8, 15, 23];
+        for (crew, hour) in (0..).zip(hours) {
+            let found = names(&settings, at("Asia/Kolkata", today, hour, 0));
+            let mut expected = Vec::new();
+            if week / 7 == crew {
+                expected.push(format!("crew-{crew}"));
+            }
+            if turn < 6 && today != date(2026, 11, 30) {
+                expected.push("six".into());
+            }
+            let sorted = |mut names: Vec<String>| {
+                names.sort();
+                names
+            };
+            let found = sorted(found.iter().map(|name| name.to_string()).collect());
+            assert_eq!(found, sorted(expected), "{days} {hour}");
+        }
+    }
 }
 
 #[test]

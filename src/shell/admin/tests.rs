@@ -319,6 +319,7 @@ fn state(settings: &mut config::Settings) {
         from: 0,
         until: 720,
         days: [true; 7],
+        rota: None,
         members: vec![acd::Member { agent: agent.into(), role: acd::Role::Operator }],
         minima: Vec::new(),
         auto: false,

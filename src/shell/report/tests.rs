@@ -26,6 +26,7 @@ fn morning() -> RosterSettings {
         from: 6 * 60,
         until: 14 * 60,
         days: [true; 7],
+        rota: None,
         members: Vec::new(),
         minima: Vec::new(),
         auto: false,
