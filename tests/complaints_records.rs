@@ -72,13 +72,6 @@ fn q34_rows_are_calls_whatever_fails() {
 }
 
 #[test]
-fn q35_reloads_under_load_drop_nobody() {
-    reloads(600);
-}
-
-/// The full size: `cargo test --release --test complaints_records -- --ignored`.
-#[test]
-#[ignore = "ten thousand reloads take minutes"]
 fn q35_ten_thousand_reloads_under_load_drop_nobody() {
     reloads(10_000);
 }

@@ -1,6 +1,6 @@
 //! Complaint Q44: nothing grows with the number of calls that are over. The whole core is driven
 //! with calls, one day after the other; what it remembers of them when all is forgotten, and what
-//! the process takes, must be what it was in the beginning.
+//! the process takes, must be what it was in the beginning. And Q23: no event of them is a stall.
 
 #[path = "../benches/harness.rs"]
 mod harness;
@@ -17,6 +17,8 @@ const A_DAY: usize = 20_000;
 /// Octets by which times and numbers that count may become longer: 500 agents have some each, and a
 /// day's are shorter than a month's. An octet a call would be seen.
 const LONGER: usize = 6_000;
+/// Who wait at once at the end of a day.
+const CROWD: usize = 1_000;
 
 /// What a journal's snapshot would hold: everything that the core knows.
 fn memory(world: &World) -> usize {
@@ -54,6 +56,21 @@ fn soak(days: usize, a_day: usize) -> (u64, usize) {
 #[test]
 fn q44_what_the_core_remembers_does_not_grow_with_the_calls_that_are_over() {
     soak(10, 7);
+}
+
+#[test]
+fn q23_no_event_of_three_days_with_a_crowd_in_line_each_takes_a_second() {
+    let mut world = World::new();
+    world.longest = Some(0);
+    for day in 0..3 {
+        calls(&mut world, day * 7..day * 7 + 7, 7);
+        world.crowd(day, CROWD);
+    }
+    assert_eq!(world.records, 3 * (7 * SIDE_BY_SIDE + CROWD), "a record for every call");
+    // The clock of the thread: a busy machine takes none of it.
+    let longest = Duration::from_nanos(world.longest.unwrap());
+    println!("the longest of {} messages took {longest:?}", world.messages);
+    assert!(longest < Duration::from_secs(1), "{longest:?}");
 }
 
 /// The full size, with the memory of the process.

@@ -13,6 +13,8 @@ use std::time::Duration;
 pub const SIDE_BY_SIDE: usize = 100;
 /// From the answer to the end of the talk.
 const TALK: Duration = Duration::from_secs(3);
+/// By then whoever waits has been told of it, and is asked whether they are there.
+const PATIENCE: Duration = Duration::from_secs(12);
 /// The longest that anything of a call is remembered.
 const AFTERWARDS: Duration = Duration::from_secs(40);
 const CALLER: &str = "127.0.0.2:5070";
@@ -38,6 +40,8 @@ pub struct World {
     pub records: usize,
     pub messages: usize,
     pub facts: usize,
+    /// CPU time of the longest single event, in nanoseconds, where somebody wants it.
+    pub longest: Option<u64>,
     /// Everything that came in, and every row that came out, where somebody wants it.
     pub heard: Option<Vec<(Now, Event)>>,
     pub rows: Option<Vec<Row>>,
@@ -52,7 +56,7 @@ impl World {
         let mut out = Out::default();
         let switch = Switch::new(settings, 1, now, &mut out);
         let (out, heard, rows) = (Out::default(), None, None);
-        Self { switch, now, out, records: 0, messages: 0, facts: 0, heard, rows }
+        Self { switch, now, out, records: 0, messages: 0, facts: 0, longest: None, heard, rows }
     }
 
     /// One call after the other through each step; what each step of all of them cost.
@@ -74,22 +78,46 @@ impl World {
         let (over, sent) = self.sip(byes);
         let hung_up: Vec<_> = sent.iter().filter(|(_, m)| m.starts_with("BYE")).collect();
         assert_eq!(hung_up.len(), SIDE_BY_SIDE);
-        let closes = |c: &Command| match c {
-            Command::Media(control::Command::Close { port }) => Some(*port),
-            _ => None,
-        };
-        let mut closed: Vec<_> = self.out.commands.drain(..).filter_map(|c| closes(&c)).collect();
+        let mut closed = self.closed();
         let last = hung_up.iter().map(|(hop, m)| (*hop, respond("200 OK", m, ""))).collect();
         let (done, _) = self.sip(last);
-        closed.extend(self.out.commands.drain(..).filter_map(|c| closes(&c)));
+        closed.extend(self.closed());
         assert_eq!(closed.len(), 2 * SIDE_BY_SIDE);
-        let figures = Figures::default();
-        let events = closed.into_iter();
-        let events = events.map(|port| Event::Media(control::Event::Closed { port, figures }));
-        let (figured, _) = self.handle(events.collect());
+        let (figured, _) = self.handle(closed);
         self.now.instant = self.now.instant + AFTERWARDS;
         let (timers, _) = self.handle(vec![Event::Tick]);
         [first, acked, rung, taken, over, done, figured, timers]
+    }
+
+    /// So many come at once to where nobody serves them, are all told so and asked whether they are
+    /// there in one moment, and hang up together.
+    pub fn crowd(&mut self, round: usize, size: usize) {
+        let invite = |n| invite(&format!("w{round}x{n}")).replace("helpline@", "waitline@");
+        let (_, sent) = self.sip((0..size).map(|n| (hop(CALLER), invite(n))).collect());
+        let answers: Vec<_> = sent.iter().filter(|(_, m)| m.starts_with("SIP/2.0 200")).collect();
+        assert_eq!(answers.len(), size);
+        self.sip(answers.iter().map(|(hop, m)| (*hop, ack(m))).collect());
+        self.now.instant = self.now.instant + PATIENCE;
+        let (_, asked) = self.handle(vec![Event::Tick]);
+        assert!(asked.iter().filter(|(_, m)| m.starts_with("OPTIONS")).count() == size);
+        let byes = answers.iter().map(|(hop, m)| (*hop, ack(m).replace("ACK", "BYE")));
+        self.sip(byes.map(|(hop, m)| (hop, m.replace("CSeq: 1", "CSeq: 2"))).collect());
+        let closed = self.closed();
+        assert_eq!(closed.len(), size);
+        self.handle(closed);
+        self.now.instant = self.now.instant + AFTERWARDS;
+        self.handle(vec![Event::Tick]);
+    }
+
+    /// What the ports say that were closed just now.
+    fn closed(&mut self) -> Vec<Event> {
+        let figures = Figures::default();
+        let closes = |c: Command| match c {
+            Command::Media(control::Command::Close { port }) => Some(port),
+            _ => None,
+        };
+        let ports = self.out.commands.drain(..).filter_map(closes);
+        ports.map(|port| Event::Media(control::Event::Closed { port, figures })).collect()
     }
 
     fn sip(&mut self, messages: Vec<(Hop, String)>) -> (u64, Vec<(Hop, String)>) {
@@ -111,7 +139,10 @@ impl World {
         let before = cpu_ns();
         for event in events {
             self.now.instant = self.now.instant + Duration::from_micros(50);
+            let began = self.longest.map(|_| cpu_ns());
             self.switch.handle(self.now, event, &mut self.out);
+            let took = began.map(|began| cpu_ns() - began);
+            self.longest = self.longest.max(took);
         }
         let spent = cpu_ns() - before;
         let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
