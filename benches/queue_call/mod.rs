@@ -13,7 +13,7 @@ use std::time::Duration;
 pub const SIDE_BY_SIDE: usize = 100;
 /// From the answer to the end of the talk.
 const TALK: Duration = Duration::from_secs(3);
-/// By then whoever waits has been told of it, and is asked whether they are there.
+/// By then whoever waits is told of it for the first time.
 const PATIENCE: Duration = Duration::from_secs(12);
 /// The longest that anything of a call is remembered.
 const AFTERWARDS: Duration = Duration::from_secs(40);
@@ -89,8 +89,8 @@ impl World {
         [first, acked, rung, taken, over, done, figured, timers]
     }
 
-    /// So many come at once to where nobody serves them, are all told so and asked whether they are
-    /// there in one moment, and hang up together.
+    /// So many come at once to where nobody serves them, have all that is due by then in one moment,
+    /// and hang up together.
     pub fn crowd(&mut self, round: usize, size: usize) {
         let invite = |n| invite(&format!("w{round}x{n}")).replace("helpline@", "waitline@");
         let (_, sent) = self.sip((0..size).map(|n| (hop(CALLER), invite(n))).collect());
@@ -98,8 +98,7 @@ impl World {
         assert_eq!(answers.len(), size);
         self.sip(answers.iter().map(|(hop, m)| (*hop, ack(m))).collect());
         self.now.instant = self.now.instant + PATIENCE;
-        let (_, asked) = self.handle(vec![Event::Tick]);
-        assert!(asked.iter().filter(|(_, m)| m.starts_with("OPTIONS")).count() == size);
+        self.handle(vec![Event::Tick]);
         let byes = answers.iter().map(|(hop, m)| (*hop, ack(m).replace("ACK", "BYE")));
         self.sip(byes.map(|(hop, m)| (hop, m.replace("CSeq: 1", "CSeq: 2"))).collect());
         let closed = self.closed();
