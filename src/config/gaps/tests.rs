@@ -26,9 +26,12 @@ fn random_roster(rng: &mut Rng) -> String {
         add(&format!("[[agent]]\nid = \"op{n}\"\ncontact = \"sip:op{n}@10.0.0.{n}\""));
         add(&format!("skills = [\"{skill}\", \"s\"]"));
     }
+    // Four ways would lead round in a circle, which is a mistake of another kind.
+    let mut ways = 0;
     for (name, to) in [("a", "b"), ("b", "c"), ("c", "s"), ("s", "a")] {
         add(&format!("[[queue]]\nname = \"{name}\"\nskills = [\"{name}\"]\n#{name}"));
-        if rng.chance(30) {
+        if ways < 3 && rng.chance(30) {
+            ways += 1;
             add(&format!("[[queue.overflow]]\nunstaffed = true\nto = \"queue:{to}\""));
         }
     }
