@@ -17,12 +17,12 @@ pub struct Blots {
 }
 
 impl Blots {
-    /// The rows of a segment that go, up to an offset. `None`: the segment itself has gone since
-    /// somebody looked, and with it what was in it.
+    /// The rows of a segment that go, up to an offset; each is asked about with its own. `None`:
+    /// the segment itself has gone since somebody looked, and with it what was in it.
     pub fn find(
         dir: &Path,
         (segment, upto): (u64, u64),
-        goes: &mut dyn FnMut(&Row) -> bool,
+        goes: &mut dyn FnMut(u64, &Row) -> bool,
     ) -> io::Result<Option<Self>> {
         let path = segment_path(dir, segment);
         let file = match OpenOptions::new().read(true).write(true).open(path) {
@@ -35,7 +35,7 @@ impl Blots {
         while at < upto && lines.read_until(b'\n', &mut text)? > 0 && text.ends_with(b"\n") {
             // What is damaged is no row, and stays for whoever mends it from the journal.
             if let Ok(row) = line::read(&text)
-                && goes(&row)
+                && goes(at, &row)
             {
                 let blot = line::blot(text.len(), &row);
                 blots.push((at, blot.ok_or_else(|| io::Error::other("a row is too short"))?));

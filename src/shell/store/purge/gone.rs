@@ -69,17 +69,14 @@ pub fn note(path: &Path, of: &Path, gone: &[Gone], rules: &Rules) -> io::Result<
 /// The table and the numbers of every purge that is noted in a file. A line that is none, such as
 /// one of which a loss of power has left the half, is told.
 pub fn noted(path: &Path, tell: Tell<'_>) -> Result<Vec<(String, String)>, String> {
-    noted_of(path, None, tell)
+    let proofs = noted_of(path, None, tell)?;
+    Ok(proofs.iter().filter_map(table_and_numbers).collect())
 }
 
 pub type Tell<'t> = &'t mut dyn FnMut(String);
 
-/// The same, of one of those that the file has proofs of.
-pub fn noted_of(
-    path: &Path,
-    of: Option<&str>,
-    tell: Tell<'_>,
-) -> Result<Vec<(String, String)>, String> {
+/// The proofs themselves, of one of those that the file has proofs of.
+pub fn noted_of(path: &Path, of: Option<&str>, tell: Tell<'_>) -> Result<Vec<Value>, String> {
     let text = match std::fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -89,17 +86,13 @@ pub fn noted_of(
     let lines = text.split(|octet| *octet == b'\n').enumerate();
     for (n, line) in lines.filter(|(_, line)| !line.is_empty()) {
         let proof = serde_json::from_slice::<Value>(line).ok();
-        match proof.map(|proof| (is_of(&proof, of), table_and_numbers(&proof))) {
-            Some((true, Some(purge))) => found.push(purge),
-            Some((false, Some(_))) => {}
-            _ => tell(format!("{}:{}: it is no proof of a purge", path.display(), n + 1)),
+        match proof.filter(|proof| table_and_numbers(proof).is_some()) {
+            Some(proof) if of.is_none_or(|of| proof["of"] == of) => found.push(proof),
+            Some(_) => {}
+            None => tell(format!("{}:{}: it is no proof of a purge", path.display(), n + 1)),
         }
     }
     Ok(found)
-}
-
-fn is_of(proof: &Value, of: Option<&str>) -> bool {
-    of.is_none_or(|of| proof["of"] == of)
 }
 
 pub fn table_and_numbers(proof: &Value) -> Option<(String, String)> {

@@ -5,30 +5,51 @@ use super::gone::{Gone, Tell, noted_of};
 use super::{Purged, Rules};
 use crate::core::Row;
 use crate::shell::store::blots::Blots;
-use crate::shell::store::columns::{AGENT_STATES, CALLS};
-use crate::shell::store::verify::cells_of;
+use crate::shell::store::columns::{AGENT_STATES, CALLS, number_of};
+use crate::shell::store::outbox::Position;
+use crate::shell::store::verify::{Ranges, cells_of};
 use crate::shell::store::{outbox, proof, refused};
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
 /// As its proofs are called.
 const OF: &str = "outbox";
+/// And in them what stores had not got yet, by the names of their cursors.
+const NEVER_CAME: &str = "never_came_to";
 
-/// The table and the numbers of what was purged of the outbox in a data folder.
-pub fn blotted(data: &Path, tell: Tell<'_>) -> Result<Vec<(String, String)>, String> {
+/// Numbers of a table's rows by the store that had not got them yet.
+type Waiting = BTreeMap<(String, &'static str), Vec<u64>>;
+
+/// The proofs of what was purged of the outbox in a data folder.
+pub fn blotted(data: &Path, tell: Tell<'_>) -> Result<Vec<Value>, String> {
     noted_of(&proof::of_data(data), Some(OF), tell)
+}
+
+/// The stores that a proof says something was purged for on its way to them, and those numbers.
+pub fn never_came(proof: &Value) -> impl Iterator<Item = (&str, &str)> {
+    let all = proof[NEVER_CAME].as_object().into_iter().flatten();
+    all.filter_map(|(store, seqs)| Some((store.as_str(), seqs.as_str()?)))
 }
 
 pub fn purge(folder: &Path, rules: &Rules, purged: &mut Purged) -> io::Result<()> {
     let end = outbox::extent(folder)?;
     for segment in outbox::segments(folder)? {
         let upto = if segment == end.segment { end.offset } else { u64::MAX };
-        let mut gone = both();
-        let mut goes = |row: &Row| is_old(row, &mut gone, rules);
+        let (mut gone, mut waiting) = (both(), Waiting::new());
+        let cursors = outbox::cursors(folder)?;
+        let mut goes = |offset, row: &Row| {
+            let goes = is_old(row, &mut gone, rules);
+            let at = Position { segment, offset };
+            for (store, _) in cursors.iter().filter(|(_, cursor)| goes && **cursor <= at) {
+                waiting.entry((store.clone(), table_of(row))).or_default().push(number_of(row));
+            }
+            goes
+        };
         let Some(found) = Blots::find(folder, (segment, upto), &mut goes)? else { continue };
         if !rules.wish.dry_run {
-            note(&gone, rules)?;
+            note(&gone, waiting, rules)?;
             found.blot()?;
         }
         purged.add(&gone);
@@ -39,12 +60,21 @@ pub fn purge(folder: &Path, rules: &Rules, purged: &mut Purged) -> io::Result<()
         let rows = refused::rows(folder, &name)?.into_iter();
         let (old, kept): (Vec<Row>, Vec<Row>) = rows.partition(|row| is_old(row, &mut gone, rules));
         if !rules.wish.dry_run && !old.is_empty() {
-            note(&gone, rules)?;
+            let mut waiting = Waiting::new();
+            for row in &old {
+                let key = (name.clone(), table_of(row));
+                waiting.entry(key).or_default().push(number_of(row));
+            }
+            note(&gone, waiting, rules)?;
             refused::keep(folder, &name, &kept)?;
         }
         purged.add(&gone);
     }
     Ok(())
+}
+
+fn table_of(row: &Row) -> &'static str {
+    if matches!(row, Row::Call(_)) { CALLS.name } else { AGENT_STATES.name }
 }
 
 fn both() -> [Gone; 2] {
@@ -60,9 +90,15 @@ fn is_old(row: &Row, gone: &mut [Gone; 2], rules: &Rules) -> bool {
 }
 
 /// First the proof: what it names and is there still goes next time.
-fn note(gone: &[Gone; 2], rules: &Rules) -> io::Result<()> {
-    let told = gone.iter().filter(|gone| gone.count() > 0);
-    let told: Vec<Value> =
-        told.map(|gone| gone.proof(rules).told_of(OF, gone.table.name)).collect();
+fn note(gone: &[Gone; 2], waiting: Waiting, rules: &Rules) -> io::Result<()> {
+    let some = gone.iter().filter(|gone| gone.count() > 0);
+    let mut told: Vec<Value> =
+        some.map(|gone| gone.proof(rules).told_of(OF, gone.table.name)).collect();
+    for ((store, table), mut seqs) in waiting {
+        seqs.sort_unstable();
+        if let Some(told) = told.iter_mut().find(|told| told["table_name"] == table) {
+            told[NEVER_CAME][store] = json!(Ranges::of(seqs).to_string());
+        }
+    }
     proof::note(&rules.settings.data, &told)
 }

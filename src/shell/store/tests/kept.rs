@@ -84,6 +84,12 @@ fn rows_are_blotted_in_the_outbox_where_they_lie_and_stores_go_on_behind_them() 
     }
     let again = purge_all(&settings, "/outbox", false);
     assert_eq!((again[0].calls, proofs(&folder).len()), (0, 2), "once, with one proof");
+    // What the store had, and has lost without a proof of its own, is missing all the same.
+    let text = std::fs::read_to_string(&lines).unwrap();
+    let rest: Vec<&str> = text.lines().filter(|line| !line.contains("\"seq\":2,")).collect();
+    std::fs::write(&lines, rest.join("\n") + "\n").unwrap();
+    let verdict = verify(&settings, "").unwrap().remove(0);
+    assert!(verdict.wrong > 0 && verdict.named[0].contains("number 2"), "{verdict}");
 }
 
 /// The disk was full, or the power went.
@@ -111,9 +117,12 @@ fn what_was_too_old_before_a_store_had_it_is_not_missing_there() {
     let stores = [config::Store::JsonLines { path: folder.0.join("records.jsonl") }];
     let settings = settings(&folder, &stores);
     let rows: Vec<Row> = (1..=6).map(call).collect();
-    open(&folder.0.join("outbox")).unwrap().append(&rows).unwrap();
+    // It is known, has the first, and is away when the others come.
+    run(&folder, configured(&folder, &stores), std::iter::once(call(1)));
+    open(&folder.0.join("outbox")).unwrap().append(&rows[1..]).unwrap();
     journal_of(&folder, &rows);
     purge_all(&settings, "/outbox", false);
+    assert_eq!(proofs(&folder)[0]["never_came_to"].as_object().unwrap().len(), 1);
     let (place, metrics) = (configured(&folder, &stores), Metrics::new());
     let outbox = folder.0.join("outbox");
     let started = start(&outbox, place, pace(), &metrics, Box::new(|_, _| true)).unwrap();

@@ -147,7 +147,7 @@ impl<'t> Look<'t> {
     ) {
         let own = purged.count();
         // What was too old before the store had it is not missing either.
-        purged.join(self.truth.purged().clone());
+        purged.join(self.truth.never_came_to(&verdict.store));
         let mut missing = BTreeSet::new();
         for (key, cells) in self.truth.iter().filter(|(key, _)| !self.seen.contains(*key)) {
             let seq = self.table.seq_of(cells);

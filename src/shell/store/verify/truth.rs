@@ -18,6 +18,8 @@ pub struct Rows {
     calls: BTreeMap<String, u64>,
     /// Those that were purged of the outbox, whether a store had them or not; legs by their calls.
     purged: Ranges,
+    /// Of these those that a store had not got yet, by the name of its cursor.
+    never_came: BTreeMap<String, Ranges>,
 }
 
 pub struct Truth {
@@ -54,7 +56,8 @@ impl Truth {
         let tell = &mut |flaw| flaws.push(flaw);
         let (from, all) = (Position::default(), usize::MAX);
         let rows = outbox::read_and_tell(&outbox, from, end, all, tell).map_err(sentence)?.0;
-        for (table, seqs) in purge::blotted(data, &mut |flaw| flaws.push(flaw))? {
+        for proof in purge::blotted(data, &mut |flaw| flaws.push(flaw))? {
+            let Some((table, seqs)) = purge::table_and_numbers(&proof) else { continue };
             let Some(ranges) = Ranges::read(&seqs) else {
                 flaws.push(format!("a proof names no numbers: \"{seqs}\""));
                 continue;
@@ -64,6 +67,10 @@ impl Truth {
             for (known, rows) in TABLES.iter().zip(&mut truth.tables) {
                 if known.name == table || (known.name == LEGS.name && table == CALLS.name) {
                     rows.purged.join(ranges.clone());
+                    for (store, seqs) in purge::never_came(&proof) {
+                        let never = rows.never_came.entry(store.into()).or_default();
+                        Ranges::read(seqs).into_iter().for_each(|ranges| never.join(ranges));
+                    }
                 }
             }
         }
@@ -158,8 +165,9 @@ impl Rows {
         self.rows.iter()
     }
 
-    pub fn purged(&self) -> &Ranges {
-        &self.purged
+    /// What was purged on its way to a store.
+    pub fn never_came_to(&self, store: &str) -> Ranges {
+        self.never_came.get(&file_name(store)).cloned().unwrap_or_default()
     }
 
     /// The number of the call that a leg is of.
