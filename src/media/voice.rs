@@ -8,13 +8,15 @@ use super::effect::{Effect, Frame};
 use super::port::PAYLOAD_MAX;
 use super::reports::Ours;
 use super::sound::Encoder;
-use crate::base::PortId;
+use crate::base::{Instant, PortId};
 use crate::wire::codec::Codec;
 use crate::wire::opus::{self, Terms};
 use crate::wire::rtp::{Header, Rtp};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+/// Microseconds of 20 ms.
+const ROUND: u64 = 20_000;
 /// A packet that comes later than so many after it is lost.
 const LATE: u16 = 100;
 
@@ -48,12 +50,15 @@ pub struct Voice {
 }
 
 impl Voice {
-    /// `dice`: for what a stranger should not guess (RFC 3550 section 5.1).
-    pub fn new(dice: u64) -> Self {
+    /// `dice`: for what a stranger should not guess (RFC 3550 section 5.1). Numbers are not drawn:
+    /// they begin where a stream would be by now that had begun when the clock did, so that whoever
+    /// waits hears the next process, under another SSRC, go on counting where this one dies: see
+    /// [`Voice::follow`].
+    pub fn new(dice: u64, now: Instant) -> Self {
         Self {
             ssrc: dice as u32,
-            sequence: (dice >> 32) as u16,
-            timestamp: (dice >> 24) as u32,
+            sequence: (now.0 / ROUND) as u16,
+            timestamp: 0,
             round: None,
             packets: 0,
             octets: 0,
@@ -161,6 +166,9 @@ impl Voice {
         // Two in one round, as a tune ends and a room begins: no two packets have one timestamp.
         let rounds = self.round.map_or(1, |before| round.saturating_sub(before)).max(1);
         let marker = self.round.is_none() || rounds != 1;
+        if self.round.is_none() {
+            self.timestamp = (round as u32).wrapping_mul(ticks);
+        }
         // Whoever speaks after it follows it.
         self.source = None;
         self.timestamp = self.timestamp.wrapping_add((rounds as u32).wrapping_mul(ticks));

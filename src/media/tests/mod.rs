@@ -62,10 +62,15 @@ pub fn voice(sequence: u16) -> Vec<u8> {
 
 impl World {
     pub fn new() -> Self {
+        Self::begun(1, Instant(1_000_000))
+    }
+
+    /// One whose dice fall otherwise, at another time.
+    pub fn begun(seed: u64, now: Instant) -> Self {
         let mut tunes = Tunes::default();
         tunes.insert(MUSIC, Tune::new(&vec![1_000; 160 * 50]));
         tunes.insert(PROMPT, Tune::new(&[2_000; 160 * 4 + 1]));
-        Self { engine: Engine::new(1, Arc::new(tunes)), now: Instant(1_000_000), out: Vec::new() }
+        Self { engine: Engine::new(seed, Arc::new(tunes)), now, out: Vec::new() }
     }
 
     /// A world with these ports open and agreed.

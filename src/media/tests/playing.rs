@@ -42,6 +42,25 @@ fn music_comes_at_50_packets_a_second_in_the_far_ends_law() {
     }
 }
 
+/// A process dies, and the next one opens the port anew: there are telephones that drop whatever is
+/// numbered below what they have heard, in spite of a new SSRC.
+#[test]
+fn q37_music_goes_on_under_later_numbers_in_the_next_process() {
+    for seed in 1..20 {
+        let mut world = listening(far(A), MUSIC, true);
+        world.pass(30_000);
+        let (_, last, time) = head(world.frames().last().unwrap());
+        let mut next = World::begun(seed, world.now + Duration::from_millis(500));
+        next.open(NEAR());
+        next.command(Command::Agree { port: NEAR(), far: far(A) });
+        next.command(Command::music(NEAR(), MUSIC, next.now));
+        next.pass(100);
+        let (_, first, began) = head(&next.frames()[0]);
+        assert!((1..100).contains(&first.wrapping_sub(last)), "{last}, and then {first}");
+        assert!((160..16_000).contains(&began.wrapping_sub(time)), "{time}, and then {began}");
+    }
+}
+
 #[test]
 fn a_prompt_ends_with_its_last_frame_and_says_so() {
     let mut world = listening(far(A), PROMPT, false);
