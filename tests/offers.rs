@@ -76,10 +76,19 @@ fn op1_dials(stage: &mut Stage, number: &str, offer: &str) -> &'static str {
 
 /// What the phone at `address` says to the INVITE that it had last.
 fn answers(stage: &mut Stage, address: &str, status: &str, body: &str) {
+    answers_as(stage, (address, "far"), status, body);
+}
+
+/// The same of one that has this tag, unless it has one already.
+fn answers_as(stage: &mut Stage, (address, tag): (&str, &str), status: &str, body: &str) {
     let to = address.parse().unwrap();
     let (_, invite) = stage.invites.iter().rev().find(|(at, _)| *at == to).unwrap().clone();
+    let tag = match field(&invite, "To").contains("tag=") {
+        true => String::new(),
+        false => format!(";tag={tag}"),
+    };
     let text = format!(
-        "SIP/2.0 {status}\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag=far\r\nCall-ID: {}\r\nCSeq: {}\r\n\
+        "SIP/2.0 {status}\r\nVia: {}\r\nFrom: {}\r\nTo: {}{tag}\r\nCall-ID: {}\r\nCSeq: {}\r\n\
          Contact: <sip:far@10.9.9.9>\r\n\r\n",
         field(&invite, "Via"),
         field(&invite, "From"),
@@ -343,13 +352,7 @@ fn a_caller_who_seals_is_answered_so_and_a_kill_later_it_is_the_same_key() {
     let own = keys(&answer)[0].strip_prefix("7 AES_CM_128_HMAC_SHA1_80 ").expect(&answer);
     assert_ne!(own, KEY);
     stage.kill();
-    let text = format!(
-        "INVITE sip:181@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {OP1};branch=z9hG4bKo2\r\n\
-         From: <sip:op1@helpline.example>;tag=fo1\r\nTo: {}\r\nCall-ID: o1\r\n\
-         CSeq: 2 INVITE\r\nContact: <sip:op1@{OP1}>\r\nMax-Forwards: 70\r\n\r\n",
-        field(&answer, "To")
-    );
-    stage.say(OP1, with_body(&text, &sealed(1, KEY)));
+    stage.say(OP1, with_body(&again(&answer, 2), &sealed(1, KEY)));
     let again = stage.heard_at(OP1);
     assert!(again.starts_with("SIP/2.0 200 "), "{again}");
     assert_eq!(keys(&again), [format!("1 AES_CM_128_HMAC_SHA1_80 {own}")]);
@@ -396,10 +399,7 @@ fn a_phone_that_has_to_seal_is_offered_keys_and_may_not_answer_without() {
         assert!(media_lines(&invite)[0].contains(" RTP/SAVP "), "{invite}");
         let suites: Vec<&str> =
             keys(&invite).iter().map(|key| key.split(' ').nth(1).unwrap()).collect();
-        assert_eq!(
-            suites,
-            ["AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"]
-        );
+        assert_eq!(suites, ["AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_80"]);
         answers(&mut stage, OP1, "200 OK", &answer);
         let good = keys(&answer).first().is_some_and(|key| key.starts_with("2 "));
         assert_eq!(stage.heard_at("10.9.9.9:5060").starts_with("ACK "), good, "{answer}");
@@ -408,4 +408,99 @@ fn a_phone_that_has_to_seal_is_offered_keys_and_may_not_answer_without() {
         };
         assert_eq!(stage.facts.iter().any(talks), good, "{answer}");
     }
+}
+
+/// Where a phone that we rang says that it is.
+const FAR: &str = "10.9.9.9:5060";
+/// To the first line of our offers.
+const GCM: &str = "a=crypto:1 AEAD_AES_128_GCM inline:AAECAwQFBgcICQoLDA0ODwABAgMEBQYHCAkKCw==\r\n";
+
+#[test]
+fn a_phone_that_seals_answers_early_and_again_and_whichever_fork_answers_has_its_own_suite() {
+    let gcm = sdp(&format!("{}{GCM}", audio("IP4 10.9.9.9", 30_000, "8").replace("AVP", "SAVP")));
+    for (tag, last) in [("far", &sealed(2, KEY)), ("other", &gcm), ("other", &sealed(2, KEY))] {
+        let mut stage = stage_with(call::Srtp::Require);
+        let call = op1_dials(&mut stage, "12", &sealed(7, KEY));
+        answers(&mut stage, OP2, "183 Session Progress", &sealed(2, KEY));
+        let early = stage.heard_at(OP1);
+        assert!(early.starts_with("SIP/2.0 183 ") && keys(&early).len() == 1, "{early}");
+        answers_as(&mut stage, (OP2, tag), "200 OK", last);
+        assert!(stage.heard_at(FAR).starts_with("ACK "), "{last}");
+        assert!(stage.answers[call].starts_with("SIP/2.0 200 "), "{}", stage.answers[call]);
+        assert_eq!(keys(&stage.answers[call]), keys(&early));
+    }
+}
+
+/// The offer of ours that comes to `address` within an hour.
+fn is_offered(stage: &mut Stage, address: &str) -> String {
+    let to = address.parse().unwrap();
+    let at = |stage: &Stage| stage.invites.iter().rev().find(|(at, _)| *at == to).cloned();
+    let before = at(stage);
+    for _ in 0..360 {
+        if let Some((_, invite)) = at(stage).filter(|_| at(stage) != before) {
+            return invite;
+        }
+        stage.wait(secs(10));
+    }
+    panic!("nothing came to {address}")
+}
+
+/// A refresh of a session by re-INVITE repeats what we last said, tags and all.
+#[test]
+fn a_sealed_call_outlives_the_refresh_of_its_session_on_either_side() {
+    for (address, tag) in [(OP1, 7), (FAR, 2)] {
+        let mut stage = stage_with(call::Srtp::Require);
+        op1_dials(&mut stage, "12", &sealed(7, KEY));
+        answers(&mut stage, OP2, "200 OK", &sealed(2, KEY));
+        let refresh = is_offered(&mut stage, address);
+        assert!(media_lines(&refresh)[0].contains(" RTP/SAVP "), "{refresh}");
+        let line = format!("{tag} AES_CM_128_HMAC_SHA1_80 ");
+        assert!(keys(&refresh).iter().any(|key| key.starts_with(&line)), "{refresh}");
+        // On hold meanwhile, and with another key.
+        let other = KEY.replace("WVNf", "WVNg");
+        let answer = format!("{}a=sendonly\r\n", sealed(tag, &other));
+        answers(&mut stage, address, "200 OK", &answer);
+        assert!(stage.heard_at(address).starts_with("ACK "), "{}", stage.heard_at(address));
+        let held = stage
+            .facts
+            .iter()
+            .any(|fact| matches!(fact.what, What::Call(call::Fact::Held { held: true, .. })));
+        assert!(held, "{address}: it was heard");
+    }
+}
+
+/// They seal in mid-call, and our own offer that has to wait for theirs is one from before that.
+#[test]
+fn an_offer_that_waits_is_made_anew_where_it_would_take_the_seal_away() {
+    let mut stage = stage_with(call::Srtp::Accept);
+    let call = op1_dials(&mut stage, "12", &four("8"));
+    answers(&mut stage, OP2, "200 OK", &four("8"));
+    let answer = stage.answers[call].clone();
+    let failed = control::Event::Failed { port: stage.opened[0], why: "taken".into() };
+    stage.tell(Event::Media(failed));
+    assert!(media_lines(&stage.heard_at(OP1))[0].contains(" RTP/AVP "));
+    answers(&mut stage, OP1, "491 Request Pending", "");
+    stage.say(OP1, with_body(&again(&answer, 2), &sealed(1, KEY)));
+    let sealed_now = stage.heard_at(OP1);
+    assert!(sealed_now.starts_with("SIP/2.0 200 ") && keys(&sealed_now).len() == 1, "{sealed_now}");
+    stage.say(OP1, again(&answer, 2).replace("INVITE", "ACK"));
+    let ours = stage.heard_at(OP1);
+    assert!(ours.starts_with("INVITE "), "{ours}");
+    assert!(media_lines(&ours)[0].contains(" RTP/SAVP "), "{ours}");
+    assert_eq!(keys(&ours), keys(&sealed_now));
+    answers(&mut stage, OP1, "200 OK", &sealed(1, KEY));
+    assert!(stage.heard_at(OP1).starts_with("ACK "));
+    // And from then on nobody takes it away.
+    stage.say(OP1, with_body(&again(&answer, 3), &four("8")));
+    assert!(stage.heard_at(OP1).starts_with("SIP/2.0 488 "), "{}", stage.heard_at(OP1));
+}
+
+/// A re-INVITE of op1 in the dialog of the call that it placed, without a description.
+fn again(answer: &str, seq: u32) -> String {
+    format!(
+        "INVITE sip:x@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {OP1};branch=z9hG4bKo{seq}\r\n\
+         From: <sip:op1@helpline.example>;tag=fo1\r\nTo: {}\r\nCall-ID: o1\r\n\
+         CSeq: {seq} INVITE\r\nContact: <sip:op1@{OP1}>\r\nMax-Forwards: 70\r\n\r\n",
+        field(answer, "To")
+    )
 }

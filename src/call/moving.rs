@@ -48,8 +48,10 @@ impl Calls {
     /// A far end has refused our offer. Where it still sends to a port that we do not have, it will
     /// never be heard.
     pub(super) fn stays_astray(&mut self, io: &mut Io, id: CallId, leg: LegId) {
-        let this = self.table.get(id).and_then(|call| call.leg(leg));
-        if this.is_some_and(|leg| leg.side.is_astray()) {
+        let this = self.table.get_mut(id).and_then(|call| call.leg_mut(leg));
+        let Some(this) = this else { return };
+        this.side.unanswered();
+        if this.side.is_astray() {
             self.no_port(io, id, leg);
         }
     }

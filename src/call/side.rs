@@ -12,7 +12,7 @@ use crate::media::control::{Command, Far, Networks, Seals};
 use crate::sip::Body;
 use crate::wire::codec::Codec;
 use crate::wire::opus::Terms;
-use crate::wire::sdp::{Audio, Direction, Events, Family, Format, Ours, Session, Srtp};
+use crate::wire::sdp::{Audio, Direction, Events, Family, Format, Ours, Session, Srtp, Suite};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -53,6 +53,12 @@ pub struct Side {
     /// What our keys are made of, one for each suite: whoever has agreed to one goes on with it for
     /// as long as the leg lasts.
     own: Rng,
+    /// What we have said of keys so far, as tags and suites: it may be answered to any of it, for
+    /// one offer has several answers where it forks or where sound comes early, and a refresh
+    /// repeats what was said long ago.
+    said: Vec<(u32, Suite)>,
+    /// An offer of ours has no answer yet; whether it has keys.
+    pending: Option<bool>,
     /// The keys that were agreed, and whether ever any were.
     seals: Option<Seals>,
     was_sealed: bool,
@@ -116,6 +122,8 @@ impl Side {
             strict: false,
             srtp: Srtp::Off,
             own: Rng::new(0),
+            said: Vec::new(),
+            pending: None,
             seals: None,
             was_sealed: false,
             besides: false,
@@ -137,10 +145,10 @@ impl Side {
     /// Goes over to the family of an offer that has none of ours: what is to be answered next is
     /// answered from there. Whether anything has changed.
     pub fn follow(&mut self, media: &MediaSettings, offer: &Body) -> bool {
-        let Ok((_, audio)) = read(media.homes.families(), self.srtp, offer) else { return false };
+        let srtp = self.policy();
+        let Ok((_, audio)) = read(media.homes.families(), srtp, offer) else { return false };
         let family = Family::of(audio.rtp.ip());
-        let moves =
-            !audio.rtp.ip().is_unspecified() && read(&[self.family], self.srtp, offer).is_err();
+        let moves = !audio.rtp.ip().is_unspecified() && read(&[self.family], srtp, offer).is_err();
         if moves {
             self.family = family;
         }
@@ -164,6 +172,8 @@ impl Side {
         let comfort = other.filter(|other| other.comfort).map(|_| COMFORT);
         let mut ours = self.ours(media, formats, (events, comfort), Direction::SendRecv);
         ours.crypto = self.keys();
+        self.pending = Some(!ours.crypto.is_empty());
+        self.say(&ours.crypto);
         let session = match &self.theirs {
             Some((theirs, line)) => ours.mirror(theirs, *line),
             None => ours.offer(self.profile()),
@@ -217,7 +227,9 @@ impl Side {
     ) -> Result<Body, u16> {
         let like = self.spoken().or(other).map(|spoken| spoken.codec);
         self.wanted = other.and_then(|other| other.wants).or(self.wanted);
-        let (theirs, audio) = read(&[self.family], self.srtp, offer)?;
+        let (theirs, audio) = read(&[self.family], self.policy(), offer)?;
+        // RFC 4568 section 5.1.2: one line, with the tag and the suite of the one that is taken.
+        let key = self.beside(&audio)?;
         let of = |codec: &Codec| audio.format(*codec);
         let own = self.codecs(media, audio.events != Events::default());
         let liked = like.filter(|like| own.contains(like)).and_then(|like| of(&like));
@@ -231,10 +243,9 @@ impl Side {
         let events = audio.events.only_beside(format.codec);
         let comfort = self.far.and_then(|far| far.comfort);
         let mut ours = self.ours(media, vec![format], (events, comfort), direction);
-        // RFC 4568 section 5.1.2: one line, with the tag and the suite of the one that is taken.
-        let own = audio.crypto.map(|theirs| self.own(theirs.tag, theirs.master.suite));
-        ours.crypto = own.into_iter().collect();
-        self.seal(&theirs, &audio, own);
+        ours.crypto = key.into_iter().collect();
+        self.say(&ours.crypto);
+        self.seal(&theirs, &audio, key);
         let answer = body(&ours.mirror(&theirs, audio.line));
         self.astray = None;
         // An offer in a PRACK or an UPDATE: the first is history.
@@ -246,11 +257,11 @@ impl Side {
 
     /// The far end's answer to our offer; an error where it is none that can be served.
     pub fn accept(&mut self, media: &MediaSettings, answer: &Body) -> Result<(), u16> {
-        let keys = self.keys();
+        self.pending = None;
         // What was offered plain stays so, whatever stands beside it.
-        let srtp = if keys.is_empty() { Srtp::Off } else { Srtp::Require };
+        let srtp = if self.said.is_empty() { Srtp::Off } else { Srtp::Require };
         let (theirs, mut audio) = read(&[self.family], srtp, answer)?;
-        let own = keys::named(&keys, &audio).map_err(|_| NOT_ACCEPTABLE)?;
+        let own = self.named(&audio)?;
         let served = |format: &&Format| media.codecs.contains(&format.codec);
         let format = *audio.formats.iter().find(served).ok_or(NOT_ACCEPTABLE)?;
         // RFC 5761 section 5.1.1: an answer has it only where the offer had.

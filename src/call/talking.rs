@@ -124,6 +124,10 @@ impl Calls {
             Err(status) => return io.out.push(leg.act(Act::RefuseOffer { status })),
         };
         io.out.push(leg.act(act));
+        // One of ours that waits for theirs to be over is made anew.
+        if offer.is_some() && leg.stage == Stage::Up && leg.side.is_outrun() {
+            io.out.push(leg.offer_again(&io.settings.media));
+        }
         if offer.is_some() {
             self.agreed(io, id, leg_id);
         }

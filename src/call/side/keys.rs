@@ -2,17 +2,19 @@
 //! and what comes of both.
 
 use super::*;
-use crate::wire::sdp::{Crypto, Master, Suite, Unusable};
+use crate::wire::sdp::{Crypto, Master, Unusable};
 
 /// The suites that we offer, dearest first: the first is the cheapest for both ends, the second is
-/// what every telephone has.
-const SUITES: [Suite; 3] = [Suite::Gcm128, Suite::Cm80, Suite::Cm32];
+/// what every telephone has. One whose packets are proved by 32 bits is taken where it is offered.
+const SUITES: [Suite; 2] = [Suite::Gcm128, Suite::Cm80];
+/// What was said of keys and may still be answered to; each later offer of theirs adds one at most.
+const SAID_MAX: usize = 16;
 
 impl Side {
     /// Why an offer that was refused could not be served, as a sentence.
     pub fn why_not(&self, media: &MediaSettings, offer: &Body) -> Option<&'static str> {
         let theirs = Session::parse(&offer.bytes).ok()?;
-        theirs.audio(media.homes.families(), self.srtp).err().map(Unusable::sentence)
+        theirs.audio(media.homes.families(), self.policy()).err().map(Unusable::sentence)
     }
 
     /// The keys of an offer of ours: the one that is agreed, or one of each suite where sound has
@@ -50,20 +52,55 @@ impl Side {
         let secure = theirs.media.get(audio.line).is_some_and(|media| media.is_secure());
         self.besides = self.seals.is_some() && !secure;
     }
+    /// What an offer has to keep to. Whoever began sealed stays so: what is plain would be heard
+    /// by others while the two who talk believe that it is not (RFC 3261 section 14.1: what is
+    /// refused leaves all as it was).
+    pub(super) fn policy(&self) -> Srtp {
+        if self.was_sealed { Srtp::Require } else { self.srtp }
+    }
+
+    /// Our key beside theirs, in the answer to an offer.
+    pub(super) fn beside(&self, offer: &Audio) -> Result<Option<Crypto>, u16> {
+        let Some(theirs) = offer.crypto else { return Ok(None) };
+        let own = self.own(theirs.tag, theirs.master.suite);
+        not_ours(own, theirs).map(Some).ok_or(NOT_ACCEPTABLE)
+    }
+
+    /// Which of the keys that we have said the answer takes. RFC 4568 section 5.1.3: it has the tag
+    /// and the suite of a line of the offer; an error where it has not.
+    pub(super) fn named(&self, answer: &Audio) -> Result<Option<Crypto>, u16> {
+        if self.said.is_empty() {
+            return Ok(None);
+        }
+        let theirs = answer.crypto.ok_or(NOT_ACCEPTABLE)?;
+        let line = (theirs.tag, theirs.master.suite);
+        let own = self.said.contains(&line).then(|| self.own(line.0, line.1));
+        own.and_then(|own| not_ours(own, theirs)).map(Some).ok_or(NOT_ACCEPTABLE)
+    }
+
+    /// Notes what we say, the latest last.
+    pub(super) fn say(&mut self, keys: &[Crypto]) {
+        for line in keys.iter().map(|key| (key.tag, key.master.suite)) {
+            self.said.retain(|said| *said != line);
+            self.said.push(line);
+        }
+        let over = self.said.len().saturating_sub(SAID_MAX);
+        self.said.drain(..over);
+    }
+
+    /// Whether an offer of ours that waits would take the seal away which was agreed meanwhile.
+    pub fn is_outrun(&self) -> bool {
+        self.pending == Some(false) && self.seals.is_some()
+    }
+
+    /// Our offer was refused.
+    pub fn unanswered(&mut self) {
+        self.pending = None;
+    }
 }
 
-/// Which of the keys that we have offered the answer takes. RFC 4568 section 5.1.3: it has the tag
-/// and the suite of a line of the offer; an error where it has not.
-pub(super) fn named(offered: &[Crypto], answer: &Audio) -> Result<Option<Crypto>, ()> {
-    if offered.is_empty() {
-        return Ok(None);
-    }
-    let takes = |own: &&Crypto| {
-        answer.crypto.is_some_and(|theirs| {
-            let alike = (theirs.tag, theirs.master.suite) == (own.tag, own.master.suite);
-            // Whoever gives our own key back could be played back what we have said.
-            alike && theirs.master != own.master
-        })
-    };
-    offered.iter().find(takes).copied().map(Some).ok_or(())
+/// Our key, unless theirs is the same: whoever gives it back could be played back what we have
+/// said.
+fn not_ours(own: Crypto, theirs: Crypto) -> Option<Crypto> {
+    (own.master != theirs.master).then_some(own)
 }

@@ -314,10 +314,14 @@ fn a_sealed_offer_is_answered_with_one_key_of_its_suite_and_a_later_one_of_ours_
         let (_, own) = keys(&side.answer(&media, &offer).unwrap());
         assert_eq!(own, [format!("1 {CM80} inline:{key}")]);
         assert_ne!(side.seals.unwrap().theirs, theirs);
-        // And without one.
-        let (plain, none) = keys(&side.answer(&media, &sealed("RTP/AVP", &[])).unwrap());
-        assert_eq!((plain.as_str(), none.len()), ("RTP/AVP", 0));
-        assert_eq!(told(&side), [None], "the data plane has to know");
+        // And without one, or with ours.
+        for (profile, keys) in [("RTP/AVP", vec![]), ("RTP/SAVP", own)] {
+            let before = side.clone();
+            assert_eq!(side.answer(&media, &sealed(profile, &keys)), Err(NOT_ACCEPTABLE));
+            assert_eq!(side, before, "what is refused changes nothing");
+        }
+        let why = side.why_not(&media, &sealed("RTP/AVP", &[])).unwrap();
+        assert!(why.contains("srtp is required here"), "{why}");
     }
     let mut side = under(Srtp::Accept);
     side.answer(&media, &offer(4_000)).unwrap();
@@ -325,17 +329,17 @@ fn a_sealed_offer_is_answered_with_one_key_of_its_suite_and_a_later_one_of_ours_
 }
 
 #[test]
-fn what_has_to_be_sealed_is_offered_in_three_ways_and_agreed_to_in_one_of_them_or_not_at_all() {
+fn what_has_to_be_sealed_is_offered_in_two_ways_and_agreed_to_in_one_of_them_or_not_at_all() {
     let media = MediaSettings::default();
     let mut side = under(Srtp::Require);
     let (profile, offered) = keys(&side.offer(&media, None));
     assert_eq!(profile, "RTP/SAVP");
     let suites: Vec<&str> = offered.iter().filter_map(|key| key.split(' ').nth(1)).collect();
-    assert_eq!(suites, ["AEAD_AES_128_GCM", CM80, "AES_CM_128_HMAC_SHA1_32"]);
+    assert_eq!(suites, ["AEAD_AES_128_GCM", CM80]);
     let mut inline: Vec<&str> = offered.iter().filter_map(|key| key.split(' ').nth(2)).collect();
     inline.sort_by_key(|key| key[7..20].to_string());
     inline.dedup_by_key(|key| key[7..20].to_string());
-    assert_eq!(inline.len(), 3, "each has a key of its own");
+    assert_eq!(inline.len(), 2, "each has a key of its own");
     for (profile, answer) in [
         ("RTP/AVP", vec![]),
         ("RTP/SAVP", vec![]),
@@ -344,7 +348,9 @@ fn what_has_to_be_sealed_is_offered_in_three_ways_and_agreed_to_in_one_of_them_o
         ("RTP/SAVP", vec![format!("2 {CM80} {INLINE}|1:4")]),
         ("RTP/SAVP", vec![offered[1].clone()]),
     ] {
-        let refused = under(Srtp::Require).accept(&media, &sealed(profile, &answer));
+        let mut side = under(Srtp::Require);
+        side.offer(&media, None);
+        let refused = side.accept(&media, &sealed(profile, &answer));
         assert_eq!(refused, Err(NOT_ACCEPTABLE), "{profile} {answer:?}");
     }
     side.accept(&media, &sealed("RTP/SAVP", &[format!("2 {CM80} {INLINE}|2^31")])).unwrap();
@@ -354,6 +360,37 @@ fn what_has_to_be_sealed_is_offered_in_three_ways_and_agreed_to_in_one_of_them_o
     let mut rng = Rng::new(1);
     let two = [(); 2].map(|()| Side::new(PortId::new(20_000, 0), Family::V4, &mut rng));
     assert_ne!(two[0].own(1, Suite::Cm80), two[1].own(1, Suite::Cm80));
+}
+
+const GCM: &str = "1 AEAD_AES_128_GCM inline:AAECAwQFBgcICQoLDA0ODwABAgMEBQYHCAkKCw==";
+
+#[test]
+fn an_answer_is_one_to_anything_that_was_said_and_to_nothing_else() {
+    let media = MediaSettings::default();
+    let answer = |key: &str| sealed("RTP/SAVP", &[key.to_string()]);
+    let (first, second) =
+        (answer(&format!("1 {CM80} {INLINE}")), answer(&format!("2 {CM80} {INLINE}")));
+    let mut side = under(Srtp::Require);
+    side.offer(&media, None);
+    side.accept(&media, &second).expect("the 183");
+    side.accept(&media, &second).expect("the 200 says the same");
+    assert_eq!(side.accept(&media, &first), Err(NOT_ACCEPTABLE), "so far it has another suite");
+    side.accept(&media, &answer(GCM)).expect("the 200 of another fork");
+    assert_eq!(told(&side), [Some(Suite::Gcm128)]);
+    side.accept(&media, &second).expect("a refresh repeats the first offer");
+    assert_eq!(told(&side), [Some(Suite::Cm80)]);
+    side.offer_again(&media);
+    side.accept(&media, &first).expect("of a later offer");
+    assert_eq!(side.accept(&media, &sealed("RTP/AVP", &[])), Err(NOT_ACCEPTABLE));
+    // What we answer with is repeated by a refresh as well.
+    let mut side = under(Srtp::Accept);
+    side.answer(&media, &answer(&format!("7 {CM80} {INLINE}"))).unwrap();
+    side.accept(&media, &answer(&format!("7 {CM80} {OTHER}"))).unwrap();
+    for tag in 8..80 {
+        side.answer(&media, &answer(&format!("{tag} {CM80} {INLINE}"))).unwrap();
+    }
+    assert_eq!(side.said.len(), 16);
+    side.accept(&media, &answer(&format!("79 {CM80} {OTHER}"))).unwrap();
 }
 
 #[test]
