@@ -581,7 +581,7 @@ fn the_state_example_has_the_roster_of_alirajpur_and_no_warning() {
         use pukar::acd::Role::{Counsellor, Operator, Supervisor};
         let count = |role| shift.members.iter().filter(|m| m.role == role).count();
         let counts = [Supervisor, Operator, Counsellor].map(count);
-        assert_eq!((counts, shift.minimum()), ([1, 4, 1], 6));
+        assert_eq!(counts, [1, 4, 1]);
         let minima = shift.minima.iter().map(|minimum| (&*minimum.of, minimum.number));
         let each = [("counsellor", 1), ("operator", 4), ("supervisor", 1)];
         assert_eq!(minima.collect::<Vec<_>>(), each);

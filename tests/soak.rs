@@ -4,7 +4,6 @@
 
 #[path = "../benches/harness.rs"]
 mod harness;
-#[allow(dead_code)]
 #[path = "../benches/queue_call/mod.rs"]
 mod queue_call;
 
