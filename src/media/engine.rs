@@ -366,7 +366,9 @@ impl Engine {
 
     fn agree(&mut self, now: Instant, port: PortId, far: Far, out: &mut Vec<Effect>) {
         let Some(near) = self.table.get_mut(port) else { return };
-        near.agree(now, far, out);
+        if near.agree(now, far, out) && self.sealed > 0 {
+            self.seal_for_another(port);
+        }
         self.rejoin(now, port, out);
         self.guard(port);
         self.rethin(port, out);

@@ -240,6 +240,23 @@ impl Latch {
             || self.proven.is_some() && self.settled().map(|at| at.ip()) == self.proven
     }
 
+    /// Whether nothing that comes from there can be the far end's, whatever it is.
+    pub fn excludes(&self, from: SocketAddr) -> bool {
+        let settled = match self.state {
+            State::Settled { at, firm: true } => Some(at),
+            State::Learning | State::Trial { .. } | State::Settled { firm: false, .. } => None,
+        };
+        self.doubted.is_none() && settled.is_some_and(|at| at != from)
+    }
+
+    /// Whether the far end may be at this host.
+    pub fn may_be_at(&self, host: IpAddr) -> bool {
+        let claimed = || self.said.and_then(|said| claim(said, self.signalled, host));
+        self.heard().is_some_and(|at| at.ip() == host)
+            || self.networks.contain(host)
+            || claimed().is_some_and(|claim| !claim.unproven)
+    }
+
     /// A well-formed packet before anything is agreed.
     pub fn before(&mut self, now: Instant, from: SocketAddr) {
         if self.early.iter().flatten().all(|(who, _)| *who != from)

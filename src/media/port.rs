@@ -25,7 +25,7 @@ use crate::base::{Instant, PortId};
 
 use crate::wire::codec::Codec;
 use crate::wire::dtmf;
-use crate::wire::rtp::{Rtp, looks_like_rtcp};
+use crate::wire::rtp::{self, Rtp, looks_like_rtcp};
 use ails::Ails;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -193,7 +193,8 @@ impl Port {
         }
     }
 
-    pub(super) fn agree(&mut self, now: Instant, far: Far, out: &mut Vec<Effect>) {
+    /// Whether the far end is elsewhere from now on.
+    pub(super) fn agree(&mut self, now: Instant, far: Far, out: &mut Vec<Effect>) -> bool {
         let settled = self.latch.settled().is_some();
         let begins = far.speaks && self.far.is_none_or(|before| !before.speaks);
         let elsewhere = self.latch.agree(now, far.rtp, far.signalled, begins);
@@ -213,6 +214,7 @@ impl Port {
         self.noisy &= far.comfort.is_some();
         self.tones = far.inband.then(|| self.tones.take().unwrap_or_default());
         self.tap();
+        elsewhere
     }
 
     pub(super) fn record(&mut self, track: Option<Track>) -> Option<Track> {
@@ -314,12 +316,7 @@ impl Port {
             Source::Far => {}
             Source::Settled => self.settled(from, out),
             Source::Stranger => {
-                self.refused += 1;
-                if self.silent && self.ails.change(Ailment::Refused, true) {
-                    let (port, what) = (self.id, Ailment::Refused);
-                    let from = Some(from);
-                    out.push(Effect::Tell(Event::Ailing { port, what, on: true, from }));
-                }
+                self.refuse_as(Ailment::Refused, from, out);
                 return None;
             }
         }
@@ -373,12 +370,39 @@ impl Port {
         self.refused += 1;
     }
 
-    /// What came is not sealed as was agreed. It is nobody's: nothing is learned from it.
-    pub(super) fn unopened(&mut self, from: SocketAddr, out: &mut Vec<Effect>) {
+    /// What came is not the far end's; where nothing else comes, that is told.
+    fn refuse_as(&mut self, what: Ailment, from: SocketAddr, out: &mut Vec<Effect>) {
         self.refused += 1;
-        if self.silent && self.ails.change(Ailment::Unopened, true) {
-            let (port, what) = (self.id, Ailment::Unopened);
+        if self.silent && self.ails.change(what, true) {
+            let port = self.id;
             out.push(Effect::Tell(Event::Ailing { port, what, on: true, from: Some(from) }));
+        }
+    }
+
+    /// Whether sealed sound may be in this, before it is opened: whatever is cheap is asked first,
+    /// for anybody may send. Where not, it is refused.
+    pub(super) fn expects(
+        &mut self,
+        from: SocketAddr,
+        packet: &[u8],
+        out: &mut Vec<Effect>,
+    ) -> bool {
+        let is_sound =
+            rtp::payload_at(packet).is_some() && self.content(packet[1] & 0x7f).is_some();
+        let excluded = self.latch.excludes(from);
+        match (is_sound, excluded) {
+            (true, false) => {}
+            (true, true) => self.refuse_as(Ailment::Refused, from, out),
+            (false, _) => self.refused += 1,
+        }
+        is_sound && !excluded
+    }
+
+    /// Sound that is not sealed as was agreed. It is nobody's: nothing is learned from it.
+    pub(super) fn unopened(&mut self, from: SocketAddr, out: &mut Vec<Effect>) {
+        match self.latch.may_be_at(from.ip()) {
+            true => self.refuse_as(Ailment::Unopened, from, out),
+            false => self.refused += 1,
         }
     }
 

@@ -7,6 +7,7 @@
 use super::control::Seals;
 use super::effect::{Channel, Effect, Frame, Relay};
 use super::engine::{Engine, PACKET_MAX};
+use super::port::Port;
 use super::srtp::Seal;
 use crate::base::{Instant, PortId};
 use crate::wire::rtp::{self, looks_like_rtcp};
@@ -27,6 +28,14 @@ impl Engine {
         self.sealed += usize::from(near.seal.is_some());
     }
 
+    /// Another far end may hear what the port seals from now on.
+    pub(super) fn seal_for_another(&mut self, port: PortId) {
+        let source = self.rng.bits() as u32;
+        if let Some(seal) = self.table.get_mut(port).and_then(|near| near.seal.as_mut()) {
+            seal.may_be_another(source);
+        }
+    }
+
     /// A packet, where some port is sealed: perhaps this one, or the one that it goes on from.
     #[inline(never)]
     pub(super) fn packet_amid_seals(
@@ -42,12 +51,8 @@ impl Engine {
         // RFC 5761 section 4 holds of sealed ones too: the second octet is in the clear.
         let is_report = channel == Channel::Rtcp || near.is_muxed() && looks_like_rtcp(bytes);
         let opened = near.seal.is_some();
-        if let Some(seal) = &mut near.seal {
-            let fits = bytes.len() <= PACKET_MAX;
-            let Some(length) = seal.open(is_report, bytes).filter(|_| fits) else {
-                near.unopened(from, out);
-                return None;
-            };
+        if opened {
+            let length = unseal(near, is_report, from, bytes, out)?;
             bytes = &mut bytes[..length];
         }
         let verdict = self.open_packet(now, (port, channel), from, bytes, out);
@@ -86,7 +91,7 @@ impl Engine {
     fn seal_one(&mut self, now: Instant, effect: &mut Effect) -> bool {
         match effect {
             Effect::Send(frame) => {
-                let Some(near) = self.table.get_mut(frame.port) else { return true };
+                let Some(near) = self.table.get_mut(frame.port) else { return false };
                 let clock = near.far.map_or(CLOCK, |far| far.codec.clock());
                 let Some(seal) = &mut near.seal else { return true };
                 let mut packet = [&frame.header, frame.payload()].concat();
@@ -97,7 +102,7 @@ impl Engine {
                 sealed
             }
             Effect::Report { port, bytes, .. } => {
-                let Some(near) = self.table.get_mut(*port) else { return true };
+                let Some(near) = self.table.get_mut(*port) else { return false };
                 let Some(seal) = &mut near.seal else { return true };
                 seal.seal_report(bytes).map(|sealed| *bytes = sealed).is_some()
             }
@@ -110,6 +115,32 @@ impl Engine {
             | Effect::Thin { .. } => true,
         }
     }
+}
+
+/// Opens what came to a sealed port in place: how long it is then.
+fn unseal(
+    near: &mut Port,
+    is_report: bool,
+    from: SocketAddr,
+    bytes: &mut [u8],
+    out: &mut Vec<Effect>,
+) -> Option<usize> {
+    if bytes.len() > PACKET_MAX {
+        near.refuse();
+        return None;
+    }
+    if !is_report && !near.expects(from, bytes, out) {
+        return None;
+    }
+    let seal = near.seal.as_mut()?;
+    let opened = seal.open(is_report, bytes);
+    if opened.is_none() {
+        match is_report || seal.had(bytes) {
+            true => near.refuse(),
+            false => near.unopened(from, out),
+        }
+    }
+    opened
 }
 
 impl Frame {

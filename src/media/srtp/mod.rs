@@ -37,14 +37,24 @@ impl Seal {
 
     /// What is agreed now. A direction whose key is the same goes on as it was.
     pub fn agree(&mut self, keys: Seals, source: u32) {
-        if keys.theirs != self.keys.theirs {
-            let before = std::mem::replace(&mut self.opener, Opener::new(&keys.theirs));
-            self.before = Some(before);
+        let before = std::mem::replace(&mut self.keys, keys);
+        if keys.theirs != before.theirs {
+            let opener = std::mem::replace(&mut self.opener, Opener::new(&keys.theirs));
+            self.before = Some(opener);
+            self.may_be_another(source);
         }
-        if keys.ours != self.keys.ours {
+        if keys.ours != before.ours {
             self.sealer = Sealer::new(&keys.ours, source);
         }
-        self.keys = keys;
+    }
+
+    /// Whoever hears us may be another machine from now on, or begin anew: it has another key or
+    /// another address. How often our numbers have begun anew nobody can tell it (RFC 4568 section
+    /// 7.1.4), so where they have, another source begins, `source`, which is new to everybody.
+    pub fn may_be_another(&mut self, source: u32) {
+        if self.sealer.is_beyond_first_round() {
+            self.sealer = Sealer::new(&self.keys.ours, source);
+        }
     }
 
     /// Opens a packet in place: how long it is then, if it is proved and was not there before.
@@ -59,6 +69,11 @@ impl Seal {
             return opened;
         }
         self.before.as_mut().and_then(|before| open(before, packet))
+    }
+
+    /// Whether RTP that was not opened is only a packet that was there before.
+    pub fn had(&self, packet: &[u8]) -> bool {
+        self.opener.had(packet) || self.before.as_ref().is_some_and(|before| before.had(packet))
     }
 
     /// Seals RTP; false where it cannot go. `clock`: ticks a second of its times.

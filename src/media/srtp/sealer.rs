@@ -22,8 +22,11 @@ const PACKET: u64 = 20_000;
 /// Numbers at the end of a round that no stream begins with: whoever misses its first packets, as
 /// many do who are called, would take the next round for this one (RFC 3711 section 3.3.1).
 const END_OF_ROUND: u16 = 500;
-/// One that is so late or later is of another stream that has the name of the first.
+/// One that is so late or later is not of the stream that goes on, ...
 const LATE: i16 = 100;
+/// ... nor is one that is so far ahead: whoever hears us has to count the rounds of our numbers,
+/// and may miss the packet after which it would have to.
+const EARLY: i16 = 1_000;
 
 pub struct Sealer {
     cipher: Cipher,
@@ -33,6 +36,8 @@ pub struct Sealer {
     window: Option<Window>,
     /// Whose stream goes on, and what its numbers and times become.
     from: Option<Followed>,
+    /// The number that would follow the last packet that was far from all others of its source.
+    astray: Option<u16>,
     /// When the last packet went, and the time that it told.
     last: Option<(Instant, u32)>,
     packets: u32,
@@ -57,6 +62,7 @@ impl Sealer {
             next: 0,
             window: None,
             from: None,
+            astray: None,
             last: None,
             packets: 0,
             octets: 0,
@@ -87,7 +93,16 @@ impl Sealer {
         let [time, source] = [4, 8].map(|at| {
             u32::from_be_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]])
         });
-        let from = self.from.filter(|from| from.source == source && !self.is_astray(sequence));
+        // RFC 3550 appendix A.1: "two sequential packets -- assume that the other side restarted
+        // without telling us"; one alone is only late, or bad.
+        let own = self.from.filter(|from| from.source == source);
+        let is_astray = own.is_some_and(|from| self.is_astray(sequence.wrapping_add(from.numbers)));
+        let expected = self.astray.take_if(|_| own.is_some());
+        if is_astray && expected != Some(sequence) {
+            self.astray = Some(sequence.wrapping_add(1));
+            return None;
+        }
+        let from = own.filter(|_| !is_astray);
         let from = from.unwrap_or_else(|| {
             let ticks = |micros: u128| (micros * u128::from(clock) / 1_000_000) as u32;
             let told = match self.last {
@@ -102,7 +117,7 @@ impl Sealer {
         self.from = Some(from);
         let number = sequence.wrapping_add(from.numbers);
         let window = self.window.as_mut()?;
-        let index = window.whole(number);
+        let index = window.whole(number)?;
         if !window.lacks(index) {
             return None;
         }
@@ -114,11 +129,15 @@ impl Sealer {
         Some((index, time.wrapping_add(from.times)))
     }
 
-    /// Whether this one of the same source cannot be of the stream that goes on.
-    fn is_astray(&self, sequence: u16) -> bool {
-        let numbers = self.from.map_or(0, |from| from.numbers);
-        let behind = (self.next as u16).wrapping_sub(sequence.wrapping_add(numbers)) as i16;
-        behind > LATE
+    /// Whether this number cannot be of the stream that goes on.
+    fn is_astray(&self, number: u16) -> bool {
+        let ahead = number.wrapping_sub(self.next as u16) as i16;
+        !(-LATE..=EARLY).contains(&ahead)
+    }
+
+    /// Whether only who has counted can tell the whole numbers.
+    pub fn is_beyond_first_round(&self) -> bool {
+        self.next >> 16 > 0
     }
 
     /// Seals RTCP, in the name of the one source.

@@ -180,9 +180,9 @@ fn no_number_seals_twice_whatever_is_relayed() {
     let mut again = packet(7, 100, &[0xee; 160]);
     assert!(!near.seal(NOW, 8_000, &mut again), "another one of the same number");
     let mut numbers = vec![number(&first)];
-    // Another source, the first again, and a first that begins anew far behind.
+    // Another source, the first again, and numbers of it that were there before.
     for (n, (ssrc, sequence)) in
-        [(8, 5), (7, 101), (8, 6), (7, 102), (7, 60_000), (7, 60_001), (9, 100)].iter().enumerate()
+        [(8, 5), (7, 101), (8, 6), (7, 102), (7, 103), (9, 60_000), (7, 100)].iter().enumerate()
     {
         let mut packet = sealed(&mut near, *ssrc, *sequence, n as u64 + 1);
         numbers.push(number(&packet));
@@ -191,6 +191,92 @@ fn no_number_seals_twice_whatever_is_relayed() {
     }
     let expected: Vec<u16> = (0..8).map(|n| number(&first).wrapping_add(n)).collect();
     assert_eq!(numbers, expected, "and the numbers go on");
+}
+
+/// RFC 3550 appendix A.1: one packet that is far from the others is none of the stream, two that
+/// follow one another are the stream from then on.
+#[test]
+fn late_packets_and_jumps_are_left_out_and_a_stream_that_begins_anew_goes_on() {
+    let (mut near, mut far) = both(Suite::Cm80);
+    let first = number(&sealed(&mut near, 7, 20_000, 0));
+    let mut goes = |sequence: u16| {
+        let mut packet = packet(7, sequence, &[0xd5; 160]);
+        let goes = near.seal(NOW, 8_000, &mut packet);
+        assert!(!goes || far.open(false, &mut packet.clone()).is_some(), "{sequence}");
+        goes.then(|| number(&packet).wrapping_sub(first))
+    };
+    assert_eq!(goes(20_001), Some(1));
+    // Two seconds late, ten minutes ahead, and more than half a round.
+    for alone in [19_890, 50_000, 53_000, 19_880] {
+        assert_eq!(goes(alone), None, "{alone}");
+        assert_eq!(goes(alone - 1), None, "nor does this follow it");
+    }
+    assert_eq!(goes(20_002), Some(2), "as if nothing had been");
+    assert_eq!(goes(21_000), Some(1_000), "many were lost");
+    assert_eq!([50_000, 50_001, 50_002].map(&mut goes), [None, Some(1_001), Some(1_002)]);
+    assert_eq!([100, 101].map(&mut goes), [None, Some(1_003)]);
+}
+
+#[test]
+fn a_packet_that_was_overtaken_by_the_first_of_all_is_of_no_other_round() {
+    let keys = both(Suite::Cm80).0.keys;
+    let now = Instant(3 * 20_000);
+    let mut near = Seal::new(keys, 5);
+    let mut far = Seal::new(Seals { ours: keys.theirs, theirs: keys.ours }, 6);
+    let mut goes = |sequence: u16| {
+        let mut packet = packet(7, sequence, &[0xd5; 160]);
+        near.seal(now, 8_000, &mut packet).then(|| {
+            assert!(far.open(false, &mut packet.clone()).is_some(), "{sequence}");
+            number(&packet)
+        })
+    };
+    assert_eq!(goes(100), Some(3), "the numbers begin so low");
+    assert_eq!([98, 97, 90, 40].map(&mut goes), [Some(1), Some(0), None, None]);
+    assert_eq!(goes(101), Some(4));
+}
+
+/// Whoever begins to hear us in mid-call counts from the first round.
+#[test]
+fn another_one_who_hears_us_hears_a_source_that_is_new_to_it() {
+    let theirs = Master::new(Suite::Gcm256, &[9; 44]).unwrap();
+    for rounds in [0, 1] {
+        let (mut near, _) = both(Suite::Cm80);
+        let mut n = 0u32;
+        let mut before = sealed(&mut near, 7, 0, 0);
+        while n < 30_000 + 65_536 * rounds {
+            n += 990;
+            before = sealed(&mut near, 7, n as u16, n.into());
+        }
+        near.agree(near.keys, 1);
+        assert_eq!(sealed(&mut near, 7, n as u16 + 1, n.into())[8..12], before[8..12]);
+        // It comes with another key: perhaps it is another machine.
+        near.agree(Seals { theirs, ..near.keys }, 2);
+        let mut another = Seal::new(Seals { ours: theirs, theirs: near.keys.ours }, 3);
+        another.opener.guesses_nothing();
+        let after = sealed(&mut near, 7, n as u16 + 2, n.into());
+        assert!(another.open(false, &mut after.clone()).is_some(), "round {rounds}");
+        assert_eq!(after[8..12] == before[8..12], rounds == 0, "no more sources than need be");
+    }
+}
+
+/// What was there before costs no guess: else whoever sends it again would keep the right round
+/// from being tried.
+#[test]
+fn packets_that_come_again_keep_nobody_from_being_heard() {
+    let (mut near, mut far) = both(Suite::Cm80);
+    let old = sealed(&mut near, 7, 0, 0);
+    assert!(far.open(false, &mut old.clone()).is_some());
+    for _ in 0..10 {
+        assert_eq!(far.open(false, &mut old.clone()), None);
+        assert!(far.had(&old));
+    }
+    for n in (0..140_000u32).step_by(990) {
+        sealed(&mut near, 7, n as u16 | 1, n.into());
+    }
+    let mut heard = (139_800..139_803u32)
+        .map(|n| far.open(false, &mut sealed(&mut near, 7, n as u16, n.into())).is_some());
+    assert!(heard.any(|heard| heard), "two rounds on");
+    assert!(!far.had(&packet(7, 5, b"x")) && !far.had(b"") && !far.had(&packet(8, 0, b"x")));
 }
 
 #[test]

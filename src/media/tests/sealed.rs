@@ -1,8 +1,10 @@
 //! Ports whose far ends seal their sound: what goes on, what does not, and who is believed.
 
 use super::*;
+use crate::base::CallId;
 use crate::media::control::{Ailment, Seals};
 use crate::media::srtp::Seal;
+use crate::media::{Side, Track};
 use crate::wire::dtmf::Press;
 use crate::wire::rtcp::{self, Part};
 use crate::wire::sdp::{Master, Suite};
@@ -229,6 +231,122 @@ fn whoever_sends_what_cannot_be_opened_is_told_of_until_something_can() {
     assert!(told.contains(&Event::Ailing { port, what, on: false, from: None }), "{told:?}");
 }
 
+/// What is in a room, and what is recorded, is plain; what leaves for who seals is not.
+#[test]
+fn a_sealed_party_is_heard_in_a_room_and_recorded_as_any_other() {
+    let (c, third) = (port(30_004), "192.0.2.60:6000");
+    let (mut world, mut a) = one_sealed();
+    world.open(c);
+    world.command(Command::Agree { port: c, far: far(third) });
+    world.command(Command::gather(&[NEAR(), PEER(), c]));
+    let track = Some(Track { call: CallId(7), side: Side::Left });
+    world.command(Command::Record { port: NEAR(), track });
+    world.out.clear();
+    let (said, other) = ([Law::A.encode(4_000); 160], [Law::A.encode(2_000); 160]);
+    for n in 1..=25 {
+        world.pass(20);
+        let mut packet_of_a = sealed(&world, &mut a, packet(8, n, &said));
+        world.rtp(NEAR(), A, &mut packet_of_a);
+        world.rtp(PEER(), B, &mut packet(8, n, &other));
+    }
+    world.pass(200);
+    let mut heard = [Vec::new(), Vec::new(), Vec::new()];
+    let mut taped = 0;
+    for effect in std::mem::take(&mut world.out) {
+        match effect {
+            Effect::Send(frame) if frame.port == NEAR() => {
+                let mut packet = [&frame.header, frame.payload()].concat();
+                assert_eq!((a.open(false, &mut packet), packet[1] & 0x7f), (Some(172), 8));
+                heard[0].push(Law::A.decode(packet[92]));
+            }
+            Effect::Send(frame) => {
+                heard[if frame.port == c { 2 } else { 1 }].push(Law::A.decode(frame.payload()[80]));
+            }
+            Effect::Recorded(batch) => {
+                for piece in batch.iter() {
+                    assert_eq!((piece.audio, piece.codec), (&said[..], Codec::Pcma));
+                    taped += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    for (who, level) in heard.iter().zip([2_000, 4_000, 6_000]) {
+        let alike = who.iter().filter(|heard| (i32::from(**heard) - level).abs() < 300);
+        assert!(alike.count() > 15, "{level}: {who:?}");
+    }
+    assert_eq!(taped, 25);
+}
+
+/// Only what could be the far end's sound is worth an alarm.
+#[test]
+fn nothing_but_sound_from_where_the_far_end_may_be_is_told_to_be_unopened() {
+    let (mut world, mut a) = one_sealed();
+    let said = sealed(&world, &mut a, voice(1));
+    world.rtp(NEAR(), A, &mut said.clone());
+    world.command(Command::Watch { port: NEAR(), silence: Some(Duration::from_secs(1)) });
+    world.pass(1_500);
+    assert!(world.events().contains(&Event::Silent { port: NEAR() }));
+    let mut report = rtcp::build(77, None, &[], "x");
+    world.rtcp(NEAR(), A_RTCP, &mut report);
+    for (from, mut bytes) in [
+        (A, b"\r\n\r\n".to_vec()),
+        (A, packet(77, 2, b"no payload type of theirs")),
+        (A, said),
+        (STRANGER, voice(2)),
+    ] {
+        assert_eq!(world.rtp(NEAR(), from, &mut bytes), None);
+        assert_eq!(world.events(), [], "{from} {bytes:?}");
+    }
+    assert_eq!(world.figures(NEAR()).refused, 5);
+    world.rtp(NEAR(), A, &mut voice(2));
+    let (port, what, from) = (NEAR(), Ailment::Unopened, Some(address(A)));
+    assert_eq!(world.events(), [Event::Ailing { port, what, on: true, from }]);
+}
+
+/// Whoever holds up a packet and says it first from elsewhere takes nothing away.
+#[test]
+fn a_stranger_who_repeats_what_the_far_end_says_does_not_keep_it_from_being_heard() {
+    let (mut world, mut a) = one_sealed();
+    for n in 1..=20 {
+        world.pass(20);
+        let mut said = sealed(&world, &mut a, voice(n));
+        if n > 10 {
+            world.rtp(NEAR(), STRANGER, &mut said.clone());
+            assert_eq!(sent(&mut world), None);
+        }
+        world.rtp(NEAR(), A, &mut said);
+        assert!(sent(&mut world).is_some(), "{n}");
+    }
+}
+
+/// RFC 4568 section 7.1.4: who is elsewhere may be another, and cannot know how often the numbers
+/// have begun anew.
+#[test]
+fn a_far_end_that_is_elsewhere_hears_a_source_that_is_new_to_it() {
+    let elsewhere = "192.0.2.41:4000";
+    let (mut world, mut a) = one_sealed();
+    let mut source = Vec::new();
+    for n in 0..100u16 {
+        world.pass(20);
+        let mut said = sealed(&world, &mut a, voice(n));
+        world.rtp(NEAR(), A, &mut said);
+        world.out.clear();
+        world.rtp(PEER(), B, &mut voice(n.wrapping_mul(990)));
+        source = sent(&mut world).unwrap().2[8..12].to_vec();
+    }
+    let heard = |world: &mut World, n: u16| {
+        world.rtp(PEER(), B, &mut voice(99u16.wrapping_mul(990).wrapping_add(n)));
+        sent(world).unwrap().2[8..12].to_vec()
+    };
+    world.command(Command::Agree { port: NEAR(), far: far(A) });
+    world.out.clear();
+    assert_eq!(heard(&mut world, 1), source, "where it was");
+    world.command(Command::Agree { port: NEAR(), far: far(elsewhere) });
+    world.out.clear();
+    assert_ne!(heard(&mut world, 2), source);
+}
+
 #[test]
 fn a_seal_goes_along_to_another_worker_and_ends_where_sound_is_agreed_to_be_plain() {
     let (mut world, mut a) = one_sealed();
@@ -276,7 +394,7 @@ fn q39_the_next_process_hears_and_is_heard_at_once_under_the_same_keys() {
         }
         world.pass(20);
         // Most of what it says is lost.
-        let number = 1_300 * (u32::from(n) + 50 * u32::from(life));
+        let number = 990 * (u32::from(n) + 50 * u32::from(life));
         let mut said = sealed(&world, &mut a, voice(number as u16));
         world.rtp(NEAR(), A, &mut said);
         let heard = world.frames();
