@@ -12,6 +12,7 @@ use crate::base::Now;
 use crate::core::journal::{self, Kind, Made, Maker, Note};
 use crate::core::{Command, Event, Out, Row, Switch};
 use crate::shell::stamp::rfc3339;
+use crate::wire::sdp::without_keys;
 use std::collections::VecDeque;
 use std::fmt;
 use std::path::Path;
@@ -270,7 +271,8 @@ impl<'a> Pair<'a> {
             rfc3339(now.wall)
         );
         for (event, out) in done {
-            what.push_str(&format!("\nthe event: {event:?}\nwhat it gives now: {out:?}"));
+            let both = format!("\nthe event: {event:?}\nwhat it gives now: {out:?}");
+            what.push_str(&without_keys(&both));
         }
         Err(what)
     }
@@ -312,5 +314,29 @@ fn first_difference(event: &Event, one: &Out, other: &Out) -> String {
         (None, Some(n)) => format!("{:?} and {:?}", one.facts[n], other.facts[n]),
         (None, None) => "one says more than the other".into(),
     };
-    format!("the same event gives two things.\nthe event: {event:?}\nwhat it gives: {what}")
+    let all =
+        format!("the same event gives two things.\nthe event: {event:?}\nwhat it gives: {what}");
+    // It is meant to be shown to others.
+    without_keys(&all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sip::{Hop, Transport};
+
+    /// What it says is pasted into reports.
+    #[test]
+    fn no_difference_shows_a_key() {
+        let peer = "192.0.2.9:5060".parse().unwrap();
+        let hop = Hop { transport: Transport::Udp, local: peer, peer, flow: None };
+        let bytes = b"v=0\r\na=crypto:1 X inline:WVNfX19zZW1jdGwgKCkgewkyMjA7\r\n";
+        let event = Event::Sip { hop, bytes: bytes.to_vec().into() };
+        let sent = Command::Send { hop, bytes: bytes.to_vec().into() };
+        let one = Out { commands: vec![sent], ..Out::default() };
+        let other = Out { commands: vec![Command::Drained], ..Out::default() };
+        let text = first_difference(&event, &one, &other);
+        assert_eq!(text.matches("inline:\u{2026}").count(), 2, "{text}");
+        assert!(!text.contains("WVNf"), "{text}");
+    }
 }

@@ -79,6 +79,9 @@ impl fmt::Debug for Master {
     }
 }
 
+/// What stands before a key in a description.
+const METHOD: &str = "inline:";
+
 /// One `a=crypto` that can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Crypto {
@@ -158,6 +161,21 @@ impl Display for Crypto {
     }
 }
 
+/// The same text, of which nobody learns a key: for whoever shows messages.
+pub fn without_keys(text: &str) -> String {
+    let (mut shown, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.to_ascii_lowercase().find(METHOD) {
+        let (before, key) = rest.split_at(at + METHOD.len());
+        let of_key = |octet: &u8| octet.is_ascii_alphanumeric() || b"+/=".contains(octet);
+        let end = key.bytes().take_while(of_key).count();
+        shown.push_str(before);
+        shown.push('…');
+        rest = &key[end..];
+    }
+    shown.push_str(rest);
+    shown
+}
+
 /// `2^20`, or a number.
 fn is_lifetime(text: &str) -> bool {
     let number = text.strip_prefix("2^").unwrap_or(text);
@@ -228,10 +246,19 @@ mod tests {
         assert_eq!(Crypto::parse(&uri), Err(Flaw::Malformed));
     }
 
+    #[test]
+    fn what_shows_messages_shows_no_key() {
+        let bytes = bytes::Bytes::from(format!("v=0\r\na=crypto:1 X inline:{KEY}|2^20\r\ns=-"));
+        let shown = without_keys(&format!("{bytes:?} INLINE:{KEY} inline:"));
+        assert_eq!(shown, "b\"v=0\\r\\na=crypto:1 X inline:…|2^20\\r\\ns=-\" INLINE:… inline:…");
+        assert_eq!(without_keys("İnothing"), "İnothing");
+    }
+
     proptest::proptest! {
         #[test]
         fn q45_no_text_brings_it_down(text in ".{0,120}") {
             let _ = Crypto::parse(&text);
+            let _ = without_keys(&format!("{text}inline:{text}"));
         }
     }
 }

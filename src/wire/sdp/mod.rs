@@ -13,7 +13,7 @@ mod parse;
 mod print;
 
 pub use audio::{Audio, Events, Format, Srtp, Unusable};
-pub use crypto::{Crypto, Flaw, Master, Suite};
+pub use crypto::{Crypto, Flaw, Master, Suite, without_keys};
 pub use ours::Ours;
 pub use parse::Error;
 
