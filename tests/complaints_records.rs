@@ -226,7 +226,7 @@ fn a_switch_that_is_told_to_end_keeps_what_it_has_promised() {
     world.tell(Event::Close);
     world.wait(SECOND);
     assert_eq!((backs(&world), world.live_calls()), (vec![], 1), "the next process has it");
-    world.tell(Event::Restarted { flows: Default::default() });
+    world.tell(Event::Restarted { flows: Default::default(), secret: Default::default() });
     world.wait(90 * SECOND);
     world.end();
     assert_eq!(backs(&world), [Outcome::Answered]);

@@ -253,7 +253,7 @@ fn an_agent_who_is_held_to_be_in_a_call_that_is_over_is_freed_and_a_fact_tells_o
     stage.switch = pukar::core::Switch::restore(stage.settings.clone(), snapshot);
     assert_eq!(stage.state("op1"), "own-call");
     assert!(stage.switch.check().is_err(), "the laws see it too");
-    stage.tell(Event::Restarted { flows: Default::default() });
+    stage.tell(Event::Restarted { flows: Default::default(), secret: Default::default() });
     assert_eq!(stage.state("op1"), "paused");
     let freed =
         |what: &What| matches!(what, What::Desk(Fact::Repaired { call, .. }) if call.0 == 77);

@@ -5,7 +5,7 @@
 mod desk_world;
 
 use desk_world::{Habit, OP1, OP2, Stage, field, secs};
-use pukar::base::PortId;
+use pukar::base::{PortId, Secret};
 use pukar::call;
 use pukar::core::{Event, What};
 use pukar::media::control;
@@ -503,4 +503,23 @@ fn again(answer: &str, seq: u32) -> String {
          CSeq: {seq} INVITE\r\nContact: <sip:op1@{OP1}>\r\nMax-Forwards: 70\r\n\r\n",
         field(answer, "To")
     )
+}
+
+/// A switch that was restored from an hour ago, or in two places, has dealt out keys that it does
+/// not know of.
+#[test]
+fn a_switch_that_has_forgotten_a_call_deals_out_no_key_of_it_again() {
+    let dealt = |secret: Option<Secret>| {
+        let mut stage = Stage::new(CENTRE);
+        if let Some(secret) = secret {
+            stage.kill();
+            stage.tell(Event::Restarted { flows: Default::default(), secret });
+        }
+        stage.habit(OP1, Habit::Answers);
+        let call = op1_dials(&mut stage, "181", &sealed(7, KEY));
+        keys(&stage.answers[call])[0].to_string()
+    };
+    assert_eq!(dealt(None), dealt(None));
+    let lives = [None, Some(Secret([1; 32])), Some(Secret([2; 32]))].map(dealt);
+    assert!(lives[0] != lives[1] && lives[1] != lives[2], "{lives:?}");
 }

@@ -233,7 +233,7 @@ fn q40_a_disk_that_says_nothing_keeps_no_record_open_for_more_than_a_minute() {
     assert_eq!(stage.records.len(), 1, "what is told later is an alarm and no record");
     words(&mut stage);
     stage.kill();
-    stage.tell(Event::Restarted { flows: Default::default() });
+    stage.tell(Event::Restarted { flows: Default::default(), secret: Default::default() });
     assert!(words(&mut stage).is_empty(), "nor does another process look for it");
 }
 
@@ -261,7 +261,7 @@ fn a_recording_whose_call_was_over_when_the_process_died_is_finished_by_the_next
     stage.wait(secs(1));
     stage.tapes.clear();
     stage.kill();
-    stage.tell(Event::Restarted { flows: Default::default() });
+    stage.tell(Event::Restarted { flows: Default::default(), secret: Default::default() });
     let close = Tape::Close { call: id, file: file.clone(), at, end: at + secs(5) };
     assert_eq!(stage.tapes, [Command::Tape(close)]);
     stage.tell(Event::Recording(TapeEvent::Gaps { call: id }));
@@ -269,7 +269,7 @@ fn a_recording_whose_call_was_over_when_the_process_died_is_finished_by_the_next
     assert_eq!(stage.records[0].recording, format!("{file}; gaps"));
     stage.tapes.clear();
     stage.kill();
-    stage.tell(Event::Restarted { flows: Default::default() });
+    stage.tell(Event::Restarted { flows: Default::default(), secret: Default::default() });
     assert!(stage.tapes.is_empty(), "once");
 }
 
@@ -281,7 +281,7 @@ fn after_a_restart_the_same_file_is_gone_on_with() {
     let before = stage.tapes[0].clone();
     stage.tapes.clear();
     stage.kill();
-    stage.tell(Event::Restarted { flows: Default::default() });
+    stage.tell(Event::Restarted { flows: Default::default(), secret: Default::default() });
     assert_eq!(stage.tapes[0], before);
     assert_eq!(words(&mut stage).len(), 3, "both ports again");
     stage.hang_up(&call);

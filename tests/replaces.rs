@@ -324,7 +324,7 @@ fn whoever_asks_a_colleague_first_hears_that_they_are_rung() {
     assert_eq!((name, stage.state("op2")), (Some("tone/ring"), "offered"));
     assert_eq!(stage.music, ring);
     stage.kill();
-    stage.tell(Event::Restarted { flows: Default::default() });
+    stage.tell(Event::Restarted { flows: Default::default(), secret: Default::default() });
     assert_eq!(stage.music, ring, "goes on after a crash");
     stage.far_end_answers(OP2);
     assert_eq!((stage.music, stage.state("op2")), (None, "talking"));

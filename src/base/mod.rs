@@ -15,7 +15,7 @@ mod timer;
 
 pub use id::*;
 pub use network::Network;
-pub use rng::Rng;
+pub use rng::{Rng, Secret};
 pub use slab::Slab;
 pub use time::{Instant, Now, Wall};
 pub use timer::{Timer, Timers};

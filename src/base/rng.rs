@@ -5,23 +5,42 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rng(ChaCha8Rng);
+
+/// What nobody outside can know. It is written down, and shown nowhere.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Secret(pub [u8; 32]);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a secret")
+    }
+}
 
 impl Rng {
     pub fn new(seed: u64) -> Self {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
-    pub fn of(secret: [u8; 32]) -> Self {
-        Self(ChaCha8Rng::from_seed(secret))
+    pub fn of(secret: Secret) -> Self {
+        Self(ChaCha8Rng::from_seed(secret.0))
+    }
+
+    /// What this one gives from now on follows from the secret as well, and from neither alone.
+    pub fn stir(&mut self, secret: Secret) {
+        let mut own = [0; 32];
+        self.0.fill_bytes(&mut own);
+        own.iter_mut().zip(secret.0).for_each(|(own, octet)| *own ^= octet);
+        *self = Self::of(Secret(own));
     }
 
     /// Another one, of which nothing can be told by what this one gives, nor the other way round.
     pub fn fork(&mut self) -> Self {
-        let mut secret = [0; 32];
-        self.0.fill_bytes(&mut secret);
+        let mut secret = Secret::default();
+        self.0.fill_bytes(&mut secret.0);
         Self::of(secret)
     }
 

@@ -1,7 +1,7 @@
 //! What comes in. Events are all that the switch ever learns, so in their order, with their times,
 //! they are its memory: each is a plain value that can be written down and read back.
 
-use crate::base::{FlowId, QueryId};
+use crate::base::{FlowId, QueryId, Secret};
 use crate::call::{Ears, TapeEvent, Way};
 use crate::config::Settings;
 use crate::media::control::Event as MediaEvent;
@@ -77,9 +77,11 @@ pub enum Event {
     /// without the end of a wrap-up. Promises of a call back outlive the process.
     Close,
     /// The process died and another has taken over: sockets are new, of the streams only these are
-    /// still there, and whatever was commanded last may not have been done.
+    /// still there, and whatever was commanded last may not have been done. What was drawn since it
+    /// was last written down, as keys are, may have been dealt out: it is not drawn again.
     Restarted {
         flows: BTreeSet<FlowId>,
+        secret: Secret,
     },
 }
 

@@ -7,7 +7,7 @@ use super::ledger::Ledger;
 use super::people::Known;
 use super::{Command, Event, Fact, Out, What};
 use crate::acd::{self, Desk};
-use crate::base::{AgentId, Cx, Instant, Now, Rng, Timer, Timers};
+use crate::base::{AgentId, Cx, Instant, Now, Rng, Secret, Timer, Timers};
 use crate::call::{self, Calls, Io};
 use crate::config::Settings;
 use crate::sip::{self, UserAgent};
@@ -122,13 +122,14 @@ impl Switch {
 
     /// What is drawn from now on follows from this: a seed is too narrow for keys. Before the first
     /// event.
-    pub fn stir(&mut self, secret: [u8; 32]) {
+    pub fn stir(&mut self, secret: Secret) {
         self.state.rng = Rng::of(secret);
     }
 
     /// The one way in. `out` gets what follows, in order; nothing else needs to be asked.
     pub fn handle(&mut self, now: Now, event: Event, out: &mut Out) {
-        if let Event::Restarted { flows } = &event {
+        if let Event::Restarted { flows, secret } = &event {
+            self.state.rng.stir(*secret);
             // Before anything is done about what has become due meanwhile.
             self.restarted(now, flows, out);
             self.settle(now, out);

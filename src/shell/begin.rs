@@ -83,7 +83,8 @@ pub fn begin(
     first.commands = waiting;
     let poison = std::mem::take(&mut again.poison);
     let (mut switch, mut board, mut journal) = again.go_on(&dir, limits, stored, meters)?;
-    let events: Vec<Event> = [Event::Restarted { flows }].into_iter().chain(reload).collect();
+    let restarted = Event::Restarted { flows, secret: ground.secret.unwrap_or_default() };
+    let events: Vec<Event> = [restarted].into_iter().chain(reload).collect();
     journal.append(now, &events);
     for event in events {
         let mut out = Out::default();

@@ -16,7 +16,7 @@ use super::sys::resources::yield_to_others;
 use super::tcp::{Keys, Limits, Streams};
 use super::tunes::Shelf;
 use super::{dns, record, tcp, tunes};
-use crate::base::FlowId;
+use crate::base::{FlowId, Secret};
 use crate::call::Tape;
 use crate::config::Settings;
 use crate::core::{Event, Row};
@@ -49,7 +49,7 @@ pub struct Ground {
     pub meters: ShellMeters,
     pub seed: u64,
     /// What keys are made of; `None` where all is to follow from the seed.
-    pub secret: Option<[u8; 32]>,
+    pub secret: Option<Secret>,
     pub holds: record::Holds,
     /// What connections are secured with.
     pub keys: Arc<Keys>,
@@ -76,7 +76,7 @@ impl Ground {
         let (inbox, inbox_end) = lane::inbox(Arc::clone(&handle.waker));
         let metrics = Arc::new(Metrics::new());
         let meters = metrics.for_shell();
-        let secret = if seed.is_none() { Some(random()?) } else { None };
+        let secret = if seed.is_none() { Some(Secret(random()?)) } else { None };
         let seed = seed.map_or_else(number, Ok)?;
         let holds = record::Holds::default();
         holds.set(&settings.retention.holds);

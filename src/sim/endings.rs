@@ -292,7 +292,7 @@ mod tests {
         assert_eq!(judged(&|endings| endings.excuse("+919826000002".into())), [false; 3]);
         assert_eq!(judged(&|endings| endings.excuse("+919826000001".into())), [true, true, false]);
         assert_eq!(judged(&|endings| endings.loses()), [true, true, false]);
-        let restarted = Event::Restarted { flows: BTreeSet::new() };
+        let restarted = Event::Restarted { flows: BTreeSet::new(), secret: Default::default() };
         assert_eq!(judged(&|endings| endings.told(&restarted)), [true; 3]);
         assert!(Endings::of(&Faults { loss: 1, ..Faults::default() }, false).is_lossy);
     }

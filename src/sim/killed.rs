@@ -88,7 +88,7 @@ impl World {
         // Whoever tried while nobody was there has no connection either.
         self.lose_streams();
         self.life.down = false;
-        self.feed(Event::Restarted { flows: BTreeSet::new() })?;
+        self.feed(Event::Restarted { flows: BTreeSet::new(), secret: Default::default() })?;
         self.check_talks()
     }
 

@@ -166,7 +166,7 @@ fn whoever_waits_hears_the_music_go_on_where_it_would_be_by_now() {
     drop(process);
     let mut again = place.start();
     (0..4).for_each(|_| again.tell(Event::Tick));
-    again.tell(Event::Restarted { flows: Default::default() });
+    again.tell(Event::Restarted { flows: Default::default(), secret: Default::default() });
     // The position is that of the clock of the call, which has gone on.
     assert_eq!(music(&again.out), before);
     assert!(again.now.instant.since(before[0].since) >= Duration::from_secs(6));

@@ -141,7 +141,9 @@ fn with_an_agent(name: &str) -> Place {
 /// The commonest event is that of the clock.
 #[test]
 fn a_timer_that_breaks_the_core_is_left_out_and_everybody_s_call_goes_on() {
-    for event in [Event::Tick, Event::Restarted { flows: BTreeSet::new() }] {
+    for event in
+        [Event::Tick, Event::Restarted { flows: BTreeSet::new(), secret: Default::default() }]
+    {
         let place = Place::new("journal-timer");
         let mut process = place.start();
         (0..2).for_each(|n| process.arrives(&format!("c{n}")));
@@ -228,7 +230,7 @@ fn a_fault_in_asking_after_a_restart_costs_nobody_the_call() {
     let mut process = place.start();
     let invite = process.rings();
     process.phone_says(&invite, "200 OK");
-    process.tell(Event::Restarted { flows: BTreeSet::new() });
+    process.tell(Event::Restarted { flows: BTreeSet::new(), secret: Default::default() });
     process.dies_in(&Event::Tick, |timer| matches!(timer, Timer::Recheck(_)), false);
     let mut again = place.start();
     for _ in 0..4 {
