@@ -10,8 +10,8 @@ use crate::wire::sdp::Master;
 
 /// Sources that one far end has at a time; one more takes the place of the longest unheard.
 const STREAMS: usize = 16;
-/// Rounds of sequence numbers that are tried for a packet that is not proved in the likely one, of a
-/// source that was not heard before, ...
+/// Rounds of sequence numbers that are tried for a packet that is not proved in the likely one, of
+/// a source that was not heard before, ...
 const GUESSES: u32 = 4;
 /// ... or of one that was, and may have been away for long, ...
 const GUESSES_KNOWN: u32 = 1;
