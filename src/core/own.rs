@@ -306,7 +306,9 @@ impl Switch {
                 return Err(format!("{name} has a call in hand"));
             }
             let sits = self.at_phone(&user);
-            if sits.logged_in && sits.agent != Some(agent) {
+            // Whoever has logged out may have a call in hand there still, or have dialled for help.
+            let is_at_work = sits.logged_in || sits.offered || sits.in_call;
+            if is_at_work && sits.agent != Some(agent) {
                 let who = sits.agent.and_then(|agent| self.state.desk.agent_name(agent));
                 return Err(format!("{} is at work at {phone}", who.unwrap_or_default()));
             }

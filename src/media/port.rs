@@ -182,7 +182,7 @@ impl Port {
             keys: Keys::default(),
             sent: 0,
             refused: 0,
-            voice: Voice::new(dice, now),
+            voice: Voice::new(dice),
             heard: now,
             silent: false,
             ails: Ails::default(),

@@ -8,15 +8,22 @@ use super::effect::{Effect, Frame};
 use super::port::PAYLOAD_MAX;
 use super::reports::Ours;
 use super::sound::Encoder;
-use crate::base::{Instant, PortId};
+use crate::base::PortId;
 use crate::wire::codec::Codec;
 use crate::wire::opus::{self, Terms};
 use crate::wire::rtp::{Header, Rtp};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Microseconds of 20 ms.
-const ROUND: u64 = 20_000;
+/// Where a stream would be by now that had begun when the clock did, in packets as long as ours.
+fn first_number(far: &Far, round: u64) -> u16 {
+    let length = match far.codec {
+        Codec::Opus => far.ptime.clamp(20, 60) / 20 * 20,
+        Codec::Pcma | Codec::Pcmu | Codec::G722 => far.ptime.clamp(10, 60),
+    };
+    (round * 20 / u64::from(length)) as u16
+}
+
 /// A packet that comes later than so many after it is lost.
 const LATE: u16 = 100;
 
@@ -50,14 +57,14 @@ pub struct Voice {
 }
 
 impl Voice {
-    /// `dice`: for what a stranger should not guess (RFC 3550 section 5.1). Numbers are not drawn:
-    /// they begin where a stream would be by now that had begun when the clock did, so that whoever
-    /// waits hears the next process, under another SSRC, go on counting where this one dies: see
-    /// [`Voice::follow`].
-    pub fn new(dice: u64, now: Instant) -> Self {
+    /// `dice`: for what a stranger should not guess (RFC 3550 section 5.1). Numbers and times are
+    /// not drawn: they begin, with the first packet, where a stream would be by now that had begun
+    /// when the clock did, so that whoever waits hears the next process, under another SSRC, go on
+    /// counting where this one dies: see [`Voice::follow`].
+    pub fn new(dice: u64) -> Self {
         Self {
             ssrc: dice as u32,
-            sequence: (now.0 / ROUND) as u16,
+            sequence: 0,
             timestamp: 0,
             round: None,
             packets: 0,
@@ -168,6 +175,9 @@ impl Voice {
         let marker = self.round.is_none() || rounds != 1;
         if self.round.is_none() {
             self.timestamp = (round as u32).wrapping_mul(ticks);
+            if self.packets == 0 && self.source.is_none() {
+                self.sequence = first_number(far, round);
+            }
         }
         // Whoever speaks after it follows it.
         self.source = None;

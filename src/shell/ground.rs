@@ -150,7 +150,7 @@ impl Ground {
         self.lap("threads");
         let known = self.shelf.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let tunes::Loaded { tunes, complaints, shelf } =
-            tunes::load_in_time(&self.settings, &known, tunes::AT_A_START);
+            tunes::load_in_time(&self.settings, &known);
         *self.shelf.lock().unwrap_or_else(PoisonError::into_inner) = shelf;
         self.lap("prompts");
         for complaint in complaints {

@@ -401,8 +401,7 @@ fn adopting(read: Reload, ground: &Ground, jukebox: Jukebox) -> Reload {
         let fresh = reload::adopt(&running, fresh);
         // Nobody waits for the shelf while a folder hangs.
         let known = shelf.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let tunes::Loaded { tunes, complaints, shelf: now } =
-            tunes::load_in_time(&fresh, &known, tunes::AT_A_RELOAD);
+        let tunes::Loaded { tunes, complaints, shelf: now } = tunes::load_in_time(&fresh, &known);
         keys.renew(&fresh.tls)?;
         tcp::tell_expiry(&keys, &meters);
         if let Err(why) = moved::note(&data, &running.data) {

@@ -22,10 +22,8 @@ use std::time::Duration;
 /// Names in one line of the log.
 const NAMED_MAX: usize = 20;
 
-/// How long a folder of prompts is waited for at a start, in which nobody is served, and at a
-/// reload: far longer than a thousand of them take.
-pub const AT_A_START: Duration = Duration::from_secs(5);
-pub const AT_A_RELOAD: Duration = Duration::from_secs(15);
+/// How long a folder of prompts is waited for: far longer than a thousand of them take.
+pub const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What has been read.
 pub struct Loaded {
@@ -81,13 +79,13 @@ impl Shelf {
 /// [`load`] by a thread of its own, since a folder of prompts may hang, as one of another machine
 /// does whose network is gone. Then everything is heard as it was before; what is new, in the
 /// voices of the program. While one such thread hangs there is no second.
-pub fn load_in_time(settings: &Settings, shelf: &Shelf, patience: Duration) -> Loaded {
+pub fn load_in_time(settings: &Settings, shelf: &Shelf) -> Loaded {
     let (own, mut fresh) = (settings.clone(), shelf.clone());
     let read = move || {
         let (tunes, complaints) = load(&own, &mut fresh);
         Loaded { tunes, complaints, shelf: fresh }
     };
-    within(patience, &shelf.busy, read).unwrap_or_else(|why| without_folder(settings, shelf, why))
+    within(PATIENCE, &shelf.busy, read).unwrap_or_else(|why| without_folder(settings, shelf, why))
 }
 
 fn without_folder(settings: &Settings, shelf: &Shelf, why: &str) -> Loaded {
@@ -106,6 +104,15 @@ fn without_folder(settings: &Settings, shelf: &Shelf, why: &str) -> Loaded {
     Loaded { tunes, complaints: vec![complaint], shelf: shelf.clone() }
 }
 
+/// Somebody reads the folder until this is dropped, however they end.
+struct Busy(Arc<AtomicBool>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
 /// What comes of it, if it is done so soon; if not, it goes on by itself, and is busy.
 fn within<T: Send + 'static>(
     span: Duration,
@@ -117,14 +124,13 @@ fn within<T: Send + 'static>(
         return Err(HANGS);
     }
     let (sender, done) = channel::bounded(1);
-    let over = Arc::clone(busy);
+    let until = Busy(Arc::clone(busy));
     let job = move || {
         let came = work();
-        over.store(false, Ordering::Relaxed);
+        drop(until);
         sender.send(came)
     };
     if std::thread::Builder::new().name("prompts".into()).spawn(job).is_err() {
-        busy.store(false, Ordering::Relaxed);
         return Err("is not read: there is no room for a thread");
     }
     done.recv_timeout(span).map_err(|why| match why {
@@ -299,6 +305,8 @@ mod tests {
         assert!(Shelf::read(nothing).made.is_empty(), "and what cannot be read is encoded anew");
     }
 
+    const LONG: Duration = Duration::from_secs(60);
+
     /// A disk that takes no question, until `go` is dropped.
     fn hanging() -> (channel::Sender<()>, impl FnOnce() -> u32 + Send + 'static) {
         let (go, stuck) = channel::bounded(0);
@@ -316,7 +324,9 @@ mod tests {
         while busy.load(Ordering::Relaxed) {
             std::thread::yield_now();
         }
-        assert_eq!(within(Duration::from_secs(60), &busy, || 7), Ok(7));
+        let breaks = || -> u32 { panic!("on purpose") };
+        assert!(within(LONG, &busy, breaks).is_err_and(|why| why.contains("broke down")));
+        assert_eq!(within(LONG, &busy, || 7), Ok(7));
     }
 
     #[test]
@@ -330,19 +340,19 @@ mod tests {
             tunes: vec![tune("music")],
             ..Settings::default()
         };
-        let before = load_in_time(&settings, &Shelf::default(), AT_A_RELOAD);
+        let before = load_in_time(&settings, &Shelf::default());
         assert_eq!(before.complaints, Vec::<String>::new());
         // Another prompt comes before it, so that its place is another.
         let settings = Settings { tunes: vec![tune("hi/next"), tune("music")], ..settings };
         before.shelf.busy.store(true, Ordering::Relaxed);
-        let after = load_in_time(&settings, &before.shelf, AT_A_RELOAD);
+        let after = load_in_time(&settings, &before.shelf);
         let at = |loaded: &Loaded, slot| loaded.tunes.find(TuneId::new(slot, 0)).unwrap().clone();
         assert_eq!(at(&after, 1), at(&before, 0));
         assert!(at(&after, 0).frames() > 5, "the program's own voice");
         let [complaint] = &after.complaints[..] else { panic!("{:?}", after.complaints) };
         assert!(complaint.contains("the folder of prompts hangs"), "{complaint}");
         after.shelf.busy.store(false, Ordering::Relaxed);
-        let again = load_in_time(&settings, &after.shelf, AT_A_RELOAD);
+        let again = load_in_time(&settings, &after.shelf);
         assert_eq!(again.complaints, Vec::<String>::new());
         assert_eq!(at(&again, 1).laws().0.as_ptr(), at(&before, 0).laws().0.as_ptr());
     }

@@ -257,7 +257,7 @@ impl fmt::Display for Purged {
         let done = if *dry_run { "would be purged" } else { "purged" };
         match left {
             None => writeln!(f, "{store}: {what} {done}; {held} are held"),
-            Some(why) if calls + states + acts.unwrap_or(0) > 0 => {
+            Some(why) if !dry_run && calls + states + acts.unwrap_or(0) > 0 => {
                 writeln!(f, "{store}: NOT purged whole, {what} have gone: {why}")
             }
             Some(why) => writeln!(f, "{store}: NOT purged: {why}"),

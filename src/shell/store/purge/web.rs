@@ -29,7 +29,7 @@ pub fn purge(at: &Remote, store: &str, rules: &Rules, purged: &mut Purged) -> Re
     }
     let wishes = wishes(store, rules);
     let body = wishes.to_string();
-    // The same wish once more is the same, whenever and by whomever it is made.
+    // Of this wish alone, to the moment: whoever gets it twice on its way knows it by that.
     let key = format!("{store} {} {}", wishes["rules"], wishes["holds"]);
     let key = proof::hex(Sha256::digest(key.as_bytes()));
     let server = Server::of(asked, ANSWER_WITHIN)?;

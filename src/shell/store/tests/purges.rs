@@ -228,13 +228,14 @@ fn a_purge_that_breaks_off_between_legs_and_calls_leaves_no_leg_behind_for_ever(
 /// `sudo pukar purge`: the switch runs as another user, and goes on with what a purge has written.
 #[test]
 fn what_root_has_purged_is_still_whose_it_was() {
-    use std::os::unix::fs::{MetadataExt, chown};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
     use std::os::unix::process::CommandExt;
     const NOBODY: u32 = 65_534;
     let folder = Folder::new("purge-root");
     if std::fs::metadata(&folder.0).unwrap().uid() != 0 {
         return eprintln!("whether root's purge leaves files to their owner: only root can try");
     }
+    std::fs::set_permissions(&folder.0, PermissionsExt::from_mode(0o755)).unwrap();
     let (lines, sheets) = (folder.0.join("records.jsonl"), folder.0.join("csv"));
     let database = folder.0.join("records.db");
     let stores = [
