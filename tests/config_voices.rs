@@ -282,5 +282,17 @@ fn keys_that_would_go_in_the_clear_are_warned_of_where_sound_has_to_be_sealed() 
           write hosts = [\"tls:NAME\"]"]
     );
     assert!(warnings(&trunk("\"tls:sip.example\"", "require")).is_empty());
+    // One that says nothing has to seal as phones have to.
+    let heir = |hosts: &str| {
+        let phones = phones("\"tls:10.0.0.5:5061\"", "require");
+        format!("{phones}[[trunk]]\nname = \"bsnl\"\nhosts = [{hosts}]\n")
+    };
+    assert_eq!(
+        warnings(&heir("\"10.0.0.9\"")),
+        ["f.toml:5: srtp is required, of trunk \"bsnl\" too, and the keys go to its hosts in the \
+          clear; write hosts = [\"tls:NAME\"] there, or srtp = \"accept\""]
+    );
+    assert!(warnings(&heir("\"tls:sip.example\"")).is_empty());
+    assert!(warnings(&format!("{}srtp = \"off\"\n", heir("\"10.0.0.9\""))).is_empty());
     assert!(warnings(&trunk("\"10.0.0.9\"", "accept")).is_empty());
 }

@@ -13,7 +13,7 @@ use support::one::live;
 use support::street::{CALLER, PHONE};
 use support::switch::{HELPLINE, Switch};
 use support::talk::{self, AGENT_TONE, CALLER_TONE};
-use support::{score, voice};
+use support::{score, tone, voice};
 
 /// Phones of ours have to seal, and whoever calls by the trunk may.
 const SEALED: &str = "srtp = \"require\"\n";
@@ -134,8 +134,15 @@ impl Pair {
     fn hears_music(&mut self, state: &str) {
         let deadline = Deadline::after(Duration::from_secs(4));
         let recorded = self.caller.recorded();
-        self.caller.until_recorded(recorded + 1.0);
+        self.caller.until_recorded(recorded + 1.5);
         assert!(deadline.left().is_some(), "{state}: too late");
+        let heard = self.caller.recording_8k();
+        let last = &heard[heard.len() - 8_000..];
+        let power = last.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>();
+        let level = (power / last.len() as f64).sqrt();
+        // What was not opened, and is played as it came, is noise as loud as can be.
+        assert!((100.0..7_000.0).contains(&level), "{state}: {level}");
+        assert!(tone::seconds(last, AGENT_TONE) < 0.2, "{state}: it is the agent");
     }
 }
 

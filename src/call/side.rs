@@ -62,8 +62,8 @@ pub struct Side {
     /// The keys that were agreed, and whether ever any were.
     seals: Option<Seals>,
     was_sealed: bool,
-    /// They stand beside RTP/AVP, as in a description that could do without.
-    besides: bool,
+    /// The profile that they stand in: RTP/AVP too, in a description that could do without.
+    profile: Option<Box<str>>,
     /// The far end's last description where it has more than one media line: a later offer of ours
     /// must mirror every one.
     theirs: Option<(Box<Session>, usize)>,
@@ -126,7 +126,7 @@ impl Side {
             pending: None,
             seals: None,
             was_sealed: false,
-            besides: false,
+            profile: None,
             theirs: None,
             early: None,
             offers_mux: false,

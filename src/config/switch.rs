@@ -179,6 +179,9 @@ pub fn media(
         let what = "srtp is required, and keys come in the clear where listen has udp: or tcp:";
         section.log.warn(place, what, "have phones come by tls: alone");
     }
+    if media.srtp == Srtp::Require {
+        heirs_in_the_clear(&mut section, settings);
+    }
     if media.silence_hangup > Duration::ZERO && media.silence_hangup <= media.silence_alarm {
         let place = section.place_of("silence_hangup");
         let instead = "make silence_hangup longer, or \"0s\" for never";
@@ -207,6 +210,21 @@ pub fn media(
     section.done();
     let music = music.map_or(Some("tone".into()), |at| at.map(|at| at.it));
     [music, welcome.flatten().map(|at| at.it)]
+}
+
+/// Trunks that say nothing of seals have to seal as phones do.
+fn heirs_in_the_clear(section: &mut Section, settings: &Settings) {
+    let trunks = settings.call.trunks.iter().zip(&settings.sip.trunks);
+    let heirs = trunks.filter(|(call, _)| call.srtp.is_none()).map(|(_, trunk)| trunk);
+    for trunk in heirs.filter(|trunk| trunk.secure_names().len() < trunk.hosts.len()) {
+        let place = section.place_of("srtp");
+        let what = format!(
+            "srtp is required, of trunk \"{}\" too, and the keys go to its hosts in the clear",
+            trunk.name
+        );
+        let instead = "write hosts = [\"tls:NAME\"] there, or srtp = \"accept\"";
+        section.log.warn(place, what, instead);
+    }
 }
 
 /// Its words are prompts; what is composed needs none.

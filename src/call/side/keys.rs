@@ -39,9 +39,9 @@ impl Side {
     }
 
     /// Under which profile a first offer, or one of a single line, has its sound.
-    pub(super) fn profile(&self) -> &'static str {
-        let sealed = self.seals.is_some() || self.srtp == Srtp::Require;
-        if sealed && !self.besides { "RTP/SAVP" } else { "RTP/AVP" }
+    pub(super) fn profile(&self) -> &str {
+        let first = if self.srtp == Srtp::Require { "RTP/SAVP" } else { "RTP/AVP" };
+        self.profile.as_deref().unwrap_or(first)
     }
 
     /// What was agreed of keys: theirs, and this one of ours.
@@ -49,8 +49,8 @@ impl Side {
         let both = audio.crypto.zip(own);
         self.seals = both.map(|(theirs, own)| Seals { theirs: theirs.master, ours: own.master });
         self.was_sealed |= self.seals.is_some();
-        let secure = theirs.media.get(audio.line).is_some_and(|media| media.is_secure());
-        self.besides = self.seals.is_some() && !secure;
+        let line = theirs.media.get(audio.line).filter(|_| self.seals.is_some());
+        self.profile = line.map(|media| media.transport.as_str().into());
     }
     /// What an offer has to keep to. Whoever began sealed stays so: what is plain would be heard
     /// by others while the two who talk believe that it is not (RFC 3261 section 14.1: what is
