@@ -14,6 +14,7 @@ mod window;
 use super::control::Seals;
 use super::reports::Told;
 use crate::base::Instant;
+use crate::wire::sdp::Master;
 pub use cipher::Cipher;
 use opener::Opener;
 use sealer::Sealer;
@@ -23,8 +24,8 @@ pub struct Seal {
     keys: Seals,
     opener: Opener,
     /// Of the key before: whoever comes with another one may still say something with the first,
-    /// until the other is heard.
-    before: Option<Opener>,
+    /// until the other is heard; and where they go back to it, it knows what was there already.
+    before: Option<(Master, Opener)>,
     sealer: Sealer,
 }
 
@@ -39,8 +40,9 @@ impl Seal {
     pub fn agree(&mut self, keys: Seals, source: u32) {
         let before = std::mem::replace(&mut self.keys, keys);
         if keys.theirs != before.theirs {
-            let opener = std::mem::replace(&mut self.opener, Opener::new(&keys.theirs));
-            self.before = Some(opener);
+            let known = self.before.take().filter(|(key, _)| *key == keys.theirs);
+            let next = known.map_or_else(|| Opener::new(&keys.theirs), |(_, opener)| opener);
+            self.before = Some((before.theirs, std::mem::replace(&mut self.opener, next)));
             self.may_be_another(source);
         }
         if keys.ours != before.ours {
@@ -68,12 +70,13 @@ impl Seal {
             self.before = None;
             return opened;
         }
-        self.before.as_mut().and_then(|before| open(before, packet))
+        self.before.as_mut().and_then(|(_, before)| open(before, packet))
     }
 
     /// Whether RTP that was not opened is only a packet that was there before.
     pub fn had(&self, packet: &[u8]) -> bool {
-        self.opener.had(packet) || self.before.as_ref().is_some_and(|before| before.had(packet))
+        self.opener.had(packet)
+            || self.before.as_ref().is_some_and(|(_, before)| before.had(packet))
     }
 
     /// Seals RTP; false where it cannot go. `clock`: ticks a second of its times.

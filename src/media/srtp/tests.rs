@@ -329,6 +329,20 @@ fn a_new_key_is_used_at_once_and_the_old_one_is_heard_until_the_new_one_is() {
 }
 
 #[test]
+fn whoever_goes_back_to_the_key_before_is_not_heard_twice() {
+    let (mut near, mut far) = both(Suite::Cm80);
+    let old = [1, 2].map(|n| sealed(&mut near, 7, n, n.into()));
+    assert!(far.open(false, &mut old[0].clone()).is_some());
+    let first = far.keys;
+    let other = Master::new(Suite::Gcm256, &[9; 44]).unwrap();
+    for theirs in [other, first.theirs] {
+        far.agree(Seals { theirs, ..first }, 1);
+        assert_eq!(far.open(false, &mut old[0].clone()), None);
+    }
+    assert!(far.open(false, &mut old[1].clone()).is_some());
+}
+
+#[test]
 fn two_lives_of_a_switch_never_seal_under_one_number() {
     let keys = both(Suite::Cm80).0.keys;
     let lives = [5, 6].map(|dice| sealed(&mut Seal::new(keys, dice), 7, 100, 0));
