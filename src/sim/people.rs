@@ -41,7 +41,8 @@ impl World {
             let address = caller_address(n);
             let dial = Instant(self.rng.below(within));
             let numbers = self.plan.region.numbers();
-            let number = match self.rng.chance(4) {
+            // Strangers call the line of codes, where there is one.
+            let number = match self.rng.chance(4) && self.plan.agents.contains(&Reach::Home) {
                 true => CODES,
                 false => numbers[self.rng.below(numbers.len() as u64) as usize],
             };
