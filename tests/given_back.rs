@@ -236,6 +236,24 @@ fn whom_a_district_gives_back_while_somebody_is_rung_to_join_them_has_whoever_th
 }
 
 #[test]
+fn whom_a_supervisor_keeps_on_hold_when_a_district_gives_them_back_waits_again() {
+    let mut pair = Lent::Overflown.at_the_district();
+    let call = pair.state.arrival().id.clone();
+    pair.state.ask(Verb::Hold { call, hold: true });
+    assert!(pair.state.replies.last().unwrap().is_ok(), "{:?}", pair.state.replies);
+    pair.talk();
+    let call = pair.district.arrival().id.clone();
+    pair.district.set_agent("op1", "logout");
+    pair.district.ask(Verb::Return { call });
+    pair.talk();
+    pair.wait(5);
+    assert_eq!(pair.district.switch.state().counts().0, 0, "gone from there");
+    assert_eq!(pair.state.switch.state().counts().0, 1, "in the line of the state");
+    pair.state.set_agent("op1", "ready");
+    assert_eq!(pair.state.state("op1"), "talking");
+}
+
+#[test]
 fn who_hangs_up_at_a_district_gives_nobody_back_whatever_its_network_says_of_it() {
     for lent in [Lent::Overflown, Lent::Sent(Way::Consult), Lent::Sent(Way::Join), Lent::Called] {
         let mut pair = lent.at_the_district();

@@ -229,7 +229,9 @@ impl Calls {
             }
             _ => {
                 self.bury(io, id, &gone, status, cause);
-                let call_is_whole = self.table.get(id).is_some_and(|c| c.is_talking(caller));
+                // On hold they are in the call as well.
+                let is_in_it = |call: &Call| call.is_talking(caller) || call.held.is_some();
+                let call_is_whole = self.table.get(id).is_some_and(is_in_it);
                 let has_place = match agent {
                     Role::Agent(_) => self.has_queue(id),
                     Role::Target => self.is_handed_on(id),

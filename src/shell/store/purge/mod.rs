@@ -172,31 +172,31 @@ impl<'s> Rules<'s> {
             Store::Nats(at) => return stream::purge(at, self, purged),
             Store::Webhook(at) => return web::purge(at, &store.place(), self, purged),
         };
-        purged.calls = self.purge(&mut *books, &CALLS, &mut purged.held)?;
-        purged.states = self.purge(&mut *books, &AGENT_STATES, &mut purged.held)?;
-        Ok(())
+        let Purged { calls, states, held, .. } = purged;
+        self.purge(&mut *books, &CALLS, (calls, held))?;
+        self.purge(&mut *books, &AGENT_STATES, (states, held))
     }
 
     fn purge(
         &self,
         books: &mut dyn Books,
         table: &'static Table,
-        held: &mut u64,
-    ) -> Result<u64, String> {
-        let Some(newest) = self.newest() else { return Ok(0) };
-        let (mut after, mut count) = (0, 0);
+        (count, held): (&mut u64, &mut u64),
+    ) -> Result<(), String> {
+        let Some(newest) = self.newest() else { return Ok(()) };
+        let mut after = 0;
         loop {
             let found = books.older(table, &newest, after, BATCH)?;
-            let Some(last) = found.last() else { return Ok(count) };
+            let Some(last) = found.last() else { return Ok(()) };
             after = table.seq_of(last).ok_or("a row has no number")?;
             let mut gone = Gone::of(table);
             let goes = |row: &Cells| gone.judge(self, row);
             let rows: Vec<Cells> = found.into_iter().filter(goes).collect();
             *held += gone.held;
-            count += gone.count();
             if !rows.is_empty() && !self.wish.dry_run {
                 books.remove(table, &rows, &gone.proof(self))?;
             }
+            *count += gone.count();
         }
     }
 

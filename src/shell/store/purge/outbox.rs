@@ -27,7 +27,8 @@ pub fn blotted(data: &Path, tell: Tell<'_>) -> Result<Vec<Value>, String> {
     noted_of(&proof::of_data(data), Some(OF), tell)
 }
 
-/// The stores that a proof says something was purged for on its way to them, and those numbers.
+/// The stores that there were when something was purged, and the numbers of what was on its way to
+/// each: none for most.
 pub fn never_came(proof: &Value) -> impl Iterator<Item = (&str, &str)> {
     let all = proof[NEVER_CAME].as_object().into_iter().flatten();
     all.filter_map(|(store, seqs)| Some((store.as_str(), seqs.as_str()?)))
@@ -37,8 +38,8 @@ pub fn purge(folder: &Path, rules: &Rules, purged: &mut Purged) -> io::Result<()
     let end = outbox::extent(folder)?;
     for segment in outbox::segments(folder)? {
         let upto = if segment == end.segment { end.offset } else { u64::MAX };
-        let (mut gone, mut waiting) = (both(), Waiting::new());
         let cursors = outbox::cursors(folder)?;
+        let (mut gone, mut waiting) = (both(), nothing_for(cursors.keys()));
         let mut goes = |offset, row: &Row| {
             let goes = is_old(row, &mut gone, rules);
             let at = Position { segment, offset };
@@ -60,7 +61,7 @@ pub fn purge(folder: &Path, rules: &Rules, purged: &mut Purged) -> io::Result<()
         let rows = refused::rows(folder, &name)?.into_iter();
         let (old, kept): (Vec<Row>, Vec<Row>) = rows.partition(|row| is_old(row, &mut gone, rules));
         if !rules.wish.dry_run && !old.is_empty() {
-            let mut waiting = Waiting::new();
+            let mut waiting = nothing_for(outbox::cursors(folder)?.keys());
             for row in &old {
                 let key = (name.clone(), table_of(row));
                 waiting.entry(key).or_default().push(number_of(row));
@@ -71,6 +72,12 @@ pub fn purge(folder: &Path, rules: &Rules, purged: &mut Purged) -> io::Result<()
         purged.add(&gone);
     }
     Ok(())
+}
+
+fn nothing_for<'a>(stores: impl Iterator<Item = &'a String>) -> Waiting {
+    let tables = [CALLS.name, AGENT_STATES.name];
+    let each = stores.flat_map(|store| tables.map(|table| ((store.clone(), table), Vec::new())));
+    each.collect()
 }
 
 fn table_of(row: &Row) -> &'static str {

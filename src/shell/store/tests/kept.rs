@@ -115,14 +115,20 @@ fn a_proof_of_which_half_was_written_is_named_and_spoils_no_other() {
 fn what_was_too_old_before_a_store_had_it_is_not_missing_there() {
     let folder = Folder::new("purge-before");
     let stores = [config::Store::JsonLines { path: folder.0.join("records.jsonl") }];
-    let settings = settings(&folder, &stores);
+    let mut settings = settings(&folder, &stores);
+    // What goes is not all at the beginning.
+    let held = settings.retention.holds[0].clone();
+    let call_2 = Some(format!("01HZ{:022}", 2));
+    settings.retention.holds.push(config::Hold { call: call_2, ..held });
     let rows: Vec<Row> = (1..=6).map(call).collect();
     // It is known, has the first, and is away when the others come.
     run(&folder, configured(&folder, &stores), std::iter::once(call(1)));
     open(&folder.0.join("outbox")).unwrap().append(&rows[1..]).unwrap();
     journal_of(&folder, &rows);
     purge_all(&settings, "/outbox", false);
-    assert_eq!(proofs(&folder)[0]["never_came_to"].as_object().unwrap().len(), 1);
+    let told = proofs(&folder);
+    let never: Vec<_> = told[0]["never_came_to"].as_object().unwrap().values().collect();
+    assert_eq!(never.len(), 1, "{told:?}");
     let (place, metrics) = (configured(&folder, &stores), Metrics::new());
     let outbox = folder.0.join("outbox");
     let started = start(&outbox, place, pace(), &metrics, Box::new(|_, _| true)).unwrap();
@@ -131,6 +137,13 @@ fn what_was_too_old_before_a_store_had_it_is_not_missing_there() {
     let health = stores.health();
     stores.finish();
     assert_eq!(health.list()[0]["behind"], 0, "nothing waits for it: {:#}", health.list());
+    for verdict in verify(&settings, "").unwrap() {
+        assert!(verdict.is_good(), "{verdict}");
+    }
+    // Nor in one that there was not yet: it begins with what the outbox still has.
+    let later = [config::Store::JsonLines { path: folder.0.join("later.jsonl") }];
+    settings.stores = later.to_vec();
+    run(&folder, configured(&folder, &later), std::iter::empty());
     for verdict in verify(&settings, "").unwrap() {
         assert!(verdict.is_good(), "{verdict}");
     }

@@ -18,8 +18,9 @@ pub struct Rows {
     calls: BTreeMap<String, u64>,
     /// Those that were purged of the outbox, whether a store had them or not; legs by their calls.
     purged: Ranges,
-    /// Of these those that a store had not got yet, by the name of its cursor.
-    never_came: BTreeMap<String, Ranges>,
+    /// The same proof by proof: of these those that a store had not got yet, by the name of its
+    /// cursor, and all.
+    never_came: Vec<(BTreeMap<String, Ranges>, Ranges)>,
 }
 
 pub struct Truth {
@@ -67,10 +68,15 @@ impl Truth {
             for (known, rows) in TABLES.iter().zip(&mut truth.tables) {
                 if known.name == table || (known.name == LEGS.name && table == CALLS.name) {
                     rows.purged.join(ranges.clone());
-                    for (store, seqs) in purge::never_came(&proof) {
-                        let never = rows.never_came.entry(store.into()).or_default();
-                        Ranges::read(seqs).into_iter().for_each(|ranges| never.join(ranges));
-                    }
+                    let named = purge::never_came(&proof).filter_map(|(store, seqs)| {
+                        let seqs = if seqs.is_empty() {
+                            Some(Ranges::default())
+                        } else {
+                            Ranges::read(seqs)
+                        };
+                        Some((store.to_string(), seqs?))
+                    });
+                    rows.never_came.push((named.collect(), ranges.clone()));
                 }
             }
         }
@@ -165,9 +171,13 @@ impl Rows {
         self.rows.iter()
     }
 
-    /// What was purged on its way to a store.
+    /// What was purged on its way to a store; for one that was not there yet, all that was.
     pub fn never_came_to(&self, store: &str) -> Ranges {
-        self.never_came.get(&file_name(store)).cloned().unwrap_or_default()
+        let (name, mut never) = (file_name(store), Ranges::default());
+        for (named, all) in &self.never_came {
+            never.join(named.get(&name).unwrap_or(all).clone());
+        }
+        never
     }
 
     /// The number of the call that a leg is of.
