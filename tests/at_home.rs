@@ -134,13 +134,7 @@ fn a_shift_by_the_keys_of_a_telephone_at_home() {
 #[test]
 fn the_end_of_a_wrap_up_is_keyed_in_from_home() {
     let mut stage = stage();
-    stage.set_agent("bina", "ready");
-    stage.dial("9425000001", "181", "");
-    stage.far_end_answers(BSNL);
-    let port = *stage.opened.last().unwrap();
-    stage.press_at(port, "1");
-    stage.far_end_hangs_up(BSNL);
-    assert_eq!(stage.state("bina"), "wrap-up");
+    writes_notes(&mut stage);
     let home = calls(&mut stage, BINA);
     assert_eq!(key(&mut stage, &home, "*15"), Some(true));
     leaves(&mut stage, &home);

@@ -105,16 +105,21 @@ fn a_start_that_cannot_begin_the_segment_and_dies_leaves_the_calls_to_the_next()
     }
 }
 
+/// A start that finds two calls, and no room to begin a segment in.
+fn without_room(place: &Place) -> Process {
+    let mut process = place.start();
+    (0..2).for_each(|n| process.arrives(&format!("c{n}")));
+    process.leaves();
+    put_stub(place, 2, 0);
+    files::FULL.set(true);
+    place.start()
+}
+
 /// It goes on, and what happens from then on is written nowhere: the next start must not pretend.
 #[test]
 fn what_a_start_has_done_that_could_begin_no_segment_is_not_pretended() {
     let place = Place::new("journal-alone-gap");
-    let mut process = place.start();
-    (0..2).for_each(|n| process.arrives(&format!("c{n}")));
-    process.leaves();
-    put_stub(&place, 2, 0);
-    files::FULL.set(true);
-    let mut process = place.start();
+    let mut process = without_room(&place);
     assert!(!process.writer.is_whole() && process.board.live() == 2);
     process.tell(Event::Drain);
     drop(process);
@@ -131,12 +136,7 @@ fn what_a_start_has_done_that_could_begin_no_segment_is_not_pretended() {
 #[test]
 fn the_segment_after_such_a_gap_is_none_of_the_snapshot_before_it() {
     let place = Place::new("journal-alone-after");
-    let mut process = place.start();
-    (0..2).for_each(|n| process.arrives(&format!("c{n}")));
-    process.leaves();
-    put_stub(&place, 2, 0);
-    files::FULL.set(true);
-    let mut process = place.start();
+    let mut process = without_room(&place);
     // A snapshot waits for the row of this one, which is written nowhere.
     process.rows_reach_the_outbox = false;
     process.ends_one();
