@@ -1,4 +1,6 @@
 //! The RTP sockets of the test: one even port for each phone in a call, used again after a rest.
+//! The odd port above is held too: reports go there (RFC 3550 section 11), and would else reach
+//! whatever socket has it, as the phones' own for SIP.
 //!
 //! In: asks for a port. Out: slot and socket; and how many packets the tester's own kernel threw
 //! away. Knows nothing of calls. May import: nothing of ours.
@@ -13,10 +15,14 @@ use std::net::{IpAddr, SocketAddr};
 const REST: u64 = 2 * SECOND;
 /// Holds 2 s of voice; the kernel counts about 900 octets for each small packet.
 const BUFFER: usize = 256 << 10;
+/// The least there is: what does not fit is thrown away.
+const UNREAD: usize = 1;
 
 pub struct Jacks {
     next: u16,
     ports: Vec<SocketAddr>,
+    /// Where the reports of each port come; nobody reads them.
+    reports: Vec<std::net::UdpSocket>,
     resting: VecDeque<(u64, usize)>,
 }
 
@@ -29,7 +35,7 @@ pub struct Jack {
 
 impl Jacks {
     pub fn new(from: u16) -> Self {
-        Self { next: from & !1, ports: Vec::new(), resting: VecDeque::new() }
+        Self { next: from & !1, ports: Vec::new(), reports: Vec::new(), resting: VecDeque::new() }
     }
 
     pub fn take(&mut self, now: u64, ip: IpAddr) -> io::Result<Jack> {
@@ -41,8 +47,10 @@ impl Jacks {
         while self.next < u16::MAX - 1 {
             let at = SocketAddr::new(ip, self.next);
             self.next += 2;
-            if let Ok(socket) = links::udp(at, BUFFER) {
+            let above = SocketAddr::new(ip, at.port() + 1);
+            if let (Ok(socket), Ok(reports)) = (links::udp(at, BUFFER), links::udp(above, UNREAD)) {
                 self.ports.push(at);
+                self.reports.push(reports);
                 return Ok(Jack { slot: self.ports.len() - 1, at, socket: Some(socket) });
             }
         }
@@ -90,6 +98,27 @@ pub fn thread_cpu() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::{Ipv4Addr, UdpSocket};
+
+    #[test]
+    fn a_port_whose_reports_would_reach_somebody_else_is_nobodys() {
+        let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        // Somebody's socket on an odd port, whose even one is free.
+        let (even, _others) = std::iter::repeat_with(|| UdpSocket::bind((ip, 0)).expect("a port"))
+            .take(1_000)
+            .find_map(|socket| {
+                let port = socket.local_addr().expect("its address").port();
+                let even = port.checked_sub(1).filter(|even| even % 2 == 0)?;
+                UdpSocket::bind((ip, even)).is_ok().then_some((even, socket))
+            })
+            .expect("an odd port with a free one below");
+        let mut jacks = Jacks::new(even);
+        let jack = jacks.take(0, ip).expect("a jack");
+        assert!(jack.at.port() > even, "{}", jack.at);
+        assert_eq!(jack.at.port() % 2, 0);
+        let above = UdpSocket::bind((ip, jack.at.port() + 1));
+        assert!(above.is_err(), "the port for its reports is held");
+    }
 
     #[test]
     fn the_kernels_drops_are_read_for_our_ports_only() {
