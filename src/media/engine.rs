@@ -181,7 +181,7 @@ impl Engine {
                     }
                     return None;
                 };
-                let said = self.table.get_mut(peer)?.say(content, &mut rtp);
+                let said = self.table.get_mut(peer)?.say(now, content, &mut rtp);
                 if said.is_none() {
                     self.tell_otherwise(now, (port, peer), content, &rtp, out);
                 }

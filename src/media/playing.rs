@@ -7,7 +7,7 @@ use super::tune::{Piece, Tune};
 use crate::base::Instant;
 
 /// Microseconds from one round to the next.
-const ROUND: u64 = 20_000;
+pub const ROUND: u64 = 20_000;
 
 #[derive(Debug)]
 pub struct Playing {

@@ -433,10 +433,10 @@ impl Port {
     }
 
     /// Makes the peer's packet one of this port's, in place, and says where it goes. The header
-    /// stays as it is but for the payload type, and the number where another stream went before or
-    /// something was kept back, so that RTCP stays true but for the highest number received.
+    /// stays as it is but for the payload type and the number, so that RTCP stays true but for the
+    /// highest number received.
     #[inline]
-    pub(super) fn say(&mut self, content: Content, rtp: &mut Rtp) -> Option<Relay> {
+    pub(super) fn say(&mut self, now: Instant, content: Content, rtp: &mut Rtp) -> Option<Relay> {
         let far = self.far.as_ref().filter(|_| !self.closed)?;
         let to = self.listens()?;
         let Some(payload_type) = translate(content, far, rtp) else {
@@ -444,7 +444,7 @@ impl Port {
             return None;
         };
         rtp.set_payload_type(payload_type);
-        rtp.set_sequence(self.voice.follow(rtp));
+        rtp.set_sequence(self.voice.follow(now, far, rtp));
         self.sent += 1;
         Some(Relay { port: self.id, to })
     }

@@ -5,23 +5,25 @@
 
 use super::control::Far;
 use super::effect::{Effect, Frame};
+use super::playing::ROUND;
 use super::port::PAYLOAD_MAX;
 use super::reports::Ours;
 use super::sound::Encoder;
-use crate::base::PortId;
+use crate::base::{Instant, PortId};
 use crate::wire::codec::Codec;
 use crate::wire::opus::{self, Terms};
 use crate::wire::rtp::{Header, Rtp};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Where a stream would be by now that had begun when the clock did, in packets as long as ours.
-fn first_number(far: &Far, round: u64) -> u16 {
+/// Where a stream would be by now that had begun when the clock did, in packets as long as those
+/// for this far end.
+fn first_number(far: &Far, now: Instant) -> u16 {
     let length = match far.codec {
         Codec::Opus => far.ptime.clamp(20, 60) / 20 * 20,
         Codec::Pcma | Codec::Pcmu | Codec::G722 => far.ptime.clamp(10, 60),
     };
-    (round * 20 / u64::from(length)) as u16
+    (now.0 / (u64::from(length) * 1_000)) as u16
 }
 
 /// A packet that comes later than so many after it is lost.
@@ -82,15 +84,15 @@ impl Voice {
     }
 
     /// The number under which a packet is passed on. A source that follows another one goes on
-    /// counting where that one was: there are telephones (libre 1.x) that keep the last number in
-    /// spite of a new SSRC, and drop whatever is below it for as long as ten minutes.
+    /// counting where that one was, and the first one where the clock is: there are telephones
+    /// (libre 1.x) that keep the last number in spite of a new SSRC, and drop whatever is below it
+    /// for as long as ten minutes, and the last number may be of a process that has died.
     #[inline]
-    pub fn follow(&mut self, rtp: &Rtp) -> u16 {
+    pub fn follow(&mut self, now: Instant, far: &Far, rtp: &Rtp) -> u16 {
         let (ssrc, sequence) = (rtp.ssrc(), rtp.sequence());
         let (shift, known) = match self.source {
             Some((source, shift)) if source == ssrc => (shift, true),
-            // Nobody was heard before: nothing to follow.
-            None if self.packets == 0 => (0, false),
+            None if self.packets == 0 => (first_number(far, now).wrapping_sub(sequence), false),
             Some(_) | None => (self.sequence.wrapping_add(1).wrapping_sub(sequence), false),
         };
         self.source = Some((ssrc, shift));
@@ -176,7 +178,7 @@ impl Voice {
         if self.round.is_none() {
             self.timestamp = (round as u32).wrapping_mul(ticks);
             if self.packets == 0 && self.source.is_none() {
-                self.sequence = first_number(far, round);
+                self.sequence = first_number(far, Instant(round * ROUND));
             }
         }
         // Whoever speaks after it follows it.

@@ -13,12 +13,11 @@
 use super::cipher::Cipher;
 use super::window::Window;
 use crate::base::Instant;
+use crate::media::playing::ROUND;
 use crate::media::reports::Told;
 use crate::wire::rtp;
 use crate::wire::sdp::Master;
 
-/// Microseconds of sound in most packets.
-const PACKET: u64 = 20_000;
 /// Numbers at the end of a round that no stream begins with: whoever misses its first packets, as
 /// many do who are called, would take the next round for this one (RFC 3711 section 3.3.1).
 const END_OF_ROUND: u16 = 500;
@@ -174,7 +173,7 @@ impl Sealer {
 /// did: there are telephones (libre 1.x) that keep the last of both in spite of a new source, and
 /// drop whatever is before it.
 fn first_number(now: Instant) -> u64 {
-    let number = (now.0 / PACKET) as u16;
+    let number = (now.0 / ROUND) as u16;
     let skip = if number > u16::MAX - END_OF_ROUND { END_OF_ROUND } else { 0 };
     number.wrapping_add(skip).max(1).into()
 }

@@ -26,6 +26,20 @@ pub const MUSIC: TuneId = TuneId(0);
 /// Five frames.
 pub const PROMPT: TuneId = TuneId(1);
 
+/// The number of what is passed on first, in the first 20 ms of a world: streams are numbered by
+/// the clock.
+pub const FIRST: u16 = 50;
+
+pub fn number(packet: &[u8]) -> u16 {
+    u16::from_be_bytes([packet[2], packet[3]])
+}
+
+/// The same packet under another number.
+pub fn numbered(number: u16, mut packet: Vec<u8>) -> Vec<u8> {
+    packet[2..4].copy_from_slice(&number.to_be_bytes());
+    packet
+}
+
 /// An engine, a clock, and what came out.
 pub struct World {
     pub engine: Engine,

@@ -30,8 +30,47 @@ fn a_packet_between_equal_legs_passes_untouched() {
     let mut bytes = voice(1);
     let relay = world.rtp(NEAR(), A, &mut bytes).unwrap();
     assert_eq!(relay, Relay { port: PEER(), to: address(B) });
-    assert_eq!(bytes, voice(1));
+    assert_eq!(bytes, numbered(FIRST, voice(1)), "but for its number");
     assert_eq!((world.figures(NEAR()).received, world.figures(PEER()).sent), (1, 1));
+}
+
+/// A process dies, and the next one opens the ports anew: there are telephones that drop whatever
+/// is numbered below what they have heard, in spite of a new SSRC.
+#[test]
+fn q37_a_talk_goes_on_under_later_numbers_in_the_next_process() {
+    for (said, ptime) in [(1_u16, 20_u8), (40_000, 20), (65_400, 30), (9, 60)] {
+        let ends = [Far { ptime, ..far(A) }, Far { ptime, ..far(B) }];
+        let speak = |world: &mut World, said: u16, count: u16| -> Vec<u16> {
+            let mut numbers = Vec::new();
+            for n in 0..count {
+                world.pass(ptime.into());
+                let mut packet = voice(said.wrapping_add(n));
+                assert!(world.rtp(NEAR(), A, &mut packet).is_some());
+                numbers.push(number(&packet));
+            }
+            numbers
+        };
+        let mut world = bridged(ends[0], ends[1]);
+        // One of them has heard music before, under numbers of ours.
+        world.command(Command::Unbridge { port: PEER() });
+        world.command(Command::music(PEER(), MUSIC, world.now));
+        world.pass(5_000);
+        let music = number(&world.frames().last().unwrap().header);
+        world.command(Command::Stop { port: PEER() });
+        world.bridge(NEAR(), PEER());
+        let before = speak(&mut world, said, 500);
+        assert_eq!(before[0], music.wrapping_add(1));
+        let mut next = World::begun(2, world.now + Duration::from_millis(300));
+        for (port, far) in [(NEAR(), ends[0]), (PEER(), ends[1])] {
+            next.open(port);
+            next.command(Command::Agree { port, far });
+        }
+        next.bridge(NEAR(), PEER());
+        let after = speak(&mut next, said.wrapping_add(500), 500);
+        let ahead = after[0].wrapping_sub(before[499]);
+        assert!((1..100).contains(&ahead), "{ptime} ms: {ahead}");
+        assert_eq!(after[499].wrapping_sub(after[0]), 499);
+    }
 }
 
 #[test]
@@ -41,10 +80,10 @@ fn legs_of_different_laws_hear_each_other() {
     world.rtp(NEAR(), A, &mut bytes).unwrap();
     let loud = Law::Mu.encode(Law::A.decode(0x2a));
     let quiet = Law::Mu.encode(Law::A.decode(0xd5));
-    assert_eq!(bytes, packet(97, 1, &[loud, quiet]));
+    assert_eq!(bytes, numbered(FIRST, packet(97, 1, &[loud, quiet])));
     let mut bytes = packet(97, 1, &[loud, quiet]);
     world.rtp(PEER(), B, &mut bytes).unwrap();
-    assert_eq!(bytes, packet(8, 1, &[0x2a, 0xd5]));
+    assert_eq!(bytes, numbered(FIRST, packet(8, 1, &[0x2a, 0xd5])));
 }
 
 #[test]
@@ -52,7 +91,7 @@ fn a_leg_may_change_between_static_types_unasked() {
     let mut world = bridged(far(A), far(B));
     let mut bytes = packet(0, 1, &[0xff; 160]);
     world.rtp(NEAR(), A, &mut bytes).unwrap();
-    assert_eq!(bytes, packet(8, 1, &[Law::A.encode(0); 160]));
+    assert_eq!(bytes, numbered(FIRST, packet(8, 1, &[Law::A.encode(0); 160])));
 }
 
 #[test]

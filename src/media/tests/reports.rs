@@ -170,15 +170,16 @@ fn talking() -> (World, PortId) {
 #[test]
 fn of_a_far_ends_reports_only_the_figures_are_handed_on_and_nobodys_name_or_farewell() {
     let (mut world, peer) = talking();
-    let about = |ssrc| Report { ssrc, highest: 2, lost: 1, ..Report::default() };
-    let mut said = everything(77, &[about(77), about(4_711)]);
+    let about = |ssrc, highest| Report { ssrc, highest, lost: 1, ..Report::default() };
+    // Their second packet, 80 ms after the beginning.
+    let mut said = everything(77, &[about(77, u32::from(FIRST) + 4), about(4_711, 2)]);
     let (relay, bytes) = world.rtcp_in_our_words(NEAR(), A_RTCP, &mut said).unwrap();
     assert_eq!(relay, Relay { port: peer, to: address(B_RTCP) });
     let parts = parse(&bytes).unwrap();
     let [Part::Sender { ssrc: 77, sent, reports }, Part::Names(names)] = &parts[..] else {
         panic!("{parts:?}")
     };
-    assert_eq!((sent.packets, &reports[..]), (3, &[about(77)][..]));
+    assert_eq!((sent.packets, &reports[..]), (3, &[about(77, 2)][..]));
     assert_eq!(names[..], [(77, "0000004d@pukar".to_string())]);
 }
 

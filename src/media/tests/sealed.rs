@@ -87,7 +87,7 @@ fn two_plain_ones_beside_a_sealed_one_are_passed_on_where_they_lie() {
     world.bridge(c, d);
     let mut bytes = voice(1);
     let relay = world.rtp(c, "192.0.2.60:6000", &mut bytes).unwrap();
-    assert_eq!((relay.port, bytes), (d, voice(1)));
+    assert_eq!((relay.port, bytes), (d, numbered(FIRST, voice(1))));
 }
 
 /// Nothing that is not proved is passed on, learned from or answered.
