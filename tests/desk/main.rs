@@ -1,0 +1,39 @@
+//! Stories of the whole core on small stages: who calls, who answers, who is transferred where, and
+//! what is said and recorded of it.
+
+mod asked_by_name;
+mod at_home;
+mod callback_world;
+mod callbacks;
+mod complaints_agent;
+mod complaints_order;
+mod complaints_records;
+mod complaints_restart;
+mod desk_world;
+mod districts;
+mod ears;
+mod far_ends;
+mod feature_codes;
+mod given_back;
+mod hand_world;
+mod hands;
+mod missed_desk;
+mod moves;
+mod nuisance;
+mod offers;
+mod overflows;
+mod own_calls;
+mod pair_world;
+mod peers;
+mod recording_hands;
+mod recording_rules;
+mod replaces;
+mod rings;
+mod rooms_and_parking;
+mod rosters;
+mod scarcity;
+mod state_keys;
+mod transfers;
+mod turned_away;
+mod waiting;
+mod ways_on;
