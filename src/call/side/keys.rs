@@ -67,14 +67,17 @@ impl Side {
     }
 
     /// Which of the keys that we have said the answer takes. RFC 4568 section 5.1.3: it has the tag
-    /// and the suite of a line of the offer; an error where it has not.
+    /// and the suite of a line of the offer; an error where it has not. Once there is a seal, our
+    /// key follows from its suite alone: nobody is hung up on who counts tags otherwise.
     pub(super) fn named(&self, answer: &Audio) -> Result<Option<Crypto>, u16> {
         if self.said.is_empty() {
             return Ok(None);
         }
         let theirs = answer.crypto.ok_or(NOT_ACCEPTABLE)?;
         let line = (theirs.tag, theirs.master.suite);
-        let own = self.said.contains(&line).then(|| self.own(line.0, line.1));
+        let is_ours = |seals: Seals| seals.ours.suite == line.1;
+        let is_said = self.said.contains(&line) || self.seals.is_some_and(is_ours);
+        let own = is_said.then(|| self.own(line.0, line.1));
         own.and_then(|own| not_ours(own, theirs)).map(Some).ok_or(NOT_ACCEPTABLE)
     }
 

@@ -374,8 +374,8 @@ fn an_answer_is_one_to_anything_that_was_said_and_to_nothing_else() {
     side.offer(&media, None);
     side.accept(&media, &second).expect("the 183");
     side.accept(&media, &second).expect("the 200 says the same");
-    assert_eq!(side.accept(&media, &first), Err(NOT_ACCEPTABLE), "so far it has another suite");
     side.accept(&media, &answer(GCM)).expect("the 200 of another fork");
+    assert_eq!(side.accept(&media, &first), Err(NOT_ACCEPTABLE), "so far it has another suite");
     assert_eq!(told(&side), [Some(Suite::Gcm128)]);
     side.accept(&media, &second).expect("a refresh repeats the first offer");
     assert_eq!(told(&side), [Some(Suite::Cm80)]);
@@ -391,6 +391,10 @@ fn an_answer_is_one_to_anything_that_was_said_and_to_nothing_else() {
     }
     assert_eq!(side.said.len(), 16);
     side.accept(&media, &answer(&format!("79 {CM80} {OTHER}"))).unwrap();
+    // RFC 4568 section 5.1.3 is not kept by all who refresh: of a seal that there is, the suite
+    // says which key of ours is meant.
+    side.accept(&media, &answer(&format!("1 {CM80} {OTHER}"))).expect("a tag alone ends no call");
+    assert_eq!(side.accept(&media, &answer(GCM)), Err(NOT_ACCEPTABLE), "of that nothing was said");
 }
 
 #[test]
