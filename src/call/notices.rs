@@ -48,12 +48,18 @@ impl Calls {
                 ours.into_iter().for_each(|leg| self.stopping.note(leg));
                 self.refused(io, id, leg, 408, Cause::default());
             }
-            Notice::Confirmed { leg, answer: Some(answer) }
-            | Notice::OfferAnswered { leg, answer } => self.accepted(io, id, leg, &answer),
+            Notice::Confirmed { leg, answer: Some(answer) } => {
+                self.accepted(io, id, leg, &answer, false);
+            }
+            Notice::OfferAnswered { leg, answer, more } => {
+                self.accepted(io, id, leg, &answer, more);
+            }
             Notice::Offered { leg, offer } => self.offered(io, id, leg, offer),
             Notice::Ended { leg, why, cause } => self.leg_ended(io, id, leg, why, cause),
             Notice::Confirmed { leg, answer: None } => self.unanswered(io, id, leg),
             Notice::Key { leg, key } => self.pressed_in_info(io, id, leg, key),
+            // What waits behind it says what holds by now.
+            Notice::OfferRefused { more: true, .. } => {}
             Notice::OfferRefused { leg, .. } => self.stays_astray(io, id, leg),
             Notice::Referred { .. }
             | Notice::Invited { .. }
@@ -196,11 +202,16 @@ impl Calls {
         }
     }
 
-    /// The answer to an offer of ours: in the ACK, or to a re-INVITE.
-    fn accepted(&mut self, io: &mut Io, id: CallId, leg: LegId, answer: &Body) {
+    /// The answer to an offer of ours: in the ACK, or to a re-INVITE. `more`: to one that a later
+    /// one waits behind.
+    fn accepted(&mut self, io: &mut Io, id: CallId, leg: LegId, answer: &Body, more: bool) {
         let Some(call) = self.table.get_mut(id) else { return };
         let Some(this) = call.leg_mut(leg) else { return };
-        match this.side.accept(&io.settings.media, answer) {
+        let accepted = match more {
+            true => this.side.accept_meanwhile(&io.settings.media, answer),
+            false => this.side.accept(&io.settings.media, answer),
+        };
+        match accepted {
             Ok(()) => self.agreed(io, id, leg),
             Err(_) if this.role == Role::Caller => {
                 let end = call.end(EndedBy::Switch, 488, Some(65));

@@ -283,6 +283,15 @@ impl Side {
         Ok(())
     }
 
+    /// The same to an offer that another one of ours waits behind: that one is still to be
+    /// answered, and what it tells them they do not know yet.
+    pub fn accept_meanwhile(&mut self, media: &MediaSettings, answer: &Body) -> Result<(), u16> {
+        let (pending, astray) = (self.pending, self.astray);
+        let accepted = self.accept(media, answer);
+        (self.pending, self.astray) = (pending, astray);
+        accepted
+    }
+
     /// The codecs of the configuration. Where keys are tones in the sound, only those that let them
     /// through as they are.
     fn codecs(&self, media: &MediaSettings, has_events: bool) -> Vec<Codec> {

@@ -306,10 +306,10 @@ pub enum Notice {
     /// A re-INVITE or UPDATE came: answer with `AnswerOffer` or `RefuseOffer` before anything else.
     /// `None`: the peer wants our offer (re-INVITE without a body); give it with `AnswerOffer`.
     Offered { leg: LegId, offer: Option<Body> },
-    /// Our offer inside the dialog was answered.
-    OfferAnswered { leg: LegId, answer: Body },
+    /// Our offer inside the dialog was answered. `more`: a later one of ours waits behind it.
+    OfferAnswered { leg: LegId, answer: Body, more: bool },
     /// Our offer was refused; the session stays as it was.
-    OfferRefused { leg: LegId, status: u16 },
+    OfferRefused { leg: LegId, status: u16, more: bool },
     /// REFER (RFC 3515): answer with `AnswerRefer` before anything else.
     Referred { leg: LegId, refer: Box<Refer> },
     /// The far end hung up, cancelled, vanished, or broke the rules. The leg is gone.

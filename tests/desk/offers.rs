@@ -470,13 +470,29 @@ fn a_sealed_call_outlives_the_refresh_of_its_session_on_either_side() {
 /// They seal in mid-call, and our own offer that has to wait for theirs is one from before that.
 #[test]
 fn an_offer_that_waits_is_made_anew_where_it_would_take_the_seal_away() {
+    [false, true].into_iter().for_each(seals_while_ours_waits);
+}
+
+/// `behind`: it waits behind another one of ours first.
+fn seals_while_ours_waits(behind: bool) {
     let mut stage = stage_with(call::Srtp::Accept);
     let call = op1_dials(&mut stage, "12", &four("8"));
     answers(&mut stage, OP2, "200 OK", &four("8"));
     let answer = stage.answers[call].clone();
-    let failed = control::Event::Failed { port: stage.opened[0], why: "taken".into() };
-    stage.tell(Event::Media(failed));
-    assert!(media_lines(&stage.heard_at(OP1))[0].contains(" RTP/AVP "));
+    let fails = |stage: &mut Stage, port: PortId| {
+        stage.tell(Event::Media(control::Event::Failed { port, why: "taken".into() }));
+        assert!(media_lines(&stage.heard_at(OP1))[0].contains(" RTP/AVP "));
+    };
+    let first = stage.opened[0];
+    fails(&mut stage, first);
+    if behind {
+        let before = stage.heard_at(OP1);
+        let second = *stage.opened.last().unwrap();
+        fails(&mut stage, second);
+        assert_eq!(stage.heard_at(OP1), before, "one at a time");
+        answers(&mut stage, OP1, "200 OK", &four("8"));
+        assert!(stage.heard_at(OP1).starts_with("INVITE ") && stage.heard_at(OP1) != before);
+    }
     answers(&mut stage, OP1, "491 Request Pending", "");
     stage.say(OP1, with_body(&again(&answer, 2), &sealed(1, KEY)));
     let sealed_now = stage.heard_at(OP1);

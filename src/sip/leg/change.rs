@@ -86,12 +86,15 @@ impl Leg {
         };
         self.note_abilities(message);
         self.session_begins(desk, accepted_session(message, asked_for));
-        let (leg, offered) = (desk.id, change.offer(self.description.as_ref()).is_some());
+        let (leg, more) = (desk.id, change.next.is_some());
+        let offered = change.offer(self.description.as_ref()).is_some();
         match Self::answer_in(message) {
             // Even where nothing of ours is new: the peer may move its media in any answer.
-            Some(answer) if offered => self.tell(desk, Notice::OfferAnswered { leg, answer }),
+            Some(answer) if offered => {
+                self.tell(desk, Notice::OfferAnswered { leg, answer, more });
+            }
             None if change.body.is_some() => {
-                self.tell(desk, Notice::OfferRefused { leg, status: 488 });
+                self.tell(desk, Notice::OfferRefused { leg, status: 488, more });
             }
             Some(_) | None => {}
         }
@@ -160,7 +163,8 @@ impl Leg {
     fn change_refused(&mut self, desk: &mut Desk, status: u16) {
         let Some(change) = self.change.take() else { return };
         if change.body.is_some() {
-            self.tell(desk, Notice::OfferRefused { leg: desk.id, status });
+            let more = change.next.is_some();
+            self.tell(desk, Notice::OfferRefused { leg: desk.id, status, more });
         }
         // A refresh was refused, or fell due while an offer was under way and left it to that. The
         // peer is alive; there is time for another try or two.

@@ -170,7 +170,10 @@ impl Leg {
             desk.notice(Notice::Stopped { leg: desk.id });
             return self.bye(desk, &cause);
         }
-        self.describe(&offer);
+        if self.description.is_none() {
+            // Unless something else was agreed to since, by an UPDATE before the answer.
+            self.describe(&offer);
+        }
         self.session_begins(desk, accepted_session(message, asked_for));
         // RFC 3261 section 13.2.1: "If the initial offer is in an INVITE, the answer MUST be in a
         // reliable non-failure message", which with RFC 3262 may have been a provisional one.
@@ -244,6 +247,7 @@ impl Leg {
     /// The dialog is again what it was before any response; sequence numbers go on.
     fn leave_early_dialog(&mut self) {
         if let Some(plain) = self.calling().and_then(|calling| calling.plain.take()) {
+            self.description = None;
             self.dialog = Dialog { local_seq: self.dialog.local_seq, ..*plain };
         }
     }

@@ -186,7 +186,7 @@ fn a_2xx_without_a_description_has_what_the_peer_described_last() {
 }
 
 /// A request of ours as the peer sees it: From and To for `within`.
-fn turned(request: &str) -> String {
+pub fn turned(request: &str) -> String {
     let (from, to) = (header(request, "From"), header(request, "To"));
     format!("From: {to}\nTo: {from}\nCall-ID: {}\n", header(request, "Call-ID"))
 }

@@ -1,5 +1,6 @@
 //! Inside a call: RFC 3261 sections 12.2, 14 and 15, RFC 3311, RFC 4028.
 
+use super::caller::turned;
 use super::world::*;
 use crate::sip::*;
 
@@ -132,7 +133,7 @@ fn an_offer_of_ours_is_acknowledged_and_glare_is_tried_again() {
         header(&again[0], "CSeq").split(' ').next()
     );
     let body = sdp("v=0 yes\r\n");
-    assert_eq!(world.take_notices(0), [Notice::OfferAnswered { leg, answer: body }]);
+    assert_eq!(world.take_notices(0), [Notice::OfferAnswered { leg, answer: body, more: false }]);
     let twice = world.say(&answer(&again[0], 200, "", "", "v=0 yes\n"));
     assert_eq!(twice, sent, "the ACK again");
 }
@@ -143,7 +144,7 @@ fn a_refused_offer_leaves_the_call_and_a_481_ends_it() {
     let (leg, _) = world.talking("");
     let sent = world.acts(leg, Act::Offer { body: sdp("v=0 new\r\n") });
     world.say(&answer(&sent[0], 488, "", "", ""));
-    assert_eq!(world.take_notices(0), [Notice::OfferRefused { leg, status: 488 }]);
+    assert_eq!(world.take_notices(0), [Notice::OfferRefused { leg, status: 488, more: false }]);
     let sent = world.acts(leg, Act::Offer { body: sdp("v=0 new\r\n") });
     assert_eq!(starts(&world.say(&answer(&sent[0], 481, "", "", ""))), ["ACK", "BYE"]);
     let cause = Cause::default();
@@ -181,7 +182,41 @@ fn without_update_a_reinvite_with_our_last_description_refreshes() {
     assert!(sent[0].ends_with("v=0 answer\r\n"));
     assert_eq!(starts(&world.say(&answer(&sent[0], 200, "", "", "v=0 moved\n"))), ["ACK"]);
     let answer = sdp("v=0 moved\r\n");
-    assert_eq!(world.take_notices(0), [Notice::OfferAnswered { leg, answer }]);
+    assert_eq!(world.take_notices(0), [Notice::OfferAnswered { leg, answer, more: false }]);
+}
+
+/// An UPDATE before the answer was the last that anything was agreed by.
+#[test]
+fn a_refresh_repeats_what_was_said_before_the_answer_unless_another_phone_of_a_fork_gave_it() {
+    for tag in ["x", "y"] {
+        let mut world = World::single(|_| {});
+        let (leg, invite) = world.calling();
+        let offer = invite.split_once("\r\n\r\n").unwrap().1.to_string();
+        let prack = world.say(&answer(&invite, 183, "x", "Require: 100rel\nRSeq: 1\n", "v=0 a\n"));
+        world.say(&answer(&prack[0], 200, "", "", ""));
+        world.say(&within("UPDATE", 2, &turned(&prack[0]), "", "v=0 moved\n"));
+        world.acts(leg, Act::AnswerOffer { body: sdp("v=0 early\r\n") });
+        let more = "Require: timer\nSession-Expires: 200;refresher=uac\nAllow: INVITE\n";
+        world.say(&answer(&invite, 200, tag, more, "v=0 b\n"));
+        let sent = world.wait(101);
+        assert_eq!(starts(&sent)[0], "INVITE");
+        let ours = if tag == "x" { "v=0 early\r\n" } else { &*offer };
+        assert!(sent[0].ends_with(ours), "{tag}: {}", sent[0]);
+    }
+}
+
+#[test]
+fn what_waits_behind_an_offer_is_told_with_its_answer() {
+    let mut world = World::single(|_| {});
+    let (leg, _) = world.talking("");
+    let first = world.acts(leg, Act::Offer { body: sdp("v=0 new\r\n") });
+    assert!(world.acts(leg, Act::Offer { body: sdp("v=0 newer\r\n") }).is_empty());
+    let second = world.say(&answer(&first[0], 200, "", "", "v=0 yes\n"));
+    let body = sdp("v=0 yes\r\n");
+    assert_eq!(world.take_notices(0), [Notice::OfferAnswered { leg, answer: body, more: true }]);
+    assert!(world.acts(leg, Act::Offer { body: sdp("v=0 newest\r\n") }).is_empty());
+    world.say(&answer(&second[1], 488, "", "", ""));
+    assert_eq!(world.take_notices(0), [Notice::OfferRefused { leg, status: 488, more: true }]);
 }
 
 #[test]
@@ -277,7 +312,7 @@ fn a_transport_that_fails_or_a_503_does_not_end_a_talking_call() {
     assert!(again[0].starts_with("INVITE ") && again[0].ends_with("v=0 new\r\n"), "{again:?}");
     world.say(&answer(&again[0], 200, "", "", "v=0 yes\n"));
     let body = sdp("v=0 yes\r\n");
-    assert_eq!(world.take_notices(0), [Notice::OfferAnswered { leg, answer: body }]);
+    assert_eq!(world.take_notices(0), [Notice::OfferAnswered { leg, answer: body, more: false }]);
 }
 
 #[test]
@@ -289,6 +324,6 @@ fn a_refresh_that_fell_due_while_an_offer_was_refused_is_not_forgotten() {
     world.say(&answer(&offer[0], 100, "", "", ""));
     world.wait(5);
     world.say(&answer(&offer[0], 488, "", "", ""));
-    assert_eq!(world.take_notices(0), [Notice::OfferRefused { leg, status: 488 }]);
+    assert_eq!(world.take_notices(0), [Notice::OfferRefused { leg, status: 488, more: false }]);
     assert!(world.wait(30).iter().any(|sent| sent.starts_with("UPDATE ")));
 }
