@@ -80,6 +80,11 @@ impl Health {
     pub fn newest(&self) -> u64 {
         self.newest.load(Ordering::SeqCst)
     }
+
+    /// Whether the last snapshot waits for whatever else is done.
+    fn hurry(&self) -> impl Fn() -> bool + '_ {
+        || self.leaving.load(Ordering::SeqCst)
+    }
 }
 
 impl Keeper {
@@ -247,9 +252,7 @@ impl Scribe {
                      segment",
                     self.dir.display()
                 );
-            } else if !self.health.leaving.load(Ordering::SeqCst)
-                && let Err(error) = self.old.clear((number, now))
-            {
+            } else if let Err(error) = self.old.clear((number, now), &self.health.hurry()) {
                 let dir = self.dir.display();
                 tracing::error!("{dir}: old segments of the journal cannot be removed: {error}");
             }

@@ -12,9 +12,9 @@ use crate::base::{Now, Wall};
 use crate::core::journal::{self, Kind, Note};
 use crate::shell::store::proof::{self, Proof};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -24,6 +24,11 @@ const TRUSTED_AFTER: Duration = Duration::from_secs(86_400);
 /// As proofs say it.
 const BY_AGE: &str = "[journal] keep_days";
 const BY_SIZE: &str = "[journal] keep";
+/// Octets that are read between two looks whether there is time for it.
+const PIECE: u64 = 1 << 20;
+
+/// Whether something else has to be done first: what is too old then goes another time.
+pub type Hurry<'h> = &'h dyn Fn() -> bool;
 
 /// The journal of a switch that is at work.
 pub struct Retirement {
@@ -33,16 +38,19 @@ pub struct Retirement {
     begun: BTreeMap<u64, Option<Now>>,
     /// The last times in what was put aside, of folders as they were last changed.
     asides: BTreeMap<PathBuf, (SystemTime, Option<Wall>)>,
+    /// Segments that there is proof of, and that the disk would not let go.
+    proved: BTreeSet<u64>,
 }
 
 impl Retirement {
     pub fn new(dir: &Path, limits: Limits) -> Self {
-        Self { dir: dir.into(), limits, begun: BTreeMap::new(), asides: BTreeMap::new() }
+        let (begun, asides, proved) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        Self { dir: dir.into(), limits, begun, asides, proved }
     }
 
     /// A snapshot is safe. The one before it stays as well: a disk that spoils one rarely spoils
     /// two.
-    pub fn clear(&mut self, (number, now): (u64, Now)) -> io::Result<()> {
+    pub fn clear(&mut self, (number, now): (u64, Now), hurry: Hurry<'_>) -> io::Result<()> {
         let (segments, snapshots) = files::list(&self.dir)?;
         self.begun.insert(number, Some(now));
         let before = snapshots.iter().rev().find(|n| **n < number).copied().unwrap_or(number);
@@ -52,8 +60,8 @@ impl Retirement {
             kept += self.octets(number);
             why = why.or((kept > self.limits.keep).then_some(BY_SIZE));
             why = why.or_else(|| self.is_over(number, &snapshots, now).then_some(BY_AGE));
-            if let Some(why) = why {
-                failed = failed.and(self.remove(number, why));
+            if let Some(why) = why.filter(|_| !hurry()) {
+                failed = failed.and(self.remove(number, why, hurry));
             }
         }
         // Without its segment a snapshot leads nowhere.
@@ -62,8 +70,9 @@ impl Retirement {
             let _ = fs::remove_file(files::snapshot(&self.dir, *number));
         }
         self.begun.retain(|number, _| *number >= before || left.contains(number));
+        self.proved.retain(|number| left.contains(number));
         if let Some(oldest) = self.oldest(now, &snapshots) {
-            self.clear_asides(oldest);
+            self.clear_asides(oldest, hurry);
         }
         failed
     }
@@ -102,20 +111,28 @@ impl Retirement {
         *self.begun.entry(number).or_insert_with(|| numbered_at(&path, number).first().copied())
     }
 
-    fn remove(&self, number: u64, why: &str) -> io::Result<()> {
+    fn remove(&mut self, number: u64, why: &str, hurry: Hurry<'_>) -> io::Result<()> {
         let own = [files::segment(&self.dir, number), files::snapshot(&self.dir, number)];
-        let (size, digest) = digest_of(&own);
-        let what = format!("segment {number} of the journal and its snapshot, {size}");
-        note(&self.dir, Proof { count: 1, seqs: number.to_string(), digest, ..of(what, why) });
+        if !self.proved.contains(&number) {
+            let Some((size, digest)) = digest_of(&own, hurry) else { return Ok(()) };
+            let what = format!("segment {number} of the journal and its snapshot, {size}");
+            note(&self.dir, Proof { count: 1, seqs: number.to_string(), digest, ..of(what, why) });
+            self.proved.insert(number);
+        }
         fs::remove_file(&own[0])
     }
 
-    fn clear_asides(&mut self, oldest: Wall) {
+    fn clear_asides(&mut self, oldest: Wall, hurry: Hurry<'_>) {
         let shelves = files::shelves(&self.dir).unwrap_or_default();
         self.asides.retain(|shelf, _| shelves.contains(shelf));
         for shelf in shelves {
-            let removed = match self.newest_in(&shelf) {
-                Ok(Some(newest)) if newest < oldest => remove_shelf(&self.dir, &shelf, BY_AGE),
+            if hurry() {
+                return;
+            }
+            let removed = match self.newest_in(&shelf, hurry) {
+                Ok(Some(newest)) if newest < oldest => {
+                    remove_shelf(&self.dir, &shelf, BY_AGE, hurry)
+                }
                 Ok(_) => Ok(()),
                 Err(error) => Err(error),
             };
@@ -127,15 +144,17 @@ impl Retirement {
     }
 
     /// The same as [`newest_in`], which goes through all of it, once.
-    fn newest_in(&mut self, shelf: &Path) -> io::Result<Option<Wall>> {
+    fn newest_in(&mut self, shelf: &Path, hurry: Hurry<'_>) -> io::Result<Option<Wall>> {
         let changed = fs::metadata(shelf)?.modified()?;
         if let Some((at, newest)) = self.asides.get(shelf)
             && *at == changed
         {
             return Ok(*newest);
         }
-        let newest = newest_in(shelf)?;
-        self.asides.insert(shelf.into(), (changed, newest));
+        let newest = newest_in(shelf, hurry)?;
+        if !hurry() {
+            self.asides.insert(shelf.into(), (changed, newest));
+        }
         Ok(newest)
     }
 }
@@ -147,15 +166,15 @@ pub fn clear_by_size(dir: &Path, keep: u64, new: &Path) -> io::Result<()> {
         let files = files_of(&shelf).unwrap_or_default();
         kept += files.iter().map(|path| fs::metadata(path).map_or(0, |m| m.len())).sum::<u64>();
         if kept > keep && shelf != new {
-            failed = failed.and(remove_shelf(dir, &shelf, BY_SIZE));
+            failed = failed.and(remove_shelf(dir, &shelf, BY_SIZE, &|| false));
         }
     }
     failed
 }
 
-fn remove_shelf(dir: &Path, shelf: &Path, why: &str) -> io::Result<()> {
+fn remove_shelf(dir: &Path, shelf: &Path, why: &str, hurry: Hurry<'_>) -> io::Result<()> {
     let (files, name) = (files_of(shelf)?, shelf.file_name().unwrap_or_default());
-    let (size, digest) = digest_of(&files);
+    let Some((size, digest)) = digest_of(&files, hurry) else { return Ok(()) };
     let count = files.len() as u64;
     let what = format!("set-aside/{} of the journal, {size}", name.display());
     note(dir, Proof { count, digest, ..of(what, why) });
@@ -164,10 +183,13 @@ fn remove_shelf(dir: &Path, shelf: &Path, why: &str) -> io::Result<()> {
 }
 
 /// The last time that is written in a folder that was put aside, by whatever version; where there
-/// is none, that of its files. `None`: there is nothing in it.
-fn newest_in(shelf: &Path) -> io::Result<Option<Wall>> {
+/// is none, that of its files. `None`: there is nothing in it, or no time to look.
+fn newest_in(shelf: &Path, hurry: Hurry<'_>) -> io::Result<Option<Wall>> {
     let (mut told, mut written) = (None, None);
     for path in files_of(shelf)? {
+        if hurry() {
+            return Ok(None);
+        }
         let number = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
         let times = number.map_or_else(Vec::new, |number| numbered_at(&path, number));
         told = told.max(times.iter().map(|at| at.wall).max());
@@ -208,18 +230,33 @@ fn numbered_at(path: &Path, number: u64) -> Vec<Now> {
 
 /// How long some files are together, and the digest of them one after the other; those that are
 /// not there are left out. A disk that cannot be read keeps nothing from going: there is none then,
-/// and instead of the length why.
-fn digest_of(files: &[PathBuf]) -> (String, String) {
+/// and instead of the length why. `None`: there was no time.
+fn digest_of(files: &[PathBuf], hurry: Hurry<'_>) -> Option<(String, String)> {
     let mut digest = Sha256::new();
     let mut octets = 0;
     for path in files {
-        match fs::File::open(path).and_then(|mut file| io::copy(&mut file, &mut digest)) {
-            Ok(len) => octets += len,
+        match read_into(&mut digest, path, hurry) {
+            Ok(Some(len)) => octets += len,
+            Ok(None) => return None,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return (format!("which cannot be read: {error}"), String::new()),
+            Err(error) => {
+                return Some((format!("which cannot be read: {error}"), String::new()));
+            }
         }
     }
-    (format!("{octets} octets"), proof::hex(digest.finalize()))
+    Some((format!("{octets} octets"), proof::hex(digest.finalize())))
+}
+
+fn read_into(digest: &mut Sha256, path: &Path, hurry: Hurry<'_>) -> io::Result<Option<u64>> {
+    let mut file = fs::File::open(path)?;
+    let mut octets = 0;
+    while !hurry() {
+        match io::copy(&mut file.by_ref().take(PIECE), digest)? {
+            0 => return Ok(Some(octets)),
+            len => octets += len,
+        }
+    }
+    Ok(None)
 }
 
 fn of(what: String, why: &str) -> Proof {

@@ -1,5 +1,6 @@
 //! What goes of a journal by its age and by its size, and the proof of it.
 
+use super::super::retire::Retirement;
 use super::*;
 use crate::shell::store::proof;
 use serde_json::Value;
@@ -156,6 +157,32 @@ fn what_cannot_be_read_goes_without_a_digest_and_keeps_no_other_from_going() {
     std::fs::create_dir(path(2)).unwrap();
     process.turns(&place);
     assert_eq!(segments(&place), [2, 3, 4]);
+    process.turns(&place);
+    assert_eq!(segments(&place), [2, 4, 5]);
+    let of_the_second = proofs(&place).iter().filter(|proof| proof["seqs"] == "2").count();
+    assert_eq!(of_the_second, 1, "it is proved once, however often it is tried");
+}
+
+#[test]
+fn what_has_begun_to_go_is_left_to_the_next_process_where_this_one_has_to_leave() {
+    let place = Place::new("journal-hurries");
+    let mut process = place.start();
+    for n in 0..4 {
+        process.arrives(&format!("c{n}"));
+        process.turns(&place);
+    }
+    let mut old = Retirement::new(&place.dir(), Limits { keep: 0, ..place.limits });
+    let now = process.now;
+    let mut clear = |hurry: &dyn Fn() -> bool| old.clear((5, now), hurry).unwrap();
+    let looks = std::cell::Cell::new(0);
+    // While the first is being read.
+    clear(&|| looks.replace(looks.get() + 1) > 0);
+    assert_eq!((segments(&place).len(), proofs(&place).len()), (5, 0));
+    // And behind the first.
+    clear(&|| !proofs(&place).is_empty());
+    assert_eq!(segments(&place), [1, 2, 4, 5]);
+    clear(&|| false);
+    assert_eq!((segments(&place), proofs(&place).len()), (vec![4, 5], 3));
 }
 
 /// Nobody hears the switch meanwhile: the next process has the time.
