@@ -35,8 +35,8 @@ pub struct Owed {
     is_sure: bool,
     /// How often nobody has answered.
     unheard: u8,
-    /// Whoever was asked last, and is another phone: they know of no such call.
-    stranger: Option<Hop>,
+    /// Who was asked and is another phone, the latest last: they know of no such call.
+    strangers: Vec<Hop>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,8 +58,9 @@ impl UserAgent {
             let (target, ip) = (leg.dialog.target.clone(), leg.dialog.hop.peer.ip());
             if self.owed.len() < limits::OWED_MAX {
                 users.push(user.clone());
-                let (said, is_sure, unheard, stranger) = (None, false, 0, None);
-                let owed = Owed { user, target, ip, last, until, said, is_sure, unheard, stranger };
+                let (said, is_sure, unheard, strangers) = (None, false, 0, Vec::new());
+                let owed =
+                    Owed { user, target, ip, last, until, said, is_sure, unheard, strangers };
                 self.owed.push(owed);
             }
         }
@@ -130,7 +131,7 @@ impl UserAgent {
             if *owed.user != *user || owed.said.is_some() {
                 continue;
             }
-            let may = |hop: &Hop| ![away, owed.stranger].contains(&Some(*hop));
+            let may = |hop: &Hop| away != Some(*hop) && !owed.strangers.contains(hop);
             let Some(way) = self.registrar.way_back(user, &owed.target, owed.ip, &may) else {
                 continue;
             };
@@ -140,7 +141,7 @@ impl UserAgent {
             (owed.said, owed.is_sure) = (said, way.is_sure);
             if said.is_none() {
                 // Nothing will be heard of it: a phone that is sure to be the one has it by now.
-                owed.stranger = Some(way.hop);
+                owed.is_none_of(way.hop);
                 owed.until = if way.is_sure { now } else { owed.until };
             }
         }
@@ -157,7 +158,8 @@ impl UserAgent {
         match answer {
             Some((..200, _)) => {}
             Some((status, hop)) if !knows(status) => {
-                (owed.said, owed.stranger) = (None, Some(hop));
+                owed.said = None;
+                owed.is_none_of(hop);
             }
             None if owed.unheard + 1 < TRIES => {
                 (owed.said, owed.unheard) = (None, owed.unheard + 1);
@@ -189,6 +191,16 @@ impl UserAgent {
                 None
             }
         }
+    }
+}
+
+impl Owed {
+    /// As many as the user may have phones: all that there are at a time.
+    fn is_none_of(&mut self, hop: Hop) {
+        if self.strangers.len() >= limits::BINDINGS_PER_AOR_MAX {
+            self.strangers.remove(0);
+        }
+        self.strangers.push(hop);
     }
 }
 

@@ -55,7 +55,8 @@ struct Binding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Way {
     pub hop: Hop,
-    /// It is that phone, and not just the only one that its user has now.
+    /// It is that phone by its contact, and not just one at its address, which may be a router's,
+    /// or the only one that its user has now.
     pub is_sure: bool,
 }
 
@@ -176,10 +177,10 @@ impl Registrar {
         let mut named = contacts().filter(|contact| same(&contact.uri, uri));
         let mut near = contacts().filter(|contact| contact.hop.peer.ip() == ip);
         let only = || self.contacts(user).pop().filter(|_| self.contacts(user).len() == 1);
-        let found = named.next().or_else(|| near.next()).map(|contact| contact.hop);
-        let only = only().map(|contact| contact.hop).filter(may);
-        let way = |is_sure| move |hop| Way { hop, is_sure };
-        found.map(way(true)).or_else(|| only.map(way(false)))
+        let named = named.next().map(|contact| Way { hop: contact.hop, is_sure: true });
+        let other = near.next().map(|contact| contact.hop);
+        let other = other.or_else(|| only().map(|contact| contact.hop).filter(may));
+        named.or_else(|| other.map(|hop| Way { hop, is_sure: false }))
     }
 
     /// Bindings alive, of all users.

@@ -373,6 +373,38 @@ fn a_bye_that_another_phone_of_the_agent_has_heard_is_said_to_the_one_that_was_i
     }
 }
 
+/// Two other phones of the agent behind the same router: both say in their way that they know of
+/// nothing, and are not asked at each of their registrations.
+#[test]
+fn several_other_phones_of_the_agent_are_asked_once_each_and_none_of_them_pays_for_another() {
+    for refusal in [481, 405, 503] {
+        let mut world = world();
+        registered(&mut world, Transport::Tcp);
+        let leg = calls_us(&mut world);
+        let near = |port: u16| {
+            let (peer, flow) = (SocketAddr::new(phone().ip(), port), Some(FlowId(port.into())));
+            Hop { peer, flow, ..hop(Transport::Tcp) }
+        };
+        world.acts(leg, Act::Hangup { cause: Cause::default() });
+        world.with(0, |agent, cx, out| agent.flow_closed(cx, FlowId(5), out));
+        for seq in [1, 3, 5] {
+            for (hop, name) in [(near(50_001), "10.0.0.77"), (near(50_002), "10.0.0.78")] {
+                let asked = attaches(&mut world, seq, hop, name);
+                assert_eq!(asked.len(), usize::from(seq == 1), "{name}, {refusal}: {asked:?}");
+                for bye in asked {
+                    hear_from(&mut world, &answer(&bye, refusal, "y", "", ""), hop);
+                }
+            }
+        }
+        // The one that it is has another name by now, as after a new lease.
+        let desk = near(50_003);
+        let heard = attaches(&mut world, 7, desk, "10.0.0.99");
+        assert!(heard.len() == 1 && heard[0].starts_with("BYE "), "{refusal}: {heard:?}");
+        hear_from(&mut world, &answer(&heard[0], 200, "x", "", ""), desk);
+        assert!(attaches(&mut world, 9, desk, "10.0.0.99").is_empty(), "it is said once");
+    }
+}
+
 /// ICMP says that nobody listens there: the phone starts up, and registers from the same port.
 #[test]
 fn a_last_word_that_is_refused_is_not_said_there_in_the_same_breath_but_when_they_are_back() {
