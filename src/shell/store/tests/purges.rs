@@ -259,6 +259,7 @@ fn what_root_has_purged_is_still_whose_it_was() {
     all().iter().for_each(|path| chown(path, Some(NOBODY), Some(NOBODY)).unwrap());
     // A volume that the switch may write by its group alone.
     chown(&folder.0, Some(0), Some(NOBODY)).unwrap();
+    std::fs::set_permissions(&folder.0, PermissionsExt::from_mode(0o770)).unwrap();
     let mut settings = config::Settings {
         stores: stores.to_vec(),
         data: folder.0.clone(),
