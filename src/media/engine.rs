@@ -177,6 +177,7 @@ impl Engine {
                 let Some(peer) = near.peer else {
                     near.say_in_room(content, &rtp);
                     if let Content::Event { key: Some(key), .. } = content {
+                        near.remade = true;
                         self.pass_key(now, port, key.char());
                     }
                     return None;

@@ -172,8 +172,9 @@ impl Engine {
         Some(partner)
     }
 
-    /// What the peer of a port cannot be told as it came: keys become tones, and from the first
-    /// comfort noise on, or the first packet of another codec, the two are a room.
+    /// What the peer of a port cannot be told as it came: keys become tones, and where it hears
+    /// something of ours just now they are pressed amid that; and from the first comfort noise on,
+    /// or the first packet of another codec, the two are a room.
     #[cold]
     pub(super) fn tell_otherwise(
         &mut self,
@@ -185,7 +186,11 @@ impl Engine {
     ) {
         match content {
             Content::Event { key: Some(key), .. } => {
-                if self.table.get(peer).is_some_and(Port::wants_tones) {
+                if let Some(near) = self.table.get_mut(port) {
+                    near.remade = true;
+                }
+                let anew = |peer: &Port| peer.wants_tones() || peer.is_closed();
+                if self.table.get(peer).is_some_and(anew) {
                     self.pass_key(now, port, key.char());
                 }
             }
@@ -202,7 +207,8 @@ impl Engine {
         }
     }
 
-    /// Looks for keys in the sound of a port. Whoever has them as tones too hears those.
+    /// Looks for keys in the sound of a port. Whoever has them as tones too hears those, unless it
+    /// hears something of ours.
     #[cold]
     pub(super) fn look_for_keys(
         &mut self,
@@ -214,7 +220,7 @@ impl Engine {
     ) {
         let Some(near) = self.table.get(port) else { return };
         let partner = near.partner.and_then(|partner| self.table.get(partner));
-        let as_tones = partner.is_some_and(Port::wants_tones);
+        let as_tones = partner.is_some_and(|port| port.wants_tones() && !port.is_closed());
         let Some(near) = self.table.get_mut(port) else { return };
         let keys = near.find_keys(now, (content, as_tones), rtp, out);
         keys.into_iter().for_each(|key| self.pass_key(now, port, key));
@@ -249,8 +255,8 @@ impl Engine {
         let more = port.press(round, out);
         if !more {
             port.presses = None;
-            port.close();
         }
+        port.close();
         more
     }
 }

@@ -86,6 +86,9 @@ pub struct Port {
     reports: Reports,
     hearing: Hearing,
     pub(super) keys: Keys,
+    /// The key that was told last went to nobody as it came: it is pressed anew for whoever hears
+    /// this one, and what else comes of it is for nobody.
+    pub(super) remade: bool,
     sent: u64,
     refused: u64,
     voice: Voice,
@@ -144,7 +147,7 @@ pub(super) enum Content {
         wide: bool,
     },
     Comfort,
-    /// A key of a code: for nobody's ears.
+    /// A key of a code, or the rest of one that was pressed anew: for nobody's ears.
     Code,
 }
 
@@ -180,6 +183,7 @@ impl Port {
             reports: Reports::default(),
             hearing: Hearing::default(),
             keys: Keys::default(),
+            remade: false,
             sent: 0,
             refused: 0,
             voice: Voice::new(dice),
@@ -234,9 +238,16 @@ impl Port {
         self.tapped = self.track.is_some() || self.tones.is_some();
     }
 
-    /// What is relayed to it gives way to what we have it hear.
+    /// What is relayed to it gives way to what we have it hear, and to a key that is pressed in our
+    /// own stream: one that ends in another would be two.
     pub(super) fn close(&mut self) {
-        self.closed = self.playing.is_some() || self.plays_tones();
+        let pressed = self.presses.as_ref().is_some_and(|presses| presses.is_amid_ours());
+        self.closed = self.playing.is_some() || self.plays_tones() || pressed;
+    }
+
+    /// Nothing is relayed to it just now.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// To watch as before goes on: an offer is no sign of life, only audio is.
@@ -340,6 +351,7 @@ impl Port {
                 let press = (rtp.ssrc(), rtp.timestamp());
                 match self.keys.heard(now, press, rtp.payload()) {
                     Heard::Key(key) => {
+                        self.remade = false;
                         self.codes.read(key);
                         *told = Key::new(key);
                         out.push(Effect::Tell(Event::Key { port: self.id, key }));
@@ -351,8 +363,12 @@ impl Port {
             Content::Comfort => self.noisy = self.far.is_some_and(|far| far.comfort.is_some()),
             Content::Code => {}
         }
-        if self.codes == Codes::Read && matches!(content, Content::Event { .. }) {
-            content = Content::Code;
+        if let Content::Event { key, .. } = content {
+            let is_code = self.codes == Codes::Read;
+            if is_code || self.remade && key.is_none() {
+                content = Content::Code;
+            }
+            self.remade |= is_code;
         }
         self.far.as_ref().filter(|far| far.speaks).map(|_| content)
     }

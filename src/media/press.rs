@@ -26,6 +26,8 @@ pub struct Presses {
     /// Of the first packet of this press.
     timestamp: u32,
     last: Option<u32>,
+    /// This press began amid a stream of our own, and not amid another's that is passed on.
+    amid_ours: bool,
 }
 
 /// What a round brings.
@@ -57,7 +59,7 @@ pub enum Way {
 
 impl Presses {
     pub fn new(slot: usize) -> Self {
-        Self { slot, keys: VecDeque::new(), step: 0, timestamp: 0, last: None }
+        Self { slot, keys: VecDeque::new(), step: 0, timestamp: 0, last: None, amid_ours: false }
     }
 
     pub fn add(&mut self, keys: &str) {
@@ -65,9 +67,18 @@ impl Presses {
         self.keys.extend(real.take(KEYS_MAX - self.keys.len().min(KEYS_MAX)));
     }
 
-    pub fn turn(&mut self, way: Way) -> Due {
+    /// Whether a key is down that went down amid our own stream.
+    pub fn is_amid_ours(&self) -> bool {
+        self.amid_ours && (1..END).contains(&self.step)
+    }
+
+    /// `amid_ours`: what the far end hears now is our own stream.
+    pub fn turn(&mut self, way: Way, amid_ours: bool) -> Due {
         let Some(&key) = self.keys.front() else { return Due::Over };
         let step = self.step;
+        if step == 0 {
+            self.amid_ours = amid_ours;
+        }
         self.step = (step + 1) % ROUNDS;
         if self.step == 0 {
             self.keys.pop_front();
@@ -112,7 +123,7 @@ mod tests {
         let mut presses = Presses::new(0);
         presses.add("1x#");
         let way = Way::Events { ticks: 160, stream: 1_000 };
-        let all: Vec<Due> = (0..21).map(|_| presses.turn(way)).collect();
+        let all: Vec<Due> = (0..21).map(|_| presses.turn(way, true)).collect();
         let told = |due: &Due| match due {
             Due::Event { payload, timestamp, first } => {
                 let press = Press::parse(payload).unwrap();
@@ -146,7 +157,7 @@ mod tests {
             presses.add(&key.to_string());
             let mut heard = Vec::new();
             for _ in 0..ROUNDS {
-                if let Due::Tone(samples) = presses.turn(Way::Tones) {
+                if let Due::Tone(samples) = presses.turn(Way::Tones, true) {
                     ear.hear(*samples, &mut heard);
                 }
             }

@@ -32,7 +32,7 @@ impl Port {
             Some(_) => Way::Events { ticks, stream: self.voice.now() },
             None => Way::Tones,
         };
-        match presses.turn(way) {
+        match presses.turn(way, self.voice.source().is_none()) {
             Due::Over => return false,
             Due::Pause => {}
             Due::Tone(samples) => {
@@ -116,6 +116,9 @@ impl Port {
         if presses {
             tones.overhear();
         }
+        // A key that was pressed anew is no tone as well, for as long as it is down.
+        self.remade &= tones.is_down();
+        let as_tones = as_tones && !self.remade;
         tones.hear(rtp.payload().iter().map(|octet| law.decode(*octet)), &mut keys);
         if tones.is_down() && !as_tones {
             rtp.payload_mut().fill(law.silence());
@@ -125,6 +128,7 @@ impl Port {
         keys.iter().for_each(|key| self.codes.read(*key));
         out.extend(keys.iter().map(|key| Effect::Tell(Event::Key { port, key: *key })));
         keys.retain(|_| !as_tones && self.codes != Codes::Read);
+        self.remade |= !keys.is_empty();
         keys
     }
 }

@@ -4,6 +4,7 @@ mod ails;
 mod codecs;
 mod comfort;
 mod far_end;
+mod keys;
 mod playing;
 mod recording;
 mod relaying;
