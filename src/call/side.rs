@@ -73,6 +73,8 @@ pub struct Side {
     offers_mux: bool,
     /// What the other party wants to be sent: what the far end says may reach them as it is.
     wanted: Option<Wants>,
+    /// Milliseconds of sound in the longest packet that the far end takes.
+    most: Option<u16>,
     /// Every codec that the far end's last description has.
     knows: Vec<Codec>,
     /// It was asked to speak what the other party speaks.
@@ -96,8 +98,9 @@ pub struct Spoken {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wants {
     pub opus: Terms,
-    /// Milliseconds of it in a packet.
+    /// Milliseconds of it in a packet, and in the longest that it takes.
     pub ptime: u8,
+    pub most: Option<u16>,
 }
 
 impl Side {
@@ -131,6 +134,7 @@ impl Side {
             early: None,
             offers_mux: false,
             wanted: None,
+            most: None,
             knows: Vec::new(),
             was_asked: false,
             dynamic: 0,
@@ -344,7 +348,7 @@ impl Side {
         self.far.map(|far| Spoken {
             codec: far.codec,
             comfort: far.comfort.is_some(),
-            wants: Some(Wants { opus: far.opus, ptime: far.ptime }),
+            wants: Some(Wants { opus: far.opus, ptime: far.ptime, most: self.most }),
         })
     }
 
@@ -367,6 +371,7 @@ impl Side {
         self.dynamic = numbers.fold(self.dynamic, |mask, at| mask | 1 << at);
         self.knows = audio.formats.iter().map(|format| format.codec).collect();
         self.theirs = (theirs.media.len() > 1).then(|| (Box::new(theirs.clone()), audio.line));
+        self.most = audio.maxptime;
         let event = audio.events.beside(codec);
         let our_event = event.and_then(|(_, clock)| ours.1.at(clock));
         self.far = Some(Far {
@@ -450,6 +455,8 @@ impl Side {
             events,
             comfort,
             ptime: self.wanted.map(|wants| wants.ptime).map_or(own, u16::from),
+            // Whoever takes no longer ones is sent theirs as they are.
+            maxptime: self.wanted.and_then(|wants| wants.most),
             opus: self.wanted.map_or_else(Terms::default, |wants| wants.opus),
             direction,
             crypto: Vec::new(),

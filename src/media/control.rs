@@ -163,7 +163,7 @@ pub struct Far {
     pub named: [Option<u8>; Codec::ALL.len()],
     /// Payload type of comfort noise (RFC 3389), where both may be silent in their pauses.
     pub comfort: Option<u8>,
-    /// Milliseconds of audio that it wants in a packet of ours, 10 to 60.
+    /// Milliseconds of audio that it wants in a packet of ours, 10 to 60; Opus has tens alone.
     pub ptime: u8,
     /// Which Opus it wants.
     pub opus: Terms,
@@ -276,6 +276,13 @@ impl Ailment {
 }
 
 impl Far {
+    /// With Opus in frames that its packets can be made of: all of one packet are of one length
+    /// (RFC 6716 section 3.2), and there are none of 30 or 50 ms.
+    pub(super) fn in_frames(mut self) -> Self {
+        self.opus.tens = self.codec == Codec::Opus && !(self.ptime / 10).is_multiple_of(2);
+        self
+    }
+
     /// One that hears and speaks at this address, as most telephones do.
     pub fn at(rtp: SocketAddr, codec: Codec) -> Self {
         Self {

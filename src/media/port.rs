@@ -212,7 +212,7 @@ impl Port {
         if begins {
             self.heard = now;
         }
-        self.far = Some(far);
+        self.far = Some(far.in_frames());
         self.muxed = far.rtcp == far.rtp;
         self.strays = None;
         self.noisy &= far.comfort.is_some();

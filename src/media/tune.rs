@@ -25,7 +25,8 @@ pub struct Tune {
     a: Arc<[u8]>,
     mu: Arc<[u8]>,
     g722: Arc<OnceLock<Lazy>>,
-    opus: Arc<[OnceLock<Lazy>; BITS.len()]>,
+    /// By bits, in frames of 20 ms and of 10.
+    opus: Arc<[[OnceLock<Lazy>; 2]; BITS.len()]>,
 }
 
 impl PartialEq for Tune {
@@ -63,16 +64,18 @@ impl Tune {
         match codec {
             Codec::Pcma => (Arc::clone(&self.a), n * FRAME, FRAME),
             Codec::Pcmu => (Arc::clone(&self.mu), n * FRAME, FRAME),
-            Codec::G722 => self.encoded(&self.g722, (codec, 0), n),
+            Codec::G722 => self.encoded(&self.g722, (codec, Terms::default()), n),
             Codec::Opus => {
                 let most = BITS.iter().position(|bits| *bits <= terms.bits);
                 let at = most.unwrap_or(BITS.len() - 1);
-                self.encoded(&self.opus[at], (codec, BITS[at]), n)
+                let tens = terms.tens;
+                let own = Terms { bits: BITS[at], cbr: true, tens, ..Terms::default() };
+                self.encoded(&self.opus[at][usize::from(tens)], (codec, own), n)
             }
         }
     }
 
-    fn encoded(&self, lazy: &OnceLock<Lazy>, how: (Codec, u32), n: usize) -> Piece {
+    fn encoded(&self, lazy: &OnceLock<Lazy>, how: (Codec, Terms), n: usize) -> Piece {
         let lazy = lazy.get_or_init(|| Lazy::new(self.frames()));
         let audio = lazy.frame(n, how, &self.a[n * FRAME..(n + 1) * FRAME]);
         let length = audio.len();
@@ -98,17 +101,14 @@ impl Lazy {
         Self { frames, heads: Mutex::default() }
     }
 
-    fn frame(&self, n: usize, (codec, bits): (Codec, u32), octets: &[u8]) -> Arc<[u8]> {
+    fn frame(&self, n: usize, (codec, terms): (Codec, Terms), octets: &[u8]) -> Arc<[u8]> {
         if let Some(known) = self.frames[n].get() {
             return Arc::clone(known);
         }
         let mut heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
         let mut encoder = match heads.iter().position(|(next, _)| *next == n) {
             Some(at) => heads.remove(at).1,
-            None => {
-                let terms = Terms { bits, cbr: true, ..Terms::default() };
-                Encoder::with(codec, NARROW, &terms)
-            }
+            None => Encoder::with(codec, NARROW, &terms),
         };
         let samples: Vec<i16> = octets.iter().map(|octet| Law::A.decode(*octet)).collect();
         let mut audio = Vec::new();

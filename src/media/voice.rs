@@ -8,7 +8,7 @@ use super::effect::{Effect, Frame};
 use super::playing::ROUND;
 use super::port::PAYLOAD_MAX;
 use super::reports::Ours;
-use super::sound::Encoder;
+use super::sound::{Encoder, halves};
 use crate::base::{Instant, PortId};
 use crate::wire::codec::Codec;
 use crate::wire::opus::{self, Terms};
@@ -20,10 +20,15 @@ use std::sync::Arc;
 /// for this far end.
 fn first_number(far: &Far, now: Instant) -> u16 {
     let length = match far.codec {
-        Codec::Opus => far.ptime.clamp(20, 60) / 20 * 20,
+        Codec::Opus => far.ptime.clamp(10, 60) / 10 * 10,
         Codec::Pcma | Codec::Pcmu | Codec::G722 => far.ptime.clamp(10, 60),
     };
     (now.0 / (u64::from(length) * 1_000)) as u16
+}
+
+/// How long a frame of Opus is that goes there.
+fn frame_ticks(far: &Far) -> u32 {
+    far.codec.clock() / if far.opus.tens { 100 } else { 50 }
 }
 
 /// A packet that comes later than so many after it is lost.
@@ -49,10 +54,12 @@ pub struct Voice {
     relayed: (u32, u32),
     /// Where packets are not 20 ms long, what waits for its packet to be full.
     pack: Vec<u8>,
-    /// In which codec that is.
-    packed: Option<Codec>,
-    /// The same of Opus, and whether a talk spurt begins with it.
+    /// In which codec that is, and whether in frames of 10 ms.
+    packed: Option<(Codec, bool)>,
+    /// The same of Opus, the timestamp of the last of them, and whether a talk spurt begins with
+    /// the first.
     frames: Vec<(Arc<[u8]>, usize, usize)>,
+    framed: u32,
     marked: bool,
     /// Of which codec, from which rate, as who wants it.
     encoder: Option<((Codec, u32, Terms), Box<Encoder>)>,
@@ -78,6 +85,7 @@ impl Voice {
             pack: Vec::new(),
             packed: None,
             frames: Vec::new(),
+            framed: 0,
             marked: false,
             encoder: None,
         }
@@ -185,17 +193,17 @@ impl Voice {
         self.source = None;
         self.timestamp = self.timestamp.wrapping_add((rounds as u32).wrapping_mul(ticks));
         self.round = Some(round);
-        if far.codec == Codec::Opus && far.ptime >= 40 {
-            return self.gather(at, far, marker, (audio, from, length), out);
+        let is_new = marker || self.packed != Some((far.codec, far.opus.tens));
+        self.packed = Some((far.codec, far.opus.tens));
+        if far.codec == Codec::Opus && (far.opus.tens || far.ptime >= 40) {
+            return self.gather(at, far, (marker, is_new), (audio, from, length), out);
         }
-        // RFC 7587 section 4.2: a receiver of Opus takes any length; ours has no shorter one.
         if far.ptime == 20 || far.codec == Codec::Opus {
             let header = self.header(far.payload, self.timestamp, marker);
             return out.push(self.packet(at, header, (Arc::clone(audio), from, length)));
         }
-        if marker || self.packed != Some(far.codec) {
+        if is_new {
             self.pack.clear();
-            self.packed = Some(far.codec);
         }
         // An octet is a tick: the first in the pack is so much older.
         let mut stamp = self.timestamp.wrapping_sub(self.pack.len() as u32);
@@ -210,22 +218,30 @@ impl Voice {
         }
     }
 
-    /// A frame of Opus, of which two or three are to be a packet.
+    /// A frame of Opus of 20 ms, or two of 10, of which some are to be a packet.
     fn gather(
         &mut self,
         at: (PortId, SocketAddr),
         far: &Far,
-        marker: bool,
+        (marker, is_new): (bool, bool),
         (audio, from, length): (&Arc<[u8]>, usize, usize),
         out: &mut Vec<Effect>,
     ) {
-        if marker {
+        if is_new {
             self.frames.clear();
-            self.marked = true;
         }
-        self.frames.push((Arc::clone(audio), from, length));
-        if self.frames.len() >= usize::from(far.ptime / 20).min(3) {
-            self.give(at, far, out);
+        self.marked |= marker;
+        let two = halves(&audio[from..from + length]);
+        let (frames, each) = match far.opus.tens {
+            true => (&two[..], far.ptime / 10),
+            false => (&[(0, length)][..], far.ptime / 20),
+        };
+        for (n, (place, length)) in (0..).zip(frames) {
+            self.framed = self.timestamp.wrapping_add(n * frame_ticks(far));
+            self.frames.push((Arc::clone(audio), from + place, *length));
+            if self.frames.len() >= usize::from(each.clamp(1, 6)) {
+                self.give(at, far, out);
+            }
         }
     }
 
@@ -233,11 +249,10 @@ impl Voice {
     fn give(&mut self, at: (PortId, SocketAddr), far: &Far, out: &mut Vec<Effect>) {
         let frames = std::mem::take(&mut self.frames);
         let mut marker = std::mem::take(&mut self.marked);
-        let ticks = far.codec.clock() / 50;
-        let first = self.timestamp.wrapping_sub((frames.len() as u32 - 1) * ticks);
+        let ticks = frame_ticks(far);
+        let first = self.framed.wrapping_sub((frames.len() as u32 - 1) * ticks);
         let parts: Vec<&[u8]> = frames.iter().map(|(all, at, n)| &all[*at..at + n]).collect();
-        // Packets that are to be of one length are left as they are.
-        let whole = opus::join(&parts).filter(|_| !far.opus.cbr);
+        let whole = opus::join(&parts, far.opus.cbr);
         let whole = whole.filter(|whole| whole.len() <= PAYLOAD_MAX);
         if let Some(whole) = whole {
             let (header, length) = (self.header(far.payload, first, marker), whole.len());
@@ -256,7 +271,7 @@ impl Voice {
             return self.give(at, far, out);
         }
         let length = self.pack.len();
-        if length > 0 && self.packed == Some(far.codec) {
+        if length > 0 && self.packed.is_some_and(|(codec, _)| codec == far.codec) {
             let end = self.timestamp.wrapping_add(far.codec.clock() / 50);
             let stamp = end.wrapping_sub(length as u32);
             let payload: Arc<[u8]> = self.pack.drain(..).collect();

@@ -23,11 +23,15 @@ pub struct Terms {
     pub fec: bool,
     /// Every packet is to be as long as the others (`cbr`).
     pub cbr: bool,
+    /// Frames are of 10 ms and not of 20: it wants packets of 10, 30 or 50. That stands in
+    /// `a=ptime`, and not among the parameters.
+    pub tens: bool,
 }
 
 /// Several packets of one frame each as one packet (RFC 6716 section 3.2.5). `None`: they are not
-/// alike, or not of one frame, or more than 48.
-pub fn join(packets: &[&[u8]]) -> Option<Vec<u8>> {
+/// alike, or not of one frame, or more than 48. `cbr`: where these are of one length, so is what
+/// comes of as many of them, whatever they are filled up with.
+pub fn join(packets: &[&[u8]], cbr: bool) -> Option<Vec<u8>> {
     let (kind, count) = (packets.first()?.first()? & !3, packets.len());
     if !(2..=48).contains(&count) {
         return None;
@@ -49,7 +53,23 @@ pub fn join(packets: &[&[u8]]) -> Option<Vec<u8>> {
         }
     }
     frames.iter().for_each(|frame| whole.extend_from_slice(frame));
+    if cbr {
+        let longest: usize = packets.iter().map(|packet| packet.len() + 1).sum();
+        fill(&mut whole, longest + 1);
+    }
     Some(whole)
+}
+
+/// Fills a packet of many frames up to this length, of which it is short by one octet at least: the
+/// count of what it is filled with stands behind that of its frames, and each 255 of it are 254
+/// octets and more to come.
+fn fill(whole: &mut Vec<u8>, length: usize) {
+    let missing = length - whole.len();
+    let long = (missing - 1) / 255;
+    let count = std::iter::repeat_n(255, long).chain([(missing - 1 - long * 255) as u8]);
+    whole[1] |= 0x40;
+    whole.splice(2..2, count);
+    whole.resize(length, 0);
 }
 
 /// The one frame of a packet of this kind, without what it may be filled up with.
@@ -71,7 +91,7 @@ fn alone(packet: &[u8], kind: u8) -> Option<&[u8]> {
 
 impl Default for Terms {
     fn default() -> Self {
-        Self { bits: BITS.1, rate: RATE.1, fec: false, cbr: false }
+        Self { bits: BITS.1, rate: RATE.1, fec: false, cbr: false, tens: false }
     }
 }
 
@@ -122,7 +142,7 @@ mod tests {
             ("useinbandfec=1", Terms { fec: true, ..Terms::default() }),
             (
                 "useinbandfec=1;maxaveragebitrate=20000;maxplaybackrate=16000;cbr=1",
-                Terms { bits: 20_000, rate: 16_000, fec: true, cbr: true },
+                Terms { bits: 20_000, rate: 16_000, fec: true, cbr: true, tens: false },
             ),
         ] {
             assert_eq!(Terms::read(text), terms);
@@ -139,7 +159,7 @@ mod tests {
         let frame = |toc: u8, length: usize| [vec![toc], vec![7; length]].concat();
         let join = |frames: &[Vec<u8>]| {
             let parts: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
-            join(&parts)
+            join(&parts, false)
         };
         let whole = join(&[frame(0x08, 2), frame(0x08, 252), frame(0x08, 3)]).unwrap();
         assert_eq!(whole[..5], [0x0b, 0x83, 2, 252, 0]);
@@ -160,6 +180,32 @@ mod tests {
             Vec::new(),
         ] {
             assert_eq!(join(&frames), None, "{frames:x?}");
+        }
+    }
+
+    /// What a packet is filled up with is taken out, and as much is put in again.
+    #[test]
+    fn as_many_packets_of_one_length_are_one_of_one_length() {
+        for length in [4, 60, 251, 252, 255, 256, 300, 700] {
+            let lengths = (1..6).map(|filled| {
+                let full = [vec![0x08], vec![7; length - 1]].concat();
+                // So many octets of it say nothing, the two that say so included.
+                let hollow = match filled {
+                    1 => full.clone(),
+                    _ if length < 9 => [&[0x0b, 0x41, 0][..], &vec![7; length - 3]].concat(),
+                    _ => {
+                        let rest = length - 3 - filled;
+                        [&[0x0b, 0x41, filled as u8][..], &vec![7; rest], &vec![0; filled]].concat()
+                    }
+                };
+                assert_eq!((full.len(), hollow.len()), (length, length));
+                let whole = join(&[&full, &hollow, &hollow], true).unwrap();
+                let (code, count) = (whole[0] & 3, whole[1]);
+                assert_eq!((code, count), (3, 0xc3), "three frames, filled up");
+                whole.len()
+            });
+            let lengths: Vec<usize> = lengths.collect();
+            assert!(lengths.iter().all(|one| *one == 3 * length + 4), "{length}: {lengths:?}");
         }
     }
 }

@@ -181,6 +181,20 @@ fn the_opus_that_a_party_wants_is_asked_of_the_other() {
     assert!(said(&agent.offer_again(&media)).contains("a=ptime:40"), "so long are its packets");
 }
 
+/// Nor is anybody sent longer packets than they take because the other party makes them.
+#[test]
+fn the_longest_packet_that_a_party_takes_is_the_longest_that_is_asked_of_the_other() {
+    let media = MediaSettings::default();
+    let mut caller = Side::new(PortId::new(20_000, 0), Family::V4, &mut Rng::new(1));
+    caller.answer(&media, &described("8", "a=maxptime:30\r\n")).unwrap();
+    assert_eq!(caller.far.unwrap().ptime, 30, "it would have 40, and takes 30");
+    let mut agent = Side::new(PortId::new(20_002, 0), Family::V4, &mut Rng::new(2));
+    let offer = said(&agent.offer(&media, caller.spoken()));
+    assert!(offer.contains("a=ptime:30\r\na=maxptime:30\r\n"), "{offer}");
+    agent.accept(&media, &described("8", "")).unwrap();
+    assert!(!said(&caller.offer_again(&media)).contains("maxptime"), "its own is not ours");
+}
+
 #[test]
 fn where_keys_are_tones_only_what_lets_them_through_is_spoken() {
     let media = MediaSettings::default();

@@ -10,7 +10,7 @@ mod resample;
 
 pub use conceal::{Conceal, LONGEST, shorten};
 pub use noise::Noise;
-pub use opus::duration;
+pub use opus::{duration, halves};
 
 use crate::wire::codec::Codec;
 use crate::wire::g711::Law;
@@ -117,7 +117,7 @@ impl Encoder {
         })
     }
 
-    /// 20 ms.
+    /// 20 ms; of Opus in frames of 10 ms, see [`halves`].
     pub fn encode(&mut self, samples: &[i16], out: &mut Vec<u8>) {
         match &mut self.0 {
             Outward::Law(law, None, _) => out.extend(samples.iter().map(|s| law.encode(*s))),

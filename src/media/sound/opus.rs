@@ -36,7 +36,19 @@ pub fn duration(packet: &[u8]) -> Option<u32> {
 }
 
 #[derive(Debug)]
-pub struct Encoder(lib::Encoder);
+pub struct Encoder {
+    coder: lib::Encoder,
+    /// In frames of 10 ms.
+    tens: bool,
+}
+
+/// Where the two packets of 10 ms are in what an encoder made of 20 ms.
+pub fn halves(both: &[u8]) -> [(usize, usize); 2] {
+    let room = both.len().saturating_sub(2);
+    let first = both.first_chunk().map_or(0, |length| usize::from(u16::from_be_bytes(*length)));
+    let first = first.min(room);
+    [(2, first), (2 + first, room - first)]
+}
 
 impl Encoder {
     /// `rate`: 8,000 or 16,000 samples a second. `None`: there is no memory for it.
@@ -55,13 +67,20 @@ impl Encoder {
             _ => lib::Bandwidth::Wideband,
         };
         encoder.set_max_bandwidth(widest).ok()?;
-        Some(Self(encoder))
+        Some(Self { coder: encoder, tens: terms.tens })
     }
 
-    /// One packet of 10, 20, 40 or 60 ms.
+    /// One packet of 10, 20, 40 or 60 ms; in frames of 10 ms, the two packets of 20 ms, behind the
+    /// length of the first: see [`halves`].
     pub fn encode(&mut self, samples: &[i16], out: &mut Vec<u8>) {
         let mut packet = [0; PACKET_MAX];
-        let length = self.0.encode(samples, &mut packet).unwrap_or_default();
+        let (first, second) = samples.split_at(if self.tens { samples.len() / 2 } else { 0 });
+        if self.tens {
+            let length = self.coder.encode(first, &mut packet).unwrap_or_default();
+            out.extend_from_slice(&(length as u16).to_be_bytes());
+            out.extend_from_slice(&packet[..length]);
+        }
+        let length = self.coder.encode(second, &mut packet).unwrap_or_default();
         out.extend_from_slice(&packet[..length]);
     }
 }

@@ -1,8 +1,9 @@
 //! Parties of unlike codecs: what each says the other hears, in time, whatever the network does.
 
 use super::*;
-use crate::media::sound::{Decoder, Encoder, WIDE};
+use crate::media::sound::{Decoder, Encoder, WIDE, duration};
 use crate::wire::dtmf::Press;
+use crate::wire::opus::Terms;
 use std::f64::consts::TAU;
 
 const FAR: [&str; 3] = ["192.0.2.40:4000", "192.0.2.50:5000", "192.0.2.60:6000"];
@@ -380,18 +381,25 @@ fn packets_of_ours_are_as_long_as_the_far_end_wants() {
 
 /// RFC 6716 section 3.2.5: several frames are one packet, which any decoder takes.
 #[test]
-fn packets_of_opus_are_as_long_as_the_far_end_wants_but_for_shorter_ones() {
-    let mut by_itself = None;
-    for (ptime, frames_each) in [(10, 1), (20, 1), (30, 1), (40, 2), (50, 2), (60, 3)] {
+fn packets_of_opus_are_as_long_as_the_far_end_wants() {
+    let mut by_itself = [None, None];
+    let lengths = [(10, 10), (15, 10), (20, 20), (30, 30), (40, 40), (50, 50), (60, 60)];
+    for ((ptime, millis), cbr) in lengths.into_iter().flat_map(|at| [(at, false), (at, true)]) {
         let near = ports()[0];
-        let mut world = World::with(&[(near, Far { ptime, ..with(FAR[0], Codec::Opus) })]);
+        let opus = Terms { cbr, ..Terms::default() };
+        let mut world = World::with(&[(near, Far { ptime, opus, ..with(FAR[0], Codec::Opus) })]);
         world.command(Command::Play { port: near, piece: 1, tunes: vec![PROMPT], then: None });
         world.pass(1_000);
         let frames = world.frames();
         let stamp = |frame: &Frame| u32::from_be_bytes(frame.header[4..8].try_into().unwrap());
-        // Five of 20 ms, and what is left at the end is heard too.
-        let heads = frames.iter().map(|frame| frame.payload()[0]).collect::<Vec<u8>>();
-        assert_eq!(frames.len(), 5_usize.div_ceil(frames_each), "{ptime} ms: {heads:x?}");
+        // 100 ms, and what is left at the end is heard too.
+        let last = frames.len() - 1;
+        let lasts = |frame: &Frame| duration(frame.payload()).unwrap() / 48;
+        assert!(frames[..last].iter().all(|frame| lasts(frame) == millis), "{ptime} ms");
+        assert_eq!(last as u32, (100 - 1) / millis, "{ptime} ms");
+        assert_eq!(lasts(&frames[last]), 100 - last as u32 * millis, "{ptime} ms");
+        let is_long = |frame: &Frame| frame.payload().len() == frames[0].payload().len();
+        assert!(!cbr || frames[..last].iter().all(is_long), "{ptime} ms: cbr");
         let (mut decoder, mut heard) = (Decoder::new(Codec::Opus, 8_000), Vec::new());
         let mut at = stamp(&frames[0]);
         for frame in &frames {
@@ -402,7 +410,9 @@ fn packets_of_opus_are_as_long_as_the_far_end_wants_but_for_shorter_ones() {
         }
         assert_eq!(heard.len(), 800, "{ptime} ms");
         assert!(heard.iter().any(|sample| sample.abs() > 100), "{ptime} ms");
-        assert!(*by_itself.get_or_insert_with(|| heard.clone()) == heard, "{ptime} ms");
+        let same =
+            by_itself[usize::from(millis / 10 % 2 == 1)].get_or_insert_with(|| heard.clone());
+        assert!(*same == heard, "{ptime} ms");
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Audio {
     pub direction: Direction,
     /// Milliseconds of audio that it wants in a packet: no more than it takes (`a=maxptime`).
     pub ptime: Option<u16>,
+    /// Milliseconds of audio in the longest packet that it takes, where it says so.
+    pub maxptime: Option<u16>,
     /// Which Opus it wants, where that is one of the formats.
     pub opus: Terms,
     /// The source that its packets will name (`a=ssrc`, RFC 5576), where it says so.
@@ -216,6 +218,7 @@ impl Session {
                 .maxptime
                 .map(|most| media.ptime.unwrap_or(PTIME).min(most))
                 .or(media.ptime),
+            maxptime: media.maxptime,
             opus: media.terms(),
             ssrc: media.ssrc(),
             crypto,

@@ -30,6 +30,8 @@ pub struct Ours {
     pub comfort: Option<u8>,
     /// Milliseconds of audio in the packets that we ask for.
     pub ptime: u16,
+    /// And in the longest of them.
+    pub maxptime: Option<u16>,
     /// Which Opus we want, where that is one of the formats.
     pub opus: Terms,
     pub direction: Direction,
@@ -95,6 +97,7 @@ impl Ours {
             }
         }
         media.ptime = Some(self.ptime);
+        media.maxptime = self.maxptime;
         media.rtcp_mux = self.mux;
         media.crypto = self.crypto.iter().copied().map(Ok).collect();
         media.direction = Some(self.direction);

@@ -35,6 +35,7 @@ fn ours() -> Ours {
         events: Events { narrow: Some(101), wide: None },
         comfort: None,
         ptime: 20,
+        maxptime: None,
         opus: Terms::default(),
         direction: Direction::SendRecv,
         crypto: Vec::new(),
