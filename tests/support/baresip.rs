@@ -72,22 +72,8 @@ impl Baresip {
         Self::plays(street, house, account, (&wav, rate))
     }
 
-    /// A phone with a codec of wide band that says the same again and again: samples of the rate
-    /// that its codec takes, 16,000 Hz for G.722 and 48,000 for Opus.
-    pub fn says_wide(
-        street: &Street,
-        house: u8,
-        account: &str,
-        rate: u32,
-        samples: &[i16],
-    ) -> Self {
-        let wav = street.folder(&format!("baresip-{house}")).join("voice.wav");
-        let voice = samples.iter().copied().cycle().take(rate as usize * TONE_SECONDS);
-        tone::save(&wav, rate, voice);
-        Self::plays(street, house, account, (&wav, rate))
-    }
-
-    fn plays(street: &Street, house: u8, account: &str, (wav, rate): (&Path, u32)) -> Self {
+    /// A phone that plays this file, of so many samples a second, anew in each call.
+    pub fn plays(street: &Street, house: u8, account: &str, (wav, rate): (&Path, u32)) -> Self {
         let dir = street.folder(&format!("baresip-{house}"));
         let config = CONFIG
             .replace("IP", &street.ip(house).to_string())
@@ -159,6 +145,23 @@ impl Baresip {
         serde_json::from_slice(&bytes[colon + 1..colon + 1 + length]).ok()
     }
 
+    /// Waits until something is so, as long as it lives.
+    pub fn awaits(&mut self, is_so: impl Fn() -> bool, what: &str) {
+        self.program.until(is_so, what);
+    }
+
+    /// What it has recorded since [`Baresip::forgets`], of its decoder ("dec") or encoder ("enc").
+    pub fn tape(&self, way: &str) -> PathBuf {
+        recordings(&self.dir, way).max().unwrap_or_default()
+    }
+
+    /// Removes its recordings.
+    pub fn forgets(&self) {
+        for way in ["dec", "enc"] {
+            recordings(&self.dir, way).for_each(|path| fs::remove_file(path).unwrap());
+        }
+    }
+
     /// What it heard: the recording of its decoder. Call it when the call is over.
     pub fn recording(&self) -> Vec<i16> {
         tone::read(&newest(&self.dir).expect("baresip recorded nothing"))
@@ -188,11 +191,6 @@ impl Baresip {
         tone::read_8k(&newest(&self.dir).expect("baresip recorded nothing"))
     }
 
-    /// The same at 16,000 Hz, of a codec of wide band.
-    pub fn recording_16k(&self) -> Vec<i16> {
-        tone::read_16k(&newest(&self.dir).expect("baresip recorded nothing"))
-    }
-
     /// Waits until its recording is so long.
     pub fn until_recorded(&mut self, seconds: f64) {
         let dir = self.dir.clone();
@@ -208,8 +206,13 @@ impl Baresip {
 
 /// The newest recording of its decoder.
 fn newest(dir: &Path) -> Option<PathBuf> {
+    recordings(dir, "dec").max()
+}
+
+fn recordings(dir: &Path, way: &str) -> impl Iterator<Item = PathBuf> {
+    let ending = format!("-{way}.wav");
     let files = fs::read_dir(dir).unwrap().flatten().map(|entry| entry.path());
-    files.filter(|path| path.to_string_lossy().ends_with("-dec.wav")).max()
+    files.filter(move |path| path.to_string_lossy().ends_with(&ending))
 }
 
 fn modules() -> String {

@@ -64,19 +64,17 @@ impl Linphone {
         Self::with(street, house, &manner)
     }
 
-    /// A phone that knows one codec, and says the same again and again: samples of 8,000 Hz. With
-    /// an account it registers and answers every call; without, it stands behind a trunk.
-    pub fn says_again(
+    /// A phone that knows one codec, and plays this file. With an account it registers and answers
+    /// every call; without, it stands behind a trunk.
+    pub fn knows(
         street: &Street,
         house: u8,
         account: Option<(&str, &str)>,
         codec: Codec,
-        samples: &[i16],
+        plays: &Path,
     ) -> Self {
-        let wav = street.folder(&format!("linphone-{house}")).join("voice.wav");
-        tone::save(&wav, 8_000, samples.iter().copied().cycle().take(8_000 * TONE_SECONDS));
         let (registers, account) = (account.is_some(), account.unwrap_or(("9876543210", "")));
-        let manner = Manner { account, registers, tcp: false, codec: Some(codec), plays: &wav };
+        let manner = Manner { account, registers, tcp: false, codec: Some(codec), plays };
         Self::with(street, house, &manner)
     }
 
@@ -115,9 +113,9 @@ impl Linphone {
         self.program.type_line(line);
     }
 
-    /// What it heard at 8,000 Hz, whatever its codec was. Call it when the call is over.
-    pub fn recording_8k(&self) -> Vec<i16> {
-        tone::read_8k(&self.dir.join("heard.wav"))
+    /// Waits until something is so, as long as it lives.
+    pub fn awaits(&mut self, is_so: impl Fn() -> bool, what: &str) {
+        self.program.until(is_so, what);
     }
 
     /// What it heard. Call it when the call is over.

@@ -2,9 +2,10 @@
 //! what was said, by level, delay and distortion. No ear is asked.
 //!
 //! In: what was said once, and a recording in which it comes again and again without a pause, both
-//! at 8,000 Hz or both at 16,000. Out: a [`Score`].
+//! at 8,000 Hz or both at 16,000. Out: a [`Score`] of each piece that is as long.
 
 use std::f64::consts::PI;
+use std::ops::Range;
 
 const BINS: usize = 28;
 /// Spectra are compared from 200 Hz to what every codec can carry at that rate.
@@ -23,108 +24,122 @@ pub struct Score {
     pub distance: f64,
     /// The part of its frames that are further off than 12 dB: holes and clicks.
     pub broken: f64,
-    /// Where in the recording it was found, in samples.
+    /// Where in the recording what was said begins anew, in samples.
     pub at: usize,
 }
 
-/// Copies that are looked at, before and behind the best of them: those of half a minute.
-const COPIES: usize = 13;
-
-/// Finds the copies of `said` in `heard` and judges them all: the score is that of the median.
-/// `None`: there is none.
+/// The score of the median of all whole pieces. `None`: there is none.
 pub fn judge(said: &[i16], heard: &[i16], rate: usize) -> Option<Score> {
-    let copies = find(said, heard, rate).into_iter();
-    let mut scores: Vec<Score> = copies.map(|at| judge_at(said, heard, at, rate)).collect();
+    let mut scores = pieces(said, heard, rate);
     scores.sort_by(|a, b| a.distance.total_cmp(&b.distance));
     scores.get(scores.len() / 2).copied()
 }
 
-fn judge_at(said: &[i16], heard: &[i16], at: usize, rate: usize) -> Score {
-    // 20 ms.
-    let frame = rate / 50;
-    let heard = &heard[at..at + said.len()];
-    let loud = |samples: &[i16]| -> f64 {
-        let power: f64 = samples.iter().map(|s| f64::from(*s).powi(2)).sum();
-        10.0 * (power / samples.len() as f64).max(1.0).log10()
-    };
-    let level = loud(heard) - loud(said);
-    let loudest = said.chunks_exact(frame).map(loud).fold(0.0, f64::max);
-    let (mut sum, mut broken, mut count) = (0.0, 0u32, 0u32);
-    for n in 1..said.len() / frame - 1 {
-        let window = (n * frame - frame / 2)..((n + 1) * frame + frame / 2);
-        if loud(&said[n * frame..(n + 1) * frame]) < loudest - PAUSE {
-            continue;
-        }
-        let (own, other) = (spectrum(&said[window.clone()], rate), spectrum(&heard[window], rate));
-        let floor = own.iter().copied().fold(0.0, f64::max) - FLOOR;
-        let off = own
-            .iter()
-            .zip(other)
-            .map(|(own, other)| (own.max(floor) - (other - level).max(floor)).powi(2));
-        let distance = (off.sum::<f64>() / BINS as f64).sqrt();
-        sum += distance;
-        broken += u32::from(distance > 12.0);
-        count += 1;
-    }
-    let count = f64::from(count.max(1));
-    Score { level, distance: sum / count, broken: f64::from(broken) / count, at }
-}
-
-/// Power in dB at even steps of the band, under a Hann window.
-fn spectrum(samples: &[i16], rate: usize) -> [f64; BINS] {
-    let highest = rate as f64 * 0.425;
-    let size = samples.len() as f64;
-    std::array::from_fn(|bin| {
-        let hertz = LOWEST + (highest - LOWEST) * bin as f64 / (BINS - 1) as f64;
-        let turn = 2.0 * PI * hertz / rate as f64;
-        let (mut real, mut imaginary) = (0.0, 0.0);
-        for (n, sample) in samples.iter().enumerate() {
-            let window = 0.5 - 0.5 * (2.0 * PI * (n as f64 + 0.5) / size).cos();
-            let value = f64::from(*sample) * window;
-            real += value * (turn * n as f64).cos();
-            imaginary += value * (turn * n as f64).sin();
-        }
-        10.0 * (real * real + imaginary * imaginary).max(1.0).log10()
+/// Cuts what was heard into pieces as long as what was said, and judges each: whatever its
+/// beginning is, all of what was said is in it, since it is said again and again.
+pub fn pieces(said: &[i16], heard: &[i16], rate: usize) -> Vec<Score> {
+    let waves = Waves::new(rate);
+    let each = (0..).step_by(said.len()).zip(heard.chunks_exact(said.len()));
+    each.map(|(place, piece)| {
+        let turn = turn(said, piece, rate);
+        let turned = [&said[turn..], &said[..turn]].concat();
+        Score { at: place + (said.len() - turn) % said.len(), ..waves.held_against(&turned, piece) }
     })
+    .collect()
 }
 
-/// Where copies begin: the one that is most like it, first by the loudness of every 5 ms, then
-/// sample by sample; and the others where they must be, since it comes again and again. A telephone
-/// may have made up or left out 100 ms in between.
-fn find(said: &[i16], heard: &[i16], rate: usize) -> Vec<usize> {
+/// What a piece of 40 ms is multiplied with, sample by sample, for its power at even steps of the
+/// band, under a Hann window.
+struct Waves {
+    /// Samples of 20 ms.
+    frame: usize,
+    bins: Vec<Vec<[f64; 2]>>,
+}
+
+impl Waves {
+    fn new(rate: usize) -> Self {
+        let (frame, highest) = (rate / 50, rate as f64 * 0.425);
+        let bin = |bin: usize| {
+            let hertz = LOWEST + (highest - LOWEST) * bin as f64 / (BINS - 1) as f64;
+            let turn = 2.0 * PI * hertz / rate as f64;
+            let wave = |n: usize| {
+                let window = 0.5 - 0.5 * (PI * (n as f64 + 0.5) / frame as f64).cos();
+                let (sin, cos) = (turn * n as f64).sin_cos();
+                [window * cos, window * sin]
+            };
+            (0..2 * frame).map(wave).collect()
+        };
+        Self { frame, bins: (0..BINS).map(bin).collect() }
+    }
+
+    /// Both begin at the same moment of what was said.
+    fn held_against(&self, said: &[i16], heard: &[i16]) -> Score {
+        let frame = self.frame;
+        let level = loudness(heard) - loudness(said);
+        let loudest = said.chunks_exact(frame).map(loudness).fold(0.0, f64::max);
+        let (mut sum, mut broken, mut count) = (0.0, 0u32, 0u32);
+        for n in 1..said.len() / frame - 1 {
+            let window = (n * frame - frame / 2)..((n + 1) * frame + frame / 2);
+            if loudness(&said[n * frame..(n + 1) * frame]) < loudest - PAUSE {
+                continue;
+            }
+            let (own, other) =
+                (self.spectrum(&said[window.clone()]), self.spectrum(&heard[window]));
+            let floor = own.iter().copied().fold(0.0, f64::max) - FLOOR;
+            let off = own
+                .iter()
+                .zip(other)
+                .map(|(own, other)| (own.max(floor) - (other - level).max(floor)).powi(2));
+            let distance = (off.sum::<f64>() / BINS as f64).sqrt();
+            sum += distance;
+            broken += u32::from(distance > 12.0);
+            count += 1;
+        }
+        let count = f64::from(count.max(1));
+        Score { level, distance: sum / count, broken: f64::from(broken) / count, at: 0 }
+    }
+
+    /// In dB.
+    fn spectrum(&self, samples: &[i16]) -> [f64; BINS] {
+        std::array::from_fn(|bin| {
+            let (mut real, mut imaginary) = (0.0, 0.0);
+            for (sample, [cos, sin]) in samples.iter().zip(&self.bins[bin]) {
+                real += f64::from(*sample) * cos;
+                imaginary += f64::from(*sample) * sin;
+            }
+            10.0 * (real * real + imaginary * imaginary).max(1.0).log10()
+        })
+    }
+}
+
+/// In dB.
+fn loudness(samples: &[i16]) -> f64 {
+    let power: f64 = samples.iter().map(|s| f64::from(*s).powi(2)).sum();
+    10.0 * (power / samples.len() as f64).max(1.0).log10()
+}
+
+/// Which sample of what was said the piece begins with: first by the loudness of every 5 ms, then
+/// by samples, of which one in seven tells enough.
+fn turn(said: &[i16], piece: &[i16], rate: usize) -> usize {
     let step = rate / 200;
     let envelope = |samples: &[i16]| -> Vec<f64> {
         let loud = |part: &[i16]| part.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>().sqrt();
         samples.chunks_exact(step).map(loud).collect()
     };
-    let (own, all) = (envelope(said), envelope(heard));
+    let (own, other) = (envelope(said), envelope(piece));
+    let coarse = most_like(&own, &other, 1, 0..own.len()) * step;
     let real = |samples: &[i16]| samples.iter().map(|s| f64::from(*s)).collect::<Vec<f64>>();
-    let (said, heard) = (real(said), real(heard));
-    let last = heard.len().saturating_sub(said.len());
-    let most_like = |own: &[f64], all: &[f64], around: std::ops::Range<usize>| {
-        let places = around.map(|place| (place, likeness(own, all, place)));
-        places.max_by(|a, b| a.1.total_cmp(&b.1)).map(|best| best.0)
-    };
-    let exact = |coarse: usize| {
-        let place = coarse * step;
-        let around = place.saturating_sub(2 * step)..(place + 2 * step).min(last);
-        most_like(&said, &heard, around)
-    };
-    let places = all.len().saturating_sub(own.len());
-    let Some(first) = most_like(&own, &all, 0..places) else { return Vec::new() };
-    let ahead = (0..COPIES).map(|n| first + n * own.len());
-    let behind = (1..COPIES).filter_map(|n| first.checked_sub(n * own.len()));
-    let near = |place: usize| {
-        let around = place.saturating_sub(20)..(place + 20).min(places);
-        exact(most_like(&own, &all, around)?)
-    };
-    ahead.chain(behind).filter(|place| *place < places).filter_map(near).collect()
+    let around = said.len() + coarse - 2 * step..said.len() + coarse + 2 * step;
+    most_like(&real(said), &real(piece), 7, around) % said.len()
 }
 
-/// How much `own` is like `all` from a place on.
-fn likeness(own: &[f64], all: &[f64], place: usize) -> f64 {
-    let part = &all[place..place + own.len()];
-    let product: f64 = own.iter().zip(part).map(|(a, b)| a * b).sum();
-    let power: f64 = part.iter().map(|b| b * b).sum();
-    product / power.sqrt().max(1.0)
+/// The turn of `own`, one of these, that is most like the other.
+fn most_like(own: &[f64], other: &[f64], stride: usize, turns: Range<usize>) -> usize {
+    let likeness = |turn: usize| {
+        let turn = turn % own.len();
+        let turned = own[turn..].iter().chain(&own[..turn]);
+        turned.zip(other).step_by(stride).map(|(a, b)| a * b).sum::<f64>()
+    };
+    let each = turns.map(|turn| (turn, likeness(turn)));
+    each.max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |best| best.0)
 }

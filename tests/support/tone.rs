@@ -31,6 +31,17 @@ pub fn save(path: &Path, rate: u32, samples: impl Iterator<Item = i16>) {
     file.finalize().unwrap();
 }
 
+/// A WAV file in which these come again and again, so many times.
+pub fn save_again(path: &Path, rate: u32, samples: &[i16], times: usize) {
+    save(path, rate, samples.iter().copied());
+    let mut bytes = fs::read(path).unwrap();
+    let data = bytes.split_off(44).repeat(times);
+    bytes[4..8].copy_from_slice(&(data.len() as u32 + 36).to_le_bytes());
+    bytes[40..44].copy_from_slice(&(data.len() as u32).to_le_bytes());
+    bytes.extend(data);
+    fs::write(path, bytes).unwrap();
+}
+
 /// Samples of a recording, even one whose header was never finished.
 pub fn read(path: &Path) -> Vec<i16> {
     let bytes = fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
@@ -45,38 +56,6 @@ pub fn read_8k(path: &Path) -> Vec<i16> {
     bytes[4..8].copy_from_slice(&(data + 36).to_le_bytes());
     bytes[40..44].copy_from_slice(&data.to_le_bytes());
     pukar::wire::wav::read(&bytes).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
-}
-
-/// The same at 16,000 Hz: of a file of that rate, or of three times as many, with any channels.
-pub fn read_16k(path: &Path) -> Vec<i16> {
-    const TAPS: usize = 63;
-    let bytes = fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let channels = usize::from(u16::from_le_bytes([bytes[22], bytes[23]]));
-    let rate = u32::from_le_bytes([bytes[24], bytes[25], bytes[26], bytes[27]]);
-    let samples = bytes[44..].chunks_exact(2 * channels);
-    let left = |frame: &[u8]| i16::from_le_bytes([frame[0], frame[1]]);
-    let samples: Vec<i16> = samples.map(left).collect();
-    match rate {
-        16_000 => samples,
-        48_000 => {
-            // A windowed sinc that ends at 7,500 Hz.
-            let turn = TAU * 7_500.0 / 48_000.0;
-            let tap = |n: usize| {
-                let at = n as f64 - (TAPS / 2) as f64;
-                let sinc = if at == 0.0 { turn } else { (turn * at).sin() / at };
-                let window = 0.5 + 0.5 * (TAU * at / (TAPS + 1) as f64).cos();
-                sinc * window * 2.0 / TAU
-            };
-            let taps: Vec<f64> = (0..TAPS).map(tap).collect();
-            let windows = samples.windows(TAPS).step_by(3);
-            windows
-                .map(|w| {
-                    w.iter().zip(&taps).map(|(s, tap)| f64::from(*s) * tap).sum::<f64>() as i16
-                })
-                .collect()
-        }
-        other => panic!("{}: {other} samples a second", path.display()),
-    }
 }
 
 /// Seconds of 16-bit sound in a file that may still grow.
