@@ -16,14 +16,11 @@ use crate::wire::rtp::{Header, Rtp};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Where a stream would be by now that had begun when the clock did, in packets as long as those
-/// for this far end.
+/// Where a stream would be by now that had begun when the clock did, and had never paused. It is not
+/// asked how long packets are that take longer: those that are passed on may be shorter, and whoever
+/// is behind the clock by less than half a round, after eleven minutes of pauses, is in time.
 fn first_number(far: &Far, now: Instant) -> u16 {
-    let length = match far.codec {
-        Codec::Opus => far.ptime.clamp(10, 60) / 10 * 10,
-        Codec::Pcma | Codec::Pcmu | Codec::G722 => far.ptime.clamp(10, 60),
-    };
-    (now.0 / (u64::from(length) * 1_000)) as u16
+    (now.0 / (u64::from(far.ptime.clamp(10, 20)) * 1_000)) as u16
 }
 
 /// How long a frame of Opus is that goes there.
@@ -37,6 +34,8 @@ const LATE: u16 = 100;
 #[derive(Debug)]
 pub struct Voice {
     ssrc: u32,
+    /// Whether anything went, and the number of what went last.
+    begun: bool,
     sequence: u16,
     /// Of the last 20 ms.
     timestamp: u32,
@@ -44,8 +43,9 @@ pub struct Voice {
     round: Option<u64>,
     packets: u32,
     octets: u32,
-    /// Whom it passes on now, and by how much their numbers are shifted.
-    source: Option<(u32, u16)>,
+    /// Whom it passes on now, and by how much their numbers are shifted; since it does, both have
+    /// begun the same rounds of their 16 bits anew.
+    source: Option<(u32, u32)>,
     /// Before this number of theirs the shift was another one: this. And our own number as it was
     /// when that changed.
     before: Option<(u16, u16, u16)>,
@@ -73,6 +73,7 @@ impl Voice {
     pub fn new(dice: u64) -> Self {
         Self {
             ssrc: dice as u32,
+            begun: false,
             sequence: 0,
             timestamp: 0,
             round: None,
@@ -100,8 +101,11 @@ impl Voice {
         let (ssrc, sequence) = (rtp.ssrc(), rtp.sequence());
         let (shift, known) = match self.source {
             Some((source, shift)) if source == ssrc => (shift, true),
-            None if self.packets == 0 => (first_number(far, now).wrapping_sub(sequence), false),
-            Some(_) | None => (self.sequence.wrapping_add(1).wrapping_sub(sequence), false),
+            Some(_) | None => {
+                self.begin(now, far);
+                let next = self.sequence.wrapping_add(1);
+                (u32::from(next).wrapping_sub(sequence.into()), false)
+            }
         };
         self.source = Some((ssrc, shift));
         if !known {
@@ -111,11 +115,20 @@ impl Voice {
         let (packets, octets) = if known { self.relayed } else { (0, 0) };
         let length = rtp.payload().len() as u32;
         self.relayed = (packets.wrapping_add(1), octets.wrapping_add(length));
-        let shifted = sequence.wrapping_add(self.shift_then(sequence, shift));
+        let shifted = sequence.wrapping_add(self.shift_then(sequence, shift as u16));
         if !known || shifted.wrapping_sub(self.sequence) < 0x8000 {
             self.sequence = shifted;
         }
         shifted
+    }
+
+    /// Before the first packet of all.
+    #[inline]
+    fn begin(&mut self, now: Instant, far: &Far) {
+        if !self.begun {
+            self.begun = true;
+            self.sequence = first_number(far, now).wrapping_sub(1);
+        }
     }
 
     /// One that was overtaken by a change of the shift still has the number that it was to have.
@@ -133,9 +146,10 @@ impl Voice {
 
     /// Theirs have another shift from this number on. One change after the other, with nothing
     /// between them, is one.
-    fn reshift(&mut self, first: u16, (before, after): (u16, u16), ours: (u16, u16)) {
+    fn reshift(&mut self, first: u16, (before, by): (u32, i32), ours: (u16, u16)) {
         let (ssrc, _) = self.source.unwrap_or_default();
-        self.source = Some((ssrc, after));
+        self.source = Some((ssrc, before.wrapping_add_signed(by)));
+        let before = before as u16;
         let goes_on = self.before.filter(|(.., at)| *at == ours.0);
         self.before = Some(match goes_on {
             Some((first, before, _)) => (first, before, ours.1),
@@ -146,15 +160,15 @@ impl Voice {
     /// One that is not passed on: what comes behind it closes up.
     pub fn keep_back(&mut self, rtp: &Rtp) {
         let Some((_, shift)) = self.source.filter(|(ssrc, _)| *ssrc == rtp.ssrc()) else { return };
-        let before = rtp.sequence().wrapping_add(shift).wrapping_sub(1);
+        let before = rtp.sequence().wrapping_add(shift as u16).wrapping_sub(1);
         if before.wrapping_sub(self.sequence) < 0x8000 {
             self.sequence = before;
-            self.reshift(rtp.sequence(), (shift, shift.wrapping_sub(1)), (before, before));
+            self.reshift(rtp.sequence(), (shift, -1), (before, before));
         }
     }
 
     /// Whom it passes on now, and by how much their numbers are shifted.
-    pub fn source(&self) -> Option<(u32, u16)> {
+    pub fn source(&self) -> Option<(u32, u32)> {
         self.source
     }
 
@@ -185,9 +199,7 @@ impl Voice {
         let marker = self.round.is_none() || rounds != 1;
         if self.round.is_none() {
             self.timestamp = (round as u32).wrapping_mul(ticks);
-            if self.packets == 0 && self.source.is_none() {
-                self.sequence = first_number(far, Instant(round * ROUND));
-            }
+            self.begin(Instant(round * ROUND), far);
         }
         // Whoever speaks after it follows it.
         self.source = None;
@@ -284,14 +296,16 @@ impl Voice {
     pub fn event(
         &mut self,
         at: (PortId, SocketAddr),
+        (far, round): (&Far, u64),
         (event, timestamp, first): (u8, u32, bool),
         payload: &[u8],
     ) -> Effect {
+        self.begin(Instant(round * ROUND), far);
         let mut header = self.header(event, timestamp, first);
         if let Some((ssrc, shift)) = self.source {
             header.ssrc = ssrc;
-            let (first, ours) = (self.sequence.wrapping_sub(shift), self.sequence);
-            self.reshift(first, (shift, shift.wrapping_add(1)), (ours.wrapping_sub(1), ours));
+            let (first, ours) = (self.sequence.wrapping_sub(shift as u16), self.sequence);
+            self.reshift(first, (shift, 1), (ours.wrapping_sub(1), ours));
         }
         self.packet(at, header, (payload.into(), 0, payload.len()))
     }

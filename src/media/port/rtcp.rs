@@ -81,8 +81,7 @@ impl Port {
         told.about.retain(|report| source.is_some_and(|(ssrc, _)| ssrc == report.ssrc));
         for report in &mut told.about {
             let shift = source.map_or(0, |(_, shift)| shift);
-            let number = (report.highest as u16).wrapping_sub(shift);
-            report.highest = report.highest & 0xffff_0000 | u32::from(number);
+            report.highest = report.highest.wrapping_sub(shift);
             if self.reports.is_ours(report) {
                 (report.last_sr, report.delay) = (0, 0);
             }

@@ -41,8 +41,8 @@ impl Port {
             }
             Due::Event { payload, timestamp, first } => {
                 if let Some((to, event)) = self.listens().zip(far.event) {
-                    let packet = (event, timestamp, first);
-                    out.push(self.voice.event((self.id, to), packet, &payload));
+                    let (at, packet) = ((self.id, to), (event, timestamp, first));
+                    out.push(self.voice.event(at, (&far, round), packet, &payload));
                     self.sent += 1;
                 }
             }

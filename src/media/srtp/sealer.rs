@@ -48,7 +48,7 @@ pub struct Sealer {
 #[derive(Clone, Copy)]
 struct Followed {
     source: u32,
-    numbers: u16,
+    numbers: u32,
     times: u32,
 }
 
@@ -95,7 +95,8 @@ impl Sealer {
         // RFC 3550 appendix A.1: "two sequential packets -- assume that the other side restarted
         // without telling us"; one alone is only late, or bad.
         let own = self.from.filter(|from| from.source == source);
-        let is_astray = own.is_some_and(|from| self.is_astray(sequence.wrapping_add(from.numbers)));
+        let is_astray =
+            own.is_some_and(|from| self.is_astray(sequence.wrapping_add(from.numbers as u16)));
         let expected = self.astray.take_if(|_| own.is_some());
         if is_astray && expected != Some(sequence) {
             self.astray = Some(sequence.wrapping_add(1));
@@ -110,11 +111,11 @@ impl Sealer {
                 }
                 None => ticks(now.0.into()),
             };
-            let numbers = (self.next as u16).wrapping_sub(sequence);
+            let numbers = (self.next as u32).wrapping_sub(sequence.into());
             Followed { source, numbers, times: told.wrapping_sub(time) }
         });
         self.from = Some(from);
-        let number = sequence.wrapping_add(from.numbers);
+        let number = sequence.wrapping_add(from.numbers as u16);
         let window = self.window.as_mut()?;
         let index = window.whole(number)?;
         if !window.lacks(index) {
@@ -161,8 +162,7 @@ impl Sealer {
     pub fn named(&self, mut told: Told) -> Told {
         let Some(Followed { source, numbers, .. }) = self.from else { return told };
         for report in told.about.iter_mut().filter(|report| report.ssrc == self.source) {
-            let number = (report.highest as u16).wrapping_sub(numbers);
-            report.highest = report.highest & 0xffff_0000 | u32::from(number);
+            report.highest = report.highest.wrapping_sub(numbers);
             report.ssrc = source;
         }
         told

@@ -38,8 +38,10 @@ fn a_packet_between_equal_legs_passes_untouched() {
 /// is numbered below what they have heard, in spite of a new SSRC.
 #[test]
 fn q37_a_talk_goes_on_under_later_numbers_in_the_next_process() {
-    for (said, ptime) in [(1_u16, 20_u8), (40_000, 20), (65_400, 30), (9, 60)] {
-        let ends = [Far { ptime, ..far(A) }, Far { ptime, ..far(B) }];
+    // Packets as long as the far end asked for, or as whoever talks has them.
+    let rows = [(1_u16, 20_u8, 20_u8), (40_000, 20, 20), (65_400, 30, 30), (9, 60, 60)];
+    for (said, asked, ptime) in rows.into_iter().chain([(7, 30, 20), (7, 10, 20), (7, 10, 10)]) {
+        let ends = [Far { ptime: asked, ..far(A) }, Far { ptime: asked, ..far(B) }];
         let speak = |world: &mut World, said: u16, count: u16| -> Vec<u16> {
             let mut numbers = Vec::new();
             for n in 0..count {
@@ -58,7 +60,7 @@ fn q37_a_talk_goes_on_under_later_numbers_in_the_next_process() {
         let music = number(&world.frames().last().unwrap().header);
         world.command(Command::Stop { port: PEER() });
         world.bridge(NEAR(), PEER());
-        let before = speak(&mut world, said, 500);
+        let before = speak(&mut world, said, 6_000);
         assert_eq!(before[0], music.wrapping_add(1));
         let mut next = World::begun(2, world.now + Duration::from_millis(300));
         for (port, far) in [(NEAR(), ends[0]), (PEER(), ends[1])] {
@@ -66,11 +68,38 @@ fn q37_a_talk_goes_on_under_later_numbers_in_the_next_process() {
             next.command(Command::Agree { port, far });
         }
         next.bridge(NEAR(), PEER());
-        let after = speak(&mut next, said.wrapping_add(500), 500);
-        let ahead = after[0].wrapping_sub(before[499]);
-        assert!((1..100).contains(&ahead), "{ptime} ms: {ahead}");
+        let after = speak(&mut next, said.wrapping_add(6_000), 500);
+        let ahead = after[0].wrapping_sub(before[5_999]);
+        assert!((1..20_000).contains(&ahead), "{asked} ms, {ptime} ms: {ahead}");
+        assert!(asked != ptime || ptime > 20 || ahead < 100, "{ptime} ms: {ahead}");
         assert_eq!(after[499].wrapping_sub(after[0]), 499);
     }
+}
+
+#[test]
+fn q37_a_key_that_is_the_first_that_is_heard_is_numbered_by_the_clock_as_well() {
+    let mut world = bridged(far(A), far(B));
+    world.command(Command::Press { port: PEER(), keys: "5".into() });
+    world.pass(200);
+    let pressed = number(&world.frames()[0].header);
+    assert!((FIRST..FIRST + 4).contains(&pressed), "{pressed}");
+}
+
+/// Their packets are half as long as those that are asked for.
+#[test]
+fn a_sound_of_ours_that_did_not_fill_a_packet_leaves_the_numbers_as_they_are() {
+    let mut world = bridged(far(A), Far { ptime: 60, ..far(B) });
+    let say = |world: &mut World, n: u16| {
+        world.pass(10);
+        let mut packet = voice(n);
+        assert!(world.rtp(NEAR(), A, &mut packet).is_some());
+        number(&packet)
+    };
+    let numbers: Vec<u16> = (1..300).map(|n| say(&mut world, n)).collect();
+    world.command(Command::music(PEER(), MUSIC, world.now));
+    world.pass(25);
+    world.command(Command::Stop { port: PEER() });
+    assert_eq!(say(&mut world, 300), numbers[298] + 1);
 }
 
 #[test]

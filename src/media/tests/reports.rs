@@ -183,6 +183,26 @@ fn of_a_far_ends_reports_only_the_figures_are_handed_on_and_nobodys_name_or_fare
     assert_eq!(names[..], [(77, "0000004d@pukar".to_string())]);
 }
 
+/// Both count the rounds of their numbers (RFC 3550 section 6.4.1), which end at other times.
+#[test]
+fn the_highest_number_is_told_whole_whichever_round_is_the_first_to_end() {
+    let ours = u32::from(FIRST) + 1;
+    // Theirs end soon after they begin; and ours do, when theirs have begun anew.
+    for (theirs, heard, told) in [(65_530, ours + 10, 65_540), (7, ours + 65_600, 65_607)] {
+        let (b, a) = (port(30_002), NEAR());
+        let mut world = World::with(&[(a, far(A)), (b, far(B))]);
+        world.bridge(a, b);
+        world.stream(b, B, theirs, 1);
+        world.stream(a, A, 1, 1);
+        let report = Report { ssrc: 77, highest: heard, ..Report::default() };
+        let (_, bytes) =
+            world.rtcp_in_our_words(a, A_RTCP, &mut everything(77, &[report])).unwrap();
+        let parts = parse(&bytes).unwrap();
+        let Part::Sender { reports, .. } = &parts[0] else { panic!("{parts:?}") };
+        assert_eq!(reports[0].highest, told);
+    }
+}
+
 #[test]
 fn reports_of_another_source_than_the_one_that_is_heard_go_nowhere() {
     let (mut world, _) = talking();
