@@ -1,7 +1,7 @@
 //! What the user of the call layer sees: what a call asks for, and what it saw happen.
 
 use super::back::Origin;
-use super::codes;
+use super::codes::{self, Code};
 use super::ears::Ears;
 use super::handover::Way;
 use super::own::Begun;
@@ -154,6 +154,14 @@ pub enum Effect {
         call: CallId,
         agent: AgentId,
         category: String,
+    },
+    /// An agent in the call keyed in a code, with what stood behind it; `refused` is why it was not
+    /// done, or empty.
+    CodeKeyed {
+        call: CallId,
+        agent: AgentId,
+        code: Code,
+        refused: String,
     },
     /// A supervisor in the call keyed in how they want to be in it from now on; `refused` is why
     /// they are not, or empty.

@@ -72,7 +72,7 @@ pub struct Choice {
 }
 
 /// A code that was dialled or keyed in, and what stood behind it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Code {
     pub act: Act,
     pub rest: String,
@@ -123,6 +123,19 @@ impl Act {
     /// Whether it is keyed in while a call is in hand.
     pub fn is_in_call(self) -> bool {
         matches!(self.at(), At::InCall | At::Both)
+    }
+
+    /// As the admin socket calls what it does to a call in hand, where others may ask for it there.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Act::Consult | Act::Join | Act::Blind => "calls.transfer",
+            Act::ToQueue => "calls.return",
+            Act::Park => "calls.park",
+            Act::Private => "calls.private",
+            Act::PickUp => "calls.pick",
+            Act::Back | Act::Category | Act::Directory => self.name(),
+            Act::LogIn | Act::LogOut | Act::Ready | Act::Pause | Act::EndWrapUp => "agents.set",
+        }
     }
 
     /// As the configuration calls it.

@@ -63,7 +63,13 @@ impl Calls {
             }
             SoFar::Code(code) => {
                 self.forget_keys(io, id, leg);
-                self.obey(io, id, leg, code)
+                let agent = self.table.get(id).and_then(|call| call.agent_of(leg));
+                let done = self.obey(io, id, leg, &code);
+                if let Some(agent) = agent {
+                    let refused = done.clone().err().unwrap_or_default();
+                    io.out.push(Effect::CodeKeyed { call: id, agent, code, refused });
+                }
+                done
             }
             SoFar::Nothing => {
                 self.forget_keys(io, id, leg);
@@ -82,7 +88,7 @@ impl Calls {
         }
     }
 
-    fn obey(&mut self, io: &mut Io, id: CallId, leg: LegId, code: Code) -> Result<(), String> {
+    fn obey(&mut self, io: &mut Io, id: CallId, leg: LegId, code: &Code) -> Result<(), String> {
         self.turn_round(io, id)?;
         match code.act {
             Act::Back => self.back_to_caller(io, id),

@@ -5,6 +5,7 @@ use super::fact::Audit;
 use super::{MissedAct, Out, Switch, Verb, What};
 use crate::acd::{Door, Effect, Fact, Hand, Standing, Ways, When, Wish};
 use crate::base::{AgentId, CallId, Now, QueueId};
+use crate::call::codes::Code;
 use crate::call::{Ask, Ears};
 use serde::{Deserialize, Serialize};
 
@@ -182,10 +183,35 @@ impl Switch {
         refused: String,
         out: &mut Out,
     ) {
+        let how = format!("from {}", from.name());
+        self.by_key(now, (call, agent), (verb_of(to), &how), refused, out);
+    }
+
+    /// And what an agent keys in while they talk: who asked whom, joined, parked or sent whom on.
+    pub(super) fn code_keyed(
+        &mut self,
+        now: Now,
+        who: (CallId, AgentId),
+        code: &Code,
+        refused: String,
+        out: &mut Out,
+    ) {
+        let how = [code.act.name(), &code.rest].join(" ");
+        self.by_key(now, who, (code.act.verb(), how.trim_end()), refused, out);
+    }
+
+    fn by_key(
+        &mut self,
+        now: Now,
+        (call, agent): (CallId, AgentId),
+        (verb, how): (&str, &str),
+        refused: String,
+        out: &mut Out,
+    ) {
         let by = self.state.desk.agent_name(agent).unwrap_or_default().to_string();
         let name = self.state.calls.get(call).map_or(String::new(), |call| call.name.clone());
-        let on = format!("{name} {by} by key, from {}", from.name());
-        let audit = Audit { by, verb: verb_of(to).into(), on, refused };
+        let on = format!("{name} {by} by key, {how}");
+        let audit = Audit { by, verb: verb.into(), on, refused };
         self.fact(now, What::Audit(Box::new(audit)), out);
     }
 

@@ -195,6 +195,9 @@ impl Switch {
             call::Effect::Categorised { call, agent, category } => {
                 self.categorised(now, call, agent, category, out);
             }
+            call::Effect::CodeKeyed { call, agent, code, refused } => {
+                self.code_keyed(now, (call, agent), &code, refused, out);
+            }
             call::Effect::EarsKeyed { call, agent, from, to, refused } => {
                 self.ears_keyed(now, (call, agent), (from, to), refused, out);
             }

@@ -4,7 +4,7 @@
 use crate::hand_world::*;
 use pukar::acd::AgentState;
 use pukar::call::{self, Ears, Way};
-use pukar::core::{Verb, What};
+use pukar::core::Verb;
 use pukar::media::Side;
 use pukar::sim::{World, agent_address, caller_address};
 
@@ -88,15 +88,6 @@ fn a_supervisor_in_the_call_changes_how_by_verb_and_by_key_without_another_ring(
     assert_eq!(acts(&world).last(), Some(&keyed("calls.take", "listen")));
     world.wait(5 * SECOND);
     record(&mut world);
-}
-
-/// What `pukar audit` shows of them.
-fn acts(world: &World) -> Vec<String> {
-    let act = |fact: &pukar::core::Fact| match &fact.what {
-        What::Audit(act) => Some(format!("{} {} {}", act.by, act.verb, act.on)),
-        _ => None,
-    };
-    world.facts().iter().filter_map(act).collect()
 }
 
 #[test]

@@ -166,6 +166,8 @@ fn a_consultation_by_key_hands_over_when_the_first_agent_hangs_up() {
     world.keys(0, "*2op1#");
     world.wait_until(3 * SECOND, |world| talks(world, 1));
     assert!(ask_each_other(&world, 0, 1), "they talk first, and the caller hears music");
+    let call = world.call();
+    assert_eq!(acts(&world), [format!("op0 calls.transfer {call} op0 by key, consult op1")]);
     assert!(talks(&world, 0));
     world.wait(5 * SECOND);
     world.hang_up(0);
@@ -185,6 +187,9 @@ fn the_operator_introduces_the_caller_to_a_counsellor_of_the_queue() {
     world.keys(0, "*3");
     world.wait(ms(10));
     assert!(together(&world, &[0, 2]), "all three");
+    let call = world.call();
+    let joined = format!("op0 calls.transfer {call} op0 by key, join");
+    assert_eq!(acts(&world).last(), Some(&joined), "who joined them is on the books");
     world.hang_up(0);
     world.wait(ms(100));
     assert!(together(&world, &[2]) && wraps_up(&world, 0));

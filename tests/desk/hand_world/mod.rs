@@ -3,7 +3,7 @@
 
 use pukar::acd::AgentState;
 use pukar::call::{self, Way};
-use pukar::core::{CallRecord, Verb, What};
+use pukar::core::{CallRecord, Fact, Verb, What};
 use pukar::sim::{Habits, Plan, Reach, World, agent_address, caller_address};
 use std::time::Duration;
 
@@ -137,4 +137,13 @@ pub fn record_of_many(world: &mut World) {
     (0..3).for_each(|caller| world.give_up(caller));
     (0..3).for_each(|agent| world.hang_up(agent));
     world.end();
+}
+
+/// What `pukar audit` shows: who did what, to what.
+pub fn acts(world: &World) -> Vec<String> {
+    let act = |fact: &Fact| match &fact.what {
+        What::Audit(act) => Some(format!("{} {} {}", act.by, act.verb, act.on)),
+        _ => None,
+    };
+    world.facts().iter().filter_map(act).collect()
 }
