@@ -63,6 +63,8 @@ fn load(args: LoadArgs) -> Result<(), Fault> {
         return chaos::chaos(&args);
     }
     let plan = args.plan().map_err(Fault::usage)?;
+    // Each phone has two sockets of its own; what is too few is told when they are.
+    let _ = shell::raise_open_files();
     let report = load::run(&plan, &mut |progress| eprintln!("{progress}"))?;
     match args.json {
         true => println!("{}", report.to_json()),

@@ -118,7 +118,8 @@ fn here(
     }
     let media = &mut settings.call.media;
     media.homes = Homes::new(Home::at([127, 0, 0, 1].into()), None);
-    (media.ports, media.workers) = ((10_000, 20_999), 1);
+    // Far from those of its centres, and of another demo.
+    (media.ports, media.workers) = ((28_000, 31_999), 1);
     for trunk in &mut settings.sip.trunks {
         let centre = centres.iter().find(|centre| centre.trunk == trunk.name);
         match centre {

@@ -44,17 +44,29 @@ impl Jacks {
         if let Some((_, slot)) = rested.and_then(|place| self.resting.remove(place)) {
             return Ok(Jack { slot, at: self.ports[slot], socket: None });
         }
+        let mut why = None;
         while self.next < u16::MAX - 1 {
-            let at = SocketAddr::new(ip, self.next);
+            let [at, above] = [0, 1].map(|n| SocketAddr::new(ip, self.next + n));
             self.next += 2;
-            let above = SocketAddr::new(ip, at.port() + 1);
-            if let (Ok(socket), Ok(reports)) = (links::udp(at, BUFFER), links::udp(above, UNREAD)) {
-                self.ports.push(at);
-                self.reports.push(reports);
-                return Ok(Jack { slot: self.ports.len() - 1, at, socket: Some(socket) });
+            match links::udp(at, BUFFER).and_then(|own| Ok((own, links::udp(above, UNREAD)?))) {
+                Ok((socket, reports)) => {
+                    self.ports.push(at);
+                    self.reports.push(reports);
+                    return Ok(Jack { slot: self.ports.len() - 1, at, socket: Some(socket) });
+                }
+                Err(taken) if taken.kind() == io::ErrorKind::AddrInUse => {}
+                Err(other) => {
+                    why = Some(other);
+                    break;
+                }
             }
         }
-        Err(io::Error::other("no RTP port is free; give a lower --rtp-from"))
+        Err(match why {
+            Some(why) => io::Error::other(format!(
+                "no socket for another voice: {why}; each takes two open files, see `ulimit -n`"
+            )),
+            None => io::Error::other("no RTP port is free; give a lower --rtp-from"),
+        })
     }
 
     pub fn give_back(&mut self, now: u64, slot: usize) {

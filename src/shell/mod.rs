@@ -54,4 +54,5 @@ pub use running::{Options, Running};
 pub use store::{Filter, Place, Purge, Source, Store, csv_field, places, purge, query, verify};
 pub use supervise::supervise;
 pub use sys::process;
+pub use sys::resources::raise_open_files;
 pub use tcp::check_keys;
