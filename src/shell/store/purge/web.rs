@@ -2,6 +2,7 @@
 //! ask, it is sent the rules as JSON, and says how many rows have gone by them. Its word is the
 //! proof, in `purges.jsonl` of the data folder.
 
+use super::gone::noted_of;
 use super::{Purged, Rules};
 use crate::config::{Hold, Remote};
 use crate::shell::store::columns::{AGENT_STATES, CALLS};
@@ -27,11 +28,7 @@ pub fn purge(at: &Remote, store: &str, rules: &Rules, purged: &mut Purged) -> Re
         purged.left = Some(format!("it would be asked to take out what came before {newest}"));
         return Ok(());
     }
-    let wishes = wishes(store, rules);
-    let body = wishes.to_string();
-    // Of this wish alone, to the moment: whoever gets it twice on its way knows it by that.
-    let key = format!("{store} {} {}", wishes["rules"], wishes["holds"]);
-    let key = proof::hex(Sha256::digest(key.as_bytes()));
+    let (body, key) = (wishes(store, rules).to_string(), key_of(store, rules));
     let server = Server::of(asked, ANSWER_WITHIN)?;
     let answer = server.post("application/json", &key, body).map_err(|trouble| trouble.why)?;
     let told: Value = serde_json::from_str(&answer).unwrap_or_default();
@@ -50,10 +47,27 @@ pub fn purge(at: &Remote, store: &str, rules: &Rules, purged: &mut Purged) -> Re
         let what = format!("{table} before {newest}, by the word of {store}");
         // Of its word: the rows themselves are not here.
         let digest = proof::hex(Sha256::digest(answer.as_bytes()));
-        Proof { digest, ..rules.proof(what, count) }.told_of(store, table)
+        let mut told = Proof { digest, ..rules.proof(what, count) }.told_of(store, table);
+        told["key"] = json!(key);
+        told
     });
-    proof::note(&rules.settings.data, &proofs.collect::<Vec<_>>())
+    let data = &rules.settings.data;
+    // Who knows the key has said again what it has said before, and that is proved.
+    let known = noted_of(&proof::of_data(data), Some(store), &mut |_| {}).unwrap_or_default();
+    let same = |a: &Value, b: &Value| ["key", "table_name", "digest"].iter().all(|k| a[k] == b[k]);
+    let new = proofs.filter(|proof| !known.iter().any(|known| same(known, proof)));
+    proof::note(data, &new.collect::<Vec<_>>())
         .map_err(|e| format!("{calls} calls and {states} states have gone, without proof: {e}"))
+}
+
+/// The same for all who wish the same on one day: where an answer was lost, it is given again. On
+/// the next day more is too old.
+fn key_of(store: &str, rules: &Rules) -> String {
+    let retention = &rules.settings.retention;
+    let before = rules.wish.before.as_deref().and_then(|before| before.get(..10));
+    let holds: Vec<Value> = retention.holds.iter().map(held).collect();
+    let rest = (rules.day_of(rules.now), retention.days, &retention.lines, before);
+    proof::hex(Sha256::digest(json!([store, rest, holds]).to_string().as_bytes()))
 }
 
 /// What it is sent: each rule with the first moment whose rows stay, a line's own before that of

@@ -263,8 +263,8 @@ fn web(at: std::net::SocketAddr, path: &str) -> config::Remote {
 #[test]
 fn a_web_server_is_sent_the_rules_and_its_word_is_the_proof() {
     let folder = Folder::new("purge-web");
-    let words = [r#"{"calls": 7, "agent_states": 2, "held": 1}"#, "done!"];
-    let (at, asked) = rude::says(&words);
+    let word = r#"{"calls": 7, "agent_states": 2, "held": 1}"#;
+    let (at, asked) = rude::says(&[word, "done!", word, word, word]);
     let mut settings = settings(&folder, &[webhook(at)]);
     settings.retention.lines.insert("104".into(), None);
     let purged = |settings: &_, dry_run| purge_all(settings, "http", dry_run).remove(0);
@@ -293,4 +293,22 @@ fn a_web_server_is_sent_the_rules_and_its_word_is_the_proof() {
     let mute = mute.left.unwrap();
     assert!(mute.contains("did not say how many") && mute.contains("done!"), "{mute}");
     assert_eq!(proofs(&folder).len(), 2, "no proof without a word");
+    // In the evening it has the same to say, and on the next day something new.
+    let evening = NOW.replace("T12", "T21");
+    let tomorrow = evening.replace("22T", "23T");
+    for (now, before, proofs_by_then) in
+        [(&evening, Some(BEFORE), 2), (&tomorrow, Some(BEFORE), 4), (&tomorrow, None, 6)]
+    {
+        let (store, by, before) = ("http".into(), "hema (uid 1)".into(), before.map(String::from));
+        let wish = Purge { store, before, dry_run: false, by, now: now.parse().unwrap() };
+        assert!(!purge(&settings, &wish).unwrap()[0].failed);
+        assert_eq!(proofs(&folder).len(), proofs_by_then, "{now}");
+    }
+    let key = |head: &str| {
+        let mut lines = head.lines().map(str::to_ascii_lowercase);
+        lines.find(|line| line.starts_with("idempotency-key: ")).expect("a key")
+    };
+    let keys: Vec<String> = asked.lock().unwrap().iter().map(|(head, _)| key(head)).collect();
+    assert_eq!(keys[0], keys[2]);
+    assert!(keys[2] != keys[3] && keys[3] != keys[4], "{keys:?}");
 }
