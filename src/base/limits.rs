@@ -91,6 +91,8 @@ pub const PEER_FIELDS_MAX: usize = 16;
 pub const PROMISES_MAX: usize = 10_000;
 /// Callers at the missed-call desk; beyond it the longest missed is let go of.
 pub const MISSED_MAX: usize = 10_000;
+/// And after this long, when nobody has called them by then.
+pub const MISSED_KEPT: Duration = Duration::from_secs(90 * 86_400);
 /// How long a supervisor's message may be said in a queue.
 pub const MESSAGE_MINUTES_MAX: u64 = 24 * 60;
 /// Words, numbers and times of such a message.
@@ -109,6 +111,8 @@ pub const USERS_MAX: usize = 1_000;
 pub const DISTRICTS_MAX: usize = 1_000;
 /// Phones and agents whose wrong pins are counted.
 pub const TRIES_MAX: usize = 20_000;
+/// Octets of proofs of what was purged in one file; beyond it older ones become one.
+pub const PROOFS_MAX: u64 = 4 << 20;
 /// Numbers that are blocked, and that are counted as nuisances.
 pub const BLOCKS_MAX: usize = 100_000;
 /// Prompts and pieces of music in memory, over all reloads of one process.

@@ -13,6 +13,7 @@ mod columns;
 mod csv;
 mod feeder;
 mod health;
+mod joined;
 mod jsonl;
 mod line;
 mod missed;

@@ -20,7 +20,7 @@ pub const PURGE_WAITS: Duration = Duration::from_secs(60);
 /// Letting go of it is the other's turn.
 #[derive(Debug)]
 pub struct Turn {
-    _file: File,
+    file: File,
 }
 
 impl Turn {
@@ -38,7 +38,12 @@ impl Turn {
             }
             std::thread::park_timeout(LOOK);
         }
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+
+    /// Whether what is locked still lies there: a file that is locked itself may be replaced.
+    pub fn is_of(&self, path: &Path) -> bool {
+        !has_moved(&self.file, path)
     }
 
     /// For a store: where no file can be made to lock, rows are worth more than a purge. One that

@@ -15,7 +15,7 @@ mod web;
 
 pub use gone::{noted, table_and_numbers};
 pub use lines::proofs as proofs_of_lines;
-pub use outbox::{blotted, never_came};
+pub use outbox::{blotted, name_never_came, never_came};
 pub use sheets::proofs as proofs_of_sheets;
 
 use super::columns::{AGENT_STATES, CALLS, Table};

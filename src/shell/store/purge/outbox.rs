@@ -29,9 +29,14 @@ pub fn blotted(data: &Path, tell: Tell<'_>) -> Result<Vec<Value>, String> {
 
 /// The stores that there were when something was purged, and the numbers of what was on its way to
 /// each: none for most.
-pub fn never_came(proof: &Value) -> impl Iterator<Item = (&str, &str)> {
+pub fn never_came(proof: &Value) -> BTreeMap<String, Ranges> {
     let all = proof[NEVER_CAME].as_object().into_iter().flatten();
-    all.filter_map(|(store, seqs)| Some((store.as_str(), seqs.as_str()?)))
+    all.filter_map(|(store, seqs)| Some((store.clone(), Ranges::read(seqs.as_str()?)?))).collect()
+}
+
+/// The same, to be written down.
+pub fn name_never_came(proof: &mut Value, store: &str, seqs: &Ranges) {
+    proof[NEVER_CAME][store] = json!(seqs.to_string());
 }
 
 pub fn purge(folder: &Path, rules: &Rules, purged: &mut Purged) -> io::Result<()> {
@@ -104,7 +109,7 @@ fn note(gone: &[Gone; 2], waiting: Waiting, rules: &Rules) -> io::Result<()> {
     for ((store, table), mut seqs) in waiting {
         seqs.sort_unstable();
         if let Some(told) = told.iter_mut().find(|told| told["table_name"] == table) {
-            told[NEVER_CAME][store] = json!(Ranges::of(seqs).to_string());
+            name_never_came(told, &store, &Ranges::of(seqs));
         }
     }
     proof::note(&rules.settings.data, &told)

@@ -68,15 +68,7 @@ impl Truth {
             for (known, rows) in TABLES.iter().zip(&mut truth.tables) {
                 if known.name == table || (known.name == LEGS.name && table == CALLS.name) {
                     rows.purged.join(ranges.clone());
-                    let named = purge::never_came(&proof).filter_map(|(store, seqs)| {
-                        let seqs = if seqs.is_empty() {
-                            Some(Ranges::default())
-                        } else {
-                            Ranges::read(seqs)
-                        };
-                        Some((store.to_string(), seqs?))
-                    });
-                    rows.never_came.push((named.collect(), ranges.clone()));
+                    rows.never_came.push((purge::never_came(&proof), ranges.clone()));
                 }
             }
         }
