@@ -227,10 +227,11 @@ pub fn last_in(path: &Path) -> Option<u64> {
     text.split(|octet| *octet == b'\n').rev().find_map(seq)
 }
 
-/// `2026-11`.
+/// `2026-11`; what does not say when it was is of this month, and so goes some day as all does.
 fn month_of(line: &str) -> String {
     let fact: Value = serde_json::from_str(line).unwrap_or_default();
-    fact["at"].as_str().and_then(|at| at.get(..7)).unwrap_or("undated").to_string()
+    let month = fact["at"].as_str().and_then(|at| at.get(..7)).map(str::to_string);
+    month.unwrap_or_else(|| rfc3339(Clock::start().now().wall)[..7].into())
 }
 
 #[cfg(test)]
@@ -315,6 +316,22 @@ mod tests {
         let mut log = Log::new(&folder.0);
         log.write_down(&board(1, 4, &[(2, "2026-12-01")])).unwrap();
         assert_eq!(seqs(&folder, "2026-12"), [2]);
+    }
+
+    #[test]
+    fn an_act_without_a_time_is_of_a_month_that_goes_some_day() {
+        let folder = Folder::new("access-undated");
+        let acts = Acts {
+            texts: vec![r#"{"seq":3,"kind":"audit"}"#.into()],
+            newest: 3,
+            missing: Some((1, 2)),
+        };
+        Log::new(&folder.0).write_down(&|_| acts.clone()).unwrap();
+        let months = months(&folder.0).unwrap();
+        let (month, path) = months.first_key_value().unwrap();
+        assert!(month.starts_with("20") && months.len() == 1, "{months:?}");
+        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1);
+        assert_eq!(fs::read_to_string(path).unwrap().lines().count(), 2);
     }
 
     #[test]
