@@ -7,6 +7,7 @@
 use crate::base::{CallId, Instant, Wall, limits};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 use std::time::Duration;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,10 +52,18 @@ pub struct Block {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blocks {
     blocked: BTreeMap<String, Block>,
-    strikes: BTreeMap<String, VecDeque<Instant>>,
-    calls: BTreeMap<String, VecDeque<Instant>>,
+    strikes: Moments,
+    calls: Moments,
     /// Calls that an agent may still say something of, the oldest first.
     recent: VecDeque<Recent>,
+}
+
+/// When something was with a number.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Moments {
+    of: BTreeMap<String, VecDeque<Instant>>,
+    /// The last number that was looked at whether all of its are over.
+    looked: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,12 +84,13 @@ impl Blocks {
 
     /// A call of this number comes in. True: there are too many of them.
     pub fn arrives(&mut self, settings: &BlockSettings, number: &str, now: Instant) -> bool {
+        self.strikes.forget(settings.within, now);
+        self.calls.forget(settings.burst_within, now);
         if number.is_empty() || settings.burst == 0 {
             return false;
         }
         let span = settings.burst_within;
-        note(&mut self.calls, number, span, settings.burst as usize + 1, now)
-            > settings.burst as usize
+        self.calls.note(number, span, settings.burst as usize + 1, now) > settings.burst as usize
     }
 
     /// Something may be said of this call.
@@ -109,7 +119,7 @@ impl Blocks {
             (None, None) | (Some(_), Some(_)) => None,
             (None, Some(at)) => {
                 recent.struck = None;
-                if let Some(strikes) = self.strikes.get_mut(&number) {
+                if let Some(strikes) = self.strikes.of.get_mut(&number) {
                     strikes.retain(|struck| *struck != at);
                 }
                 None
@@ -117,11 +127,11 @@ impl Blocks {
             (Some((by, category)), None) => {
                 recent.struck = Some(now);
                 let most = settings.strikes.max(1) as usize;
-                let count = note(&mut self.strikes, &number, settings.within, most, now);
+                let count = self.strikes.note(&number, settings.within, most, now);
                 if settings.strikes == 0 || count < most || self.of(&number, now).is_some() {
                     return None;
                 }
-                self.strikes.remove(&number);
+                self.strikes.of.remove(&number);
                 let reason = format!("{count} calls, the last of them {category}");
                 self.block(&number, reason, by, (now, wall), settings.block_for)
             }
@@ -166,26 +176,39 @@ impl Blocks {
     }
 }
 
-/// Notes a moment under a number; how many there are within the span, no more than `most` counted.
-fn note(
-    table: &mut BTreeMap<String, VecDeque<Instant>>,
-    number: &str,
-    span: Duration,
-    most: usize,
-    now: Instant,
-) -> usize {
-    if table.len() >= limits::BLOCKS_MAX && !table.contains_key(number) {
-        table.retain(|_, moments| moments.back().is_some_and(|&at| now.since(at) < span));
-        if table.len() >= limits::BLOCKS_MAX {
-            return 0;
+impl Moments {
+    /// Notes one under a number; how many there are within the span, no more than `most` counted.
+    fn note(&mut self, number: &str, span: Duration, most: usize, now: Instant) -> usize {
+        let table = &mut self.of;
+        if table.len() >= limits::BLOCKS_MAX && !table.contains_key(number) {
+            table.retain(|_, moments| moments.back().is_some_and(|&at| now.since(at) < span));
+            if table.len() >= limits::BLOCKS_MAX {
+                return 0;
+            }
+        }
+        let moments = table.entry(number.into()).or_default();
+        while moments.front().is_some_and(|&at| now.since(at) >= span) || moments.len() >= most {
+            moments.pop_front();
+        }
+        moments.push_back(now);
+        moments.len()
+    }
+
+    /// Looks at the next two numbers, round and round: at least as many go as come, so that no more
+    /// than twice those are kept that count.
+    fn forget(&mut self, span: Duration, now: Instant) {
+        for _ in 0..2 {
+            let behind = (Bound::Excluded(self.looked.as_str()), Bound::Unbounded);
+            let Some((number, moments)) = self.of.range::<str, _>(behind).next() else {
+                return self.looked.clear();
+            };
+            let (number, last) = (number.clone(), moments.back().copied());
+            if last.is_none_or(|at| now.since(at) >= span) {
+                self.of.remove(&number);
+            }
+            self.looked = number;
         }
     }
-    let moments = table.entry(number.into()).or_default();
-    while moments.front().is_some_and(|&at| now.since(at) >= span) || moments.len() >= most {
-        moments.pop_front();
-    }
-    moments.push_back(now);
-    moments.len()
 }
 
 #[cfg(test)]
@@ -251,5 +274,30 @@ mod tests {
         assert!(!over(&mut blocks, 1) && !over(&mut blocks, 2) && over(&mut blocks, 3));
         assert!(!blocks.arrives(&settings(), "", Instant(4)), "who withholds the number");
         assert!(!over(&mut blocks, 700_000_000));
+    }
+
+    #[test]
+    fn whoever_has_not_called_for_long_is_remembered_no_more_and_whoever_counts_is() {
+        let mut blocks = Blocks::default();
+        let mut now = Instant(1);
+        let strike = |blocks: &mut Blocks, number: &str, now| {
+            let call = CallId::new(1, 0);
+            blocks.remember(call, number);
+            blocks.judged(&settings(), call, Some(("op1", "prank")), (now, Wall(0)))
+        };
+        strike(&mut blocks, "+910", now);
+        for n in 0..20_000 {
+            now = now + Duration::from_secs(60);
+            blocks.arrives(&settings(), &format!("+91{}", n * 7_919 % 20_011), now);
+            assert!(blocks.calls.of.len() <= 20, "{n}: ten count at a time");
+        }
+        assert_eq!(blocks.strikes.of.len(), 0, "that was two weeks ago");
+        for n in 0..3 {
+            now = now + 2 * DAY;
+            assert_eq!(strike(&mut blocks, "+911", now).is_some(), n == 2);
+            for n in 0..50 {
+                blocks.arrives(&settings(), &format!("+92{n}"), now);
+            }
+        }
     }
 }

@@ -16,6 +16,7 @@ impl Calls {
     /// A call is at the door.
     pub fn invited(&mut self, io: &mut Io, leg: LegId, invited: Invited) {
         self.ports.look_again(io.cx.now.instant);
+        self.missed.expire(io);
         if let Some(wanted) = self.wanted(io, &invited) {
             return self.seize(io, leg, &invited, wanted);
         }

@@ -83,6 +83,15 @@ impl Missed {
         }
     }
 
+    /// Lets go of those who were missed too long ago.
+    pub fn expire(&mut self, io: &mut Io) {
+        let now = io.cx.now.instant;
+        let is_over = |(since, _): &&(Instant, String)| now.since(*since) >= limits::MISSED_KEPT;
+        while let Some((_, oldest)) = self.by_age.first().filter(is_over).cloned() {
+            self.close(io, &oldest, MissedNews::Closed { by: String::new() });
+        }
+    }
+
     /// Whether this is nobody else's, in whose name it is to be done, and whether that may be said
     /// by whoever asks: the owner, or who has claimed it for them. The error says whose it is.
     /// Whoever has had it for a while has let go of it.
