@@ -478,6 +478,7 @@ fn recorder(folder: &std::path::Path, clock: Clock, (news, alarms): News) -> Rec
     Recorder {
         folder: folder.into(),
         key: None,
+        old_keys: Vec::new(),
         keep: None,
         holds: Holds::default(),
         clock,

@@ -26,7 +26,8 @@ fn open(client: &Client, call: &str, config: &Path) -> Result<(), Fault> {
         let line = format!("sound is no text: pukar recording open {call} > {call}.{end}");
         return Err(Fault::usage(line));
     }
-    client.call("recordings.open", json!({"call": call}))?;
+    let id = call.split('.').next();
+    client.call("recordings.open", json!({"call": id}))?;
     let keys = settings.key.iter().chain(&settings.old_keys);
     let (sound, whole) = record::open_by(&path, keys.map(|key| key.0.as_str()))?;
     if !whole {

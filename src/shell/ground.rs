@@ -125,6 +125,7 @@ impl Ground {
         let (orders, inlet, thread) = record::start(record::Recorder {
             folder: settings.folder.clone(),
             key: settings.key.as_ref().map(|key| key.0.clone()),
+            old_keys: settings.old_keys.iter().map(|key| key.0.clone()).collect(),
             keep: settings.keep,
             holds: self.holds.clone(),
             clock: self.clock,

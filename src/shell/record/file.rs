@@ -3,7 +3,7 @@
 //!
 //! In: paths. Out: files, and their sound. May import: config, wire.
 
-use super::growing::{self, Growing, NO_KEY, PART, RATE, form};
+use super::growing::{self, Growing, NO_KEY, PART, RATE, form, part_of};
 use super::timeline::FRAME;
 use super::{mark, seal};
 use crate::call::Form;
@@ -16,6 +16,11 @@ use sha2::{Digest, Sha256};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+
+/// Behind the name of a call whose recording was begun under a key that is not known any more.
+const BEFORE: &str = ".before";
+/// How many of those one call may have.
+const PUT_BY_MAX: usize = 100;
 
 /// Files that a dead process was writing.
 pub fn left_behind(folder: &Path) -> Vec<PathBuf> {
@@ -93,6 +98,18 @@ fn close(file: &mut File) -> io::Result<bool> {
     Ok(true)
 }
 
+/// Takes what is there of a recording out of the way: where it is then, still to be mended. Its
+/// name is that of the call with `.before1` behind it, or the next that is free.
+pub fn put_by(path: &Path) -> io::Result<PathBuf> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let (call, end) = name.split_once('.').unwrap_or((name, ""));
+    let names = (1..=PUT_BY_MAX).map(|n| path.with_file_name(format!("{call}{BEFORE}{n}.{end}")));
+    let mut free = names.filter(|path| !path.exists() && !part_of(path).exists());
+    let part = part_of(&free.next().ok_or_else(|| io::Error::other("it has too many keys"))?);
+    fs::rename(part_of(path), &part)?;
+    Ok(part)
+}
+
 /// Deletes folders of days before `first`, `YYYY-MM-DD`, with all that is in them, but for those in
 /// which there may be something that is held. First the proof, in `purges.jsonl` beside them.
 pub fn forget_before(folder: &Path, first: &str, holds: &[Hold]) -> io::Result<usize> {
@@ -143,7 +160,9 @@ fn may_concern(hold: &Hold, day: &Path, name: &str) -> bool {
     let from = read(&hold.from).map(|from| from.yesterday().unwrap_or(from));
     let until = read(&hold.until).map(|until| until.tomorrow().unwrap_or(until));
     let within = from.is_none_or(|from| date >= from) && until.is_none_or(|until| date <= until);
-    let has = |call: &String| named(day, call).is_some();
+    let has = |call: &String| {
+        named(day, call).or_else(|| named(day, &format!("{call}{BEFORE}1"))).is_some()
+    };
     within && hold.call.as_ref().is_none_or(has)
 }
 
@@ -162,9 +181,11 @@ fn days(folder: &Path) -> Vec<PathBuf> {
     days
 }
 
-/// The finished recording of the call that records show under this id.
+/// The finished recording of the call that records show under this id, or what was put by of it.
 pub fn find(folder: &Path, id: &str) -> Option<PathBuf> {
-    if !id.chars().all(|c| c.is_ascii_alphanumeric()) || id.is_empty() {
+    let call = id.trim_end_matches(|c: char| c.is_ascii_digit());
+    let call = call.strip_suffix(BEFORE).unwrap_or(id);
+    if !call.chars().all(|c| c.is_ascii_alphanumeric()) || call.is_empty() {
         return None;
     }
     days(folder).into_iter().rev().find_map(|day| named(&day, id))

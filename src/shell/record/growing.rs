@@ -72,6 +72,13 @@ impl Growing {
         Ok(Self { disk, path, frames, coder, again, out: Vec::new() })
     }
 
+    /// Begins `path` where another file has the beginning of it, and says so.
+    pub fn begin_interrupted(path: &Path, key: &str) -> io::Result<Self> {
+        // What is there and empty was begun by somebody.
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(part_of(path))?;
+        Self::open(path, Some(key))
+    }
+
     pub fn frames(&self) -> u64 {
         self.frames
     }
@@ -308,12 +315,18 @@ impl Disk {
     }
 }
 
+/// Whether [`Growing::open`] could not go on with a file for its key alone.
+pub fn is_of_another_key(error: &io::Error) -> bool {
+    let why = error.get_ref().and_then(|why| why.downcast_ref::<seal::Error>());
+    why == Some(&seal::Error::OtherKey)
+}
+
 /// What a file is, by its name.
 pub fn form(path: &Path) -> Form {
     path.file_name().and_then(|name| Form::of(name.to_str()?)).unwrap_or_default()
 }
 
-fn part_of(path: &Path) -> PathBuf {
+pub fn part_of(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".");
     name.push(PART);

@@ -58,6 +58,8 @@ pub struct Recorder {
     pub folder: PathBuf,
     /// Sealed with this one.
     pub key: Option<String>,
+    /// And what was begun with one of these goes on with it.
+    pub old_keys: Vec<String>,
     /// How long files are kept; `None`: for ever.
     pub keep: Option<Duration>,
     pub holds: Holds,
@@ -67,6 +69,11 @@ pub struct Recorder {
 }
 
 impl Recorder {
+    /// None first, where there is none.
+    fn keys(&self) -> impl Iterator<Item = Option<&str>> {
+        std::iter::once(self.key.as_deref()).chain(self.old_keys.iter().map(|key| Some(&**key)))
+    }
+
     fn tell(&self, event: TapeEvent) {
         (self.news)(Event::Recording(event));
     }

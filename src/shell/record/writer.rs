@@ -3,7 +3,7 @@
 
 use super::closer::{Chore, Finish, Over};
 use super::file;
-use super::growing::Growing;
+use super::growing::{self, Growing};
 use super::timeline::{BEHIND, RATE, Timeline};
 use super::{Recorder, Shared};
 use crate::base::{CallId, Instant};
@@ -11,7 +11,8 @@ use crate::call::{Tape, TapeEvent};
 use crate::media::Batch;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -148,13 +149,14 @@ impl Writer {
                 return self.config.failed(call, &why);
             }
             // All of it is there but for its name.
-            Some(part) if file::is_ended(&part, self.config.key.as_deref()) => {
+            Some(part) if self.config.keys().any(|key| file::is_ended(&part, key)) => {
                 self.orphans.retain(|orphan| *orphan != part);
                 return self.close(Finish { call, file: Over::Ended(part), millis });
             }
             Some(_) => {}
         }
-        self.begin(call, file, at);
+        let opened = self.go_on(&path);
+        self.opened(call, &path, at, opened);
         if let Some(live) = self.live.get_mut(&call) {
             live.end = Some((end, end));
             live.file.interrupted();
@@ -164,7 +166,39 @@ impl Writer {
 
     fn begin(&mut self, call: CallId, file: &str, at: Instant) {
         let path = self.config.folder.join(file);
-        match Growing::open(&path, self.config.key.as_deref()) {
+        let opened = self.go_on(&path).or_else(|error| match &self.config.key {
+            Some(key) if growing::is_of_another_key(&error) => self.begin_anew(call, &path, key),
+            _ => Err(error),
+        });
+        self.opened(call, &path, at, opened);
+    }
+
+    /// Under the key in force, or that before it which another process had begun it with: it is one
+    /// recording then, and its seals are as good as they were.
+    fn go_on(&self, path: &Path) -> io::Result<Growing> {
+        let first = Growing::open(path, self.config.key.as_deref());
+        let before = self.config.keys().skip(1);
+        first.or_else(|why| before.flat_map(|key| Growing::open(path, key).ok()).next().ok_or(why))
+    }
+
+    /// Nobody can go on with what was begun under a key that nobody has said. It is put by, and the
+    /// rest of the call is recorded under the key in force.
+    fn begin_anew(&self, call: CallId, path: &Path, key: &str) -> io::Result<Growing> {
+        let before = file::put_by(path)?;
+        let file = Growing::begin_interrupted(path, key)?;
+        tracing::error!(
+            "{}: it was begun under another [recording] key, which is none of old_keys. What there \
+             is of it is in {}, and the rest of the call is recorded anew under the key of now",
+            path.display(),
+            before.with_extension("").display()
+        );
+        self.tidy(Chore::Mend(before));
+        self.config.tell(TapeEvent::Gaps { call });
+        Ok(file)
+    }
+
+    fn opened(&mut self, call: CallId, path: &Path, at: Instant, opened: io::Result<Growing>) {
+        match opened {
             Ok(file) => {
                 // What cannot be gone on with is mended with the rest of them.
                 self.orphans.retain(|orphan| orphan.with_extension("") != path);

@@ -58,7 +58,7 @@ fn a_recording_that_cannot_be_finished_is_told_of_and_mended_when_it_can() {
     let path = folder.join("2026-11-25/AA.wav");
     fs::create_dir_all(path.join("in-the-way")).unwrap();
     let obstacle = path.clone();
-    let bench = Bench::with(&folder, None, Clock::start(), move |event, _| {
+    let bench = Bench::with(&folder, &[], Clock::start(), move |event, _| {
         if matches!(event, TapeEvent::Failed { .. }) {
             fs::remove_dir_all(&obstacle).unwrap();
         }
@@ -84,6 +84,7 @@ fn a_recording_whose_name_may_not_be_on_the_disk_is_not_said_to_be_finished() {
     let recorder = Recorder {
         folder: folder.clone(),
         key: None,
+        old_keys: Vec::new(),
         keep: None,
         holds: Holds::default(),
         clock: bench.clock,
@@ -128,4 +129,45 @@ fn what_a_dead_process_left_waits_for_the_core_and_is_mended_seconds_after() {
     bench.begin("2026-11-25/AD.wav", Instant(0));
     assert!(wait(&bench, 60), "this one nobody does");
     assert!(day.join("AD.wav.part").exists(), "and this one is still written");
+}
+
+/// The key is another after a restart, and the call goes on.
+#[test]
+fn a_recording_goes_on_under_its_own_key_where_that_is_known_and_is_begun_anew_where_not() {
+    const OLD: &str = "correct horse battery staple";
+    const NEW: &str = "stable genius horse battery";
+    for (form, keys) in [("sealed", &[NEW, OLD][..]), ("opus.sealed", &[NEW]), ("sealed", &[NEW])] {
+        let folder = folder(&format!("rotated-{form}-{}", keys.len()));
+        let wall = Clock::start().now().wall;
+        let clock = Clock::after(Now { instant: Instant(2_300_000), wall });
+        let mut first = Bench::start(&folder, Some(OLD), clock);
+        let (began, name) = (Instant(0), format!("2026-11-25/K.{form}"));
+        first.begin(&name, began);
+        first.say(began, 0..115);
+        first.stop();
+        let second = Bench::with(&folder, keys, first.clock, |_, _| {});
+        second.begin(&name, began);
+        let known = keys.contains(&OLD);
+        if !known {
+            assert_eq!(second.told(), TapeEvent::Gaps { call: CALL });
+        }
+        second.end(Instant(2_300_000));
+        assert!(matches!(second.told(), TapeEvent::Finished { call: CALL, .. }));
+        let key = if known { OLD } else { NEW };
+        let (sound, whole) = open(&find(&folder, "K").unwrap(), Some(key)).unwrap();
+        assert!(!whole && !sound.is_empty(), "{form}: what was heard between them is missing");
+        let mut second = second;
+        second.stop();
+        let before = find(&folder, "K.before1");
+        assert_eq!(before.is_some(), !known, "{form}");
+        if let Some(before) = before {
+            let (sound, whole) = open(&before, Some(OLD)).unwrap();
+            assert!(!whole && sound.len() > 2_000, "{form}: {}", sound.len());
+            assert!(before.ends_with(format!("2026-11-25/K.before1.{form}")), "{before:?}");
+            let hold = Hold { call: Some("K".into()), ..Hold::default() };
+            fs::remove_file(find(&folder, "K").unwrap()).unwrap();
+            assert_eq!(file::forget_before(&folder, "2026-11-26", &[hold]).unwrap(), 0);
+        }
+        assert_eq!(find(&folder, "../K"), None);
+    }
 }

@@ -39,7 +39,7 @@ fn on_a_small_disk() {
         inlet_end.lock().unwrap().put(said_by(OTHER, now, 0..50));
         send(Tape::End { call: OTHER, at: now + Duration::from_secs(1) });
     };
-    let bench = Bench::with(&folder("full"), None, Clock::start(), told);
+    let bench = Bench::with(&folder("full"), &[], Clock::start(), told);
     *orders.lock().unwrap() = bench.orders.clone();
     *inlet.lock().unwrap() = bench.inlet.clone();
     let began = bench.clock.instant();
