@@ -210,15 +210,22 @@ pub async fn read_with_places(
 }
 
 /// Deletes messages, after the proofs of that are in the stream.
-pub async fn delete(at: &Remote, places: &[u64], proofs: Vec<Value>) -> Result<(), String> {
+/// `gone`: told of each as it goes.
+pub async fn delete(
+    at: &Remote,
+    places: impl IntoIterator<Item = u64>,
+    proofs: Vec<Value>,
+    gone: &mut dyn FnMut(),
+) -> Result<(), String> {
     let (context, stream) = connect(at, false).await?;
     for proof in proofs {
         let sent = context.publish(purges(at), proof.to_string().into()).await;
         sent.map_err(|e| e.to_string())?.await.map_err(|e| e.to_string())?;
     }
     for place in places {
-        let deleted = stream.delete_message(*place).await;
+        let deleted = stream.delete_message(place).await;
         deleted.map_err(|e| format!("the stream lets nothing be deleted: {e}"))?;
+        gone();
     }
     Ok(())
 }

@@ -90,7 +90,7 @@ pub fn journal_of(folder: &Folder, rows: &[Row]) {
     std::fs::write(dir.join("000000000001.events"), file).unwrap();
 }
 
-fn state(n: u64) -> Row {
+pub fn state(n: u64) -> Row {
     Row::AgentState(AgentStateRow {
         seq: n,
         agent: "op1".into(),

@@ -264,3 +264,54 @@ impl fmt::Display for Purged {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::store::tests::state;
+    use crate::shell::store::verify::cells_of;
+
+    /// A database that goes away behind the first rows.
+    struct Brief(Vec<Cells>);
+
+    impl Books for Brief {
+        fn older(
+            &mut self,
+            _: &'static Table,
+            _: &str,
+            _: u64,
+            _: usize,
+        ) -> Result<Vec<Cells>, String> {
+            let rows = std::mem::take(&mut self.0);
+            if rows.is_empty() { Err("the connection is lost".into()) } else { Ok(rows) }
+        }
+
+        fn remove(&mut self, _: &'static Table, _: &[Cells], _: &Proof) -> Result<(), String> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_a_database_has_let_go_of_before_it_went_away_is_counted_and_a_trial_says_of_nothing_so()
+    {
+        for dry_run in [false, true] {
+            let mut settings = Settings::default();
+            settings.retention.days = Some(366);
+            let now = "2026-11-22T12:00:00+05:30[Asia/Kolkata]".parse().unwrap();
+            let wish = Wish { store: String::new(), before: None, dry_run, by: "x".into(), now };
+            let rules = Rules::new(&settings, &wish).unwrap();
+            let mut purged = rules.none("db".into());
+            let rows = (1..=3).flat_map(|n| cells_of(&state(n))).map(|(_, cells)| cells);
+            let Purged { states, held, .. } = &mut purged;
+            let broken = rules.purge(&mut Brief(rows.collect()), &AGENT_STATES, (states, held));
+            let said = purged.failed(&broken.unwrap_err()).to_string();
+            let told = match dry_run {
+                false => {
+                    "NOT purged whole, 0 calls and 3 states of agents have gone: the connection"
+                }
+                true => "db: NOT purged: the connection is lost",
+            };
+            assert!(said.contains(told), "{said}");
+        }
+    }
+}

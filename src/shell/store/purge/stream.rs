@@ -14,20 +14,28 @@ pub fn purge(at: &Remote, rules: &Rules, purged: &mut Purged) -> Result<(), Stri
     let mut messages = Vec::new();
     runtime()?.block_on(async {
         nats::read_with_places(at, &mut |row, place| {
-            let mut goes = false;
             object(row, &mut |table, cells| {
-                let gone = gone.iter_mut().find(|gone| gone.table.name == table.name);
-                goes |= gone.is_some_and(|gone| gone.judge(rules, &cells));
+                let at = gone.iter().position(|gone| gone.table.name == table.name);
+                messages
+                    .extend(at.filter(|at| gone[*at].judge(rules, &cells)).map(|at| (place, at)));
             });
-            messages.extend(goes.then_some(place));
         })
         .await?;
-        if !rules.wish.dry_run && !messages.is_empty() {
-            let proofs = gone.iter().filter_map(|gone| gone.told(rules));
-            nats::delete(at, &messages, proofs.collect()).await?;
+        purged.held += gone.iter().map(|gone| gone.held).sum::<u64>();
+        // What goes before it breaks off has gone.
+        let mut tables = messages.iter().map(|(_, table)| *table);
+        let mut count = || match tables.next() {
+            Some(0) => purged.calls += 1,
+            Some(_) => purged.states += 1,
+            None => {}
+        };
+        if rules.wish.dry_run {
+            messages.iter().for_each(|_| count());
+        } else if !messages.is_empty() {
+            let proofs = gone.iter().filter_map(|gone| gone.told(rules)).collect();
+            let places = messages.iter().map(|(place, _)| *place);
+            nats::delete(at, places, proofs, &mut count).await?;
         }
-        Ok::<(), String>(())
-    })?;
-    purged.add(&gone);
-    Ok(())
+        Ok(())
+    })
 }
