@@ -10,6 +10,7 @@ use super::side::Side;
 use crate::base::{AgentId, CallId, Instant, LegId, QueueId, TrunkId};
 use crate::media::control::{Ailment, Command, Figures};
 use crate::sip::{Act, Body, Cause, Dial};
+use crate::wire::sdp::Suite;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -375,6 +376,13 @@ pub enum Fact {
         role: Role,
         status: u16,
         cause: Cause,
+    },
+    /// The sound of a leg is sealed by this from now on, or else plain, as it was until then.
+    Sealed {
+        call: CallId,
+        leg: LegId,
+        role: Role,
+        suite: Option<Suite>,
     },
     /// What the media port of a closed leg has seen.
     Measured {

@@ -5,6 +5,7 @@ use super::{Effect, MediaSettings, Role};
 use crate::base::{AgentId, Instant, LegId};
 use crate::media::control::{Ailment, Command};
 use crate::sip::{Act, Cause};
+use crate::wire::sdp::Suite;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -28,6 +29,8 @@ pub struct Leg {
     pub moved: bool,
     /// How many ports were taken away from it.
     pub moves: u8,
+    /// What its sound is sealed by, as it was told.
+    pub sealed: Option<Suite>,
     /// What an agent has keyed in so far of a code.
     pub keys: String,
     /// How it was last heard to press a key.
@@ -78,6 +81,7 @@ impl Leg {
             ails: BTreeSet::new(),
             moved: false,
             moves: 0,
+            sealed: None,
             keys: String::new(),
             pressed: Pressed::Never,
             unheard: false,

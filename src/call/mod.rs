@@ -39,6 +39,7 @@ mod recording;
 mod refer;
 mod restart;
 mod routing;
+mod seals;
 mod seats;
 mod seize;
 mod settings;

@@ -134,6 +134,7 @@ impl Calls {
     ) {
         let status = if leg.stage == Stage::Up { 200 } else { 487 };
         let (id, port, role, cause) = (leg.id, leg.side.port, leg.role, normal());
+        let suite = leg.sealed;
         io.fact(Fact::LegClosed { call: from, leg: id, role: was, status, cause });
         io.fact(Fact::Measured { call: from, leg: id, figures: Figures::default() });
         let Some(call) = self.table.get_mut(to) else { return };
@@ -141,6 +142,9 @@ impl Calls {
         self.by_leg.insert(id, to);
         self.by_port.insert(port, (to, id));
         io.fact(Fact::LegOpened { call: to, leg: id, role });
+        if suite.is_some() {
+            io.fact(Fact::Sealed { call: to, leg: id, role, suite });
+        }
     }
 
     /// The agent of one call is one of another; the desk is told so before the first ends.

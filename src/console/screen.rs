@@ -5,7 +5,8 @@
 //!   offered, talking}, total: {arrived, answered, abandoned, refused, failed}, agents: {state:
 //!   count}, queues: […], trunks: […]}`
 //! - `calls.list`: `[{id, direction, state, line, trunk, caller, dialled, district, queue, agent,
-//!   arrived_at, queued_at, connected_at, wait_ms, talk_ms, held, silent}]`
+//!   arrived_at, queued_at, connected_at, wait_ms, talk_ms, held, silent, slot, sealed,
+//!   legs: [{role, agent, srtp}]}]`
 //! - `queues.list`: `[{name, waiting, offered, talking, longest_wait_ms, total: {joined, answered,
 //!   left, longest_wait_ms}, service_level, door, overflow, weight}]`
 //! - `agents.list`: `[{id, name, state, reason, call, caller, since, for_ms, contacts, taken,
@@ -137,6 +138,7 @@ fn calls(rows: &Value) -> String {
         ("WAIT", "/wait_ms", As::Span),
         ("TALK", "/talk_ms", As::Span),
         ("SLOT", "/slot", As::Count),
+        ("SEALED", "/sealed", As::Text),
     ];
     list(rows, &columns, "no live calls")
 }

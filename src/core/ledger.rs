@@ -173,6 +173,7 @@ impl Ledger {
             | Fact::Rung { call, .. }
             | Fact::Category { call, .. }
             | Fact::LegClosed { call, .. }
+            | Fact::Sealed { call, .. }
             | Fact::Measured { call, .. }
             | Fact::Ended { call, .. } => *call,
         };

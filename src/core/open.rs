@@ -6,6 +6,7 @@ use super::record::{CallRecord, LegRow};
 use crate::base::{AgentId, Instant, LegId, Now, Wall, limits};
 use crate::call::{Arrival, End, EndedBy, Fact, Flag, Outcome, Recorded, Role};
 use crate::media::control::Figures;
+use crate::wire::sdp::Suite;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -135,12 +136,8 @@ impl Open {
             Fact::LegClosed { leg, status, cause, .. } => {
                 self.close_leg(at, *leg, (*status, cause.q850));
             }
-            Fact::Measured { leg, figures, .. } => {
-                if let Some(n) = self.leg(*leg) {
-                    self.legs[n].measured = true;
-                    measure(&mut self.record.legs[n], figures);
-                }
-            }
+            Fact::Sealed { leg, suite, .. } => self.sealed(*leg, suite.map(Suite::name)),
+            Fact::Measured { leg, figures, .. } => self.measured(*leg, figures),
             Fact::Ended { end, .. } => self.end(at, end),
             Fact::Farewell { .. } => add(&mut self.record.wait_ms, self.waiting_since.take(), at),
             Fact::Emergency { .. } => self.flag("emergency"),
@@ -221,6 +218,19 @@ impl Open {
         self.legs.iter().rposition(|leg| leg.id == id)
     }
 
+    fn sealed(&mut self, leg: LegId, suite: Option<&str>) {
+        if let Some(n) = self.leg(leg) {
+            self.record.legs[n].srtp = suite.map(str::to_string);
+        }
+    }
+
+    fn measured(&mut self, leg: LegId, figures: &Figures) {
+        if let Some(n) = self.leg(leg) {
+            self.legs[n].measured = true;
+            measure(&mut self.record.legs[n], figures);
+        }
+    }
+
     fn open_leg(&mut self, at: Now, id: LegId, role: Role, names: &dyn Names) {
         let (role, agent) = match role {
             Role::Caller => ("caller", String::new()),
@@ -228,7 +238,10 @@ impl Open {
             Role::Target => ("target", String::new()),
             Role::Supervisor(agent) => ("supervisor", names.agent(agent)),
         };
-        let row = LegRow { role: role.into(), agent, opened_at: at.wall, ..LegRow::default() };
+        // Whoever takes the call over speaks as they have listened.
+        let srtp = self.leg(id).and_then(|n| self.record.legs[n].srtp.clone());
+        let role = role.into();
+        let row = LegRow { role, agent, opened_at: at.wall, srtp, ..LegRow::default() };
         self.record.legs.push(row);
         self.legs.push(OpenLeg { id, measured: false });
     }

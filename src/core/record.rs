@@ -78,6 +78,9 @@ pub struct LegRow {
     pub closed_at: Option<Wall>,
     pub status: u16,
     pub q850: Option<u8>,
+    /// The suite that its sound is sealed by (RFC 4568), as it was agreed last; none: it is plain.
+    #[serde(default)]
+    pub srtp: Option<String>,
     pub packets_received: u64,
     pub packets_sent: u64,
     pub packets_lost: i64,

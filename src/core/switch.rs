@@ -430,6 +430,7 @@ impl Switch {
         let cx = cx!(self.state, now);
         let io = &mut Io { cx, settings, numbers, host, people, ua, out };
         let done = act(&mut self.state.calls, io);
+        self.state.calls.tell_of_seals(io, 0);
         self.state.calls.record(io, 0);
         self.work.extend(self.spare.call.drain(..).map(Work::Call));
         done

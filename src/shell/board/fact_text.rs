@@ -7,6 +7,7 @@ use crate::call::{self, Arrival, Ears, MissedNews, Recorded, Role};
 use crate::core::{Fact, What};
 use crate::media::control::Figures;
 use crate::shell::stamp::rfc3339;
+use crate::wire::sdp::Suite;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -121,6 +122,7 @@ fn of_call(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
         | call::Fact::NotTransferred { .. }
         | call::Fact::Watched { .. }
         | call::Fact::Ailing { .. }
+        | call::Fact::Sealed { .. }
         | call::Fact::Parked { .. } => of_handover(board, fact),
         call::Fact::LegClosed { call, leg, role, status, cause } => (
             "call.leg_closed",
@@ -212,6 +214,11 @@ fn of_handover(board: &Board, fact: &call::Fact) -> (&'static str, Value) {
             "call.sound",
             json!({"call": id(call), "role": of_role(board, *role), "what": what.name(),
                    "on": on, "from": from.map(|from| from.to_string())}),
+        ),
+        call::Fact::Sealed { call, leg, role, suite } => (
+            "call.sealed",
+            json!({"call": id(call), "leg": format!("{leg:?}"), "role": of_role(board, *role),
+                   "srtp": suite.map(Suite::name)}),
         ),
         call::Fact::Returned { call, agent, talked } => (
             "call.returned",

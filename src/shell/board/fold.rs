@@ -8,9 +8,10 @@ use super::tapes::Tapes;
 use super::trunks::Trunk;
 use super::wall::{Minutes, Short};
 use crate::acd::{self, AgentState, Door, Hand, Ways};
-use crate::base::{AgentId, CallId, Id, Now, QueueId, Wall, limits};
+use crate::base::{AgentId, CallId, Id, LegId, Now, QueueId, Wall, limits};
 use crate::call::{self, Ailment, Arrival, Direction, Ears, Failures, MissedNews, Outcome, Role};
 use crate::core::{Audit, Fact, Noted, What};
+use crate::wire::sdp::Suite;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -77,6 +78,8 @@ pub(super) struct Call {
     pub silent: bool,
     /// What is wrong with whose sound, though packets come.
     pub ails: BTreeSet<(Role, Ailment)>,
+    /// Its legs, who each is, and what their sound is sealed by.
+    pub legs: BTreeMap<LegId, (Role, Option<Suite>)>,
     /// Supervisors who are in the call.
     pub watched: BTreeMap<AgentId, Ears>,
 }
@@ -312,7 +315,7 @@ impl Board {
                 self.change(*call, |call| call.silent = *silent);
             }
             call::Fact::Ailing { call, role, what, on, .. } => {
-                self.change(*call, |call| call.ail((*role, *what), *on));
+                self.ails(*call, (*role, *what), *on)
             }
             call::Fact::Alone { call } => self.change(*call, Call::wait),
             call::Fact::Returned { call, talked, .. } => self.change(*call, |call| {
@@ -344,6 +347,9 @@ impl Board {
                 self.change(*call, |call| call.watch(*agent, *ears));
             }
             call::Fact::Recording { what, .. } => self.tapes.take(at.wall, what),
+            call::Fact::LegOpened { call, leg, role } => self.leg_opened(*call, *leg, *role),
+            call::Fact::Sealed { call, leg, role, suite } => self.seal(*call, *leg, *role, *suite),
+            call::Fact::LegClosed { call, leg, .. } => self.leg_closed(*call, *leg),
             call::Fact::Category { .. }
             | call::Fact::SystemAnswered { .. }
             | call::Fact::Announced { .. }
@@ -351,12 +357,10 @@ impl Board {
             | call::Fact::Emergency { .. }
             | call::Fact::Farewell { .. }
             | call::Fact::NotPromised { .. }
-            | call::Fact::LegOpened { .. }
             | call::Fact::LegAnswered { .. }
             | call::Fact::Joined { .. }
             | call::Fact::Transferred { .. }
             | call::Fact::NotTransferred { .. }
-            | call::Fact::LegClosed { .. }
             | call::Fact::Measured { .. } => {}
         }
     }
@@ -504,7 +508,11 @@ impl Board {
         queued.map_or(Duration::ZERO, |queued| at.instant.since(queued.instant))
     }
 
-    fn change(&mut self, call: CallId, change: impl FnOnce(&mut Call)) {
+    fn ails(&mut self, call: CallId, what: (Role, Ailment), on: bool) {
+        self.change(call, |call| call.ail(what, on));
+    }
+
+    pub(super) fn change(&mut self, call: CallId, change: impl FnOnce(&mut Call)) {
         if let Some(call) = self.calls.get_mut(&call) {
             change(call);
         }
@@ -577,6 +585,7 @@ impl Call {
             held: false,
             silent: false,
             ails: BTreeSet::new(),
+            legs: BTreeMap::new(),
             watched: BTreeMap::new(),
         }
     }

@@ -116,6 +116,8 @@ impl Board {
             "watched_by": call.watched.keys().map(|by| self.names.agent(*by)).collect::<Vec<_>>(),
             "silent": call.silent,
             "ails": call.ails.iter().map(|(_, what)| what.name()).collect::<BTreeSet<_>>(),
+            "legs": self.legs(call),
+            "sealed": call.sealed(),
             "slot": match call.stage {
                 Stage::Parked { slot } => Some(slot),
                 Stage::Arrived | Stage::Waiting | Stage::Offered | Stage::Talking => None,

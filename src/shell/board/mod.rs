@@ -9,6 +9,7 @@ mod directory;
 mod fact_text;
 mod fold;
 mod handover;
+mod legs;
 mod lists;
 mod missed;
 mod names;

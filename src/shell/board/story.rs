@@ -85,6 +85,7 @@ fn subject(what: &What) -> Option<CallId> {
             | call::Fact::Held { call, .. }
             | call::Fact::Silent { call, .. }
             | call::Fact::Ailing { call, .. }
+            | call::Fact::Sealed { call, .. }
             | call::Fact::District { call, .. }
             | call::Fact::Rung { call, .. }
             | call::Fact::Category { call, .. }

@@ -5,10 +5,11 @@ use super::fold::Board;
 use super::names::Names;
 use crate::acd::{self, AgentState};
 use crate::base::{AgentId, CallId, Instant, LegId, Now, QueueId, TrunkId, Wall};
-use crate::call::{self, Arrival, Direction, End, EndedBy, Fact as CallFact, Outcome, Way};
+use crate::call::{self, Arrival, Direction, End, EndedBy, Fact as CallFact, Outcome, Role, Way};
 use crate::config::Settings;
 use crate::core::{self, Fact, What};
-use crate::sip::Trunk;
+use crate::sip::{Cause, Trunk};
+use crate::wire::sdp::Suite;
 use serde_json::{Value, json};
 
 const CALL: CallId = CallId(7);
@@ -166,6 +167,39 @@ fn every_fact_about_a_call_bears_its_id_even_when_the_call_has_ended() {
         assert_eq!(fact["call"], "01HZ7", "{fact}");
     }
     assert_eq!(story.board.agents_list(at(3))[0]["call"], "01HZ7");
+}
+
+/// Of whom the sound is sealed, leg by leg; and whether all of it is.
+#[test]
+fn whose_sound_is_sealed_is_in_the_list_and_in_the_story() {
+    let mut story = Story::new();
+    story.tell(0, arrival());
+    let (call, caller, agent) = (CALL, Role::Caller, Role::Agent(AGENT));
+    let sealed = |leg, role, suite| What::Call(CallFact::Sealed { call, leg, role, suite });
+    let opened = |leg, role| What::Call(CallFact::LegOpened { call, leg, role });
+    let mut told = |what, all: Value, suites: [Value; 2]| {
+        let fact = story.tell(1, what);
+        let row = &story.board.calls_list(at(2))[0];
+        assert_eq!(row["sealed"], all, "{row}");
+        let legs: Vec<&Value> = row["legs"].as_array().unwrap().iter().collect();
+        let expected = suites.into_iter().filter(|suite| suite != "gone");
+        assert!(legs.iter().map(|leg| &leg["srtp"]).eq(&expected.collect::<Vec<_>>()), "{row}");
+        fact
+    };
+    let (gcm, plain, gone) = (json!("AEAD_AES_128_GCM"), json!(null), json!("gone"));
+    told(opened(LegId(1), caller), json!(null), [plain.clone(), gone.clone()]);
+    let suite = Some(Suite::Gcm128);
+    let fact = told(sealed(LegId(1), caller, suite), json!("all"), [gcm.clone(), gone.clone()]);
+    assert_eq!((&fact["role"], &fact["srtp"]), (&json!("caller"), &gcm), "{fact}");
+    told(opened(LegId(2), agent), json!("some"), [gcm.clone(), plain.clone()]);
+    told(sealed(LegId(2), agent, suite), json!("all"), [gcm.clone(), gcm.clone()]);
+    told(sealed(LegId(1), caller, None), json!("some"), [plain.clone(), gcm.clone()]);
+    let cause = Cause::default();
+    let closed = CallFact::LegClosed { call, leg: LegId(2), role: agent, status: 200, cause };
+    told(What::Call(closed), json!(null), [plain, gone]);
+    let why = story.board.why("01HZ7", at(3)).unwrap().to_string();
+    assert!(why.contains("the sound is sealed by AEAD_AES_128_GCM"), "{why}");
+    assert!(why.contains("the sound is plain"), "{why}");
 }
 
 #[test]

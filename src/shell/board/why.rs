@@ -9,7 +9,9 @@ use crate::base::{AgentId, Now};
 use crate::call::{self, Ailment, Arrival, Centre, Ears, Recorded, Role, Way};
 use crate::core::What;
 use crate::shell::stamp::rfc3339;
+use crate::wire::sdp::Suite;
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 
 impl Board {
     /// The story of a call, by its id or the end of it. An error says where else to look.
@@ -169,10 +171,8 @@ impl Board {
             call::Fact::Silent { role, silent, .. } => {
                 format!("{}: {}", word(role), if *silent { "not heard" } else { "heard again" })
             }
-            call::Fact::Ailing { role, what, on, from, .. } => {
-                let of = from.map(|from| format!(" (packets from {from})")).unwrap_or_default();
-                format!("{}: {}{of}", word(role), ailing(*what, *on))
-            }
+            call::Fact::Ailing { role, what, on, from, .. } => of_ail(role, (*what, *on), *from),
+            call::Fact::Sealed { role, suite, .. } => of_seal(role, *suite),
             call::Fact::Category { category, agent, .. } => {
                 format!("category {category}, by {}", self.who(*agent))
             }
@@ -335,6 +335,20 @@ fn of_recorded(what: &Recorded) -> Option<String> {
         Recorded::Unfinished => "the recording is not finished: the disk is too slow".into(),
         Recorded::Finished { .. } => return None,
     })
+}
+
+/// `from`: whose packets these are.
+fn of_ail(role: &Role, (what, on): (Ailment, bool), from: Option<SocketAddr>) -> String {
+    let of = from.map(|from| format!(" (packets from {from})")).unwrap_or_default();
+    format!("{}: {}{of}", word(role), ailing(what, on))
+}
+
+/// What a party's sound is sealed by.
+fn of_seal(role: &Role, suite: Option<Suite>) -> String {
+    match suite {
+        Some(suite) => format!("{}: the sound is sealed by {}", word(role), suite.name()),
+        None => format!("{}: the sound is plain", word(role)),
+    }
 }
 
 /// What a supervisor does in a call.
