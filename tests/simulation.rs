@@ -65,6 +65,10 @@ fn random_days_turn_some_away_and_promise_others_a_call() {
     let (pins, wrong) = (sum(|day| day.seen.pins), sum(|day| day.seen.wrong_pins));
     let (back, on) = (sum(|day| day.seen.given_back), sum(|day| day.seen.led_on));
     assert!([pins, wrong, back, on].iter().all(|times| *times > 2), "{pins} {wrong} {back} {on}");
+    // Callers seal their sound, and agents too where it has to be; some have no keys for that.
+    let (callers, agents) = (sum(|day| day.seen.sealed[0]), sum(|day| day.seen.sealed[1]));
+    let keyless = sum(|day| day.seen.keyless);
+    assert!([callers, agents, keyless].iter().all(|n| *n > 10), "{callers} {agents} {keyless}");
     let strategies = (1..=60).map(|seed| format!("{:?}", plan(seed).strategy));
     assert_eq!(strategies.collect::<std::collections::BTreeSet<_>>().len(), 7);
 }

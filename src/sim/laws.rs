@@ -7,12 +7,15 @@ use super::plan::{Plan, Reach, agent_number};
 use super::ports::Ports;
 use super::region::{BLOCK_QUEUE, CODES_LINE, DISTRICT_QUEUE};
 use super::rostered::Rostered;
+use super::sealed::Sealing;
 use super::seen::Seen;
 use super::world::{Verdict, World};
 use crate::base::{AgentId, CallId, Instant, Now, Wall};
 use crate::call::{self, Direction, Outcome};
 use crate::config::Settings;
-use crate::core::{AgentStateRow, CallRecord, Command, Done, Event, Fact, Out, Row, State, What};
+use crate::core::{
+    AgentStateRow, CallRecord, Command, Done, Event, Fact, LegRow, Out, Row, State, What,
+};
 use crate::sip::Hop;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +42,7 @@ pub struct Laws {
     coded: BTreeSet<CallId>,
     /// Agents who were connected by the last event.
     connected: Vec<String>,
+    sealing: Sealing,
     names: BTreeMap<String, ()>,
     /// Rows of agents' states, and until when those of each agent tell.
     states: u64,
@@ -66,7 +70,8 @@ pub struct Story {
 impl Laws {
     pub fn of(plan: &Plan) -> Self {
         let has_peers = plan.region.peers && plan.region.districts;
-        Self { endings: Endings::of(&plan.faults, has_peers), ..Self::default() }
+        let endings = Endings::of(&plan.faults, has_peers);
+        Self { endings, sealing: plan.sealing, ..Self::default() }
     }
 
     /// See [`Endings::excuse`].
@@ -255,8 +260,22 @@ impl Laws {
         if record.legs.iter().any(|leg| leg.closed_at.is_none()) {
             return Err(format!("a leg that never closed: {record:?}"));
         }
+        self.check_seals(&record)?;
         self.records.push(record);
         Ok(())
+    }
+
+    /// Where sound has to be sealed that of every agent who answered is, and where nobody has a key
+    /// nobody's.
+    fn check_seals(&self, record: &CallRecord) -> Result<(), String> {
+        let is_odd = |leg: &LegRow| match leg.srtp {
+            Some(_) => self.sealing == Sealing::default(),
+            None => self.sealing.required && leg.role == "agent" && leg.answered_at.is_some(),
+        };
+        match record.legs.iter().find(|leg| is_odd(leg)) {
+            Some(leg) => Err(format!("a leg that is not sealed as it should be: {leg:?}")),
+            None => Ok(()),
+        }
     }
 
     /// The states of an agent follow one another without a gap, in rows without a gap.

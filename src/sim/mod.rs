@@ -22,6 +22,7 @@ mod ports;
 mod queues;
 mod region;
 mod rostered;
+mod sealed;
 mod seen;
 mod session;
 mod signup;
@@ -41,5 +42,6 @@ pub use plan::{
 };
 pub use queues::Queues;
 pub use region::{ALIRAJPUR, DESK, EMERGENCY, FIRST, Region, SHIVPURI, SURGUJIA};
+pub use sealed::Sealing;
 pub use seen::Seen;
 pub use world::{Verdict, World};

@@ -3,6 +3,7 @@
 
 use super::habits::{Habits, Step};
 use super::plan::{is_agent, number_of};
+use super::sealed::is_sealed;
 use super::session::{Session, Stage, reliably, response};
 use super::signup::Signup;
 use crate::base::Rng;
@@ -27,6 +28,8 @@ pub struct Phone {
     pub signup: Option<Signup>,
     /// Its microphone is off: it signals, and is not heard.
     pub muted: bool,
+    /// It knows nothing of keys.
+    pub plain: bool,
 }
 
 /// What a phone wants done.
@@ -89,6 +92,7 @@ impl Phone {
             sessions: BTreeMap::new(),
             signup: None,
             muted: false,
+            plain: false,
         }
     }
 
@@ -422,6 +426,9 @@ impl Phone {
             return self.refuse(call_id, habits.status, out);
         }
         let Some(session) = self.sessions.get_mut(call_id) else { return };
+        if self.plain && is_sealed(&session.invite) {
+            return self.refuse(call_id, 488, out);
+        }
         let Ok(invite) = Message::parse(&session.invite) else { return };
         let bytes = response(&invite, habits.status, &session.tag, line, Some("sendrecv"));
         session.stage = Stage::Up;

@@ -2,6 +2,7 @@
 
 use super::queues::{Queues, any_strategy};
 use super::region::{CODES, CODES_LINE, Region};
+use super::sealed::Sealing;
 use crate::acd;
 use crate::base::{QueueId, Rng, TrunkId, TuneId};
 use crate::call::out::Route;
@@ -42,6 +43,7 @@ pub struct Plan {
     /// A colleague's call rings beside the one in hand, at every second agent.
     pub call_waiting: bool,
     pub faults: Faults,
+    pub sealing: Sealing,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +138,7 @@ impl Plan {
             own_calls: 0,
             call_waiting: false,
             faults: Faults::default(),
+            sealing: Sealing::default(),
         }
     }
 
@@ -194,6 +197,7 @@ impl Plan {
             own_calls: rng.below(4),
             call_waiting: rng.chance(30),
             queues: Queues::rude(rng),
+            sealing: Sealing::rude(rng),
             ..Self::calm()
         }
     }
@@ -244,7 +248,7 @@ impl Plan {
             ports: self.ports,
             workers: 2,
             silence_hangup: Duration::from_secs(30),
-            ..MediaSettings::default()
+            ..self.sealing.media()
         };
         settings.call.signals = Signals {
             done: Some(TuneId(2)),

@@ -3,7 +3,7 @@
 
 use crate::base::limits::ROOM_MAX;
 use crate::base::{Id, PortId};
-use crate::media::control::{Command, Event, Far, Figures, Seat};
+use crate::media::control::{Command, Event, Far, Figures, Seals, Seat};
 use crate::media::{Side, Track};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -30,6 +30,7 @@ struct Port {
     /// Whom of that room it hears.
     hears: Vec<PortId>,
     track: Option<Track>,
+    seal: Option<Seals>,
     watch: Option<Duration>,
     /// Silence was reported, and nothing was heard since.
     silent: bool,
@@ -83,19 +84,13 @@ impl Ports {
                 let figures = Figures::default();
                 Ok(Some(Follows(soon, Event::Closed { port, figures })))
             }
-            Command::Agree { port, far } => {
-                self.known(port, command)?.into_iter().for_each(|port| port.far = Some(far));
-                Ok(None)
-            }
+            Command::Agree { port, far } => self.set(port, command, |port| port.far = Some(far)),
+            Command::Seal { port, keys } => self.set(port, command, |port| port.seal = keys),
             Command::Bridge { a, b } => {
                 self.part(a);
                 self.part(b);
-                for (one, other) in [(a, b), (b, a)] {
-                    if let Some(port) = self.known(one, command)? {
-                        port.peer = Some(other);
-                    }
-                }
-                Ok(None)
+                self.set(a, command, |port| port.peer = Some(b))?;
+                self.set(b, command, |port| port.peer = Some(a))
             }
             Command::Gather { seats } => self.gather(&seats, command).map(|()| None),
             Command::Unbridge { port } => {
@@ -103,14 +98,10 @@ impl Ports {
                 self.part(port);
                 Ok(None)
             }
-            Command::Stop { .. }
-            | Command::Codes { .. }
-            | Command::Seal { .. }
-            | Command::Press { .. } => self.known(command.port(), command).map(|_| None),
-            Command::Record { port, track } => {
-                self.known(port, command)?.into_iter().for_each(|port| port.track = track);
-                Ok(None)
+            Command::Stop { .. } | Command::Codes { .. } | Command::Press { .. } => {
+                self.known(command.port(), command).map(|_| None)
             }
+            Command::Record { port, track } => self.set(port, command, |port| port.track = track),
             Command::Watch { port, silence } => {
                 if let Some(port) = self.known(port, command)?
                     && port.watch != silence
@@ -120,6 +111,18 @@ impl Ports {
                 Ok(None)
             }
         }
+    }
+
+    fn set(
+        &mut self,
+        port: PortId,
+        command: &Command,
+        change: impl FnOnce(&mut Port),
+    ) -> Result<Option<Follows>, String> {
+        if let Some(port) = self.known(port, command)? {
+            change(port);
+        }
+        Ok(None)
     }
 
     fn gather(&mut self, seats: &[Seat], command: &Command) -> Result<(), String> {
@@ -140,6 +143,11 @@ impl Ports {
             }
         }
         Ok(())
+    }
+
+    /// What the sound of an open port is sealed with.
+    pub fn seal(&self, port: PortId) -> Option<Option<Seals>> {
+        self.open.get(&port).map(|port| port.seal)
     }
 
     /// The process that had them is dead.

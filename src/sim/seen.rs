@@ -16,6 +16,10 @@ pub struct Seen {
     pub given_back: u64,
     /// Callers who left a queue for one behind another, in which nobody worked either.
     pub led_on: u64,
+    /// Callers, and others, whose sound was sealed.
+    pub sealed: [u64; 2],
+    /// Phones that were offered keys, and have none.
+    pub keyless: u64,
 }
 
 impl Seen {
@@ -34,6 +38,10 @@ impl Seen {
                     back |= (cause.sip, cause.q850) == (Some(480), Some(31));
                 }
                 What::Call(call::Fact::Returned { agent: None, .. }) => waits = true,
+                What::Call(call::Fact::Sealed { role, suite: Some(_), .. }) => {
+                    self.sealed[usize::from(*role != Role::Caller)] += 1;
+                }
+                What::Call(call::Fact::LegClosed { status: 488, .. }) => self.keyless += 1,
                 _ => {}
             }
         }

@@ -18,6 +18,10 @@ impl World {
     pub(super) fn send(&mut self, phone: SocketAddr, bytes: Vec<u8>) {
         let transport = self.phones.get(&phone).map_or(Transport::Udp, |known| known.transport);
         let local = switch_address();
+        let bytes = match self.plan.seals() {
+            true => self.keys.say(phone, self.plan.sealing.of(phone), bytes),
+            false => bytes,
+        };
         match transport {
             Transport::Udp => {
                 let ends = (phone, local);
@@ -37,8 +41,12 @@ impl World {
     }
 
     /// The switch says something to a phone.
-    pub(super) fn carry(&mut self, hop: Hop, bytes: Vec<u8>) {
-        match (hop.transport, self.streams.meant(&hop)) {
+    pub(super) fn carry(&mut self, hop: Hop, bytes: Vec<u8>) -> Result<(), String> {
+        let meant = self.streams.meant(&hop);
+        if self.plan.seals() {
+            self.keys.heard(meant.map_or(hop.peer, |(_, phone)| phone), &bytes)?;
+        }
+        match (hop.transport, meant) {
             (Transport::Udp, _) => {
                 let ends = (hop.local, hop.peer);
                 for at in self.network.arrivals(self.now, ends, &bytes, &mut self.rng) {
@@ -58,6 +66,7 @@ impl World {
                 self.at(self.now + after, Work::Tell(Event::Unreachable { hop }));
             }
         }
+        Ok(())
     }
 
     /// A stream waits while its phone is cut off, and loses nothing.

@@ -25,6 +25,7 @@
 //! | a promise of a call takes no way out of its queue | nobody is left where nobody works |
 //! | whom a centre gives back is hung up on | who is given back does not end so |
 //! | a phone told to stop for a transfer is offered the next caller | a phone's protest |
+//! | a leg's port moves, or is opened anew, without its keys | what was sealed is never plain |
 //!
 //! Not killed, because something else makes up for them: `too_late` not called (the leg is gone by
 //! then), a ring timeout left running (it means nothing any more), figures that never come (the
@@ -42,6 +43,7 @@ use super::plan::{
     Plan, caller_address, centre_address, desk_address, exchange_address, is_callee, switch_address,
 };
 use super::ports::{Follows, Ports};
+use super::sealed::{Habit, Keys};
 use super::seen::Seen;
 use super::streams::Streams;
 use super::trace;
@@ -68,6 +70,8 @@ pub struct World {
     pub(super) network: Network,
     pub(super) streams: Streams,
     pub(super) ports: Ports,
+    /// What was said of keys.
+    pub(super) keys: Keys,
     /// Recordings under way.
     pub(super) tapes: BTreeSet<CallId>,
     pub(super) phones: BTreeMap<SocketAddr, Phone>,
@@ -144,6 +148,7 @@ impl World {
             network,
             streams: Streams::default(),
             ports: Ports::default(),
+            keys: Keys::default(),
             tapes: BTreeSet::new(),
             phones: BTreeMap::new(),
             laws: Laws::of(&plan),
@@ -292,6 +297,7 @@ impl World {
             }
             known.habits = habits;
         }
+        known.plain = self.plan.sealing.of(phone) == Habit::Plain;
         self.with_phone(phone, |phone, rng, out| phone.receive(bytes, rng, out))
     }
 
@@ -387,10 +393,7 @@ impl World {
 
     pub(super) fn execute(&mut self, command: Command) -> Result<(), String> {
         match command {
-            Command::Send { hop, bytes } => {
-                self.carry(hop, bytes.to_vec());
-                Ok(())
-            }
+            Command::Send { hop, bytes } => self.carry(hop, bytes.to_vec()),
             Command::Media(command) => self.command_media(&command),
             Command::Store(row) => self.laws.store(*row),
             Command::Ask { query, name, kind } => {
@@ -408,6 +411,7 @@ impl World {
 
     fn command_media(&mut self, command: &control::Command) -> Result<(), String> {
         let refuse = self.rng.chance(self.plan.faults.port_taken);
+        self.check_seal(command)?;
         if let Some(Follows(after, event)) = self.ports.command(command, refuse)? {
             let slow = self.rng.chance(self.plan.faults.slow_media);
             let late = if slow { self.rng.below(8_000_000) } else { 0 };
