@@ -24,6 +24,15 @@ struct Band {
     det: i32,
 }
 
+/// By how much these octets widen the steps of the lower band, on the average of a sample. They
+/// narrow by a part of 128 of themselves (clause 3.5.3, block LOGSCL), so that of a sound that goes
+/// on as it is this is the logarithm of its steps over 128, whatever came before: nothing at all
+/// has the narrowest, which are narrowed on.
+pub fn widening(octets: &[u8]) -> i32 {
+    let by = |octet: &u8| WL[RL42[usize::from(octet >> 2 & 15)]];
+    octets.iter().map(by).sum::<i32>() / octets.len().max(1) as i32
+}
+
 const LOW_DET: i32 = 32;
 const HIGH_DET: i32 = 8;
 const LOW_NB_MAX: i32 = 18_432;

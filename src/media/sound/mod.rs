@@ -9,6 +9,7 @@ mod opus;
 mod resample;
 
 pub use conceal::{Conceal, LONGEST, shorten};
+pub use g722::widening;
 pub use noise::Noise;
 pub use opus::{duration, halves};
 

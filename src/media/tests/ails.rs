@@ -167,23 +167,30 @@ fn nothing_but_silence_is_told_of_and_a_quiet_room_is_not() {
     }
 }
 
-/// What a coder makes of silence is what is taken for it.
+/// What a coder makes of silence is what is taken for it, whatever was said before; the noise of a
+/// quiet room, 60 dB below the loudest, is none.
 #[test]
 fn the_silence_of_our_own_coders_is_known() {
-    for codec in [Codec::Pcma, Codec::Pcmu] {
+    for (codec, noise) in
+        [Codec::Pcma, Codec::Pcmu, Codec::G722].map(|codec| [(codec, 0), (codec, 28)]).concat()
+    {
         let mut coder = crate::media::sound::Encoder::new(codec, 8_000);
         let far = Far::at(address(OTHER), codec);
         let mut world = World::with(&[(port(NEAR), far), (port(30_002), far)]);
         world.bridge(port(NEAR), port(30_002));
         world.command(Command::Watch { port: port(NEAR), silence: Some(Duration::from_secs(3)) });
-        let samples = [0_i16; 160];
-        for n in 1..1_700 {
+        let mut rng = crate::base::Rng::new(7);
+        for n in 1..1_800 {
             world.pass(20);
+            let loudest = if n < 100 { 8_000 } else { noise };
+            let sample = |_| rng.below(2 * loudest + 1) as i16 - loudest as i16;
+            let samples: [i16; 160] = [0; 160].map(sample);
             let mut payload = Vec::new();
             coder.encode(&samples, &mut payload);
             world.rtp(port(NEAR), OTHER, &mut packet(codec.our_payload(), n, &payload));
         }
-        assert!(world.events().contains(&ailing(Ailment::Mute, true, None)), "{codec:?}");
+        let mute = world.events().contains(&ailing(Ailment::Mute, true, None));
+        assert_eq!(mute, noise == 0, "{codec:?}: {noise}");
     }
 }
 
