@@ -72,7 +72,7 @@ fn their_ports_are_held_over_an_upgrade_and_opened_again_after_a_crash() {
 #[test]
 fn a_far_end_that_goes_over_to_the_other_family_in_mid_call_is_followed() {
     let mut duet = duet(Family::V4, Family::V4);
-    duet.talk(5, |_, _| {});
+    duet.talk(100, |_, _| {});
     duet.caller.goes_over(SIX);
     assert!(is_of(duet.caller.to, Family::V6));
     duet.until_heard();
@@ -82,7 +82,10 @@ fn a_far_end_that_goes_over_to_the_other_family_in_mid_call_is_followed() {
     assert!(is_of(duet.caller.to, Family::V4));
     duet.until_heard();
     duet.talk(5, |_, _| {});
-    duet.end();
+    // What was heard at the ports that it has left is in the record as well.
+    let record = duet.end();
+    let heard = record["legs"][0]["packets_received"].as_u64().unwrap();
+    assert!(heard >= 110, "{record:#}");
 }
 
 /// RFC 3261 section 14.1: after a refusal all is as it was before.

@@ -5,6 +5,7 @@
 
 use super::blocks::Blocks;
 use super::conversation::Call;
+use super::figures::Earlier;
 use super::gate::Gate;
 use super::leg::{Leg, Stage};
 use super::out::{Plan, Refusal, Tally, Usage, Who};
@@ -29,6 +30,8 @@ pub struct Calls {
     pub(super) by_leg: BTreeMap<LegId, CallId>,
     /// Ports in use, and those whose figures are still to come.
     pub(super) by_port: BTreeMap<PortId, (CallId, LegId)>,
+    /// What legs saw at ports that they have left.
+    pub(super) earlier: Earlier,
     pub(super) ports: Ports,
     pub(super) gate: Gate,
     pub(super) choices: Choices,
@@ -115,6 +118,7 @@ impl Calls {
             table: Slab::default(),
             by_leg: BTreeMap::new(),
             by_port: BTreeMap::new(),
+            earlier: Earlier::default(),
             ports: Ports::new(settings.media.ports, settings.media.workers),
             gate: Gate::new(settings, cx.now.instant),
             choices: Choices::default(),
@@ -162,7 +166,7 @@ impl Calls {
 
     /// Ports whose figures are still to come.
     pub fn ports_open(&self) -> usize {
-        self.by_port.len()
+        self.by_port.len() + self.earlier.len()
     }
 
     /// No new calls from now on.

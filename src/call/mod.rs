@@ -15,6 +15,7 @@ mod directory;
 mod district;
 mod door;
 mod ears;
+mod figures;
 mod gate;
 mod handover;
 mod hearing;

@@ -3,20 +3,21 @@
 
 use super::calls::{Calls, Io};
 use super::leg::Stage;
-use super::{Effect, EndedBy, Fact, Missed, Role};
+use super::{Effect, EndedBy, Missed, Role};
 use crate::base::limits::PORTS_PER_LEG_MAX;
 use crate::base::{CallId, LegId, PortId};
-use crate::media::control::Command;
+use crate::media::control::{Command, Figures};
 use crate::sip::{Body, Cause};
 
 impl Calls {
     /// The system did not grant a port, or took it away: the leg moves to another.
     pub(super) fn port_failed(&mut self, io: &mut Io, port: PortId) {
+        self.earlier.forget(port);
         let Some((id, leg)) = self.by_port.remove(&port) else { return };
         let known = self.table.get(id).and_then(|call| call.leg(leg)).map(|leg| leg.side.port);
         if known != Some(port) {
             // Closed already: there will be no figures.
-            return io.fact(Fact::Measured { call: id, leg, figures: Default::default() });
+            return self.measured(io, (id, leg), &Figures::default());
         }
         let moves = self.table.get(id).and_then(|call| call.leg(leg)).map_or(0, |leg| leg.moves);
         let next = (moves < PORTS_PER_LEG_MAX).then(|| self.ports.take_beside(port)).flatten();
@@ -25,7 +26,7 @@ impl Calls {
             self.by_port.insert(port, (id, leg));
             self.no_port(io, id, leg);
             if self.by_port.remove(&port).is_some() {
-                io.fact(Fact::Measured { call: id, leg, figures: Default::default() });
+                self.measured(io, (id, leg), &Figures::default());
             }
             return;
         };
@@ -79,6 +80,7 @@ impl Calls {
         this.side.move_to(next);
         self.by_port.remove(&old);
         self.by_port.insert(next, (id, leg));
+        self.earlier.leaves(leg, old);
         self.ports.give_back(old);
         io.media(Command::Close { port: old });
         io.open(this.side.door());

@@ -302,11 +302,7 @@ impl Calls {
                     self.played(io, id, leg, piece);
                 }
             }
-            Event::Closed { port, figures } => {
-                if let Some((call, leg)) = self.by_port.remove(&port) {
-                    io.fact(Fact::Measured { call, leg, figures });
-                }
-            }
+            Event::Closed { port, figures } => self.port_closed(io, port, &figures),
             Event::Ailing { port, what, on, from } => {
                 if let Some(&(call, leg)) = self.by_port.get(&port)
                     && let Some(leg) = self.table.get_mut(call).and_then(|call| call.leg_mut(leg))

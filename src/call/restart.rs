@@ -7,7 +7,7 @@ use super::leg::{Leg, Stage};
 use super::ports::Ports;
 use super::{Call, Effect, EndedBy, Fact};
 use crate::base::{CallId, LegId, PortId, Timer};
-use crate::media::control::Command;
+use crate::media::control::{Command, Figures};
 use crate::sip::Act;
 use std::time::Duration;
 
@@ -58,12 +58,13 @@ impl Calls {
 
     /// Ports that were closed and have not told their figures: they are gone with the process.
     fn forget_figures(&mut self, io: &mut Io) {
+        self.earlier.forget_left();
         let by_leg = &self.by_leg;
         let gone = self.by_port.iter().filter(|(_, (_, leg))| !by_leg.contains_key(leg));
         let gone: Vec<PortId> = gone.map(|(port, _)| *port).collect();
         for port in gone {
             if let Some((call, leg)) = self.by_port.remove(&port) {
-                io.fact(Fact::Measured { call, leg, figures: Default::default() });
+                self.measured(io, (call, leg), &Figures::default());
             }
         }
     }
