@@ -1,16 +1,22 @@
 //! The media workers on real sockets of the loopback interface.
 
+// What a datagram is marked with is in its control message.
+#![allow(unsafe_code)]
+
 use crossbeam_channel::{Receiver, bounded};
 use pukar::base::{Id, Instant, PortId, TuneId};
 use pukar::call::MediaIo;
-use pukar::media::control::{Command, Event, Far};
+use pukar::media::control::{Command, Event, Far, Seals};
+use pukar::media::srtp::Seal;
 use pukar::media::{Tune, Tunes};
 use pukar::shell::clock::Clock;
 use pukar::shell::media::{Handle, Setup, Workers};
 use pukar::shell::record::Inlet;
 use pukar::wire::g711::Law;
 use pukar::wire::rtp::Header;
+use pukar::wire::sdp::{Master, Suite};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,6 +67,8 @@ both_ways! {
     a_flood_at_one_port_leaves_the_others_their_sound
     a_bridge_over_ipv6_and_one_between_both_families_lose_nothing_either
     a_port_that_moves_to_another_worker_while_it_talks_loses_nothing
+    a_sealed_bridge_loses_nothing_either
+    packets_are_marked_on_their_way_in_both_families
 }
 
 fn has_uring() -> bool {
@@ -333,5 +341,109 @@ fn a_port_that_moves_to_another_worker_while_it_talks_loses_nothing(way: Way) {
             }
         };
         assert_eq!((figures.lost, figures.refused), (0, 0));
+    }
+}
+
+/// What is sealed is another packet on its way out than on its way in, and of another length.
+fn a_sealed_bridge_loses_nothing_either(way: Way) {
+    let media = Media::start(way, 2);
+    let phones = [media.phone(110, Law::A), media.phone(112, Law::A)];
+    let key = |first: u8| {
+        let octets: Vec<u8> = (first..).take(30).collect();
+        Master::new(Suite::Cm80, &octets).unwrap()
+    };
+    let mut seals = Vec::new();
+    for (n, phone) in (0..).zip(&phones) {
+        let (theirs, ours) = (key(n), key(100 + n));
+        media.put(Command::Seal { port: phone.port, keys: Some(Seals { theirs, ours }) });
+        seals.push(Seal::new(Seals { theirs: ours, ours: theirs }, 5));
+    }
+    let [a, b] = phones.each_ref().map(|phone| phone.port);
+    media.put(Command::Bridge { a, b });
+    media.settle(&[a, b]);
+    for n in 0..200u16 {
+        for (from, to) in [(0, 1), (1, 0)] {
+            let (sequence, timestamp) = (n, u32::from(n) * 160);
+            let header = Header { marker: false, payload_type: 8, sequence, timestamp, ssrc: 5 };
+            let mut said = [&header.bytes()[..], &[n as u8; 160]].concat();
+            assert!(seals[from].seal(Instant(u64::from(n) * 20_000), 8_000, &mut said));
+            let there = (HERE, phones[from].port.slot() as u16);
+            phones[from].socket.send_to(&said, there).unwrap();
+            let mut heard = phones[to].hear();
+            assert_ne!(heard[12..172], [n as u8; 160]);
+            assert_eq!(seals[to].open(false, &mut heard), Some(172));
+            assert_eq!(heard[12..172], [n as u8; 160]);
+        }
+    }
+    for port in [a, b] {
+        media.put(Command::Close { port });
+        let figures = loop {
+            if let Event::Closed { figures, .. } = media.event() {
+                break figures;
+            }
+        };
+        let counted = (figures.received, figures.sent, figures.lost, figures.refused);
+        assert_eq!(counted, (200, 200, 0, 0));
+    }
+}
+
+/// Expedited forwarding (RFC 3246), as it is in the header of what arrives.
+fn packets_are_marked_on_their_way_in_both_families(way: Way) {
+    let media = Media::start(way, 1);
+    for (here, number) in [(HERE, 120), (IpAddr::V6(Ipv6Addr::LOCALHOST), 122)] {
+        let [phone, other] = [0, 4].map(|n| media.phone_at(here, number + n, Law::A));
+        ask_for_marks(&phone.socket);
+        // Of what is played, and of what is passed on.
+        media.put(Command::music(phone.port, MUSIC, Instant(0)));
+        assert_eq!(mark(&phone.socket), Some(46 << 2), "{here}");
+        media.put(Command::Stop { port: phone.port });
+        media.put(Command::Bridge { a: phone.port, b: other.port });
+        media.settle(&[phone.port, other.port]);
+        other.say(8, 1, 0xd5);
+        let mut last = None;
+        while last.as_ref().is_none_or(|packet: &Vec<u8>| packet[12] != 0xd5) {
+            let mut room = [0; 2_000];
+            let (size, _) = phone.socket.peek_from(&mut room).unwrap();
+            last = Some(room[..size].to_vec());
+            assert_eq!(mark(&phone.socket), Some(46 << 2), "{here}");
+        }
+    }
+}
+
+/// Has the kernel tell what each datagram is marked with (ip(7), ipv6(7)).
+fn ask_for_marks(socket: &UdpSocket) {
+    let (level, option) = match socket.local_addr().unwrap().is_ipv4() {
+        true => (libc::IPPROTO_IP, libc::IP_RECVTOS),
+        false => (libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS),
+    };
+    let (on, size) = (1_i32, size_of::<i32>() as libc::socklen_t);
+    // SAFETY: the option is a number, and `on` outlives the call.
+    let done = unsafe {
+        libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const on).cast(), size)
+    };
+    assert_eq!(done, 0);
+}
+
+/// What the next datagram is marked with.
+fn mark(socket: &UdpSocket) -> Option<u8> {
+    let (mut room, mut control) = ([0_u8; 2_000], [0_u64; 8]);
+    let mut part = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
+    // SAFETY: all zeros are a message without anything; what it points to outlives it, and the
+    // kernel says how much of the control message it has written.
+    unsafe {
+        let mut message: libc::msghdr = std::mem::zeroed();
+        (message.msg_iov, message.msg_iovlen) = (&raw mut part, 1);
+        message.msg_control = control.as_mut_ptr().cast();
+        message.msg_controllen = size_of_val(&control);
+        assert!(libc::recvmsg(socket.as_raw_fd(), &raw mut message, 0) >= 0);
+        let told = libc::CMSG_FIRSTHDR(&raw const message).as_ref()?;
+        let data = libc::CMSG_DATA(told);
+        match (told.cmsg_level, told.cmsg_type) {
+            (libc::IPPROTO_IP, libc::IP_TOS) => Some(*data),
+            (libc::IPPROTO_IPV6, libc::IPV6_TCLASS) => {
+                Some(data.cast::<i32>().read_unaligned() as u8)
+            }
+            _ => None,
+        }
     }
 }

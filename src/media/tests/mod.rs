@@ -11,6 +11,7 @@ mod relaying;
 mod reports;
 mod rooms;
 mod sealed;
+mod sealed_rooms;
 mod thieves;
 
 use super::control::{Command, Event, Far, Figures, Music};
