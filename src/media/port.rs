@@ -239,9 +239,10 @@ impl Port {
     }
 
     /// What is relayed to it gives way to what we have it hear, and to a key that is pressed in our
-    /// own stream: one that ends in another would be two.
+    /// own stream: one that ends in another would be two. A room is in our own stream already.
     pub(super) fn close(&mut self) {
-        let pressed = self.presses.as_ref().is_some_and(|presses| presses.is_amid_ours());
+        let presses = self.presses.as_ref().filter(|_| self.room.is_none());
+        let pressed = presses.is_some_and(|presses| presses.is_amid_ours());
         self.closed = self.playing.is_some() || self.plays_tones() || pressed;
     }
 

@@ -211,6 +211,9 @@ impl Voice {
             return self.gather(at, far, (marker, is_new), (audio, from, length), out);
         }
         if far.ptime == 20 || far.codec == Codec::Opus {
+            // Of packets that were longer before.
+            self.pack.clear();
+            self.frames.clear();
             let header = self.header(far.payload, self.timestamp, marker);
             return out.push(self.packet(at, header, (Arc::clone(audio), from, length)));
         }

@@ -94,6 +94,21 @@ fn a_key_that_is_pressed_while_the_other_hears_a_beep_reaches_them_once() {
     }
 }
 
+/// A room is one stream, and goes on beside the key.
+#[test]
+fn whoever_is_told_of_a_key_in_a_room_misses_nothing_of_the_room() {
+    let wide = Far { payload: 9, codec: Codec::G722, ..far(FAR[1]) };
+    let mut world = talking([far(FAR[0]), wide]);
+    let mut all = Vec::new();
+    for n in 0..30 {
+        let said = if (4..12).contains(&n) { held('7', 15, n - 4) } else { voice(11 + n) };
+        all.extend(step(&mut world, said));
+    }
+    assert_eq!(presses(&all).len(), 1);
+    let sound = all.iter().filter(|came| !came.1).count();
+    assert_eq!(sound, 30, "20 ms at a time");
+}
+
 /// What begins with a `*` is a code of ours, and nobody's key.
 #[test]
 fn a_code_that_is_keyed_in_amid_a_beep_reaches_nobody_but_us() {
