@@ -416,6 +416,38 @@ fn packets_of_opus_are_as_long_as_the_far_end_wants() {
     }
 }
 
+/// The same of what is encoded while it is said.
+#[test]
+fn a_room_is_heard_in_packets_of_opus_of_any_length() {
+    for (ptime, cbr) in [(10, false), (30, false), (50, true), (60, true)] {
+        let mut phones = [Phone::new(0, Codec::Opus, 500.0), Phone::new(1, Codec::Pcma, 1_300.0)];
+        let mut world = bridged(&mut phones);
+        let opus = Terms { cbr, ..Terms::default() };
+        let far = Far { ptime, opus, ..with(FAR[0], Codec::Opus) };
+        world.command(Command::Agree { port: phones[0].port, far });
+        let mut lengths = Vec::new();
+        for _ in 0..100 {
+            for phone in &mut phones {
+                world.rtp(phone.port, phone.from, &mut phone.packet());
+            }
+            world.pass(20);
+            for frame in world.frames() {
+                let phone = phones.iter_mut().find(|phone| phone.port == frame.port).unwrap();
+                phone.hear(&frame);
+                if phone.codec == Codec::Opus {
+                    let millis = duration(frame.payload()).unwrap() / 48;
+                    lengths.push((millis as u8, frame.payload().len()));
+                }
+            }
+        }
+        assert!(lengths.len() >= 1_900 / usize::from(ptime), "{ptime} ms: {}", lengths.len());
+        assert!(lengths.iter().all(|length| length.0 == ptime), "{ptime} ms: {lengths:?}");
+        assert!(!cbr || lengths.iter().all(|length| length.1 == lengths[0].1), "{lengths:?}");
+        let heard = phones[0].hears(1_300.0);
+        assert!((5_000.0..6_800.0).contains(&heard), "{ptime} ms: {heard}");
+    }
+}
+
 #[test]
 fn tunes_are_played_in_every_codec() {
     for codec in Codec::ALL {
