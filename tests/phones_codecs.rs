@@ -4,6 +4,7 @@
 
 mod support;
 
+use pukar::media::sound::{Decoder, Encoder, WIDE};
 use pukar::wire::codec::Codec;
 use serde_json::Value;
 use std::ops::Range;
@@ -11,9 +12,10 @@ use support::agents::{OLD_PHONE, READY, REGISTERS, SECRET, agent};
 use support::duet::End;
 use support::linphone::Linphone;
 use support::phone::{Heard, Phone};
+use support::score::Said;
 use support::street::{CALLER, PHONE, Street};
 use support::switch::{HELPLINE, Switch};
-use support::{talk, tone};
+use support::{talk, tone, voice};
 
 /// Pieces of what is heard that are judged: at least, and too many. On a busy machine telephones
 /// themselves stutter, but never the half of a minute.
@@ -190,6 +192,32 @@ fn linphone_talks_with_baresip_in_every_pairing_of_codecs() {
 #[test]
 fn linphone_talks_with_linphone_in_every_pairing_of_codecs() {
     in_every_pairing(Phone::linphone, Phone::linphone);
+}
+
+/// What the score of a voice is good for.
+#[test]
+fn a_voice_that_is_faint_torn_narrow_late_or_anothers_is_not_good() {
+    let is_good = |said: &[i16], rate: usize, heard: &[i16], delay_ms: f64| {
+        let score = Said::new(said, rate).pieces(heard)[0];
+        Heard { score, delay_ms, level: 0.0, in_wide: rate > 8_000 }.is_good()
+    };
+    let (said, wide) = (voice::nth(1), voice::wide(1));
+    assert!(is_good(&said, 8_000, &said, 100.0) && is_good(&wide, 16_000, &wide, 100.0));
+    assert!(!is_good(&said, 8_000, &said, 500.0), "late");
+    assert!(!is_good(&said, 8_000, &voice::nth(2), 100.0), "another's");
+    assert!(!is_good(&wide, 16_000, &voice::wide(2), 100.0), "another's of wide band");
+    let faint: Vec<i16> = said.iter().map(|sample| sample / 2).collect();
+    assert!(!is_good(&said, 8_000, &faint, 100.0), "faint");
+    let torn: Vec<i16> = said
+        .chunks(160)
+        .zip(0..)
+        .flat_map(|(frame, n)| frame.iter().map(move |s| if n % 8 == 0 { 0 } else { *s }))
+        .collect();
+    assert!(!is_good(&said, 8_000, &torn, 100.0), "torn");
+    let (mut law, mut narrow) = (Vec::new(), Vec::new());
+    Encoder::new(Codec::Pcma, WIDE).encode(&wide, &mut law);
+    Decoder::new(Codec::Pcma, WIDE).decode(&law, &mut narrow);
+    assert!(!is_good(&wide, 16_000, &narrow, 100.0), "narrow");
 }
 
 /// A linphone that is set to one codec cannot be had by a switch that speaks the other three: what

@@ -4,7 +4,7 @@
 use super::agents::SECRET;
 use super::baresip::Baresip;
 use super::linphone::Linphone;
-use super::score::{self, Score};
+use super::score::{Said, Score};
 use super::street::Street;
 use super::tape::Tape;
 use super::{tone, voice};
@@ -19,7 +19,7 @@ const WIDE: usize = 16_000;
 /// Nothing is judged of the first moments in which two hear each other.
 const SETTLES: f64 = 0.5;
 /// Longer than any call of these is.
-const SAID_AGAIN: usize = 40;
+const SAID_AGAIN: usize = 50;
 /// What a voice may be under way. Jitter buffers of the telephone and of the switch are on it: 50
 /// to 150 ms are usual.
 const UNDER_WAY_MS: f64 = 400.0;
@@ -27,8 +27,8 @@ const UNDER_WAY_MS: f64 = 400.0;
 pub struct Phone {
     make: Make,
     pub codec: Codec,
-    narrow: Vec<i16>,
-    wide: Vec<i16>,
+    narrow: Said,
+    wide: Option<Said>,
     dir: PathBuf,
     calls: u32,
     /// What it is to say in this call, and to hear, needs wide band.
@@ -82,7 +82,7 @@ impl Phone {
         let says = dir.join("says.wav");
         symlink("narrow.wav", &says).unwrap();
         let phone = Baresip::plays(street, house, &account, (&says, codec.rate()));
-        Self::new(Make::Baresip(phone), codec, [narrow, wide], dir)
+        Self::new(Make::Baresip(phone), codec, [&narrow, &wide], dir)
     }
 
     /// The same of the other make.
@@ -101,10 +101,12 @@ impl Phone {
         save(&silence, NARROW, &vec![0; narrow.len()], NARROW);
         let account = user.map(|user| (user, SECRET));
         let phone = Linphone::knows(street, house, account, codec, &silence);
-        Self::new(Make::Linphone(phone), codec, [narrow, wide], dir)
+        Self::new(Make::Linphone(phone), codec, [&narrow, &wide], dir)
     }
 
-    fn new(make: Make, codec: Codec, [narrow, wide]: [Vec<i16>; 2], dir: PathBuf) -> Self {
+    fn new(make: Make, codec: Codec, [narrow, wide]: [&[i16]; 2], dir: PathBuf) -> Self {
+        let narrow = Said::new(narrow, NARROW);
+        let wide = (!wide.is_empty()).then(|| Said::new(wide, WIDE));
         let (calls, in_wide, before, told) = (0, false, 0.0, 0.0);
         Self { make, codec, narrow, wide, dir, calls, in_wide, before, told }
     }
@@ -144,7 +146,7 @@ impl Phone {
     /// From now on the two hear each other.
     #[allow(clippy::disallowed_methods)] // A telephone lives in real time.
     pub fn talks(&mut self) {
-        self.before = Tape::seconds_of(&self.tape(), self.codec);
+        self.before = recorded(&self.tape(), self.codec);
         let says = self.dir.join(if self.in_wide { "wide.wav" } else { "narrow.wav" });
         if let Make::Linphone(phone) = &mut self.make {
             self.told = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
@@ -177,7 +179,7 @@ impl Phone {
 
     /// How many pieces of the other it has heard; one that was begun is no piece.
     pub fn pieces(&self) -> usize {
-        let heard = Tape::seconds_of(&self.tape(), self.codec) - self.before - SETTLES;
+        let heard = recorded(&self.tape(), self.codec) - self.before - SETTLES;
         (heard / voice::SECONDS).ceil().max(0.0) as usize
     }
 
@@ -185,15 +187,15 @@ impl Phone {
     pub fn hears(&mut self, other: &Self, nth: usize) -> Heard {
         let from = self.before + SETTLES + nth as f64 * voice::SECONDS;
         let (tape, codec) = (self.tape(), self.codec);
-        let has_it = || Tape::seconds_of(&tape, codec) >= from + voice::SECONDS;
+        let has_it = || recorded(&tape, codec) >= from + voice::SECONDS;
         match &mut self.make {
             Make::Baresip(phone) => phone.awaits(has_it, "recorded enough"),
             Make::Linphone(phone) => phone.awaits(has_it, "recorded enough"),
         }
-        let tape = Tape::read(&tape, codec).expect("a recording");
-        let (rate, said) = if self.in_wide { (WIDE, &other.wide) } else { (NARROW, &other.narrow) };
-        let score = score::pieces(said, &tape.part(from, voice::SECONDS, rate), rate)[0];
-        let heard = tape.moment(from + score.at as f64 / rate as f64);
+        let tape = Tape::open(&tape, codec).expect("a recording");
+        let said = other.wide.as_ref().filter(|_| self.in_wide).unwrap_or(&other.narrow);
+        let score = said.pieces(&tape.part(from, voice::SECONDS, said.rate))[0];
+        let heard = tape.moment(from + score.at as f64 / said.rate as f64);
         let delay_ms = (heard - other.began()).rem_euclid(voice::SECONDS) * 1_000.0;
         let level = match (&other.make, &self.make) {
             (Make::Linphone(_), _) if other.codec == Codec::G722 => -6.0,
@@ -211,7 +213,7 @@ impl Phone {
         match &self.make {
             // It writes down what it says, from the first sample of its sentence on.
             Make::Baresip(phone) => {
-                let tape = Tape::read(&phone.tape("enc"), self.codec);
+                let tape = Tape::open(&phone.tape("enc"), self.codec);
                 tape.expect("a recording").moment(0.0)
             }
             Make::Linphone(_) => self.told,
@@ -234,9 +236,12 @@ impl Heard {
     /// good telephone; of what wide band adds, codecs keep the loudness and leave out some of the
     /// fine structure, Opus as linphone has it the most. Where all of it is gone, that is 20.
     pub fn is_good(&self) -> bool {
-        let (distance, broken) = if self.in_wide { (9.0, 0.25) } else { (4.0, 0.05) };
+        let (distance, broken) = if self.in_wide { (11.0, 0.4) } else { (5.0, 0.05) };
         let score = &self.score;
-        (score.level - self.level).abs() < 2.0 && score.distance < distance && score.broken < broken
+        self.delay_ms < UNDER_WAY_MS
+            && (score.level - self.level).abs() < 2.0
+            && score.distance < distance
+            && score.broken < broken
     }
 }
 
@@ -246,6 +251,11 @@ impl Display for Heard {
         let ms = self.delay_ms;
         write!(f, "{ms:.0} ms, level {level:.1}, distance {distance:.1}, broken {broken:.2}")
     }
+}
+
+/// In seconds.
+fn recorded(path: &Path, codec: Codec) -> f64 {
+    Tape::open(path, codec).map_or(0.0, |tape| tape.seconds())
 }
 
 /// As `audio_codecs` of baresip has it.

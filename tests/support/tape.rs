@@ -4,57 +4,43 @@
 use pukar::wire::codec::Codec;
 use std::f64::consts::PI;
 use std::fs::File;
-use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 const HEADER: usize = 44;
 
 pub struct Tape {
+    file: File,
     /// Samples a second.
     rate: usize,
-    samples: Vec<i16>,
+    /// Octets of a sample of all channels.
+    size: usize,
+    /// Samples that were on it when it was opened.
+    length: usize,
     /// When the newest was written, in seconds of the wall clock.
     newest: f64,
 }
 
-/// What its header says: samples a second, and octets of a sample of all channels. linphone writes
-/// the header when the call is over; until then there is one channel, of the rate of its `codec`.
-fn form(header: &[u8], codec: Codec) -> (usize, usize) {
-    let word = |at: usize| u32::from_le_bytes([0, 1, 2, 3].map(|n| header[at + n])) as usize;
-    match word(24) {
-        0 => (codec.rate() as usize, 2),
-        rate => (rate, 2 * usize::from(header[22])),
-    }
-}
-
 impl Tape {
-    /// `None`: there is nothing on it yet.
-    pub fn read(path: &Path, codec: Codec) -> Option<Self> {
+    /// `None`: there is nothing on it yet. linphone writes the header when the call is over; until
+    /// then there is one channel, of the rate of its `codec`.
+    pub fn open(path: &Path, codec: Codec) -> Option<Self> {
         let file = File::open(path).ok()?;
-        let about = file.metadata().ok()?;
-        let mut bytes = Vec::new();
-        file.take(about.len()).read_to_end(&mut bytes).ok()?;
-        let (rate, size) = form(bytes.get(..HEADER)?, codec);
-        let left = |sample: &[u8]| i16::from_le_bytes([sample[0], sample[1]]);
-        let samples = bytes[HEADER..].chunks_exact(size).map(left).collect();
-        let newest = about.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_secs_f64();
-        Some(Self { rate, samples, newest })
-    }
-
-    /// Of a file that may still grow, without what is on it.
-    pub fn seconds_of(path: &Path, codec: Codec) -> f64 {
         let mut header = [0; HEADER];
-        let Ok(mut file) = File::open(path) else { return 0.0 };
-        let (Ok(()), Ok(about)) = (file.read_exact(&mut header), file.metadata()) else {
-            return 0.0;
+        file.read_exact_at(&mut header, 0).ok()?;
+        let (rate, size) = match u32::from_le_bytes(header[24..28].try_into().ok()?) {
+            0 => (codec.rate(), 2),
+            rate => (rate, 2 * usize::from(header[22])),
         };
-        let (rate, size) = form(&header, codec);
-        (about.len() as usize - HEADER) as f64 / (rate * size) as f64
+        let about = file.metadata().ok()?;
+        let length = (about.len() as usize - HEADER) / size;
+        let newest = about.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_secs_f64();
+        Some(Self { file, rate: rate as usize, size, length, newest })
     }
 
     pub fn seconds(&self) -> f64 {
-        self.samples.len() as f64 / self.rate as f64
+        self.length as f64 / self.rate as f64
     }
 
     /// When it came to this place, which is counted in seconds from the beginning.
@@ -62,14 +48,15 @@ impl Tape {
         self.newest - (self.seconds() - seconds)
     }
 
-    /// So many seconds from a place on, at a rate that its own is a multiple of.
+    /// So many seconds from a place on, of the first channel, at a rate that its own is a multiple
+    /// of.
     pub fn part(&self, from: f64, seconds: f64, rate: usize) -> Vec<i16> {
         assert!(self.rate.is_multiple_of(rate), "{} samples a second", self.rate);
         let times = self.rate / rate;
         let from = (from * self.rate as f64) as usize;
-        let places = (0..(seconds * rate as f64) as usize).map(|n| from + n * times);
+        let count = (seconds * rate as f64) as usize;
         if times == 1 {
-            return places.map(|place| self.samples[place]).collect();
+            return self.samples(from, count);
         }
         // A windowed sinc that ends short of half the lower rate.
         let reach = 16 * times as isize;
@@ -80,12 +67,23 @@ impl Tape {
             sinc / PI * (0.5 + 0.5 * (PI * at / (reach + 1) as f64).cos())
         };
         let taps: Vec<f64> = (-reach..=reach).map(tap).collect();
-        let reach = reach as usize;
-        let lower = |place: usize| {
-            let (first, skipped) = (place.saturating_sub(reach), reach.saturating_sub(place));
-            let around = self.samples[first..].iter().zip(&taps[skipped..]);
-            around.map(|(sample, tap)| f64::from(*sample) * tap).sum::<f64>() as i16
-        };
-        places.map(lower).collect()
+        let around = self.samples(from - reach as usize, count * times + taps.len());
+        let windows = around.windows(taps.len()).step_by(times).take(count);
+        windows.map(|window| dot(window, &taps) as i16).collect()
     }
+
+    /// What is not there is silence.
+    fn samples(&self, from: usize, count: usize) -> Vec<i16> {
+        let mut bytes = vec![0; count * self.size];
+        let (mut read, at) = (0, HEADER + from * self.size);
+        while let Ok(more @ 1..) = self.file.read_at(&mut bytes[read..], (at + read) as u64) {
+            read += more;
+        }
+        let first = |sample: &[u8]| i16::from_le_bytes([sample[0], sample[1]]);
+        bytes.chunks_exact(self.size).map(first).collect()
+    }
+}
+
+fn dot(samples: &[i16], taps: &[f64]) -> f64 {
+    samples.iter().zip(taps).map(|(sample, tap)| f64::from(*sample) * tap).sum()
 }

@@ -6,7 +6,7 @@ use pukar::wire::wav;
 use std::f64::consts::{PI, TAU};
 
 /// How long each of them is.
-pub const SECONDS: f64 = 2.25;
+pub const SECONDS: f64 = 1.75;
 /// Who says different ones is not taken for another.
 const SENTENCES: [&str; 8] =
     ["welcome", "busy", "closed", "cb_ok", "rec", "full", "fail", "cb_offer"];
@@ -21,8 +21,8 @@ pub fn nth(n: usize) -> Vec<i16> {
     let prompts = concat!(env!("CARGO_MANIFEST_DIR"), "/prompts/hi/");
     let file = std::fs::read(format!("{prompts}{name}.wav")).unwrap();
     let mut samples = wav::read(&file).unwrap();
-    samples.truncate(16_000);
-    samples.resize(18_000, 0);
+    samples.truncate(12_000);
+    samples.resize(14_000, 0);
     samples
 }
 
@@ -37,7 +37,7 @@ pub fn wide(n: usize) -> Vec<i16> {
         let inside = time * 4.0 - syllable;
         let note = lowest + 23.0 * (syllable * step % 7.0) + 30.0 * inside;
         phase += note / RATE;
-        if syllable >= 8.0 {
+        if syllable >= 6.0 {
             return 0;
         }
         let harmonics = 1..=(6_800.0 / note) as u32;
