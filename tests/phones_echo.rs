@@ -19,8 +19,8 @@ const RATE: usize = NARROW as usize;
 const FRAME: usize = RATE / 50;
 const PACE: Duration = Duration::from_millis(20);
 /// Packets in each try. SIPp hangs up by itself after the last.
-const PACKETS: usize = 300;
-const TRIES: usize = 4;
+const PACKETS: usize = 220;
+const TRIES: usize = 6;
 /// What an echo may take, there and back. Packets that are only relayed wait for nothing; a room
 /// has a jitter buffer in each direction, which on a busy machine is deep: 80 to 140 ms are usual.
 const RELAYED_MS: f64 = 60.0;
@@ -77,9 +77,9 @@ impl Echo {
         }
     }
 
-    /// The score of the last five seconds, and for how many milliseconds they were under way.
+    /// The worse score of the last two sentences, and for how many milliseconds it was under way.
     fn judge(&self) -> Option<(Score, f64)> {
-        let from = self.heard.len().saturating_sub(5 * RATE);
+        let from = self.heard.len().saturating_sub(2 * self.said.len());
         let score = score::judge(&self.said, &self.heard[from..], RATE)?;
         let at = from + score.at;
         let moment = |times: &[Instant], sample: usize| {
