@@ -139,6 +139,7 @@ fn recorded(crowd: &Crowd, rate: u32, seconds: u64, (io, form): (MediaIo, Form))
     let (orders, inlet, thread) = record::start(Recorder {
         folder: folder.clone(),
         key: form.sealed.then(|| "correct horse battery staple".into()),
+        old_keys: Vec::new(),
         keep: None,
         holds: Holds::default(),
         clock,

@@ -181,9 +181,7 @@ impl Switch {
             call::Effect::Answered { call, agent } => self.answered(now, call, agent),
             call::Effect::Missed { call, agent, why } => self.missed(now, call, (agent, why), out),
             call::Effect::Released { call, agent } => self.released(now, call, agent),
-            call::Effect::Quiet { agent } => {
-                self.desk(now, |desk, cx, out| desk.quiet(cx, agent, out));
-            }
+            call::Effect::Quiet { agent } => self.quiet(now, agent),
             call::Effect::Begin(begun) => self.begin(now, *begun, out),
             call::Effect::Keyed { call, phone, act, digits } => {
                 let peer = self.peer_of(call);
@@ -206,6 +204,11 @@ impl Switch {
             }
             call::Effect::Fact(fact) => self.fact(now, What::Call(fact), out),
         }
+    }
+
+    /// This agent's phones have stopped to ring.
+    fn quiet(&mut self, now: Now, agent: AgentId) {
+        self.desk(now, |desk, cx, out| desk.quiet(cx, agent, out));
     }
 
     /// A caller waits no more: whoever hung up may come back to the place.

@@ -16,9 +16,9 @@ use crate::wire::rtp::{Header, Rtp};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Where a stream would be by now that had begun when the clock did, and had never paused. It is not
-/// asked how long packets are that take longer: those that are passed on may be shorter, and whoever
-/// is behind the clock by less than half a round, after eleven minutes of pauses, is in time.
+/// Where a stream would be by now that had begun when the clock did, and had never paused. That of
+/// longer packets is not asked for: those that are passed on may be shorter, and whoever is behind
+/// the clock by less than half a round, after eleven minutes of pauses, is in time.
 fn first_number(far: &Far, now: Instant) -> u16 {
     (now.0 / (u64::from(far.ptime.clamp(10, 20)) * 1_000)) as u16
 }
