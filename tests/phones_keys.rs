@@ -1,11 +1,13 @@
 //! Keys in the midst of a call, on real telephones: a colleague is asked unheard by the caller, has
-//! the call when the first one hangs up, or makes it a room of three.
+//! the call when the first one hangs up, or makes it a room of three. Keys of one way are those of
+//! another at the other end.
 
 mod support;
 
 use serde_json::json;
 use support::agents::{OLD_PHONE, READY, REGISTERS, SECRET, agent, lives_in};
 use support::baresip::Baresip;
+use support::linphone::Linphone;
 use support::street::{OTHER_PHONE, PHONE};
 use support::switch::{HELPLINE, Switch};
 use support::talk::{self, AGENT_TONE, CALLER_TONE};
@@ -67,4 +69,17 @@ fn three_phones_talk_with_one_another() {
     for (phone, own) in [(&caller, CALLER_TONE), (&op1, AGENT_TONE), (&op2, SECOND_TONE)] {
         assert_eq!(tone::seconds(&phone.recording(), own), 0.0, "{own} Hz heard itself");
     }
+}
+
+#[test]
+fn what_linphone_keys_in_by_sip_info_comes_to_baresip_beside_its_sound() {
+    let mut switch = talk::switch("");
+    let mut agent = Linphone::informs(&switch.street, PHONE, ("op1", SECRET), AGENT_TONE);
+    talk::until_registered(&mut switch);
+    let mut caller = talk::caller(&switch.street);
+    talk::call(&mut switch, &mut caller);
+    agent.command("5");
+    assert_eq!(caller.until("CALL_DTMF_START")["param"], "5");
+    caller.command("hangup", "");
+    switch.until_ended(1);
 }

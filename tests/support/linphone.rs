@@ -24,6 +24,8 @@ struct Manner<'a> {
     /// The only one of the switch's codecs that it knows; `None`: all.
     codec: Option<Codec>,
     plays: &'a Path,
+    /// Its keys are SIP INFO.
+    informs: bool,
 }
 
 /// The RTP port is none that a baresip takes: those are bound to every address, and what is meant
@@ -39,6 +41,8 @@ guess_hostname=0
 default_proxy=0
 register_only_when_network_is_up=0
 media_encryption=none
+use_info=INFO
+use_rfc2833=EVENTS
 [rtp]
 audio_rtp_port=31000
 bind_address=IP
@@ -60,8 +64,16 @@ impl Linphone {
     pub fn start(street: &Street, house: u8, account: (&str, &str), hertz: u32, tcp: bool) -> Self {
         let wav = street.folder(&format!("linphone-{house}")).join("tone.wav");
         tone::write(&wav, hertz, TONE_SECONDS);
-        let manner = Manner { account, registers: true, tcp, codec: None, plays: &wav };
-        Self::with(street, house, &manner)
+        let (registers, codec, informs) = (true, None, false);
+        Self::with(street, house, &Manner { account, registers, tcp, codec, plays: &wav, informs })
+    }
+
+    /// The same, and its keys are SIP INFO.
+    pub fn informs(street: &Street, house: u8, account: (&str, &str), hertz: u32) -> Self {
+        let wav = street.folder(&format!("linphone-{house}")).join("tone.wav");
+        tone::write(&wav, hertz, TONE_SECONDS);
+        let (registers, tcp, codec, informs) = (true, false, None, true);
+        Self::with(street, house, &Manner { account, registers, tcp, codec, plays: &wav, informs })
     }
 
     /// A phone that knows one codec, and plays this file. With an account it registers and answers
@@ -74,8 +86,8 @@ impl Linphone {
         plays: &Path,
     ) -> Self {
         let (registers, account) = (account.is_some(), account.unwrap_or(("9876543210", "")));
-        let manner = Manner { account, registers, tcp: false, codec: Some(codec), plays };
-        Self::with(street, house, &manner)
+        let (tcp, codec, informs) = (false, Some(codec), false);
+        Self::with(street, house, &Manner { account, registers, tcp, codec, plays, informs })
     }
 
     fn with(street: &Street, house: u8, manner: &Manner) -> Self {
@@ -90,6 +102,8 @@ impl Linphone {
             .replace("IP", &street.ip(house).to_string())
             .replace("TRANSPORT", if tcp { "tcp" } else { "udp" })
             .replace("REGISTERS", if manner.registers { "1" } else { "0" })
+            .replace("INFO", if manner.informs { "1" } else { "0" })
+            .replace("EVENTS", if manner.informs { "0" } else { "1" })
             .replace("USER", user)
             .replace("SECRET", secret);
         let config = config + &manner.codec.map(only).unwrap_or_default();
