@@ -59,12 +59,12 @@ fn supervise(args: &RunArgs) -> Result<(), Fault> {
 }
 
 fn load(args: LoadArgs) -> Result<(), Fault> {
+    // Each phone has two sockets of its own; what is too few is told when they are.
+    let _ = shell::raise_open_files();
     if args.chaos {
         return chaos::chaos(&args);
     }
     let plan = args.plan().map_err(Fault::usage)?;
-    // Each phone has two sockets of its own; what is too few is told when they are.
-    let _ = shell::raise_open_files();
     let report = load::run(&plan, &mut |progress| eprintln!("{progress}"))?;
     match args.json {
         true => println!("{}", report.to_json()),

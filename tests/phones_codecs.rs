@@ -20,8 +20,10 @@ use support::{talk, tone, voice};
 /// Pieces of what is heard that are judged: at least, and at most.
 const PIECES: RangeInclusive<usize> = 2..=7;
 /// On a busy machine telephones themselves stutter, and a linphone that has once begun goes on with
-/// it: then they call again.
+/// it: then they call again, but not more of them than this. Whoever hears nothing at all does not
+/// stutter.
 const TRIES: usize = 3;
+const AGAIN: usize = 2;
 
 /// Starts a telephone of one make or the other.
 type Start = fn(&Street, u8, Option<&str>, Codec, usize) -> Phone;
@@ -33,6 +35,8 @@ struct Stage {
     callers: Vec<Phone>,
     agents: Vec<Phone>,
     calls: usize,
+    /// Pairs that called each other once more.
+    again: usize,
 }
 
 /// A caller, and the agent that is called.
@@ -92,7 +96,7 @@ impl Stage {
             let fact = switch.until("phone.bound", bound);
             missing.retain(|user| fact["user"] != user.as_str());
         }
-        Self { switch, callers, agents, calls: 0 }
+        Self { switch, callers, agents, calls: 0, again: 0 }
     }
 
     /// Each caller talks with an agent, all at the same time.
@@ -139,6 +143,7 @@ impl Stage {
         let (caller, agent) = (&mut self.callers[path.pair.0], &mut self.agents[path.pair.1]);
         let (from, to) = if path.to_agent { (caller, agent) } else { (agent, caller) };
         let last = to.hears(from, path.first + path.heard.len());
+        assert!(!last.is_deaf(), "{}: {last}", self.name(path));
         path.heard.push(last);
         let good = path.heard.iter().filter(|heard| heard.is_good()).count();
         let all = path.heard.len();
@@ -168,7 +173,8 @@ impl Stage {
             if not_good.is_empty() {
                 return;
             }
-            assert!(tried < TRIES, "{not_good:?}");
+            self.again += not_good.len();
+            assert!(tried < TRIES && self.again <= AGAIN, "{not_good:?}");
             self.begin(&not_good);
             pairs = not_good;
         }

@@ -1,6 +1,6 @@
 //! The missed-call desk: callers with whom nobody talked, because they hung up, were turned away or
 //! lost, or could not be called back; once each by number, until somebody has talked with them, or
-//! for three months. Whoever wants to call one claims it first, so that no two do.
+//! for three months after they were missed last. Whoever wants to call one claims it first, so that no two do.
 
 use super::Outcome;
 use super::conversation::Call;
@@ -14,6 +14,8 @@ pub struct Missed {
     people: BTreeMap<String, Person>,
     /// The same by the time at which they were first missed.
     by_age: BTreeSet<(Instant, String)>,
+    /// And by that at which they were missed last, or somebody was at it.
+    by_news: BTreeSet<(Instant, String)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +23,7 @@ pub struct Person {
     /// Of their last call; the arrival is that of the first.
     pub origin: Origin,
     since: Instant,
+    last: Instant,
     /// Calls in which they were not answered.
     pub times: u32,
     /// Who has taken it on, ever since when; empty: nobody.
@@ -30,6 +33,16 @@ pub struct Person {
     said_by: String,
     /// The call that calls them back just now, or will.
     pub calling: Option<CallId>,
+}
+
+impl Person {
+    fn is_claimed(&self, now: Instant) -> bool {
+        !self.claimed_by.is_empty() && now.since(self.claimed_at) < limits::CLAIM_KEPT
+    }
+
+    fn is_called(&self, now: Instant) -> bool {
+        self.calling.is_some() || self.is_claimed(now)
+    }
 }
 
 impl Missed {
@@ -59,12 +72,14 @@ impl Missed {
                 let arrived = person.origin.arrived.min(origin.arrived);
                 person.origin = Origin { arrived, ..origin };
                 person.times += 1;
+                self.is_news(&number, now);
             }
             None => {
                 let (claimed_by, said_by) = (String::new(), String::new());
                 let person = Person {
                     origin,
                     since: now,
+                    last: now,
                     times: 1,
                     claimed_by,
                     claimed_at: now,
@@ -73,6 +88,7 @@ impl Missed {
                 };
                 self.people.insert(number.clone(), person);
                 self.by_age.insert((now, number.clone()));
+                self.by_news.insert((now, number.clone()));
             }
         }
         tell(io, &number, MissedNews::Abandoned { parent, why });
@@ -83,12 +99,24 @@ impl Missed {
         }
     }
 
-    /// Lets go of those who were missed too long ago.
+    /// Lets go of those who were missed too long ago, but for whom somebody calls just now, or has
+    /// said that they will.
     pub fn expire(&mut self, io: &mut Io) {
         let now = io.cx.now.instant;
-        let is_over = |(since, _): &&(Instant, String)| now.since(*since) >= limits::MISSED_KEPT;
-        while let Some((_, oldest)) = self.by_age.first().filter(is_over).cloned() {
-            self.close(io, &oldest, MissedNews::Closed { by: String::new() });
+        let is_over = |(last, _): &&(Instant, String)| now.since(*last) >= limits::MISSED_KEPT;
+        while let Some((_, oldest)) = self.by_news.first().filter(is_over).cloned() {
+            match self.people.get(&oldest).is_some_and(|person| person.is_called(now)) {
+                true => self.is_news(&oldest, now),
+                false => _ = self.close(io, &oldest, MissedNews::Closed { by: String::new() }),
+            }
+        }
+    }
+
+    fn is_news(&mut self, number: &str, now: Instant) {
+        if let Some(person) = self.people.get_mut(number) {
+            self.by_news.remove(&(person.last, number.into()));
+            person.last = now;
+            self.by_news.insert((now, number.into()));
         }
     }
 
@@ -102,9 +130,8 @@ impl Missed {
         (by, asker): (&str, &str),
     ) -> Result<(), String> {
         let person = self.people.get(number).ok_or_else(|| unknown(number))?;
-        let is_kept = now.since(person.claimed_at) < limits::CLAIM_KEPT;
         let is_own = person.claimed_by == by && (asker == by || asker == person.said_by);
-        if is_kept && !person.claimed_by.is_empty() && !is_own {
+        if person.is_claimed(now) && !is_own {
             return Err(format!("{number} is claimed by {}", person.claimed_by));
         }
         Ok(())
@@ -184,6 +211,7 @@ impl Missed {
     pub fn close(&mut self, io: &mut Io, number: &str, news: MissedNews) -> bool {
         let Some(person) = self.people.remove(number) else { return false };
         self.by_age.remove(&(person.since, number.into()));
+        self.by_news.remove(&(person.last, number.into()));
         tell(io, number, news);
         true
     }

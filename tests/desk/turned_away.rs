@@ -280,6 +280,37 @@ fn whoever_was_missed_three_months_ago_and_called_by_nobody_is_on_the_list_no_lo
     assert!(missed(&stage).contains(&over), "and whoever keeps a list of them hears it");
 }
 
+/// They are owed a call since the last time.
+#[test]
+fn whoever_was_missed_again_or_is_claimed_stays_on_the_list() {
+    const DAY: u64 = 86_400;
+    let mut stage = Stage::new(DESK);
+    let misses = |stage: &mut Stage, from: &str| {
+        let gone = stage.dial(from, "181", "");
+        stage.wait(secs(8));
+        stage.hang_up(&gone);
+    };
+    let is_listed = |stage: &mut Stage, from: &str| {
+        let act = MissedAct::Claim { by: "asha".into() };
+        stage.ask(Verb::Missed { number: from.into(), act });
+        stage.replies.pop().unwrap().is_ok()
+    };
+    misses(&mut stage, "9826000001");
+    stage.wait(secs(80 * DAY));
+    misses(&mut stage, "9826000001");
+    misses(&mut stage, "9826000002");
+    stage.wait(secs(11 * DAY));
+    misses(&mut stage, "9826000003");
+    assert!(is_listed(&mut stage, "+919826000001"), "they were missed eleven days ago");
+    // One is claimed a minute before it would go, and the other is not.
+    stage.wait(secs(79 * DAY - 60));
+    assert!(is_listed(&mut stage, "+919826000001"));
+    stage.wait(secs(120));
+    misses(&mut stage, "9826000004");
+    assert!(is_listed(&mut stage, "+919826000001"));
+    assert!(!is_listed(&mut stage, "+919826000002"));
+}
+
 #[test]
 fn whoever_comes_back_has_the_place_whichever_queue_of_the_line_they_had_got_to() {
     let mut stage = Stage::new(DESK);

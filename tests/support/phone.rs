@@ -232,6 +232,11 @@ impl Display for Phone {
 }
 
 impl Heard {
+    /// Nothing comes through, or something else, or it comes more than a piece late.
+    pub fn is_deaf(&self) -> bool {
+        self.score.level < self.level - 15.0
+    }
+
     /// The voice comes in time, is as loud as it was, without holes, and its spectrum is that of a
     /// good telephone; of what wide band adds, codecs keep the loudness and leave out some of the
     /// fine structure, Opus as linphone has it the most. Where all of it is gone, that is 20.
