@@ -1,6 +1,7 @@
 //! The missed-call desk: callers with whom nobody talked, because they hung up, were turned away or
 //! lost, or could not be called back; once each by number, until somebody has talked with them, or
-//! for three months after they were missed last. Whoever wants to call one claims it first, so that no two do.
+//! for three months after they were missed last. Whoever wants to call one claims it first, so that
+//! no two do.
 
 use super::Outcome;
 use super::conversation::Call;
