@@ -9,7 +9,7 @@ use super::purge;
 use super::verify::Ranges;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Numbers by the name of a store.
 type Named = BTreeMap<String, Ranges>;
@@ -23,7 +23,6 @@ struct Known {
     until: Value,
     by: Option<Value>,
     count: u64,
-    seqs: Ranges,
     /// What had not come to a store, proof by proof, and all of that proof: to whom it does not
     /// name nothing of it had.
     never_came: Vec<(Named, Ranges)>,
@@ -72,12 +71,12 @@ impl Known {
             *by = json!("several");
         }
         self.count += proof["count"].as_u64().unwrap_or(0);
-        self.seqs.join(seqs.clone());
         self.never_came.push((purge::never_came(proof), seqs));
     }
 
     fn told(self, (of, table): (String, String)) -> Value {
-        let Self { proofs, from, until, by, count, seqs, never_came, digest } = self;
+        let Self { proofs, from, until, by, count, never_came, digest } = self;
+        let seqs = Ranges::all_of(never_came.iter().map(|(_, all)| all));
         let mut told = json!({
             "purged_at": until,
             "purged_by": by,
@@ -93,10 +92,11 @@ impl Known {
         if !of.is_empty() {
             told["of"] = json!(of);
         }
-        for name in never_came.iter().flat_map(|(named, _)| named.keys()) {
-            let mut never = Ranges::default();
-            never_came.iter().for_each(|(of, all)| never.join(of.get(name).unwrap_or(all).clone()));
-            purge::name_never_came(&mut told, name, &never);
+        // Each store once, however many of the proofs name it.
+        let names: BTreeSet<_> = never_came.iter().flat_map(|(named, _)| named.keys()).collect();
+        for name in names {
+            let never = never_came.iter().map(|(named, all)| named.get(name).unwrap_or(all));
+            purge::name_never_came(&mut told, name, &Ranges::all_of(never));
         }
         told
     }
@@ -105,6 +105,8 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shell::clock::Patience;
+    use std::time::Duration;
 
     fn lines(text: &[u8]) -> Vec<Value> {
         let text = std::str::from_utf8(text).unwrap();
@@ -118,6 +120,22 @@ mod tests {
             proof["never_came_to"] = never;
         }
         format!("{proof}\n")
+    }
+
+    /// Whoever has something to prove meanwhile waits for seconds at most.
+    #[test]
+    fn thousands_of_proofs_that_name_several_stores_are_one_within_seconds() {
+        let one = |n: u32| {
+            let never = json!({"a": format!("{}", n * 4), "b": "", "c": format!("{}", n * 4 + 1)});
+            proof("outbox", n, &format!("{}-{}", n * 4, n * 4 + 1), Some(never))
+        };
+        let file: String = (1..=5_000).map(one).collect();
+        let patience = Patience::of(Duration::from_secs(10));
+        let left = joined(file.as_bytes());
+        assert!(!patience.is_over(), "joining each with each takes minutes");
+        let left = lines(&left);
+        let never = Ranges::read(left[0]["never_came_to"]["c"].as_str().unwrap()).unwrap();
+        assert_eq!((left.len(), never.count(), never.last()), (2_501, 2_500, Some(10_001)));
     }
 
     /// What verify and a store that comes later ask of proofs is the same of what is left of them.

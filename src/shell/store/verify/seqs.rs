@@ -32,16 +32,21 @@ impl Ranges {
     }
 
     pub fn join(&mut self, other: Self) {
-        self.0.extend(other.0);
-        self.0.sort_unstable();
+        *self = Self::all_of([&*self, &other]);
+    }
+
+    /// Of many at once, in the time that sorting them takes.
+    pub fn all_of<'r>(many: impl IntoIterator<Item = &'r Self>) -> Self {
+        let mut ranges: Vec<_> = many.into_iter().flat_map(|ranges| &ranges.0).copied().collect();
+        ranges.sort_unstable();
         let mut joined = Vec::<(u64, u64)>::new();
-        for (first, last) in self.0.drain(..) {
+        for (first, last) in ranges {
             match joined.last_mut() {
                 Some((_, end)) if first <= end.saturating_add(1) => *end = last.max(*end),
                 _ => joined.push((first, last)),
             }
         }
-        self.0 = joined;
+        Self(joined)
     }
 
     /// The greatest of them.

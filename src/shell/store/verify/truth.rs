@@ -165,11 +165,8 @@ impl Rows {
 
     /// What was purged on its way to a store; for one that was not there yet, all that was.
     pub fn never_came_to(&self, store: &str) -> Ranges {
-        let (name, mut never) = (file_name(store), Ranges::default());
-        for (named, all) in &self.never_came {
-            never.join(named.get(&name).unwrap_or(all).clone());
-        }
-        never
+        let name = file_name(store);
+        Ranges::all_of(self.never_came.iter().map(|(named, all)| named.get(&name).unwrap_or(all)))
     }
 
     /// The number of the call that a leg is of.
