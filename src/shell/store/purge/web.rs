@@ -8,6 +8,7 @@ use crate::config::{Hold, Remote};
 use crate::shell::store::columns::{AGENT_STATES, CALLS};
 use crate::shell::store::proof::{self, Proof};
 use crate::shell::store::webhook::{Server, shown};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -23,12 +24,15 @@ pub fn purge(at: &Remote, store: &str, rules: &Rules, purged: &mut Purged) -> Re
         purged.left = Some(why.into());
         return Ok(());
     };
-    let Some(newest) = rules.newest() else { return Ok(()) };
+    let Some(newest) = rules.newest().map(|newest| day(&newest, rules)) else { return Ok(()) };
     if rules.wish.dry_run {
         purged.left = Some(format!("it would be asked to take out what came before {newest}"));
         return Ok(());
     }
-    let (body, key) = (wishes(store, rules).to_string(), key_of(store, rules));
+    let body = wishes(store, rules).to_string();
+    // The same for all who wish the same on one day: where an answer was lost, it is given again.
+    // On the next day more is too old.
+    let key = proof::hex(Sha256::digest(body.as_bytes()));
     let server = Server::of(asked, ANSWER_WITHIN)?;
     let answer = server.post("application/json", &key, body).map_err(|trouble| trouble.why)?;
     let told: Value = serde_json::from_str(&answer).unwrap_or_default();
@@ -60,34 +64,33 @@ pub fn purge(at: &Remote, store: &str, rules: &Rules, purged: &mut Purged) -> Re
         .map_err(|e| format!("{calls} calls and {states} states have gone, without proof: {e}"))
 }
 
-/// The same for all who wish the same on one day: where an answer was lost, it is given again. On
-/// the next day more is too old.
-fn key_of(store: &str, rules: &Rules) -> String {
-    let retention = &rules.settings.retention;
-    let before = rules.wish.before.as_deref().and_then(|before| before.get(..10));
-    let holds: Vec<Value> = retention.holds.iter().map(held).collect();
-    let rest = (rules.day_of(rules.now), retention.days, &retention.lines, before);
-    proof::hex(Sha256::digest(json!([store, rest, holds]).to_string().as_bytes()))
-}
-
-/// What it is sent: each rule with the first moment whose rows stay, a line's own before that of
-/// all others; and what is held, whatever its age. Legs go with their calls.
+/// What it is sent: each rule with the first day whose rows stay, a line's own before that of all
+/// others; and what is held, whatever its age. Legs go with their calls. Nothing is in it that is
+/// another a moment later, or by whom it is asked: a key may come with one body only.
 fn wishes(store: &str, rules: &Rules) -> Value {
     let lines = rules.settings.retention.lines.keys();
+    let before = |line: &str| rules.before(line).map(|before| day(&before, rules));
     let mut all: Vec<Value> = lines
-        .map(|line| json!({"table": CALLS.name, "line": line, "before": rules.before(line)}))
+        .map(|line| json!({"table": CALLS.name, "line": line, "before": before(line)}))
         .collect();
     for table in [CALLS.name, AGENT_STATES.name] {
-        all.push(json!({"table": table, "before": rules.before("")}));
+        all.push(json!({"table": table, "before": before("")}));
     }
     json!({
         "store": store,
-        "asked_at": format!("{:.3}", rules.now),
-        "asked_by": rules.wish.by,
+        "asked_on": rules.day_of(rules.now),
         "timezone": rules.settings.timezone,
         "rules": all,
         "holds": rules.settings.retention.holds.iter().map(held).collect::<Vec<_>>(),
     })
+}
+
+/// When the day of a moment began where the helpline is: what is younger stays until tomorrow.
+fn day(moment: &str, rules: &Rules) -> String {
+    let began = moment
+        .parse::<Timestamp>()
+        .and_then(|moment| Ok(moment.to_zoned(rules.zone.clone()).start_of_day()?.timestamp()));
+    began.map_or(moment.into(), |began| format!("{began:.3}"))
 }
 
 fn held(hold: &Hold) -> Value {

@@ -10,6 +10,8 @@ use sha2::{Digest, Sha256};
 const NOW: &str = "2026-11-22T12:00:00+05:30[Asia/Kolkata]";
 /// Calls 1 to 4 are older, and every state.
 const BEFORE: &str = "2023-11-14T22:13:25.000Z";
+/// Midnight in India before it.
+const DAY_BEFORE: &str = "2023-11-14T18:30:00.000Z";
 
 /// Two years for records and acts, and call 4 is held.
 fn settings(folder: &Folder, stores: &[config::Store]) -> config::Settings {
@@ -264,7 +266,7 @@ fn web(at: std::net::SocketAddr, path: &str) -> config::Remote {
 fn a_web_server_is_sent_the_rules_and_its_word_is_the_proof() {
     let folder = Folder::new("purge-web");
     let word = r#"{"calls": 7, "agent_states": 2, "held": 1}"#;
-    let (at, asked) = rude::says(&[word, "done!", word, word, word]);
+    let (at, asked) = rude::says(&[word, "done!", word, word, word, word]);
     let mut settings = settings(&folder, &[webhook(at)]);
     settings.retention.lines.insert("104".into(), None);
     let purged = |settings: &_, dry_run| purge_all(settings, "http", dry_run).remove(0);
@@ -280,10 +282,10 @@ fn a_web_server_is_sent_the_rules_and_its_word_is_the_proof() {
     assert!(head.to_lowercase().contains("authorization: bearer a-token-of-ours"), "{head}");
     let rules = json!([
         {"table": "calls", "line": "104", "before": null},
-        {"table": "calls", "before": BEFORE},
-        {"table": "agent_states", "before": BEFORE},
+        {"table": "calls", "before": DAY_BEFORE},
+        {"table": "agent_states", "before": DAY_BEFORE},
     ]);
-    assert_eq!((&body["rules"], &body["asked_by"]), (&rules, &json!("hema (uid 1)")));
+    assert_eq!((&body["rules"], &body["asked_on"]), (&rules, &json!("2026-11-22")));
     assert_eq!(body["holds"][0]["call"], format!("01HZ{:022}", 4));
     let told = proofs(&folder);
     assert_eq!((told.len(), &told[0]["count"], &told[1]["count"]), (2, &json!(7), &json!(2)));
@@ -296,10 +298,14 @@ fn a_web_server_is_sent_the_rules_and_its_word_is_the_proof() {
     // In the evening it has the same to say, and on the next day something new.
     let evening = NOW.replace("T12", "T21");
     let tomorrow = evening.replace("22T", "23T");
-    for (now, before, proofs_by_then) in
-        [(&evening, Some(BEFORE), 2), (&tomorrow, Some(BEFORE), 4), (&tomorrow, None, 6)]
-    {
-        let (store, by, before) = ("http".into(), "hema (uid 1)".into(), before.map(String::from));
+    let night = tomorrow.replace("T21", "T23");
+    for (now, before, proofs_by_then) in [
+        (&evening, Some(BEFORE), 2),
+        (&tomorrow, Some(BEFORE), 4),
+        (&tomorrow, None, 6),
+        (&night, None, 6),
+    ] {
+        let (store, by, before) = ("http".into(), now.clone(), before.map(String::from));
         let wish = Purge { store, before, dry_run: false, by, now: now.parse().unwrap() };
         assert!(!purge(&settings, &wish).unwrap()[0].failed);
         assert_eq!(proofs(&folder).len(), proofs_by_then, "{now}");
@@ -308,7 +314,13 @@ fn a_web_server_is_sent_the_rules_and_its_word_is_the_proof() {
         let mut lines = head.lines().map(str::to_ascii_lowercase);
         lines.find(|line| line.starts_with("idempotency-key: ")).expect("a key")
     };
-    let keys: Vec<String> = asked.lock().unwrap().iter().map(|(head, _)| key(head)).collect();
-    assert_eq!(keys[0], keys[2]);
+    let asked = asked.lock().unwrap();
+    let keys: Vec<String> = asked.iter().map(|(head, _)| key(head)).collect();
+    assert_eq!((keys.len(), &keys[0]), (6, &keys[2]));
+    // Many refuse a key that they know with another body.
+    for (one, other) in (0..6).flat_map(|one| (0..6).map(move |other| (one, other))) {
+        assert_eq!(keys[one] == keys[other], asked[one].1 == asked[other].1, "{one}, {other}");
+    }
+    assert_eq!(keys[4], keys[5], "two hours later the same rows are too old");
     assert!(keys[2] != keys[3] && keys[3] != keys[4], "{keys:?}");
 }
