@@ -321,6 +321,12 @@ pub fn is_of_another_key(error: &io::Error) -> bool {
     why == Some(&seal::Error::OtherKey)
 }
 
+/// The same, or that there is none.
+pub fn wants_a_key(error: &io::Error) -> bool {
+    let has_none = || error.get_ref().is_some_and(|why| why.to_string() == NO_KEY);
+    is_of_another_key(error) || has_none()
+}
+
 /// What a file is, by its name.
 pub fn form(path: &Path) -> Form {
     path.file_name().and_then(|name| Form::of(name.to_str()?)).unwrap_or_default()

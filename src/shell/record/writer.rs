@@ -51,6 +51,22 @@ pub struct Live {
     end: Option<(Instant, Instant)>,
 }
 
+/// What is opened by the first of some keys that fits. A trouble that another key would not mend is
+/// told at once: whatever it was may be over by then, and something would begin under an old key.
+pub fn by_first_of<'k, T>(
+    keys: impl Iterator<Item = Option<&'k str>>,
+    mut open: impl FnMut(Option<&str>) -> io::Result<T>,
+) -> io::Result<T> {
+    let mut first = None;
+    for key in keys {
+        match open(key) {
+            Err(why) if growing::wants_a_key(&why) => first = first.or(Some(why)),
+            opened => return opened,
+        }
+    }
+    Err(first.unwrap_or_else(|| io::Error::other(growing::NO_KEY)))
+}
+
 impl Writer {
     pub fn run(mut self) {
         self.orphans = file::left_behind(&self.config.folder);
@@ -176,9 +192,7 @@ impl Writer {
     /// Under the key in force, or that before it which another process had begun it with: it is one
     /// recording then, and its seals are as good as they were.
     fn go_on(&self, path: &Path) -> io::Result<Growing> {
-        let first = Growing::open(path, self.config.key.as_deref());
-        let before = self.config.keys().skip(1);
-        first.or_else(|why| before.flat_map(|key| Growing::open(path, key).ok()).next().ok_or(why))
+        by_first_of(self.config.keys(), |key| Growing::open(path, key))
     }
 
     /// Nobody can go on with what was begun under a key that nobody has said. It is put by, and the

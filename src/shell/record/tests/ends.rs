@@ -131,6 +131,34 @@ fn what_a_dead_process_left_waits_for_the_core_and_is_mended_seconds_after() {
     assert!(day.join("AD.wav.part").exists(), "and this one is still written");
 }
 
+/// It may have been given up because somebody else has it.
+#[test]
+fn nothing_is_begun_under_an_old_key_where_the_disk_fails_for_a_moment() {
+    let folder = folder("moment");
+    let path = folder.join("2026-11-25/M.sealed");
+    let keys = ["the key of now", "an older key", "the oldest key"];
+    let begin = |wrong: &dyn Fn(&Path, usize) -> io::Result<()>| {
+        let mut tried = 0;
+        writer::by_first_of(keys.map(Some).into_iter(), |key| {
+            tried += 1;
+            wrong(&path, tried)?;
+            growing::Growing::open(&path, key)
+        })
+        .map(|_| tried)
+    };
+    let full = |_: &Path, tried| match tried {
+        1 => Err(io::Error::from(io::ErrorKind::StorageFull)),
+        _ => Ok(()),
+    };
+    assert_eq!(begin(&full).unwrap_err().kind(), io::ErrorKind::StorageFull);
+    assert!(!path.with_extension("sealed.part").exists(), "begun under an older one");
+    assert_eq!(begin(&|_, _| Ok(())).unwrap(), 1);
+    fs::remove_dir_all(&folder).unwrap();
+    drop(growing::Growing::open(&path, Some(keys[2])).unwrap());
+    assert_eq!(begin(&|_, _| Ok(())).unwrap(), 3, "what is there is gone on with");
+    fs::remove_dir_all(folder).unwrap();
+}
+
 /// The key is another after a restart, and the call goes on.
 #[test]
 fn a_recording_goes_on_under_its_own_key_where_that_is_known_and_is_begun_anew_where_not() {
