@@ -36,7 +36,7 @@ pub struct Writer {
     pub chores: Sender<Chore>,
     pub shared: Arc<Shared>,
     pub live: BTreeMap<CallId, Live>,
-    /// Files of a dead process that nobody has gone on with.
+    /// Files of a dead process that nobody has gone on with, and others that are to be mended.
     pub orphans: Vec<PathBuf>,
     /// All that was heard before this has come here, but for what a worker still holds.
     pub heard: Instant,
@@ -65,6 +65,15 @@ pub fn by_first_of<'k, T>(
         }
     }
     Err(first.unwrap_or_else(|| io::Error::other(growing::NO_KEY)))
+}
+
+/// As many of them as there is room for; the others stay for another turn.
+pub fn mend_some(parts: &mut Vec<PathBuf>, chores: &Sender<Chore>) {
+    while let Some(part) = parts.pop() {
+        if chores.try_send(Chore::Mend(part.clone())).is_err() {
+            return parts.push(part);
+        }
+    }
 }
 
 impl Writer {
@@ -182,8 +191,8 @@ impl Writer {
 
     fn begin(&mut self, call: CallId, file: &str, at: Instant) {
         let path = self.config.folder.join(file);
-        let opened = self.go_on(&path).or_else(|error| match &self.config.key {
-            Some(key) if growing::is_of_another_key(&error) => self.begin_anew(call, &path, key),
+        let opened = self.go_on(&path).or_else(|error| match self.config.key.clone() {
+            Some(key) if growing::is_of_another_key(&error) => self.begin_anew(call, &path, &key),
             _ => Err(error),
         });
         self.opened(call, &path, at, opened);
@@ -197,7 +206,7 @@ impl Writer {
 
     /// Nobody can go on with what was begun under a key that nobody has said. It is put by, and the
     /// rest of the call is recorded under the key in force.
-    fn begin_anew(&self, call: CallId, path: &Path, key: &str) -> io::Result<Growing> {
+    fn begin_anew(&mut self, call: CallId, path: &Path, key: &str) -> io::Result<Growing> {
         let before = file::put_by(path)?;
         let file = Growing::begin_interrupted(path, key)?;
         tracing::error!(
@@ -206,7 +215,7 @@ impl Writer {
             path.display(),
             before.with_extension("").display()
         );
-        self.tidy(Chore::Mend(before));
+        self.mend(before);
         self.config.tell(TapeEvent::Gaps { call });
         Ok(file)
     }
@@ -300,7 +309,7 @@ impl Writer {
     /// Nobody waits for it: what there is no room for is done some other time.
     fn tidy(&self, chore: Chore) {
         if self.chores.try_send(chore).is_err() {
-            tracing::warn!("the disk of recordings is slow: some are mended or deleted later");
+            tracing::warn!("the disk of recordings is slow: some are deleted later");
         }
     }
 
@@ -309,14 +318,19 @@ impl Writer {
         if let Some(live) = self.live.remove(&call) {
             let part = live.file.part();
             drop(live);
-            self.tidy(Chore::Mend(part));
+            self.mend(part);
             self.config.failed(call, &error.to_string());
         }
     }
 
+    /// At once, or with the orphans: nobody finds it before.
+    fn mend(&mut self, part: PathBuf) {
+        let mut only = vec![part];
+        mend_some(&mut only, &self.chores);
+        self.orphans.append(&mut only);
+    }
+
     fn mend_orphans(&mut self) {
-        for part in std::mem::take(&mut self.orphans) {
-            self.tidy(Chore::Mend(part));
-        }
+        mend_some(&mut self.orphans, &self.chores);
     }
 }

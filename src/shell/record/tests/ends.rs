@@ -131,6 +131,24 @@ fn what_a_dead_process_left_waits_for_the_core_and_is_mended_seconds_after() {
     assert!(day.join("AD.wav.part").exists(), "and this one is still written");
 }
 
+/// Nobody finds them before they are, and the next process may be months away.
+#[test]
+fn what_is_to_be_mended_while_others_are_waits_for_room_and_is_not_forgotten() {
+    let (chores, queue) = channel::bounded(2);
+    let mut left: Vec<PathBuf> = (0..5).map(|n| format!("{n}.wav.part").into()).collect();
+    let mut mended = Vec::new();
+    for still in [3, 1, 0] {
+        writer::mend_some(&mut left, &chores);
+        assert_eq!(left.len(), still);
+        mended.extend(queue.try_iter().map(|chore| match chore {
+            closer::Chore::Mend(part) => part,
+            closer::Chore::Forget => panic!("nobody has asked for that"),
+        }));
+    }
+    mended.sort();
+    assert_eq!(mended, (0..5).map(|n| format!("{n}.wav.part").into()).collect::<Vec<PathBuf>>());
+}
+
 /// It may have been given up because somebody else has it.
 #[test]
 fn nothing_is_begun_under_an_old_key_where_the_disk_fails_for_a_moment() {
