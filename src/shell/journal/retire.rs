@@ -54,17 +54,14 @@ impl Retirement {
         let (segments, snapshots) = files::list(&self.dir)?;
         self.begun.insert(number, Some(now));
         let before = snapshots.iter().rev().find(|n| **n < number).copied().unwrap_or(number);
-        let (mut kept, mut why, mut failed, mut busy) = (0, None, Ok(()), false);
+        let (mut kept, mut why, mut failed) = (0, None, Ok(()));
         for number in segments.into_iter().rev().filter(|number| *number < before) {
             // Whoever looks back begins with a snapshot: each segment that stays keeps its own.
             kept += self.octets(number);
             why = why.or((kept > self.limits.keep).then_some(BY_SIZE));
             why = why.or_else(|| self.is_over(number, &snapshots, now).then_some(BY_AGE));
-            if let Some(why) = why.filter(|_| !busy && !hurry()) {
-                let removed = self.remove(number, why, hurry);
-                // Whoever has the proofs has them for the others, too.
-                busy = removed.as_ref().is_err_and(is_busy);
-                failed = failed.and(removed);
+            if let Some(why) = why.filter(|_| !hurry()) {
+                failed = failed.and(self.remove(number, why, hurry));
             }
         }
         // Without its segment a snapshot leads nowhere.
@@ -74,7 +71,7 @@ impl Retirement {
         }
         self.begun.retain(|number, _| *number >= before || left.contains(number));
         self.proved.retain(|number| left.contains(number));
-        if let Some(oldest) = self.oldest(now, &snapshots).filter(|_| !busy) {
+        if let Some(oldest) = self.oldest(now, &snapshots) {
             self.clear_asides(oldest, hurry);
         }
         failed
@@ -119,8 +116,7 @@ impl Retirement {
         if !self.proved.contains(&number) {
             let Some((size, digest)) = digest_of(&own, hurry) else { return Ok(()) };
             let what = format!("segment {number} of the journal and its snapshot, {size}");
-            let proof = Proof { count: 1, seqs: number.to_string(), digest, ..of(what, why) };
-            note(&self.dir, proof)?;
+            note(&self.dir, Proof { count: 1, seqs: number.to_string(), digest, ..of(what, why) });
             self.proved.insert(number);
         }
         fs::remove_file(&own[0])
@@ -141,11 +137,8 @@ impl Retirement {
                 Err(error) => Err(error),
             };
             if let Err(error) = removed {
-                let name = shelf.display();
-                tracing::warn!("{name}: what was put aside stays for now: {error}");
-                if is_busy(&error) {
-                    return;
-                }
+                let shelf = shelf.display();
+                tracing::warn!("{shelf}: what was put aside cannot be looked at: {error}");
             }
         }
     }
@@ -184,7 +177,7 @@ fn remove_shelf(dir: &Path, shelf: &Path, why: &str, hurry: Hurry<'_>) -> io::Re
     let Some((size, digest)) = digest_of(&files, hurry) else { return Ok(()) };
     let count = files.len() as u64;
     let what = format!("set-aside/{} of the journal, {size}", name.display());
-    note(dir, Proof { count, digest, ..of(what, why) })?;
+    note(dir, Proof { count, digest, ..of(what, why) });
     tracing::warn!("{} is removed: it is beyond {why}", shelf.display());
     fs::remove_dir_all(shelf)
 }
@@ -270,25 +263,11 @@ fn of(what: String, why: &str) -> Proof {
     Proof { at: proof::now(), by: why.into(), what, ..Proof::default() }
 }
 
-/// A disk that is full takes no proof, and what goes makes room on it: then the log has it. Where
-/// somebody else is writing proofs it is told, and what there is no proof of stays until next time.
-fn note(dir: &Path, proof: Proof) -> io::Result<()> {
+/// A disk that is full takes no proof, and what goes makes room on it: then the log has it.
+fn note(dir: &Path, proof: Proof) {
     let data = dir.parent().unwrap_or(dir);
     let told = proof.told_of("journal", "journal");
-    match proof::note(data, std::slice::from_ref(&told)) {
-        Err(error) if is_busy(&error) => Err(io::Error::new(
-            error.kind(),
-            format!("{}: {error}; it goes next time", proof::of_data(data).display()),
-        )),
-        Err(error) => {
-            tracing::error!("{}: a proof cannot be written: {error}. It is {told}", data.display());
-            Ok(())
-        }
-        Ok(()) => Ok(()),
+    if let Err(error) = proof::note(data, std::slice::from_ref(&told)) {
+        tracing::error!("{}: a proof cannot be written: {error}. It is {told}", data.display());
     }
-}
-
-/// Somebody else has the lock of the proofs.
-fn is_busy(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::WouldBlock
 }

@@ -3,7 +3,6 @@
 use super::super::retire::Retirement;
 use super::*;
 use crate::shell::store::proof;
-use crate::shell::sys::flock;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -184,26 +183,6 @@ fn what_has_begun_to_go_is_left_to_the_next_process_where_this_one_has_to_leave(
     assert_eq!(segments(&place), [1, 2, 4, 5]);
     clear(&|| false);
     assert_eq!((segments(&place), proofs(&place).len()), (vec![4, 5], 3));
-}
-
-#[test]
-fn what_cannot_be_proved_while_others_write_proofs_stays_until_next_time() {
-    let place = Place::new("journal-unproved");
-    let mut process = place.start();
-    for n in 0..3 {
-        process.arrives(&format!("c{n}"));
-        process.turns(&place);
-    }
-    let mut old = Retirement::new(&place.dir(), Limits { keep: 0, ..place.limits });
-    let path = proof::of_data(&place.folder.0);
-    let others = std::fs::File::create(&path).unwrap();
-    assert!(flock::try_lock(&others).unwrap());
-    let busy = old.clear((4, process.now), &|| false).unwrap_err();
-    assert!(busy.to_string().contains("it goes next time"), "{busy}");
-    assert_eq!((segments(&place), proofs(&place).len()), (vec![1, 2, 3, 4], 0));
-    drop(others);
-    old.clear((4, process.now), &|| false).unwrap();
-    assert_eq!((segments(&place), proofs(&place).len()), (vec![3, 4], 2));
 }
 
 /// Nobody hears the switch meanwhile: the next process has the time.
