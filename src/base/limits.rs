@@ -89,7 +89,7 @@ pub const PEER_WAIT_MAX: Duration = Duration::from_secs(86_400);
 pub const PEER_FIELDS_MAX: usize = 16;
 /// Callers who may be promised a call at a time; whoever asks for one beyond it waits on.
 pub const PROMISES_MAX: usize = 10_000;
-/// Callers at the missed-call desk; beyond it the longest missed is let go of.
+/// Callers at the missed-call desk; beyond it one is let go of who was missed the longest ago.
 pub const MISSED_MAX: usize = 10_000;
 /// And after this long, when nobody has called them by then.
 pub const MISSED_KEPT: Duration = Duration::from_secs(90 * 86_400);

@@ -15,7 +15,7 @@ pub struct Missed {
     people: BTreeMap<String, Person>,
     /// The same by the time at which they were first missed.
     by_age: BTreeSet<(Instant, String)>,
-    /// And by that at which they were missed last, or somebody was at it.
+    /// And by that at which they were missed last.
     by_news: BTreeSet<(Instant, String)>,
 }
 
@@ -64,7 +64,8 @@ impl Missed {
         self.people.is_empty()
     }
 
-    /// Nobody talked with a caller. Beyond the limit the longest missed is let go of.
+    /// Nobody talked with a caller. Beyond the limit one is let go of who has not called
+    /// again for the longest, and whom nobody calls.
     pub fn note(&mut self, io: &mut Io, origin: Origin, why: EndedBy) {
         let (number, parent) = (origin.number.clone(), origin.parent.clone());
         let now = io.cx.now.instant;
@@ -94,7 +95,8 @@ impl Missed {
         }
         tell(io, &number, MissedNews::Abandoned { parent, why });
         if self.people.len() > limits::MISSED_MAX
-            && let Some((_, oldest)) = self.by_age.first().cloned()
+            && let Some((_, oldest)) =
+                self.by_news.iter().find(|(_, number)| !self.is_called(number, now)).cloned()
         {
             self.close(io, &oldest, MissedNews::Closed { by: String::new() });
         }
@@ -105,12 +107,20 @@ impl Missed {
     pub fn expire(&mut self, io: &mut Io) {
         let now = io.cx.now.instant;
         let is_over = |(last, _): &&(Instant, String)| now.since(*last) >= limits::MISSED_KEPT;
-        while let Some((_, oldest)) = self.by_news.first().filter(is_over).cloned() {
-            match self.people.get(&oldest).is_some_and(|person| person.is_called(now)) {
-                true => self.is_news(&oldest, now),
-                false => _ = self.close(io, &oldest, MissedNews::Closed { by: String::new() }),
-            }
+        let over: Vec<String> = self
+            .by_news
+            .iter()
+            .take_while(is_over)
+            .filter(|(_, number)| !self.is_called(number, now))
+            .map(|(_, number)| number.clone())
+            .collect();
+        for number in over {
+            self.close(io, &number, MissedNews::Closed { by: String::new() });
         }
+    }
+
+    fn is_called(&self, number: &str, now: Instant) -> bool {
+        self.people.get(number).is_some_and(|person| person.is_called(now))
     }
 
     fn is_news(&mut self, number: &str, now: Instant) {

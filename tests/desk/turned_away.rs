@@ -309,6 +309,15 @@ fn whoever_was_missed_again_or_is_claimed_stays_on_the_list() {
     misses(&mut stage, "9826000004");
     assert!(is_listed(&mut stage, "+919826000001"));
     assert!(!is_listed(&mut stage, "+919826000002"));
+    // A call back waits for an agent: for longer than a claim is kept.
+    stage.set_agent("op1", "pause");
+    let act = MissedAct::Call { by: "asha".into() };
+    stage.ask(Verb::Missed { number: "+919826000001".into(), act });
+    stage.replies.pop().unwrap().unwrap();
+    let gone = ("+919826000001".to_string(), MissedNews::Closed { by: String::new() });
+    stage.wait(secs(1_000));
+    misses(&mut stage, "9826000005");
+    assert!(!missed(&stage).contains(&gone), "somebody is at it");
 }
 
 #[test]

@@ -19,7 +19,7 @@ const WIDE: usize = 16_000;
 /// Nothing is judged of the first moments in which two hear each other.
 const SETTLES: f64 = 0.5;
 /// Longer than any call of these is.
-const SAID_AGAIN: usize = 50;
+const SAID_AGAIN: usize = 120;
 /// What a voice may be under way. Jitter buffers of the telephone and of the switch are on it: 50
 /// to 150 ms are usual.
 const UNDER_WAY_MS: f64 = 400.0;
@@ -232,7 +232,7 @@ impl Display for Phone {
 }
 
 impl Heard {
-    /// Nothing comes through, or something else, or it comes more than a piece late.
+    /// Nothing comes through.
     pub fn is_deaf(&self) -> bool {
         self.score.level < self.level - 15.0
     }
