@@ -44,7 +44,6 @@ impl Jacks {
         if let Some((_, slot)) = rested.and_then(|place| self.resting.remove(place)) {
             return Ok(Jack { slot, at: self.ports[slot], socket: None });
         }
-        let mut why = None;
         while self.next < u16::MAX - 1 {
             let [at, above] = [0, 1].map(|n| SocketAddr::new(ip, self.next + n));
             self.next += 2;
@@ -55,18 +54,15 @@ impl Jacks {
                     return Ok(Jack { slot: self.ports.len() - 1, at, socket: Some(socket) });
                 }
                 Err(taken) if taken.kind() == io::ErrorKind::AddrInUse => {}
-                Err(other) => {
-                    why = Some(other);
-                    break;
+                Err(why) => {
+                    return Err(io::Error::other(format!(
+                        "no socket for another voice: {why}; each takes two open files, see \
+                         `ulimit -n`"
+                    )));
                 }
             }
         }
-        Err(match why {
-            Some(why) => io::Error::other(format!(
-                "no socket for another voice: {why}; each takes two open files, see `ulimit -n`"
-            )),
-            None => io::Error::other("no RTP port is free; give a lower --rtp-from"),
-        })
+        Err(io::Error::other("no RTP port is free; give a lower --rtp-from"))
     }
 
     pub fn give_back(&mut self, now: u64, slot: usize) {

@@ -252,30 +252,34 @@ fn whoever_finds_the_switch_full_is_somebody_to_call_once_and_a_nuisance_is_not(
     assert_eq!(stage.replies.pop().unwrap().unwrap(), "+919826000002: is called back");
 }
 
+const DAY: u64 = 86_400;
+
+fn misses(stage: &mut Stage, from: &str) {
+    let gone = stage.dial(from, "181", "");
+    stage.wait(secs(8));
+    stage.hang_up(&gone);
+}
+
+/// Only who is on the list can be claimed.
+fn is_listed(stage: &mut Stage, from: &str) -> bool {
+    let act = MissedAct::Claim { by: "asha".into() };
+    stage.ask(Verb::Missed { number: from.into(), act });
+    stage.replies.pop().unwrap().is_ok()
+}
+
 /// Their numbers are kept no longer than they are of use.
 #[test]
 fn whoever_was_missed_three_months_ago_and_called_by_nobody_is_on_the_list_no_longer() {
-    const DAY: u64 = 86_400;
     let mut stage = Stage::new(DESK);
-    let misses = |stage: &mut Stage, from: &str| {
-        let gone = stage.dial(from, "181", "");
-        stage.wait(secs(8));
-        stage.hang_up(&gone);
-    };
     misses(&mut stage, "9826000001");
     stage.wait(secs(2 * DAY));
     misses(&mut stage, "9826000002");
-    let list = |stage: &mut Stage, from: &str| {
-        let act = MissedAct::Claim { by: "asha".into() };
-        stage.ask(Verb::Missed { number: from.into(), act });
-        stage.replies.pop().unwrap().is_ok()
-    };
     stage.wait(secs(87 * DAY));
     misses(&mut stage, "9826000003");
-    assert!(list(&mut stage, "+919826000001"));
+    assert!(is_listed(&mut stage, "+919826000001"));
     stage.wait(secs(2 * DAY));
     misses(&mut stage, "9826000004");
-    assert!(!list(&mut stage, "+919826000001") && list(&mut stage, "+919826000002"));
+    assert!(!is_listed(&mut stage, "+919826000001") && is_listed(&mut stage, "+919826000002"));
     let over = ("+919826000001".to_string(), MissedNews::Closed { by: String::new() });
     assert!(missed(&stage).contains(&over), "and whoever keeps a list of them hears it");
 }
@@ -283,18 +287,7 @@ fn whoever_was_missed_three_months_ago_and_called_by_nobody_is_on_the_list_no_lo
 /// They are owed a call since the last time.
 #[test]
 fn whoever_was_missed_again_or_is_claimed_stays_on_the_list() {
-    const DAY: u64 = 86_400;
     let mut stage = Stage::new(DESK);
-    let misses = |stage: &mut Stage, from: &str| {
-        let gone = stage.dial(from, "181", "");
-        stage.wait(secs(8));
-        stage.hang_up(&gone);
-    };
-    let is_listed = |stage: &mut Stage, from: &str| {
-        let act = MissedAct::Claim { by: "asha".into() };
-        stage.ask(Verb::Missed { number: from.into(), act });
-        stage.replies.pop().unwrap().is_ok()
-    };
     misses(&mut stage, "9826000001");
     stage.wait(secs(80 * DAY));
     misses(&mut stage, "9826000001");
